@@ -1,0 +1,136 @@
+import { isErrorCode } from '../errors/codes.js'
+import type { JsonObject } from '../model/json.js'
+import { isNetwork, networkByV1Name, v1NameOf } from '../model/network.js'
+import { type Decoded, refuse, type Verdict } from '../model/outcome.js'
+import type {
+  PaymentPayload,
+  PaymentRequirements,
+  ResourceInfo,
+  Supported,
+  SupportedKind,
+  X402Version,
+} from '../model/payment.js'
+import * as v2 from '../schema/v2.js'
+import { checkFields } from './field.js'
+import { decodePaymentObject, encodePaymentObject } from './payment.js'
+import { decodeRequirements, encodeRequirements, objectOf } from './requirements.js'
+import { wireCode } from './wire-code.js'
+
+/** What `/verify` and `/settle` are asked. */
+export type FacilitatorRequest = {
+  readonly payment: PaymentPayload
+  readonly requirements: PaymentRequirements
+  /** What is sold; version 1 sends it along with every offer. */
+  readonly resource?: ResourceInfo
+}
+
+/**
+ * The body of `/verify` and `/settle`.
+ *
+ * @example
+ * JSON.stringify(encodeFacilitatorRequest({ payment, requirements }))
+ */
+export function encodeFacilitatorRequest({ payment, requirements, resource }: FacilitatorRequest): JsonObject {
+  const { x402Version } = payment
+  return {
+    x402Version,
+    paymentPayload: encodePaymentObject(payment),
+    paymentRequirements: encodeRequirements(x402Version, requirements, resource ?? payment.resource),
+  }
+}
+
+/**
+ * Reads the body of `/verify` or `/settle`; the payment's own version decides. Refuses `invalid_payload`,
+ * `invalid_payment_requirements`, `invalid_x402_version` or `invalid_network`.
+ *
+ * @example
+ * decodeFacilitatorRequest(JSON.parse(body))
+ */
+export function decodeFacilitatorRequest(body: unknown): Decoded<FacilitatorRequest> {
+  const wrapper = objectOf(body)
+  if (wrapper.paymentPayload === undefined) return refuse('invalid_payload', 'paymentPayload is missing or malformed')
+  const payment = decodePaymentObject(wrapper.paymentPayload)
+  if (!payment.ok) return payment
+  if (wrapper.x402Version !== undefined && wrapper.x402Version !== payment.value.x402Version) {
+    return refuse('invalid_x402_version', 'x402Version is not that of the payment')
+  }
+  const requirements = decodeRequirements(payment.value.x402Version, wrapper.paymentRequirements)
+  if (!requirements.ok) {
+    return requirements.code === 'invalid_payload'
+      ? refuse('invalid_payment_requirements', requirements.detail)
+      : requirements
+  }
+  return { ok: true, value: { payment: payment.value, requirements: requirements.value } }
+}
+
+/**
+ * The wire `VerifyResponse` of a verdict.
+ *
+ * @example
+ * encodeVerdict(2, verdict)
+ */
+export function encodeVerdict(version: X402Version, verdict: Verdict): JsonObject {
+  if (verdict.ok) return { isValid: true, payer: verdict.payer, extra: verdict.extra }
+  return {
+    isValid: false,
+    invalidReason: wireCode(version, verdict.code),
+    invalidMessage: verdict.detail,
+    payer: verdict.payer,
+  }
+}
+
+/**
+ * A verdict from its wire form. A reason outside the registry becomes `unexpected_verify_error`, its words going into `detail`.
+ *
+ * @example
+ * decodeVerdict(await response.json())
+ */
+export function decodeVerdict(wire: unknown): Decoded<Verdict> {
+  const checked = checkFields(v2.VerifyResponse, wire)
+  if (!checked.ok) return checked
+  const { isValid, invalidReason, invalidMessage, payer, extra } = checked.value
+  if (isValid)
+    return { ok: true, value: { ok: true, payer: payer ?? '', ...(extra == null ? {} : { extra: objectOf(extra) }) } }
+  const reason = invalidReason?.split(': ', 1)[0] ?? ''
+  const code = isErrorCode(reason) ? reason : 'unexpected_verify_error'
+  const detail = (invalidMessage ?? (code === reason ? undefined : (invalidReason ?? undefined)))?.slice(0, 500)
+  return { ok: true, value: { ...refuse(code, detail), ...(payer == null ? {} : { payer }) } }
+}
+
+/**
+ * The wire `SupportedResponse`.
+ *
+ * @example
+ * encodeSupported({ kinds, extensions: [], signers: {} })
+ */
+export function encodeSupported({ kinds, extensions, signers }: Supported): JsonObject {
+  const wireKinds = kinds.map(({ x402Version, scheme, network, extra }) => ({
+    x402Version,
+    scheme,
+    network: x402Version === 1 ? (v1NameOf(network) ?? network) : network,
+    extra,
+  }))
+  return { kinds: wireKinds, extensions, signers }
+}
+
+/**
+ * What a facilitator supports, from its wire form. Kinds that cannot be read (a version or network we do not know) are left out.
+ *
+ * @example
+ * decodeSupported(await response.json())
+ */
+export function decodeSupported(wire: unknown): Decoded<Supported> {
+  const checked = checkFields(v2.SupportedResponse, wire)
+  if (!checked.ok) return checked
+  const kinds = checked.value.kinds.flatMap((kind): SupportedKind[] => {
+    const network = kind.x402Version === 1 ? networkByV1Name(kind.network) : kind.network
+    if (network === undefined || !isNetwork(network)) return []
+    if (kind.x402Version !== 1 && kind.x402Version !== 2) return []
+    const extra = kind.extra == null ? {} : { extra: objectOf(kind.extra) }
+    return [{ x402Version: kind.x402Version, scheme: kind.scheme, network, ...extra }]
+  })
+  return {
+    ok: true,
+    value: { kinds, extensions: checked.value.extensions ?? [], signers: checked.value.signers ?? {} },
+  }
+}

@@ -1,0 +1,16 @@
+import type { ErrorCode } from '../errors/codes.js'
+import type { X402Version } from '../model/payment.js'
+
+/**
+ * The name of a code in a protocol version: a few facts were renamed between the versions.
+ *
+ * @example
+ * wireCode(1, 'invalid_exact_evm_payload_authorization_value_mismatch') // 'invalid_exact_evm_authorization_value'
+ */
+export function wireCode(version: X402Version, code: ErrorCode): ErrorCode {
+  return (version === 1 ? v1Codes[code] : undefined) ?? code
+}
+
+const v1Codes: Partial<Record<ErrorCode, ErrorCode>> = {
+  invalid_exact_evm_payload_authorization_value_mismatch: 'invalid_exact_evm_authorization_value',
+}

@@ -1,0 +1,455 @@
+/** What the registry says of one code. */
+export type ErrorInfo = {
+  /** One line for a person: what happened. */
+  readonly title: string
+  /** The HTTP status it travels with when it is the outcome of a request. */
+  readonly status: number
+  /**
+   * What the caller may do: `new-payment` after changing something, present the `same-payment` again, try again `later`,
+   * or `never`, because trying again cannot help.
+   */
+  readonly retry: 'new-payment' | 'same-payment' | 'later' | 'never'
+  /** What to do next. */
+  readonly hint: string
+  /** Coarse refusal detail of a 402. */
+  readonly detail?: '402.1' | '402.2' | '402.3' | '402.4' | '402.5'
+}
+
+const newPayment = { status: 402, retry: 'new-payment' } as const
+const refused = { status: 402, retry: 'never' } as const
+const later = { status: 503, retry: 'later' } as const
+const config = { status: 500, retry: 'never' } as const
+const client = { status: 400, retry: 'never' } as const
+
+/**
+ * Every code that Groat says, to a peer or to its user. Append only: a code is never renamed, moved to another meaning or reused.
+ * Codes that the protocol or its practice names keep their names.
+ */
+export const errorCodes = {
+  // The exchange.
+  payment_required: {
+    ...newPayment,
+    title: 'Payment required',
+    hint: 'Choose an offer, sign a payment and send the request again.',
+  },
+  no_matching_requirements: {
+    ...newPayment,
+    title: 'The payment answers none of the offers',
+    hint: 'Take the offers of this answer and sign again.',
+  },
+  invalid_payload: {
+    ...newPayment,
+    title: 'The payment is malformed',
+    hint: 'Encode the payment as the protocol says; the detail names the field.',
+  },
+  invalid_x402_version: {
+    ...newPayment,
+    title: 'The protocol version is not supported',
+    hint: 'Use version 1 or 2, with the header of that version.',
+  },
+  invalid_payment_requirements: {
+    ...refused,
+    title: 'The requirements are malformed',
+    hint: 'Correct the offer; the detail names the field.',
+  },
+  invalid_network: {
+    ...refused,
+    title: 'The network is unknown or not served',
+    detail: '402.4',
+    hint: 'Use a CAIP-2 id or a v1 name that is served here.',
+  },
+  unsupported_scheme: {
+    ...refused,
+    title: 'The scheme is not served on this network',
+    hint: 'Ask what is supported and choose one of those.',
+  },
+  extension_echo_mismatch: {
+    ...newPayment,
+    title: 'An advertised extension was changed in the echo',
+    hint: 'Send extensions back as they came; add, never change.',
+  },
+  resource_mismatch: {
+    ...newPayment,
+    title: 'The payment names another resource',
+    hint: 'Sign for the resource that is asked for.',
+  },
+  settlement_pending: {
+    status: 503,
+    retry: 'same-payment',
+    title: 'The payment is on its way and its end is not known yet',
+    hint: 'Present the same payment again after Retry-After. Do not sign another.',
+  },
+  payment_in_flight: {
+    status: 409,
+    retry: 'same-payment',
+    title: 'The same payment is being served right now',
+    hint: 'Wait for that answer, or present the same payment again after Retry-After.',
+  },
+  payment_already_used: {
+    ...refused,
+    title: 'This payment was already used',
+    hint: 'Sign a new payment for a new request.',
+  },
+  idempotency_mismatch: {
+    status: 409,
+    retry: 'never',
+    title: 'This payment is known under other terms',
+    hint: 'A payment settles once, under the terms it was first presented with.',
+  },
+  payment_expired: {
+    ...newPayment,
+    title: 'The payment is no longer valid',
+    detail: '402.5',
+    hint: 'Sign again and check the clock.',
+  },
+  asset_not_allowed: {
+    ...refused,
+    title: 'This asset is not accepted here',
+    detail: '402.3',
+    hint: 'Pay with an asset of the offer.',
+  },
+  settlement_not_found: {
+    status: 404,
+    retry: 'never',
+    title: 'No settlement under this identity',
+    hint: 'Check the identity; nothing was claimed for it here.',
+  },
+
+  // exact on EVM. Names as in practice.
+  invalid_exact_evm_scheme: {
+    ...refused,
+    title: 'The scheme is not exact',
+    hint: 'Send a payment of the scheme that the offer names.',
+  },
+  invalid_exact_evm_network_mismatch: {
+    ...newPayment,
+    title: 'The payment is for another network',
+    detail: '402.4',
+    hint: 'Sign for the network of the offer.',
+  },
+  invalid_exact_evm_missing_eip712_domain: {
+    ...refused,
+    title: 'The offer lacks the token’s EIP-712 name or version',
+    hint: 'Put extra.name and extra.version into the offer.',
+  },
+  invalid_exact_evm_signature: {
+    ...newPayment,
+    title: 'The signature is not the payer’s',
+    detail: '402.2',
+    hint: 'Sign the authorization with the key of authorization.from; 65 bytes, low s, v 27 or 28.',
+  },
+  invalid_exact_evm_recipient_mismatch: {
+    ...newPayment,
+    title: 'The payment goes to another account',
+    hint: 'Set authorization.to to payTo of the offer.',
+  },
+  invalid_exact_evm_payload_authorization_valid_before: {
+    ...newPayment,
+    title: 'The authorization has expired or expires too soon',
+    detail: '402.5',
+    hint: 'Sign with validBefore at now + maxTimeoutSeconds.',
+  },
+  invalid_exact_evm_payload_authorization_valid_after: {
+    ...newPayment,
+    title: 'The authorization is not valid yet',
+    detail: '402.5',
+    hint: 'Sign with validAfter in the past and check the clock.',
+  },
+  invalid_exact_evm_payload_authorization_value_mismatch: {
+    ...newPayment,
+    title: 'The authorized value is not the amount asked for',
+    detail: '402.1',
+    hint: 'Authorize exactly the amount of the offer.',
+  },
+  invalid_exact_evm_authorization_value: {
+    ...newPayment,
+    title: 'The authorized value is not the amount asked for',
+    detail: '402.1',
+    hint: 'Authorize exactly maxAmountRequired of the offer.',
+  },
+  invalid_exact_evm_authorization_lifetime: {
+    ...newPayment,
+    title: 'The authorization lives longer than the offer allows',
+    hint: 'Sign with validBefore at most now + maxTimeoutSeconds.',
+  },
+  invalid_exact_evm_insufficient_balance: {
+    ...newPayment,
+    title: 'The payer holds too little of the asset',
+    detail: '402.1',
+    hint: 'Fund the payer, or pay from another account.',
+  },
+  invalid_exact_evm_nonce_already_used: {
+    ...refused,
+    title: 'The authorization was already used or cancelled',
+    hint: 'Sign a new authorization with a fresh nonce.',
+  },
+  invalid_exact_evm_eip3009_not_supported: {
+    ...refused,
+    title: 'The token does not support EIP-3009',
+    detail: '402.3',
+    hint: 'Offer another asset or another transfer method.',
+  },
+  invalid_exact_evm_token_name_mismatch: {
+    ...refused,
+    title: 'extra.name is not the token’s EIP-712 name',
+    detail: '402.3',
+    hint: 'Correct extra.name in the offer.',
+  },
+  invalid_exact_evm_token_version_mismatch: {
+    ...refused,
+    title: 'extra.version is not the token’s EIP-712 version',
+    detail: '402.3',
+    hint: 'Correct extra.version in the offer.',
+  },
+  invalid_exact_evm_transaction_simulation_failed: {
+    ...newPayment,
+    title: 'The transfer would fail on chain',
+    hint: 'Check that the payer may send and the recipient may receive this token.',
+  },
+  invalid_exact_evm_transaction_failed: {
+    ...newPayment,
+    title: 'The transfer failed on chain',
+    hint: 'Sign a new payment.',
+  },
+  invalid_exact_evm_transfer_event_mismatch: {
+    ...refused,
+    title: 'The token did not report the transfer that was paid for',
+    detail: '402.3',
+    hint: 'Do not accept this token.',
+  },
+  invalid_exact_evm_failed_to_parse_signature: {
+    ...newPayment,
+    title: 'The signature cannot be read',
+    detail: '402.2',
+    hint: 'Send the signature as 0x and hex digits.',
+  },
+  asset_not_deployed_contract: {
+    ...refused,
+    title: 'There is no contract at the asset’s address',
+    detail: '402.3',
+    hint: 'Correct the asset’s address or network in the offer.',
+  },
+  eip6492_factory_not_allowed: {
+    ...refused,
+    title: 'Wallets that are not deployed yet are not accepted',
+    detail: '402.2',
+    hint: 'Deploy the wallet first, or pay from another account.',
+  },
+  unsupported_transfer_method: {
+    ...refused,
+    title: 'The asset transfer method is not supported',
+    hint: 'Use a method that the offer names and both sides support.',
+  },
+
+  // The resource server.
+  facilitator_unreachable: {
+    ...later,
+    title: 'The facilitator cannot be reached',
+    hint: 'Try again after Retry-After; nothing was charged.',
+  },
+  facilitator_invalid_answer: {
+    status: 502,
+    retry: 'later',
+    title: 'The facilitator’s answer cannot be used',
+    hint: 'Try again later; tell the seller.',
+  },
+  handler_failed: {
+    status: 500,
+    retry: 'same-payment',
+    title: 'The handler failed',
+    hint: 'Nothing was charged. The same payment may be presented again.',
+  },
+  response_too_large: {
+    status: 500,
+    retry: 'same-payment',
+    title: 'The answer is larger than this route may hold back',
+    hint: 'Raise the route’s limit or choose another mode. Nothing was charged.',
+  },
+  request_too_large: { status: 413, retry: 'never', title: 'The request is too large', hint: 'Send less.' },
+  unsupported_media_type: {
+    status: 415,
+    retry: 'never',
+    title: 'The request body is not JSON',
+    hint: 'Send application/json.',
+  },
+  method_not_allowed: {
+    status: 405,
+    retry: 'never',
+    title: 'The method is not served here',
+    hint: 'Use one of the methods in Allow.',
+  },
+  not_found: { status: 404, retry: 'never', title: 'There is nothing here', hint: 'Check the path.' },
+
+  // The settlement engine and its chains.
+  rpc_unreachable: {
+    ...later,
+    title: 'The chain cannot be reached',
+    hint: 'Try again later; nothing was decided about the payment.',
+  },
+  rpc_invalid_answer: {
+    ...later,
+    title: 'The chain’s node gave an answer that cannot be used',
+    hint: 'Try again later; check the node.',
+  },
+  rpc_wrong_chain: {
+    ...config,
+    title: 'The node serves another chain',
+    hint: 'Point the network at a node of that chain.',
+  },
+  signer_out_of_gas: {
+    ...later,
+    title: 'The settling account cannot pay for gas',
+    hint: 'Fund the facilitator’s account.',
+  },
+  fee_above_limit: {
+    ...later,
+    title: 'The network fee is above the operator’s limit',
+    hint: 'Wait for lower fees or raise the limit.',
+  },
+  unexpected_verify_error: {
+    status: 500,
+    retry: 'later',
+    title: 'Verification failed for a reason of our own',
+    hint: 'Try again later and quote the reference.',
+  },
+  unexpected_settle_error: {
+    status: 500,
+    retry: 'same-payment',
+    title: 'Settlement failed for a reason of our own',
+    hint: 'Present the same payment again later and quote the reference.',
+  },
+  store_unavailable: {
+    ...later,
+    title: 'The database cannot be used',
+    hint: 'Check the database; nothing was accepted meanwhile.',
+  },
+  store_busy: { ...later, title: 'The database is busy', hint: 'Try again.' },
+  shutting_down: { ...later, title: 'The service is stopping', hint: 'Try again; another instance may answer.' },
+
+  // Configuration: said at start, in one line.
+  invalid_config: { ...config, title: 'The configuration is not valid', hint: 'Correct the field that is named.' },
+  duplicate_route: { ...config, title: 'Two routes cover the same requests', hint: 'Remove one of them.' },
+  invalid_price: { ...config, title: 'The price is not valid', hint: 'Write it as $0.001 or 0.001 EURC.' },
+  price_too_small: {
+    ...config,
+    title: 'The price is below one atomic unit of the asset',
+    hint: 'Raise the price or choose an asset with more decimals.',
+  },
+  price_too_large: { ...config, title: 'The price is larger than an amount can be', hint: 'Lower the price.' },
+  invalid_pay_to: {
+    ...config,
+    title: 'The receiving account is not valid on its network',
+    hint: 'Correct the address.',
+  },
+  unknown_asset: {
+    ...config,
+    title: 'The asset is not known on this network',
+    hint: 'Name a known ticker, or give address, decimals and EIP-712 domain.',
+  },
+  unsupported_offer: {
+    ...config,
+    title: 'The facilitator does not support this offer',
+    hint: 'Choose a scheme and network that it lists in /supported.',
+  },
+  missing_scheme: { ...config, title: 'No scheme is registered for this offer', hint: 'Pass the scheme in `schemes`.' },
+
+  // The payer’s side: why nothing was signed, or why the answer could not be had.
+  no_acceptable_offer: {
+    ...client,
+    title: 'No offer may be paid',
+    hint: 'Each refused offer says which rule refused it.',
+  },
+  amount_over_limit: {
+    ...client,
+    title: 'The price is above the limit per payment',
+    hint: 'Raise perPayment if you want to pay this.',
+  },
+  budget_exceeded: {
+    ...client,
+    title: 'The price does not fit into the budget',
+    hint: 'Raise the budget or wait for its next period.',
+  },
+  asset_not_known: {
+    ...client,
+    title: 'The asset is not in the registry',
+    hint: 'Add the asset by address, with its decimals and EIP-712 domain.',
+  },
+  domain_mismatch: {
+    ...client,
+    title: 'The offer’s EIP-712 domain is not the asset’s',
+    hint: 'Do not pay: the seller is misconfigured or lying.',
+  },
+  origin_not_allowed: { ...client, title: 'This origin may not be paid', hint: 'Add it to origins.' },
+  insecure_origin: {
+    ...client,
+    title: 'Payments go out over https only',
+    hint: 'Use https; plain http is for loopback.',
+  },
+  cross_origin_redirect: {
+    ...client,
+    title: 'The paid request was redirected to another origin',
+    hint: 'Ask the new address yourself if you trust it.',
+  },
+  version_not_allowed: { ...client, title: 'This protocol version may not be paid', hint: 'Allow it in versions.' },
+  lifetime_over_limit: {
+    ...client,
+    title: 'The offer asks for a signature that lives too long',
+    hint: 'Raise maxLifetimeSeconds if you accept that.',
+  },
+  recipient_not_allowed: { ...client, title: 'This recipient may not be paid', hint: 'Add it to recipients.' },
+  payment_already_attempted: {
+    ...client,
+    title: 'The request already carries a payment',
+    hint: 'Leave payment headers to the payer.',
+  },
+  payment_refused: {
+    ...client,
+    title: 'The seller refused the payment',
+    hint: 'See the seller’s code; nothing was proven to be charged.',
+  },
+  payment_unresolved: {
+    status: 503,
+    retry: 'same-payment',
+    title: 'It is not known whether the payment was settled',
+    hint: 'Call again: the same payment is presented, no new one is signed.',
+  },
+  body_not_replayable: {
+    ...client,
+    title: 'The request body can be sent only once',
+    hint: 'Pass text, bytes or a form instead of a stream.',
+  },
+  signer_failed: { ...client, title: 'The wallet did not sign', hint: 'Check the wallet; nothing was sent.' },
+  invalid_challenge: {
+    ...client,
+    title: 'The seller’s challenge cannot be read',
+    hint: 'Tell the seller; `groat doctor` shows what is wrong.',
+  },
+  seller_unreachable: {
+    ...later,
+    title: 'The seller cannot be reached',
+    hint: 'Try again; a payment that was sent is presented again, not replaced.',
+  },
+} as const satisfies Record<string, ErrorInfo>
+
+/** A code of the registry. */
+export type ErrorCode = keyof typeof errorCodes
+
+/**
+ * Tells whether a text is a code of the registry.
+ *
+ * @example
+ * isErrorCode('invalid_payload') // true
+ */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorCodes, text)
+}
+
+/**
+ * The registry's row for a code.
+ *
+ * @example
+ * errorInfo('payment_expired').detail // '402.5'
+ */
+export function errorInfo(code: ErrorCode): ErrorInfo {
+  return errorCodes[code]
+}

@@ -1,0 +1,50 @@
+import type { ErrorCode } from './errors/codes.js'
+import type { Pid } from './model/identity.js'
+import type { Network } from './model/network.js'
+
+/** What observers are told. */
+export type X402Event = {
+  readonly type:
+    | 'challenge_sent'
+    | 'payment_signed'
+    | 'payment_presented'
+    | 'payment_verified'
+    | 'payment_refused'
+    | 'payment_claimed'
+    | 'payment_settled'
+    | 'settlement_unknown'
+    | 'transaction_sent'
+    | 'delivery_released'
+    | 'fault'
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly pid?: Pid
+  readonly network?: Network
+  readonly scheme?: string
+  readonly payer?: string
+  readonly payTo?: string
+  readonly asset?: string
+  /** Atomic units. */
+  readonly amount?: bigint
+  readonly resource?: string
+  readonly transaction?: string
+  readonly code?: ErrorCode
+  readonly reference?: string
+}
+
+/** A read-only observer. What it throws is dropped: it cannot change an outcome. */
+export type OnEvent = (event: X402Event) => void
+
+/**
+ * Tells an observer, and keeps whatever it throws away from the caller.
+ *
+ * @example
+ * notify(onEvent, { type: 'payment_verified', at: clock(), pid })
+ */
+export function notify(onEvent: OnEvent | undefined, event: X402Event): void {
+  try {
+    onEvent?.(event)
+  } catch {
+    // An observer must not change an outcome.
+  }
+}

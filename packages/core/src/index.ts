@@ -1,0 +1,82 @@
+export { decodeBase64Text, encodeBase64Text, MAX_HEADER_LENGTH } from './codec/base64.js'
+export { decodeChallenge, type EncodedChallenge, encodeChallenge } from './codec/challenge.js'
+export {
+  decodeFacilitatorRequest,
+  decodeSupported,
+  decodeVerdict,
+  encodeFacilitatorRequest,
+  encodeSupported,
+  encodeVerdict,
+  type FacilitatorRequest,
+} from './codec/facilitator.js'
+export { checkFields } from './codec/field.js'
+export { type GetHeader, type HeaderNames, headerNames } from './codec/headers.js'
+export { asciiJson, decodeJsonObject, MAX_JSON_DEPTH } from './codec/json.js'
+export { decodePayment, encodePayment, type PaymentHeader } from './codec/payment.js'
+export { decodeRequirements, encodeRequirements, hasV1Form } from './codec/requirements.js'
+export {
+  DEFAULT_RETRY_AFTER,
+  decodeReceipt,
+  decodeSettlement,
+  encodeReceipt,
+  encodeSettlement,
+} from './codec/settlement.js'
+export { type ErrorCode, type ErrorInfo, errorCodes, errorInfo, isErrorCode } from './errors/codes.js'
+export { PROBLEM_TYPE, type Problem, problem } from './errors/problem.js'
+export { type ErrorContext, X402Error } from './errors/x402-error.js'
+export { notify, type OnEvent, type X402Event } from './events.js'
+export type { CallOptions, Facilitator } from './facilitator.js'
+export {
+  type Asset,
+  assetByAddress,
+  assetByTicker,
+  canonicalAddress,
+  defaultAssets,
+  sameAddress,
+} from './model/assets.js'
+export { isPid, type Pid, paymentId, type Rid, requirementsId } from './model/identity.js'
+export { canonicalJson, isJsonObject, type Json, type JsonObject } from './model/json.js'
+export {
+  ATOMIC_PATTERN,
+  formatUnits,
+  MAX_ATOMIC,
+  type Money,
+  parseAtomic,
+  parseMoney,
+  parseUnits,
+} from './model/money.js'
+export {
+  CAIP2_PATTERN,
+  isNetwork,
+  type Network,
+  network,
+  networkByV1Name,
+  networkFamily,
+  networkReference,
+  v1NameOf,
+} from './model/network.js'
+export { type Decoded, type Refusal, refuse, type Settlement, type Verdict } from './model/outcome.js'
+export type {
+  PaymentPayload,
+  PaymentRequired,
+  PaymentRequirements,
+  Receipt,
+  ResourceInfo,
+  Supported,
+  SupportedKind,
+  X402Version,
+} from './model/payment.js'
+export { sha256Hex } from './model/sha256.js'
+export { type Clock, compose, type Fetch, type Random, systemClock, systemRandom, type Wrap } from './ports.js'
+export type { PrepareContext, PreparedPayment, SchemeClient } from './scheme/client.js'
+export type {
+  ChainDriver,
+  ChainOutcome,
+  SchemeFacilitator,
+  SendOutcome,
+  SentTransaction,
+  SignedTransaction,
+  VerifyOptions,
+} from './scheme/facilitator.js'
+export { defineScheme, findScheme, type SchemeData, type SchemeHalf } from './scheme/scheme.js'
+export type { InspectContext, InspectedPayment, Inspection, OfferTerms, SchemeServer } from './scheme/server.js'

@@ -1,0 +1,3 @@
+export * from './shared.js'
+export * as v1 from './v1.js'
+export * as v2 from './v2.js'

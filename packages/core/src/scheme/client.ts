@@ -1,0 +1,42 @@
+import type { Asset } from '../model/assets.js'
+import type { Pid } from '../model/identity.js'
+import type { JsonObject } from '../model/json.js'
+import type { Network } from '../model/network.js'
+import type { Refusal } from '../model/outcome.js'
+import type { PaymentRequirements } from '../model/payment.js'
+import type { Clock, Random } from '../ports.js'
+import type { SchemeHalf } from './scheme.js'
+
+/** The payer's half: it knows what a signature would do, and makes it. */
+export interface SchemeClient extends SchemeHalf {
+  /** The payer's account on a network, or `undefined` when this payer has none there. */
+  payer(network: Network): string | undefined
+  /** The asset of an offer, from the payer's own registry and never from the offer. `undefined`: unknown, do not pay. */
+  asset(offer: PaymentRequirements): Asset | undefined
+  /** Decides what would be signed. Touches no key and no network, so a dry run costs nothing. */
+  prepare(offer: PaymentRequirements, context: PrepareContext): PreparedPayment | Refusal
+}
+
+/** What a payer decides by. */
+export type PrepareContext = {
+  readonly clock: Clock
+  readonly random: Random
+  /** Upper bound, in seconds, on the life of what is signed. */
+  readonly maxLifetimeSeconds: number
+}
+
+/** A payment that is fully decided and not yet signed. */
+export type PreparedPayment = {
+  readonly ok: true
+  /** Known before the signature, so that the intent can be written down first. */
+  readonly pid: Pid
+  readonly payer: string
+  /** Atomic units that the signature allows to be taken. */
+  readonly amount: bigint
+  /** Seconds since 1970 after which the signature is worth nothing. */
+  readonly expiresAt: number
+  /** What would be signed, for people and logs. */
+  readonly preview: JsonObject
+  /** Signs, and gives the scheme's `payload`. Throws `X402Error` `signer_failed`. */
+  sign(): Promise<JsonObject>
+}

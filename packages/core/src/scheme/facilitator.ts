@@ -1,0 +1,105 @@
+import type { ErrorCode } from '../errors/codes.js'
+import type { JsonObject } from '../model/json.js'
+import type { Network } from '../model/network.js'
+import type { Refusal, Verdict } from '../model/outcome.js'
+import type { PaymentPayload, PaymentRequirements, SupportedKind } from '../model/payment.js'
+import type { SchemeHalf } from './scheme.js'
+import type { InspectContext, Inspection } from './server.js'
+
+/**
+ * The facilitator's half of a scheme, for the networks it was made for.
+ *
+ * It decides and it reads the chain; it keeps no state and sends nothing by itself. The settlement engine calls, in this order:
+ * `inspect` (identity) → claim in the journal → `verify` (again, at the current state) → `prepare` → journal → `ChainDriver.sign` →
+ * journal → `ChainDriver.send` → `outcome` until it is final.
+ */
+export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
+  readonly networks: readonly Network[]
+  /** The chains by network; a lane of the engine is one signer on one of them. */
+  readonly chains: readonly ChainDriver<Call>[]
+  /** One kind per version and network, as `/supported` lists them. */
+  kinds(): readonly SupportedKind[]
+  /** Reads a payment against the terms, without a chain. */
+  inspect(payment: PaymentPayload, requirements: PaymentRequirements, now: InspectContext): Inspection
+  /** Every check there is, at the current state of the chain. Throws `X402Error` when the chain cannot be asked: that is no verdict. */
+  verify(payment: PaymentPayload, requirements: PaymentRequirements, options: VerifyOptions): Promise<Verdict>
+  /** What has to be sent so that the payment settles. Pure. */
+  prepare(payment: PaymentPayload, requirements: PaymentRequirements): Call
+  /**
+   * What the chain says became of a payment: by the hashes that were sent for it, and by the payment's own mark on chain (its nonce),
+   * so that a payment which somebody else landed is found too.
+   */
+  outcome(
+    payment: PaymentPayload,
+    requirements: PaymentRequirements,
+    sent: readonly SentTransaction[],
+  ): Promise<ChainOutcome>
+}
+
+/** How a verification is run. */
+export type VerifyOptions = InspectContext & {
+  /** The account that would send the transaction: simulations run as it. */
+  readonly signer?: string
+}
+
+/** A transaction that left us, or was about to. */
+export type SentTransaction = {
+  readonly hash: string
+  readonly signer: string
+  /** The account's sequence number; absent on chains without one. */
+  readonly nonce?: bigint
+}
+
+/** One chain as the engine needs it. Transport faults are thrown as `X402Error` `rpc_unreachable` or `rpc_invalid_answer`. */
+export interface ChainDriver<Call = unknown> {
+  readonly network: Network
+  /** Accounts that pay for gas. */
+  readonly signers: readonly string[]
+  /** Checks that the node serves this network and is usable. Throws `X402Error` `rpc_wrong_chain`. */
+  ready(): Promise<void>
+  /** The next free sequence number of a signer as the chain sees it; absent on chains without one. */
+  nextNonce?(signer: string): Promise<bigint>
+  /** Builds and signs. Nothing is sent: the engine writes the result down first. Throws `fee_above_limit`. */
+  sign(call: Call, as: { readonly signer: string; readonly nonce?: bigint }): Promise<SignedTransaction>
+  /** Sends bytes that are already in the journal. Sending the same bytes again is harmless. */
+  send(transaction: SignedTransaction): Promise<SendOutcome>
+  close?(): Promise<void>
+}
+
+/** A signed transaction: the bytes, and what they will be known by. */
+export type SignedTransaction = SentTransaction & {
+  /** The bytes as the chain's RPC takes them, as text. */
+  readonly raw: string
+  /** What was decided for it, for the journal: fees, gas. */
+  readonly details?: JsonObject
+}
+
+/** What the node said to a transaction. Everything that is not certain is `unknown`. */
+export type SendOutcome =
+  | { readonly status: 'accepted' }
+  | { readonly status: 'unknown'; readonly reason: string }
+  /** The nonce is taken by another transaction: these bytes can never land. */
+  | { readonly status: 'nonce_taken' }
+  /** The node refuses for a reason that lasts: no gas money, fee too low. The bytes may still land later. */
+  | { readonly status: 'rejected'; readonly code: ErrorCode }
+
+/** What became of a payment on chain. */
+export type ChainOutcome =
+  /** Value moved as agreed. One log (or balance change) credits one payment. */
+  | {
+      readonly status: 'settled'
+      readonly transaction: string
+      readonly logIndex: number
+      readonly blockNumber: bigint
+      readonly blockHash: string
+      /** Atomic units that moved. */
+      readonly amount: bigint
+      /** Cost of the transaction in the chain's own coin, where it was ours. */
+      readonly fee?: bigint
+    }
+  /** Nothing final yet. */
+  | { readonly status: 'pending' }
+  /** One of ours was included and failed. The payment itself may still be alive. */
+  | { readonly status: 'reverted'; readonly transaction: string; readonly refusal: Refusal }
+  /** It can never settle any more: used for something else, cancelled, or expired on chain. */
+  | { readonly status: 'dead'; readonly refusal: Refusal }

@@ -1,0 +1,51 @@
+import type { Asset } from '../model/assets.js'
+import type { Pid } from '../model/identity.js'
+import type { JsonObject } from '../model/json.js'
+import type { Network } from '../model/network.js'
+import type { Refusal } from '../model/outcome.js'
+import type { PaymentPayload, PaymentRequirements, SupportedKind } from '../model/payment.js'
+import type { SchemeHalf } from './scheme.js'
+
+/** The seller's half: it makes offers and reads payments, without a chain. */
+export interface SchemeServer extends SchemeHalf {
+  /**
+   * Makes an offer. Called at start for static prices, so what is wrong is said then.
+   * Throws `X402Error` `invalid_pay_to`, `unknown_asset`, `unsupported_transfer_method`.
+   */
+  offer(terms: OfferTerms): PaymentRequirements
+  /** Reads a payment against an offer: everything that can be known from the two and the clock alone. */
+  inspect(payment: PaymentPayload, offer: PaymentRequirements, now: InspectContext): Inspection
+}
+
+/** What a seller asks for. */
+export type OfferTerms = {
+  readonly network: Network
+  readonly asset: Asset
+  /** Atomic units. */
+  readonly amount: bigint
+  readonly payTo: string
+  readonly maxTimeoutSeconds: number
+  readonly extra?: JsonObject
+  /** What the facilitator says of this kind; some schemes take parts of their offer from it. */
+  readonly kind?: SupportedKind
+}
+
+/** By which clock, and how much life a payment must have left. */
+export type InspectContext = {
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Seconds of validity that must remain: time for the handler and for inclusion. */
+  readonly minRemainingSeconds?: number
+}
+
+/** What a payment is, once it has been read: who pays, which payment it is, until when it can be settled. */
+export type Inspection = InspectedPayment | (Refusal & { readonly payer?: string })
+
+/** A payment that reads as good. Its signature and the payer's means have not been looked at on chain. */
+export type InspectedPayment = {
+  readonly ok: true
+  readonly pid: Pid
+  readonly payer: string
+  /** Seconds since 1970 after which the payment cannot be settled any more. */
+  readonly expiresAt: number
+}
