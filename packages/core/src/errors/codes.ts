@@ -191,13 +191,13 @@ export const errorCodes = {
   },
   invalid_exact_evm_token_name_mismatch: {
     ...refused,
-    title: 'extra.name is not the token’s EIP-712 name',
+    title: 'The offer’s extra.name is not the token’s EIP-712 name',
     detail: '402.3',
     hint: 'Correct extra.name in the offer.',
   },
   invalid_exact_evm_token_version_mismatch: {
     ...refused,
-    title: 'extra.version is not the token’s EIP-712 version',
+    title: 'The offer’s extra.version is not the token’s EIP-712 version',
     detail: '402.3',
     hint: 'Correct extra.version in the offer.',
   },

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { errorCodes, errorInfo, isErrorCode } from './codes.js'
+import { problem } from './problem.js'
+import { X402Error } from './x402-error.js'
+
+test('every code reads well: a title without a full stop, a hint with one', () => {
+  for (const [code, { title, hint, status }] of Object.entries(errorCodes)) {
+    expect(code).toMatch(/^[a-z0-9_]+$/)
+    expect(title).toMatch(/^[A-Z].*[^.]$/)
+    expect(hint).toMatch(/^[A-Z].*\.$/)
+    expect(status >= 400 && status < 600).toBe(true)
+  }
+})
+
+test('no code is ever renamed, removed or given to something else', () => {
+  // Append only. A line that goes missing here breaks somebody's program.
+  expect(Object.keys(errorCodes)).toMatchSnapshot()
+})
+
+test('a problem says what happened, what to do and the coarse refusal detail', () => {
+  expect(problem('payment_expired', { detail: 'validBefore was 3 s ago', reference: 'r-1' })).toEqual({
+    type: 'urn:x402:error:payment_expired',
+    title: 'The payment is no longer valid',
+    status: 402,
+    code: 'payment_expired',
+    detail: 'validBefore was 3 s ago',
+    detailCode: '402.5',
+    hint: 'Sign again and check the clock.',
+    retry: 'new-payment',
+    reference: 'r-1',
+  })
+})
+
+test('an error says what happened, where and what to do next, and is known by name across copies of the package', () => {
+  const cause = new Error('connect ECONNREFUSED')
+  const error = new X402Error('rpc_unreachable', { network: 'eip155:8453', tries: 3, nothing: undefined }, { cause })
+  expect(error.message).toBe(
+    'The chain cannot be reached.\n  network: eip155:8453\n  tries: 3\n  Try again later; nothing was decided about the payment. (rpc_unreachable)',
+  )
+  expect([error.cause, error.docs, Object.isFrozen(error.context)]).toEqual([
+    cause,
+    'urn:x402:error:rpc_unreachable',
+    true,
+  ])
+  expect(X402Error.is(Object.assign(new Error('x'), { name: 'X402Error', code: 'rpc_unreachable' }))).toBe(true)
+  expect(X402Error.is(new Error('x'))).toBe(false)
+  expect(JSON.stringify(error.toProblem())).not.toContain('eip155')
+})
+
+test('codes are told from other words, inherited names included', () => {
+  expect([isErrorCode('settlement_pending'), isErrorCode('toString'), isErrorCode('')]).toEqual([true, false, false])
+  expect(errorInfo('invalid_exact_evm_signature').detail).toBe('402.2')
+})
