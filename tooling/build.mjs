@@ -1,21 +1,44 @@
 #!/usr/bin/env node
-// Builds the package in the current folder. The entries are its own `exports`, so the two cannot drift.
-import { spawnSync } from 'node:child_process'
+// Builds the package in the current folder: `groat-build` all of it, `groat-build --js` only what runs.
+// The entries are the package's own `exports` and `bin`, so the two cannot drift.
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { build } from 'tsup'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
-const fromExports = Object.values(manifest.exports)
-  .map((target) => target.source)
-  .filter(Boolean)
-const fromBin = Object.values(manifest.bin ?? {}).map((file) => file.replace('./dist/', './src/').replace(/\.js$/, '.ts'))
-const entry = Object.fromEntries(
-  [...fromExports, ...fromBin].map((file) => [file.replace('./src/', '').replace(/\.ts$/, ''), file]),
-)
+const declarations = process.argv.includes('--js') ? Promise.resolve(0) : emitDeclarations()
+await buildJavaScript()
+process.exitCode = await declarations
 
-await build({ entry, format: ['esm'], target: 'node20', splitting: true, sourcemap: true, clean: true, silent: true, dts: false, config: false })
+async function buildJavaScript() {
+  await build({
+    entry: entries(),
+    format: ['esm'],
+    target: 'node20',
+    splitting: true,
+    sourcemap: true,
+    clean: ['**/*.js', '**/*.js.map'],
+    silent: true,
+    dts: false,
+    config: false,
+  })
+}
 
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
-const types = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.json', '--emitDeclarationOnly'], { stdio: 'inherit' })
-process.exit(types.status ?? 1)
+function entries() {
+  const fromExports = Object.values(manifest.exports).map((target) => target.source)
+  const fromBin = Object.values(manifest.bin ?? {}).map((file) =>
+    file.replace('./dist/', './src/').replace(/\.js$/, '.ts'),
+  )
+  const files = [...fromExports, ...fromBin].filter(Boolean)
+  return Object.fromEntries(files.map((file) => [file.replace('./src/', '').replace(/\.ts$/, ''), file]))
+}
+
+function emitDeclarations() {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+  const child = spawn(process.execPath, [tsc, '-p', 'tsconfig.json', '--emitDeclarationOnly'], { stdio: 'inherit' })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code ?? 1))
+  })
+}

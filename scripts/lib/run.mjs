@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process'
+import { root } from './root.mjs'
+
+/**
+ * Runs a program to its end. Resolves `{ code, output }`; `output` is empty when stdio is inherited.
+ * A program that cannot be started resolves with code 127 and the reason as its output.
+ */
+export function run(command, args, { cwd = root, env = process.env, stdio = 'pipe' } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', stdio, stdio], shell: needsShell(command) })
+    const chunks = []
+    child.stdout?.on('data', (chunk) => chunks.push(chunk))
+    child.stderr?.on('data', (chunk) => chunks.push(chunk))
+    child.on('error', (error) => resolve({ code: 127, output: error.message }))
+    child.on('close', (code, signal) => {
+      resolve({ code: code ?? (signal ? 1 : 0), output: Buffer.concat(chunks).toString() })
+    })
+  })
+}
+
+/**
+ * Becomes another program as far as Node can: same terminal, signals passed on, same exit code.
+ * Never returns to its caller in the happy case.
+ */
+export function become(command, args, options = {}) {
+  const child = spawn(command, args, { stdio: 'inherit', ...options })
+  // A terminal sends Ctrl-C to the whole group; passing it on as well would interrupt the child's orderly stop.
+  const own = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of own) process.on(signal, () => child.kill(signal))
+  if (process.stdin.isTTY) process.on('SIGINT', () => undefined)
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      process.stderr.write(`${error.message}\n`)
+      process.exitCode = 127
+      resolve()
+    })
+    child.on('close', (code, signal) => {
+      process.exitCode = code ?? 128 + (signalNumbers[signal] ?? 0)
+      resolve()
+    })
+  })
+}
+
+/** Runs `job` over `items`, at most `width` at a time, and keeps their order. */
+export async function pooled(items, width, job) {
+  const results = new Array(items.length)
+  let next = 0
+  const worker = async () => {
+    while (next < items.length) {
+      const index = next++
+      results[index] = await job(items[index])
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker))
+  return results
+}
+
+const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }
+
+// npx is a .cmd file on Windows, which Node refuses to start without a shell.
+const needsShell = (command) => process.platform === 'win32' && command === 'npx'
