@@ -1,0 +1,20 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** A server on a free port of this machine. */
+export type Listening = { readonly url: string; close(): Promise<void> }
+
+/** Serves on a free loopback port; `close` ends open connections too. */
+export async function listen(listener: RequestListener): Promise<Listening> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()))
+        server.closeAllConnections()
+      }),
+  }
+}
