@@ -12,8 +12,9 @@ export const MAX_HEADER_LENGTH = 16_384
  */
 export function decodeBase64Text(encoded: string): Decoded<string> {
   if (encoded.length > MAX_HEADER_LENGTH) return refuse('invalid_payload', 'the header is longer than 16 KiB')
-  if (!isBase64(encoded)) return refuse('invalid_payload', 'the header is not standard base64')
-  const text = decodeUtf8(encoded)
+  const binary = decodeBinary(encoded)
+  if (binary === undefined) return refuse('invalid_payload', 'the header is not standard base64')
+  const text = decodeUtf8(binary)
   if (text === undefined) return refuse('invalid_payload', 'the header is not UTF-8')
   return { ok: true, value: text }
 }
@@ -31,24 +32,25 @@ export function encodeBase64Text(text: string): string {
   return btoa(binary)
 }
 
-const BASE64_PATTERN = /^[A-Za-z0-9+/]+={0,2}$/
+const WHITE_SPACE = /\s/
+const NOT_ASCII = /[^\x00-\x7f]/
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function isBase64(encoded: string): boolean {
-  if (!BASE64_PATTERN.test(encoded)) return false
-  const padding = encoded.endsWith('==') ? 2 : encoded.endsWith('=') ? 1 : 0
-  return padding === 0 ? encoded.length % 4 !== 1 : encoded.length % 4 === 0
-}
-
-function decodeUtf8(encoded: string): string | undefined {
+/** One character per byte, or `undefined`. The platform forgives white space and nothing else. */
+function decodeBinary(encoded: string): string | undefined {
+  if (encoded === '' || WHITE_SPACE.test(encoded)) return undefined
   try {
-    return strictUtf8.decode(decodeBytes(encoded))
+    return atob(encoded)
   } catch {
     return undefined
   }
 }
 
-function decodeBytes(encoded: string): Uint8Array {
-  if (typeof Buffer !== 'undefined') return Buffer.from(encoded, 'base64')
-  return Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0))
+function decodeUtf8(binary: string): string | undefined {
+  if (!NOT_ASCII.test(binary)) return binary
+  try {
+    return strictUtf8.decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)))
+  } catch {
+    return undefined
+  }
 }

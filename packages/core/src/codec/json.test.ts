@@ -3,11 +3,11 @@ import { expect, test } from 'vitest'
 import { asciiJson, decodeJsonObject } from './json.js'
 
 test.each([
-  ['{"a":1,"a":2}', 'member "a" stands twice'],
-  ['{"a":{"b":1,"c":{},"b":2}}', 'member "b" stands twice'],
-  ['{"a":[{"x":1},{"x":1,"x":1}]}', 'member "x" stands twice'],
-  ['{"a":1,"\\u0061":2}', 'member "a" stands twice'],
-  ['{"__proto__":1,"__proto__":2}', 'member "__proto__" stands twice'],
+  ['{"a":1,"a":2}', 'a member stands twice in one object'],
+  ['{"a":{"b":1,"c":{},"b":2}}', 'a member stands twice in one object'],
+  ['{"a":[{"x":1},{"x":1,"x":1}]}', 'a member stands twice in one object'],
+  ['{"a":1,"\\u0061":2}', 'a member stands twice in one object'],
+  ['{"__proto__":1,"__proto__":2}', 'a member stands twice in one object'],
   [`${'{"a":'.repeat(17)}1${'}'.repeat(17)}`, 'nested deeper than 16'],
   [`{"a":${'['.repeat(16)}${']'.repeat(16)}}`, 'nested deeper than 16'],
   ['[]', 'not a JSON object'],

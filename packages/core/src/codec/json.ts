@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../model/json.js'
+import { isJsonObject, type Json, type JsonObject } from '../model/json.js'
 import { type Decoded, refuse } from '../model/outcome.js'
 
 /** How deep objects and arrays may nest. */
@@ -10,7 +10,7 @@ export const MAX_JSON_DEPTH = 16
  * two readers of a doubled member could see two different payments.
  *
  * @example
- * decodeJsonObject('{"a":1,"a":2}') // { ok: false, code: 'invalid_payload', detail: 'member "a" stands twice' }
+ * decodeJsonObject('{"a":1,"a":2}') // { ok: false, code: 'invalid_payload', detail: 'a member stands twice in one object' }
  */
 export function decodeJsonObject(text: string): Decoded<JsonObject> {
   let value: unknown
@@ -20,7 +20,7 @@ export function decodeJsonObject(text: string): Decoded<JsonObject> {
     return refuse('invalid_payload', 'not JSON')
   }
   if (!isJsonObject(value)) return refuse('invalid_payload', 'not a JSON object')
-  const flaw = structuralFlaw(text)
+  const flaw = structuralFlaw(text, value)
   return flaw === undefined ? { ok: true, value } : refuse('invalid_payload', flaw)
 }
 
@@ -42,37 +42,42 @@ function escapeChar(char: string): string {
   return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
-/** Walks text that is already known to be JSON, so it need not check the grammar again. */
-function structuralFlaw(text: string): string | undefined {
-  const open: (Set<string> | undefined)[] = []
-  let at = 0
-  let expectsMember = false
-  while (at < text.length) {
-    const char = text[at]
-    if (char === '"') {
-      const end = endOfString(text, at)
-      if (expectsMember) {
-        const members = open[open.length - 1]
-        const name = memberName(text.slice(at + 1, end))
-        if (members?.has(name)) return `member ${JSON.stringify(name.slice(0, 40))} stands twice`
-        members?.add(name)
-        expectsMember = false
-      }
-      at = end
-    } else if (char === '{' || char === '[') {
-      open.push(char === '{' ? new Set() : undefined)
-      if (open.length > MAX_JSON_DEPTH) return `nested deeper than ${MAX_JSON_DEPTH}`
-      expectsMember = char === '{'
-    } else if (char === '}' || char === ']') {
-      open.pop()
-      expectsMember = false
-    } else if (char === ',') {
-      expectsMember = open[open.length - 1] !== undefined
-    }
-    at++
-  }
-  return undefined
+/** Looks at text that is already known to be JSON and at the value it became, so the grammar is not checked again. */
+function structuralFlaw(text: string, value: JsonObject): string | undefined {
+  const members = countMembers(value, MAX_JSON_DEPTH)
+  if (members === TOO_DEEP) return `nested deeper than ${MAX_JSON_DEPTH}`
+  // A doubled member stands in the text and is gone from the value.
+  return countMembersInText(text) === members ? undefined : 'a member stands twice in one object'
 }
+
+const TOO_DEEP = Number.POSITIVE_INFINITY
+
+function countMembers(value: Json | undefined, depth: number): number {
+  if (typeof value !== 'object' || value === null) return 0
+  if (depth === 0) return TOO_DEEP
+  let members = 0
+  if (isJsonObject(value)) {
+    for (const name of Object.keys(value)) members += 1 + countMembers(value[name], depth - 1)
+  } else {
+    for (const item of value) members += countMembers(item, depth - 1)
+  }
+  return members
+}
+
+/** Every colon outside a string ends the name of a member. */
+function countMembersInText(text: string): number {
+  let members = 0
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at)
+    if (char === QUOTE) at = endOfString(text, at)
+    else if (char === COLON) members++
+  }
+  return members
+}
+
+const QUOTE = 0x22
+const COLON = 0x3a
+const BACKSLASH = 0x5c
 
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1)
@@ -82,11 +87,6 @@ function endOfString(text: string, start: number): number {
 
 function isEscaped(text: string, quote: number): boolean {
   let backslashes = 0
-  while (text[quote - 1 - backslashes] === '\\') backslashes++
+  while (text.charCodeAt(quote - 1 - backslashes) === BACKSLASH) backslashes++
   return backslashes % 2 === 1
-}
-
-/** Two spellings of one name, one of them escaped, are one name. */
-function memberName(raw: string): string {
-  return raw.includes('\\') ? String(JSON.parse(`"${raw}"`)) : raw
 }
