@@ -1,14 +1,14 @@
 import * as z from 'zod/mini'
-import { isJsonObject, type JsonObject } from '../model/json.js'
+import type { JsonObject } from '../model/json.js'
 import { type Decoded, refuse } from '../model/outcome.js'
 import type { PaymentRequired, PaymentRequirements, ResourceInfo } from '../model/payment.js'
 import { AnyObject, absent } from '../schema/shared.js'
-import * as v2 from '../schema/v2.js'
 import { decodeBase64Text, encodeBase64Text } from './base64.js'
 import { checkFields } from './field.js'
 import type { GetHeader } from './headers.js'
 import { asciiJson, decodeJsonObject } from './json.js'
 import { decodeRequirements, encodeRequirements, hasV1Form, objectOf } from './requirements.js'
+import { readResource } from './resource.js'
 
 /** A challenge, ready to send: one answer that clients of both versions understand. */
 export type EncodedChallenge = {
@@ -82,7 +82,7 @@ function challengeFrom(object: JsonObject): Decoded<PaymentRequired> {
     if (offer.ok) accepts.push(offer.value)
   }
   if (accepts.length === 0) return refuse('invalid_payload', 'no offer can be read')
-  const resource = x402Version === 1 ? resourceOfV1(accepts[0]) : decodeResource(object.resource)
+  const resource = x402Version === 1 ? resourceOfV1(accepts[0]) : readResource(object.resource)
   return {
     ok: true,
     value: {
@@ -95,17 +95,7 @@ function challengeFrom(object: JsonObject): Decoded<PaymentRequired> {
   }
 }
 
-/** The resource of a v2 message; optional members that break their limits are dropped, not the message. */
-export function decodeResource(wire: unknown): ResourceInfo | undefined {
-  if (!isJsonObject(wire) || typeof wire.url !== 'string' || wire.url === '') return undefined
-  const fields = v2.ResourceInfo.shape
-  const known = Object.entries(fields).filter(
-    ([key, schema]) => wire[key] != null && z.safeParse(schema, wire[key]).success,
-  )
-  return { url: wire.url, ...Object.fromEntries(known.map(([key]) => [key, wire[key]])) }
-}
-
 function resourceOfV1(offer: PaymentRequirements | undefined): ResourceInfo | undefined {
   const wire = offer?.received
-  return wire && decodeResource({ url: wire.resource, description: wire.description, mimeType: wire.mimeType })
+  return wire && readResource({ url: wire.resource, description: wire.description, mimeType: wire.mimeType })
 }

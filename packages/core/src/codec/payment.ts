@@ -5,11 +5,11 @@ import type { PaymentPayload, X402Version } from '../model/payment.js'
 import * as v1 from '../schema/v1.js'
 import * as v2 from '../schema/v2.js'
 import { decodeBase64Text, encodeBase64Text } from './base64.js'
-import { decodeResource } from './challenge.js'
 import { checkFields } from './field.js'
 import { type GetHeader, headerNames } from './headers.js'
 import { asciiJson, decodeJsonObject } from './json.js'
 import { encodeRequirements, objectOf, requirementsFromV2 } from './requirements.js'
+import { resourceFrom } from './resource.js'
 
 /** A payment as one header. */
 export type PaymentHeader = { readonly name: string; readonly value: string }
@@ -80,7 +80,7 @@ function paymentFromV2(object: unknown): Decoded<PaymentPayload> {
   if (!checked.ok) return checked
   const accepted = requirementsFromV2(checked.value.accepted)
   if (!accepted.ok) return accepted
-  const resource = decodeResource(checked.value.resource)
+  const { resource, extensions, payload } = checked.value
   const { scheme, network } = accepted.value
   return {
     ok: true,
@@ -89,9 +89,9 @@ function paymentFromV2(object: unknown): Decoded<PaymentPayload> {
       scheme,
       network,
       accepted: accepted.value,
-      payload: objectOf(checked.value.payload),
-      ...(resource === undefined ? {} : { resource }),
-      ...(checked.value.extensions == null ? {} : { extensions: objectOf(checked.value.extensions) }),
+      payload: objectOf(payload),
+      ...(resource == null ? undefined : { resource: resourceFrom(resource) }),
+      ...(extensions == null ? undefined : { extensions: objectOf(extensions) }),
     },
   }
 }
