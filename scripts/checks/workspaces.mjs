@@ -1,6 +1,12 @@
 // Manifests and arrows: one catalog of versions, no dead dependency, and nobody uses what stands above them.
 import { brokenArrows } from '../lib/arrows.mjs'
-import { incompleteManifests, strayVersions, unusedCatalogEntries, unusedDependencies } from '../lib/manifests.mjs'
+import {
+  fixedGroupProblems,
+  incompleteManifests,
+  strayVersions,
+  unusedCatalogEntries,
+  unusedDependencies,
+} from '../lib/manifests.mjs'
 import { report } from '../lib/report.mjs'
 import { findWorkspaces, isPublic } from '../lib/workspaces.mjs'
 
@@ -12,5 +18,6 @@ report([
   ...unusedCatalogEntries(workspaces),
   ...unusedDependencies(workspaces.filter((workspace) => !isTooling(workspace))),
   ...incompleteManifests(workspaces),
+  ...fixedGroupProblems(workspaces),
   ...brokenArrows(workspaces.filter(isPublic)),
 ])

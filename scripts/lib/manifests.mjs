@@ -59,6 +59,19 @@ export function incompleteManifests(workspaces) {
   ]
 }
 
+/** One version for all: the fixed group of the changesets names every public package, and no other. */
+export function fixedGroupProblems(workspaces, base = root) {
+  const { fixed } = JSON.parse(readFileSync(join(base, '.changeset/config.json'), 'utf8'))
+  const names = workspaces.filter(isPublic).map(({ name }) => name)
+  const grouped = fixed.flat()
+  return [
+    ...names
+      .filter((name) => !grouped.includes(name))
+      .map((name) => `.changeset/config.json: ${name} is not in the group`),
+    ...grouped.filter((name) => !names.includes(name)).map((name) => `.changeset/config.json: ${name} does not exist`),
+  ]
+}
+
 function catalogNames(base) {
   const yaml = readFileSync(join(base, 'pnpm-workspace.yaml'), 'utf8')
   const block = /^catalog:\n((?: +.+\n)+)/m.exec(yaml)?.[1] ?? ''

@@ -1,7 +1,13 @@
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { fixture } from './fixture.mjs'
-import { incompleteManifests, strayVersions, unusedCatalogEntries, unusedDependencies } from './manifests.mjs'
+import {
+  fixedGroupProblems,
+  incompleteManifests,
+  strayVersions,
+  unusedCatalogEntries,
+  unusedDependencies,
+} from './manifests.mjs'
 
 let folder
 afterEach(() => folder?.remove())
@@ -59,4 +65,12 @@ test('a public package without what the registry shows fails', () => {
   expect(incompleteManifests(workspace(partial))).toEqual(['pkg: license is missing', 'pkg: a README.md is missing'])
   folder.remove()
   expect(incompleteManifests(workspace({ private: true }))).toEqual([])
+})
+
+test('the fixed group and the public packages are the same', () => {
+  const config = { '.changeset/config.json': { fixed: [['@x/gone']] } }
+  expect(fixedGroupProblems(workspace({ name: '@x/new' }, config), folder.dir)).toEqual([
+    '.changeset/config.json: @x/new is not in the group',
+    '.changeset/config.json: @x/gone does not exist',
+  ])
 })
