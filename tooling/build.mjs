@@ -1,37 +1,47 @@
 #!/usr/bin/env node
 // Builds the package in the current folder: `groat-build` all of it, `groat-build --js` only what runs.
-// The entries are the package's own `exports` and `bin`, so the two cannot drift.
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { build } from 'tsup'
 
-const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
-const declarations = process.argv.includes('--js') ? Promise.resolve(0) : emitDeclarations()
-await buildJavaScript()
-process.exitCode = await declarations
-
+/**
+ * File by file, so that a bundler can leave out every file that an application does not use (`sideEffects: false`
+ * speaks of files). JSON, and data from development dependencies, goes into the file that imports it.
+ */
 async function buildJavaScript() {
   await build({
-    entry: entries(),
+    entry: shippedSources(),
     format: ['esm'],
     target: 'node20',
-    splitting: true,
+    splitting: false,
     sourcemap: true,
     clean: ['**/*.js', '**/*.js.map'],
     silent: true,
-    dts: false,
     config: false,
+    esbuildPlugins: [keepFilesApart],
+    esbuildOptions: (options) => {
+      options.outbase = 'src'
+      // The sources are published beside it.
+      options.sourcesContent = false
+    },
   })
 }
 
-function entries() {
-  const fromExports = Object.values(manifest.exports).map((target) => target.source)
-  const fromBin = Object.values(manifest.bin ?? {}).map((file) =>
-    file.replace('./dist/', './src/').replace(/\.js$/, '.ts'),
-  )
-  const files = [...fromExports, ...fromBin].filter(Boolean)
-  return Object.fromEntries(files.map((file) => [file.replace('./src/', '').replace(/\.ts$/, ''), file]))
+const keepFilesApart = {
+  name: 'keep-files-apart',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^\.\.?\/.*\.js$/ }, ({ path, kind }) =>
+      kind === 'entry-point' ? undefined : { path, external: true },
+    )
+  },
+}
+
+function shippedSources() {
+  return readdirSync('src', { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !/\.(test|bench|test-d|d)\.ts$/.test(entry.name))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name).replaceAll('\\', '/'))
 }
 
 function emitDeclarations() {
@@ -42,3 +52,7 @@ function emitDeclarations() {
     child.on('close', (code) => resolve(code ?? 1))
   })
 }
+
+const declarations = process.argv.includes('--js') ? Promise.resolve(0) : emitDeclarations()
+await buildJavaScript()
+process.exitCode = await declarations

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { filesBelow } from './files.mjs'
 import { root } from './root.mjs'
 
 /**
@@ -60,12 +61,4 @@ function distDigest(dir) {
     hash.update(`${file.slice(dir.length)}\0${size}\0${mtimeMs}\0`)
   }
   return hash.digest('hex')
-}
-
-function filesBelow(dir) {
-  if (!existsSync(dir)) return []
-  return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .sort()
 }

@@ -1,0 +1,71 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { fixture } from './fixture.mjs'
+import { cliScope, ensureInstalled, fullScope, isInstalled, writeStamp } from './install.mjs'
+
+const repository = {
+  'pnpm-workspace.yaml': 'packages:\n  - packages/*\n',
+  'pnpm-lock.yaml': 'lockfile of everything',
+  'package.json': { name: 'root' },
+  'packages/a/package.json': { name: '@x/a' },
+}
+
+let folder
+const open = (files) => {
+  folder = fixture(files)
+  return folder.dir
+}
+afterEach(() => folder.remove())
+
+describe('isInstalled', () => {
+  test('is false without node_modules', () => {
+    expect(isInstalled(cliScope, open(repository))).toBe(false)
+  })
+
+  test('takes a full install that somebody made by hand', () => {
+    const base = open({ ...repository, 'node_modules/.pnpm/lock.yaml': 'lockfile of everything' })
+    expect([isInstalled(cliScope, base), isInstalled(fullScope, base)]).toEqual([true, true])
+  })
+
+  test('does not take a filtered install that somebody made by hand', () => {
+    const base = open({ ...repository, 'node_modules/.pnpm/lock.yaml': 'a part' })
+    expect([isInstalled(cliScope, base), isInstalled(fullScope, base)]).toEqual([false, false])
+  })
+
+  test('a filtered install serves its own scope and not the full one', () => {
+    const base = open({ ...repository, 'node_modules/.pnpm/lock.yaml': 'a part' })
+    writeStamp(cliScope, base)
+    expect([isInstalled(cliScope, base), isInstalled(fullScope, base)]).toEqual([true, false])
+  })
+
+  test('a full install serves every scope', () => {
+    const base = open({ ...repository, 'node_modules/.pnpm/lock.yaml': 'everything for this platform' })
+    writeStamp(fullScope, base)
+    expect([isInstalled(cliScope, base), isInstalled(fullScope, base)]).toEqual([true, true])
+  })
+
+  test.each([
+    ['the lockfile', 'pnpm-lock.yaml', 'another lockfile'],
+    ['a manifest', 'packages/a/package.json', '{"name":"@x/a","dependencies":{}}'],
+    ['the workspace settings', 'pnpm-workspace.yaml', 'packages:\n  - packages/*\noverrides: {}\n'],
+    ['what pnpm installed since', 'node_modules/.pnpm/lock.yaml', 'another part'],
+  ])('is false again when %s changes', (_, path, content) => {
+    const base = open({ ...repository, 'node_modules/.pnpm/lock.yaml': 'a part' })
+    writeStamp(cliScope, base)
+    folder.write(path, content)
+    expect(isInstalled(cliScope, base)).toBe(false)
+  })
+})
+
+test('ensureInstalled installs once', async () => {
+  const base = open(repository)
+  const installed = []
+  const install = async (scope) => {
+    installed.push(scope)
+    folder.write('node_modules/.pnpm/lock.yaml', `part ${installed.length}`)
+  }
+  await ensureInstalled(cliScope, { base, install })
+  await ensureInstalled(cliScope, { base, install })
+  await ensureInstalled(fullScope, { base, install })
+  await ensureInstalled(cliScope, { base, install })
+  expect(installed).toEqual([cliScope, fullScope])
+})

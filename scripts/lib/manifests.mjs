@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { filesBelow } from './files.mjs'
+import { root } from './root.mjs'
+import { dependencyKinds, isPublic } from './workspaces.mjs'
+
+/** Versions are named once, in the catalog: what a manifest may say instead is `catalog:` or `workspace:`. */
+export function strayVersions(workspaces) {
+  return workspaces.flatMap(({ path, manifest }) =>
+    dependencyKinds
+      .filter((kind) => kind !== 'peerDependencies')
+      .flatMap((kind) => Object.entries(manifest[kind] ?? {}))
+      .filter(([, version]) => version !== 'catalog:' && !version.startsWith('workspace:'))
+      .map(([name, version]) => `${path}/package.json: ${name} is ${version}; versions belong in the catalog`),
+  )
+}
+
+/** What the catalog names and nobody uses. */
+export function unusedCatalogEntries(workspaces, base = root) {
+  const used = new Set(
+    workspaces.flatMap(({ manifest }) => dependencyKinds.flatMap((kind) => Object.keys(manifest[kind] ?? {}))),
+  )
+  return catalogNames(base)
+    .filter((name) => !used.has(name))
+    .map((name) => `pnpm-workspace.yaml: the catalog has ${name}, which nothing uses`)
+}
+
+/** Dependencies whose name no file of the workspace ever says. `@types/x` serves `x`. */
+export function unusedDependencies(workspaces) {
+  return workspaces.flatMap(({ dir, path, manifest }) => {
+    const text = filesBelow(dir)
+      .filter((file) => /\.(ts|tsx|mts|js|mjs|cjs)$/.test(file))
+      .map((file) => readFileSync(file, 'utf8'))
+      .join('\n')
+    const scripts = Object.values(manifest.scripts ?? {}).join('\n')
+    const isUsed = (name) => text.includes(`'${name}`) || scripts.includes(name.split('/').at(-1))
+    return ['dependencies', 'devDependencies', 'optionalDependencies']
+      .flatMap((kind) => Object.keys(manifest[kind] ?? {}))
+      .filter((name) => name !== '@groat/tooling' && !isUsed(name.replace(/^@types\//, '')))
+      .map((name) => `${path}/package.json: depends on ${name} and never says its name`)
+  })
+}
+
+/** What every published package must have, so that the registry page and the release are whole. */
+export function incompleteManifests(workspaces) {
+  const published = workspaces.filter(isPublic)
+  const versions = new Set(published.map(({ manifest }) => manifest.version))
+  const differing =
+    versions.size > 1 ? [`the public packages share one version; there are ${[...versions].join(', ')}`] : []
+  return [
+    ...differing,
+    ...published.flatMap(({ dir, path, manifest }) => {
+      const missing = ['description', 'license', 'type', 'files', 'exports', 'publishConfig'].filter(
+        (key) => !manifest[key],
+      )
+      if (!filesBelow(dir).includes(join(dir, 'README.md'))) missing.push('a README.md')
+      return missing.map((what) => `${path}: ${what} is missing`)
+    }),
+  ]
+}
+
+/** One version for all: the fixed group of the changesets names every public package, and no other. */
+export function fixedGroupProblems(workspaces, base = root) {
+  const { fixed } = JSON.parse(readFileSync(join(base, '.changeset/config.json'), 'utf8'))
+  const names = workspaces.filter(isPublic).map(({ name }) => name)
+  const grouped = fixed.flat()
+  return [
+    ...names
+      .filter((name) => !grouped.includes(name))
+      .map((name) => `.changeset/config.json: ${name} is not in the group`),
+    ...grouped.filter((name) => !names.includes(name)).map((name) => `.changeset/config.json: ${name} does not exist`),
+  ]
+}
+
+function catalogNames(base) {
+  const yaml = readFileSync(join(base, 'pnpm-workspace.yaml'), 'utf8')
+  const block = /^catalog:\n((?: +.+\n)+)/m.exec(yaml)?.[1] ?? ''
+  return [...block.matchAll(/^ +"?([^":]+)"?:/gm)].map(([, name]) => name)
+}
