@@ -15,7 +15,9 @@ if (unknown.length > 0) {
 
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
 console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}, commit ${commit}`)
-console.log('Median over interleaved rounds; ratios are medians of per-round ratios, above 1x is faster than the first row.')
+console.log(
+  'Median over interleaved rounds; ratios are medians of per-round ratios, above 1x is faster than the first row.',
+)
 for (const name of wanted.length > 0 ? wanted : all) {
   const { run } = await import(`./suites/${name}.mjs`)
   await run()

@@ -2,12 +2,19 @@
 export function printTable(title, rows) {
   const cells = [
     ['', 'per second', 'min … max', 'ratio'],
-    ...rows.map(({ name, perSecond, min, max, ratio }) => [name, figure(perSecond), `${figure(min)} … ${figure(max)}`, `${ratio.toFixed(2)}x`]),
+    ...rows.map(({ name, perSecond, min, max, ratio }) => [
+      name,
+      figure(perSecond),
+      `${figure(min)} … ${figure(max)}`,
+      `${ratio.toFixed(2)}x`,
+    ]),
   ]
   const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)))
   console.log(`\n${title}`)
   for (const row of cells) {
-    console.log(`  ${row.map((text, column) => (column === 0 ? text.padEnd(widths[0]) : text.padStart(widths[column]))).join('   ')}`)
+    console.log(
+      `  ${row.map((text, column) => (column === 0 ? text.padEnd(widths[0]) : text.padStart(widths[column]))).join('   ')}`,
+    )
   }
 }
 

@@ -2,8 +2,8 @@ import { decodePayment } from '@groat/core'
 import { decodePaymentSignatureHeader } from '@x402/core/http'
 import { PaymentPayloadSchema } from '@x402/core/schemas'
 import { roundRobin } from '../lib/round-robin.mjs'
-import { printTable } from '../lib/table.mjs'
 import { samplePayment } from '../lib/sample.mjs'
+import { printTable } from '../lib/table.mjs'
 
 /** A PAYMENT-SIGNATURE header to a validated payment. Ours also refuses doubled members and bad UTF-8. */
 export async function run() {

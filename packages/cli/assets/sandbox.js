@@ -16,7 +16,15 @@ function showRoutes(routes, origin) {
       const buy = element('button', '', 'Buy')
       buy.setAttribute('aria-label', `Buy ${method} ${path} for ${price}`)
       buy.addEventListener('click', () => purchase(path, buy))
-      return element('tr', '', cell(element('code', '', `${method} ${path}`)), cell(price), cell(scheme), cell(networks.join(', ')), cell(buy))
+      return element(
+        'tr',
+        '',
+        cell(element('code', '', `${method} ${path}`)),
+        cell(price),
+        cell(scheme),
+        cell(networks.join(', ')),
+        cell(buy),
+      )
     }),
   )
   byId('example')?.replaceChildren(origin + (routes[0]?.path ?? ''))
@@ -31,7 +39,9 @@ function showAccounts(accounts) {
 }
 
 function showServices(services) {
-  byId('services').replaceChildren(...Object.entries(services).flatMap(([name, url]) => [element('dt', '', name), element('dd', '', url)]))
+  byId('services').replaceChildren(
+    ...Object.entries(services).flatMap(([name, url]) => [element('dt', '', name), element('dd', '', url)]),
+  )
 }
 
 function addPayment({ at, resource, outcome, amount, payer, transaction }) {
@@ -41,7 +51,13 @@ function addPayment({ at, resource, outcome, amount, payer, transaction }) {
     'tr',
     'fresh',
     cell(new Date(at).toLocaleTimeString(), 'quiet'),
-    cell(element('span', outcome === 'settled' ? 'settled' : 'refused', outcome === 'settled' ? resource : `${resource} (${outcome})`)),
+    cell(
+      element(
+        'span',
+        outcome === 'settled' ? 'settled' : 'refused',
+        outcome === 'settled' ? resource : `${resource} (${outcome})`,
+      ),
+    ),
     cell(amount, 'number'),
     cell(hash(payer)),
     cell(transaction ? hash(transaction) : '–'),
@@ -54,7 +70,11 @@ async function purchase(path, button) {
   button.disabled = true
   const answer = byId('answer')
   try {
-    const response = await fetch('/sandbox/buy', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ path }) })
+    const response = await fetch('/sandbox/buy', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ path }),
+    })
     answer.textContent = JSON.stringify(await response.json(), null, 2)
   } catch (error) {
     answer.textContent = `The sandbox did not answer: ${error.message}`

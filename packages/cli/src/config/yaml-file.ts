@@ -1,0 +1,93 @@
+import { readFile, stat } from 'node:fs/promises'
+import * as YAML from 'yaml'
+import * as z from 'zod/mini'
+import { CliError } from '../exit.js'
+
+/** Where `${NAME}` in a file takes its values from. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** A configuration file, read: values checked, and a way to say where in the file something stands. */
+export type ConfigFile<T> = {
+  readonly value: T
+  /** An error that points at the line of a field. */
+  fail(path: readonly PropertyKey[], reason: string): CliError
+  /** True when a field stands in the file itself and does not come from the environment. */
+  isLiteral(path: readonly PropertyKey[]): boolean
+  /** True when nobody but the owner can read the file: only then may secrets stand in it. */
+  readonly isPrivate: boolean
+}
+
+/**
+ * Reads a YAML file and checks it against a schema. `${NAME}` inside a value is replaced from the environment.
+ * Whatever is wrong is a usage error with file, line and reason.
+ */
+export async function readYamlFile<T extends z.core.$ZodType>(
+  file: string,
+  schema: T,
+  environment: Environment,
+): Promise<ConfigFile<z.output<T>>> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new CliError('usage', `${file} cannot be read`, 'Check the path and its permissions.', { cause })
+  })
+  const lines = new YAML.LineCounter()
+  const document = YAML.parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, prettyErrors: false })
+  const at = (offset: number) => `${file}:${lines.linePos(offset).line}`
+  const [broken] = document.errors
+  if (broken) throw new CliError('usage', `${at(broken.pos[0])}: ${broken.message}`)
+
+  const fail = (path: readonly PropertyKey[], reason: string) => {
+    const name = path.map(String).join('.')
+    return new CliError('usage', `${at(offsetOf(document, path))}: ${name === '' ? '' : `${name}: `}${reason}`)
+  }
+  const expanded = expand(document.toJS(), [], environment, fail)
+  const result = z.safeParse(schema, expanded)
+  if (!result.success) {
+    const [issue] = result.error.issues
+    throw fail(pathOf(issue), reasonOf(issue))
+  }
+  const { mode } = await stat(file)
+  const isLiteral = (path: readonly PropertyKey[]) => !/\$\{/.test(String(document.getIn(path)))
+  return { value: result.data, fail, isLiteral, isPrivate: (mode & 0o077) === 0 }
+}
+
+/** The place of a field, or of the closest parent that is there. */
+function offsetOf(document: YAML.Document.Parsed, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true)
+    if (YAML.isNode(node) && node.range) return node.range[0]
+  }
+  return 0
+}
+
+function expand(
+  value: unknown,
+  path: readonly PropertyKey[],
+  environment: Environment,
+  fail: (path: readonly PropertyKey[], reason: string) => CliError,
+): unknown {
+  if (typeof value === 'string') {
+    return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+      const found = environment[name]
+      if (found === undefined || found === '') throw fail(path, `the environment has no ${name}`)
+      return found
+    })
+  }
+  if (Array.isArray(value)) return value.map((item, index) => expand(item, [...path, index], environment, fail))
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [key, expand(inner, [...path, key], environment, fail)]),
+    )
+  }
+  return value
+}
+
+function pathOf(issue: z.core.$ZodIssue | undefined): readonly PropertyKey[] {
+  if (issue?.code === 'unrecognized_keys') return [...issue.path, ...issue.keys.slice(0, 1)]
+  return issue?.path ?? []
+}
+
+function reasonOf(issue: z.core.$ZodIssue | undefined): string {
+  if (issue?.code === 'unrecognized_keys') return 'unknown field'
+  if (issue?.code === 'invalid_type') return `expected ${issue.expected}`
+  return issue?.message ?? 'not valid'
+}
