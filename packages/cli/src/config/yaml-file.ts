@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import * as YAML from 'yaml'
 import * as z from 'zod/mini'
-import { CliError } from '../exit.js'
+import { CliError } from '../terminal/exit.js'
 
 /** Where `${NAME}` in a file takes its values from. */
 export type Environment = Readonly<Record<string, string | undefined>>

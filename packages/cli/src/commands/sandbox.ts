@@ -1,0 +1,40 @@
+import { type ReadyLine, startSandbox } from '../sandbox/sandbox.js'
+import { exitCodes } from '../terminal/exit.js'
+import { columns, type Io } from '../terminal/io.js'
+
+/** Options of `groat sandbox`. */
+export type SandboxCommand = { readonly json?: boolean; readonly port?: number; readonly demo?: boolean }
+
+/** The port of the API when none is asked for. */
+export const DEFAULT_PORT = 4402
+
+/** `groat sandbox`: starts, says what is where, stays up until it is told to stop. */
+export async function runSandbox({ json = false, port = DEFAULT_PORT, demo = true }: SandboxCommand, io: Io): Promise<number> {
+  const onProgress = (what: string) => io.say(io.style.quiet(`  starting ${what}`))
+  const sandbox = await startSandbox({ port, demo, onProgress })
+  if (json) io.out(`${JSON.stringify({ ready: sandbox.ready })}\n`)
+  else describe(sandbox.ready, io)
+  await io.stopped
+  await sandbox.stop()
+  return exitCodes.ok
+}
+
+/** What is where, and what to try. */
+export function describe({ evm, facilitator, api, accounts }: ReadyLine, { say, style }: Io): void {
+  const payer = accounts.find(({ role }) => role === 'payer')
+  const rows = [
+    ...(api === undefined ? [] : [['Page', `${api.url}/`], ['Paid API', api.routes.map(({ path, price }) => `${api.url}${path} (${price})`).join('  ')]]),
+    ['Facilitator', facilitator.url],
+    ['EVM chain', `${evm.rpcUrl} (${evm.network}, USDC at ${evm.usdc})`],
+    ['Payer', payer === undefined ? '' : `${payer.evm.address} (a published test key; test money only)`],
+  ]
+  say('')
+  for (const line of columns(rows)) say(`  ${line}`)
+  if (api === undefined) return
+  const example = `${api.url}${api.routes[0]?.path ?? ''}`
+  say('')
+  say(style.quiet('  Try it:'))
+  say(`    curl -i ${example}`)
+  say(`    npm run groat -- pay ${example}`)
+  say('')
+}

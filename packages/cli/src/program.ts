@@ -1,0 +1,114 @@
+import { X402Error } from '@groat/core'
+import { SandboxError } from '@groat/sandbox'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { runFacilitator } from './commands/facilitator.js'
+import { pay } from './commands/pay.js'
+import { runSandbox } from './commands/sandbox.js'
+import { start } from './commands/start.js'
+import { CliError, exitCodes } from './terminal/exit.js'
+import type { Io } from './terminal/io.js'
+
+/**
+ * Runs one command line and answers with its exit code: 0 ok, 1 the answer is no, 2 usage, 3 unreachable.
+ *
+ * @example
+ * process.exitCode = await runCli(process.argv.slice(2), processIo())
+ */
+export async function runCli(args: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = exitCodes.ok
+  const finish = (code: number) => {
+    exitCode = code
+  }
+  try {
+    await program(io, finish).parseAsync([...args], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    return explain(error, io)
+  }
+}
+
+function program(io: Io, finish: (exitCode: number) => void): Command {
+  const groat = new Command('groat')
+    .description('x402: pay for HTTP, settle payments, run everything locally')
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
+    .showHelpAfterError('(groat COMMAND --help shows what there is)')
+  const command = (name: string) => groat.command(name).exitOverride().configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
+
+  const onlyChain = new Option('--only <chain>', 'start one chain').choices(['evm'])
+
+  command('start')
+    .description('a local chain, a facilitator, a paid API, a page to look at, and one real payment')
+    .option('--once', 'pay, print the receipt, stop')
+    .option('--json', 'one JSON line per payment on standard output')
+    .option('--port <number>', 'port of the API; the facilitator and the chain take the next two, 0 takes free ones', port)
+    .addOption(onlyChain)
+    .action(async (options) => finish(await start(options, io)))
+
+  command('sandbox')
+    .description('a local chain, a facilitator and a paid API, until you stop it')
+    .option('--json', 'one JSON line on standard output when ready')
+    .option('--port <number>', 'port of the API; the facilitator and the chain take the next two, 0 takes free ones', port)
+    .option('--no-demo', 'without the paid API and its page')
+    .addOption(onlyChain)
+    .action(async (options) => finish(await runSandbox(options, io)))
+
+  command('pay')
+    .description('request a URL and pay for it, within limits')
+    .argument('<url>')
+    .option('-X, --method <method>', 'HTTP method')
+    .option('-H, --header <header...>', 'request header, as "Name: value"')
+    .option('-d, --data <text>', 'request body; makes the method POST')
+    .option('-o, --output <file>', 'write the answer to a file')
+    .option('--max <price>', 'most to pay', '$0.10')
+    .option('--network <name...>', 'networks to pay on, the preferred first')
+    .option('--v1', 'pay sellers that speak protocol version 1 only')
+    .option('--key-file <file>', 'file with the private key, readable by you alone; default is the variable GROAT_EVM_KEY')
+    .option('--store <file>', 'where payments are written down before they are signed; default is ~/.groat/purse.db')
+    .option('--dry-run', 'show what would be paid; sign nothing')
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'one JSON line on standard output')
+    .action(async (url, options) => finish(await pay(url, options, io)))
+
+  command('facilitator')
+    .description('verify and settle payments for sellers')
+    .argument('<file>', 'YAML configuration')
+    .option('--check', 'read the configuration and stop')
+    .option('--json', 'log as JSON lines')
+    .action(async (file, options) => finish(await runFacilitator(file, options, io)))
+
+  return groat
+}
+
+function port(text: string): number {
+  const value = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (value <= 65_533) return value
+  throw new InvalidArgumentError('A port is a number from 0 to 65533.')
+}
+
+/** Says what happened and what to do next, and never shows a stack to somebody who made no program. */
+function explain(error: unknown, { say, style }: Io): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  if (error instanceof CliError) {
+    say(`${style.bad('groat:')} ${error.message}`)
+    if (error.hint !== undefined) say(`  ${error.hint}`)
+    return error.exitCode
+  }
+  if (error instanceof SandboxError) {
+    say(`${style.bad('groat:')} ${error.message}`)
+    return exitCodes.unreachable
+  }
+  if (X402Error.is(error)) {
+    say(`${style.bad('groat:')} ${error.message}`)
+    return unreachable.has(error.code) ? exitCodes.unreachable : exitCodes.no
+  }
+  say(`${style.bad('groat:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  return exitCodes.no
+}
+
+const unreachable: ReadonlySet<string> = new Set([
+  'facilitator_unreachable',
+  'rpc_unreachable',
+  'seller_unreachable',
+  'store_unavailable',
+])

@@ -1,0 +1,48 @@
+/** What a command sees of the process it runs in. */
+export type Io = {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** For results: JSON, bodies, receipts. */
+  out(text: string): void
+  /** For people: progress and what went wrong. */
+  say(line: string): void
+  /** Asks a yes-or-no question; only where a person can answer. */
+  readonly ask: ((question: string) => Promise<boolean>) | undefined
+  readonly style: Style
+  /** Resolves when the process is told to stop. */
+  readonly stopped: Promise<void>
+}
+
+/** Colours, or none where nobody sees them. */
+export type Style = {
+  bold(text: string): string
+  quiet(text: string): string
+  good(text: string): string
+  bad(text: string): string
+}
+
+/**
+ * The colours of a terminal, or no colours.
+ *
+ * @example
+ * createStyle(process.stderr.isTTY === true).good('paid')
+ */
+export function createStyle(colours: boolean): Style {
+  const paint = (code: number) => (text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text)
+  return { bold: paint(1), quiet: paint(2), good: paint(32), bad: paint(31) }
+}
+
+/**
+ * Aligned columns, two spaces between them.
+ *
+ * @example
+ * columns([['EVM chain', 'http://127.0.0.1:8545'], ['API', 'http://127.0.0.1:4402']])
+ */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows.reduce<number[]>((wide, row) => row.map((cell, at) => Math.max(wide[at] ?? 0, cell.length)), [])
+  return rows.map((row) => row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join('  '))
+}
+
+/** Where a duration went, for people: `35 ms`, `1.2 s`. */
+export function formatDuration(milliseconds: number): string {
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`
+}
