@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Writes src/generated: the few bytecodes and ABIs the sandbox places on a chain, taken from development
-// dependencies, so that whoever uses the sandbox installs none of them. Run by hand; a test compares the bytes.
+// dependencies, so that whoever uses the sandbox installs none of them. `--check` compares instead of writing.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -140,7 +140,11 @@ function file(notices, constants) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [path, content] of Object.entries(await generateArtifacts())) {
-    writeFileSync(join(packageRoot, path), content)
-    process.stdout.write(`${path}: ${content.length} bytes\n`)
+    const file = join(packageRoot, path)
+    if (!process.argv.includes('--check')) writeFileSync(file, content)
+    else if (readFileSync(file, 'utf8') !== content) {
+      process.exitCode = 1
+      process.stderr.write(`${path} is stale: run \`npm run gen\`\n`)
+    }
   }
 }

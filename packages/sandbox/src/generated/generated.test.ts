@@ -5,6 +5,6 @@ import { generateArtifacts } from '../../scripts/gen-artifacts.mjs'
 test('the generated files are what the generator writes', async () => {
   for (const [path, content] of Object.entries(await generateArtifacts())) {
     const committed = await readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
-    expect(committed === content, `${path} is stale: run \`node scripts/gen-artifacts.mjs\``).toBe(true)
+    expect(committed === content, `${path} is stale: run \`npm run gen\``).toBe(true)
   }
 })
