@@ -1,0 +1,1 @@
+export declare function generateArtifacts(): Promise<Record<string, string>>

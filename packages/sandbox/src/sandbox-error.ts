@@ -1,0 +1,43 @@
+const hints = {
+  anvil_missing:
+    'Install again with optional dependencies (anvil comes as @foundry-rs/anvil-<platform>), or pass `anvilPath`.',
+  port_taken: 'Stop what listens there, pass another port, or leave `port` out to get a free one.',
+  chain_not_ready: 'The cause says what the node wrote. On a busy machine raise `readyTimeoutMs`.',
+  chain_unreachable: 'Is the chain still running, and is the RPC URL right?',
+  wrong_chain: 'Start the node with the chain id the sandbox expects (`--chain-id 84532`), or pass `chainId`.',
+  cheat_missing: 'The sandbox needs anvil or a node with the same `anvil_*` and `evm_*` methods.',
+  rpc_refused: 'The cause carries what the node answered.',
+} as const
+
+/** The stable codes of {@link SandboxError}. */
+export type SandboxErrorCode = keyof typeof hints
+
+/**
+ * What went wrong with a local chain or proxy, and what to do about it.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await startEvmChain({ port: 8545 })
+ * } catch (error) {
+ *   if (SandboxError.is(error) && error.code === 'port_taken') console.error(error.hint)
+ * }
+ * ```
+ */
+export class SandboxError extends Error {
+  override readonly name = 'SandboxError'
+  readonly code: SandboxErrorCode
+  /** What to do now, in a sentence. */
+  readonly hint: string
+
+  constructor(code: SandboxErrorCode, summary: string, options?: ErrorOptions) {
+    super(`${summary}\nhint: ${hints[code]}`, options)
+    this.code = code
+    this.hint = hints[code]
+  }
+
+  /** Whether `error` is a SandboxError, also when it comes from another copy of this package. */
+  static is(error: unknown): error is SandboxError {
+    return error instanceof Error && error.name === 'SandboxError' && 'code' in error
+  }
+}
