@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pnpm } from './pnpm.mjs'
 import { Failure, phase } from './progress.mjs'
 import { root } from './root.mjs'
-import { findWorkspaces } from './workspaces.mjs'
+import { closureOf, findWorkspaces } from './workspaces.mjs'
 
 /** What `npm start` and `npm run groat` run. The rest, 1 GB of peers and tools, only `npm test` needs. */
 export const cliScope = '@groat/cli...'
@@ -25,7 +25,7 @@ export async function ensureInstalled(scope, { base = root, install = pnpmInstal
 export function isInstalled(scope, base = root) {
   const wanted = read(join(base, 'pnpm-lock.yaml'))
   const installed = read(join(base, 'node_modules/.pnpm/lock.yaml'))
-  if (!installed) return false
+  if (!installed || !isLinked(scope, base)) return false
   // pnpm keeps the lockfile of what it installed; only after a full install is it the whole file.
   if (installed === wanted) return true
   const stamp = readStamp(base)
@@ -35,6 +35,15 @@ export function isInstalled(scope, base = root) {
     stamp.wanted === inputsDigest(base) &&
     stamp.installed === digest(installed)
   )
+}
+
+/** True when every workspace of the scope that needs a node_modules has one; a `git clean` takes them one by one. */
+function isLinked(scope, base) {
+  const all = findWorkspaces(base)
+  const workspaces = scope === fullScope ? all : closureOf(scope.replace(/\.\.\.$/, ''), all)
+  return workspaces
+    .filter(({ manifest }) => ['dependencies', 'devDependencies'].some((kind) => manifest[kind] !== undefined))
+    .every(({ dir }) => existsSync(join(dir, 'node_modules')))
 }
 
 /** Notes what was installed, and the state of node_modules that the note is about. */

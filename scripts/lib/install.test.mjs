@@ -43,6 +43,14 @@ describe('isInstalled', () => {
     expect([isInstalled(cliScope, base), isInstalled(fullScope, base)]).toEqual([true, true])
   })
 
+  test('is false when a workspace has lost its links', () => {
+    const base = open({ ...repository, 'node_modules/.pnpm/lock.yaml': 'lockfile of everything' })
+    folder.write('packages/a/package.json', '{"name":"@x/a","dependencies":{"@x/b":"workspace:*"}}')
+    expect(isInstalled(fullScope, base)).toBe(false)
+    folder.write('packages/a/node_modules/.bin/b', '')
+    expect(isInstalled(fullScope, base)).toBe(true)
+  })
+
   test.each([
     ['the lockfile', 'pnpm-lock.yaml', 'another lockfile'],
     ['a manifest', 'packages/a/package.json', '{"name":"@x/a","dependencies":{}}'],
