@@ -57,5 +57,5 @@ export async function pooled(items, width, job) {
 
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }
 
-// npx is a .cmd file on Windows, which Node refuses to start without a shell.
-const needsShell = (command) => process.platform === 'win32' && command === 'npx'
+// npm and npx are .cmd files on Windows, which Node refuses to start without a shell.
+const needsShell = (command) => process.platform === 'win32' && ['npm', 'npx'].includes(command)
