@@ -1,5 +1,9 @@
 import { spawn } from 'node:child_process'
+import os from 'node:os'
 import { root } from './root.mjs'
+
+/** How many programs make sense at once. Not a named import: an old Node would stop at it before it hears what it lacks. */
+export const cores = os.availableParallelism?.() ?? 2
 
 /**
  * Runs a program to its end. Resolves `{ code, output }`; `output` is empty when stdio is inherited.
