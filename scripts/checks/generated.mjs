@@ -1,7 +1,6 @@
 // What is generated is what its sources make, byte by byte.
-import { join } from 'node:path'
-import { root } from '../lib/root.mjs'
-import { run } from '../lib/run.mjs'
+import { runGenerators } from '../lib/generate.mjs'
+import { report } from '../lib/report.mjs'
 
-const { code } = await run(process.execPath, [join(root, 'scripts/gen.mjs'), '--check'], { stdio: 'inherit' })
-process.exitCode = code
+const results = await runGenerators(['--check'])
+report(results.filter(({ code }) => code !== 0).map(({ path, output }) => `${path}: ${output.trim()}`))

@@ -1,8 +1,7 @@
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Failure, phase } from './progress.mjs'
 import { root } from './root.mjs'
-import { pooled, run } from './run.mjs'
+import { cores, pooled, run } from './run.mjs'
 import { findStale, markBuilt } from './stale.mjs'
 import { closureOf, findWorkspaces, isBuilt } from './workspaces.mjs'
 
@@ -14,7 +13,7 @@ export async function ensureRunnable(name) {
   const stale = findStale(closureOf(name).filter(isBuilt))
   if (stale.length === 0) return
   await phase(`building ${stale.length} packages`, async () => {
-    const results = await pooled(stale, availableParallelism(), (workspace) =>
+    const results = await pooled(stale, cores, (workspace) =>
       run(process.execPath, [join(root, 'tooling/build.mjs'), '--js'], { cwd: workspace.dir }),
     )
     const failed = results.findIndex(({ code }) => code !== 0)

@@ -1,8 +1,7 @@
 import { readdirSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { root } from './root.mjs'
-import { pooled, run } from './run.mjs'
+import { cores, pooled, run } from './run.mjs'
 
 /**
  * Runs every check of scripts/checks, each a program of its own, and prints a line for each with its time.
@@ -10,7 +9,7 @@ import { pooled, run } from './run.mjs'
  */
 export async function runChecks({ only = [], print = (line) => process.stdout.write(`${line}\n`) } = {}) {
   const checks = checkNames().filter((name) => only.length === 0 || only.includes(name))
-  const outcomes = await pooled(checks, availableParallelism(), async (name) => {
+  const outcomes = await pooled(checks, cores, async (name) => {
     const started = performance.now()
     const { code, output } = await run(process.execPath, [join(root, 'scripts/checks', `${name}.mjs`)])
     const seconds = ((performance.now() - started) / 1000).toFixed(1)

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { ensureRunnable } from './build.mjs'
-import { cliScope, ensureInstalled } from './install.mjs'
+import { ensureInstalled, runScope } from './install.mjs'
 import { root } from './root.mjs'
 import { become } from './run.mjs'
 
 /** Runs `groat ARGS` from the clone, after installing and building what it needs. */
 export async function runCli(args) {
-  await ensureInstalled(cliScope)
+  await ensureInstalled(runScope)
   await ensureRunnable('@groat/cli')
   await become(process.execPath, [join(root, 'packages/cli/dist/bin.js'), ...args])
 }

@@ -15,13 +15,38 @@ const tsconfig = {
 
 const open = (files) => {
   folder = fixture({ 'tsconfig.json': tsconfig, 'package.json': { type: 'module' }, ...files })
-  return createRepositoryProgram(folder.dir)
+  return createRepositoryProgram({ base: folder.dir })
 }
 
 test('type errors come with their place', () => {
   const program = open({ 'src/a.ts': 'export const fine = 1\nexport const wrong: string = 1\n' })
   expect(typeErrors(program, folder.dir)).toEqual([
     "src/a.ts:2: TS2322 Type 'number' is not assignable to type 'string'.",
+  ])
+})
+
+test('the examples of a document are one module of the program, with the lines of the document', () => {
+  folder = fixture({
+    'tsconfig.json': tsconfig,
+    'package.json': { type: 'module' },
+    'src/a.ts': 'export const fine = 1',
+    'docs/x.md': [
+      '# X',
+      '```ts',
+      'const one = 1',
+      '```',
+      'const prose = nothing',
+      '```sh',
+      'npm install',
+      '```',
+      '```ts',
+      'export const two: string = one',
+      '```',
+    ].join('\n'),
+  })
+  const program = createRepositoryProgram({ base: folder.dir, documents: ['docs/x.md'] })
+  expect(typeErrors(program, folder.dir)).toEqual([
+    "docs/x.md:10: TS2322 Type 'number' is not assignable to type 'string'.",
   ])
 })
 

@@ -1,5 +1,9 @@
 import { spawn } from 'node:child_process'
+import os from 'node:os'
 import { root } from './root.mjs'
+
+/** How many programs make sense at once. Not a named import: an old Node would stop at it before it hears what it lacks. */
+export const cores = os.availableParallelism?.() ?? 2
 
 /**
  * Runs a program to its end. Resolves `{ code, output }`; `output` is empty when stdio is inherited.
@@ -57,5 +61,5 @@ export async function pooled(items, width, job) {
 
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }
 
-// npx is a .cmd file on Windows, which Node refuses to start without a shell.
-const needsShell = (command) => process.platform === 'win32' && command === 'npx'
+// npm and npx are .cmd files on Windows, which Node refuses to start without a shell.
+const needsShell = (command) => process.platform === 'win32' && ['npm', 'npx'].includes(command)

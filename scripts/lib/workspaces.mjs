@@ -16,7 +16,7 @@ export function findWorkspaces(base = root) {
     })
 }
 
-/** The workspaces that `name` needs to be built and run, itself included: what pnpm calls `name...`. */
+/** The workspaces that `name` needs at run time, itself included: what pnpm selects as `--filter-prod name...`. */
 export function closureOf(name, workspaces = findWorkspaces()) {
   const byName = new Map(workspaces.map((workspace) => [workspace.name, workspace]))
   const found = new Set()
@@ -24,7 +24,9 @@ export function closureOf(name, workspaces = findWorkspaces()) {
     const workspace = byName.get(wanted)
     if (!workspace || found.has(workspace)) return
     found.add(workspace)
-    for (const kind of dependencyKinds) Object.keys(workspace.manifest[kind] ?? {}).forEach(visit)
+    for (const kind of ['dependencies', 'optionalDependencies']) {
+      for (const dependency of Object.keys(workspace.manifest[kind] ?? {})) visit(dependency)
+    }
   }
   visit(name)
   return [...found]

@@ -20,12 +20,16 @@ test('reads the folders of pnpm-workspace.yaml', () => {
   ])
 })
 
-test('the closure holds what a workspace needs, development included, and nothing else', () => {
+test('the closure holds what a workspace needs at run time, and nothing else', () => {
   const workspaces = [
     { name: 'app', manifest: { dependencies: { lib: 'workspace:*', zod: 'catalog:' } } },
-    { name: 'lib', manifest: { devDependencies: { tools: 'workspace:*' }, peerDependencies: { app: 'workspace:*' } } },
+    {
+      name: 'lib',
+      manifest: { optionalDependencies: { fast: 'workspace:*' }, devDependencies: { tools: 'workspace:*' } },
+    },
+    { name: 'fast', manifest: { peerDependencies: { app: 'workspace:*' } } },
     { name: 'tools', manifest: {} },
     { name: 'other', manifest: { dependencies: { app: 'workspace:*' } } },
   ]
-  expect(closureOf('app', workspaces).map(({ name }) => name)).toEqual(['app', 'lib', 'tools'])
+  expect(closureOf('app', workspaces).map(({ name }) => name)).toEqual(['app', 'lib', 'fast'])
 })
