@@ -33,7 +33,11 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
     .showHelpAfterError('(groat COMMAND --help shows what there is)')
-  const command = (name: string) => groat.command(name).exitOverride().configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
+  const command = (name: string) =>
+    groat
+      .command(name)
+      .exitOverride()
+      .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
 
   const onlyChain = new Option('--only <chain>', 'start one chain').choices(['evm'])
 
@@ -41,14 +45,22 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .description('a local chain, a facilitator, a paid API, a page to look at, and one real payment')
     .option('--once', 'pay, print the receipt, stop')
     .option('--json', 'one JSON line per payment on standard output')
-    .option('--port <number>', 'port of the API; the facilitator and the chain take the next two, 0 takes free ones', port)
+    .option(
+      '--port <number>',
+      'port of the API; the facilitator and the chain take the next two, 0 takes free ones',
+      port,
+    )
     .addOption(onlyChain)
     .action(async (options) => finish(await start(options, io)))
 
   command('sandbox')
     .description('a local chain, a facilitator and a paid API, until you stop it')
     .option('--json', 'one JSON line on standard output when ready')
-    .option('--port <number>', 'port of the API; the facilitator and the chain take the next two, 0 takes free ones', port)
+    .option(
+      '--port <number>',
+      'port of the API; the facilitator and the chain take the next two, 0 takes free ones',
+      port,
+    )
     .option('--no-demo', 'without the paid API and its page')
     .addOption(onlyChain)
     .action(async (options) => finish(await runSandbox(options, io)))
@@ -63,7 +75,10 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--max <price>', 'most to pay', '$0.10')
     .option('--network <name...>', 'networks to pay on, the preferred first')
     .option('--v1', 'pay sellers that speak protocol version 1 only')
-    .option('--key-file <file>', 'file with the private key, readable by you alone; default is the variable GROAT_EVM_KEY')
+    .option(
+      '--key-file <file>',
+      'file with the private key, readable by you alone; default is the variable GROAT_EVM_KEY',
+    )
     .option('--store <file>', 'where payments are written down before they are signed; default is ~/.groat/purse.db')
     .option('--dry-run', 'show what would be paid; sign nothing')
     .option('-y, --yes', 'do not ask')

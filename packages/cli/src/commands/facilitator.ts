@@ -10,7 +10,11 @@ import type { Io } from '../terminal/io.js'
 export type FacilitatorCommand = { readonly check?: boolean; readonly json?: boolean }
 
 /** `groat facilitator FILE`: verifies and settles until it is told to stop. Prints one JSON line when it serves. */
-export async function runFacilitator(file: string, { check = false, json = false }: FacilitatorCommand, io: Io): Promise<number> {
+export async function runFacilitator(
+  file: string,
+  { check = false, json = false }: FacilitatorCommand,
+  io: Io,
+): Promise<number> {
   const config = await readFacilitatorConfig(file, io.environment)
   const assets = config.networks.map(assetsOf)
   if (check) {
@@ -50,7 +54,11 @@ function assetsOf({ network, assets }: NetworkConfig): readonly Asset[] | undefi
   return assets.map((name) => {
     const asset = assetByTicker(network, name) ?? assetByAddress(network, name)
     if (asset !== undefined) return asset
-    throw new CliError('usage', `networks.${network}.assets: ${name} is not known on ${network}`, 'Name a default asset of the network.')
+    throw new CliError(
+      'usage',
+      `networks.${network}.assets: ${name} is not known on ${network}`,
+      'Name a default asset of the network.',
+    )
   })
 }
 
@@ -61,7 +69,11 @@ function logger(json: boolean, { say }: Io): (event: X402Event) => void {
     const fields = { ...rest, ...(amount === undefined ? {} : { amount: amount.toString() }) }
     const time = new Date(at).toISOString()
     if (json) return say(JSON.stringify({ at: time, type, ...fields }))
-    say(`${time} ${type} ${Object.entries(fields).map(([key, value]) => `${key}=${value}`).join(' ')}`)
+    say(
+      `${time} ${type} ${Object.entries(fields)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' ')}`,
+    )
   }
 }
 

@@ -9,7 +9,10 @@ export type SandboxCommand = { readonly json?: boolean; readonly port?: number; 
 export const DEFAULT_PORT = 4402
 
 /** `groat sandbox`: starts, says what is where, stays up until it is told to stop. */
-export async function runSandbox({ json = false, port = DEFAULT_PORT, demo = true }: SandboxCommand, io: Io): Promise<number> {
+export async function runSandbox(
+  { json = false, port = DEFAULT_PORT, demo = true }: SandboxCommand,
+  io: Io,
+): Promise<number> {
   const onProgress = (what: string) => io.say(io.style.quiet(`  starting ${what}`))
   const sandbox = await startSandbox({ port, demo, onProgress })
   if (json) io.out(`${JSON.stringify({ ready: sandbox.ready })}\n`)
@@ -23,7 +26,12 @@ export async function runSandbox({ json = false, port = DEFAULT_PORT, demo = tru
 export function describe({ evm, facilitator, api, accounts }: ReadyLine, { say, style }: Io): void {
   const payer = accounts.find(({ role }) => role === 'payer')
   const rows = [
-    ...(api === undefined ? [] : [['Page', `${api.url}/`], ['Paid API', api.routes.map(({ path, price }) => `${api.url}${path} (${price})`).join('  ')]]),
+    ...(api === undefined
+      ? []
+      : [
+          ['Page', `${api.url}/`],
+          ['Paid API', api.routes.map(({ path, price }) => `${api.url}${path} (${price})`).join('  ')],
+        ]),
     ['Facilitator', facilitator.url],
     ['EVM chain', `${evm.rpcUrl} (${evm.network}, USDC at ${evm.usdc})`],
     ['Payer', payer === undefined ? '' : `${payer.evm.address} (a published test key; test money only)`],

@@ -9,7 +9,10 @@ import { DEFAULT_PORT, describe } from './sandbox.js'
 export type StartCommand = { readonly once?: boolean; readonly json?: boolean; readonly port?: number }
 
 /** `groat start`: a sandbox and one real payment in it. Stays up unless told to do it once. */
-export async function start({ once = false, json = false, port = once ? 0 : DEFAULT_PORT }: StartCommand, io: Io): Promise<number> {
+export async function start(
+  { once = false, json = false, port = once ? 0 : DEFAULT_PORT }: StartCommand,
+  io: Io,
+): Promise<number> {
   const onProgress = (what: string) => io.say(io.style.quiet(`  starting ${what}`))
   const sandbox = await startSandbox({ port, onProgress })
   try {

@@ -34,7 +34,8 @@ export function createBuyer(privateKey: string): { buy(url: string): Promise<Pur
       const response = await payer.fetch(url)
       const answer: unknown = await response.json()
       const outcome = payer.outcome(response)
-      if (outcome?.status !== 'settled') throw new CliError('no', `${url} was not paid: ${outcome?.status ?? response.status}`)
+      if (outcome?.status !== 'settled')
+        throw new CliError('no', `${url} was not paid: ${outcome?.status ?? response.status}`)
       const { payment, receipt } = outcome
       const { network, scheme, payTo, amount, asset } = payment
       const line = { network, scheme, x402Version: 2, payer: account.address, payTo, amount: amount.toString(), asset }

@@ -34,12 +34,22 @@ export function createDemoApi(options: {
 
   const app = new Hono()
   const sell = (path: string, price: string, description: string, answer: () => object): DemoRoute => {
-    app.get(path, paid({ name: `GET ${path}`, price, description, mimeType: 'application/json' }), (c) => c.json(answer()))
+    app.get(path, paid({ name: `GET ${path}`, price, description, mimeType: 'application/json' }), (c) =>
+      c.json(answer()),
+    )
     return { method: 'GET', path, scheme: 'exact', networks: [network], price }
   }
   const routes = [
-    sell('/weather', '$0.001', 'The weather where this machine stands', () => ({ temperature: 11, sky: 'overcast', wind: 'light' })),
-    sell('/report', '$0.05', 'A quarterly report that nobody has read', () => ({ title: 'Quarterly report', pages: 42, summary: 'Revenue is up.' })),
+    sell('/weather', '$0.001', 'The weather where this machine stands', () => ({
+      temperature: 11,
+      sky: 'overcast',
+      wind: 'light',
+    })),
+    sell('/report', '$0.05', 'A quarterly report that nobody has read', () => ({
+      title: 'Quarterly report',
+      pages: 42,
+      summary: 'Revenue is up.',
+    })),
   ]
   return { app, routes, ready: paid.ready }
 }

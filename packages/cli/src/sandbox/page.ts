@@ -7,11 +7,17 @@ import type { Feed } from './feed.js'
 /** What the page shows besides payments. */
 export type PageState = {
   readonly routes: readonly DemoRoute[]
-  readonly accounts: readonly { readonly role: string; readonly address: string; readonly usdc: string; readonly eth: string }[]
+  readonly accounts: readonly {
+    readonly role: string
+    readonly address: string
+    readonly usdc: string
+    readonly eth: string
+  }[]
   readonly services: Readonly<Record<string, string>>
 }
 
-const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
 
 /**
  * The page of a sandbox: accounts, balances, and payments as they happen. `buy` lets the sandbox's own payer buy a route, so that a
@@ -46,10 +52,12 @@ export function createPage(options: {
       // One write after the other, in the order in which things happened.
       let last: Promise<unknown> = Promise.resolve()
       const stop = feed.follow((news) => {
-        last = last.then(async () => {
-          await send('payment', news)
-          await send('state', await state())
-        }).catch(() => stream.abort())
+        last = last
+          .then(async () => {
+            await send('payment', news)
+            await send('state', await state())
+          })
+          .catch(() => stream.abort())
       })
       await new Promise<void>((resolve) => stream.onAbort(resolve))
       stop()

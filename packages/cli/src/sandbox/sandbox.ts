@@ -4,11 +4,11 @@ import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { type EvmChain, startEvmChain } from '@groat/sandbox'
 import { openMemoryStore } from '@groat/store'
 import { Hono } from 'hono'
+import { createBuyer, type Purchase } from './buyer.js'
 import { createDemoApi, type DemoRoute } from './demo-api.js'
 import { createFeed, newsOf } from './feed.js'
 import { createPage } from './page.js'
 import { serveLocally } from './serve.js'
-import { createBuyer, type Purchase } from './buyer.js'
 
 /** How a sandbox is started. */
 export type SandboxOptions = {
@@ -32,7 +32,10 @@ export type ReadyLine = {
   }
   readonly facilitator: { readonly url: string }
   readonly api?: { readonly url: string; readonly routes: readonly DemoRoute[] }
-  readonly accounts: readonly { readonly role: string; readonly evm: { readonly address: string; readonly privateKey: string } }[]
+  readonly accounts: readonly {
+    readonly role: string
+    readonly evm: { readonly address: string; readonly privateKey: string }
+  }[]
 }
 
 /** A running sandbox. */
@@ -81,7 +84,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     onProgress('paid API')
     const api = await startApi(chain, facilitator.url, nth(0), buyer.buy)
     started.push(() => api.close())
-    return { ready: { ...common, api: { url: api.url, routes: api.routes } }, buy: (path) => buyer.buy(api.url + path), stop }
+    return {
+      ready: { ...common, api: { url: api.url, routes: api.routes } },
+      buy: (path) => buyer.buy(api.url + path),
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error
@@ -89,7 +96,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 }
 
 async function startFacilitator(chain: EvmChain, port: number, started: (() => Promise<unknown>)[]) {
-  const evm = await createEvmChain({ network: networkOf(chain.network), rpc: chain.rpcUrl, signers: [chain.account('facilitator').privateKey] })
+  const evm = await createEvmChain({
+    network: networkOf(chain.network),
+    rpc: chain.rpcUrl,
+    signers: [chain.account('facilitator').privateKey],
+  })
   // In memory: a sandbox leaves nothing behind, and its chain forgets everything too.
   const store = await openMemoryStore()
   started.push(() => store.close())
@@ -101,7 +112,12 @@ async function startFacilitator(chain: EvmChain, port: number, started: (() => P
   return served
 }
 
-async function startApi(chain: EvmChain, facilitatorUrl: string, port: number, buy: (url: string) => Promise<Purchase>) {
+async function startApi(
+  chain: EvmChain,
+  facilitatorUrl: string,
+  port: number,
+  buy: (url: string) => Promise<Purchase>,
+) {
   const network = networkOf(chain.network)
   const decimals = assetByAddress(network, chain.usdc)?.decimals ?? 0
   const feed = createFeed()
@@ -122,7 +138,13 @@ async function startApi(chain: EvmChain, facilitatorUrl: string, port: number, b
     )
   const app = new Hono()
   const served = await serveLocally(app.fetch, port)
-  const services = { API: served.url, Facilitator: facilitatorUrl, 'EVM chain': chain.rpcUrl, Network: chain.network, USDC: chain.usdc }
+  const services = {
+    API: served.url,
+    Facilitator: facilitatorUrl,
+    'EVM chain': chain.rpcUrl,
+    Network: chain.network,
+    USDC: chain.usdc,
+  }
   const page = createPage({
     feed,
     state: async () => ({ routes: demo.routes, accounts: await accounts(), services }),

@@ -13,7 +13,11 @@ export function serveLocally(fetch: (request: Request) => Response | Promise<Res
     })
     server.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EADDRINUSE') return reject(cause)
-      reject(new CliError('unreachable', `Port ${port} is taken`, 'Choose another with --port, or --port 0 for free ones.', { cause }))
+      reject(
+        new CliError('unreachable', `Port ${port} is taken`, 'Choose another with --port, or --port 0 for free ones.', {
+          cause,
+        }),
+      )
     })
   })
 }

@@ -1,0 +1,239 @@
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createPayer, type Payer, type PaymentOutcome, type Quote } from '@groat/client'
+import { sqlIntents } from '@groat/client/sql'
+import { type Asset, errorInfo, formatUnits, type Network, v1NameOf } from '@groat/core'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { evmAccounts } from '@groat/sandbox'
+import { openStore } from '@groat/store'
+import type { ReceiptLine } from '../sandbox/buyer.js'
+import { CliError, exitCodes } from '../terminal/exit.js'
+import { formatDuration, type Io } from '../terminal/io.js'
+
+/** Options of `groat pay`. */
+export type PayCommand = {
+  readonly method?: string
+  readonly header?: readonly string[]
+  readonly data?: string
+  readonly output?: string
+  readonly max: string
+  readonly network?: readonly string[]
+  readonly v1?: boolean
+  readonly keyFile?: string
+  readonly store?: string
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
+/** `groat pay URL`: requests, shows the price, pays within limits, prints the answer. The receipt goes to standard error. */
+export async function pay(url: string, options: PayCommand, io: Io): Promise<number> {
+  const target = parseTarget(url)
+  const init = requestInit(options)
+  const file = options.store ?? join(io.environment.GROAT_HOME ?? join(homedir(), '.groat'), 'purse.db')
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const key = await readKey(target, options, io)
+  const store = await openStore(file)
+  try {
+    const payer = createPayer({
+      schemes: [exactEvm({ account: privateKeyAccount(key) })],
+      policy: {
+        perPayment: options.max,
+        versions: options.v1 ? [2, 1] : [2],
+        ...(options.network === undefined ? {} : { networks: options.network }),
+      },
+      store: await sqlIntents(store),
+    })
+    const quote = await reach(target, () => payer.quote(target, init))
+    if (quote.status === 'refused') return refuse(quote, io)
+    if (quote.status === 'payable') showPrice(target, quote, io)
+    if (options.dryRun) return dryRun(quote, options, io)
+    if (quote.status === 'payable') await confirm(target, quote, options, io)
+    return await send(payer, target, init, options, io)
+  } finally {
+    await store.close()
+  }
+}
+
+async function send(payer: Payer, target: URL, init: RequestInit, options: PayCommand, io: Io): Promise<number> {
+  const start = performance.now()
+  const response = await reach(target, () => payer.fetch(target, init))
+  const body = new Uint8Array(await response.arrayBuffer())
+  const ms = Math.round(performance.now() - start)
+  const outcome = payer.outcome(response)
+
+  if (options.output !== undefined) await writeFile(options.output, body)
+  if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, options))}\n`)
+  else {
+    tell(outcome, ms, io)
+    if (options.output === undefined) printBody(body, io)
+  }
+  return response.ok ? exitCodes.ok : exitCodes.no
+}
+
+function parseTarget(url: string): URL {
+  const target = URL.canParse(url) ? new URL(url) : undefined
+  if (target && /^https?:$/.test(target.protocol)) return target
+  throw new CliError(
+    'usage',
+    `${url} is not an http or https URL`,
+    'Write it in full, such as https://api.example/weather',
+  )
+}
+
+function requestInit({ method, header = [], data }: PayCommand): RequestInit {
+  const headers = new Headers()
+  for (const line of header) {
+    const colon = line.indexOf(':')
+    if (colon < 1) throw new CliError('usage', `${line} is not a header`, 'Write it as "Name: value".')
+    headers.append(line.slice(0, colon).trim(), line.slice(colon + 1).trim())
+  }
+  return {
+    method: method?.toUpperCase() ?? (data === undefined ? 'GET' : 'POST'),
+    headers,
+    ...(data === undefined ? {} : { body: data }),
+  }
+}
+
+/** The key is never an argument: arguments stand in the shell's history and in the list of processes. */
+async function readKey(target: URL, { keyFile }: PayCommand, { environment, say, style }: Io): Promise<string> {
+  const key = keyFile === undefined ? environment.GROAT_EVM_KEY : await readKeyFile(keyFile)
+  if (key === undefined && isLoopback(target)) {
+    say(style.quiet('  no key is set: paying with the published test key of the sandbox'))
+    return evmAccounts[0].privateKey
+  }
+  if (key === undefined)
+    throw new CliError('usage', 'No key to pay with', 'Set GROAT_EVM_KEY, or name a file with --key-file.')
+  if (/^0x[0-9a-fA-F]{64}$/.test(key)) return key
+  throw new CliError('usage', 'The key is not a private key', 'It is 0x and 64 hex digits.')
+}
+
+async function readKeyFile(file: string): Promise<string> {
+  const { mode } = await stat(file).catch((cause: unknown) => {
+    throw new CliError('usage', `${file} cannot be read`, undefined, { cause })
+  })
+  if ((mode & 0o077) !== 0) throw new CliError('usage', `${file} can be read by others`, `chmod 600 ${file}`)
+  return (await readFile(file, 'utf8')).trim()
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.[0-9.]+$/.test(hostname)
+}
+
+/** What the platform's fetch throws before anything was paid: the seller is not there. */
+async function reach<T>(target: URL, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request()
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    throw new CliError('unreachable', `${target.origin} does not answer`, undefined, { cause })
+  }
+}
+
+async function confirm(target: URL, quote: Payable, { yes = false }: PayCommand, { ask }: Io): Promise<void> {
+  if (yes || isLoopback(target)) return
+  if (ask === undefined)
+    throw new CliError('usage', 'Nobody is there to be asked', 'Add --yes to pay without asking, up to --max.')
+  if (!(await ask(`  Pay ${price(quote)}?`))) throw new CliError('no', 'Not paid')
+}
+
+function dryRun(quote: Quote, { json = false }: PayCommand, { out, say }: Io): number {
+  if (quote.status === 'free') say('  nothing to pay')
+  else if (json) out(`${JSON.stringify(quote, (_, value) => (typeof value === 'bigint' ? value.toString() : value))}\n`)
+  else if (quote.status === 'payable') out(`${JSON.stringify(quote.preview, null, 2)}\n`)
+  return exitCodes.ok
+}
+
+function refuse(quote: Extract<Quote, { status: 'refused' }>, { say, style }: Io): number {
+  say(`  ${style.bad('not paid')}  ${errorInfo(quote.code).title} (${quote.code})`)
+  for (const { offer, code, detail } of quote.refusals) {
+    say(`    ${offer.scheme} on ${nameOf(offer.network)}: ${detail ?? errorInfo(code).title} (${code})`)
+  }
+  say(`  ${errorInfo(quote.refusals[0]?.code ?? quote.code).hint}`)
+  return exitCodes.no
+}
+
+type Payable = Extract<Quote, { status: 'payable' }>
+
+function showPrice(target: URL, quote: Payable, { say, style }: Io): void {
+  const seconds = quote.offer.maxTimeoutSeconds
+  say(
+    `  ${style.bold('402')}  ${target.host} asks ${style.bold(price(quote))} on ${nameOf(quote.offer.network)}, valid ${seconds} s`,
+  )
+}
+
+function price({ amount, asset }: { readonly amount: bigint; readonly asset: Asset }): string {
+  return `${formatUnits(amount, asset.decimals)} ${asset.symbol}`
+}
+
+function nameOf(network: Network): string {
+  return v1NameOf(network) ?? network
+}
+
+function tell(outcome: PaymentOutcome | undefined, ms: number, { say, style }: Io): void {
+  if (outcome === undefined) return
+  if (outcome.status === 'settled' || outcome.status === 'disputed') {
+    const dispute =
+      outcome.status === 'disputed' ? style.bad(` but the receipt does not fit: ${outcome.receipt.dispute}`) : ''
+    return say(`  ${style.good('paid')} ${outcome.receipt.transaction} in ${formatDuration(ms)}${dispute}`)
+  }
+  if (outcome.status === 'answered') return say(`  ${style.good('answered')}, without a receipt`)
+  if (outcome.status === 'unknown')
+    return say(
+      `  ${style.bad('not known')} whether it was paid. Run the same command again: it presents the same payment.`,
+    )
+  say(`  ${style.bad('refused')}  ${errorInfo(outcome.code).title} (${outcome.code})`)
+}
+
+function printBody(body: Uint8Array, { out }: Io): void {
+  const text = new TextDecoder().decode(body)
+  out(text.endsWith('\n') ? text : `${text}\n`)
+}
+
+function report(
+  response: Response,
+  body: Uint8Array,
+  outcome: PaymentOutcome | undefined,
+  ms: number,
+  { output, v1 }: PayCommand,
+) {
+  const paid = outcome?.status === 'settled' ? receiptLine(outcome, ms, response, v1 === true) : undefined
+  return {
+    status: response.status,
+    payment: outcome?.status ?? 'free',
+    ...paid,
+    ...(outcome !== undefined && 'code' in outcome ? { code: outcome.code } : {}),
+    ...(output === undefined ? { body: parsed(body) } : { output }),
+  }
+}
+
+function receiptLine(
+  { payment, receipt }: Extract<PaymentOutcome, { status: 'settled' | 'disputed' }>,
+  ms: number,
+  { headers }: Response,
+  v1: boolean,
+): ReceiptLine {
+  const { network, scheme, payer, payTo, amount, asset } = payment
+  const x402Version = v1 && !headers.has('PAYMENT-RESPONSE') ? 1 : 2
+  return {
+    network,
+    scheme,
+    x402Version,
+    payer,
+    payTo,
+    amount: amount.toString(),
+    asset,
+    transaction: receipt.transaction,
+    ms,
+  }
+}
+
+function parsed(body: Uint8Array): unknown {
+  const text = new TextDecoder().decode(body)
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
