@@ -1,0 +1,118 @@
+import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
+import type { PoolClient } from 'pg'
+import type { Bounds } from '../backend.js'
+import { codeOf, type StoreReason, storeError, storeReason } from '../errors.js'
+
+/** The connections of `pg`, with its faults typed and its integers as numbers. */
+export async function createPool(url: string, bounds: Bounds): Promise<PostgresPool> {
+  // The driver would put the whole URL, password and all, into its error.
+  if (!URL.canParse(url)) throw storeError('bad_target')
+  const { Pool, types } = await loadDriver()
+  const pool = new Pool({
+    connectionString: url,
+    max: bounds.poolSize,
+    connectionTimeoutMillis: bounds.busyTimeout,
+    keepAlive: true,
+    // Safe integers by contract, so numbers, as SQLite gives them.
+    types: { getTypeParser: (id, format) => (id === types.builtins.INT8 ? Number : types.getTypeParser(id, format)) },
+  })
+  // A connection may break at any time, also between two queries; unheard, the event would end the process.
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+
+  let taken = 0
+  let ending: Promise<void> | undefined
+  let allBack = () => {}
+
+  function giveBack() {
+    taken -= 1
+    if (taken === 0) allBack()
+  }
+
+  return {
+    async connect() {
+      if (ending) throw storeError('closed')
+      taken += 1
+      try {
+        const client = await typed(() => pool.connect())
+        return wrap(client, giveBack)
+      } catch (error) {
+        giveBack()
+        throw error
+      }
+    },
+    end() {
+      // The pool itself would forget those that still wait for a connection.
+      ending ??= new Promise<void>((resolve) => {
+        allBack = resolve
+        if (taken === 0) resolve()
+      }).then(() => pool.end())
+      return ending
+    },
+  }
+}
+
+function wrap(client: PoolClient, onRelease: () => void): PostgresPoolClient {
+  function query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>
+  function query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>
+  function query(sql: unknown, parameters: readonly unknown[] = []): unknown {
+    if (typeof sql !== 'string') throw new TypeError('Streaming is not portable: read in pages.')
+    return typed(async () => {
+      const { command, rowCount, rows } = await client.query(sql, [...parameters])
+      // PostgreSQL answers so when a query had failed before: politely, and with nothing written.
+      if (sql === 'commit' && command === 'ROLLBACK') throw storeError('rolled_back')
+      return { command, rowCount: rowCount ?? 0, rows }
+    })
+  }
+  return {
+    query,
+    release() {
+      client.release()
+      onRelease()
+    },
+  }
+}
+
+async function loadDriver() {
+  try {
+    return await import('pg')
+  } catch (cause) {
+    throw storeError('driver_missing', { cause })
+  }
+}
+
+async function typed<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const reason = reasonOf(error)
+    throw reason ? storeError(reason, { cause: error }) : error
+  }
+}
+
+function reasonOf(error: unknown): StoreReason | undefined {
+  if (!(error instanceof Error) || storeReason(error) || error instanceof TypeError) return undefined
+  if (error.message === 'timeout exceeded when trying to connect') return 'pool'
+  // Only what the server itself answered has a severity; the rest is sockets.
+  if (!('severity' in error)) return 'unreachable'
+  const state = codeOf(error)
+  return faults.find(([prefix]) => state.startsWith(prefix))?.[1]
+}
+
+const faults: readonly (readonly [sqlstate: string, reason: StoreReason])[] = [
+  ['08', 'unreachable'],
+  ['57P', 'unreachable'],
+  ['57014', 'timeout'],
+  ['25P03', 'timeout'],
+  ['25P04', 'timeout'],
+  ['25006', 'read_only'],
+  ['28', 'cannot_open'],
+  ['3D000', 'cannot_open'],
+  ['53100', 'full'],
+  ['53300', 'pool'],
+  ['53', 'io'],
+  ['55P03', 'locked'],
+  ['58', 'io'],
+  ['XX001', 'corrupt'],
+  ['XX002', 'corrupt'],
+]

@@ -1,0 +1,146 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Database, openDatabase } from './database.js'
+import { createGroupCommit, type GroupCommit } from './group-commit.js'
+
+let database: Database
+let commands: string[]
+let group: GroupCommit
+let beforeExec = (_command: string) => {}
+
+beforeEach(() => {
+  const real = openDatabase(':memory:')
+  real.exec('create table t (k text primary key, parent text references t (k) deferrable initially deferred)')
+  commands = []
+  beforeExec = () => {}
+  database = Object.create(real, {
+    exec: {
+      value: (command: string) => {
+        commands.push(command)
+        beforeExec(command)
+        real.exec(command)
+      },
+    },
+  })
+  group = createGroupCommit(database, { busyTimeout: 0, jitter: () => 0, maxMembers: 4 })
+})
+afterEach(() => database.close())
+
+const insert = (k: string, parent: string | null = null) =>
+  void database.prepare('insert into t (k, parent) values (?, ?)').run([k, parent])
+const keys = () =>
+  database
+    .prepare('select k from t order by k')
+    .all([])
+    .map((row) => Object.values(row as object)[0])
+const count = (command: string) => commands.filter((c) => c === command).length
+
+describe('group commit', () => {
+  test('one alone is one transaction', async () => {
+    await group.submit(async () => insert('a'))
+    expect(commands).toEqual(['begin immediate', 'savepoint member', 'release member', 'commit'])
+  })
+
+  test('those that wait together commit together, up to the bound', async () => {
+    await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((k) => group.submit(async () => insert(k))))
+    expect({ commits: count('commit'), keys: keys() }).toEqual({ commits: 2, keys: ['a', 'b', 'c', 'd', 'e', 'f'] })
+  })
+
+  test('those that arrive by themselves in one turn of the loop commit together', async () => {
+    const arrivals = ['a', 'b', 'c'].map(
+      (k) =>
+        new Promise<void>(
+          (resolve, reject) => void setTimeout(() => group.submit(async () => insert(k)).then(resolve, reject), 1),
+        ),
+    )
+    await Promise.all(arrivals)
+    expect({ commits: count('commit'), keys: keys() }).toEqual({ commits: 1, keys: ['a', 'b', 'c'] })
+  })
+
+  test('one that arrives while the group runs is taken in', async () => {
+    let late: Promise<void> | undefined
+    await group.submit(async () => {
+      insert('a')
+      late = group.submit(async () => insert('b'))
+      await turn()
+    })
+    await late
+    expect({ commits: count('commit'), keys: keys() }).toEqual({ commits: 1, keys: ['a', 'b'] })
+  })
+
+  test('nobody hears before the commit, neither who won nor who lost by it', async () => {
+    const heard: string[] = []
+    const note = (what: string) => () => void heard.push(`${what} after ${commands.at(-1)}`)
+    await Promise.all([
+      group.submit(async () => insert('a')).then(note('won')),
+      group.submit(async () => insert('a')).catch(note('lost')),
+      group.submit(() => turn().then(() => insert('b'))).then(note('won')),
+    ])
+    expect(heard).toEqual(['won after commit', 'lost after commit', 'won after commit'])
+  })
+
+  test('one that fails takes back only what it wrote', async () => {
+    const outcomes = await Promise.allSettled([
+      group.submit(async () => insert('a')),
+      group.submit(async () => {
+        insert('b')
+        await turn()
+        throw new Error('b')
+      }),
+      group.submit(async () => insert('c')),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect({ commits: count('commit'), keys: keys() }).toEqual({ commits: 1, keys: ['a', 'c'] })
+  })
+
+  test('when one loses the whole transaction, the others go again without it', async () => {
+    const runs = { a: 0, culprit: 0, c: 0 }
+    const outcomes = await Promise.allSettled([
+      group.submit(async () => {
+        runs.a++
+        insert('a')
+      }),
+      group.submit(async () => {
+        runs.culprit++
+        database.exec('rollback')
+        throw new Error('culprit')
+      }),
+      group.submit(async () => {
+        runs.c++
+        insert('c')
+      }),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect({ runs, keys: keys() }).toEqual({ runs: { a: 2, culprit: 1, c: 1 }, keys: ['a', 'c'] })
+  })
+
+  test('a constraint that is checked at the commit hits only whoever broke it', async () => {
+    const outcomes = await Promise.allSettled([
+      group.submit(async () => insert('a')),
+      group.submit(async () => insert('orphan', 'nobody')),
+      group.submit(async () => insert('child', 'a')),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(keys()).toEqual(['a', 'child'])
+    commands.length = 0
+    await Promise.all(['x', 'y'].map((k) => group.submit(async () => insert(k))))
+    expect(count('commit')).toBe(1)
+  })
+
+  test('a commit that breaks is an unknown end for all of it, and the next group is served', async () => {
+    beforeExec = (command) => {
+      if (command !== 'commit') return
+      beforeExec = () => {}
+      throw Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR_FSYNC' })
+    }
+    const outcomes = await Promise.allSettled(['a', 'b'].map((k) => group.submit(async () => insert(k))))
+    const unknown = { code: 'store_unavailable', context: { reason: 'io', committed: 'unknown' } }
+    expect(outcomes).toMatchObject([
+      { status: 'rejected', reason: unknown },
+      { status: 'rejected', reason: unknown },
+    ])
+    await group.submit(async () => insert('c'))
+    await group.idle()
+    expect(keys()).toEqual(['c'])
+  })
+})

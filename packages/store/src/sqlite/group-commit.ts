@@ -1,0 +1,154 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import { codeOf, isLocked, storeError, storeReason } from '../errors.js'
+import { retry } from '../retry.js'
+import type { Database } from './database.js'
+
+/** The one writer of a connection. */
+export interface GroupCommit {
+  /** Runs `work` in a transaction and settles when that is durable. `work` may run again. */
+  submit<T>(work: () => Promise<T>): Promise<T>
+  /** Settles when everything submitted so far has settled. */
+  idle(): Promise<void>
+}
+
+/** How the writer waits and how much it takes at once. */
+export type GroupCommitOptions = {
+  /** How long to wait for another process's lock, in milliseconds. */
+  readonly busyTimeout: number
+  readonly jitter: () => number
+  /** Bounds what the first member waits for the last. Default 256. */
+  readonly maxMembers?: number
+}
+
+/**
+ * Lets transactions that wait together commit together, so that one fsync serves them all.
+ *
+ * A group begins with what has arrived, takes in what arrives while it runs, and never waits for company. Every member has
+ * its own savepoint, so one that fails takes back only what it wrote. No caller hears anything, good or bad, before the
+ * commit: what a member saw may have been written by another.
+ */
+export function createGroupCommit(database: Database, options: GroupCommitOptions): GroupCommit {
+  const { busyTimeout, jitter, maxMembers = 256 } = options
+  const waiting: Member[] = []
+  let draining: Promise<void> | undefined
+  let oneByOne = 0
+
+  async function drain() {
+    while (waiting.length > 0) {
+      // Requests that already lie in the sockets come in first; otherwise each would be answered, and committed, alone.
+      await turnOfTheLoop()
+      await commitGroup(oneByOne > 0 ? 1 : maxMembers)
+      oneByOne = Math.max(0, oneByOne - 1)
+    }
+    draining = undefined
+  }
+
+  async function commitGroup(size: number) {
+    try {
+      rollBack()
+      await patiently('begin immediate')
+    } catch (error) {
+      for (const member of waiting.splice(0)) member.fail(error)
+      return
+    }
+    const group: Member[] = []
+    try {
+      while (group.length < size) {
+        const member = waiting.shift()
+        if (!member) break
+        group.push(member)
+        database.exec('savepoint member')
+        const ok = await member.run()
+        if (!database.inTransaction) return startOverWithout(member, ok, group)
+        if (!ok) database.exec('rollback to member')
+        database.exec('release member')
+      }
+    } catch (error) {
+      rollBack()
+      for (const member of group) member.fail(error)
+      return
+    }
+    try {
+      await patiently('commit')
+    } catch (error) {
+      rollBack()
+      return notCommitted(error, group)
+    }
+    for (const member of group) member.tell()
+  }
+
+  /** The database threw the whole transaction away, on account of one member (it filled the disk, say). */
+  function startOverWithout(culprit: Member, ok: boolean, group: readonly Member[]) {
+    waiting.unshift(...group.filter((member) => member !== culprit))
+    if (ok) culprit.fail(storeError('rolled_back'))
+    else culprit.tell()
+  }
+
+  function notCommitted(error: unknown, group: readonly Member[]) {
+    const refused = codeOf(error).startsWith('SQLITE_CONSTRAINT')
+    if (refused && group.length > 1) {
+      // Somebody's deferred constraint; alone, each finds out for itself.
+      waiting.unshift(...group)
+      oneByOne = group.length + 1
+      return
+    }
+    // A failed fsync does not say whether the bytes have reached the disk.
+    const fault =
+      refused || isLocked(error)
+        ? error
+        : storeError(storeReason(error) ?? 'io', { cause: error, committed: 'unknown' })
+    for (const member of group) member.fail(fault)
+  }
+
+  function patiently(sql: string): Promise<void> {
+    return retry(() => database.exec(sql), { passes: isLocked, budget: busyTimeout, jitter })
+  }
+
+  function rollBack() {
+    try {
+      if (database.inTransaction) database.exec('rollback')
+    } catch {
+      // The disk is failing; the next group tries again before it begins.
+    }
+  }
+
+  return {
+    submit: (work) =>
+      new Promise((resolve, reject) => {
+        waiting.push(createMember(work, resolve, reject))
+        draining ??= drain()
+      }),
+    idle: () => draining ?? Promise.resolve(),
+  }
+}
+
+type Member = {
+  /** Runs its work and keeps what came of it; `false` when it failed. */
+  run(): Promise<boolean>
+  /** Tells its caller what came of it. */
+  tell(): void
+  /** Tells its caller that nothing came of it. */
+  fail(error: unknown): void
+}
+
+function createMember<T>(
+  work: () => Promise<T>,
+  resolve: (value: T) => void,
+  reject: (error: unknown) => void,
+): Member {
+  let tell = () => {}
+  return {
+    async run() {
+      try {
+        const value = await work()
+        tell = () => resolve(value)
+        return true
+      } catch (error) {
+        tell = () => reject(error)
+        return false
+      }
+    },
+    tell: () => tell(),
+    fail: reject,
+  }
+}

@@ -1,0 +1,88 @@
+import { type ConnectionProvider, SqliteDialect, sql } from 'kysely'
+import { type Backend, type Bounds, createHandles } from '../backend.js'
+import { isLocked, storeError } from '../errors.js'
+import { lend } from '../lend.js'
+import { retry } from '../retry.js'
+import { type Database, openDatabase } from './database.js'
+import { createGroupCommit } from './group-commit.js'
+
+/**
+ * A file: one connection writes, another reads what is committed, so a reader never sees an open group.
+ * Any number of processes of this machine may do the same.
+ */
+export async function openSqlite(path: string, bounds: Bounds): Promise<Backend> {
+  // Turning WAL on needs the file alone for a moment, and somebody else may be starting too.
+  const open = () =>
+    retry(() => openDatabase(path), { passes: isLocked, budget: bounds.busyTimeout, jitter: bounds.jitter })
+  const writer = await open()
+  try {
+    const reader = await open()
+    reader.exec('pragma query_only = on')
+    // Readers wait for nothing but the recovery from a crash, and that is short.
+    reader.exec(`pragma busy_timeout = ${Math.trunc(bounds.busyTimeout)}`)
+    return await createBackend(writer, bounds, reader)
+  } catch (error) {
+    writer.close()
+    throw error
+  }
+}
+
+/** A database in memory has one connection only: reads queue with the writers. */
+export async function openMemory(bounds: Bounds): Promise<Backend> {
+  return createBackend(openDatabase(':memory:'), bounds)
+}
+
+async function createBackend(database: Database, bounds: Bounds, readDatabase?: Database): Promise<Backend> {
+  const { handles, connection: writes } = await connect(database)
+  const group = createGroupCommit(database, bounds)
+  let closing: Promise<void> | undefined
+
+  function assertOpen() {
+    if (closing) throw storeError('closed')
+  }
+
+  async function submit<T>(work: () => Promise<T>): Promise<T> {
+    assertOpen()
+    return group.submit(work)
+  }
+
+  const committed = readDatabase && (await connect(readDatabase)).connection
+  const reads: ConnectionProvider = {
+    async provideConnection(consumer) {
+      assertOpen()
+      return committed ? committed.provideConnection(consumer) : submit(() => writes.provideConnection(consumer))
+    },
+  }
+
+  return {
+    kind: 'sqlite',
+    handles,
+    reads,
+    now: sql<number>`cast(round(unixepoch('subsec') * 1000) as integer)`,
+    transact: (use) => submit(() => lend(writes, bounds.transactionTimeout, use)),
+    migrating: (use) =>
+      submit(() => lend(writes, Number.POSITIVE_INFINITY, (connection) => use(handles.reader(connection)))),
+    close: () => {
+      closing ??= group.idle().then(() => {
+        readDatabase?.close()
+        try {
+          // The driver lets go of its files only when its statements are collected; until then the log is empty at least.
+          if (readDatabase) database.exec('pragma wal_checkpoint(truncate)')
+        } finally {
+          database.close()
+        }
+      })
+      return closing
+    },
+  }
+}
+
+/** Takes the dialect's only connection and keeps it; whoever uses it has been let in by the group commit. */
+async function connect(database: Database) {
+  const dialect = new SqliteDialect({ database })
+  const driver = dialect.createDriver()
+  await driver.init()
+  const connection = await driver.acquireConnection()
+  const provider: ConnectionProvider = { provideConnection: (consumer) => consumer(connection) }
+  return { handles: createHandles(dialect), connection: provider }
+}

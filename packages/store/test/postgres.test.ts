@@ -1,0 +1,139 @@
+import { sql } from 'kysely'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openStore, type StoreOptions } from '../src/index.js'
+import { type EmbeddedPostgres, startPostgres } from './embedded-postgres.js'
+import { describeProcesses } from './process-suite.js'
+import { claim, claimTables, describeStore, type Tables } from './store-suite.js'
+
+let server: EmbeddedPostgres
+let databases = 0
+
+beforeAll(async () => {
+  server = await startPostgres()
+})
+afterAll(() => server.remove())
+
+async function freshDatabase(): Promise<string> {
+  const name = `store_${databases++}`
+  const client = new pg.Client(server.url)
+  await client.connect()
+  await client.query(`create database ${name}`)
+  await client.end()
+  return server.url.replace(/postgres$/, name)
+}
+
+describeStore('postgres', async (options) => openStore(await freshDatabase(), options))
+describeProcesses('postgres', freshDatabase)
+
+describe('postgres', () => {
+  const open = async (options?: StoreOptions) => {
+    const url = await freshDatabase()
+    const store = await openStore<Tables>(url, options)
+    await store.migrate(claimTables)
+    return { url, store }
+  }
+
+  test('a transaction that went on after an error is not reported as committed', async () => {
+    const { store } = await open()
+    await store.transaction((trx) => trx.insertInto('claim').values(claim('a')).execute())
+    const careless = store.transaction(async (trx) => {
+      await trx.insertInto('claim').values(claim('b')).execute()
+      await trx
+        .insertInto('claim')
+        .values(claim('a'))
+        .execute()
+        .catch(() => {})
+    })
+    await expect(careless).rejects.toMatchObject({
+      code: 'store_unavailable',
+      context: { reason: 'rolled_back', committed: false },
+    })
+    expect(await store.db.selectFrom('claim').select('pid').execute()).toEqual([{ pid: 'a' }])
+    await store.close()
+  })
+
+  test('a deadlock is retried until both are through', async () => {
+    const { store } = await open()
+    await store.transaction((trx) =>
+      trx
+        .insertInto('claim')
+        .values([claim('a'), claim('b')])
+        .execute(),
+    )
+    let met = 0
+    const swap = (first: string, second: string) =>
+      store.transaction(async (trx) => {
+        const add = (pid: string) => sql`update claim set amount = amount || ${first} where pid = ${pid}`.execute(trx)
+        await add(first)
+        met++
+        // Only the first time: both hold one row and want the other's.
+        for (let i = 0; met < 2 && i < 1_000; i++) await new Promise((resolve) => setTimeout(resolve, 1))
+        await add(second)
+      })
+    await Promise.all([swap('a', 'b'), swap('b', 'a')])
+    const rows = await store.db.selectFrom('claim').select(['pid', 'amount']).orderBy('pid').execute()
+    expect(rows.map(({ amount }) => [...amount.slice(4)].sort().join(''))).toEqual(['ab', 'ab'])
+    expect(met).toBeGreaterThan(2)
+    await store.close()
+  })
+
+  test('collisions without end are given up', async () => {
+    const { store } = await open({ busyTimeout: 300 })
+    let runs = 0
+    const collide = store.transaction(async (trx) => {
+      runs++
+      await sql`do $$ begin raise exception 'collision' using errcode = '40001'; end $$`.execute(trx)
+    })
+    await expect(collide).rejects.toMatchObject({
+      code: 'store_busy',
+      context: { reason: 'contention', committed: false },
+    })
+    expect(runs).toBeGreaterThan(1)
+    await store.close()
+  })
+
+  test('C06 an exhausted pool says so soon, and nobody is stuck', async () => {
+    const { store } = await open({ poolSize: 1, busyTimeout: 1_000 })
+    let release = () => {}
+    const holding = store.transaction(() => new Promise<void>((resolve) => (release = resolve)))
+    await expect(store.transaction(async () => 1)).rejects.toMatchObject({
+      code: 'store_busy',
+      context: { reason: 'pool' },
+    })
+    release()
+    await holding
+    expect(await store.transaction(async () => 2)).toBe(2)
+    await store.close()
+  })
+
+  test('a database that takes no writes, a wrong password, a missing database', async () => {
+    const { url, store } = await open()
+    const write = store.transaction(async (trx) => {
+      await sql`set transaction read only`.execute(trx)
+      await trx.insertInto('claim').values(claim('a')).execute()
+    })
+    await expect(write).rejects.toMatchObject({ code: 'store_unavailable', context: { reason: 'read_only' } })
+    await store.close()
+    const cannotOpen = { code: 'store_unavailable', context: { reason: 'cannot_open' } }
+    await expect(openStore(url.replace('groat:groat', 'groat:wrong'))).rejects.toMatchObject(cannotOpen)
+    await expect(openStore(`${url}_missing`)).rejects.toMatchObject(cannotOpen)
+  })
+
+  test('C05 a server that goes away in the middle is a typed fault, and its return is noticed', async () => {
+    const { store } = await open()
+    const middle = store.transaction(async (trx) => {
+      await trx.insertInto('claim').values(claim('a')).execute()
+      await server.crash()
+      await trx.insertInto('claim').values(claim('b')).execute()
+    })
+    await expect(middle).rejects.toMatchObject({
+      code: 'store_unavailable',
+      context: { reason: 'unreachable', committed: false },
+    })
+    await expect(store.now()).rejects.toMatchObject({ code: 'store_unavailable', context: { reason: 'unreachable' } })
+    await server.start()
+    expect(await store.transaction((trx) => trx.selectFrom('claim').selectAll().execute())).toEqual([])
+    await store.close()
+  })
+})
