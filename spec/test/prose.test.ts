@@ -83,7 +83,9 @@ describe('what is generated', () => {
 
   test('is compared byte by byte', () => {
     const changed = readFileSync(join(root, 'schemas/vector.schema.json'), 'utf8').replace('"title"', '"name"')
-    expect(firstDifference(root, new Map([['schemas/vector.schema.json', changed]]))).toContain('vector.schema.json:4\n')
+    expect(firstDifference(root, new Map([['schemas/vector.schema.json', changed]]))).toContain(
+      'vector.schema.json:4\n',
+    )
     expect(firstDifference(root, new Map([['nowhere.json', '']]))).toBe('nowhere.json is missing')
   })
 
