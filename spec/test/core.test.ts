@@ -6,6 +6,7 @@ import {
   decodeReceipt,
   decodeSettlement,
   decodeSupported,
+  decodeVerdict,
   encodeChallenge,
   encodeFacilitatorRequest,
   encodePayment,
@@ -52,6 +53,13 @@ const arbSettlement: fc.Arbitrary<Settlement> = fc.oneof(
   fc.constantFrom<Settlement>(unknown, { status: 'unknown', retryAfter: 2 }),
 )
 
+const arbText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.json(),
+  fc.json().map((text) => btoa(encodeURIComponent(text))),
+  fc.base64String(),
+)
+
 describe('messages that core writes', () => {
   test('CORE-015 leave out what has no value', () => {
     const { headers } = encodeChallenge({ accepts: [offer] })
@@ -72,7 +80,7 @@ describe('messages that core writes', () => {
     expect(terms[0]).toEqual(terms[1])
   })
 
-  test('CORE-026, CORE-041 every offer has the members that other implementations need', () => {
+  test('CORE-026, CORE-041 every offer has the members that other implementations need', () =>
     fc.assert(
       fc.property(arbOffer, (any) => {
         const { headers, body } = encodeChallenge({ accepts: [any], resource: { url: 'https://api.example/a' } })
@@ -83,8 +91,7 @@ describe('messages that core writes', () => {
         expect(ajvAccepts(wireType('v1/PaymentRequired'), first)).toBe(true)
         expect(first.accepts[0]).toMatchObject({ mimeType: expect.any(String), description: expect.any(String) })
       }),
-    )
-  })
+    ))
 
   test('HTTP-027 header values are ASCII behind their base64', () => {
     for (const payment of [older, newer]) {
@@ -106,14 +113,13 @@ describe('messages that core writes', () => {
 })
 
 describe('outcomes', () => {
-  test('CORE-073, CORE-074 an outcome is the same after it has travelled', () => {
+  test('CORE-073, CORE-074 an outcome is the same after it has travelled', () =>
     fc.assert(
       fc.property(arbSettlement, fc.constantFrom<1 | 2>(1, 2), (settlement, version) => {
         const back = decodeSettlement(encodeSettlement(version, chain, settlement))
         expect(back.ok && back.value.status).toBe(settlement.status)
       }),
-    )
-  })
+    ))
 
   test('FAC-040, FAC-041, FAC-042, FAC-043, FAC-044 a receipt says all that it has to', () => {
     const receipt = { payer: '0xcd', network: chain, transaction: '0xab' }
@@ -222,28 +228,37 @@ describe('errors', () => {
     expect(JSON.stringify(error.toProblem())).not.toContain('7f3a')
   })
 
-  test('SEC-003 no text makes a decoder throw', () => {
-    const texts = fc.oneof(
-      fc.string({ unit: 'binary' }),
-      fc.json(),
-      fc.json().map((text) => btoa(encodeURIComponent(text))),
-      fc.base64String(),
-    )
+  test('SEC-003 no text makes a decoder throw', () =>
     fc.assert(
-      fc.property(texts, (text) => {
+      fc.property(arbText, (text) => {
         decodePayment(() => text)
         decodeReceipt(() => text)
         decodeChallenge(() => text, text)
         decodeChallenge(() => undefined, text)
       }),
-    )
+    ))
+
+  test('SEC-003 no object makes a decoder throw', () =>
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         decodeFacilitatorRequest(value)
         decodeSettlement(value)
         decodeSupported(value)
       }),
-    )
+    ))
+
+  test('ERR-003 a verdict and an outcome are read from the code alone', () => {
+    const message = 'isValid: true, success: true, settlement_pending'
+    const refused = { isValid: false, invalidReason: 'invalid_exact_evm_signature' }
+    expect(decodeVerdict({ ...refused, invalidMessage: message })).toMatchObject({
+      ok: true,
+      value: { ok: false, code: refused.invalidReason },
+    })
+    const receipt = { success: false, errorReason: 'invalid_payload', transaction: '', network: 'eip155:84532' }
+    expect(decodeSettlement({ ...receipt, errorMessage: message })).toMatchObject({
+      ok: true,
+      value: { status: 'refused', code: 'invalid_payload' },
+    })
   })
 })
 
