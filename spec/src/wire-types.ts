@@ -1,0 +1,158 @@
+import { v1, v2 } from '@groat/core/schema'
+import type * as z from 'zod/mini'
+
+/** A message or a part of one, as it is published. */
+export type WireType = {
+  readonly version: 'v1' | 'v2'
+  readonly name: string
+  readonly schema: z.core.$ZodType
+  /** What it is, in one line. */
+  readonly title: string
+}
+
+/** Every published type. A part comes before the messages that hold it. */
+export const wireTypes: readonly WireType[] = [
+  { version: 'v1', name: 'PaymentRequirements', schema: v1.PaymentRequirements, title: 'One offer' },
+  { version: 'v1', name: 'PaymentRequired', schema: v1.PaymentRequired, title: 'The offers, in the body of a 402' },
+  { version: 'v1', name: 'PaymentPayload', schema: v1.PaymentPayload, title: 'A payment, in the header X-PAYMENT' },
+  { version: 'v1', name: 'VerifyRequest', schema: v1.VerifyRequest, title: 'The body of POST /verify' },
+  { version: 'v1', name: 'SettleRequest', schema: v1.SettleRequest, title: 'The body of POST /settle' },
+  { version: 'v1', name: 'VerifyResponse', schema: v1.VerifyResponse, title: 'The answer of POST /verify' },
+  {
+    version: 'v1',
+    name: 'SettleResponse',
+    schema: v1.SettleResponse,
+    title: 'The answer of POST /settle, and the receipt in the header X-PAYMENT-RESPONSE',
+  },
+  { version: 'v2', name: 'ResourceInfo', schema: v2.ResourceInfo, title: 'What is sold' },
+  {
+    version: 'v2',
+    name: 'PaymentRequirements',
+    schema: v2.PaymentRequirements,
+    title: 'One offer, and what a payment echoes as accepted',
+  },
+  {
+    version: 'v2',
+    name: 'PaymentRequired',
+    schema: v2.PaymentRequired,
+    title: 'The offers, in the header PAYMENT-REQUIRED',
+  },
+  {
+    version: 'v2',
+    name: 'PaymentPayload',
+    schema: v2.PaymentPayload,
+    title: 'A payment, in the header PAYMENT-SIGNATURE',
+  },
+  { version: 'v2', name: 'VerifyRequest', schema: v2.VerifyRequest, title: 'The body of POST /verify' },
+  { version: 'v2', name: 'SettleRequest', schema: v2.SettleRequest, title: 'The body of POST /settle' },
+  { version: 'v2', name: 'VerifyResponse', schema: v2.VerifyResponse, title: 'The answer of POST /verify' },
+  {
+    version: 'v2',
+    name: 'SettleResponse',
+    schema: v2.SettleResponse,
+    title: 'The answer of POST /settle, and the receipt in the header PAYMENT-RESPONSE',
+  },
+  {
+    version: 'v2',
+    name: 'SupportedKind',
+    schema: v2.SupportedKind,
+    title: 'One version, scheme and network that a facilitator serves',
+  },
+  {
+    version: 'v2',
+    name: 'SupportedResponse',
+    schema: v2.SupportedResponse,
+    title: 'The answer of GET /supported, for every version',
+  },
+]
+
+/** The published type of this name. Throws when there is none. */
+export function wireType(path: string): WireType {
+  const found = wireTypes.find(({ version, name }) => path === `${version}/${name}`)
+  if (found === undefined) throw new Error(`no wire type ${path}`)
+  return found
+}
+
+/** What each member means, by type and member; `*` where every type means the same. */
+export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '*': {
+    x402Version: 'protocol version',
+    scheme: 'how the payment is made, such as `exact`',
+    network: 'the network that the money moves on',
+    asset: 'the token: contract address or mint',
+    payTo: 'the account that receives the money',
+    maxTimeoutSeconds: 'for how many seconds a payment for this offer may be valid',
+    extra: 'data of the scheme',
+    extensions: 'extension values by extension name',
+    payer: 'the account that pays',
+  },
+  'v1/PaymentRequirements': {
+    maxAmountRequired: 'the price in atomic units',
+    resource: 'URL of the resource',
+    description: 'the resource, for people; may be empty',
+    mimeType: 'media type of the resource',
+    outputSchema: 'how to call the resource and what it answers',
+  },
+  'v1/PaymentRequired': { error: 'why payment is asked for: a code', accepts: 'the offers' },
+  'v1/PaymentPayload': { payload: 'what the scheme has the client sign' },
+  'v1/VerifyRequest': { paymentPayload: 'the payment', paymentRequirements: "the server's own offer" },
+  'v1/VerifyResponse': {
+    isValid: 'whether the payment would settle now',
+    invalidReason: 'a code, when it would not',
+  },
+  'v1/SettleResponse': {
+    success: 'whether the money moved',
+    errorReason: 'a code, when it did not or is not known to have',
+    errorMessage: 'for people',
+    transaction: 'the transaction; empty when there is none',
+    network: 'the network of the offer',
+  },
+  'v2/ResourceInfo': {
+    url: 'URL or other name of the resource',
+    description: 'the resource, for people',
+    mimeType: 'media type of the resource',
+    serviceName: 'name of the seller: 1 to 32 printable ASCII characters',
+    tags: 'up to five, each 1 to 32 printable ASCII characters',
+    iconUrl: 'an icon of the seller; up to 2048 characters',
+  },
+  'v2/PaymentRequirements': { amount: 'the price in atomic units', network: 'the network, in CAIP-2 form' },
+  'v2/PaymentRequired': {
+    error: 'why payment is asked for: a code',
+    resource: 'what is sold',
+    accepts: 'the offers',
+  },
+  'v2/PaymentPayload': {
+    accepted: 'the chosen offer, copied',
+    payload: 'what the scheme has the client sign',
+    resource: 'what the client means to buy, copied',
+    extensions: "the server's extension values, echoed",
+  },
+  'v2/VerifyRequest': { paymentPayload: 'the payment', paymentRequirements: "the server's own offer" },
+  'v2/VerifyResponse': {
+    isValid: 'whether the payment would settle now',
+    invalidReason: 'a code, when it would not',
+    invalidMessage: 'for people',
+  },
+  'v2/SettleResponse': {
+    success: 'whether the money moved',
+    errorReason: 'a code, when it did not or is not known to have',
+    errorMessage: 'for people',
+    transaction: 'the transaction; empty when there is none',
+    network: 'the network of the offer',
+    amount: 'atomic units that moved, where the scheme leaves that open',
+  },
+  'v2/SupportedKind': { network: 'CAIP-2 for version 2, a name for version 1', extra: 'data of the scheme for offers' },
+  'v2/SupportedResponse': {
+    kinds: 'what is served',
+    extensions: 'names of extensions that are implemented',
+    signers: 'accounts that settle, by CAIP-2 pattern such as `eip155:*`',
+  },
+}
+
+/** What a member of a type means. Throws when nobody has said it. */
+export function meaning(type: string, member: string): string {
+  const inherited = type.endsWith('/SettleRequest') ? type.replace('Settle', 'Verify') : type
+  const found = meanings[inherited]?.[member] ?? meanings['*']?.[member]
+  if (found === undefined) throw new Error(`no meaning for ${type}.${member}`)
+  return found
+}
