@@ -1,5 +1,5 @@
-import { keccak_256 } from '@noble/hashes/sha3.js'
 import type { CryptoEngine } from './crypto/engine.js'
+import { keccak256 } from './crypto/keccak.js'
 import { formatHex, isHex } from './hex.js'
 
 declare const brand: unique symbol
@@ -28,7 +28,7 @@ export function parseAddress(text: string): Address | undefined {
  * formatAddress(address) // '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266'
  */
 export function formatAddress(address: Address): `0x${string}` {
-  const digest = keccak_256(new TextEncoder().encode(address.slice(2)))
+  const digest = keccak256(new TextEncoder().encode(address.slice(2)))
   const letters = [...address.slice(2)].map((letter, i) => {
     const nibble = (digest[i >> 1] ?? 0) >> (i % 2 === 0 ? 4 : 0)
     return (nibble & 8) === 0 ? letter : letter.toUpperCase()

@@ -4,10 +4,8 @@ import { expect, test } from 'vitest'
 import { type Address, parseAddress } from '../address.js'
 import { formatHex, type Hex } from '../hex.js'
 import { defineStruct, domainSeparator, typedDataDigest } from './eip712.js'
-import { createKeccak } from './keccak-wasm.js'
-import { nobleEngine } from './noble.js'
+import { nobleEngine as engine } from './noble.js'
 
-const engine = { ...nobleEngine, keccak256: createKeccak() }
 const address = (text: string) => parseAddress(text)!
 const payer = address('0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266')
 const payTo = address('0x70997970C51812dc3A010C7d01b50e0d17dc79C8')

@@ -1,8 +1,8 @@
-import { nobleEngine } from './noble.js'
+import { keccak256, keccakOf, laneMoves, RATE, ROUNDS, roundConstants, type Sponge } from './keccak.js'
 
 /**
- * Keccak-256 on 64-bit lanes: a WebAssembly module of some 2 kB, assembled here, twelve times as fast as JavaScript.
- * Where WebAssembly is missing or forbidden it is the JavaScript one. One instance is not re-entrant, and need not be.
+ * Keccak-256 on 64-bit lanes: a WebAssembly module of some 2 kB, assembled here, several times as fast as JavaScript.
+ * Where WebAssembly is missing or forbidden, the one in JavaScript.
  *
  * @example
  * const keccak256 = createKeccak()
@@ -10,40 +10,14 @@ import { nobleEngine } from './noble.js'
  */
 export function createKeccak(): (bytes: Uint8Array) => Uint8Array {
   const sponge = instantiate()
-  if (!sponge) return nobleEngine.keccak256
-  const { memory, absorb } = sponge
-  const state = memory.subarray(0, STATE)
-  const input = memory.subarray(INPUT, INPUT + BLOCKS * RATE)
-
-  return (bytes) => {
-    state.fill(0)
-    let at = 0
-    while (bytes.length - at >= input.length) {
-      input.set(bytes.subarray(at, at + input.length))
-      absorb(BLOCKS)
-      at += input.length
-    }
-    const rest = bytes.length - at
-    const blocks = Math.floor(rest / RATE) + 1
-    const end = blocks * RATE
-    input.set(at === 0 ? bytes : bytes.subarray(at))
-    input.fill(0, rest, end)
-    input[rest] = 0x01
-    input[end - 1] = (input[end - 1] ?? 0) | 0x80
-    absorb(blocks)
-    return state.slice(0, 32)
-  }
+  return sponge ? keccakOf(sponge) : keccak256
 }
 
 // Memory: the state, the round constants, the input.
 const STATE = 200
-const RATE = 136
 const CONSTANTS = 200
-const ROUNDS = 24
 const INPUT = 512
 const BLOCKS = 400
-
-type Sponge = { readonly memory: Uint8Array; readonly absorb: (blocks: number) => void }
 
 function instantiate(): Sponge | undefined {
   try {
@@ -54,26 +28,14 @@ function instantiate(): Sponge | undefined {
     roundConstants().forEach((constant, round) => {
       constants.setBigUint64(8 * round, constant, true)
     })
-    return { memory: new Uint8Array(memory.buffer), absorb }
+    return {
+      state: new Uint8Array(memory.buffer, 0, STATE),
+      input: new Uint8Array(memory.buffer, INPUT, BLOCKS * RATE),
+      absorb,
+    }
   } catch {
     return undefined
   }
-}
-
-/** Iota's constants come from a shift register (FIPS 202, algorithm 5). */
-function roundConstants(): bigint[] {
-  let register = 1
-  const bit = () => {
-    const out = register & 1
-    register <<= 1
-    if (register & 0x100) register ^= 0x171
-    return out
-  }
-  return Array.from({ length: ROUNDS }, () => {
-    let constant = 0n
-    for (let j = 0; j < 7; j++) if (bit()) constant |= 1n << BigInt(2 ** j - 1)
-    return constant
-  })
 }
 
 /** `memory`, and `absorb(blocks)`: per block, xor the input into the state and permute it. */
@@ -154,19 +116,13 @@ function round(): number[] {
       ...five((y) => [...get(lane(x, y)), ...get(T0), XOR, ...set(lane(x, y))]),
     ]),
   ]
-  // Rho and pi together move the lanes along one cycle from (1, 0); walked backwards, one temporary is enough.
-  const cycle = [{ x: 1, y: 0 }]
-  for (let t = 0; t < 23; t++) {
-    const { x, y } = cycle[t] ?? { x: 0, y: 0 }
-    cycle.push({ x: y, y: (2 * x + 3 * y) % 5 })
-  }
-  const move = (t: number, from: number) => {
-    const to = cycle[(t + 1) % 24] ?? { x: 0, y: 0 }
-    return [...get(from), ...i64((((t + 1) * (t + 2)) / 2) % 64), ROTL, ...set(lane(to.x, to.y))]
-  }
+  // The moves are one cycle; walked backwards, one temporary is enough.
+  const moves = laneMoves()
   const rhoPi = [...get(lane(1, 0)), ...set(T0)]
-  for (let t = 23; t > 0; t--) rhoPi.push(...move(t, lane(cycle[t]?.x ?? 0, cycle[t]?.y ?? 0)))
-  rhoPi.push(...move(0, T0))
+  for (const { from, to, by } of [...moves].reverse()) {
+    const source = from === moves[0]?.from ? T0 : LANE + from
+    rhoPi.push(...get(source), ...i64(by), ROTL, ...set(LANE + to))
+  }
 
   const chi = five((y) => [
     ...[...get(lane(0, y)), ...set(T0), ...get(lane(1, y)), ...set(T1)],
