@@ -5,5 +5,6 @@ declare module 'secp256k1/bindings.js' {
     ecdsaRecover(signature: Uint8Array, recid: number, digest: Uint8Array, compressed: boolean): Uint8Array
     publicKeyCreate(privateKey: Uint8Array, compressed: boolean): Uint8Array
   }
+  // biome-ignore lint/style/noDefaultExport: how a CommonJS module is seen from here
   export default curve
 }
