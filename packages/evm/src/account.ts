@@ -1,0 +1,53 @@
+import { type Address, addressOfKey } from './address.js'
+import type { CryptoEngine, SignatureBytes } from './crypto/engine.js'
+import { nobleEngine } from './crypto/noble.js'
+import { type Hex, parseHex } from './hex.js'
+
+/** Typed data as wallets take it (EIP-712, `eth_signTypedData_v4`). */
+export type TypedData = {
+  readonly domain: {
+    readonly name: string
+    readonly version: string
+    readonly chainId: number
+    readonly verifyingContract: Hex
+  }
+  readonly types: Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>
+  readonly primaryType: string
+  readonly message: Readonly<Record<string, Hex | bigint>>
+}
+
+/** A wallet: any viem account is one, and so is a browser wallet behind three lines. */
+export interface WalletAccount {
+  readonly address: Hex
+  signTypedData(data: TypedData): Promise<Hex>
+}
+
+/** A key that signs digests: in this process, or in a key-management service. */
+export interface KeyAccount {
+  readonly address: Hex
+  /** Signs 32 bytes. Answers r, s and v (27 or 28) with low s, 65 bytes. */
+  signDigest(digest: Uint8Array): Promise<SignatureBytes>
+}
+
+/** Whoever signs for an address. */
+export type EvmAccount = WalletAccount | KeyAccount
+
+/**
+ * An account from a private key. Throws a `RangeError`, which does not quote the key, when it is not one.
+ *
+ * @example
+ * const account = privateKeyAccount('0xac09…ff80')
+ * account.address // '0xf39f…2266'
+ */
+export function privateKeyAccount(
+  privateKey: string | Uint8Array,
+  { engine = nobleEngine }: { readonly engine?: CryptoEngine } = {},
+): KeyAccount & { readonly address: Address } {
+  // A copy, so that the caller may wipe its own.
+  const key = typeof privateKey === 'string' ? parseHex(privateKey) : Uint8Array.from(privateKey)
+  if (key === undefined) throw new RangeError('not a secp256k1 private key: write it as 0x and 64 hexadecimal digits')
+  return {
+    address: addressOfKey(engine, engine.publicKey(key)),
+    signDigest: async (digest) => engine.sign(digest, key),
+  }
+}

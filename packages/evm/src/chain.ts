@@ -1,0 +1,209 @@
+import {
+  type Asset,
+  type ChainDriver,
+  type Clock,
+  defaultAssets,
+  type Fetch,
+  type Network,
+  type SendOutcome,
+  type SignedTransaction,
+  systemClock,
+  X402Error,
+} from '@groat/core'
+import { type KeyAccount, privateKeyAccount } from './account.js'
+import { type Address, formatAddress, parseAddress } from './address.js'
+import { chainIdOf } from './chain-id.js'
+import { domainSeparator } from './crypto/eip712.js'
+import type { CryptoEngine } from './crypto/engine.js'
+import { loadEngine } from './crypto/load-engine.js'
+import { formatHex, type Hex } from './hex.js'
+import { createEvmRpc, type EvmRpc } from './rpc.js'
+import { signTransaction } from './transaction.js'
+
+export { type KeyAccount, privateKeyAccount } from './account.js'
+export type { EvmRpc } from './rpc.js'
+
+/** A call into a contract, and the gas it may use at the most. */
+export type EvmCall = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
+
+/** One EVM chain as a facilitator has it: its nodes, the accounts that pay for gas, the tokens that are accepted. */
+export interface EvmChain extends ChainDriver<EvmCall> {
+  readonly chainId: bigint
+  readonly rpc: EvmRpc
+  readonly engine: CryptoEngine
+  /** The accepted token at an address. */
+  asset(address: Address): Asset | undefined
+}
+
+/** What a chain is made of. */
+export type EvmChainOptions = {
+  readonly network: Network
+  /** URLs of nodes, the preferred one first, or a connection of your own. */
+  readonly rpc: string | readonly [string, ...string[]] | EvmRpc
+  /** Accounts that pay for gas: private keys, or accounts that sign elsewhere. */
+  readonly signers: readonly (string | KeyAccount)[]
+  /** The tokens that are accepted; the network's default ones unless told. Any other token could lie about transfers. */
+  readonly assets?: readonly Asset[]
+  /** Wei that one transaction may cost at the most; 0.01 of the chain's coin unless told. */
+  readonly maxTransactionFee?: bigint
+  /** The fastest engine of this machine unless told. */
+  readonly engine?: CryptoEngine
+  readonly fetch?: Fetch
+  readonly clock?: Clock
+}
+
+/** `DOMAIN_SEPARATOR()` */
+const DOMAIN_SEPARATOR: Hex = '0x3644e515'
+
+const DEFAULT_MAX_FEE = 10n ** 16n
+
+/** Wei per gas to offer as a tip where the node suggests none. */
+const DEFAULT_TIP = 1_000_000_000n
+
+/** Milliseconds for which a fee that was read is good. */
+const FEE_LIFE_MS = 1_000
+
+/**
+ * A chain to settle on. Throws `X402Error` `invalid_network` and `invalid_config` (a signer that is no private key).
+ *
+ * @example
+ * const chain = await createEvmChain({ network: network('base'), rpc: process.env.BASE_RPC, signers: [process.env.KEY] })
+ * await chain.ready()
+ */
+export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain> {
+  const { network, fetch, clock = systemClock, maxTransactionFee = DEFAULT_MAX_FEE } = options
+  const chainId = chainIdOf(network)
+  if (chainId === undefined) throw new X402Error('invalid_network', { network })
+  const engine = options.engine ?? (await loadEngine())
+  const rpc = rpcOf(options.rpc, chainId, fetch, clock)
+  const accounts = options.signers.map((signer) => accountOf(signer, engine))
+  const assets = new Map(
+    (options.assets ?? defaultAssets(network)).map((asset) => [parseAddress(asset.address), asset]),
+  )
+  const feeCap = createFeeSource(rpc, clock)
+
+  return {
+    network,
+    chainId,
+    rpc,
+    engine,
+    signers: accounts.map(({ address }) => formatAddress(address)),
+    asset: (address) => assets.get(address),
+    async ready() {
+      await rpc.latestBlock()
+      await Promise.all([...assets.values()].map((asset) => proveAsset(rpc, engine, chainId, asset)))
+    },
+    nextNonce: (signer) => rpc.nextNonce(accountFor(accounts, signer).address),
+    async sign({ to, data, gas }, { signer, nonce = 0n }): Promise<SignedTransaction> {
+      const account = accountFor(accounts, signer)
+      const fees = capFees(await feeCap(), maxTransactionFee / gas, network)
+      const { raw, hash } = await signTransaction(engine, { chainId, nonce, gas, to, data, ...fees }, account)
+      const details = {
+        gas: gas.toString(),
+        maxFeePerGas: fees.maxFeePerGas.toString(),
+        maxPriorityFeePerGas: fees.maxPriorityFeePerGas.toString(),
+      }
+      return { hash, raw, signer, nonce, details }
+    },
+    send: (transaction) => sendTransaction(rpc, transaction),
+  }
+}
+
+function rpcOf(rpc: EvmChainOptions['rpc'], chainId: bigint, fetch: Fetch | undefined, clock: Clock): EvmRpc {
+  if (typeof rpc === 'object' && 'call' in rpc) return rpc
+  return createEvmRpc({ urls: typeof rpc === 'string' ? [rpc] : rpc, chainId, clock, ...(fetch ? { fetch } : {}) })
+}
+
+type Signer = KeyAccount & { readonly address: Address }
+
+function accountOf(signer: string | KeyAccount, engine: CryptoEngine): Signer {
+  try {
+    if (typeof signer === 'string') return privateKeyAccount(signer, { engine })
+  } catch (cause) {
+    throw new X402Error('invalid_config', { signers: 'a signer is not a private key' }, { cause })
+  }
+  const address = parseAddress(signer.address)
+  if (address === undefined) throw new X402Error('invalid_config', { signers: 'a signer has no address' })
+  return { address, signDigest: (digest) => signer.signDigest(digest) }
+}
+
+function accountFor(accounts: readonly Signer[], signer: string): Signer {
+  const address = parseAddress(signer)
+  const account = accounts.find((each) => each.address === address)
+  if (account === undefined) throw new X402Error('invalid_config', { signer })
+  return account
+}
+
+/** The token must be there and have the domain that payers sign under, or nothing that verifies would settle. */
+async function proveAsset(rpc: EvmRpc, engine: CryptoEngine, chainId: bigint, asset: Asset): Promise<void> {
+  const { network, symbol, address, domain } = asset
+  const verifyingContract = parseAddress(address)
+  if (verifyingContract === undefined) throw new X402Error('unknown_asset', { network, asset: address })
+  const [code, separator] = await Promise.all([
+    rpc.code(verifyingContract),
+    rpc.call({ to: verifyingContract, data: DOMAIN_SEPARATOR }),
+  ])
+  if (code === '0x') throw new X402Error('asset_not_deployed_contract', { network, asset: symbol, address })
+  if (domain === undefined || !separator.ok) return
+  if (separator.data !== formatHex(domainSeparator(engine, { ...domain, chainId, verifyingContract }))) {
+    throw new X402Error('domain_mismatch', { network, asset: symbol, address })
+  }
+}
+
+type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
+type FeeFacts = { readonly baseFee: bigint; readonly tip: bigint }
+
+/** What the network asks for right now; concurrent callers share one answer. */
+function createFeeSource(rpc: EvmRpc, clock: Clock): () => Promise<FeeFacts> {
+  let current: { readonly until: number; readonly facts: Promise<FeeFacts> } | undefined
+  return () => {
+    if (current === undefined || current.until <= clock()) {
+      const facts = Promise.all([rpc.latestBlock(), rpc.suggestedTip()]).then(([{ baseFee }, tip = DEFAULT_TIP]) => ({
+        baseFee,
+        tip,
+      }))
+      const mine = { until: clock() + FEE_LIFE_MS, facts }
+      current = mine
+      facts.catch(() => {
+        if (current === mine) current = undefined
+      })
+    }
+    return current.facts
+  }
+}
+
+/** Room for the base fee to double, within what the operator allows (EVM-EXACT-071). */
+function capFees({ baseFee, tip }: FeeFacts, cap: bigint, network: Network): Fees {
+  if (baseFee + tip > cap) throw new X402Error('fee_above_limit', { network, feePerGas: baseFee + tip, limit: cap })
+  const wanted = 2n * baseFee + tip
+  return { maxFeePerGas: wanted < cap ? wanted : cap, maxPriorityFeePerGas: tip }
+}
+
+async function sendTransaction(rpc: EvmRpc, { raw, hash }: SignedTransaction): Promise<SendOutcome> {
+  try {
+    // The engine gives back the text that `sign` gave out.
+    const reply = await rpc.send(raw as Hex)
+    if (!reply.ok) return await readSendError(rpc, reply.message, hash as Hex)
+    return reply.hash === hash
+      ? { status: 'accepted' }
+      : { status: 'unknown', reason: 'the node answered another hash' }
+  } catch (error) {
+    return { status: 'unknown', reason: X402Error.is(error) ? error.code : 'rpc_unreachable' }
+  }
+}
+
+/** The words are those of the clients in use (ENG-7). What is not understood is unknown, never final. */
+async function readSendError(rpc: EvmRpc, message: string, hash: Hex): Promise<SendOutcome> {
+  if (/already known|already imported|known transaction|already exists/i.test(message)) return { status: 'accepted' }
+  if (/nonce (is )?too low|old nonce|nonce has already been used/i.test(message)) {
+    // Our own transaction, once included, takes its nonce as well.
+    return (await rpc.receipt(hash)) ? { status: 'accepted' } : { status: 'nonce_taken' }
+  }
+  if (/insufficient (funds|balance)|not enough (funds|balance)/i.test(message)) {
+    return { status: 'rejected', code: 'signer_out_of_gas' }
+  }
+  if (/underpriced|fee (is )?too low|less than (the )?block base fee|gas price (is )?too low/i.test(message)) {
+    return { status: 'rejected', code: 'fee_above_limit' }
+  }
+  return { status: 'unknown', reason: message.slice(0, 200) }
+}

@@ -1,0 +1,3 @@
+export { loadEngine } from './load-engine.js'
+export { loadNativeEngine } from './native.js'
+export { loadWasmEngine } from './wasm.js'

@@ -1,0 +1,156 @@
+import {
+  type Asset,
+  assetByAddress,
+  type JsonObject,
+  type PaymentRequirements,
+  type PrepareContext,
+  type PreparedPayment,
+  type Refusal,
+  refuse,
+  type SchemeClient,
+  sameAddress,
+  X402Error,
+} from '@groat/core'
+import type { EvmAccount } from '../account.js'
+import { type Address, parseAddress } from '../address.js'
+import { chainIdOf } from '../chain-id.js'
+import type { CryptoEngine } from '../crypto/engine.js'
+import { nobleEngine } from '../crypto/noble.js'
+import { parseSignature } from '../crypto/signature.js'
+import { formatHex } from '../hex.js'
+import {
+  type Authorization,
+  authorizationDigest,
+  authorizationId,
+  authorizationTypedData,
+  exactOnEvm,
+  type TokenDomain,
+} from './eip3009.js'
+
+export { type EvmAccount, type KeyAccount, privateKeyAccount, type TypedData, type WalletAccount } from '../account.js'
+
+/** What the payer's half needs. */
+export type ExactEvmClientOptions = {
+  /** Whose money it is: a viem account, a browser wallet, or `privateKeyAccount(key)`. */
+  readonly account: EvmAccount
+  /** Tokens besides the default ones, and before them. Their EIP-712 domains are the ones that are signed under. */
+  readonly assets?: readonly Asset[]
+  /** Hashes for an account that signs digests; `nobleEngine` unless told, `await loadEngine()` where many are signed. */
+  readonly engine?: CryptoEngine
+}
+
+/**
+ * Pays `exact` offers on EVM chains by EIP-3009. It signs the payer's own knowledge of the token: an offer that names
+ * another EIP-712 domain than the registry is refused, never followed.
+ *
+ * `prepare` refuses `asset_not_known`, `domain_mismatch`, `unsupported_transfer_method`, `invalid_network`,
+ * `invalid_payment_requirements` and `invalid_exact_evm_missing_eip712_domain`; `sign` throws `signer_failed`.
+ * Throws a `TypeError` when the account has no address.
+ *
+ * @example
+ * const scheme = exactEvm({ account: privateKeyAccount(process.env.KEY) })
+ */
+export function exactEvm({ account, assets = [], engine = nobleEngine }: ExactEvmClientOptions): SchemeClient {
+  const payer = parseAddress(account.address)
+  if (payer === undefined) throw new TypeError('the account has no address')
+  const assetOf = ({ network, asset }: PaymentRequirements) =>
+    assets.find((known) => known.network === network && sameAddress(known.address, asset)) ??
+    assetByAddress(network, asset)
+
+  return {
+    scheme: exactOnEvm,
+    payer: (network) => (chainIdOf(network) === undefined ? undefined : account.address),
+    asset: assetOf,
+    prepare(offer, context) {
+      const asset = assetOf(offer)
+      if (asset === undefined) return refuse('asset_not_known')
+      const domain = domainOf(asset, offer)
+      if ('ok' in domain) return domain
+      const authorization = authorize(payer, offer, context)
+      if ('ok' in authorization) return authorization
+      return prepared(asset, domain, authorization, account, () => sign(account, engine, domain, authorization))
+    },
+  }
+}
+
+/** The domain to sign under: ours, and only if the offer says the same. */
+function domainOf(asset: Asset, { network, extra }: PaymentRequirements): TokenDomain | Refusal {
+  const chainId = chainIdOf(network)
+  if (chainId === undefined) return refuse('invalid_network')
+  const method = extra.assetTransferMethod ?? asset.transfer
+  if (method !== 'eip3009' || asset.domain === undefined) return refuse('unsupported_transfer_method')
+  if (extra.name === undefined || extra.version === undefined) return refuse('invalid_exact_evm_missing_eip712_domain')
+  const { name, version } = asset.domain
+  if (extra.name !== name || extra.version !== version) return refuse('domain_mismatch')
+  const verifyingContract = parseAddress(asset.address)
+  return verifyingContract
+    ? { name, version, chainId, verifyingContract }
+    : refuse('invalid_payment_requirements', 'asset')
+}
+
+function authorize(
+  from: Address,
+  offer: PaymentRequirements,
+  { clock, random, maxLifetimeSeconds }: PrepareContext,
+): Authorization | Refusal {
+  const to = parseAddress(offer.payTo)
+  if (to === undefined) return refuse('invalid_payment_requirements', 'payTo')
+  const lifetime = Math.floor(Math.min(offer.maxTimeoutSeconds, maxLifetimeSeconds))
+  return {
+    from,
+    to,
+    value: offer.amount,
+    // The token compares strictly, and with the clock of a block that may be old.
+    validAfter: 0n,
+    validBefore: BigInt(Math.floor(clock() / 1000) + lifetime),
+    nonce: formatHex(random(32)),
+  }
+}
+
+function prepared(
+  { network, symbol, address: token }: Asset,
+  { verifyingContract }: TokenDomain,
+  authorization: Authorization,
+  account: EvmAccount,
+  signature: () => Promise<string>,
+): PreparedPayment {
+  const { from, to, value, validAfter, validBefore, nonce } = authorization
+  const wire: JsonObject = {
+    from: account.address,
+    to,
+    value: value.toString(),
+    validAfter: validAfter.toString(),
+    validBefore: validBefore.toString(),
+    nonce,
+  }
+  return {
+    ok: true,
+    pid: authorizationId(network, verifyingContract, authorization),
+    payer: from,
+    amount: value,
+    expiresAt: Number(validBefore),
+    preview: { network, asset: symbol, token, authorization: wire },
+    sign: async () => ({ signature: await signature(), authorization: wire }),
+  }
+}
+
+async function sign(
+  account: EvmAccount,
+  engine: CryptoEngine,
+  domain: TokenDomain,
+  authorization: Authorization,
+): Promise<string> {
+  try {
+    if ('signDigest' in account) {
+      return formatHex(await account.signDigest(authorizationDigest(engine, domain, authorization)))
+    }
+    const bytes = parseSignature(await account.signTypedData(authorizationTypedData(domain, authorization)))
+    if (bytes === undefined) throw new TypeError('the wallet answered no signature')
+    // Some wallets give the parity alone as the last byte; tokens want 27 or 28.
+    const v = bytes[64]
+    if (bytes.length === 65 && (v === 0 || v === 1)) bytes[64] = 27 + v
+    return formatHex(bytes)
+  } catch (cause) {
+    throw new X402Error('signer_failed', { payer: account.address }, { cause })
+  }
+}

@@ -1,0 +1,62 @@
+import { type Refusal, refuse } from '@groat/core'
+import { decodeInteger, decodeString } from '../abi.js'
+import type { EvmChain } from '../chain.js'
+import { unwrapErc6492 } from '../crypto/signature.js'
+import type { CallOutcome } from '../rpc.js'
+import type { ExactPayment } from './shared.js'
+import {
+  encodeAuthorizationState,
+  encodeBalanceOf,
+  encodeIsValidSignature,
+  isValidSignatureMagic,
+  NAME,
+  VERSION,
+} from './token.js'
+
+/** Gas for asking a payer's wallet about a signature. */
+const WALLET_GAS = 200_000n
+
+/**
+ * Why a transfer would not go through, in one round trip. The most telling reason wins; the order is that of practice.
+ * Throws `X402Error` `rpc_unreachable` and the like.
+ *
+ * @example
+ * const refusal = await explainFailure(chain, payment, { digest, signedByKey: true })
+ */
+export async function explainFailure(
+  { rpc }: EvmChain,
+  { authorization, signature, domain }: ExactPayment,
+  { digest, signedByKey }: { readonly digest: Uint8Array; readonly signedByKey: boolean },
+): Promise<Refusal> {
+  const { from, value, validAfter, validBefore } = authorization
+  const to = domain.verifyingContract
+  const wallet = unwrapErc6492(signature)?.signature ?? signature
+  const [code, state, name, version, balance, block, accepted] = await Promise.all([
+    rpc.code(to),
+    rpc.call({ to, data: encodeAuthorizationState(authorization) }),
+    rpc.call({ to, data: NAME }),
+    rpc.call({ to, data: VERSION }),
+    rpc.call({ to, data: encodeBalanceOf(from) }),
+    rpc.latestBlock(),
+    signedByKey ? undefined : rpc.call({ to: from, data: encodeIsValidSignature(digest, wallet), gas: WALLET_GAS }),
+  ])
+  const used = integerOf(state)
+  if (code === '0x') return refuse('asset_not_deployed_contract')
+  if (used === undefined) return refuse('invalid_exact_evm_eip3009_not_supported')
+  if (used !== 0n) return refuse('invalid_exact_evm_nonce_already_used')
+  if (accepted && !(accepted.ok && isValidSignatureMagic(accepted.data))) return refuse('invalid_exact_evm_signature')
+  if (differs(name, domain.name)) return refuse('invalid_exact_evm_token_name_mismatch')
+  if (differs(version, domain.version)) return refuse('invalid_exact_evm_token_version_mismatch')
+  if ((integerOf(balance) ?? 0n) < value) return refuse('invalid_exact_evm_insufficient_balance')
+  if (block.timestamp >= validBefore) return refuse('invalid_exact_evm_payload_authorization_valid_before')
+  if (block.timestamp <= validAfter) return refuse('invalid_exact_evm_payload_authorization_valid_after')
+  return refuse('invalid_exact_evm_transaction_simulation_failed')
+}
+
+const integerOf = (outcome: CallOutcome): bigint | undefined => (outcome.ok ? decodeInteger(outcome.data) : undefined)
+
+/** Only a token that answers, and answers something else, is a mismatch: some keep no such function. */
+function differs(outcome: CallOutcome, expected: string): boolean {
+  const said = outcome.ok ? decodeString(outcome.data) : undefined
+  return said !== undefined && said !== expected
+}

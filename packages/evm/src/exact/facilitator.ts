@@ -1,0 +1,148 @@
+import {
+  type Inspection,
+  type PaymentPayload,
+  type PaymentRequirements,
+  type Refusal,
+  refuse,
+  type SchemeFacilitator,
+  type SupportedKind,
+  type Verdict,
+  v1NameOf,
+} from '@groat/core'
+import { decodeInteger } from '../abi.js'
+import { type Address, parseAddress, recoverAddress } from '../address.js'
+import type { EvmCall, EvmChain } from '../chain.js'
+import { isErc6492, unwrapErc6492 } from '../crypto/signature.js'
+import type { CallRequest } from '../rpc.js'
+import { explainFailure } from './diagnosis.js'
+import { authorizationDigest } from './eip3009.js'
+import { chainOutcome } from './outcome.js'
+import { exactEvmScheme } from './schema.js'
+import { type ExactPayment, inspectExact, readExact } from './shared.js'
+import { encodeAuthorizationState, encodeTransfer } from './token.js'
+
+export { Eip3009Extra, Eip3009Payload, exactEvmScheme } from './schema.js'
+
+/** What the facilitator's half needs. */
+export type ExactEvmFacilitatorOptions = {
+  readonly chains: readonly EvmChain[]
+  /** Gas that one settlement may use, the payer's own contract included; 300,000 unless told. */
+  readonly gasLimit?: bigint
+  /** Blocks in which a transfer that somebody else handed in is looked for; 10,000 unless told. */
+  readonly lookbackBlocks?: bigint
+  /** Seconds by which a block's clock must have passed a payment's end before it counts as dead; 30 unless told. */
+  readonly expiryMarginSeconds?: bigint
+}
+
+/**
+ * Verifies and settles `exact` payments on EVM chains by EIP-3009.
+ *
+ * A good payment costs `verify` one round trip: the transfer is simulated as the settling account with the gas it will get, and the
+ * payer's nonce is read. The code of a payer is asked for only when no key of that address signed. Undeployed wallets
+ * (ERC-6492) are refused; tokens that the chain does not list are refused.
+ *
+ * Besides what `inspectExact` refuses: `invalid_network`, `asset_not_allowed`, `invalid_exact_evm_token_name_mismatch`,
+ * `invalid_exact_evm_token_version_mismatch`, `invalid_exact_evm_signature`, `eip6492_factory_not_allowed`,
+ * `asset_not_deployed_contract`, `invalid_exact_evm_eip3009_not_supported`, `invalid_exact_evm_nonce_already_used`,
+ * `invalid_exact_evm_insufficient_balance`, `invalid_exact_evm_transaction_simulation_failed`.
+ * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict (EVM-EXACT-050).
+ *
+ * @example
+ * const scheme = exactEvm({ chains: [chain] })
+ * const verdict = await scheme.verify(payment, requirements, { now: Date.now() })
+ */
+export function exactEvm(options: ExactEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
+  const { chains, gasLimit = 300_000n, lookbackBlocks = 10_000n, expiryMarginSeconds = 30n } = options
+  const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
+
+  function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: { readonly now: number }): Inspection {
+    const inspection = inspectExact(payment, terms, now)
+    const refusal = inspection.ok ? judgeToken(byNetwork.get(terms.network), terms) : undefined
+    return inspection.ok && refusal ? { ...refusal, payer: inspection.payer } : inspection
+  }
+
+  /** What both `prepare` and `outcome` are given has been inspected before. */
+  function known(payment: PaymentPayload, terms: PaymentRequirements): { payment: ExactPayment; chain: EvmChain } {
+    const read = readExact(payment, terms)
+    const chain = byNetwork.get(terms.network)
+    if (!read.ok || chain === undefined) throw new TypeError('the payment was not inspected')
+    return { payment: read, chain }
+  }
+
+  return {
+    scheme: exactEvmScheme,
+    networks: chains.map(({ network }) => network),
+    chains,
+    kinds: () => chains.flatMap(({ network }) => kindsOf(network)),
+    inspect,
+    async verify(payment, terms, { signer, ...now }) {
+      const inspection = inspect(payment, terms, now)
+      if (!inspection.ok) return inspection
+      const { chain, payment: read } = known(payment, terms)
+      const sender = parseAddress(signer ?? chain.signers[0] ?? '')
+      return verifyOnChain(chain, read, { gas: gasLimit, ...(sender ? { from: sender } : {}) })
+    },
+    prepare(payment, terms) {
+      const { payment: read } = known(payment, terms)
+      return { ...transferCall(read), gas: gasLimit }
+    },
+    async outcome(payment, terms, sent) {
+      const { chain, payment: read } = known(payment, terms)
+      return chainOutcome(chain, read, sent, { lookbackBlocks, expiryMarginSeconds })
+    },
+  }
+}
+
+function kindsOf(network: EvmChain['network']): readonly SupportedKind[] {
+  const kind = { scheme: exactEvmScheme.name, network } as const
+  return v1NameOf(network) === undefined
+    ? [{ x402Version: 2, ...kind }]
+    : [
+        { x402Version: 2, ...kind },
+        { x402Version: 1, ...kind },
+      ]
+}
+
+/** The token is one that the operator knows, and the offer names its domain rightly. */
+function judgeToken(chain: EvmChain | undefined, { asset, extra }: PaymentRequirements): Refusal | undefined {
+  if (chain === undefined) return refuse('invalid_network')
+  const address = parseAddress(asset)
+  const token = address && chain.asset(address)
+  if (token === undefined) return refuse('asset_not_allowed')
+  if (token.domain === undefined) return refuse('invalid_exact_evm_eip3009_not_supported')
+  if (extra.name !== token.domain.name) return refuse('invalid_exact_evm_token_name_mismatch')
+  return extra.version === token.domain.version ? undefined : refuse('invalid_exact_evm_token_version_mismatch')
+}
+
+async function verifyOnChain(
+  chain: EvmChain,
+  payment: ExactPayment,
+  as: { readonly from?: Address; readonly gas: bigint },
+): Promise<Verdict> {
+  const { authorization, signature, domain } = payment
+  const payer = authorization.from
+  const digest = authorizationDigest(chain.engine, domain, authorization)
+  const signedByKey = recoverAddress(chain.engine, digest, signature) === payer
+  // Bytes that are neither a key's nor an envelope's can only be meant for a contract; asking is one more line in the batch.
+  const [simulation, state, code] = await Promise.all([
+    chain.rpc.call({ ...transferCall(payment), ...as }),
+    chain.rpc.call({ to: domain.verifyingContract, data: encodeAuthorizationState(authorization) }),
+    signedByKey ? undefined : chain.rpc.code(payer),
+  ])
+  if (code === '0x') {
+    return { ...refuse(isErc6492(signature) ? 'eip6492_factory_not_allowed' : 'invalid_exact_evm_signature'), payer }
+  }
+  // A token may let a used nonce pass in silence, and an address without code lets everything pass.
+  if (simulation.ok && state.ok && decodeInteger(state.data) === 0n) return { ok: true, payer }
+  const refusal = await explainFailure(chain, payment, { digest, signedByKey })
+  // The newest block of an idle chain may be older than the payment; the next one will not be.
+  const early = refusal.code === 'invalid_exact_evm_payload_authorization_valid_after'
+  if (early && (await chain.rpc.call({ ...transferCall(payment), ...as }, 'pending')).ok) return { ok: true, payer }
+  return { ...refusal, payer }
+}
+
+function transferCall({ authorization, signature, domain }: ExactPayment): Pick<CallRequest, 'to' | 'data'> {
+  // A wallet that exists by now is asked about what is inside its envelope; nobody ever calls the factory.
+  const bytes = unwrapErc6492(signature)?.signature ?? signature
+  return { to: domain.verifyingContract, data: encodeTransfer(authorization, bytes) }
+}

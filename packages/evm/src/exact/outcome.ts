@@ -1,0 +1,106 @@
+import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction } from '@groat/core'
+import { decodeInteger } from '../abi.js'
+import type { EvmChain } from '../chain.js'
+import type { Hex } from '../hex.js'
+import type { Log, Receipt } from '../rpc.js'
+import { explainFailure } from './diagnosis.js'
+import { authorizationDigest } from './eip3009.js'
+import type { ExactPayment } from './shared.js'
+import {
+  AUTHORIZATION_CANCELED,
+  AUTHORIZATION_USED,
+  encodeAuthorizationState,
+  findTransfer,
+  isMark,
+  topicOf,
+} from './token.js'
+
+/** How far the chain is searched, and when an end counts as passed. */
+export type OutcomeOptions = { readonly lookbackBlocks: bigint; readonly expiryMarginSeconds: bigint }
+
+/**
+ * What became of a payment: settled by a transaction of ours or by anybody's (EVM-EXACT-067), failed, dead, or still open.
+ * Settled is said only of the token's own logs. Throws `X402Error` `rpc_unreachable` and the like, also for a receipt without logs.
+ *
+ * @example
+ * const outcome = await chainOutcome(chain, payment, sent, { lookbackBlocks: 10_000n, expiryMarginSeconds: 30n })
+ */
+export async function chainOutcome(
+  chain: EvmChain,
+  payment: ExactPayment,
+  sent: readonly SentTransaction[],
+  { lookbackBlocks, expiryMarginSeconds }: OutcomeOptions,
+): Promise<ChainOutcome> {
+  const { authorization, domain } = payment
+  const token = domain.verifyingContract
+  const [block, state, ...receipts] = await Promise.all([
+    chain.rpc.latestBlock(),
+    chain.rpc.call({ to: token, data: encodeAuthorizationState(authorization) }),
+    // The hashes are those that `sign` gave out.
+    ...sent.map(({ hash }) => chain.rpc.receipt(hash as Hex)),
+  ])
+  const included = receipts.filter((receipt) => receipt !== undefined)
+  for (const receipt of included) {
+    const transfer = receipt.success ? findTransfer(receipt.logs, token, authorization) : undefined
+    if (transfer) return settled(receipt, transfer, authorization.value, receipt.fee)
+  }
+
+  const used = state.ok && decodeInteger(state.data) === 1n
+  if (used) {
+    const fromBlock = block.number > lookbackBlocks ? block.number - lookbackBlocks : 0n
+    const foreign = await findForeign(chain, payment, fromBlock)
+    if (foreign !== undefined) return foreign
+  }
+  const [last] = included.slice(-1)
+  if (last) {
+    const code = last.success ? 'invalid_exact_evm_transfer_event_mismatch' : await whyReverted(chain, payment)
+    return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
+  }
+  if (block.timestamp < authorization.validBefore + expiryMarginSeconds) return { status: 'pending' }
+  return { status: 'dead', refusal: refuse(used ? 'invalid_exact_evm_nonce_already_used' : 'payment_expired') }
+}
+
+/** The nonce is gone, and not by a receipt that we hold: the token's marks say by what. */
+async function findForeign(
+  { rpc }: EvmChain,
+  payment: ExactPayment,
+  fromBlock: bigint,
+): Promise<ChainOutcome | undefined> {
+  const { authorization, domain } = payment
+  const address = domain.verifyingContract
+  const marks = [AUTHORIZATION_USED, AUTHORIZATION_CANCELED]
+  const [mark] = await rpc.logs({
+    address,
+    topics: [marks, topicOf(authorization.from), authorization.nonce],
+    fromBlock,
+  })
+  if (mark === undefined) return undefined
+  if (isMark(mark, AUTHORIZATION_USED, authorization)) {
+    const receipt = await rpc.receipt(mark.transactionHash)
+    // The block was dropped between the two questions.
+    if (receipt === undefined) return { status: 'pending' }
+    const transfer = findTransfer(receipt.logs, address, authorization)
+    if (transfer) return settled(receipt, transfer, authorization.value)
+  }
+  return { status: 'dead', refusal: refuse('invalid_exact_evm_nonce_already_used') }
+}
+
+function settled(receipt: Receipt, transfer: Log, amount: bigint, fee?: bigint): ChainOutcome {
+  const { transactionHash: transaction, blockNumber, blockHash } = receipt
+  const outcome = {
+    status: 'settled',
+    transaction,
+    logIndex: transfer.logIndex,
+    blockNumber,
+    blockHash,
+    amount,
+  } as const
+  return fee === undefined ? outcome : { ...outcome, fee }
+}
+
+/** A transaction that failed says little itself; the state after it says more. */
+async function whyReverted(chain: EvmChain, payment: ExactPayment): Promise<ErrorCode> {
+  const digest = authorizationDigest(chain.engine, payment.domain, payment.authorization)
+  const { code } = await explainFailure(chain, payment, { digest, signedByKey: true })
+  return code === 'invalid_exact_evm_transaction_simulation_failed' ? 'invalid_exact_evm_transaction_failed' : code
+}

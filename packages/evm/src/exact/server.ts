@@ -1,0 +1,49 @@
+import { type OfferTerms, type PaymentRequirements, type SchemeServer, X402Error } from '@groat/core'
+import { formatAddress, parseAddress } from '../address.js'
+import { chainIdOf } from '../chain-id.js'
+import { exactEvmScheme } from './schema.js'
+import { inspectExact, isPayable } from './shared.js'
+
+export { Eip3009Extra, Eip3009Payload, exactEvmScheme } from './schema.js'
+
+/** Seconds below which a payment could expire between the answer of the wallet and the block. */
+const SHORTEST_TIMEOUT_SECONDS = 15
+
+/**
+ * Sells for `exact` payments on EVM chains by EIP-3009.
+ *
+ * `offer` throws `X402Error` `invalid_network`, `unknown_asset`, `unsupported_transfer_method`, `invalid_pay_to` and
+ * `invalid_config` (a `maxTimeoutSeconds` below 15). `inspect` refuses whatever payment, offer and clock can show to be bad.
+ *
+ * @example
+ * const offer = exactEvm.offer({ network: network('base'), asset, amount: 1000n, payTo, maxTimeoutSeconds: 60 })
+ */
+export const exactEvm: SchemeServer = {
+  scheme: exactEvmScheme,
+  offer,
+  inspect: inspectExact,
+}
+
+function offer({ network, asset, amount, payTo, maxTimeoutSeconds, extra = {} }: OfferTerms): PaymentRequirements {
+  if (chainIdOf(network) === undefined) throw new X402Error('invalid_network', { network })
+  const token = parseAddress(asset.address)
+  if (token === undefined || asset.domain === undefined)
+    throw new X402Error('unknown_asset', { network, asset: asset.address })
+  const method = extra.assetTransferMethod ?? asset.transfer
+  if (method !== 'eip3009') throw new X402Error('unsupported_transfer_method', { network, asset: asset.symbol })
+  const payee = parseAddress(payTo)
+  if (payee === undefined || !isPayable(payTo, token)) throw new X402Error('invalid_pay_to', { network, payTo })
+  if (!(maxTimeoutSeconds >= SHORTEST_TIMEOUT_SECONDS)) {
+    throw new X402Error('invalid_config', { maxTimeoutSeconds, atLeast: SHORTEST_TIMEOUT_SECONDS })
+  }
+  const { name, version } = asset.domain
+  return {
+    scheme: exactEvmScheme.name,
+    network,
+    amount,
+    asset: formatAddress(token),
+    payTo: formatAddress(payee),
+    maxTimeoutSeconds,
+    extra: { ...extra, name, version },
+  }
+}

@@ -1,0 +1,150 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import { createJsonRpc, type JsonRpcOptions } from './json-rpc.js'
+
+type Request = { readonly id: number; readonly method: string; readonly params: readonly unknown[] }
+type Answer = (requests: readonly Request[], response: ServerResponse) => unknown
+
+const closing: (() => Promise<void>)[] = []
+afterEach(async () => {
+  await Promise.all(closing.splice(0).map((close) => close()))
+})
+
+/** A node: answers `eth_chainId` rightly, echoes every other method, and keeps the batches it was asked. */
+async function startNode({ answer, chainId = '0x1' }: { answer?: Answer; chainId?: string } = {}) {
+  const batches: string[][] = []
+  const reply = ({ id, method }: Request) => ({
+    jsonrpc: '2.0',
+    id,
+    result: method === 'eth_chainId' ? chainId : method,
+  })
+  const server = createServer(async (message: IncomingMessage, response) => {
+    let body = ''
+    for await (const part of message) body += part
+    const requests: Request[] = [JSON.parse(body)].flat()
+    batches.push(requests.map(({ method }) => method))
+    const replies = (await answer?.(requests, response)) ?? requests.map(reply)
+    if (!response.writableEnded) response.end(JSON.stringify(replies))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closing.push(
+    () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  )
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/secret-key`, batches, reply }
+}
+
+const connect = (urls: [string, ...string[]], options: Partial<JsonRpcOptions> = {}) =>
+  createJsonRpc({ urls, chainId: 1n, ...options })
+const results = (replies: readonly unknown[]) => replies.map((reply) => (reply as { result?: unknown }).result)
+
+test('calls of one tick are one request, which also asks which chain it is, once', async () => {
+  const node = await startNode()
+  const rpc = connect([node.url])
+  expect(results(await Promise.all([rpc.request('a', []), rpc.request('b', [])]))).toEqual(['a', 'b'])
+  expect(results(await Promise.all([rpc.request('c', [])]))).toEqual(['c'])
+  expect(node.batches).toEqual([['a', 'b', 'eth_chainId'], ['c']])
+})
+
+test('calls that wait while others are under way leave together', async () => {
+  const open: (() => void)[] = []
+  const node = await startNode({ answer: async () => void (await new Promise<void>((resolve) => open.push(resolve))) })
+  const rpc = connect([node.url], { maxConcurrency: 1 })
+  const all = [rpc.request('first', [])]
+  for (let i = 0; i < 3; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    all.push(rpc.request(`later${i}`, []))
+  }
+  while (open.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  open.shift()?.()
+  while (open.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  open.shift()?.()
+  await Promise.all(all)
+  expect(node.batches).toEqual([
+    ['first', 'eth_chainId'],
+    ['later0', 'later1', 'later2'],
+  ])
+})
+
+test('a batch is not larger than the node takes', async () => {
+  const node = await startNode()
+  const rpc = connect([node.url], { maxBatch: 2 })
+  await Promise.all(['a', 'b', 'c'].map((method) => rpc.request(method, [])))
+  expect(node.batches.flat().filter((method) => method !== 'eth_chainId')).toEqual(['a', 'b', 'c'])
+  expect(node.batches).toHaveLength(2)
+})
+
+test('an error of the node is a reply, and answers in any order find their calls', async () => {
+  const node = await startNode({
+    answer: (requests) =>
+      [...requests]
+        .reverse()
+        .map((request) =>
+          request.method === 'bad'
+            ? { jsonrpc: '2.0', id: request.id, error: { code: 3, message: 'execution reverted', data: '0x08c379a0' } }
+            : { jsonrpc: '2.0', id: request.id, result: request.method === 'eth_chainId' ? '0x1' : request.method },
+        ),
+  })
+  const rpc = connect([node.url])
+  expect(await Promise.all([rpc.request('bad', []), rpc.request('good', [])])).toEqual([
+    { ok: false, code: 3, message: 'execution reverted', data: '0x08c379a0' },
+    { ok: true, result: 'good' },
+  ])
+})
+
+test('EVM-EXACT-069 a node of another chain is refused, whatever it answers', async () => {
+  const node = await startNode({ chainId: '0x2' })
+  await expect(connect([node.url]).request('a', [])).rejects.toMatchObject({ code: 'rpc_wrong_chain' })
+})
+
+test('one passing failure is not seen, and the chain is asked for again after it', async () => {
+  let failures = 1
+  const node = await startNode({
+    answer: (_requests, response) => {
+      if (failures-- > 0) response.writeHead(503).end('busy')
+    },
+  })
+  const rpc = connect([node.url])
+  expect(results([await rpc.request('a', [])])).toEqual(['a'])
+  expect(node.batches).toEqual([
+    ['a', 'eth_chainId'],
+    ['a', 'eth_chainId'],
+  ])
+})
+
+test('the next node answers for one that is gone, and is kept', async () => {
+  const gone = await startNode({ answer: (_requests, response) => void response.writeHead(429).end() })
+  const node = await startNode()
+  const rpc = connect([gone.url, node.url])
+  expect(results([await rpc.request('a', []), await rpc.request('b', [])])).toEqual(['a', 'b'])
+  expect(gone.batches).toHaveLength(1)
+})
+
+test.each<[string, Answer, string]>([
+  ['is down', (_requests, response) => void response.socket?.destroy(), 'rpc_unreachable'],
+  ['is over its limit', (_requests, response) => void response.writeHead(429).end('slow down'), 'rpc_unreachable'],
+  ['says nothing', () => new Promise((resolve) => setTimeout(resolve, 2_000).unref()), 'rpc_unreachable'],
+  [
+    'redirects',
+    (_requests, response) => void response.writeHead(307, { location: 'http://127.0.0.1:9/' }).end(),
+    'rpc_unreachable',
+  ],
+  ['sends no JSON', (_requests, response) => void response.end('<html>'), 'rpc_invalid_answer'],
+  ['sends nothing', (_requests, response) => void response.end(), 'rpc_invalid_answer'],
+  ['sends another thing', () => 'hello', 'rpc_invalid_answer'],
+  ['leaves out an answer', () => [{ jsonrpc: '2.0', id: 1, result: '0x1' }], 'rpc_invalid_answer'],
+  ['sends too much', (_requests, response) => void response.end('['.repeat(100_000)), 'rpc_invalid_answer'],
+])('a node that %s is a typed fault that tells no URL', async (_name, answer, code) => {
+  const node = await startNode({ answer })
+  const rpc = connect([node.url], { timeoutMs: 200, maxAnswerBytes: 50_000 })
+  const error = await rpc.request('a', []).then(
+    () => undefined,
+    (reason) => reason,
+  )
+  expect(error).toMatchObject({ name: 'X402Error', code })
+  expect(`${error.message} ${JSON.stringify(error.context)} ${error.cause}`).not.toContain('secret-key')
+})

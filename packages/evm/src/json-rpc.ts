@@ -1,0 +1,202 @@
+import { type Clock, type Fetch, X402Error } from '@groat/core'
+
+/** What a node answered to one call: its result, or its own error. */
+export type RpcReply =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly code: number; readonly message: string; readonly data?: unknown }
+
+/** A JSON-RPC connection to one chain. */
+export interface JsonRpc {
+  /**
+   * One call. Calls that wait together leave together.
+   * Throws `X402Error` `rpc_unreachable`, `rpc_invalid_answer`, `rpc_wrong_chain`; an error of the node itself is a reply.
+   */
+  request(method: string, params: readonly unknown[], timeoutMs?: number): Promise<RpcReply>
+}
+
+/** How to reach a chain's nodes. */
+export type JsonRpcOptions = {
+  /** Nodes of this chain, the preferred one first; the next is asked when one does not answer. */
+  readonly urls: readonly [string, ...string[]]
+  /** Checked at every node before its first answer counts, and again after it was gone. */
+  readonly chainId: bigint
+  readonly fetch?: Fetch
+  /** Milliseconds that one attempt may take; 3,000 unless told. */
+  readonly timeoutMs?: number
+  /** Calls in one HTTP request; 50 unless told. */
+  readonly maxBatch?: number
+  /** HTTP requests at once; further calls wait and then leave together. 4 unless told. */
+  readonly maxConcurrency?: number
+  /** Bytes of an answer that are read; 8 MiB unless told. */
+  readonly maxAnswerBytes?: number
+  readonly clock?: Clock
+}
+
+/**
+ * A small JSON-RPC client: calls of one tick, and those that wait while others are under way, travel as one batch over
+ * kept-alive connections; a node that fails is asked once more, or the next one; every wait has an end.
+ *
+ * @example
+ * const rpc = createJsonRpc({ urls: ['http://127.0.0.1:8545'], chainId: 84532n })
+ * await rpc.request('eth_blockNumber', [])
+ */
+export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
+  const { urls, timeoutMs = 3_000, maxBatch = 50, maxConcurrency = 4, clock = Date.now } = options
+  const nodes = urls.map((url) => ({ url, trusted: false }))
+  const queue: Call[] = []
+  let preferred = 0
+  let underWay = 0
+  let scheduled = false
+
+  function pump(): void {
+    scheduled = false
+    while (queue.length > 0 && underWay < maxConcurrency) {
+      underWay++
+      // Never rejects: every failure is handed to the calls of the batch.
+      void answer(queue.splice(0, maxBatch)).then(() => {
+        underWay--
+        pump()
+      })
+    }
+  }
+
+  async function answer(batch: readonly Call[]): Promise<void> {
+    let fault: unknown
+    for (let attempt = 0; attempt < Math.max(2, nodes.length); attempt++) {
+      const index = (preferred + attempt) % nodes.length
+      const node = nodes[index]
+      const waiting = batch.filter((call) => call.until > clock())
+      if (node === undefined || waiting.length === 0) break
+      try {
+        await exchange(node, waiting, options, Math.max(...waiting.map((call) => call.timeoutMs)))
+        preferred = index
+        break
+      } catch (error) {
+        node.trusted = false
+        fault = error
+      }
+    }
+    for (const call of batch) call.fail(fault ?? new X402Error('rpc_unreachable', { method: call.method }))
+  }
+
+  return {
+    request(method, params, limit = timeoutMs) {
+      if (queue.length >= MAX_WAITING)
+        return Promise.reject(new X402Error('rpc_unreachable', { method, waiting: MAX_WAITING }))
+      return new Promise((resolve, reject) => {
+        // A promise settles once, so whatever is left of a batch can be failed as a whole.
+        queue.push({ method, params, timeoutMs: limit, until: clock() + 2 * limit, resolve, fail: reject })
+        if (scheduled) return
+        scheduled = true
+        queueMicrotask(pump)
+      })
+    },
+  }
+}
+
+const MAX_WAITING = 10_000
+
+type Call = {
+  readonly method: string
+  readonly params: readonly unknown[]
+  readonly timeoutMs: number
+  readonly until: number
+  resolve(reply: RpcReply): void
+  fail(reason: unknown): void
+}
+
+/** One HTTP request. Resolves the calls it has answers for; throws when the node gave no usable answer at all. */
+async function exchange(
+  node: { readonly url: string; trusted: boolean },
+  calls: readonly Call[],
+  options: JsonRpcOptions,
+  timeoutMs: number,
+): Promise<void> {
+  const { fetch = globalThis.fetch, chainId, maxAnswerBytes = 8 * 1024 * 1024 } = options
+  const checksChain = !node.trusted
+  const requests = calls.map(({ method, params }, id) => ({ jsonrpc: '2.0', id, method, params }))
+  if (checksChain) requests.push({ jsonrpc: '2.0', id: calls.length, method: 'eth_chainId', params: [] })
+  const text = await post(fetch, node.url, JSON.stringify(requests.length === 1 ? requests[0] : requests), {
+    timeoutMs,
+    maxAnswerBytes,
+  })
+  const replies = parseReplies(text)
+  if (checksChain) {
+    const reply = replies.get(calls.length)
+    if (reply?.ok !== true) throw new X402Error('rpc_invalid_answer', { method: 'eth_chainId' })
+    if (!isChain(reply.result, chainId)) throw new X402Error('rpc_wrong_chain', { expected: chainId })
+    node.trusted = true
+  }
+  calls.forEach((call, id) => {
+    const reply = replies.get(id)
+    if (reply) call.resolve(reply)
+    else call.fail(new X402Error('rpc_invalid_answer', { method: call.method }))
+  })
+}
+
+async function post(
+  fetch: Fetch,
+  url: string,
+  body: string,
+  { timeoutMs, maxAnswerBytes }: { readonly timeoutMs: number; readonly maxAnswerBytes: number },
+): Promise<string> {
+  // One signal over the head and the body: a node that dribbles is a node that does not answer.
+  const signal = AbortSignal.timeout(timeoutMs)
+  try {
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'error' })
+    if (!response.ok) {
+      await response.body?.cancel()
+      throw new X402Error('rpc_unreachable', { status: response.status })
+    }
+    return await readCapped(response, maxAnswerBytes)
+  } catch (cause) {
+    if (X402Error.is(cause)) throw cause
+    throw new X402Error('rpc_unreachable', {}, { cause })
+  }
+}
+
+async function readCapped(response: Response, maxBytes: number): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  let size = 0
+  const reader = response.body?.getReader()
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+    size += part.value.length
+    if (size > maxBytes) {
+      await reader?.cancel()
+      throw new X402Error('rpc_invalid_answer', { maxBytes })
+    }
+    text += decoder.decode(part.value, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+function parseReplies(text: string): Map<number, RpcReply> {
+  let answer: unknown
+  try {
+    answer = JSON.parse(text)
+  } catch (cause) {
+    throw new X402Error('rpc_invalid_answer', {}, { cause })
+  }
+  const replies = new Map<number, RpcReply>()
+  for (const each of Array.isArray(answer) ? answer : [answer]) {
+    if (!isObject(each) || typeof each.id !== 'number') continue
+    if (isObject(each.error)) {
+      const { code, message, data } = each.error
+      replies.set(each.id, { ok: false, code: Number(code), message: String(message).slice(0, 500), data })
+    } else if ('result' in each) {
+      replies.set(each.id, { ok: true, result: each.result })
+    }
+  }
+  if (replies.size === 0) throw new X402Error('rpc_invalid_answer')
+  return replies
+}
+
+function isChain(result: unknown, chainId: bigint): boolean {
+  return typeof result === 'string' && /^0x[0-9a-f]{1,16}$/i.test(result) && BigInt(result) === chainId
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
