@@ -1,0 +1,107 @@
+import { assetByTicker, network, type PaymentRequirements, paymentId, type SchemeClient } from '@groat/core'
+import { expect, test } from 'vitest'
+import { type ChooseInput, choose } from './choose.js'
+import { type Policy, parsePolicy } from './policy.js'
+
+const url = new URL('https://api.example/weather')
+const usdc = assetByTicker(network('base'), 'USDC')!
+const usdcOnPolygon = assetByTicker(network('polygon'), 'USDC')!
+const megaUsd = assetByTicker(network('megaeth'), 'MegaUSD')!
+
+test('G12 the cheapest offer is chosen, wherever it stands and whatever its decimals', () => {
+  const accepts = [
+    offer(usdc, 9_000n),
+    offer(megaUsd, 8_000_000_000_000_001n),
+    offer(usdcOnPolygon, 8_000n),
+    offer(usdc, 8_001n),
+  ]
+  expect(chosen(accepts)).toEqual(['eip155:137', 8_000n])
+  expect(chosen([...accepts].reverse())).toEqual(['eip155:137', 8_000n])
+})
+
+test('G17 a token with 18 decimals is not priced as if it had 6', () => {
+  expect(chosen([offer(megaUsd, 1_000_000n)])).toEqual(['eip155:4326', 1_000_000n])
+  expect(chosen([offer(megaUsd, 100_000_000_000_000_001n)])).toBe('amount_over_limit')
+})
+
+test('offers of one value are taken in the order of schemes, then of networks, then as they stand', () => {
+  const accepts = [offer(usdc, 5n), offer(usdcOnPolygon, 5n), offer(usdcOnPolygon, 5n, 'other')]
+  expect(chosen(accepts, {}, [half('exact'), half('other')])).toEqual(['eip155:8453', 5n])
+  expect(chosen(accepts, { networks: ['polygon', 'base'] }, [half('exact'), half('other')])).toEqual(['eip155:137', 5n])
+  expect(choose(input(accepts, {}, [half('other'), half('exact')]))).toMatchObject({ offer: { scheme: 'other' } })
+})
+
+test('an offer that its scheme cannot prepare gives way to the next', () => {
+  const accepts = [offer(usdc, 1n), offer(usdcOnPolygon, 2n)]
+  const picky = half('exact', (of) => of.network === 'eip155:8453')
+  expect(choose(input(accepts, {}, [picky]))).toMatchObject({
+    ok: true,
+    offer: { network: 'eip155:137' },
+    refusals: [{ rule: 'scheme', code: 'domain_mismatch', offer: { network: 'eip155:8453' } }],
+  })
+})
+
+test('a scheme without an account on the network does not hide one that has it', () => {
+  const poor: SchemeClient = { ...half('exact'), payer: () => undefined }
+  expect(chosen([offer(usdc, 1n)], {}, [poor, half('exact')])).toEqual(['eip155:8453', 1n])
+  expect(chosen([offer(usdc, 1n)], {}, [poor])).toBe('missing_scheme')
+})
+
+test('only the chosen offer costs randomness', () => {
+  let drawn = 0
+  const random = (bytes: number) => {
+    drawn++
+    return new Uint8Array(bytes)
+  }
+  choose({ ...input([offer(usdc, 3n), offer(usdc, 2n), offer(usdc, 1n)]), random })
+  expect(drawn).toBe(1)
+})
+
+function chosen(accepts: readonly PaymentRequirements[], policy?: Policy, schemes?: readonly SchemeClient[]) {
+  const choice = choose(input(accepts, policy, schemes))
+  return choice.ok ? [choice.offer.network, choice.offer.amount] : choice.code
+}
+
+function input(
+  accepts: readonly PaymentRequirements[],
+  policy: Policy = {},
+  schemes: readonly SchemeClient[] = [half('exact')],
+): ChooseInput {
+  return {
+    challenge: { x402Version: 2, accepts },
+    schemes,
+    policy: parsePolicy(policy),
+    requested: url,
+    challenged: url,
+    clock: () => 0,
+    random: (bytes) => new Uint8Array(bytes),
+  }
+}
+
+function offer(asset: typeof usdc, amount: bigint, scheme = 'exact'): PaymentRequirements {
+  const { network, address } = asset
+  return { scheme, network, amount, asset: address, payTo: '0x11', maxTimeoutSeconds: 60, extra: {} }
+}
+
+function half(name: string, refuses: (offer: PaymentRequirements) => boolean = () => false): SchemeClient {
+  return {
+    scheme: { name, family: 'eip155' },
+    payer: () => '0x22',
+    asset: (of) =>
+      [usdc, usdcOnPolygon, megaUsd].find(({ network, address }) => network === of.network && address === of.asset),
+    prepare(of, { random }) {
+      if (refuses(of)) return { ok: false, code: 'domain_mismatch' }
+      const nonce = Buffer.from(random(32)).toString('hex')
+      const { amount } = of
+      return {
+        ok: true,
+        pid: paymentId([nonce]),
+        payer: '0x22',
+        amount,
+        expiresAt: 60,
+        preview: {},
+        sign: async () => ({}),
+      }
+    },
+  }
+}

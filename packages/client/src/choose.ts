@@ -1,0 +1,132 @@
+import {
+  type Asset,
+  type Clock,
+  findScheme,
+  type PaymentRequired,
+  type PaymentRequirements,
+  type PreparedPayment,
+  type Random,
+  type Refusal,
+  refuse,
+  type SchemeClient,
+} from '@groat/core'
+import type { ParsedPolicy } from './policy.js'
+import { checkAmount, type RuleContext } from './rules.js'
+import { compareValues, type Value } from './value.js'
+
+/** What a choice is made from. */
+export type ChooseInput = {
+  readonly challenge: PaymentRequired
+  /** The payer's schemes, the preferred first. */
+  readonly schemes: readonly SchemeClient[]
+  readonly policy: ParsedPolicy
+  readonly requested: URL
+  /** Where the challenge came from. */
+  readonly challenged: URL
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** An offer that must not be paid, and which rule says so. */
+export type OfferRefusal = Refusal & { readonly rule: string; readonly offer: PaymentRequirements }
+
+/** The offer to pay, decided to the last byte but not signed. */
+export type Chosen = {
+  readonly ok: true
+  readonly offer: PaymentRequirements
+  readonly asset: Asset
+  readonly scheme: SchemeClient
+  readonly prepared: PreparedPayment
+  /** The offers that were refused on the way. Dearer acceptable ones are in neither place. */
+  readonly refusals: readonly OfferRefusal[]
+}
+
+/** No offer may be paid. `code` is the reason that all offers share, else `no_acceptable_offer`. */
+export type NoneChosen = Refusal & { readonly refusals: readonly OfferRefusal[] }
+
+/**
+ * Chooses the cheapest offer that the policy allows, by value and whatever the order in which the seller lists them. Offers of one
+ * value are taken in the payer's order of schemes, then of `policy.networks`. Pure: nothing is signed and nobody is asked.
+ *
+ * @example
+ * const choice = choose({ challenge, schemes, policy: parsePolicy(), requested: url, challenged: url, clock, random })
+ * if (choice.ok) console.log(choice.prepared.preview)
+ */
+export function choose(input: ChooseInput): Chosen | NoneChosen {
+  const refusals: OfferRefusal[] = []
+  const candidates: Candidate[] = []
+  for (const offer of input.challenge.accepts) {
+    const judged = judge(offer, input)
+    if ('code' in judged) refusals.push(judged)
+    else candidates.push(judged)
+  }
+  candidates.sort(inOrderOf(input))
+  for (const { offer, asset, scheme } of candidates) {
+    const prepared = prepare(offer, asset, scheme, input)
+    if (prepared.ok) return { ok: true, offer, asset, scheme, prepared, refusals }
+    refusals.push({ ...prepared, rule: 'scheme', offer })
+  }
+  return { ...sharedReason(refusals), refusals }
+}
+
+type Candidate = { readonly offer: PaymentRequirements; readonly asset: Asset; readonly scheme: SchemeClient }
+
+function judge(offer: PaymentRequirements, input: ChooseInput): Candidate | OfferRefusal {
+  const { challenge, policy, requested, challenged } = input
+  const scheme = schemeFor(offer, input.schemes)
+  const asset = scheme?.asset(offer)
+  const context: RuleContext = { policy, challenge, requested, challenged, scheme, asset }
+  for (const rule of policy.rules) {
+    const refusal = rule.check(offer, context)
+    if (refusal !== undefined) return { ...refusal, rule: rule.name, offer }
+  }
+  // The built-in rules have refused these two; the types do not know.
+  if (scheme === undefined) return { ...refuse('missing_scheme'), rule: 'schemes', offer }
+  if (asset === undefined) return { ...refuse('asset_not_known'), rule: 'assets', offer }
+  return { offer, asset, scheme }
+}
+
+/** A half without an account on the network does not hide one that has it. */
+function schemeFor(offer: PaymentRequirements, schemes: readonly SchemeClient[]): SchemeClient | undefined {
+  return findScheme(
+    schemes.filter((half) => half.payer(offer.network) !== undefined),
+    offer,
+  )
+}
+
+/** What the scheme would really sign is held against the policy once more: the offer only says what is asked. */
+function prepare(
+  offer: PaymentRequirements,
+  asset: Asset,
+  scheme: SchemeClient,
+  { policy, clock, random }: ChooseInput,
+): PreparedPayment | Refusal {
+  const { maxLifetimeSeconds } = policy
+  const now = clock()
+  const prepared = scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds })
+  if (!prepared.ok) return prepared
+  const lifetime = prepared.expiresAt - Math.floor(now / 1000)
+  if (lifetime > maxLifetimeSeconds + 1) return refuse('lifetime_over_limit', `${lifetime} seconds`)
+  return checkAmount(prepared.amount, { policy, asset }) ?? prepared
+}
+
+function inOrderOf({ schemes, policy }: ChooseInput): (a: Candidate, b: Candidate) => number {
+  const place = ({ scheme, offer }: Candidate) => [
+    schemes.indexOf(scheme),
+    policy.networks?.indexOf(offer.network) ?? 0,
+  ]
+  return (a, b) => {
+    const [schemeA = 0, networkA = 0] = place(a)
+    const [schemeB = 0, networkB = 0] = place(b)
+    return compareValues(worthOf(a), worthOf(b)) || schemeA - schemeB || networkA - networkB
+  }
+}
+
+function worthOf({ offer, asset }: Candidate): Value {
+  return { units: offer.amount, decimals: asset.decimals }
+}
+
+function sharedReason([first, ...rest]: readonly OfferRefusal[]): Refusal {
+  if (first === undefined || rest.some(({ code }) => code !== first.code)) return refuse('no_acceptable_offer')
+  return refuse(first.code, first.detail)
+}

@@ -1,0 +1,25 @@
+export {
+  type ChooseInput,
+  type Chosen,
+  choose,
+  type NoneChosen,
+  type OfferRefusal,
+} from './choose.js'
+export {
+  type Claim,
+  type Intent,
+  type IntentEnd,
+  type IntentState,
+  type Intents,
+  isPresentable,
+  memoryIntents,
+  type Taken,
+} from './intents.js'
+export type { PaymentOutcome, PaymentReceipt, SignedPayment } from './outcome.js'
+export { createPayer, type Payer, type PayerOptions, type PayingFetch, payingFetch, type Quote } from './payer.js'
+export { type ParsedPolicy, type Policy, parsePolicy } from './policy.js'
+export type { Limits } from './present.js'
+export type { PayInit } from './request.js'
+export { type Rule, type RuleContext, rules } from './rules.js'
+export { type Sleep, systemSleep } from './time.js'
+export { compareValues, type Value } from './value.js'

@@ -1,0 +1,102 @@
+import {
+  decodeChallenge,
+  type ErrorCode,
+  isErrorCode,
+  type Network,
+  type Pid,
+  type Receipt,
+  sameAddress,
+} from '@groat/core'
+import type { OfferRefusal } from './choose.js'
+import type { Intent, IntentEnd } from './intents.js'
+import type { Answer } from './present.js'
+
+/** A payment that was signed, as it was agreed. */
+export type SignedPayment = {
+  readonly intent: string
+  readonly pid: Pid
+  readonly scheme: string
+  readonly network: Network
+  readonly asset: string
+  /** Atomic units that the signature allows to be taken. */
+  readonly amount: bigint
+  readonly payTo: string
+  readonly payer: string
+  /** Seconds since 1970 after which the signature is worth nothing. */
+  readonly expiresAt: number
+}
+
+/** What a seller says it took. `unverified`: it fits what was signed, and no chain was asked. */
+export type PaymentReceipt = Receipt & {
+  readonly state: 'unverified' | 'disputed'
+  /** What contradicts the signed payment. */
+  readonly dispute?: 'network' | 'amount' | 'payer'
+}
+
+/** How payment went. */
+export type PaymentOutcome =
+  /** Nothing was signed: the challenge cannot be read, or the policy refuses every offer of it. */
+  | {
+      readonly status: 'unpaid'
+      readonly code: ErrorCode
+      readonly detail?: string
+      readonly refusals: readonly OfferRefusal[]
+    }
+  | { readonly status: 'settled' | 'disputed'; readonly payment: SignedPayment; readonly receipt: PaymentReceipt }
+  /** The answer was had, and the seller gave no receipt that can be read. */
+  | { readonly status: 'answered'; readonly payment: SignedPayment }
+  /** The seller says no. The payment stays alive until it expires, and the next call presents it again. */
+  | {
+      readonly status: 'refused'
+      readonly payment: SignedPayment
+      readonly code: ErrorCode
+      readonly detail?: string
+    }
+  /** Nobody knows. The next call presents the same payment again; `retryAfter` is in seconds. */
+  | { readonly status: 'unknown'; readonly payment: SignedPayment; readonly retryAfter?: number }
+
+/** What an answer says of a payment, and whether it ends the intent. */
+export function judgeAnswer(
+  { response, settlement, pending }: Answer,
+  intent: Intent,
+): { readonly outcome: PaymentOutcome; readonly end?: IntentEnd } {
+  const payment = signedPayment(intent)
+  const answered = response.status < 400 && pending === undefined
+  if (settlement?.status === 'settled') {
+    const dispute = disputeOf(settlement.receipt, payment)
+    if (dispute === undefined) {
+      const receipt = { ...settlement.receipt, state: 'unverified' } as const
+      return { outcome: { status: 'settled', payment, receipt }, end: 'settled' }
+    }
+    const receipt = { ...settlement.receipt, state: 'disputed', dispute } as const
+    return { outcome: { status: 'disputed', payment, receipt }, ...(answered && { end: 'disputed' }) }
+  }
+  if (answered) return { outcome: { status: 'answered', payment }, end: 'answered' }
+  if (pending !== undefined) return { outcome: { status: 'unknown', payment, retryAfter: pending } }
+  if (settlement?.status === 'refused') {
+    const { code, detail } = settlement
+    return { outcome: { status: 'refused', payment, code, ...(detail !== undefined && { detail }) } }
+  }
+  if (response.status === 402) return { outcome: { status: 'refused', payment, ...sellersReason(response) } }
+  return { outcome: { status: 'unknown', payment } }
+}
+
+export function signedPayment(intent: Intent): SignedPayment {
+  const { id, pid, scheme, network, asset, amount, payTo, payer, expiresAt } = intent
+  return { intent: id, pid, scheme, network, asset, amount, payTo, payer, expiresAt }
+}
+
+/** Less than was signed may be taken (a metered scheme does); more cannot be. */
+function disputeOf(receipt: Receipt, { network, amount, payer }: SignedPayment): PaymentReceipt['dispute'] {
+  if (receipt.network !== network) return 'network'
+  if (receipt.amount !== undefined && receipt.amount > amount) return 'amount'
+  return receipt.payer === '' || sameAddress(receipt.payer, payer) ? undefined : 'payer'
+}
+
+function sellersReason({ headers }: Response): { readonly code: ErrorCode; readonly detail?: string } {
+  const challenge = decodeChallenge((name) => headers.get(name))
+  const words = challenge?.ok ? challenge.value.error : undefined
+  if (words === undefined) return { code: 'payment_refused' }
+  const code = words.split(': ', 1)[0] ?? ''
+  return isErrorCode(code) ? { code } : { code: 'payment_refused', detail: words.slice(0, 200) }
+}

@@ -1,0 +1,254 @@
+import {
+  type Clock,
+  encodePayment,
+  type Fetch,
+  MAX_HEADER_LENGTH,
+  notify,
+  type OnEvent,
+  type PaymentHeader,
+  type Random,
+  type SchemeClient,
+  sha256Hex,
+  X402Error,
+  type X402Event,
+} from '@groat/core'
+import { drain, type ReadChallenge, readChallenge } from './challenge.js'
+import { type Chosen, choose, type OfferRefusal } from './choose.js'
+import { claimUnresolved, whileClaimed } from './claim.js'
+import type { Intent, IntentEnd, Intents } from './intents.js'
+import { judgeAnswer, type PaymentOutcome } from './outcome.js'
+import type { ParsedPolicy } from './policy.js'
+import { type Limits, present } from './present.js'
+import { type PayableRequest, printable, type Replay } from './request.js'
+import { type Sleep, within } from './time.js'
+
+/** What paying is done with. */
+export type PayTools = {
+  readonly schemes: readonly SchemeClient[]
+  readonly policy: ParsedPolicy
+  readonly limits: Limits
+  readonly intents: Intents
+  readonly fetch: Fetch
+  readonly clock: Clock
+  readonly random: Random
+  readonly sleep: Sleep
+  readonly onEvent: OnEvent | undefined
+  /** Opens the name of every claim of this process. */
+  readonly process: string
+}
+
+/** An answer, and how payment went; no outcome where nothing was asked for. */
+export type Paid = { readonly response: Response; readonly outcome?: PaymentOutcome }
+
+/**
+ * Answers a 402: presents the payment that an earlier call left unresolved, or signs one and presents that. At most one payment is
+ * signed, its intent is kept before the signature and its bytes before they are sent.
+ * Throws `X402Error` `body_not_replayable`, `signer_failed`, `payment_unresolved`, `payment_in_flight`, `idempotency_mismatch`,
+ * `cross_origin_redirect`, `store_unavailable`, `store_busy`.
+ */
+export async function pay(request: PayableRequest, unpaid: Response, tools: PayTools): Promise<Paid> {
+  const read = await readChallenge(unpaid, tools.limits.answerMs)
+  if (read === undefined) return { response: unpaid }
+  if (!read.ok) return refusedByPolicy(unpaid, { ...read, refusals: [] }, request, tools)
+  const replay = await request.replay()
+  const call: Call = { request, replay, unpaid, read: read.value, owner: tools.process + hex(tools.random(8)), tools }
+
+  for (;;) {
+    const earlier = await claimEarlier(call)
+    const again = earlier && (await presentIntent(earlier, call))
+    if (again !== undefined && !again.over) return again.paid
+
+    const response = again?.paid.response ?? unpaid
+    const choice = choose({
+      challenge: call.read.challenge,
+      requested: request.url,
+      challenged: new URL(unpaid.url || request.url),
+      ...tools,
+    })
+    if (!choice.ok) return refusedByPolicy(response, choice, request, tools)
+    drain(response, tools.limits.answerMs)
+    const intent = await signIntent(choice, call)
+    if (intent !== undefined) return (await presentIntent(intent, call)).paid
+    // Another call with the same idempotency key was faster: its payment is ours.
+  }
+}
+
+/** Servers take 16 KiB for all headers together: the others need room too. */
+const MAX_PAYMENT_LENGTH = MAX_HEADER_LENGTH - 2_048
+
+type Call = {
+  readonly request: PayableRequest
+  readonly replay: Replay
+  readonly unpaid: Response
+  readonly read: ReadChallenge
+  readonly owner: string
+  readonly tools: PayTools
+}
+
+type SignedIntent = Intent & { readonly payment: PaymentHeader }
+
+/** The unresolved payment of this logical request, now claimed by this call. */
+async function claimEarlier({ request, replay, owner, tools }: Call): Promise<SignedIntent | undefined> {
+  const { intents, process, sleep, limits } = tools
+  const { signal } = request
+  const exclusive = request.idempotencyKey !== undefined
+  const claimant = { intents, process, owner, sleep, signal, patience: limits.deadlineMs }
+  const intent = await claimUnresolved(keyOf(request, replay), exclusive, claimant)
+  if (intent === undefined) return undefined
+  const { payment, fingerprint } = intent
+  if (payment !== undefined && fingerprint === replay.fingerprint) return { ...intent, payment }
+  await release(intent, undefined, { owner, tools })
+  throw new X402Error('idempotency_mismatch', { intent: intent.id })
+}
+
+/** Keeps the intent, signs, keeps the signed payment. `undefined` when another call holds the request's key. */
+async function signIntent(chosen: Chosen, call: Call): Promise<SignedIntent | undefined> {
+  const { request, owner, tools } = call
+  const { intents, limits } = tools
+  const intent = intentOf(chosen, call)
+  request.signal?.throwIfAborted()
+  if (!(await intents.create(intent, owner))) return undefined
+  try {
+    const payment = await whileClaimed(intent, { intents, owner }, () => sign(chosen, call))
+    tell(tools, 'payment_signed', intent)
+    if (payment.value.length > MAX_PAYMENT_LENGTH) {
+      throw new X402Error('invalid_challenge', { reason: 'a payment for it does not fit into a header' })
+    }
+    if (!(await intents.sign(intent.id, owner, payment))) {
+      throw new X402Error('store_busy', { reason: 'the claim on the intent lapsed', intent: intent.id })
+    }
+    request.signal?.throwIfAborted()
+    return { ...intent, state: 'signed', payment }
+  } catch (error) {
+    await release(intent, 'unsent', call)
+    throw error
+  }
+
+  async function sign({ prepared, offer, scheme }: Chosen, { read }: Call): Promise<PaymentHeader> {
+    const late = () => new X402Error('signer_failed', { reason: `no signature within ${limits.signMs} ms` })
+    const signing = (async () => prepared.sign())()
+    const payload = await within(limits.signMs, request.signal, signing, late).catch((cause: unknown) => {
+      if (X402Error.is(cause) || request.signal?.aborted) throw cause
+      throw new X402Error('signer_failed', {}, { cause })
+    })
+    const { x402Version, resource, extensions } = read.challenge
+    return encodePayment({
+      x402Version,
+      scheme: scheme.scheme.name,
+      network: offer.network,
+      accepted: offer,
+      payload,
+      ...(resource && { resource }),
+      ...(extensions && { extensions }),
+    })
+  }
+}
+
+/** Presents a claimed payment and gives the claim back. `over`: it had expired, it brought nothing, and a new one may be signed. */
+async function presentIntent(
+  intent: SignedIntent,
+  call: Call,
+): Promise<{ readonly paid: Paid; readonly over: boolean }> {
+  const { request, replay, unpaid, owner, tools } = call
+  const { intents, limits, clock } = tools
+  drain(unpaid, limits.answerMs)
+  let end: IntentEnd | undefined
+  let transaction: string | undefined
+  try {
+    const answer = await whileClaimed(intent, { intents, owner }, () =>
+      present(replay, intent.payment, {
+        ...tools,
+        signal: request.signal,
+        about: { pid: intent.pid, intent: intent.id, expiresAt: intent.expiresAt },
+        onPresent: () => tell(tools, 'payment_presented', intent),
+      }),
+    )
+    const judged = judgeAnswer(answer, intent)
+    const { outcome } = judged
+    const expired = intent.state === 'signed' && clock() / 1000 > intent.expiresAt + limits.graceSeconds
+    const over = expired && judged.end === undefined && answer.pending === undefined
+    end = over ? 'dead' : intent.state === 'signed' ? judged.end : undefined
+    if (outcome.status === 'settled') transaction = outcome.receipt.transaction
+    tellOutcome(tools, outcome, intent)
+    return { paid: { response: answer.response, outcome }, over }
+  } catch (error) {
+    if (X402Error.is(error)) tell(tools, 'settlement_unknown', intent, { code: error.code })
+    throw error
+  } finally {
+    await release(intent, end, call, transaction)
+  }
+}
+
+/**
+ * Gives a claim back. When that cannot be written, the answer is worth more than the note: the claim lapses, and the next call presents
+ * the same payment once more.
+ */
+async function release(
+  intent: Intent,
+  end: IntentEnd | undefined,
+  { owner, tools }: Pick<Call, 'owner' | 'tools'>,
+  transaction?: string,
+): Promise<void> {
+  await tools.intents.release(intent.id, owner, end, transaction).catch(() => {
+    tell(tools, 'fault', intent, { code: 'store_unavailable' })
+  })
+}
+
+function refusedByPolicy(
+  response: Response,
+  { code, detail, refusals }: { code: PaymentCode; detail?: string; refusals: readonly OfferRefusal[] },
+  { url }: PayableRequest,
+  { onEvent, clock }: PayTools,
+): Paid {
+  notify(onEvent, { type: 'payment_refused', at: clock(), code, resource: printable(url) })
+  return { response, outcome: { status: 'unpaid', code, ...(detail !== undefined && { detail }), refusals } }
+}
+
+type PaymentCode = X402Error['code']
+
+function intentOf({ prepared, offer, scheme }: Chosen, { request, replay, read, tools }: Call): Intent {
+  const { pid, payer, amount, expiresAt } = prepared
+  return {
+    id: hex(tools.random(16)),
+    key: keyOf(request, replay),
+    exclusive: request.idempotencyKey !== undefined,
+    fingerprint: replay.fingerprint,
+    origin: request.url.origin,
+    challenge: read.digest,
+    pid,
+    x402Version: read.challenge.x402Version,
+    scheme: scheme.scheme.name,
+    network: offer.network,
+    asset: offer.asset,
+    payTo: offer.payTo,
+    payer,
+    amount,
+    expiresAt,
+    createdAt: tools.clock(),
+    state: 'open',
+  }
+}
+
+function keyOf({ idempotencyKey }: PayableRequest, { fingerprint }: Replay): string {
+  return idempotencyKey === undefined ? fingerprint : sha256Hex(JSON.stringify(['idempotency-key', idempotencyKey]))
+}
+
+function tellOutcome(tools: PayTools, outcome: PaymentOutcome, intent: Intent): void {
+  if (outcome.status === 'settled') tell(tools, 'payment_settled', intent, { transaction: outcome.receipt.transaction })
+  else if (outcome.status === 'refused') tell(tools, 'payment_refused', intent, { code: outcome.code })
+  else tell(tools, 'settlement_unknown', intent)
+}
+
+function tell(
+  { onEvent, clock }: PayTools,
+  type: X402Event['type'],
+  { pid, network, scheme, payer, payTo, asset, amount, origin }: Intent,
+  more: Partial<X402Event> = {},
+): void {
+  const about = { pid, network, scheme, payer, payTo, asset, amount, resource: origin }
+  notify(onEvent, { type, at: clock(), ...about, ...more })
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,188 @@
+import {
+  type Asset,
+  type Clock,
+  type ErrorCode,
+  type Fetch,
+  type JsonObject,
+  type OnEvent,
+  type PaymentRequirements,
+  type Random,
+  type SchemeClient,
+  systemClock,
+  systemRandom,
+  X402Error,
+} from '@groat/core'
+import { drain, readChallenge } from './challenge.js'
+import { choose, type OfferRefusal } from './choose.js'
+import { type Intents, memoryIntents, withCodes } from './intents.js'
+import type { PaymentOutcome, PaymentReceipt } from './outcome.js'
+import { type PayTools, pay } from './pay.js'
+import { type Policy, parsePolicy } from './policy.js'
+import { defaultLimits, type Limits } from './present.js'
+import { holdRequest, type PayInit } from './request.js'
+import { type Sleep, systemSleep } from './time.js'
+
+/** What a payer is made of. */
+export type PayerOptions = {
+  /** What it can pay with, the preferred first. */
+  readonly schemes: readonly SchemeClient[]
+  /** What it may pay. It protects where it says nothing. */
+  readonly policy?: Policy
+  /** Where intents are kept. Default: in memory, so a crash forgets them. `@groat/client/sql` keeps them on disk. */
+  readonly store?: Intents
+  readonly limits?: Partial<Limits>
+  readonly fetch?: Fetch
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly sleep?: Sleep
+  /** Told what happens; cannot change it. */
+  readonly onEvent?: OnEvent
+}
+
+/** Pays for HTTP requests within its policy. */
+export type Payer = {
+  /**
+   * `fetch` that pays. An answer that asks for no payment comes back untouched, and so does a 402 that is not x402 or that the policy
+   * refuses: `outcome` tells which. What `fetch` throws before payment is thrown unchanged.
+   * Throws `X402Error`: `payment_already_attempted`, `body_not_replayable`, `signer_failed` (nothing was sent), `payment_unresolved` and
+   * `cross_origin_redirect` (the payment was sent; the next call presents it again), `payment_in_flight`, `idempotency_mismatch`,
+   * `store_unavailable`, `store_busy`.
+   *
+   * @example
+   * const response = await payer.fetch('https://api.example/weather')
+   */
+  readonly fetch: PayingFetch
+  /**
+   * The receipt that came with an answer of this payer.
+   *
+   * @example
+   * payer.receipt(response)?.transaction
+   */
+  readonly receipt: (response: Response) => PaymentReceipt | undefined
+  /**
+   * How payment went for an answer of this payer; `undefined` when none was asked for.
+   *
+   * @example
+   * if (payer.outcome(response)?.status === 'unknown') await tryAgainLater()
+   */
+  readonly outcome: (response: Response) => PaymentOutcome | undefined
+  /**
+   * Sends the request without payment and tells what `fetch` would pay, and which rule refuses the other offers. Signs nothing.
+   *
+   * @example
+   * const quote = await payer.quote('https://api.example/weather')
+   */
+  readonly quote: (input: string | URL | Request, init?: PayInit) => Promise<Quote>
+}
+
+/** A `fetch` that takes an idempotency key as well. */
+export type PayingFetch = (input: string | URL | Request, init?: PayInit) => Promise<Response>
+
+/** What paying for a request would mean. */
+export type Quote =
+  /** Nothing is asked for in x402. */
+  | { readonly status: 'free'; readonly httpStatus: number }
+  | {
+      readonly status: 'payable'
+      readonly offer: PaymentRequirements
+      readonly asset: Asset
+      readonly payer: string
+      /** Atomic units that would be signed for. */
+      readonly amount: bigint
+      /** Seconds since 1970 until which the signature would live. */
+      readonly expiresAt: number
+      /** What would be signed. */
+      readonly preview: JsonObject
+      readonly refusals: readonly OfferRefusal[]
+    }
+  | {
+      readonly status: 'refused'
+      readonly code: ErrorCode
+      readonly detail?: string
+      readonly refusals: readonly OfferRefusal[]
+    }
+
+/**
+ * Makes a payer. Throws `X402Error` `invalid_config`, `invalid_price` or `invalid_network` for a policy that cannot be meant.
+ *
+ * @example
+ * const payer = createPayer({ schemes: [exactEvm({ account })], policy: { perPayment: '$0.05' } })
+ * const response = await payer.fetch('https://api.example/weather')
+ */
+export function createPayer(options: PayerOptions): Payer {
+  const tools = toolsOf(options)
+  const outcomes = new WeakMap<Response, PaymentOutcome>()
+
+  return {
+    async fetch(input, init) {
+      const request = holdRequest(input, init)
+      try {
+        const unpaid = await tools.fetch(...request.first)
+        if (unpaid.status !== 402) return unpaid
+        const { response, outcome } = await pay(request, unpaid, tools)
+        if (outcome !== undefined) outcomes.set(response, outcome)
+        return response
+      } finally {
+        request.forget()
+      }
+    },
+
+    async quote(input, init) {
+      const request = holdRequest(input, init)
+      const response = await tools.fetch(...request.first).finally(request.forget)
+      const read = response.status === 402 ? await readChallenge(response, tools.limits.answerMs) : undefined
+      drain(response, tools.limits.answerMs)
+      if (read === undefined) return { status: 'free', httpStatus: response.status }
+      if (!read.ok) return { ...withoutOk(read), status: 'refused', refusals: [] }
+      const choice = choose({
+        challenge: read.value.challenge,
+        requested: request.url,
+        challenged: new URL(response.url || request.url),
+        ...tools,
+      })
+      if (!choice.ok) return { ...withoutOk(choice), status: 'refused' }
+      const { offer, asset, refusals } = choice
+      const { payer, amount, expiresAt, preview } = choice.prepared
+      return { status: 'payable', offer, asset, payer, amount, expiresAt, preview, refusals }
+    },
+
+    outcome: (response) => outcomes.get(response),
+
+    receipt: (response) => {
+      const outcome = outcomes.get(response)
+      return outcome !== undefined && 'receipt' in outcome ? outcome.receipt : undefined
+    },
+  }
+}
+
+/**
+ * The `fetch` of a payer, for programs that need nothing else.
+ *
+ * @example
+ * const fetchThatPays = payingFetch({ schemes: [exactEvm({ account })] })
+ */
+export function payingFetch(options: PayerOptions): PayingFetch {
+  return createPayer(options).fetch
+}
+
+function toolsOf(options: PayerOptions): PayTools {
+  const { schemes, policy, store = memoryIntents(), limits, random = systemRandom } = options
+  if (schemes.length === 0) throw new X402Error('invalid_config', { field: 'schemes', problem: 'is empty' })
+  return {
+    schemes,
+    policy: parsePolicy(policy),
+    limits: { ...defaultLimits, ...limits },
+    intents: withCodes(store),
+    // Called as a plain function: the platform's own refuses another `this`.
+    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    clock: options.clock ?? systemClock,
+    random,
+    sleep: options.sleep ?? systemSleep,
+    onEvent: options.onEvent,
+    process: `${Array.from(random(8), (byte) => byte.toString(36)).join('')}.`,
+  }
+}
+
+function withoutOk<T extends { readonly ok: false }>({ ok: _, ...rest }: T): Omit<T, 'ok'> {
+  return rest
+}
