@@ -1,5 +1,6 @@
 import { type Asset, assetByAddress, assetByTicker, X402Error, type X402Event } from '@groat/core'
-import { createEvmChain, exactEvm } from '@groat/evm/exact/facilitator'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm } from '@groat/evm/exact/facilitator'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { openStore } from '@groat/store'
 import { type NetworkConfig, readFacilitatorConfig } from '../config/facilitator-config.js'

@@ -9,7 +9,7 @@ import { evmAccounts } from '@groat/sandbox'
 import { openStore } from '@groat/store'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
-import { formatDuration, type Io } from '../terminal/io.js'
+import { formatDuration, type Io, type Style } from '../terminal/io.js'
 
 /** Options of `groat pay`. */
 export type PayCommand = {
@@ -172,18 +172,23 @@ function nameOf(network: Network): string {
 }
 
 function tell(outcome: PaymentOutcome | undefined, ms: number, { say, style }: Io): void {
-  if (outcome === undefined) return
-  if (outcome.status === 'settled' || outcome.status === 'disputed') {
-    const dispute =
-      outcome.status === 'disputed' ? style.bad(` but the receipt does not fit: ${outcome.receipt.dispute}`) : ''
-    return say(`  ${style.good('paid')} ${outcome.receipt.transaction} in ${formatDuration(ms)}${dispute}`)
+  if (outcome !== undefined) say(`  ${describe(outcome, ms, style)}`)
+}
+
+function describe(outcome: PaymentOutcome, ms: number, style: Style): string {
+  switch (outcome.status) {
+    case 'settled':
+      return `${style.good('paid')} ${outcome.receipt.transaction} in ${formatDuration(ms)}`
+    case 'disputed':
+      return `${style.bad('paid')} ${outcome.receipt.transaction}, but the receipt does not fit: ${outcome.receipt.dispute}`
+    case 'answered':
+      return `${style.good('answered')}, without a receipt`
+    case 'unknown':
+      return `${style.bad('not known')} whether it was paid. Run the same command again: it presents the same payment.`
+    case 'unpaid':
+    case 'refused':
+      return `${style.bad('refused')}  ${errorInfo(outcome.code).title} (${outcome.code})`
   }
-  if (outcome.status === 'answered') return say(`  ${style.good('answered')}, without a receipt`)
-  if (outcome.status === 'unknown')
-    return say(
-      `  ${style.bad('not known')} whether it was paid. Run the same command again: it presents the same payment.`,
-    )
-  say(`  ${style.bad('refused')}  ${errorInfo(outcome.code).title} (${outcome.code})`)
 }
 
 function printBody(body: Uint8Array, { out }: Io): void {

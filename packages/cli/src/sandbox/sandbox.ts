@@ -1,5 +1,6 @@
 import { assetByAddress, formatUnits, network as networkOf } from '@groat/core'
-import { createEvmChain, exactEvm } from '@groat/evm/exact/facilitator'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm } from '@groat/evm/exact/facilitator'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { type EvmChain, startEvmChain } from '@groat/sandbox'
 import { openMemoryStore } from '@groat/store'

@@ -1,0 +1,99 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runCli } from '../src/program.js'
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
+import { recordedIo } from './io.js'
+
+let sandbox: Sandbox
+let api: string
+let folder: string
+beforeAll(async () => {
+  sandbox = await startSandbox()
+  api = sandbox.ready.api?.url ?? ''
+  folder = await mkdtemp(join(tmpdir(), 'groat-pay-'))
+})
+afterAll(async () => {
+  await sandbox?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const run = async (args: readonly string[], environment: Record<string, string> = {}) => {
+  const io = recordedIo({ environment: { GROAT_HOME: folder, ...environment } })
+  return { exitCode: await runCli(args, io), out: io.written(), said: io.said() }
+}
+
+test('pay prints the answer, and what it cost beside it', async () => {
+  const { exitCode, out, said } = await run(['pay', `${api}/weather`])
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(out)).toEqual({ temperature: 11, sky: 'overcast', wind: 'light' })
+  expect(said).toMatch(
+    /402 {2}127\.0\.0\.1:\d+ asks 0\.001 USDC on base-sepolia, valid \d+ s\n {2}paid 0x[0-9a-f]{64} in /,
+  )
+})
+
+test('pay --json is one line with the receipt', async () => {
+  const { exitCode, out } = await run(['pay', `${api}/report`, '--json'])
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(out)).toMatchObject({
+    status: 200,
+    payment: 'settled',
+    amount: '50000',
+    x402Version: 2,
+    body: { pages: 42 },
+  })
+})
+
+test('pay writes the answer to a file', async () => {
+  const file = join(folder, 'answer.json')
+  const { exitCode, out } = await run(['pay', `${api}/weather`, '-o', file])
+  expect([exitCode, out]).toEqual([0, ''])
+  expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ temperature: 11 })
+})
+
+test('what is above the limit is not paid, and the rule is named', async () => {
+  const { exitCode, out, said } = await run(['pay', `${api}/report`, '--max', '$0.01'])
+  expect([exitCode, out]).toEqual([1, ''])
+  expect(said).toContain('amount_over_limit')
+})
+
+test('a dry run shows what would be signed and signs nothing', async () => {
+  const before = await run(['pay', `${api}/weather`, '--dry-run'])
+  expect(before.exitCode).toBe(0)
+  expect(JSON.parse(before.out)).toMatchObject({ network: 'eip155:84532', authorization: { value: '1000' } })
+})
+
+test('a free answer is just printed', async () => {
+  const { exitCode, out } = await run(['pay', `${api}/sandbox/state`])
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(out)).toHaveProperty('accounts')
+})
+
+test('exit codes tell usage, a no and an absent seller apart', async () => {
+  const keyFile = join(folder, 'key')
+  await writeFile(keyFile, `0x${'11'.repeat(32)}`, { mode: 0o644 })
+  const codes = await Promise.all([
+    run(['pay', 'weather']),
+    run(['pay', 'ftp://api.example/weather']),
+    run(['pay', `${api}/weather`, '-H', 'no colon']),
+    run(['pay', `${api}/weather`, '--max', 'much']),
+    run(['pay', `${api}/weather`, '--key-file', keyFile]),
+    run(['pay', 'https://api.example.invalid/']),
+    run(['pay', `${api}/weather`], { GROAT_EVM_KEY: 'not a key' }),
+    run(['pay', `${api}/nowhere`]),
+    run(['pay', 'http://127.0.0.1:9/']),
+  ])
+  expect(codes.map(({ exitCode }) => exitCode)).toEqual([2, 2, 2, 2, 2, 2, 2, 1, 3])
+  for (const { said } of codes) expect(said).not.toMatch(/\n\s+at /)
+})
+
+test('a payer without money is refused and nothing is delivered', async () => {
+  const { exitCode, out } = await run(['pay', `${api}/weather`, '--json'], { GROAT_EVM_KEY: `0x${'22'.repeat(32)}` })
+  expect(exitCode).toBe(1)
+  expect(JSON.parse(out)).toMatchObject({
+    status: 402,
+    payment: 'refused',
+    code: 'invalid_exact_evm_insufficient_balance',
+  })
+})
