@@ -1,4 +1,4 @@
-import { X402Error } from '@groat/core'
+import { type ErrorCode, X402Error } from '@groat/core'
 import { SandboxError } from '@groat/sandbox'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { runFacilitator } from './commands/facilitator.js'
@@ -115,15 +115,20 @@ function explain(error: unknown, { say, style }: Io): number {
   }
   if (X402Error.is(error)) {
     say(`${style.bad('groat:')} ${error.message}`)
-    return unreachable.has(error.code) ? exitCodes.unreachable : exitCodes.no
+    return exitCodes[kinds[error.code] ?? 'no']
   }
   say(`${style.bad('groat:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   return exitCodes.no
 }
 
-const unreachable: ReadonlySet<string> = new Set([
-  'facilitator_unreachable',
-  'rpc_unreachable',
-  'seller_unreachable',
-  'store_unavailable',
-])
+const kinds: Partial<Record<ErrorCode, keyof typeof exitCodes>> = {
+  facilitator_unreachable: 'unreachable',
+  rpc_unreachable: 'unreachable',
+  seller_unreachable: 'unreachable',
+  store_unavailable: 'unreachable',
+  invalid_config: 'usage',
+  invalid_network: 'usage',
+  invalid_price: 'usage',
+  price_too_small: 'usage',
+  price_too_large: 'usage',
+}
