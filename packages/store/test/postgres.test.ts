@@ -79,7 +79,7 @@ describe('postgres', () => {
   })
 
   test('collisions without end are given up', async () => {
-    const { store } = await open({ busyTimeout: 300 })
+    const { store } = await open({ busyTimeout: 1_000 })
     let runs = 0
     const collide = store.transaction(async (trx) => {
       runs++

@@ -47,13 +47,12 @@ describe('group commit', () => {
   })
 
   test('those that arrive by themselves in one turn of the loop commit together', async () => {
-    const arrivals = ['a', 'b', 'c'].map(
-      (k) =>
-        new Promise<void>(
-          (resolve, reject) => void setTimeout(() => group.submit(async () => insert(k)).then(resolve, reject), 1),
-        ),
-    )
-    await Promise.all(arrivals)
+    const arrive = (k: string) =>
+      new Promise<void>((resolve, reject) => {
+        // Each in a callback of its own, as requests are.
+        setImmediate(() => group.submit(async () => insert(k)).then(resolve, reject))
+      })
+    await Promise.all(['a', 'b', 'c'].map(arrive))
     expect({ commits: count('commit'), keys: keys() }).toEqual({ commits: 1, keys: ['a', 'b', 'c'] })
   })
 
