@@ -93,7 +93,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
       await rpc.latestBlock()
       await Promise.all([...assets.values()].map((asset) => proveAsset(rpc, engine, chainId, asset)))
     },
-    nextNonce: (signer) => rpc.nextNonce(accountFor(accounts, signer).address),
+    nextNonce: async (signer) => rpc.nextNonce(accountFor(accounts, signer).address),
     async sign({ to, data, gas }, { signer, nonce = 0n }): Promise<SignedTransaction> {
       const account = accountFor(accounts, signer)
       const fees = capFees(await feeCap(), maxTransactionFee / gas, network)

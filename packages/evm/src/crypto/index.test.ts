@@ -16,5 +16,5 @@ test('a browser bundle that signs contains noble and no other engine', () => {
   for (const forbidden of ['viem', 'elliptic', 'libauth', 'bindings.js', 'hash-wasm', 'WebAssembly', 'node:']) {
     expect([forbidden, code.includes(forbidden)]).toEqual([forbidden, false])
   }
-  expect(gzipSync(bundle!.contents).length).toBeLessThan(9_000)
+  expect(gzipSync(bundle!.contents).length).toBeLessThan(7_000)
 })

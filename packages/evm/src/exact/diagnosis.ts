@@ -3,6 +3,7 @@ import { decodeInteger, decodeString } from '../abi.js'
 import type { EvmChain } from '../chain.js'
 import { unwrapErc6492 } from '../crypto/signature.js'
 import type { CallOutcome } from '../rpc.js'
+import { authorizationDigest } from './eip3009.js'
 import type { ExactPayment } from './shared.js'
 import {
   encodeAuthorizationState,
@@ -17,37 +18,42 @@ import {
 const WALLET_GAS = 200_000n
 
 /**
- * Why a transfer would not go through, in one round trip. The most telling reason wins; the order is that of practice.
+ * Why a transfer would not go through, in one round trip. The most telling reason wins.
  * Throws `X402Error` `rpc_unreachable` and the like.
  *
  * @example
- * const refusal = await explainFailure(chain, payment, { digest, signedByKey: true })
+ * const refusal = await explainFailure(chain, payment)
  */
 export async function explainFailure(
-  { rpc }: EvmChain,
+  { rpc, engine }: EvmChain,
   { authorization, signature, domain }: ExactPayment,
-  { digest, signedByKey }: { readonly digest: Uint8Array; readonly signedByKey: boolean },
 ): Promise<Refusal> {
   const { from, value, validAfter, validBefore } = authorization
   const to = domain.verifyingContract
-  const wallet = unwrapErc6492(signature)?.signature ?? signature
-  const [code, state, name, version, balance, block, accepted] = await Promise.all([
+  const proof = encodeIsValidSignature(
+    authorizationDigest(engine, domain, authorization),
+    unwrapErc6492(signature)?.signature ?? signature,
+  )
+  const [token, state, name, version, balance, block, wallet, accepted] = await Promise.all([
     rpc.code(to),
     rpc.call({ to, data: encodeAuthorizationState(authorization) }),
     rpc.call({ to, data: NAME }),
     rpc.call({ to, data: VERSION }),
     rpc.call({ to, data: encodeBalanceOf(from) }),
     rpc.latestBlock(),
-    signedByKey ? undefined : rpc.call({ to: from, data: encodeIsValidSignature(digest, wallet), gas: WALLET_GAS }),
+    rpc.code(from),
+    rpc.call({ to: from, data: proof, gas: WALLET_GAS }),
   ])
   const used = integerOf(state)
-  if (code === '0x') return refuse('asset_not_deployed_contract')
+  if (token === '0x') return refuse('asset_not_deployed_contract')
   if (used === undefined) return refuse('invalid_exact_evm_eip3009_not_supported')
   if (used !== 0n) return refuse('invalid_exact_evm_nonce_already_used')
-  if (accepted && !(accepted.ok && isValidSignatureMagic(accepted.data))) return refuse('invalid_exact_evm_signature')
   if (differs(name, domain.name)) return refuse('invalid_exact_evm_token_name_mismatch')
   if (differs(version, domain.version)) return refuse('invalid_exact_evm_token_version_mismatch')
   if ((integerOf(balance) ?? 0n) < value) return refuse('invalid_exact_evm_insufficient_balance')
+  if (wallet !== '0x' && !(accepted.ok && isValidSignatureMagic(accepted.data))) {
+    return refuse('invalid_exact_evm_signature')
+  }
   if (block.timestamp >= validBefore) return refuse('invalid_exact_evm_payload_authorization_valid_before')
   if (block.timestamp <= validAfter) return refuse('invalid_exact_evm_payload_authorization_valid_after')
   return refuse('invalid_exact_evm_transaction_simulation_failed')

@@ -134,7 +134,7 @@ async function verifyOnChain(
   }
   // A token may let a used nonce pass in silence, and an address without code lets everything pass.
   if (simulation.ok && state.ok && decodeInteger(state.data) === 0n) return { ok: true, payer }
-  const refusal = await explainFailure(chain, payment, { digest, signedByKey })
+  const refusal = await explainFailure(chain, payment)
   // The newest block of an idle chain may be older than the payment; the next one will not be.
   const early = refusal.code === 'invalid_exact_evm_payload_authorization_valid_after'
   if (early && (await chain.rpc.call({ ...transferCall(payment), ...as }, 'pending')).ok) return { ok: true, payer }

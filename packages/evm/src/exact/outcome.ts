@@ -4,7 +4,6 @@ import type { EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
 import type { Log, Receipt } from '../rpc.js'
 import { explainFailure } from './diagnosis.js'
-import { authorizationDigest } from './eip3009.js'
 import type { ExactPayment } from './shared.js'
 import {
   AUTHORIZATION_CANCELED,
@@ -100,7 +99,6 @@ function settled(receipt: Receipt, transfer: Log, amount: bigint, fee?: bigint):
 
 /** A transaction that failed says little itself; the state after it says more. */
 async function whyReverted(chain: EvmChain, payment: ExactPayment): Promise<ErrorCode> {
-  const digest = authorizationDigest(chain.engine, payment.domain, payment.authorization)
-  const { code } = await explainFailure(chain, payment, { digest, signedByKey: true })
+  const { code } = await explainFailure(chain, payment)
   return code === 'invalid_exact_evm_transaction_simulation_failed' ? 'invalid_exact_evm_transaction_failed' : code
 }

@@ -98,7 +98,7 @@ function readTerms(payment: PaymentPayload, terms: PaymentRequirements): TokenDo
   if (schemes.some((scheme) => scheme !== exactOnEvm.name)) return refuse('invalid_exact_evm_scheme')
   const methods = [terms.extra.assetTransferMethod, accepted?.extra.assetTransferMethod]
   if (
-    methods.some((method) => method !== undefined && method !== 'eip3009') ||
+    methods.some((method) => (method ?? 'eip3009') !== 'eip3009') ||
     'permit2Authorization' in payment.payload
   ) {
     return refuse('unsupported_transfer_method')

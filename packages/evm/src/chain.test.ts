@@ -1,0 +1,137 @@
+import { network } from '@groat/core'
+import { type EvmChain as Sandbox, startEvmChain, startRpcProxy } from '@groat/sandbox'
+import { parseTransaction } from 'viem'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { privateKeyAccount } from './account.js'
+import { parseAddress } from './address.js'
+import { createEvmChain, type EvmChain, type EvmChainOptions } from './chain.js'
+import type { Hex } from './hex.js'
+
+let sandbox: Sandbox
+let chain: EvmChain
+let restore: () => Promise<void>
+beforeAll(async () => {
+  sandbox = await startEvmChain()
+  chain = await connect()
+  restore = await sandbox.snapshot()
+})
+beforeEach(() => restore())
+afterAll(() => sandbox?.stop())
+
+const connect = (options: Partial<EvmChainOptions> = {}) =>
+  createEvmChain({
+    network: network(sandbox.network),
+    rpc: sandbox.rpcUrl,
+    signers: [sandbox.account('facilitator').privateKey],
+    ...options,
+  })
+
+/** Something harmless to send. */
+const call = () => ({ to: parseAddress(sandbox.account('seller').address)!, data: '0x' as Hex, gas: 50_000n })
+const signer = () => chain.signers[0] ?? ''
+
+test('signs with its account, for its chain, with an explicit gas limit (EVM-EXACT-070)', async () => {
+  const { raw, hash, nonce, details } = await chain.sign(call(), { signer: signer(), nonce: 7n })
+  expect(parseTransaction(raw as Hex)).toMatchObject({ chainId: 84_532, nonce: 7, gas: 50_000n, type: 'eip1559' })
+  expect({ hash, nonce, details }).toEqual({
+    hash: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+    nonce: 7n,
+    details: { gas: '50000', maxFeePerGas: expect.any(String), maxPriorityFeePerGas: expect.any(String) },
+  })
+  expect(chain.signers).toEqual([sandbox.account('facilitator').address])
+})
+
+test('the next nonce counts what waits', async () => {
+  await sandbox.setAutomine(false)
+  const first = (await chain.nextNonce?.(signer())) ?? 0n
+  await chain.send(await chain.sign(call(), { signer: signer(), nonce: first }))
+  expect(await chain.nextNonce?.(signer())).toBe(first + 1n)
+})
+
+test('sending the same bytes again is harmless: while they wait, and when they are included', async () => {
+  await sandbox.setAutomine(false)
+  const nonce = (await chain.nextNonce?.(signer())) ?? 0n
+  const transaction = await chain.sign(call(), { signer: signer(), nonce })
+  expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
+  expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
+  await sandbox.mine()
+  expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
+})
+
+test('a nonce that another transaction took is told apart', async () => {
+  const nonce = (await chain.nextNonce?.(signer())) ?? 0n
+  const [taken, late] = await Promise.all([
+    chain.sign(call(), { signer: signer(), nonce }),
+    chain.sign({ ...call(), gas: 60_000n }, { signer: signer(), nonce }),
+  ])
+  expect(await chain.send(taken)).toEqual({ status: 'accepted' })
+  expect(await chain.send(late)).toEqual({ status: 'nonce_taken' })
+})
+
+test('an account without gas money is told apart', async () => {
+  const key = `0x${'42'.repeat(32)}` as const
+  const poor = await connect({ signers: [privateKeyAccount(key)] })
+  const transaction = await poor.sign(call(), { signer: poor.signers[0] ?? '', nonce: 0n })
+  expect(await poor.send(transaction)).toEqual({ status: 'rejected', code: 'signer_out_of_gas' })
+})
+
+test('an answer that was lost is unknown, and the bytes did arrive', async () => {
+  const fault = { action: 'drop', forward: true } as const
+  const proxy = await startRpcProxy({ target: sandbox.rpcUrl, rules: [{ method: 'eth_sendRawTransaction', fault }] })
+  try {
+    const distant = await connect({ rpc: proxy.url })
+    const nonce = (await distant.nextNonce?.(signer())) ?? 0n
+    const transaction = await distant.sign(call(), { signer: signer(), nonce })
+    expect(await distant.send(transaction)).toEqual({ status: 'unknown', reason: 'rpc_unreachable' })
+    expect((await chain.rpc.receipt(transaction.hash as Hex))?.success).toBe(true)
+  } finally {
+    await proxy.stop()
+  }
+})
+
+test('a node that answers another hash is not believed', async () => {
+  const fault = { action: 'result', result: `0x${'11'.repeat(32)}` } as const
+  const proxy = await startRpcProxy({ target: sandbox.rpcUrl, rules: [{ method: 'eth_sendRawTransaction', fault }] })
+  try {
+    const distant = await connect({ rpc: proxy.url })
+    const transaction = await distant.sign(call(), { signer: signer(), nonce: 0n })
+    expect(await distant.send(transaction)).toMatchObject({ status: 'unknown' })
+  } finally {
+    await proxy.stop()
+  }
+})
+
+test('EVM-EXACT-071 a fee above the operator’s limit is not signed, whoever quotes it', async () => {
+  const limit = 50_000n * 10n ** 10n
+  const careful = await connect({ maxTransactionFee: limit })
+  const transaction = await careful.sign(call(), { signer: signer(), nonce: 0n })
+  const { gas = 0n, maxFeePerGas = 0n } = parseTransaction(transaction.raw as Hex)
+  expect(gas * maxFeePerGas).toBeLessThanOrEqual(limit)
+
+  const fault = { action: 'result', result: '0x5af3107a4000' } as const
+  const proxy = await startRpcProxy({ target: sandbox.rpcUrl, rules: [{ method: 'eth_maxPriorityFeePerGas', fault }] })
+  try {
+    const misled = await connect({ rpc: proxy.url })
+    await expect(misled.sign(call(), { signer: signer(), nonce: 0n })).rejects.toMatchObject({
+      code: 'fee_above_limit',
+    })
+  } finally {
+    await proxy.stop()
+  }
+})
+
+test('EVM-EXACT-069 a node of another chain fails at start', async () => {
+  const elsewhere = await connect({ network: network('eip155:8453'), assets: [] })
+  await expect(elsewhere.ready()).rejects.toMatchObject({ code: 'rpc_wrong_chain' })
+})
+
+test('what is misconfigured is said at start, without the key', async () => {
+  await expect(connect({ network: network('solana') })).rejects.toMatchObject({ code: 'invalid_network' })
+  const key = `0x${'ff'.repeat(32)}`
+  const error = await connect({ signers: [key] }).catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ code: 'invalid_config' })
+  expect(String(error)).not.toContain('ffff')
+  await expect(chain.sign(call(), { signer: sandbox.account('payer').address })).rejects.toMatchObject({
+    code: 'invalid_config',
+  })
+})

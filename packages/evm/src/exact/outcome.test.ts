@@ -1,0 +1,220 @@
+import { network, type PaymentPayload } from '@groat/core'
+import { type EvmChain as Sandbox, startEvmChain, startRpcProxy, usdcAbi } from '@groat/sandbox'
+import { parseSignature } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { offerOf, pay } from '../../testing/payments.js'
+import { privateKeyAccount } from '../account.js'
+import { createEvmChain, type EvmChain } from '../chain.js'
+import type { Hex } from '../hex.js'
+import { exactEvm } from './facilitator.js'
+
+let sandbox: Sandbox
+let chain: EvmChain
+let restore: () => Promise<void>
+const offer = offerOf()
+const scheme = () => exactEvm({ chains: [chain] })
+
+beforeAll(async () => {
+  sandbox = await startEvmChain()
+  chain = await connect(sandbox.rpcUrl)
+  restore = await sandbox.snapshot()
+})
+beforeEach(() => restore())
+afterAll(() => sandbox?.stop())
+
+const connect = (rpc: string) =>
+  createEvmChain({ network: network(sandbox.network), rpc, signers: [sandbox.account('facilitator').privateKey] })
+
+const goodPayment = () => pay(offer, privateKeyAccount(sandbox.account('payer').privateKey))
+
+async function submit(payment: PaymentPayload) {
+  const signer = chain.signers[0] ?? ''
+  const transaction = await chain.sign(scheme().prepare(payment, offer), {
+    signer,
+    nonce: (await chain.nextNonce?.(signer)) ?? 0n,
+  })
+  expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
+  return transaction
+}
+
+/** Anybody who sees a payment can hand it in. */
+async function submitAsStranger(payment: PaymentPayload): Promise<Hex> {
+  const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
+  const { to, data } = scheme().prepare(payment, offer)
+  return sandbox.client.sendTransaction({ account, to, data })
+}
+
+test('a transaction that waits is pending, and so is one that was dropped', async () => {
+  await sandbox.setAutomine(false)
+  const payment = await goodPayment()
+  const sent = await submit(payment)
+  expect(await scheme().outcome(payment, offer, [sent])).toEqual({ status: 'pending' })
+  await sandbox.dropTransaction(sent.hash as Hex)
+  await sandbox.mine()
+  expect(await scheme().outcome(payment, offer, [sent])).toEqual({ status: 'pending' })
+  expect(await chain.send(sent)).toEqual({ status: 'accepted' })
+  await sandbox.mine()
+  expect(await scheme().outcome(payment, offer, [sent])).toMatchObject({ status: 'settled', transaction: sent.hash })
+})
+
+test('a reorganised block takes its evidence with it', async () => {
+  const payment = await goodPayment()
+  const sent = await submit(payment)
+  expect(await scheme().outcome(payment, offer, [sent])).toMatchObject({ status: 'settled' })
+  await sandbox.reorg(1)
+  expect(await scheme().outcome(payment, offer, [sent])).toEqual({ status: 'pending' })
+})
+
+test('EVM-EXACT-067 what a stranger handed in first has settled, with the stranger’s transaction', async () => {
+  const payment = await goodPayment()
+  const hash = await submitAsStranger(payment)
+  expect(await scheme().outcome(payment, offer, [])).toEqual({
+    status: 'settled',
+    transaction: hash,
+    logIndex: expect.any(Number),
+    blockNumber: expect.any(BigInt),
+    blockHash: expect.any(String),
+    amount: 1000n,
+  })
+})
+
+test('EVM-EXACT-067 also when our own transaction failed because of it', async () => {
+  await sandbox.setAutomine(false)
+  const payment = await goodPayment()
+  const sent = await submit(payment)
+  const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
+  const { to, data, gas } = scheme().prepare(payment, offer)
+  const fees = { maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 10n ** 11n }
+  const hash = await sandbox.client.sendTransaction({ account, to, data, gas, ...fees })
+  await sandbox.mine()
+  expect((await sandbox.client.getTransactionReceipt({ hash: sent.hash as Hex })).status).toBe('reverted')
+  expect(await scheme().outcome(payment, offer, [sent])).toMatchObject({ status: 'settled', transaction: hash })
+})
+
+test('a cancelled authorization is dead', async () => {
+  const payment = await goodPayment()
+  const { nonce } = payment.payload.authorization as { nonce: Hex }
+  const account = privateKeyToAccount(sandbox.account('payer').privateKey)
+  const { r, s, v } = parseSignature(
+    await account.signTypedData({
+      domain: { name: 'USDC', version: '2', chainId: 84_532, verifyingContract: sandbox.usdc },
+      types: {
+        CancelAuthorization: [
+          { name: 'authorizer', type: 'address' },
+          { name: 'nonce', type: 'bytes32' },
+        ],
+      },
+      primaryType: 'CancelAuthorization',
+      message: { authorizer: account.address, nonce },
+    }),
+  )
+  await sandbox.client.writeContract({
+    address: sandbox.usdc,
+    abi: usdcAbi,
+    functionName: 'cancelAuthorization',
+    args: [account.address, nonce, Number(v), r, s],
+    account,
+  })
+  expect(await scheme().outcome(payment, offer, [])).toEqual({
+    status: 'dead',
+    refusal: { ok: false, code: 'invalid_exact_evm_nonce_already_used' },
+  })
+})
+
+test('a nonce that paid for other terms is dead for these', async () => {
+  const cheaper = offerOf({ amount: 1n })
+  const payment = await goodPayment()
+  const other = await pay(cheaper, privateKeyAccount(sandbox.account('payer').privateKey), {
+    random: () => Buffer.from((payment.payload.authorization as { nonce: Hex }).nonce.slice(2), 'hex'),
+  })
+  const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
+  const { to, data } = scheme().prepare(other, cheaper)
+  await sandbox.client.sendTransaction({ account, to, data })
+  expect(await scheme().outcome(other, cheaper, [])).toMatchObject({ status: 'settled', amount: 1n })
+  expect(await scheme().outcome(payment, offer, [])).toEqual({
+    status: 'dead',
+    refusal: { ok: false, code: 'invalid_exact_evm_nonce_already_used' },
+  })
+})
+
+test('an authorization is dead when the chain’s clock has passed its end, and not before', async () => {
+  const payment = await goodPayment()
+  await sandbox.warp(75)
+  expect(await scheme().outcome(payment, offer, [])).toEqual({ status: 'pending' })
+  await sandbox.warp(30)
+  expect(await scheme().outcome(payment, offer, [])).toEqual({
+    status: 'dead',
+    refusal: { ok: false, code: 'payment_expired' },
+  })
+})
+
+test('EVM-EXACT-065 a transaction that failed says why', async () => {
+  await sandbox.setAutomine(false)
+  const payment = await goodPayment()
+  const sent = await submit(payment)
+  const account = privateKeyToAccount(sandbox.account('payer').privateKey)
+  const fees = { maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 10n ** 11n, gas: 100_000n }
+  const args = [sandbox.account('payer4').address, await sandbox.balance(account.address)] as const
+  await sandbox.client.writeContract({
+    address: sandbox.usdc,
+    abi: usdcAbi,
+    functionName: 'transfer',
+    args,
+    account,
+    ...fees,
+  })
+  await sandbox.mine()
+  expect(await scheme().outcome(payment, offer, [sent])).toEqual({
+    status: 'reverted',
+    transaction: sent.hash,
+    refusal: { ok: false, code: 'invalid_exact_evm_insufficient_balance' },
+  })
+})
+
+test('EVM-EXACT-064 two equal payments in one transaction have each their own log', async () => {
+  const payments = [await goodPayment(), await goodPayment()]
+  const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
+  const calls = payments.map((payment) => {
+    const { to, data } = scheme().prepare(payment, offer)
+    return { target: to, allowFailure: true, callData: data }
+  })
+  const inputs = [
+    {
+      name: 'calls',
+      type: 'tuple[]',
+      components: [
+        { name: 'target', type: 'address' },
+        { name: 'allowFailure', type: 'bool' },
+        { name: 'callData', type: 'bytes' },
+      ],
+    },
+  ] as const
+  const abi = [{ type: 'function', name: 'aggregate3', stateMutability: 'payable', inputs, outputs: [] }] as const
+  const hash = await sandbox.client.writeContract({
+    address: sandbox.multicall3,
+    abi,
+    functionName: 'aggregate3',
+    args: [calls],
+    account,
+  })
+  const outcomes = await Promise.all(
+    payments.map((payment) => scheme().outcome(payment, offer, [{ hash, signer: account.address }])),
+  )
+  expect(outcomes.map(({ status }) => status)).toEqual(['settled', 'settled'])
+  expect(new Set(outcomes.map((outcome) => outcome.status === 'settled' && outcome.logIndex)).size).toBe(2)
+})
+
+test('a receipt without logs is no evidence either way', async () => {
+  const payment = await goodPayment()
+  const sent = await submit(payment)
+  const rewrite = (receipt: unknown) => ({ ...(receipt as object), logs: undefined })
+  const rules = [{ method: 'eth_getTransactionReceipt', fault: { action: 'rewrite', rewrite } }] as const
+  const proxy = await startRpcProxy({ target: sandbox.rpcUrl, rules })
+  try {
+    const by = exactEvm({ chains: [await connect(proxy.url)] })
+    await expect(by.outcome(payment, offer, [sent])).rejects.toMatchObject({ code: 'rpc_invalid_answer' })
+  } finally {
+    await proxy.stop()
+  }
+})
