@@ -11,7 +11,6 @@ export {
   type IntentEnd,
   type IntentState,
   type Intents,
-  isPresentable,
   memoryIntents,
   type Taken,
 } from './intents.js'

@@ -64,7 +64,10 @@ export interface Intents {
   /** Keeps the signed payment: the intent becomes `signed`. `false` when the owner has lost its claim: then nothing may be sent. */
   sign(id: string, owner: string, payment: PaymentHeader): Promise<boolean>
   renew(id: string, owner: string): Promise<void>
-  /** Gives the claim back; with an end, ends the intent. What was `unsent` is also forgotten as a payment. */
+  /**
+   * Gives the claim back, notes the transaction of a receipt, and with an end, ends the intent. An end that an answer proves (`settled`,
+   * `answered`, `disputed`) is kept even if the claim was lost. What was `unsent` is forgotten as a payment.
+   */
   release(id: string, owner: string, end?: IntentEnd, transaction?: string): Promise<void>
 }
 
@@ -116,9 +119,9 @@ export function memoryIntents(): Intents {
       const row = rows.get(id)
       if (row?.owner !== owner) return
       row.owner = undefined
-      if (end === undefined) return
-      row.intent = { ...row.intent, state: end, ...(transaction === undefined ? {} : { transaction }) }
-      if (!isPresentable(row.intent)) forget(row)
+      const { state } = row.intent
+      row.intent = { ...row.intent, state: end ?? state, ...(transaction === undefined ? {} : { transaction }) }
+      if (end !== undefined && !isPresentable(row.intent)) forget(row)
     },
   }
 

@@ -55,24 +55,27 @@ export type PaymentOutcome =
   /** Nobody knows. The next call presents the same payment again; `retryAfter` is in seconds. */
   | { readonly status: 'unknown'; readonly payment: SignedPayment; readonly retryAfter?: number }
 
-/** What an answer says of a payment, and whether it ends the intent. */
+/**
+ * What an answer says of a payment, and whether it ends the intent. A payment that was taken and brought only an error is not at its end:
+ * presented again, it may still bring what was paid for.
+ */
 export function judgeAnswer(
   { response, settlement, pending }: Answer,
   intent: Intent,
 ): { readonly outcome: PaymentOutcome; readonly end?: IntentEnd } {
   const payment = signedPayment(intent)
-  const answered = response.status < 400 && pending === undefined
   if (settlement?.status === 'settled') {
-    const dispute = disputeOf(settlement.receipt, payment)
-    if (dispute === undefined) {
-      const receipt = { ...settlement.receipt, state: 'unverified' } as const
-      return { outcome: { status: 'settled', payment, receipt }, end: 'settled' }
+    const { receipt } = settlement
+    const dispute = disputeOf(receipt, payment)
+    const status = dispute === undefined ? 'settled' : 'disputed'
+    const state = dispute === undefined ? ({ state: 'unverified' } as const) : ({ state: 'disputed', dispute } as const)
+    return {
+      outcome: { status, payment, receipt: { ...receipt, ...state } },
+      ...(response.status < 400 && { end: status }),
     }
-    const receipt = { ...settlement.receipt, state: 'disputed', dispute } as const
-    return { outcome: { status: 'disputed', payment, receipt }, ...(answered && { end: 'disputed' }) }
   }
-  if (answered) return { outcome: { status: 'answered', payment }, end: 'answered' }
   if (pending !== undefined) return { outcome: { status: 'unknown', payment, retryAfter: pending } }
+  if (response.ok) return { outcome: { status: 'answered', payment }, end: 'answered' }
   if (settlement?.status === 'refused') {
     const { code, detail } = settlement
     return { outcome: { status: 'refused', payment, code, ...(detail !== undefined && { detail }) } }
@@ -81,7 +84,7 @@ export function judgeAnswer(
   return { outcome: { status: 'unknown', payment } }
 }
 
-export function signedPayment(intent: Intent): SignedPayment {
+function signedPayment(intent: Intent): SignedPayment {
   const { id, pid, scheme, network, asset, amount, payTo, payer, expiresAt } = intent
   return { intent: id, pid, scheme, network, asset, amount, payTo, payer, expiresAt }
 }

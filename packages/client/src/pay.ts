@@ -167,7 +167,7 @@ async function presentIntent(
     const { outcome } = judged
     const expired = intent.state === 'signed' && clock() / 1000 > intent.expiresAt + limits.graceSeconds
     const over = expired && judged.end === undefined && answer.pending === undefined
-    end = over ? 'dead' : intent.state === 'signed' ? judged.end : undefined
+    if (intent.state === 'signed') end = over ? (intent.transaction === undefined ? 'dead' : 'settled') : judged.end
     if (outcome.status === 'settled') transaction = outcome.receipt.transaction
     tellOutcome(tools, outcome, intent)
     return { paid: { response: answer.response, outcome }, over }

@@ -272,6 +272,20 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
       expect(scheme.signed.length).toBe(1)
     })
 
+    test('LIV-6 a payment that was taken and brought only an error is presented again', async () => {
+      let broken = true
+      const { seller, scheme, payer } = await payerFor(({ payment }) =>
+        payment === undefined ? challenge({ accepts: [offer()] }) : paid(payment, { status: broken ? 500 : 200 }),
+      )
+      const first = await payer.fetch(seller.url)
+      expect([first.status, payer.outcome(first)?.status]).toEqual([500, 'settled'])
+      broken = false
+      expect((await payer.fetch(seller.url)).status).toBe(200)
+      expect(scheme.signed.length).toBe(1)
+      await payer.fetch(seller.url)
+      expect(scheme.signed.length).toBe(2)
+    })
+
     test('after its expiry and grace a payment is presented once more, and only then another is signed', async () => {
       let now = 1_700_000_000_000
       const { seller, scheme, payer } = await payerFor(

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { challenge, offer, paid, type Script, startSeller } from './support/seller.js'
+import { temporaryFile } from './support/stores.js'
+
+let folder = ''
+let program = ''
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'groat-client-'))
+  program = join(folder, 'paying-process.mjs')
+  const entry = fileURLToPath(new URL('./support/paying-process.ts', import.meta.url))
+  await build({
+    entryPoints: [entry],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    conditions: ['source'],
+    external: ['pg'],
+    plugins: [
+      {
+        // A native module stays where it is installed, and whoever imports it knows where that is.
+        name: 'native',
+        setup: ({ onResolve }) =>
+          onResolve({ filter: /^libsql$/ }, ({ importer }) => ({
+            path: pathToFileURL(createRequire(importer).resolve('libsql')).href,
+            external: true,
+          })),
+      },
+    ],
+  })
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const seller: Script = ({ payment }) => (payment === undefined ? challenge({ accepts: [offer()] }) : paid(payment))
+
+test.each([
+  // Nothing was sent before the crash: the payment of the second run is the only one that ever left.
+  ['after-intent', 1],
+  ['after-signature', 1],
+  // The payment of the first run is the payment of the second.
+  ['after-kept', 1],
+  ['before-end', 2],
+])('INV-7 CL-3 killed %s, the next run presents one payment', async (crash, presentations) => {
+  const { url, presented } = await startSeller(seller)
+  const purse = await temporaryFile('purse.db')
+  expect(await run({ url, purse, crash })).toEqual({ signal: 'SIGKILL', output: '' })
+  expect(await run({ url, purse })).toEqual({ signal: null, output: '{"status":200,"outcome":"settled"}' })
+  expect([presented().length, new Set(presented()).size]).toEqual([presentations, 1])
+})
+
+test('INV-8 killed while the seller works, the next run presents the same payment', async () => {
+  let victim: ChildProcess | undefined
+  const { url, presented } = await startSeller((seen, nth) => {
+    if (nth !== 2) return seller(seen, nth)
+    victim?.kill('SIGKILL')
+    return () => {}
+  })
+  const purse = await temporaryFile('purse.db')
+  const onStart = (child: ChildProcess) => {
+    victim = child
+  }
+  const first = await run({ url, purse, onStart })
+  expect(first.signal).toBe('SIGKILL')
+  expect(await run({ url, purse })).toMatchObject({ output: '{"status":200,"outcome":"settled"}' })
+  expect([presented().length, new Set(presented()).size]).toEqual([2, 1])
+})
+
+test('two processes that make the same request at the same time pay for two requests', async () => {
+  let answer: (() => void) | undefined
+  const { url, presented } = await startSeller((seen, nth) => {
+    if (seen.payment === undefined || answer !== undefined) return seller(seen, nth)
+    return new Promise((resolve) => {
+      answer = () => resolve(paid(seen.payment!))
+    })
+  })
+  const purse = await temporaryFile('purse.db')
+  const slow = run({ url, purse })
+  while (answer === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(await run({ url, purse })).toMatchObject({ output: '{"status":200,"outcome":"settled"}' })
+  answer()
+  expect(await slow).toMatchObject({ output: '{"status":200,"outcome":"settled"}' })
+  expect(new Set(presented()).size).toBe(2)
+})
+
+type Run = {
+  readonly url: string
+  readonly purse: string
+  readonly crash?: string
+  readonly onStart?: (child: ChildProcess) => void
+}
+
+function run({ url, purse, crash = '', onStart }: Run): Promise<{ signal: string | null; output: string }> {
+  const child = spawn(process.execPath, [program], {
+    env: { ...process.env, URL: url, PURSE: purse, CRASH: crash },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onStart?.(child)
+  let output = ''
+  child.stdout.on('data', (chunk) => {
+    output += chunk
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (_, signal) => resolve({ signal, output }))
+  })
+}
