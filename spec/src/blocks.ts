@@ -54,9 +54,15 @@ function typeText(schema: JsonSchema): string {
     return `array${of}${schema.minItems === undefined ? '' : `, at least ${schema.minItems}`}`
   }
   if (schema.type === 'number' && schema.exclusiveMinimum === 0) return 'number above 0'
-  if (schema.pattern === ATOMIC) return 'decimal text'
+  if (schema.pattern !== undefined) return PATTERNS[schema.pattern] ?? 'string'
   return typeof schema.type === 'string' ? schema.type : (schema.type?.join(' or ') ?? 'any')
 }
 
 const BLOCK = /<!-- ([a-z]+)(?::([^ ]+))? -->\n(?:[\s\S]*?\n)??<!-- \/\1 -->/g
-const ATOMIC = '^(?:0|[1-9][0-9]{0,77})$'
+
+/** What the patterns of the schemas say, in words. */
+const PATTERNS: Readonly<Record<string, string>> = {
+  '^(?:0|[1-9][0-9]{0,77})$': 'decimal text',
+  '^0x[0-9a-fA-F]{40}$': 'address',
+  '^0x[0-9a-fA-F]{64}$': '32 bytes, hex',
+}

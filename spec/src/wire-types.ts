@@ -1,9 +1,11 @@
 import { v1, v2 } from '@groat/core/schema'
+import { Eip3009Extra, Eip3009Payload } from '@groat/evm/exact/server'
 import type * as z from 'zod/mini'
 
 /** A message or a part of one, as it is published. */
 export type WireType = {
-  readonly version: 'v1' | 'v2'
+  /** The protocol version, or the scheme whose own data this is. */
+  readonly version: 'v1' | 'v2' | 'exact-evm'
   readonly name: string
   readonly schema: z.core.$ZodType
   /** What it is, in one line. */
@@ -63,6 +65,24 @@ export const wireTypes: readonly WireType[] = [
     name: 'SupportedResponse',
     schema: v2.SupportedResponse,
     title: 'The answer of GET /supported, for every version',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Eip3009Extra',
+    schema: Eip3009Extra,
+    title: 'The extra of an offer that is paid by EIP-3009',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Eip3009Authorization',
+    schema: Eip3009Payload.shape.authorization,
+    title: 'What a payer signs under EIP-3009',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Eip3009Payload',
+    schema: Eip3009Payload,
+    title: 'The payload of a payment by EIP-3009',
   },
 ]
 
@@ -146,6 +166,23 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
     kinds: 'what is served',
     extensions: 'names of extensions that are implemented',
     signers: 'accounts that settle, by CAIP-2 pattern such as `eip155:*`',
+  },
+  'exact-evm/Eip3009Extra': {
+    name: 'name of the token in its EIP-712 domain',
+    version: 'version of the token in its EIP-712 domain',
+    assetTransferMethod: 'how the token is moved',
+  },
+  'exact-evm/Eip3009Authorization': {
+    from: 'the payer',
+    to: 'the recipient',
+    value: 'atomic units',
+    validAfter: 'seconds since 1970; valid strictly after',
+    validBefore: 'seconds since 1970; valid strictly before',
+    nonce: '32 bytes in hex; names this authorization among all of this payer in this token',
+  },
+  'exact-evm/Eip3009Payload': {
+    signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
+    authorization: 'what is signed',
   },
 }
 
