@@ -71,7 +71,8 @@ async function firstEvents(url: string, count: number): Promise<unknown[]> {
   const response = await fetch(url, { signal: abort.signal })
   const events: unknown[] = []
   let text = ''
-  for await (const chunk of response.body ?? []) {
+  if (response.body === null) return events
+  for await (const chunk of response.body) {
     text += new TextDecoder().decode(chunk)
     const blocks = text.split('\n\n')
     text = blocks.pop() ?? ''
