@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Builds the package in the current folder: `groat-build` all of it, `groat-build --js` only what runs.
 import { spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build } from 'tsup'
@@ -20,6 +20,8 @@ async function buildJavaScript() {
     clean: ['**/*.js', '**/*.js.map'],
     silent: true,
     config: false,
+    // tsup leaves out dependencies and peers by itself.
+    external: Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).optionalDependencies ?? {}),
     esbuildPlugins: [keepFilesApart],
     esbuildOptions: (options) => {
       options.outbase = 'src'
