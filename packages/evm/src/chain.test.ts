@@ -102,7 +102,9 @@ test('a node that answers another hash is not believed', async () => {
 })
 
 test('EVM-EXACT-071 a fee above the operator’s limit is not signed, whoever quotes it', async () => {
-  const limit = 50_000n * 10n ** 10n
+  const [{ baseFee }, tip = 0n] = await Promise.all([chain.rpc.latestBlock(), chain.rpc.suggestedTip()])
+  expect(baseFee).toBeGreaterThan(1n)
+  const limit = 50_000n * (baseFee + tip + 1n)
   const careful = await connect({ maxTransactionFee: limit })
   const transaction = await careful.sign(call(), { signer: signer(), nonce: 0n })
   const { gas = 0n, maxFeePerGas = 0n } = parseTransaction(transaction.raw as Hex)

@@ -21,7 +21,6 @@ import { createEvmRpc, type EvmRpc } from './rpc.js'
 import { signTransaction } from './transaction.js'
 
 export { type KeyAccount, privateKeyAccount } from './account.js'
-export type { EvmRpc } from './rpc.js'
 
 /** A call into a contract, and the gas it may use at the most. */
 export type EvmCall = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
@@ -43,7 +42,7 @@ export type EvmChainOptions = {
   /** Accounts that pay for gas: private keys, or accounts that sign elsewhere. */
   readonly signers: readonly (string | KeyAccount)[]
   /** The tokens that are accepted; the network's default ones unless told. Any other token could lie about transfers. */
-  readonly assets?: readonly Asset[]
+  readonly assets?: readonly Asset[] | undefined
   /** Wei that one transaction may cost at the most; 0.01 of the chain's coin unless told. */
   readonly maxTransactionFee?: bigint
   /** The fastest engine of this machine unless told. */

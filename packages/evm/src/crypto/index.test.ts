@@ -10,7 +10,7 @@ test('a browser bundle that signs contains noble and no other engine', () => {
                  export const sign = (digest, key) => formatHex(nobleEngine.sign(digest, key))`,
       resolveDir: fileURLToPath(new URL('.', import.meta.url)),
     },
-    ...{ bundle: true, minify: true, platform: 'browser', format: 'esm', write: false },
+    ...{ bundle: true, minify: true, platform: 'browser', format: 'esm', write: false, conditions: ['source'] },
   }).outputFiles
   const code = bundle!.text
   for (const forbidden of ['viem', 'elliptic', 'libauth', 'bindings.js', 'hash-wasm', 'WebAssembly', 'node:']) {

@@ -97,10 +97,7 @@ function readTerms(payment: PaymentPayload, terms: PaymentRequirements): TokenDo
   const schemes = [payment.scheme, terms.scheme, accepted?.scheme ?? exactOnEvm.name]
   if (schemes.some((scheme) => scheme !== exactOnEvm.name)) return refuse('invalid_exact_evm_scheme')
   const methods = [terms.extra.assetTransferMethod, accepted?.extra.assetTransferMethod]
-  if (
-    methods.some((method) => (method ?? 'eip3009') !== 'eip3009') ||
-    'permit2Authorization' in payment.payload
-  ) {
+  if (methods.some((method) => (method ?? 'eip3009') !== 'eip3009') || 'permit2Authorization' in payment.payload) {
     return refuse('unsupported_transfer_method')
   }
   const { name, version } = terms.extra
