@@ -1,0 +1,190 @@
+import type { ServerResponse } from 'node:http'
+import { type Answer, applyHeaders, changedHeaders, type HeaderFields, type HeaderTable } from '../answer.js'
+import type { Work } from '../protect.js'
+
+/** A Node response of which nothing leaves until somebody decides what. */
+export type HeldResponse = {
+  /** What was made, once it ended, grew too large or lost its listener. */
+  readonly made: Promise<Work<HeldResponse>>
+  /** Sends an answer in place of what was made. `finish` has the last word on its headers. */
+  replace(answer: Answer, finish?: (headers: HeaderTable) => void): void
+  /** Sends what was made, as it is. */
+  release(finish: (headers: HeaderTable) => void): void
+  /** Gives the response back, after a fault of our own. */
+  restore(): void
+}
+
+/**
+ * Takes over a response before its handler runs. What the handler writes is kept, at most `maxBytes` of it: status (also the one given
+ * to `writeHead`), headers, body and trailers. Informational responses are swallowed. As nothing has been sent, the last status counts:
+ * an error page that follows the beginning of an answer replaces it.
+ */
+export function holdResponse(res: ServerResponse, maxBytes: number): HeldResponse {
+  const before = fieldsOf(res)
+  const { writeHead, write, end, flushHeaders, writeContinue, writeProcessing, writeEarlyHints, addTrailers } = res
+  const native = { writeHead, write, end, flushHeaders, writeContinue, writeProcessing, writeEarlyHints, addTrailers }
+  let chunks: Buffer[] = []
+  let size = 0
+  let statusOfBody = res.statusCode
+  let trailers: Record<string, string> | undefined
+  let open = true
+  let decide: (work: Work<HeldResponse>) => void = () => {}
+  const made = new Promise<Work<HeldResponse>>((resolve) => {
+    decide = resolve
+  })
+
+  const forget = (): void => {
+    chunks = []
+    size = 0
+  }
+
+  const keep = (chunk: unknown, encoding: unknown): void => {
+    if (!open) return
+    if (res.statusCode !== statusOfBody) forget()
+    statusOfBody = res.statusCode
+    const bytes = bytesOf(chunk, encoding)
+    size += bytes.length
+    chunks.push(bytes)
+    if (size > maxBytes) close({ type: 'failed', code: 'response_too_large' })
+  }
+
+  const close = (work: Work<HeldResponse>): void => {
+    open = false
+    if (work.type === 'failed') forget()
+    decide(work)
+  }
+
+  const workOf = (status: number): Work<HeldResponse> => {
+    if (status >= 400) return { type: 'unsold', native: held }
+    if (status < 200) return { type: 'failed', code: 'handler_failed' }
+    const changed = changedHeaders(before, fieldsOf(res))
+    const body = Buffer.concat(chunks)
+    return { type: 'made', answer: { status, ...changed, body, ...(trailers === undefined ? {} : { trailers }) } }
+  }
+
+  const onClose = (): void => close({ type: 'failed', code: 'handler_failed' })
+  res.once('close', onClose)
+
+  Object.assign(res, {
+    writeHead: (status: number, ...rest: readonly unknown[]) => {
+      applyHead(res, status, rest)
+      return res
+    },
+    write: (chunk: unknown, ...rest: readonly unknown[]) => {
+      keep(chunk, rest[0])
+      callBack(rest)
+      return open
+    },
+    end: (...args: readonly unknown[]) => {
+      const [chunk, encoding] = args
+      if (chunk != null && typeof chunk !== 'function') keep(chunk, encoding)
+      const done = args.find((arg) => typeof arg === 'function')
+      if (typeof done === 'function') res.once('finish', () => done())
+      if (open) close(workOf(res.statusCode))
+      return res
+    },
+    addTrailers: (fields: Readonly<Record<string, unknown>>) => {
+      const more = Object.entries(fields).map(([name, value]) => [name, String(value)])
+      trailers = { ...trailers, ...Object.fromEntries(more) }
+    },
+    flushHeaders: () => {},
+    writeContinue: () => {},
+    writeProcessing: () => {},
+    writeEarlyHints: (_hints: unknown, ...rest: readonly unknown[]) => callBack(rest),
+  })
+
+  const send = (body: string | Uint8Array, sent: HeaderFields | undefined): void => {
+    res.off('close', onClose)
+    // Node writes the head through the response's own method. `write` and `end` stay taken: a handler that goes on must not be heard.
+    Object.assign(res, { writeHead, flushHeaders })
+    if (sent === undefined) {
+      Reflect.apply(end, res, [body])
+      return
+    }
+    Reflect.apply(write, res, [body])
+    Reflect.apply(addTrailers, res, [sent])
+    Reflect.apply(end, res, [])
+  }
+
+  const held: HeldResponse = {
+    made,
+    replace: (answer, finish) => {
+      resetHeaders(res, before)
+      res.statusCode = answer.status
+      res.statusMessage = ''
+      applyHeaders(answer, tableOf(res))
+      finish?.(tableOf(res))
+      send(answer.body, answer.trailers)
+    },
+    release: (finish) => {
+      finish(tableOf(res))
+      send(Buffer.concat(chunks), trailers)
+    },
+    restore: () => {
+      res.off('close', onClose)
+      Object.assign(res, native)
+    },
+  }
+  return held
+}
+
+/** The headers of a Node response, as a table. */
+export function tableOf(res: ServerResponse): HeaderTable {
+  return {
+    get: (name) => res.getHeader(name)?.toString(),
+    delete: (name) => res.removeHeader(name),
+    set: (name, value) => {
+      res.setHeader(name, value)
+    },
+  }
+}
+
+function fieldsOf(res: ServerResponse): HeaderFields {
+  const fields: Record<string, string | readonly string[]> = {}
+  for (const [name, value] of Object.entries(res.getHeaders())) {
+    if (value !== undefined) fields[name] = typeof value === 'number' ? String(value) : value
+  }
+  return fields
+}
+
+function resetHeaders(res: ServerResponse, to: HeaderFields): void {
+  for (const name of res.getHeaderNames()) if (to[name] === undefined) res.removeHeader(name)
+  for (const [name, value] of Object.entries(to)) if (res.getHeader(name) !== value) res.setHeader(name, value)
+}
+
+/** What `writeHead` was given, put where it can still be taken back: a reason phrase, then an object or a flat list of headers. */
+function applyHead(res: ServerResponse, status: number, rest: readonly unknown[]): void {
+  res.statusCode = status
+  const [first, second] = rest
+  if (typeof first === 'string') res.statusMessage = first
+  const headers = typeof first === 'string' ? second : (first ?? second)
+  if (Array.isArray(headers)) {
+    const pairs = Array.isArray(headers[0]) ? headers : pairsOf(headers)
+    for (const [name] of pairs) res.removeHeader(String(name))
+    for (const [name, value] of pairs) res.appendHeader(String(name), textOf(value))
+  } else if (typeof headers === 'object' && headers !== null) {
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, textOf(value))
+  }
+}
+
+function pairsOf(flat: readonly unknown[]): readonly (readonly unknown[])[] {
+  return flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]]] : []))
+}
+
+function textOf(value: unknown): string | readonly string[] {
+  return Array.isArray(value) ? value.map(String) : String(value)
+}
+
+function bytesOf(chunk: unknown, encoding: unknown): Buffer {
+  if (typeof chunk === 'string') {
+    return Buffer.from(chunk, typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8')
+  }
+  if (chunk instanceof Uint8Array) return Buffer.from(chunk)
+  throw new TypeError('A response is written as text or bytes.')
+}
+
+/** Node calls back when a write has been taken over; held bytes are. */
+function callBack(args: readonly unknown[]): void {
+  const done = args.find((arg) => typeof arg === 'function')
+  if (typeof done === 'function') queueMicrotask(() => done())
+}

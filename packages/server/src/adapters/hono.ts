@@ -1,0 +1,62 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
+import { protect, type VerifiedPayment } from '../protect.js'
+import type { RouteInput } from '../route.js'
+import { holdResponse, responseOf, unsoldResponse } from './web-response.js'
+
+/** What a handler behind the paywall finds in its context: `c.get('payment')`. */
+export type PaidEnv = { Variables: { payment: VerifiedPayment } }
+
+/** Makes the middleware of a paid route. */
+export type WrapHono = (route: RouteInput) => MiddlewareHandler<PaidEnv>
+
+/**
+ * A paywall for Hono: a middleware that stands before the handlers it protects, on every method that reaches them.
+ * Headers that earlier middleware set stay on its answers; everything that later handlers make is held back until it is paid for.
+ * Throws `X402Error` for what is wrong in the configuration.
+ *
+ * @example
+ * const paid = paywall({ facilitator: 'https://pay.example', payTo: { base: '0x…' }, schemes: [exactEvm], store })
+ * app.get('/weather', paid('$0.001'), (c) => c.json({ paidBy: c.get('payment').payer }))
+ */
+export function paywall(options: PaywallOptions): Paywall<WrapHono> {
+  const { gate, define, ready } = createPaywall(options)
+  const paid: WrapHono = (input) => {
+    const route = define(input)
+    return async (c, next) => {
+      const { raw } = c.req
+      let before: Headers | undefined
+      const reply = protect<Response>(gate, route, {
+        request: { method: raw.method, url: raw.url, header: (name) => raw.headers.get(name) },
+        gone: () => raw.signal.aborted,
+        work: async (payment) => {
+          before = standingHeaders(c)
+          c.set('payment', payment)
+          await next()
+          return holdResponse(c.res, before, route.maxResponseBytes)
+        },
+      })
+      if (!(reply instanceof Promise)) {
+        replace(c, responseOf(reply, standingHeaders(c)))
+        return
+      }
+      const later = await reply
+      replace(
+        c,
+        later.type === 'answer' ? responseOf(later, before ?? standingHeaders(c)) : unsoldResponse(later.native),
+      )
+    }
+  }
+  return Object.assign(paid, { ready })
+}
+
+/** What earlier middleware has set, whether or not there is a response yet. */
+function standingHeaders(c: Context<PaidEnv>): Headers {
+  return new Headers(c.newResponse(null).headers)
+}
+
+/** Hono adds the headers of a response that is replaced to the new one, unless it is taken away first. */
+function replace(c: Context<PaidEnv>, response: Response): void {
+  c.res = undefined
+  c.res = response
+}

@@ -1,0 +1,91 @@
+import {
+  applyHeaders,
+  changedHeaders,
+  type HeaderFields,
+  type HeaderTable,
+  makePrivate,
+  NULL_BODY_STATUSES,
+  stripProtocolHeaders,
+} from '../answer.js'
+import type { AnswerReply, Work } from '../protect.js'
+
+/**
+ * Reads a handler's response to its end and holds it back as one value. `before` are the headers that earlier middleware had set.
+ * A response that is not sold is left unread, so that it can stream. A status below 200 cannot be held back: it fails.
+ */
+export async function holdResponse(
+  response: Response,
+  before: Headers | undefined,
+  maxBytes: number,
+): Promise<Work<Response>> {
+  const { status } = response
+  if (status >= 400) return { type: 'unsold', native: response }
+  if (status < 200) return { type: 'failed', code: 'handler_failed' }
+  const body = NULL_BODY_STATUSES.has(status) ? new Uint8Array() : await readBody(response, maxBytes)
+  if (body === undefined) return { type: 'failed', code: 'response_too_large' }
+  const changed = changedHeaders(before === undefined ? {} : fieldsOf(before), fieldsOf(response.headers))
+  return { type: 'made', answer: { status, ...changed, body } }
+}
+
+/** The response of a reply, on top of the headers that earlier middleware had set. */
+export function responseOf({ answer, paid }: AnswerReply, before?: Headers): Response {
+  const headers = new Headers(before)
+  const table = tableOf(headers)
+  applyHeaders(answer, table)
+  if (paid) makePrivate(table)
+  const { status } = answer
+  return new Response(NULL_BODY_STATUSES.has(status) ? null : answer.body, { status, headers })
+}
+
+/** A handler's own response, without what only the gate may say. */
+export function unsoldResponse(response: Response): Response {
+  const headers = new Headers(response.headers)
+  if (!stripProtocolHeaders(tableOf(headers))) return response
+  const { status, statusText } = response
+  return new Response(NULL_BODY_STATUSES.has(status) ? null : response.body, { status, statusText, headers })
+}
+
+async function readBody(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (response.body === null) return new Uint8Array()
+  const reader = response.body.getReader()
+  const chunks: Uint8Array<ArrayBuffer>[] = []
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    size += value.byteLength
+    if (size > maxBytes) {
+      await reader.cancel()
+      return undefined
+    }
+    chunks.push(value)
+  }
+  const [only] = chunks
+  if (only !== undefined && chunks.length === 1) return only
+  const body = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    body.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return body
+}
+
+function fieldsOf(headers: Headers): HeaderFields {
+  const fields: Record<string, string | readonly string[]> = Object.fromEntries(headers)
+  const cookies = headers.getSetCookie()
+  if (cookies.length > 0) fields['set-cookie'] = cookies
+  return fields
+}
+
+function tableOf(headers: Headers): HeaderTable {
+  return {
+    get: (name) => headers.get(name),
+    delete: (name) => headers.delete(name),
+    set: (name, value) => {
+      if (typeof value === 'string') return headers.set(name, value)
+      headers.delete(name)
+      for (const item of value) headers.append(name, item)
+    },
+  }
+}

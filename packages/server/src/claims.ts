@@ -1,0 +1,53 @@
+import type { Pid, Receipt } from '@groat/core'
+import type { Answer } from './answer.js'
+
+/**
+ * Where the gate claims payments before any work is done for them (SRV-003). Every method is one atomic step, and what comes after a
+ * claim needs the token that the claim gave out: a plain map does not fit this type.
+ *
+ * A claim goes `claimed` (work may be running) to `settling` (the work's answer is kept, settlement may have been sent) to `settled`.
+ * Who holds it holds it for a lease. A `claimed` one whose lease ran out may be taken over; a `settling` one may only be settled again.
+ * Faults of the store are thrown.
+ */
+export interface ClaimStore {
+  claim(request: ClaimRequest): Promise<ClaimOutcome>
+  /**
+   * Keeps the work's answer, before settlement is sent. `false`: the lease ran out and the claim is somebody else's; do not settle.
+   */
+  settling(token: ClaimToken, answer: Answer, leaseMs: number): Promise<boolean>
+  /**
+   * Records the receipt. `false`: the evidence already stands for another payment. Holding the lease is not needed: what is settled is
+   * settled.
+   */
+  settled(token: ClaimToken, receipt: Receipt, evidence: string): Promise<boolean>
+  /** Ends the lease of a `settling` claim, so that the payment can be presented again at once. */
+  pause(token: ClaimToken): Promise<void>
+  /** Forgets the claim: nothing was charged. Does nothing when the claim is no longer the token's. */
+  release(token: ClaimToken): Promise<void>
+}
+
+/** What is claimed. */
+export type ClaimRequest = {
+  readonly pid: Pid
+  /** The terms and the request that the payment was presented for: a kept answer serves nothing else. */
+  readonly binding: string
+  /** Seconds since 1970 after which the payment cannot be settled any more, and its answer need not be kept. */
+  readonly expiresAt: number
+  readonly leaseMs: number
+}
+
+/** Proof of a claim. The fence changes whenever the claim changes hands. */
+export type ClaimToken = { readonly pid: Pid; readonly fence: string }
+
+/** What became of asking for a claim. */
+export type ClaimOutcome =
+  /** Ours, and new: verify, do the work. */
+  | { readonly status: 'claimed'; readonly token: ClaimToken }
+  /** Ours; the work is done and settlement may have been sent: settle again, never work again. */
+  | { readonly status: 'settling'; readonly token: ClaimToken; readonly answer: Answer }
+  /** Somebody else holds it right now. */
+  | { readonly status: 'busy' }
+  /** It was presented for something else. */
+  | { readonly status: 'mismatch' }
+  /** Settled; the answer while it is kept. */
+  | { readonly status: 'settled'; readonly receipt: Receipt; readonly answer?: Answer }

@@ -1,0 +1,85 @@
+import {
+  canonicalJson,
+  type Decoded,
+  type InspectedPayment,
+  isJsonObject,
+  type Json,
+  type PaymentPayload,
+  type PaymentRequirements,
+  type Refusal,
+  refuse,
+  sameAddress,
+} from '@groat/core'
+import type { Offer } from './offers.js'
+import { type Terms, withoutQuery } from './terms.js'
+
+/** What can be known of a request without asking anyone. */
+export type Decision =
+  /** It carries no payment. */
+  | { readonly type: 'unpaid' }
+  | { readonly type: 'refused'; readonly refusal: Refusal }
+  /** A payment that reads as good for one of the offers. */
+  | ({ readonly type: 'candidate' } & Candidate)
+
+/** A payment, the offer that it answers, and what the scheme reads from the two. */
+export type Candidate = {
+  readonly payment: PaymentPayload
+  readonly offer: Offer
+  readonly inspected: InspectedPayment
+}
+
+/**
+ * Decides about a request from its payment header, the terms and the clock alone: no store, no facilitator, no chain (SRV-002).
+ * Refuses what the codec refuses, `resource_mismatch`, `no_matching_requirements` and what the scheme refuses.
+ *
+ * @example
+ * decide(decodePayment(request.header), terms, Date.now())
+ */
+export function decide(
+  decoded: Decoded<PaymentPayload> | undefined,
+  { resource, offers }: Pick<Terms, 'resource' | 'offers'>,
+  now: number,
+): Decision {
+  if (decoded === undefined) return { type: 'unpaid' }
+  if (!decoded.ok) return { type: 'refused', refusal: decoded }
+  const payment = decoded.value
+  if (payment.resource !== undefined && withoutQuery(payment.resource.url) !== resource.url) {
+    return { type: 'refused', refusal: refuse('resource_mismatch') }
+  }
+  const refusals: Refusal[] = []
+  for (const offer of offers) {
+    if (!answers(payment, offer.requirements)) continue
+    // A payment with little life left may be one that is settled already: how much must be left is asked when it is new.
+    const inspected = offer.scheme.inspect(payment, offer.requirements, { now, minRemainingSeconds: 0 })
+    if (inspected.ok) return { type: 'candidate', payment, offer, inspected }
+    refusals.push(refuse(inspected.code, inspected.detail))
+  }
+  return { type: 'refused', refusal: refusals[0] ?? refuse('no_matching_requirements') }
+}
+
+/**
+ * Tells whether a payment is meant for an offer. Money is compared by value; what the payer added to `extra`, and members that were
+ * never offered, say nothing. Where the version has no echo, scheme and network have to do, and the scheme reads the rest.
+ */
+export function answers(payment: PaymentPayload, offer: PaymentRequirements): boolean {
+  if (payment.scheme !== offer.scheme || payment.network !== offer.network) return false
+  const { accepted } = payment
+  return (
+    accepted === undefined ||
+    (accepted.amount === offer.amount &&
+      sameAddress(accepted.asset, offer.asset) &&
+      sameAddress(accepted.payTo, offer.payTo) &&
+      contains(accepted.extra, offer.extra))
+  )
+}
+
+/** Every member of `part` stands in `whole` with the same value; anything that is not an object is compared as it is. */
+function contains(whole: Json | undefined, part: Json): boolean {
+  if (!isJsonObject(part)) return whole === part || canonicalJson(whole) === canonicalJson(part)
+  return (
+    isJsonObject(whole) &&
+    Object.entries(part).every(
+      ([key, value]) => value === undefined || (Object.hasOwn(whole, key) && contains(whole[key], value)),
+    )
+  )
+}

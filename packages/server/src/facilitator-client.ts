@@ -1,0 +1,256 @@
+import {
+  type CallOptions,
+  DEFAULT_RETRY_AFTER,
+  type Decoded,
+  decodeSettlement,
+  decodeSupported,
+  decodeVerdict,
+  encodeFacilitatorRequest,
+  type Facilitator,
+  type FacilitatorRequest,
+  type Fetch,
+  isJsonObject,
+  type Pid,
+  type Settlement,
+  type Supported,
+  type Verdict,
+  X402Error,
+} from '@groat/core'
+
+/** What a facilitator is asked for. */
+export type FacilitatorOperation = 'verify' | 'settle' | 'supported' | 'settlement'
+
+/** How a facilitator is called. */
+export type FacilitatorClientOptions = {
+  readonly fetch?: Fetch
+  /** Milliseconds for one call, its answer included. Default 30,000. */
+  readonly timeoutMs?: number
+  /** Headers to send, such as an authorization; a function is asked for each call. */
+  readonly headers?:
+    | Readonly<Record<string, string>>
+    | ((operation: FacilitatorOperation) => Record<string, string> | Promise<Record<string, string>>)
+}
+
+/** The longest answer that is read. */
+const MAX_ANSWER_BYTES = 64 * 1024
+
+/**
+ * A facilitator behind HTTP: ours, the official ones and what behaves like them.
+ *
+ * Redirects are not followed and answers are bounded in size and time (SRV-012, SRV-013). A verdict or settlement counts whatever
+ * status it comes with (SRV-009). Whatever happens after a settlement was sent is `unknown` (SRV-010); `settle` throws only when the
+ * request certainly was not accepted.
+ * Throws `X402Error` `invalid_config` for a URL that is none; its methods throw `facilitator_unreachable` (with `retryAfter` in the
+ * context, in seconds, where the facilitator gave one) and `facilitator_invalid_answer`.
+ *
+ * @example
+ * const facilitator = createFacilitatorClient('https://pay.example', { headers: { authorization: `Bearer ${token}` } })
+ */
+export function createFacilitatorClient(url: string, options: FacilitatorClientOptions = {}): Required<Facilitator> {
+  const base = baseOf(url)
+  const call = createCaller(base, options)
+  const encoded = new WeakMap<FacilitatorRequest, string>()
+  let known: Promise<Supported> | undefined
+
+  const bodyOf = (request: FacilitatorRequest): string => {
+    const cached = encoded.get(request)
+    if (cached !== undefined) return cached
+    const body = JSON.stringify(encodeFacilitatorRequest(request))
+    encoded.set(request, body)
+    return body
+  }
+
+  const askSupported = async (callOptions?: CallOptions): Promise<Supported> =>
+    decodedOf(
+      'supported',
+      okAnswer('supported', await call('supported', '/supported', undefined, callOptions)),
+      decodeSupported,
+    )
+
+  return {
+    verify: async (request, callOptions) => verdictOf(await call('verify', '/verify', bodyOf(request), callOptions)),
+    settle: async (request, callOptions) => {
+      try {
+        return settlementOf(await call('settle', '/settle', bodyOf(request), callOptions))
+      } catch (error) {
+        if (error instanceof Unanswered) return { status: 'unknown', retryAfter: DEFAULT_RETRY_AFTER }
+        throw error
+      }
+    },
+    supported: (callOptions) => {
+      known ??= askSupported(callOptions).catch((error: unknown) => {
+        known = undefined
+        throw error
+      })
+      return known
+    },
+    settlement: async (pid: Pid, callOptions) => {
+      const answer = await call('settlement', `/settlements/${pid}`, undefined, callOptions)
+      if (answer.status === 404 && isJsonObject(answer.json) && answer.json.code === 'settlement_not_found')
+        return undefined
+      return decodedOf('settlement', okAnswer('settlement', answer), decodeSettlement)
+    },
+  }
+}
+
+/** An answer that was read to its end. `json` is `undefined` when it was none. */
+type HttpAnswer = { readonly status: number; readonly json: unknown; readonly retryAfter: number | undefined }
+
+type Call = (
+  operation: FacilitatorOperation,
+  path: string,
+  body: string | undefined,
+  options: CallOptions | undefined,
+) => Promise<HttpAnswer>
+
+function verdictOf(answer: HttpAnswer): Verdict {
+  const structured = isJsonObject(answer.json) && 'isValid' in answer.json
+  if (!structured || answer.status === 429) okAnswer('verify', answer)
+  const verdict = decodedOf('verify', answer, decodeVerdict)
+  if (isOk(answer)) return verdict
+  // Outside 2xx only a refusal can be meant, and a server's own failure is none.
+  if (verdict.ok) throw invalidAnswer('verify', answer.status)
+  if (answer.status >= 500 && verdict.code === 'unexpected_verify_error') okAnswer('verify', answer)
+  return verdict
+}
+
+function settlementOf(answer: HttpAnswer): Settlement {
+  const { status, json, retryAfter = DEFAULT_RETRY_AFTER } = answer
+  const unknown: Settlement = { status: 'unknown', retryAfter }
+  if (isJsonObject(json) && 'success' in json) {
+    const settlement = decodeSettlement(json)
+    if (!settlement.ok || (settlement.value.status === 'settled' && !isOk(answer))) return unknown
+    return settlement.value.status === 'unknown' ? { ...settlement.value, retryAfter } : settlement.value
+  }
+  // These statuses are given before a request is looked into.
+  if (REJECTED_UNREAD.has(status)) okAnswer('settle', answer)
+  return unknown
+}
+
+const REJECTED_UNREAD: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 422, 429, 431])
+
+/** The answer, if its status is a good one. Throws else. */
+function okAnswer(operation: FacilitatorOperation, answer: HttpAnswer): HttpAnswer {
+  const { status, retryAfter } = answer
+  if (isOk(answer)) return answer
+  if (status === 429 || status >= 500) throw new X402Error('facilitator_unreachable', { operation, status, retryAfter })
+  throw invalidAnswer(operation, status)
+}
+
+function decodedOf<T>(operation: FacilitatorOperation, answer: HttpAnswer, decode: (json: unknown) => Decoded<T>): T {
+  const decoded = decode(answer.json)
+  if (!decoded.ok) throw invalidAnswer(operation, answer.status)
+  return decoded.value
+}
+
+function isOk({ status }: HttpAnswer): boolean {
+  return status >= 200 && status < 300
+}
+
+function createCaller(
+  base: string,
+  { fetch = globalThis.fetch, timeoutMs = 30_000, headers = {} }: FacilitatorClientOptions,
+): Call {
+  if (!(timeoutMs > 0 && timeoutMs < 2 ** 31))
+    throw new X402Error('invalid_config', { field: 'timeoutMs', value: timeoutMs })
+  return async (operation, path, body, options) => {
+    const own = typeof headers === 'function' ? await headers(operation) : headers
+    const abort = new AbortController()
+    const cancel = (): void => abort.abort()
+    const timer = setTimeout(cancel, timeoutMs)
+    options?.signal?.addEventListener('abort', cancel)
+    if (options?.signal?.aborted) cancel()
+    try {
+      const response = await fetch(base + path, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: body === undefined ? own : { 'content-type': 'application/json', ...own },
+        redirect: 'manual',
+        signal: abort.signal,
+        ...(body === undefined ? {} : { body }),
+      })
+      return { status: response.status, json: await readJson(response), retryAfter: retryAfterOf(response) }
+    } catch (error) {
+      if (neverSent(error)) throw new X402Error('facilitator_unreachable', { operation }, { cause: error })
+      throw new Unanswered(operation, error)
+    } finally {
+      clearTimeout(timer)
+      options?.signal?.removeEventListener('abort', cancel)
+    }
+  }
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  const text = await readText(response)
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The body as text; `undefined` when it is longer than may be. */
+async function readText(response: Response): Promise<string | undefined> {
+  if (response.body === null) return ''
+  const reader = response.body.getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    size += value.byteLength
+    if (size > MAX_ANSWER_BYTES) {
+      await reader.cancel()
+      return undefined
+    }
+    text += decoder.decode(value, { stream: true })
+  }
+}
+
+/** Whole seconds; a date, or anything else, is taken for no answer. */
+function retryAfterOf(response: Response): number | undefined {
+  const value = response.headers.get('retry-after') ?? ''
+  return /^[0-9]{1,5}$/.test(value) ? Number(value) : undefined
+}
+
+/** Faults of name resolution and connecting come before the first byte of a request. */
+function neverSent(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  return typeof code === 'string' && UNSENT.has(code)
+}
+
+const UNSENT: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+function baseOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '') {
+    throw new X402Error('invalid_config', { field: 'facilitator', reason: 'not an http(s) URL without credentials' })
+  }
+  return url.origin + url.pathname.replace(/\/+$/, '')
+}
+
+function invalidAnswer(operation: FacilitatorOperation, status: number): X402Error {
+  return new X402Error('facilitator_invalid_answer', { operation, status })
+}
+
+/** The request may have arrived; its answer did not. */
+class Unanswered extends X402Error {
+  constructor(operation: FacilitatorOperation, cause: unknown) {
+    super('facilitator_unreachable', { operation }, { cause })
+  }
+}

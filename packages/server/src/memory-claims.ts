@@ -1,0 +1,151 @@
+import { type Clock, type Pid, type Receipt, systemClock, X402Error } from '@groat/core'
+import type { Answer } from './answer.js'
+import type { ClaimOutcome, ClaimRequest, ClaimStore, ClaimToken } from './claims.js'
+
+/** How the memory store is bounded. */
+export type MemoryClaimsOptions = {
+  /** Says that this process is the only one that serves these routes, and that a restart may forget. */
+  readonly singleProcess: true
+  /** Bytes that claims and kept answers may take together. Default 64 MiB. */
+  readonly maxBytes?: number
+  readonly clock?: Clock
+}
+
+/**
+ * Claims in the memory of one process. Two processes would each sell the same payment once, so this must be asked for by name.
+ *
+ * When room runs out, answers of settled payments go first, the oldest before the others: such a payment is then refused with
+ * `payment_already_used` instead of being answered again. When that is not enough, claiming throws `X402Error` `store_unavailable`,
+ * and nothing is charged.
+ *
+ * @example
+ * paywall({ facilitator, payTo, schemes, store: createMemoryClaims({ singleProcess: true }) })
+ */
+export function createMemoryClaims({
+  singleProcess,
+  maxBytes = 64 * 1024 * 1024,
+  clock = systemClock,
+}: MemoryClaimsOptions): ClaimStore {
+  if (singleProcess !== true) throw new X402Error('invalid_config', { field: 'singleProcess' })
+  const rows = new Map<Pid, Row>()
+  const evidenceOf = new Map<string, Pid>()
+  /** Settled rows that still have their answer, oldest first. */
+  const answered = new Map<Pid, Row>()
+  let bytes = 0
+  let fences = 0
+  let sweptAt = clock()
+
+  const drop = (pid: Pid, row: Row): void => {
+    rows.delete(pid)
+    answered.delete(pid)
+    if (row.evidence !== undefined) evidenceOf.delete(row.evidence)
+    bytes -= row.bytes
+  }
+
+  const sweep = (now: number): void => {
+    if (now - sweptAt < (bytes < maxBytes / 2 ? SWEEP_EVERY_MS : SWEEP_EVERY_MS / 10)) return
+    sweptAt = now
+    for (const [pid, row] of rows) if (row.expiresAt <= now) drop(pid, row)
+  }
+
+  const makeRoom = (wanted: number): void => {
+    for (const [pid, row] of answered) {
+      if (bytes + wanted <= maxBytes) return
+      answered.delete(pid)
+      bytes -= row.bytes - ROW_BYTES
+      row.bytes = ROW_BYTES
+      delete row.answer
+    }
+    if (bytes + wanted > maxBytes) throw new X402Error('store_unavailable', { reason: 'memory is full', maxBytes })
+  }
+
+  const held = ({ pid, fence }: ClaimToken): Row | undefined => {
+    const row = rows.get(pid)
+    return row?.fence === fence ? row : undefined
+  }
+
+  const lease = (pid: Pid, row: Row, now: number, leaseMs: number): ClaimToken => {
+    row.fence = String(++fences)
+    row.leaseUntil = now + leaseMs
+    return { pid, fence: row.fence }
+  }
+
+  const claim = ({ pid, binding, expiresAt, leaseMs }: ClaimRequest): ClaimOutcome => {
+    const now = clock()
+    sweep(now)
+    const known = rows.get(pid)
+    if (known === undefined) {
+      makeRoom(ROW_BYTES)
+      const row: Row = { binding, fence: '', leaseUntil: 0, expiresAt: expiresAt * 1000, bytes: ROW_BYTES }
+      rows.set(pid, row)
+      bytes += ROW_BYTES
+      return { status: 'claimed', token: lease(pid, row, now, leaseMs) }
+    }
+    const { receipt, answer } = known
+    if (receipt === undefined && known.leaseUntil > now) return { status: 'busy' }
+    if (receipt === undefined && answer === undefined) {
+      known.binding = binding
+      return { status: 'claimed', token: lease(pid, known, now, leaseMs) }
+    }
+    if (known.binding !== binding) return { status: 'mismatch' }
+    if (receipt !== undefined) return { status: 'settled', receipt, ...(answer === undefined ? {} : { answer }) }
+    // Without a receipt there is an answer: the case without both has returned.
+    return answer === undefined
+      ? { status: 'busy' }
+      : { status: 'settling', token: lease(pid, known, now, leaseMs), answer }
+  }
+
+  return {
+    claim: async (request) => claim(request),
+    settling: async (token, answer, leaseMs) => {
+      const row = held(token)
+      if (row === undefined) return false
+      const size = sizeOf(answer)
+      makeRoom(size)
+      row.answer = answer
+      row.bytes += size
+      bytes += size
+      row.leaseUntil = clock() + leaseMs
+      return true
+    },
+    settled: async ({ pid }, receipt, evidence) => {
+      const owner = evidenceOf.get(evidence)
+      if (owner !== undefined && owner !== pid) return false
+      const row = rows.get(pid)
+      if (row === undefined || row.receipt !== undefined) return true
+      evidenceOf.set(evidence, pid)
+      row.evidence = evidence
+      row.receipt = receipt
+      answered.set(pid, row)
+      return true
+    },
+    pause: async (token) => {
+      const row = held(token)
+      if (row !== undefined) row.leaseUntil = 0
+    },
+    release: async (token) => {
+      const row = held(token)
+      if (row !== undefined && row.receipt === undefined) drop(token.pid, row)
+    },
+  }
+}
+
+type Row = {
+  binding: string
+  fence: string
+  leaseUntil: number
+  readonly expiresAt: number
+  bytes: number
+  answer?: Answer
+  receipt?: Receipt
+  evidence?: string
+}
+
+/** What a row takes beside its answer, generously. */
+const ROW_BYTES = 1024
+const SWEEP_EVERY_MS = 10_000
+
+function sizeOf(answer: Answer): number {
+  const body = typeof answer.body === 'string' ? answer.body.length * 2 : answer.body.byteLength
+  return body + 2 * JSON.stringify([answer.headers, answer.trailers]).length
+}

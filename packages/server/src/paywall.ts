@@ -1,0 +1,131 @@
+import {
+  type Clock,
+  type Facilitator,
+  type OnEvent,
+  type Random,
+  type SchemeServer,
+  systemClock,
+  systemRandom,
+  X402Error,
+} from '@groat/core'
+import type { ClaimStore } from './claims.js'
+import { createFacilitatorClient } from './facilitator-client.js'
+import { payToByNetwork } from './offers.js'
+import { compileRoute, type Route, type RouteInput, type RouteOptions } from './route.js'
+
+/** What all routes behind one paywall share. */
+export type PaywallOptions = {
+  /** Who verifies and settles: its URL, or one in this process. */
+  readonly facilitator: string | Facilitator
+  /** The receiving account, by network (CAIP-2 id or v1 name), or one for all `networks`. */
+  readonly payTo: string | Readonly<Record<string, string>>
+  /** The networks that are offered, in order of preference. Default: those of `payTo`. */
+  readonly networks?: readonly string[]
+  /** The server halves of the schemes that may be paid with. */
+  readonly schemes: readonly SchemeServer[]
+  /** Where payments are claimed: `sqlClaims(…)`, shared by all replicas, or `createMemoryClaims({ singleProcess: true })`. */
+  readonly store: ClaimStore
+  /**
+   * Where buyers reach this server, such as `https://shop.example`; a path that a proxy takes away may follow. Without it, offers name
+   * the host that the request names.
+   */
+  readonly origin?: string
+  /** Seconds for which what a payer signs may be valid. Default 300. */
+  readonly maxTimeoutSeconds?: number
+  /** Bytes of one answer that may be held back until it is paid for. Default 1 MiB. */
+  readonly maxResponseBytes?: number
+  /**
+   * Seconds for which a claim protects running work. Make it longer than the slowest handler: when it is over, a copy of the payment
+   * that reaches another process starts the work again, though still only one of them is settled and delivered. Default 60.
+   */
+  readonly leaseSeconds?: number
+  /** Told of everything; cannot change anything. */
+  readonly onEvent?: OnEvent
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+/** A paywall: wraps handlers. */
+export type Paywall<Wrap> = Wrap & {
+  /**
+   * Asks the facilitator once what it supports and checks every route that is defined by then. Call it before listening.
+   * Throws `X402Error` `unsupported_offer`, which names route, scheme and network, or what the facilitator throws when it cannot be
+   * asked (`facilitator_unreachable`, `facilitator_invalid_answer`).
+   */
+  readonly ready: () => Promise<void>
+}
+
+/** What serves requests to paid routes, whatever the framework. */
+export type Gate = {
+  readonly facilitator: Facilitator
+  readonly claims: ClaimStore
+  readonly leaseMs: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly onEvent: OnEvent | undefined
+}
+
+/** A paywall before a framework's adapter has made it wrap handlers. */
+export type PaywallCore = {
+  readonly gate: Gate
+  /** Throws `X402Error`: what `compileRoute` throws, and `duplicate_route`. */
+  readonly define: (route: RouteInput) => Route
+  readonly ready: () => Promise<void>
+}
+
+/**
+ * What every adapter builds on.
+ * Throws `X402Error` `invalid_config`, `invalid_network`.
+ */
+export function createPaywall(options: PaywallOptions): PaywallCore {
+  const gate = gateOf(options)
+  const defaults = {
+    schemes: options.schemes,
+    payTo: payToByNetwork(options.payTo, options.networks),
+    origin: options.origin === undefined ? undefined : originOf(options.origin),
+    maxTimeoutSeconds: options.maxTimeoutSeconds ?? 300,
+    maxResponseBytes: options.maxResponseBytes ?? 1024 * 1024,
+  }
+  const routes = new Map<string, Route>()
+  return {
+    gate,
+    define: (input) => {
+      const options: RouteOptions = typeof input === 'object' ? input : { price: input }
+      const name = options.name ?? `#${routes.size + 1}`
+      if (routes.has(name)) throw new X402Error('duplicate_route', { route: name })
+      const route = compileRoute(name, options, defaults)
+      routes.set(name, route)
+      return route
+    },
+    ready: async () => {
+      const supported = await gate.facilitator.supported()
+      for (const route of routes.values()) route.confirm(supported)
+    },
+  }
+}
+
+function gateOf({ facilitator, store, leaseSeconds = 60, onEvent, clock, random }: PaywallOptions): Gate {
+  if (!(leaseSeconds > 0)) throw new X402Error('invalid_config', { field: 'leaseSeconds', value: leaseSeconds })
+  return {
+    facilitator: typeof facilitator === 'string' ? createFacilitatorClient(facilitator) : facilitator,
+    claims: store,
+    leaseMs: leaseSeconds * 1000,
+    onEvent,
+    clock: clock ?? systemClock,
+    random: random ?? systemRandom,
+  }
+}
+
+function originOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (
+    url === undefined ||
+    !/^https?:$/.test(url.protocol) ||
+    url.search !== '' ||
+    url.hash !== '' ||
+    url.username !== ''
+  ) {
+    throw new X402Error('invalid_config', { field: 'origin', reason: 'not an http(s) origin' })
+  }
+  return url.origin + url.pathname.replace(/\/+$/, '')
+}

@@ -1,0 +1,148 @@
+import { type ResourceInfo, type Supported, X402Error } from '@groat/core'
+import { createLru } from './lru.js'
+import {
+  kindOf,
+  makeOffer,
+  type Offer,
+  type OfferDefaults,
+  type OfferOptions,
+  type OfferTemplate,
+  offerTemplates,
+  type Price,
+} from './offers.js'
+import { createTerms, type GateRequest, resourceUrl, type Terms } from './terms.js'
+
+/** What a route costs, when the price depends on the request. The unpaid and the paid request must get the same answer. */
+export type PriceFunction = (request: GateRequest) => Price | Promise<Price>
+
+/** How one route is sold. */
+export type RouteOptions = {
+  /** The price of every offer that names none of its own. */
+  readonly price?: Price | PriceFunction
+  /** Several ways to pay, in order of preference. Default: one for each network of the paywall. */
+  readonly offers?: readonly OfferOptions[]
+  /** What is sold, for buyers. */
+  readonly description?: string
+  readonly mimeType?: string
+  readonly serviceName?: string
+  readonly tags?: readonly string[]
+  readonly iconUrl?: string
+  /** Seconds for which what the payer signs may be valid. Default: the paywall's. */
+  readonly maxTimeoutSeconds?: number
+  /** Bytes that may be held back until the payment is settled. Default: the paywall's. */
+  readonly maxResponseBytes?: number
+  /** The route's name in errors and in messages of this library; two routes cannot share one. */
+  readonly name?: string
+}
+
+/** What is given for a route: its price alone, a price function, or all there is to say. */
+export type RouteInput = Price | PriceFunction | RouteOptions
+
+/** A route, compiled. */
+export type Route = {
+  readonly name: string
+  readonly maxResponseBytes: number
+  /** What a request is asked to pay; a promise only when the price function gives one. */
+  terms(request: GateRequest): Terms | Promise<Terms>
+  /** Takes what the facilitator says of itself. Throws `X402Error` `unsupported_offer`. */
+  confirm(supported: Supported): void
+}
+
+/** What a paywall gives each of its routes. */
+export type RouteDefaults = OfferDefaults & {
+  readonly origin: string | undefined
+  readonly maxResponseBytes: number
+}
+
+/**
+ * Compiles a route: static offers are made here, so what is wrong with them is said at start.
+ * Throws `X402Error` with the route's name: what `offerTemplates` and `makeOffer` throw, and `invalid_config` for a missing price.
+ */
+export function compileRoute(name: string, options: RouteOptions, defaults: RouteDefaults): Route {
+  return named(name, () => {
+    const { maxTimeoutSeconds = defaults.maxTimeoutSeconds, maxResponseBytes = defaults.maxResponseBytes } = options
+    const templates = offerTemplates(options.offers ?? [{}], { ...defaults, maxTimeoutSeconds })
+    const { price } = options
+    if (price === undefined && templates.some((template) => template.price === undefined)) {
+      throw new X402Error('invalid_config', { field: 'price' })
+    }
+    const about = describe(options)
+    const cache = createLru<Terms>(MAX_CACHED_TERMS)
+    let supported: Supported | undefined
+    let offersAt = createOfferList(templates, supported)
+    // A price that is not known yet must not hide what else is wrong.
+    const sample = typeof price === 'function' ? '1' : price
+    offersAt(sample)
+
+    const termsAt = (url: string, at: Price | undefined): Terms => {
+      const key = at === undefined ? url : `${at} ${url}`
+      const cached = cache.get(key)
+      if (cached !== undefined) return cached
+      const terms = createTerms({ url, ...about }, offersAt(at))
+      cache.set(key, terms)
+      return terms
+    }
+
+    return {
+      name,
+      maxResponseBytes,
+      terms: (request) => {
+        const url = resourceUrl(request.url, defaults.origin)
+        if (typeof price !== 'function') return termsAt(url, price)
+        const at = price(request)
+        return at instanceof Promise ? at.then((price) => termsAt(url, price)) : termsAt(url, at)
+      },
+      confirm: (says) =>
+        named(name, () => {
+          for (const template of templates) {
+            const { scheme, network } = template
+            if (kindOf(template, says) === undefined) {
+              throw new X402Error('unsupported_offer', { scheme: scheme.scheme.name, network })
+            }
+          }
+          supported = says
+          offersAt = createOfferList(templates, supported)
+          offersAt(sample)
+          cache.clear()
+        }),
+    }
+  })
+}
+
+/** Resources of one route whose challenge is kept. */
+const MAX_CACHED_TERMS = 256
+
+/** The offers at a price; the last few prices are kept. */
+function createOfferList(
+  templates: readonly OfferTemplate[],
+  supported: Supported | undefined,
+): (price: Price | undefined) => readonly Offer[] {
+  const cache = createLru<readonly Offer[]>(MAX_CACHED_TERMS)
+  return (price = '') => {
+    const cached = cache.get(price)
+    if (cached !== undefined) return cached
+    const offers = templates.map((template) => makeOffer(template, template.price ?? price, supported))
+    cache.set(price, offers)
+    return offers
+  }
+}
+
+function describe({ description, mimeType, serviceName, tags, iconUrl }: RouteOptions): Omit<ResourceInfo, 'url'> {
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(mimeType === undefined ? {} : { mimeType }),
+    ...(serviceName === undefined ? {} : { serviceName }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(iconUrl === undefined ? {} : { iconUrl }),
+  }
+}
+
+/** Runs start-up code of a route, so that what it throws names the route. */
+function named<T>(route: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!X402Error.is(error)) throw error
+    throw new X402Error(error.code, { route, ...error.context }, { cause: error })
+  }
+}

@@ -1,0 +1,75 @@
+import {
+  asciiJson,
+  type ErrorCode,
+  encodeChallenge,
+  type GetHeader,
+  type PaymentHeader,
+  problem,
+  type Refusal,
+  type ResourceInfo,
+} from '@groat/core'
+import type { Answer } from './answer.js'
+import type { Offer } from './offers.js'
+
+/** What the gate, and a price function, can see of a request. */
+export type GateRequest = {
+  readonly method: string
+  /** The URL that was asked for, with its query; absolute, or from the path on. */
+  readonly url: string
+  readonly header: GetHeader
+}
+
+/** What is sold by one request, and for what. */
+export type Terms = {
+  readonly resource: ResourceInfo
+  readonly offers: readonly Offer[]
+  /** The 402 of a request without a payment, encoded once. */
+  readonly challenge: Answer
+}
+
+/** The terms of a resource. */
+export function createTerms(resource: ResourceInfo, offers: readonly Offer[]): Terms {
+  return { resource, offers, challenge: challengeAnswer(resource, offers, 'payment_required') }
+}
+
+/**
+ * A 402 that says why the payment was refused, with the offers again. The code alone stands in the challenge's `error` (HTTP-041);
+ * what else there is to say stands beside the version 1 members of the body, as the members of an RFC 9457 problem.
+ */
+export function refusalAnswer({ resource, offers }: Terms, refusal: Refusal, receipt?: PaymentHeader): Answer {
+  const answer = challengeAnswer(resource, offers, refusal.code, refusal.detail)
+  return receipt === undefined ? answer : { ...answer, headers: { ...answer.headers, [receipt.name]: receipt.value } }
+}
+
+/**
+ * `resource.url` of a request: the configured origin, or else the request's own, and the path. The query is left out: two requests
+ * that differ in it are one resource with one challenge, and what a buyer asks in it is nobody else's business.
+ */
+export function resourceUrl(url: string, origin: string | undefined): string {
+  const bare = withoutQuery(url)
+  return origin === undefined ? bare : origin + pathOf(bare)
+}
+
+/** A URL without query and fragment. */
+export function withoutQuery(url: string): string {
+  const end = url.search(/[?#]/)
+  return end === -1 ? url : url.slice(0, end)
+}
+
+/** What is asked for, without the origin: path and query. */
+export function pathOf(url: string): string {
+  const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
+  return path.startsWith('/') ? path : `/${path}`
+}
+
+function challengeAnswer(resource: ResourceInfo, offers: readonly Offer[], code: ErrorCode, detail?: string): Answer {
+  const accepts = offers.map(({ requirements }) => requirements)
+  const { headers, body } = encodeChallenge({ error: code, resource, accepts })
+  // A code that elsewhere has another status is the reason for this 402.
+  const why = asciiJson({ ...problem(code, { detail }), status: 402 })
+  return {
+    status: 402,
+    headers: { ...headers, 'content-type': 'application/json', 'cache-control': 'no-store' },
+    body: body === '{}' ? why : `${body.slice(0, -1)},${why.slice(1)}`,
+  }
+}

@@ -1,0 +1,170 @@
+import { createServer, type RequestListener } from 'node:http'
+import { createRequire } from 'node:module'
+import type { VerifiedPayment } from '@groat/server'
+import { paywall as fetchPaywall, type PaywallOptions, type RouteInput } from '@groat/server'
+import { paywall as expressPaywall } from '@groat/server/express'
+import { paywall as honoPaywall } from '@groat/server/hono'
+import { getRequestListener } from '@hono/node-server'
+import express5 from 'express'
+import { Hono } from 'hono'
+import { type Listening, listen } from './listen.js'
+
+/** What a handler of the suite makes, in no framework's words. */
+export type Made = {
+  readonly status?: number
+  readonly headers?: readonly (readonly [string, string])[]
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>
+}
+
+/** A handler of the suite. */
+export type TestHandler = (request: {
+  readonly method: string
+  readonly path: string
+  readonly payment: VerifiedPayment | undefined
+}) => Made | Promise<Made>
+
+/** A shop: routes by path, each sold and served in the framework's own way. */
+export type Shop = {
+  readonly options: PaywallOptions
+  readonly routes: Readonly<Record<string, { readonly input: RouteInput; readonly handler: TestHandler }>>
+}
+
+/** A shop that is open. */
+export type Served = Listening & { readonly ready: () => Promise<void> }
+
+/** Opens a shop. */
+export type Framework = {
+  readonly name: string
+  /** It has middleware that runs before the gate and sets `x-standing: yes` and `vary: Origin` on every response. */
+  readonly hasMiddleware: boolean
+  /** It has routers that can be mounted: routes under `/api` are served by one. */
+  readonly hasRouters: boolean
+  readonly open: (shop: Shop) => Promise<Served>
+}
+
+export const fetchStyle: Framework = {
+  name: 'fetch',
+  hasMiddleware: false,
+  hasRouters: false,
+  open: async ({ options, routes }) => {
+    const paid = fetchPaywall(options)
+    const handlers = new Map(
+      Object.entries(routes).map(([path, { input, handler }]) => [
+        path,
+        paid(input, async (request, payment) =>
+          webResponse(await handler({ method: request.method, path: new URL(request.url).pathname, payment })),
+        ),
+      ]),
+    )
+    const serve = (request: Request) =>
+      handlers.get(new URL(request.url).pathname)?.(request) ?? new Response(null, { status: 404 })
+    // The platform's own Response, as on every runtime that is not Node.
+    return opened(getRequestListener(serve, { overrideGlobalObjects: false }), paid.ready)
+  },
+}
+
+export const hono: Framework = {
+  name: 'hono',
+  hasMiddleware: true,
+  hasRouters: true,
+  open: async ({ options, routes }) => {
+    const paid = honoPaywall(options)
+    const app = new Hono()
+    const api = new Hono()
+    app.use(async (c, next) => {
+      c.header('x-standing', 'yes')
+      c.header('vary', 'Origin')
+      await next()
+    })
+    for (const [path, { input, handler }] of Object.entries(routes)) {
+      const [router, inner] = path.startsWith('/api/') ? [api, path.slice(4)] : [app, path]
+      router.on(['GET', 'POST'], inner, paid(input), async (c) =>
+        webResponse(await handler({ method: c.req.method, path: c.req.path, payment: c.get('payment') })),
+      )
+    }
+    app.route('/api', api)
+    return opened(getRequestListener(app.fetch), paid.ready)
+  },
+}
+
+export const expressNew: Framework = expressFramework('express 5', express5)
+
+/** Express 4 is written against with the same types. */
+export const expressOld: Framework = expressFramework('express 4', createRequire(import.meta.url)('express4'))
+
+function expressFramework(name: string, make: typeof express5): Framework {
+  return {
+    name,
+    hasMiddleware: true,
+    hasRouters: true,
+    open: async ({ options, routes }) => {
+      const paid = expressPaywall(options)
+      const app = make()
+      const api = make.Router()
+      // Express prints handled errors unless it runs in tests.
+      app.set('env', 'test')
+      app.use((_, res, next) => {
+        res.setHeader('x-standing', 'yes')
+        res.setHeader('vary', 'Origin')
+        next()
+      })
+      app.use('/api', api)
+      for (const [path, { input, handler }] of Object.entries(routes)) {
+        const [router, inner] = path.startsWith('/api/') ? [api, path.slice(4)] : [app, path]
+        const serve: express5.RequestHandler = (req, res, next) => {
+          void (async () => {
+            const {
+              status = 200,
+              headers = [],
+              body,
+            } = await handler({ method: req.method, path: req.path, payment: req.payment })
+            res.status(status)
+            for (const [header, value] of headers) res.append(header, value)
+            if (body === undefined || typeof body === 'string') res.send(body)
+            else if (body instanceof Uint8Array) res.end(body)
+            else {
+              for await (const chunk of body) if (!res.write(chunk)) break
+              res.end()
+            }
+          })().catch(next)
+        }
+        router.get(inner, paid({ ...routeOptions(input), name: `GET ${path}` }), serve)
+        router.post(inner, paid({ ...routeOptions(input), name: `POST ${path}` }), serve)
+      }
+      return opened(app, paid.ready)
+    },
+  }
+}
+
+function routeOptions(input: RouteInput): Exclude<RouteInput, string | ((...args: never) => unknown)> {
+  return typeof input === 'object' ? input : { price: input }
+}
+
+function webResponse({ status = 200, headers = [], body }: Made): Response {
+  const list = new Headers()
+  for (const [name, value] of headers) list.append(name, value)
+  return new Response(bodyOf(body), { status, headers: list })
+}
+
+function bodyOf(body: Made['body']): BodyInit | null {
+  if (body === undefined || typeof body === 'string') return body ?? null
+  return body instanceof Uint8Array ? new Uint8Array(body) : streamOf(body)
+}
+
+function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]()
+  return new ReadableStream({
+    pull: async (controller) => {
+      const { done, value } = await iterator.next()
+      if (done === true) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: async () => {
+      await iterator.return?.()
+    },
+  })
+}
+
+async function opened(listener: RequestListener, ready: () => Promise<void>): Promise<Served> {
+  return { ...(await listen(createServer(listener))), ready }
+}
