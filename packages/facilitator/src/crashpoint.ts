@@ -1,0 +1,29 @@
+/** Where a process can be made to die, in the order in which a settlement passes them. */
+export type CrashPoint =
+  | 'FP-01' // the request has been read
+  | 'FP-02' // the claim is inserted, not committed
+  | 'FP-03' // the claim is committed
+  | 'FP-04' // a nonce is chosen
+  | 'FP-05' // the transaction is signed
+  | 'FP-06' // its bytes are committed
+  | 'FP-07' // they have been sent
+  | 'FP-08' // the node's acknowledgement is committed
+  | 'FP-09' // the receipt is read
+  | 'FP-10' // the settlement is committed
+
+/**
+ * Kills this process, as a power cut would, when `GROAT_CRASH` names this point (`FP-07`, or `FP-07:3` for the third time).
+ * Does nothing unless `NODE_ENV` is `test`.
+ */
+export function crashpoint(point: CrashPoint): void {
+  if (armed?.point !== point || ++passed !== armed.nth) return
+  process.kill(process.pid, 'SIGKILL')
+}
+
+const armed = process.env.NODE_ENV === 'test' ? parseArmed(process.env.GROAT_CRASH) : undefined
+let passed = 0
+
+function parseArmed(text: string | undefined): { readonly point: string; readonly nth: number } | undefined {
+  const [point, nth = '1'] = text?.split(':') ?? []
+  return point === undefined ? undefined : { point, nth: Number(nth) }
+}

@@ -1,0 +1,87 @@
+import { type ChainOutcome, refuse } from '@groat/core'
+import { describe, expect, test } from 'vitest'
+import type { Attempt } from '../journal/record.js'
+import { type Known, MAX_ATTEMPTS, plan, pollDelay } from './plan.js'
+
+const EXPIRES = 1000
+const now = 0
+const live: Attempt = { transaction: { hash: 'a', signer: 's', nonce: 0n, raw: 'raw' }, status: 'signed' }
+const out: Attempt = { ...live, status: 'sent' }
+const failed: Attempt = { ...live, status: 'failed' }
+const settled: ChainOutcome = {
+  status: 'settled',
+  transaction: 'a',
+  logIndex: 0,
+  blockNumber: 1n,
+  blockHash: 'b',
+  amount: 1n,
+}
+const pending: ChainOutcome = { status: 'pending' }
+const dead: ChainOutcome = { status: 'dead', refusal: refuse('payment_expired') }
+const bad = refuse('invalid_exact_evm_insufficient_balance')
+
+function known(state: Known['record']['state'], attempts: readonly Attempt[], rest: Partial<Known> = {}): Known {
+  return { record: { state, attempts, expiresAt: EXPIRES }, now, ...rest }
+}
+
+describe('unsigned', () => {
+  test('is checked, then signed', () => expect(plan(known('claimed', []))).toEqual({ do: 'check' }))
+  test('refused: the chain is asked first, for somebody else may have landed it', () => {
+    expect(plan(known('claimed', [], { verdict: bad }))).toEqual({ do: 'look' })
+    expect(plan(known('claimed', [], { verdict: bad, chain: pending }))).toEqual({ do: 'refuse', refusal: bad })
+    expect(plan(known('claimed', [], { verdict: bad, chain: settled }))).toEqual({ do: 'settle', evidence: settled })
+  })
+  test('expired: likewise', () => {
+    const late = { now: EXPIRES * 1000 }
+    expect(plan(known('claimed', [], late))).toEqual({ do: 'look' })
+    expect(plan(known('claimed', [], { ...late, chain: pending }))).toEqual({
+      do: 'refuse',
+      refusal: refuse('payment_expired'),
+    })
+  })
+})
+
+describe('signed', () => {
+  test('is sent, looked for, and waited for', () => {
+    expect(plan(known('signed', [live]))).toEqual({ do: 'send', attempt: live })
+    expect(plan(known('sent', [out]))).toEqual({ do: 'look' })
+    expect(plan(known('sent', [out], { chain: pending }))).toEqual({ do: 'wait' })
+    expect(plan(known('sent', [out], { chain: settled }))).toEqual({ do: 'settle', evidence: settled })
+  })
+  test('that could not be sent is looked for, waited for, and sent again', () => {
+    const said = { status: 'unknown', reason: 'rpc_unreachable' } as const
+    expect(plan(known('signed', [live], { said }))).toEqual({ do: 'look' })
+    expect(plan(known('signed', [live], { said, chain: pending }))).toEqual({ do: 'wait' })
+    expect(plan(known('signed', [live]))).toEqual({ do: 'send', attempt: live })
+  })
+  test('whose nonce is taken is looked for before it is given up', () => {
+    const said = { status: 'nonce_taken' } as const
+    expect(plan(known('signed', [live], { said }))).toEqual({ do: 'look' })
+    expect(plan(known('signed', [live], { said, chain: settled }))).toEqual({ do: 'settle', evidence: settled })
+    expect(plan(known('signed', [live], { said, chain: pending }))).toEqual({ do: 'close', attempt: live, as: 'void' })
+  })
+  test('that failed is closed, and only its own failure counts', () => {
+    const reverted = (transaction: string): ChainOutcome => ({ status: 'reverted', transaction, refusal: bad })
+    expect(plan(known('sent', [out], { chain: reverted('a') }))).toEqual({ do: 'close', attempt: out, as: 'failed' })
+    expect(plan(known('sent', [out], { chain: reverted('other') }))).toEqual({ do: 'wait' })
+  })
+  test('after a failure it is checked and signed again, while that can help', () => {
+    expect(plan(known('sent', [failed]))).toEqual({ do: 'look' })
+    expect(plan(known('sent', [failed], { chain: pending }))).toEqual({ do: 'check' })
+    expect(plan(known('sent', [failed], { chain: pending, verdict: bad }))).toEqual({ do: 'wait' })
+    expect(plan(known('sent', Array(MAX_ATTEMPTS).fill(failed), { chain: pending }))).toEqual({ do: 'wait' })
+    expect(plan(known('sent', [failed], { chain: pending, now: EXPIRES * 1000 }))).toEqual({ do: 'wait' })
+  })
+  test('is buried only on proof', () => {
+    expect(plan(known('sent', [out], { chain: dead }))).toEqual({ do: 'bury', refusal: refuse('payment_expired') })
+    expect(plan(known('sent', [out], { chain: pending, verdict: bad, now: EXPIRES * 9000 }))).toEqual({ do: 'wait' })
+  })
+})
+
+test.each(['settled', 'refused', 'dead'] as const)('%s is the end', (state) => {
+  expect(plan(known(state, [out], { chain: settled }))).toEqual({ do: 'done' })
+})
+
+test('polls quickly at first, then in proportion, then slowly', () => {
+  expect([0, 10, 100, 1000, 10_000, 60_000].map(pollDelay)).toEqual([5, 5, 50, 500, 1000, 5000])
+})

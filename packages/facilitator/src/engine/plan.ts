@@ -1,0 +1,93 @@
+import { type ChainOutcome, type Refusal, refuse, type SendOutcome } from '@groat/core'
+import type { Attempt, Evidence, SettlementRecord } from '../journal/record.js'
+import { isLive, isOpen } from '../journal/state.js'
+
+/** Everything a settlement's next step is decided by. */
+export type Known = {
+  readonly record: Pick<SettlementRecord, 'state' | 'expiresAt' | 'attempts'>
+  /** What the last check at the current state of the chain refused with. */
+  readonly verdict?: Refusal
+  /** What the chain said; absent when it has not been asked since something was done. */
+  readonly chain?: ChainOutcome
+  /** What the node said to the live transaction; absent when it was not sent since the last wait. */
+  readonly said?: SendOutcome
+  /** Milliseconds since 1970. */
+  readonly now: number
+}
+
+/** What to do next. */
+export type Step =
+  /** Nothing: the journal has its end. */
+  | { readonly do: 'done' }
+  /** Check everything at the current state of the chain; if it is good, sign and write down. */
+  | { readonly do: 'check' }
+  /** Ask the chain what became of it. */
+  | { readonly do: 'look' }
+  /** Send bytes that are in the journal. */
+  | { readonly do: 'send'; readonly attempt: Attempt }
+  /** Write down that a transaction can move nothing any more. */
+  | { readonly do: 'close'; readonly attempt: Attempt; readonly as: 'failed' | 'void' }
+  /** Nothing is known that was not known before: wait. */
+  | { readonly do: 'wait' }
+  /** Write down the end. */
+  | { readonly do: 'settle'; readonly evidence: Evidence }
+  | { readonly do: 'refuse'; readonly refusal: Refusal }
+  | { readonly do: 'bury'; readonly refusal: Refusal }
+
+/** Transactions that are signed for one payment before we only watch it: each one that fails costs gas. */
+export const MAX_ATTEMPTS = 3
+
+/**
+ * The next step of a settlement. Pure: the same knowledge gives the same step.
+ *
+ * It keeps the laws: a second transaction is signed only when the first can provably not land; a payment for which something was signed
+ * ends by what the chain shows and by nothing else; what has ended is not touched.
+ *
+ * @example
+ * plan({ record: { state: 'claimed', expiresAt, attempts: [] }, now: clock() }) // { do: 'check' }
+ */
+export function plan(known: Known): Step {
+  const { record, chain } = known
+  if (!isOpen(record.state)) return { do: 'done' }
+  if (chain?.status === 'settled') return { do: 'settle', evidence: chain }
+  if (record.state === 'claimed') return planUnsigned(known)
+  if (chain?.status === 'dead') return { do: 'bury', refusal: chain.refusal }
+  const live = record.attempts.find(isLive)
+  return live === undefined ? planAnother(known) : planLive(known, live)
+}
+
+/** Nothing can have left: a refusal may end it. But somebody else may have landed it, so the chain is asked first. */
+function planUnsigned({ record, verdict, chain, now }: Known): Step {
+  const refusal = verdict ?? (now >= record.expiresAt * 1000 ? refuse('payment_expired') : undefined)
+  if (refusal === undefined) return { do: 'check' }
+  return chain === undefined ? { do: 'look' } : { do: 'refuse', refusal }
+}
+
+function planLive({ chain, said }: Known, live: Attempt): Step {
+  if (chain?.status === 'reverted' && chain.transaction === live.transaction.hash) {
+    return { do: 'close', attempt: live, as: 'failed' }
+  }
+  if (said === undefined && live.status === 'signed' && chain === undefined) return { do: 'send', attempt: live }
+  if (chain === undefined) return { do: 'look' }
+  // The nonce went to another transaction, and after that the chain knew nothing of ours: these bytes are worth nothing.
+  if (said?.status === 'nonce_taken') return { do: 'close', attempt: live, as: 'void' }
+  return { do: 'wait' }
+}
+
+/** Everything signed so far is provably gone, and the payment may be alive. */
+function planAnother({ record, verdict, chain, now }: Known): Step {
+  if (chain === undefined) return { do: 'look' }
+  const another = verdict === undefined && record.attempts.length < MAX_ATTEMPTS && now < record.expiresAt * 1000
+  return { do: another ? 'check' : 'wait' }
+}
+
+/**
+ * How long to wait before the chain is asked again, in milliseconds: quick at first, then in proportion to the age, once a second at most;
+ * after a minute every five seconds.
+ *
+ * @example
+ * pollDelay(0) // 5
+ */
+export function pollDelay(age: number): number {
+  return Math.min(Math.max(age / 2, 5), age < 60_000 ? 1000 : 5000)
+}

@@ -1,0 +1,92 @@
+import {
+  type ChainDriver,
+  canonicalAddress,
+  type Network,
+  type PaymentRequirements,
+  type Refusal,
+  refuse,
+  type SchemeFacilitator,
+  sha256Hex,
+  X402Error,
+} from '@groat/core'
+import type { Lane } from './lane.js'
+
+/** What serves one scheme on one network: the scheme's half, the chain, and a lane for every signer. */
+export type Route = {
+  readonly ok: true
+  readonly half: SchemeFacilitator
+  readonly chain: ChainDriver
+  /** The lane that a payer's payments go by: always the same one. */
+  laneOf(payer: string): Lane
+  /** The lane of a signer, also of one that was taken out of the configuration and still has something under way. */
+  laneBy(signer: string): Lane
+}
+
+/** Every route, and what they are made of. */
+export type Routes = {
+  readonly chains: readonly ChainDriver[]
+  lanes(): readonly Lane[]
+  /** Refuses `invalid_network` where no scheme serves the network, `unsupported_scheme` where this one does not. */
+  find(requirements: Pick<PaymentRequirements, 'scheme' | 'network'>): Route | Refusal
+}
+
+/**
+ * Lays the routes. Lanes are shared: a signer has one nonce, whatever it signs for.
+ * Throws `X402Error` `invalid_config` for a scheme that is given twice, lacks the chain of a network, or whose chain lacks a signer.
+ */
+export function createRoutes(
+  schemes: readonly SchemeFacilitator[],
+  createLane: (chain: ChainDriver, signer: string) => Lane,
+): Routes {
+  const routes = new Map<string, Route>()
+  const networks = new Set<Network>()
+  const chains = new Set<ChainDriver>()
+  const lanes = new Map<string, Lane>()
+
+  function lane(chain: ChainDriver, signer: string): Lane {
+    const key = `${chain.network} ${canonicalAddress(signer)}`
+    const known = lanes.get(key)
+    if (known !== undefined) return known
+    const made = createLane(chain, signer)
+    lanes.set(key, made)
+    return made
+  }
+
+  function route(half: SchemeFacilitator, network: Network): Route {
+    const context = { scheme: half.scheme.name, network }
+    const chain = half.chains.find((candidate) => candidate.network === network)
+    if (chain === undefined) throw new X402Error('invalid_config', { ...context, missing: 'chain' })
+    const mine = chain.signers.map((signer) => lane(chain, signer))
+    const [only] = mine
+    if (only === undefined) throw new X402Error('invalid_config', { ...context, missing: 'signer' })
+    const laneOf = (payer: string) => mine[mine.length === 1 ? 0 : hash(payer) % mine.length] ?? only
+    return { ok: true, half, chain, laneOf, laneBy: (signer) => lane(chain, signer) }
+  }
+
+  for (const half of schemes) {
+    for (const network of half.networks) {
+      const key = routeKey(half.scheme.name, network)
+      if (routes.has(key)) throw new X402Error('invalid_config', { scheme: half.scheme.name, network, twice: 'scheme' })
+      const made = route(half, network)
+      routes.set(key, made)
+      networks.add(network)
+      chains.add(made.chain)
+    }
+  }
+  return {
+    chains: [...chains],
+    lanes: () => [...lanes.values()],
+    find({ scheme, network }) {
+      if (!networks.has(network)) return refuse('invalid_network')
+      return routes.get(routeKey(scheme, network)) ?? refuse('unsupported_scheme')
+    },
+  }
+}
+
+function hash(payer: string): number {
+  return Number.parseInt(sha256Hex(canonicalAddress(payer)).slice(0, 8), 16)
+}
+
+function routeKey(scheme: string, network: Network): string {
+  return `${network} ${scheme}`
+}

@@ -1,0 +1,290 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type CallOptions,
+  DEFAULT_RETRY_AFTER,
+  decodeFacilitatorRequest,
+  type ErrorCode,
+  type FacilitatorRequest,
+  networkFamily,
+  notify,
+  type Pid,
+  type Refusal,
+  refuse,
+  requirementsId,
+  type Settlement,
+  type Supported,
+  systemClock,
+  systemRandom,
+  type Verdict,
+  X402Error,
+} from '@groat/core'
+import { crashpoint } from './crashpoint.js'
+import { createLane } from './engine/lane.js'
+import { createRoutes, type Route, type Routes } from './engine/route.js'
+import { createSettler, type Run } from './engine/settler.js'
+import { createReporter, type Fault } from './fault.js'
+import { createHealth } from './health.js'
+import { createJournal } from './journal/journal.js'
+import { type Claim, type SettlementRecord, settlementOf } from './journal/record.js'
+import { isOpen } from './journal/state.js'
+import { type Presentation, paymentDigest, readPresentation } from './presentation.js'
+import type { FacilitatorOptions, FacilitatorService } from './service.js'
+
+/**
+ * Makes a facilitator: it verifies payments, settles each exactly once, and remembers what became of it.
+ * Nothing happens before `start`. Throws `X402Error` `invalid_config` when the schemes do not fit together.
+ *
+ * @example
+ * const facilitator = createFacilitator({ schemes: [exactEvmFacilitator(…)], store: await openStore('pay.db') })
+ * await facilitator.start()
+ * const outcome = await facilitator.settle({ payment, requirements })
+ */
+export function createFacilitator(options: FacilitatorOptions): FacilitatorService {
+  const { clock = systemClock, random = systemRandom, onEvent, onFault, rebroadcast = 5000 } = options
+  const { minRemainingSeconds = 6, settleTimeout = 25_000, stopTimeout = 25_000 } = options
+  const report = createReporter({ onFault, onEvent, clock, random })
+  const journal = createJournal(options.store, clock)
+  const routes = createRoutes(options.schemes, (chain, signer) =>
+    createLane({ chain, signer, journal, rebroadcast, onError: (error) => report(error, { during: 'broadcast' }) }),
+  )
+  const settler = createSettler({ journal, clock, minRemainingSeconds, onEvent, report })
+  const supported = describe(options.schemes, routes)
+  const health = createHealth({ journal, routes, clock, phase: () => phase })
+  const settling = new Set<Promise<unknown>>()
+  let phase: 'starting' | 'serving' | 'stopping' = 'starting'
+  let starting: Promise<void> | undefined
+
+  async function start(): Promise<void> {
+    await journal.migrate()
+    await Promise.all(routes.chains.map((chain) => chain.ready()))
+    await Promise.all(routes.lanes().map((lane) => lane.resume()))
+    const open = await journal.open()
+    for (let at = 0; at < open.length; at += SWEEP) {
+      await Promise.all(open.slice(at, at + SWEEP).map((record) => resume(record)))
+    }
+    if (phase === 'starting') phase = 'serving'
+  }
+
+  async function resume(record: SettlementRecord): Promise<void> {
+    const request = decodeFacilitatorRequest(JSON.parse(record.requestText))
+    const route = routes.find(record)
+    if (request.ok && route.ok) return settler.carry(record, request.value, route).looked
+    const { network, scheme } = record
+    const error = new X402Error('invalid_config', { network, scheme, reason: 'an open payment is served no more' })
+    report(error, { during: 'start', pid: record.pid })
+  }
+
+  async function verify(request: FacilitatorRequest): Promise<Verdict> {
+    const route = routes.find(request.requirements)
+    if (!route.ok) return route
+    const [signer] = route.chain.signers
+    const { payment, requirements } = request
+    const at = { now: clock(), minRemainingSeconds, ...(signer === undefined ? {} : { signer }) }
+    return route.half.verify(payment, requirements, at)
+  }
+
+  async function settle(request: FacilitatorRequest, { signal }: CallOptions): Promise<Settlement> {
+    const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds })
+    crashpoint('FP-01')
+    const enough = createDeadline(settleTimeout, signal)
+    try {
+      return presented.ok ? await follow(presented, enough) : await recall(request, presented, enough)
+    } finally {
+      enough.clear()
+    }
+  }
+
+  /** Claims the payment or joins whoever has; what was refused before anything was signed is claimed anew. */
+  async function follow({ claim, route }: Presentation, enough: Deadline): Promise<Settlement> {
+    const { pid, payer } = claim
+    for (;;) {
+      const standing = settler.run(pid) ?? (await take(claim, route))
+      if (standing === 'unknown') return { status: 'unknown', retryAfter: DEFAULT_RETRY_AFTER, payer }
+      const { record } = standing
+      if (record.rid === claim.rid) {
+        const ended = await outcomeOf(standing, enough)
+        // Refused, but not this spelling of it: a copy with a broken signature must not speak for the good one.
+        if (ended.state === 'refused' && ended.requestText !== claim.requestText && !enough.passed()) continue
+        return settlementOf(ended, DEFAULT_RETRY_AFTER)
+      }
+      // Other terms. While nothing is signed under them they bind nobody, so it is worth waiting for what becomes of them.
+      if (record.state !== 'claimed' && record.state !== 'refused') {
+        return refused({ ...refuse('idempotency_mismatch'), payer })
+      }
+      await Promise.race([record.state === 'claimed' ? standing.decided : standing.end, enough.over])
+      if (enough.passed()) return refused({ ...refuse('payment_in_flight'), payer })
+    }
+  }
+
+  /** A payment that cannot be begun any more may have been, when it could: too late to sign is not too late to answer. */
+  async function recall(
+    { payment, requirements }: FacilitatorRequest,
+    { route, ...refusal }: Refusal & { readonly route?: Route },
+    enough: Deadline,
+  ): Promise<Settlement> {
+    const record = route === undefined ? undefined : await journal.loadByDigest(paymentDigest(payment))
+    if (route === undefined || record === undefined || record.state === 'refused') return refused(refusal)
+    if (record.rid !== requirementsId(requirements)) {
+      return refused({ ...refuse('idempotency_mismatch'), payer: record.payer })
+    }
+    return settlementOf(await outcomeOf(stand(record, route), enough), DEFAULT_RETRY_AFTER)
+  }
+
+  async function outcomeOf(standing: Standing, enough: Deadline): Promise<SettlementRecord> {
+    await Promise.race([standing.end, standing.stalled(), enough.over])
+    return standing.record
+  }
+
+  async function take(claim: Claim, route: Route): Promise<Standing | 'unknown'> {
+    const blocked = route.laneOf(claim.payer).blocked
+    if (blocked !== undefined) throw new X402Error(blocked, { network: route.chain.network })
+    const claimed = await journal.claim(claim).catch((error) => {
+      if (X402Error.is(error) && error.context.committed === 'unknown') return 'unknown' as const
+      throw error
+    })
+    if (claimed === 'unknown') return claimed
+    crashpoint('FP-03')
+    const { won, record } = claimed
+    if (won) tellClaimed(record)
+    return stand(record, route, won ? claim.request : undefined)
+  }
+
+  function stand(record: SettlementRecord, route: Route, request?: FacilitatorRequest): Standing {
+    if (!isOpen(record.state)) return { record, end: done, decided: done, stalled: () => done }
+    if (request !== undefined) return settler.carry(record, request, route)
+    const stored = decodeFacilitatorRequest(JSON.parse(record.requestText))
+    if (!stored.ok) throw new TypeError('A request in the journal cannot be read')
+    return settler.carry(record, stored.value, route)
+  }
+
+  function tellClaimed({ pid, network, scheme, payer, payTo, asset, amount }: SettlementRecord): void {
+    notify(onEvent, { type: 'payment_claimed', at: clock(), pid, network, scheme, payer, payTo, asset, amount })
+  }
+
+  function assertServing(): void {
+    if (phase === 'stopping') throw new X402Error('shutting_down')
+    if (phase === 'starting') throw new X402Error('store_busy', { reason: 'open payments are looked up first' })
+  }
+
+  /** What leaves carries a code and a reference; the story goes to the operator. */
+  async function told<T>(during: Fault['during'], fallback: ErrorCode, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      const reference = report(error, { during })
+      throw new X402Error(X402Error.is(error) ? error.code : fallback, { reference }, { cause: error })
+    }
+  }
+
+  async function find(pid: Pid) {
+    const record = settler.run(pid)?.record ?? (await journal.load(pid))
+    if (record === undefined) return undefined
+    const { network, scheme, payer, payTo, asset, amount } = record
+    return { pid, network, scheme, payer, payTo, asset, amount, settlement: settlementOf(record, DEFAULT_RETRY_AFTER) }
+  }
+
+  return {
+    start() {
+      starting ??= start().catch((error) => {
+        starting = undefined
+        throw error
+      })
+      return starting
+    },
+
+    async stop() {
+      phase = 'stopping'
+      const patience = new AbortController()
+      await Promise.race([
+        Promise.allSettled(settling),
+        sleep(stopTimeout, undefined, { signal: patience.signal }).catch(() => undefined),
+      ])
+      patience.abort()
+      await settler.stop()
+      await Promise.all(routes.lanes().map((lane) => lane.stop()))
+    },
+
+    verify: (request) =>
+      told('verify', 'unexpected_verify_error', async () => {
+        assertServing()
+        const verdict = await verify(request)
+        const { network, scheme } = request.requirements
+        const about = { at: clock(), network, scheme, ...(verdict.payer === undefined ? {} : { payer: verdict.payer }) }
+        notify(
+          onEvent,
+          verdict.ok
+            ? { ...about, type: 'payment_verified' }
+            : { ...about, type: 'payment_refused', code: verdict.code },
+        )
+        return verdict
+      }),
+
+    settle: (request, callOptions = {}) =>
+      told('settle', 'unexpected_settle_error', async () => {
+        assertServing()
+        const work = settle(request, callOptions)
+        settling.add(work)
+        const settlement = await work.finally(() => settling.delete(work))
+        if (settlement.status === 'unknown') {
+          const { network, scheme } = request.requirements
+          notify(onEvent, { type: 'settlement_unknown', at: clock(), network, scheme })
+        }
+        return settlement
+      }),
+
+    supported: async () => supported,
+    settlement: async (pid) => (await find(pid))?.settlement,
+    find: (pid) => told('settle', 'unexpected_settle_error', () => find(pid)),
+    health,
+  }
+}
+
+/** Open payments that are looked up at once when a facilitator starts. */
+const SWEEP = 32
+
+/** A payment that is open here, or at its end. */
+type Standing = Pick<Run, 'record' | 'end' | 'decided' | 'stalled'>
+
+const done = Promise.resolve()
+
+function refused({ code, detail, payer }: { code: ErrorCode; detail?: string; payer?: string }): Settlement {
+  return {
+    status: 'refused',
+    code,
+    ...(detail === undefined ? {} : { detail }),
+    ...(payer === undefined ? {} : { payer }),
+  }
+}
+
+function describe(schemes: FacilitatorOptions['schemes'], { chains }: Routes): Supported {
+  const signers: Record<string, string[]> = {}
+  for (const { network, signers: mine } of chains) {
+    const family = `${networkFamily(network)}:*`
+    signers[family] = [...new Set([...(signers[family] ?? []), ...mine])]
+  }
+  return { kinds: schemes.flatMap((half) => half.kinds()), extensions: [], signers }
+}
+
+type Deadline = { readonly over: Promise<void>; passed(): boolean; clear(): void }
+
+function createDeadline(milliseconds: number, signal: AbortSignal | undefined): Deadline {
+  let passed = false
+  let pass = () => {}
+  const over = new Promise<void>((resolve) => {
+    pass = () => {
+      passed = true
+      resolve()
+    }
+  })
+  const timer = setTimeout(pass, milliseconds)
+  signal?.addEventListener('abort', pass)
+  if (signal?.aborted) pass()
+  return {
+    over,
+    passed: () => passed,
+    clear() {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', pass)
+    },
+  }
+}

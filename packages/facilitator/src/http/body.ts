@@ -1,0 +1,57 @@
+import { type Decoded, decodeJsonObject, type JsonObject, type Refusal, refuse } from '@groat/core'
+
+/** The largest body that is read: 64 KiB. */
+export const MAX_BODY = 65_536
+
+/** A body that is not worth parsing: it is answered as a problem, not as a verdict. */
+export type BodyRefusal = Refusal & { readonly code: 'request_too_large' | 'unsupported_media_type' }
+
+/**
+ * The JSON object in a request. Refuses `unsupported_media_type`, `request_too_large` (before the rest is read), and `invalid_payload` for
+ * what is not a JSON object in UTF-8, is nested too deep, or names a member twice.
+ */
+export async function readJsonBody(request: Request): Promise<Decoded<JsonObject>> {
+  if (!isJson(request.headers)) return refuse('unsupported_media_type')
+  const announced = request.headers.get('content-length')
+  if (Number(announced ?? 0) > MAX_BODY) return refuse('request_too_large')
+  // Nobody sends more than was announced; only what was not announced has to be counted.
+  const bytes = announced === null ? await readBytes(request) : new Uint8Array(await request.arrayBuffer())
+  if (bytes === undefined) return refuse('request_too_large')
+  const text = decodeUtf8(bytes)
+  return text === undefined ? refuse('invalid_payload', 'not UTF-8') : decodeJsonObject(text)
+}
+
+function isJson(headers: Headers): boolean {
+  const encoding = headers.get('content-encoding')
+  if (encoding !== null && encoding !== 'identity') return false
+  return JSON_TYPE.test(headers.get('content-type') ?? '')
+}
+
+const JSON_TYPE = /^ *application\/json *(?:; *charset="?utf-8"? *)?$/i
+
+async function readBytes({ body }: Request): Promise<Uint8Array | undefined> {
+  if (body === null) return new Uint8Array()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  const reader = body.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
+    size += value.byteLength
+    if (size > MAX_BODY) {
+      await reader.cancel()
+      return undefined
+    }
+    chunks.push(value)
+  }
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return strictUtf8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

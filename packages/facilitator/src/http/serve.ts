@@ -1,0 +1,62 @@
+import type { Server } from 'node:http'
+import { X402Error } from '@groat/core'
+import { createAdaptorServer } from '@hono/node-server'
+import type { FacilitatorService } from '../service.js'
+import { createFacilitatorApp, type FacilitatorAppOptions } from './app.js'
+
+/** Where a facilitator listens. */
+export type ServeOptions = FacilitatorAppOptions & {
+  /** Default `127.0.0.1`. */
+  readonly host?: string
+  /** Default 4402; 0 takes a free one. */
+  readonly port?: number
+}
+
+/** A facilitator that listens. */
+export type ServedFacilitator = {
+  readonly url: string
+  readonly port: number
+  /** Stops the service and then the listener: new work is refused at once, and whoever waits gets an answer. */
+  close(): Promise<void>
+}
+
+/**
+ * Serves a facilitator over HTTP. It may listen before the service has started: until then `/readyz` says 503, and so does everything that
+ * needs the journal. Throws `X402Error` `invalid_config` when it cannot listen there.
+ *
+ * @example
+ * const { url, close } = await serveFacilitator(facilitator, { port: 0 })
+ */
+export async function serveFacilitator(
+  service: FacilitatorService,
+  { host = '127.0.0.1', port = 4402, ...options }: ServeOptions = {},
+): Promise<ServedFacilitator> {
+  const app = createFacilitatorApp(service, options)
+  // Without TLS options it is a plain server.
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  await listen(server, host, port)
+  const address = server.address()
+  const bound = typeof address === 'object' && address !== null ? address.port : port
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    port: bound,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      await service.stop()
+      server.closeIdleConnections()
+      await closed
+    },
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(new X402Error('invalid_config', { host, port, reason: cause.code }, { cause }))
+    })
+    server.listen(port, host, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+}

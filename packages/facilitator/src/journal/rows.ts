@@ -1,0 +1,125 @@
+import {
+  isErrorCode,
+  type JsonObject,
+  type Network,
+  type Pid,
+  type Refusal,
+  type Rid,
+  type SignedTransaction,
+} from '@groat/core'
+import type { Selectable } from 'kysely'
+import type { Attempt, Claim, Evidence, SettlementRecord } from './record.js'
+import type { JournalTables } from './tables.js'
+
+// Rows to values and back: the one place that casts.
+
+export function rowOf(claim: Claim, now: number): JournalTables['settlement'] {
+  const { pid, rid, payer, expiresAt, request, requestText, digest } = claim
+  const { network, scheme, payTo, asset, amount } = request.requirements
+  return {
+    pid,
+    rid,
+    network,
+    scheme,
+    payer,
+    pay_to: payTo,
+    asset,
+    amount: amount.toString(),
+    valid_before: expiresAt,
+    state: 'claimed',
+    reason: null,
+    detail: null,
+    digest,
+    request: requestText,
+    created_at: now,
+    updated_at: now,
+  }
+}
+
+export function recordOf(
+  row: Selectable<JournalTables['settlement']>,
+  attempts: readonly Selectable<JournalTables['attempt']>[],
+  evidence: Selectable<JournalTables['evidence']> | undefined,
+): SettlementRecord {
+  return {
+    pid: row.pid as Pid,
+    rid: row.rid as Rid,
+    network: row.network as Network,
+    scheme: row.scheme,
+    payer: row.payer,
+    payTo: row.pay_to,
+    asset: row.asset,
+    amount: BigInt(row.amount),
+    expiresAt: row.valid_before,
+    state: row.state,
+    requestText: row.request,
+    attempts: attempts.map(attemptOf),
+    ...(row.reason === null ? {} : { refusal: refusalOf(row.reason, row.detail) }),
+    ...(evidence === undefined ? {} : { evidence: evidenceOf(evidence) }),
+  }
+}
+
+function refusalOf(reason: string, detail: string | null): Refusal {
+  const code = isErrorCode(reason) ? reason : 'unexpected_settle_error'
+  return detail === null ? { ok: false, code } : { ok: false, code, detail }
+}
+
+export function attemptRow(
+  { pid, network }: SettlementRecord,
+  { hash, signer, nonce, raw, details }: SignedTransaction,
+  now: number,
+): JournalTables['attempt'] {
+  return {
+    hash,
+    pid,
+    network,
+    signer,
+    nonce: nonce === undefined ? null : Number(nonce),
+    raw,
+    status: 'signed',
+    details: details === undefined ? null : JSON.stringify(details),
+    signed_at: now,
+    sent_at: null,
+  }
+}
+
+export function attemptOf(row: Selectable<JournalTables['attempt']>): Attempt {
+  const { hash, signer, nonce, raw, details, status } = row
+  const transaction = {
+    hash,
+    signer,
+    raw,
+    ...(nonce === null ? {} : { nonce: BigInt(nonce) }),
+    ...(details === null ? {} : { details: JSON.parse(details) as JsonObject }),
+  }
+  return { transaction, status }
+}
+
+export function evidenceRow(
+  { pid, network }: SettlementRecord,
+  { transaction, logIndex, blockNumber, blockHash, amount, fee }: Evidence,
+  now: number,
+): JournalTables['evidence'] {
+  return {
+    network,
+    transaction,
+    log_index: logIndex,
+    pid,
+    block_number: Number(blockNumber),
+    block_hash: blockHash,
+    amount: amount.toString(),
+    fee: fee?.toString() ?? null,
+    found_at: now,
+  }
+}
+
+export function evidenceOf(row: Selectable<JournalTables['evidence']>): Evidence {
+  return {
+    transaction: row.transaction,
+    logIndex: row.log_index,
+    blockNumber: BigInt(row.block_number),
+    blockHash: row.block_hash,
+    amount: BigInt(row.amount),
+    ...(row.fee === null ? {} : { fee: BigInt(row.fee) }),
+  }
+}

@@ -1,0 +1,70 @@
+import type {
+  CallOptions,
+  Clock,
+  ErrorCode,
+  Facilitator,
+  Network,
+  OnEvent,
+  Pid,
+  Random,
+  SchemeFacilitator,
+  Settlement,
+} from '@groat/core'
+import type { Store } from '@groat/store'
+import type { Fault } from './fault.js'
+import type { SettlementRecord } from './journal/record.js'
+
+/** A facilitator in this process: the port of core, and a life. */
+export interface FacilitatorService extends Facilitator {
+  /**
+   * Brings the journal's tables up to date, checks every chain, and carries on with every open payment: each is looked up on chain before
+   * this resolves. Until then nothing is verified or settled. May be called again after it failed.
+   * Throws `X402Error` `store_unavailable`, `rpc_unreachable`, `rpc_wrong_chain`.
+   */
+  start(): Promise<void>
+  /**
+   * Takes nothing new, waits (25 s at most) for the settlements that somebody is waiting for, and stops. What is not at its end stays in
+   * the journal and goes on at the next start. Closes neither the store nor the chains: whoever opened them does.
+   */
+  stop(): Promise<void>
+  /** Whether payments can be taken now, and if not, why. Never throws. */
+  health(): Promise<Health>
+  settlement(pid: Pid, options?: CallOptions): Promise<Settlement | undefined>
+  /** What the journal holds of a payment, without anything that could settle it elsewhere. */
+  find(pid: Pid): Promise<StoredSettlement | undefined>
+}
+
+/** A payment as the journal knows it, under the terms it was claimed with. */
+export type StoredSettlement = Pick<
+  SettlementRecord,
+  'pid' | 'network' | 'scheme' | 'payer' | 'payTo' | 'asset' | 'amount'
+> & { readonly settlement: Settlement }
+
+/** Whether a facilitator can settle. */
+export type Health = { readonly ready: boolean; readonly reasons: readonly HealthReason[] }
+
+/** One thing that stands in the way. */
+export type HealthReason =
+  | { readonly part: 'service'; readonly state: 'starting' | 'stopping' }
+  | { readonly part: 'store'; readonly code: ErrorCode }
+  | { readonly part: 'chain'; readonly network: Network; readonly code: ErrorCode }
+
+/** What a facilitator is made of. */
+export type FacilitatorOptions = {
+  readonly schemes: readonly SchemeFacilitator[]
+  /** Where the journal lives. It stays the caller's. */
+  readonly store: Store
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly onEvent?: OnEvent
+  /** Gets the full story of what callers only see a reference of. Its errors may hold URLs of nodes: keep it inside. */
+  readonly onFault?: (fault: Fault) => void
+  /** Seconds of validity a payment must have left, at verify and when its transaction is signed. Default 6. */
+  readonly minRemainingSeconds?: number
+  /** Milliseconds that `settle` waits for the end before it answers `unknown`. Default 25000. */
+  readonly settleTimeout?: number
+  /** Milliseconds that `stop` waits for running settlements. Default 25000. */
+  readonly stopTimeout?: number
+  /** Milliseconds after which a transaction that has not landed is sent again. Default 5000. */
+  readonly rebroadcast?: number
+}
