@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Generates what is generated in `spec`: node scripts/gen.mjs [--check]
-// It runs the TypeScript of ./src with @groat/core from its source, so it needs no build.
+// It runs the TypeScript of ./lib with @groat/core from its source, so it needs no build.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -12,7 +12,7 @@ const bundle = join(root, 'node_modules', `.gen-${process.pid}.mjs`)
 
 try {
   await build({
-    entryPoints: [join(root, 'src/gen.ts')],
+    entryPoints: [join(root, 'scripts/lib/gen.ts')],
     outfile: bundle,
     bundle: true,
     platform: 'node',

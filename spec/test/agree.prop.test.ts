@@ -1,8 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { publishedSchema } from '../src/schemas.js'
-import { wireType, wireTypes } from '../src/wire-types.js'
+import { publishedSchema } from '../scripts/lib/schemas.js'
+import { wireType, wireTypes } from '../scripts/lib/wire-types.js'
 import { ajvAccepts, examples, zodAccepts } from './support.js'
 
 type Path = readonly (string | number)[]

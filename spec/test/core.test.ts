@@ -26,8 +26,8 @@ import {
 import { arbOffer } from '@groat/core/testing'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readJson } from '../src/vectors.js'
-import { wireType } from '../src/wire-types.js'
+import { readJson } from '../scripts/lib/vectors.js'
+import { wireType } from '../scripts/lib/wire-types.js'
 import { ajvAccepts, root } from './support.js'
 
 const chain = network('base-sepolia')

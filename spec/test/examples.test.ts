@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { readRequirements } from '../src/requirements.js'
-import { wireType, wireTypes } from '../src/wire-types.js'
+import { readRequirements } from '../scripts/lib/requirements.js'
+import { wireType, wireTypes } from '../scripts/lib/wire-types.js'
 import { ajvAccepts, examples, root, zodAccepts } from './support.js'
 
 const known = new Set(readRequirements(root).map(({ id }) => id))

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
-import { publishedSchema, publishingFaults } from '../src/schemas.js'
-import { meanings, wireTypes } from '../src/wire-types.js'
+import { publishedSchema, publishingFaults } from '../scripts/lib/schemas.js'
+import { meanings, wireTypes } from '../scripts/lib/wire-types.js'
 import { published, root } from './support.js'
 
 describe('schemas', () => {

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import * as z from 'zod/mini'
-import { jsonFiles, readJson } from '../src/vectors.js'
-import { type WireType, wireTypes } from '../src/wire-types.js'
+import { jsonFiles, readJson } from '../scripts/lib/vectors.js'
+import { type WireType, wireTypes } from '../scripts/lib/wire-types.js'
 
 /** The folder `spec`. */
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '')

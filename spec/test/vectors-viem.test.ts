@@ -1,7 +1,7 @@
 import { type Hex, hashDomain, hashStruct, hashTypedData, recoverAddress } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { describe, expect, test } from 'vitest'
-import { readJson, type VectorCase, type VectorFile } from '../src/vectors.js'
+import { readJson, type VectorCase, type VectorFile } from '../scripts/lib/vectors.js'
 import { root } from './support.js'
 
 // A second source for what the vectors claim, which shares no code with @groat/evm.

@@ -19,8 +19,8 @@ import {
 } from '@groat/core'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
-import { readRequirements } from '../src/requirements.js'
-import { jsonFiles, readJson, type VectorCase, type VectorFile } from '../src/vectors.js'
+import { readRequirements } from '../scripts/lib/requirements.js'
+import { jsonFiles, readJson, type VectorCase, type VectorFile } from '../scripts/lib/vectors.js'
 import { root } from './support.js'
 
 type Input = VectorCase['input']
