@@ -71,13 +71,13 @@ async function firstEvents(url: string, count: number): Promise<unknown[]> {
   const response = await fetch(url, { signal: abort.signal })
   const events: unknown[] = []
   let text = ''
-  if (response.body === null) return events
-  for await (const chunk of response.body) {
-    text += new TextDecoder().decode(chunk)
-    const blocks = text.split('\n\n')
+  const reader = response.body?.getReader()
+  while (events.length < count) {
+    const { value, done = true } = (await reader?.read()) ?? {}
+    if (done) break
+    const blocks = (text + new TextDecoder().decode(value)).split('\n\n')
     text = blocks.pop() ?? ''
     for (const block of blocks) events.push(JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? 'null'))
-    if (events.length >= count) break
   }
   abort.abort()
   return events.slice(0, count)

@@ -6,6 +6,7 @@ import {
   type Pid,
   type Receipt,
   sameAddress,
+  type X402Version,
 } from '@groat/core'
 import type { OfferRefusal } from './choose.js'
 import type { Intent, IntentEnd } from './intents.js'
@@ -15,6 +16,8 @@ import type { Answer } from './present.js'
 export type SignedPayment = {
   readonly intent: string
   readonly pid: Pid
+  /** The protocol version of the challenge that it answers. */
+  readonly x402Version: X402Version
   readonly scheme: string
   readonly network: Network
   readonly asset: string
@@ -85,8 +88,8 @@ export function judgeAnswer(
 }
 
 function signedPayment(intent: Intent): SignedPayment {
-  const { id, pid, scheme, network, asset, amount, payTo, payer, expiresAt } = intent
-  return { intent: id, pid, scheme, network, asset, amount, payTo, payer, expiresAt }
+  const { id, pid, x402Version, scheme, network, asset, amount, payTo, payer, expiresAt } = intent
+  return { intent: id, pid, x402Version, scheme, network, asset, amount, payTo, payer, expiresAt }
 }
 
 /** Less than was signed may be taken (a metered scheme does); more cannot be. */

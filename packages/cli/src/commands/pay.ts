@@ -201,9 +201,9 @@ function report(
   body: Uint8Array,
   outcome: PaymentOutcome | undefined,
   ms: number,
-  { output, v1 }: PayCommand,
+  { output }: PayCommand,
 ) {
-  const paid = outcome?.status === 'settled' ? receiptLine(outcome, ms, response, v1 === true) : undefined
+  const paid = outcome?.status === 'settled' ? receiptLine(outcome, ms) : undefined
   return {
     status: response.status,
     payment: outcome?.status ?? 'free',
@@ -216,11 +216,8 @@ function report(
 function receiptLine(
   { payment, receipt }: Extract<PaymentOutcome, { status: 'settled' | 'disputed' }>,
   ms: number,
-  { headers }: Response,
-  v1: boolean,
 ): ReceiptLine {
-  const { network, scheme, payer, payTo, amount, asset } = payment
-  const x402Version = v1 && !headers.has('PAYMENT-RESPONSE') ? 1 : 2
+  const { network, scheme, x402Version, payer, payTo, amount, asset } = payment
   return {
     network,
     scheme,

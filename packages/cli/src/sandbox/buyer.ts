@@ -24,10 +24,12 @@ export type ReceiptLine = {
   readonly ms: number
 }
 
+/** Whose money is spent. */
+type Buyer = { readonly address: `0x${string}`; readonly privateKey: string }
+
 /** The sandbox's own buyer, with the published test key. */
-export function createBuyer(privateKey: string): { buy(url: string): Promise<Purchase> } {
-  const account = privateKeyAccount(privateKey)
-  const payer = createPayer({ schemes: [exactEvm({ account })] })
+export function createBuyer({ address, privateKey }: Buyer): { buy(url: string): Promise<Purchase> } {
+  const payer = createPayer({ schemes: [exactEvm({ account: { ...privateKeyAccount(privateKey), address } })] })
   return {
     async buy(url) {
       const start = performance.now()
@@ -37,8 +39,8 @@ export function createBuyer(privateKey: string): { buy(url: string): Promise<Pur
       if (outcome?.status !== 'settled')
         throw new CliError('no', `${url} was not paid: ${outcome?.status ?? response.status}`)
       const { payment, receipt } = outcome
-      const { network, scheme, payTo, amount, asset } = payment
-      const line = { network, scheme, x402Version: 2, payer: account.address, payTo, amount: amount.toString(), asset }
+      const { network, scheme, x402Version, payTo, amount, asset } = payment
+      const line = { network, scheme, x402Version, payer: address, payTo, amount: amount.toString(), asset }
       const ms = Math.round(performance.now() - start)
       return { receipt: { ...line, transaction: receipt.transaction, ms }, status: response.status, answer }
     },

@@ -32,7 +32,7 @@ export function createPage(options: {
   const page = new Hono()
   const file = (path: string, name: string, type: string) =>
     page.get(path, async (c) =>
-      c.body(await readFile(new URL(`../assets/${name}`, import.meta.url), 'utf8'), 200, {
+      c.body(await readFile(new URL(`../../assets/${name}`, import.meta.url), 'utf8'), 200, {
         'content-type': `${type}; charset=utf-8`,
         'content-security-policy': POLICY,
         'cache-control': 'no-store',

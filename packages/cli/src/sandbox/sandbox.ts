@@ -73,7 +73,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     onProgress('facilitator')
     const facilitator = await startFacilitator(chain, nth(1), started)
 
-    const buyer = createBuyer(chain.account('payer').privateKey)
+    const buyer = createBuyer(chain.account('payer'))
     const { network, chainId, rpcUrl, usdc, multicall3, permit2 } = chain
     const common = {
       evm: { rpcUrl, chainId, network, usdc, multicall3, ...(permit2 === undefined ? {} : { permit2 }) },
