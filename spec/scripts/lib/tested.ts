@@ -23,13 +23,13 @@ export function readTestedBy(repository: string): TestedBy {
   return new Map([...found].map(([id, files]) => [id, [...files].sort()]))
 }
 
-/** The ids with which names of tests, and of groups of tests, begin in a file. */
+/** The ids with which names of tests begin in a file, be they arguments or rows of a table. */
 export function idsOfTestNames(source: string): readonly string[] {
-  return [...source.matchAll(NAME)].flatMap(([, ids = '']) => [...ids.matchAll(ONE)].map(([id]) => id))
+  return [...source.matchAll(NAME)].flatMap(([, ids = '']) => ids.match(ONE) ?? [])
 }
 
 function idsIn(file: string): readonly string[] {
-  if (/\.test\.m?ts$/.test(file)) return idsOfTestNames(readFileSync(file, 'utf8'))
+  if (/\.test\.m?ts$|\/test\/.*\.ts$/.test(file)) return idsOfTestNames(readFileSync(file, 'utf8'))
   if (/\/spec\/(?:vectors\/.*|examples\/.*\/invalid\/.*)\.json$/.test(file)) {
     return [...readFileSync(file, 'utf8').matchAll(CASE)].map(([, id = '']) => id)
   }
@@ -46,6 +46,7 @@ function walk(folder: string): readonly string[] {
 }
 
 const SKIPPED = new Set(['node_modules', 'dist'])
-const NAME = new RegExp(`(?:\\b(?:test|it|describe)(?:\\.[a-z]+)*\\(|\\)\\()\\s*['"\`]((?:${ID}(?:, | )?)+)`, 'g')
-const ONE = new RegExp(ID, 'g')
+/** A text that begins with one or several ids, of this catalogue or another, and goes on in words. */
+const NAME = /['"`]((?:[A-Z][A-Z-]*[0-9]+(?:, |: | ))+)(?=[^\s'"`])/g
+const ONE = new RegExp(`\\b${ID}\\b`, 'g')
 const CASE = new RegExp(`"requirement": "(${ID})"`, 'g')
