@@ -32,6 +32,7 @@ export function become(command, args, options = {}) {
   const own = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of own) process.on(signal, () => child.kill(signal))
   if (process.stdin.isTTY) process.on('SIGINT', () => undefined)
+  whenOrphaned(() => child.kill('SIGTERM'))
   return new Promise((resolve) => {
     child.on('error', (error) => {
       process.stderr.write(`${error.message}\n`)
@@ -43,6 +44,18 @@ export function become(command, args, options = {}) {
       resolve()
     })
   })
+}
+
+/** npm runs scripts in a shell that keeps signals to itself: whoever ends npm leaves us without a parent, and that is the message. */
+function whenOrphaned(stop) {
+  if (process.env.npm_lifecycle_event === undefined) return
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    stop()
+  }, 250)
+  watch.unref()
 }
 
 /** Runs `job` over `items`, at most `width` at a time, and keeps their order. */
