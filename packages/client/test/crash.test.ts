@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { challenge, offer, paid, type Script, startSeller } from './support/seller.js'
@@ -13,7 +11,8 @@ let folder = ''
 let program = ''
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'groat-client-'))
+  // Beside the modules of the store, so that the program finds its database driver.
+  folder = await mkdtemp(fileURLToPath(new URL('../../store/node_modules/.paying-', import.meta.url)))
   program = join(folder, 'paying-process.mjs')
   const entry = fileURLToPath(new URL('./support/paying-process.ts', import.meta.url))
   await build({
@@ -23,18 +22,7 @@ beforeAll(async () => {
     platform: 'node',
     format: 'esm',
     conditions: ['source'],
-    external: ['pg'],
-    plugins: [
-      {
-        // A native module stays where it is installed, and whoever imports it knows where that is.
-        name: 'native',
-        setup: ({ onResolve }) =>
-          onResolve({ filter: /^libsql$/ }, ({ importer }) => ({
-            path: pathToFileURL(createRequire(importer).resolve('libsql')).href,
-            external: true,
-          })),
-      },
-    ],
+    external: ['libsql', 'pg'],
   })
 })
 

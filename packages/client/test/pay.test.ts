@@ -49,6 +49,7 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
       payment: {
         intent: expect.stringMatching(/^[0-9a-f]{32}$/),
         pid: expect.stringMatching(/^[0-9a-f]{64}$/),
+        x402Version: 2,
         scheme: 'exact',
         network: 'eip155:84532',
         asset: USDC,

@@ -123,10 +123,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     enough: Deadline,
   ): Promise<Settlement> {
     const record = route === undefined ? undefined : await journal.loadByDigest(paymentDigest(payment))
-    if (route === undefined || record === undefined || record.state === 'refused') return refused(refusal)
-    if (record.rid !== requirementsId(requirements)) {
-      return refused({ ...refuse('idempotency_mismatch'), payer: record.payer })
-    }
+    if (route === undefined || record?.rid !== requirementsId(requirements)) return refused(refusal)
+    if (record.state === 'refused') return refused(refusal)
     return settlementOf(await outcomeOf(stand(record, route), enough), DEFAULT_RETRY_AFTER)
   }
 

@@ -33,7 +33,6 @@ export function encodeBase64Text(text: string): string {
 }
 
 const WHITE_SPACE = /\s/
-const NOT_ASCII = /[^\x00-\x7f]/
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** One character per byte, or `undefined`. The platform forgives white space and nothing else. */
@@ -47,10 +46,15 @@ function decodeBinary(encoded: string): string | undefined {
 }
 
 function decodeUtf8(binary: string): string | undefined {
-  if (!NOT_ASCII.test(binary)) return binary
+  if (isAscii(binary)) return binary
   try {
     return strictUtf8.decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)))
   } catch {
     return undefined
   }
+}
+
+function isAscii(binary: string): boolean {
+  for (let at = 0; at < binary.length; at++) if (binary.charCodeAt(at) > 0x7f) return false
+  return true
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type ChainOutcome,
@@ -55,6 +56,8 @@ export type SettlerOptions = {
 export function createSettler(options: SettlerOptions): Settler {
   const runs = new Map<Pid, Run>()
   const stopping = new AbortController()
+  // Every open payment sleeps on it.
+  setMaxListeners(0, stopping.signal)
 
   return {
     run: (pid) => runs.get(pid),

@@ -1,0 +1,137 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { assetByTicker, type FacilitatorRequest, network, type PaymentRequirements, systemRandom } from '@groat/core'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm as exactEvmClient, privateKeyAccount } from '@groat/evm/exact/client'
+import { exactEvm } from '@groat/evm/exact/facilitator'
+import { type EvmChain, type EvmRole, evmAccounts, startEvmChain, usdcAbi } from '@groat/sandbox'
+import { openStore, type Store } from '@groat/store'
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import { createFacilitator, type FacilitatorOptions, type FacilitatorService, type Fault } from '../src/index.js'
+import type { JournalTables } from '../src/journal/tables.js'
+
+export const PRICE = 1000n
+
+/** A real chain for a test file and a journal in a file for each test. What is started is stopped. */
+export function useFacilitator() {
+  const on = {} as {
+    chain: EvmChain
+    store: Store
+    storePath: string
+    faults: Fault[]
+    before: bigint
+    fromBlock: bigint
+  }
+  let revert: () => Promise<void>
+  let folder: string
+  let services: FacilitatorService[] = []
+
+  beforeAll(async () => {
+    on.chain = await startEvmChain()
+    revert = await on.chain.snapshot()
+  })
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'groat-facilitator-'))
+    on.storePath = join(folder, 'pay.db')
+    on.store = await openStore(on.storePath)
+    on.faults = []
+    on.before = await on.chain.balance(on.chain.account('seller').address)
+    on.fromBlock = (await on.chain.client.getBlockNumber()) + 1n
+  })
+  afterEach(async () => {
+    await Promise.all(services.map((service) => service.stop()))
+    services = []
+    await on.store.close()
+    await rm(folder, { recursive: true, force: true })
+    await revert()
+  })
+  afterAll(() => on.chain?.stop())
+
+  return Object.assign(on, {
+    /** A facilitator in this process, started. */
+    async serve(options: Partial<FacilitatorOptions> & { rpc?: string; signers?: readonly EvmRole[] } = {}) {
+      const { rpc = on.chain.rpcUrl, signers = ['facilitator'], ...rest } = options
+      const service = createFacilitator({
+        schemes: [exactEvm({ chains: [await settlingChain(rpc, signers)] })],
+        store: on.store,
+        onFault: (fault) => on.faults.push(fault),
+        stopTimeout: 1000,
+        rebroadcast: 200,
+        ...rest,
+      })
+      services.push(service)
+      await service.start()
+      return service
+    },
+
+    /** Signed by a payer of the sandbox for the seller of the sandbox. */
+    pay: (role: EvmRole = 'payer', terms: Partial<PaymentRequirements> = {}) => pay(on.chain, role, terms),
+
+    tables: () => on.store.withTables<JournalTables>().db,
+
+    /** The seller has the money, the token’s own logs say so, and the journal says the same: so many times and not once more. */
+    async expectMoved(times: number) {
+      const { client, usdc, account, balance } = on.chain
+      const to = account('seller').address
+      const logs = await client.getContractEvents({
+        address: usdc,
+        abi: usdcAbi,
+        eventName: 'Transfer',
+        args: { to },
+        fromBlock: on.fromBlock,
+      })
+      const evidence = await on.store.withTables<JournalTables>().db.selectFrom('evidence').selectAll().execute()
+      const inOrder = (list: readonly { transaction: string; log: number }[]) =>
+        list.map(({ transaction, log }) => `${transaction} ${log}`).sort()
+      expect({
+        moved: (await balance(to)) - on.before,
+        logs: inOrder(logs.map(({ transactionHash, logIndex }) => ({ transaction: transactionHash, log: logIndex }))),
+      }).toEqual({
+        moved: PRICE * BigInt(times),
+        logs: inOrder(evidence.map(({ transaction, log_index }) => ({ transaction, log: log_index }))),
+      })
+      expect(evidence.reduce((sum, { amount }) => sum + BigInt(amount), 0n)).toBe(PRICE * BigInt(times))
+    },
+  })
+}
+
+/** The chain as a facilitator has it, with keys of the sandbox. */
+export async function settlingChain(rpc: string, signers: readonly EvmRole[]) {
+  const keys = signers.map((role) => evmAccounts.find((account) => account.role === role)?.privateKey ?? '')
+  return createEvmChain({ network: network('base-sepolia'), rpc, signers: keys })
+}
+
+async function pay(chain: EvmChain, role: EvmRole, terms: Partial<PaymentRequirements>): Promise<FacilitatorRequest> {
+  const usdc = assetByTicker(network('base-sepolia'), 'USDC')
+  if (usdc?.domain === undefined) throw new Error('USDC has no domain')
+  const requirements: PaymentRequirements = {
+    scheme: 'exact',
+    network: usdc.network,
+    amount: PRICE,
+    asset: usdc.address,
+    payTo: chain.account('seller').address,
+    maxTimeoutSeconds: 120,
+    extra: { name: usdc.domain.name, version: usdc.domain.version },
+    ...terms,
+  }
+  const scheme = exactEvmClient({ account: privateKeyAccount(chain.account(role).privateKey) })
+  const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: 120 }
+  const prepared = scheme.prepare(requirements, context)
+  if (!prepared.ok) throw new Error(prepared.code)
+  return {
+    requirements,
+    payment: {
+      x402Version: 2,
+      scheme: 'exact',
+      network: requirements.network,
+      accepted: requirements,
+      payload: await prepared.sign(),
+    },
+  }
+}
+
+/** Waits for something that will happen. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10))
+}

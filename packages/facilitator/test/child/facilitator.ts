@@ -1,0 +1,14 @@
+// A facilitator in a process of its own, for tests that kill it.
+import { network } from '@groat/core'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm } from '@groat/evm/exact/facilitator'
+import { openStore } from '@groat/store'
+import { createFacilitator, serveFacilitator } from '../../src/index.js'
+
+const [rpc = '', storePath = '', signer = ''] = process.argv.slice(2)
+const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers: [signer] })
+const service = createFacilitator({ schemes: [exactEvm({ chains: [chain] })], store: await openStore(storePath) })
+const { url, close } = await serveFacilitator(service, { port: 0 })
+process.once('SIGTERM', () => void close().then(() => process.exit(0)))
+await service.start()
+process.stdout.write(`${url}\n`)

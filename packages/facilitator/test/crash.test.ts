@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { encodeFacilitatorRequest, type FacilitatorRequest } from '@groat/core'
+import { afterEach, expect, test } from 'vitest'
+import { until, useFacilitator } from './chain-kit.js'
+
+const on = useFacilitator()
+const children = new Set<ChildProcess>()
+
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL')
+  children.clear()
+})
+
+/** Starts a facilitator in its own process, on this test's chain and journal. */
+async function startChild(crash = ''): Promise<{ child: ChildProcess; url: string; ended: Promise<unknown[]> }> {
+  const file = (name: string) => fileURLToPath(new URL(`./child/${name}`, import.meta.url))
+  const signer = on.chain.account('facilitator').privateKey
+  const child = spawn(
+    process.execPath,
+    [
+      '--conditions=source',
+      '--import',
+      file('register.mjs'),
+      file('facilitator.ts'),
+      on.chain.rpcUrl,
+      on.storePath,
+      signer,
+    ],
+    { env: { ...process.env, NODE_ENV: 'test', GROAT_CRASH: crash }, stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  children.add(child)
+  const ended = once(child, 'exit')
+  const [url] = await Promise.race([once(createInterface(child.stdout), 'line'), ended])
+  return { child, url: String(url), ended }
+}
+
+function settleOver(url: string, request: FacilitatorRequest) {
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify(encodeFacilitatorRequest(request))
+  return fetch(`${url}/settle`, { method: 'POST', headers, body })
+}
+
+const points = ['FP-01', 'FP-02', 'FP-03', 'FP-04', 'FP-05', 'FP-06', 'FP-07', 'FP-08', 'FP-09', 'FP-10']
+
+test.each(points)('C01, INV-7, FAC-048 killed at %s, the next one settles exactly once', async (point) => {
+  const request = await on.pay()
+  const { url, ended } = await startChild(point)
+  await expect(settleOver(url, request)).rejects.toThrow('fetch failed')
+  expect(await ended).toEqual([null, 'SIGKILL'])
+
+  const service = await on.serve()
+  const claimed = await on.tables().selectFrom('settlement').select('pid').execute()
+  expect(claimed).toHaveLength(point < 'FP-03' ? 0 : 1)
+  // What was claimed goes on by itself; what was not is nobody's until it is presented again.
+  if (claimed.length === 1) {
+    await until(async () => (await on.tables().selectFrom('evidence').select('pid').execute()).length === 1)
+  }
+  expect(await service.settle(request)).toMatchObject({ status: 'settled' })
+  const attempts = await on.tables().selectFrom('attempt').select(['hash', 'nonce', 'status']).execute()
+  const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
+  expect(attempts).toMatchObject([{ hash: evidence[0]?.transaction, status: 'landed' }])
+  await on.expectMoved(1)
+})
+
+test('C01 killed with 10 payments under way, the next one settles each exactly once', async () => {
+  const requests = await Promise.all(Array.from({ length: 10 }, () => on.pay()))
+  const { url, ended } = await startChild('FP-07:4')
+  await Promise.allSettled(requests.map((request) => settleOver(url, request)))
+  expect(await ended).toEqual([null, 'SIGKILL'])
+
+  const service = await on.serve()
+  const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+  expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
+  await on.expectMoved(10)
+})
+
+test('C12, ENG-17 SIGTERM with payments under way: who waits gets an answer, and it ends by itself', async () => {
+  await on.chain.setIntervalMining(1)
+  const requests = await Promise.all(Array.from({ length: 5 }, () => on.pay()))
+  const { child, url, ended } = await startChild()
+  const answers = requests.map((request) => settleOver(url, request).then((response) => response.json()))
+  await until(async () => (await on.tables().selectFrom('attempt').select('hash').execute()).length === 5)
+  child.kill('SIGTERM')
+  expect((await Promise.all(answers)).map(({ success }) => success)).toEqual(requests.map(() => true))
+  expect(await ended).toEqual([0, null])
+  await on.expectMoved(5)
+})
