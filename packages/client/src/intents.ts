@@ -8,8 +8,10 @@ import { type Network, type PaymentHeader, type Pid, X402Error, type X402Version
  * `dead` (expired without an answer) and `unsent` (the payment never left this machine).
  */
 export type IntentState = 'open' | 'signed' | IntentEnd
+/** How an intent ended. */
 export type IntentEnd = 'settled' | 'answered' | 'disputed' | 'dead' | 'unsent'
 
+/** What is written down of one payment, from before its signature to its end. */
 export type Intent = {
   readonly id: string
   /** Identity of the logical request. */
