@@ -63,7 +63,7 @@ export function describeAdapter(framework: Framework): void {
     })
 
     describe('without a payment', () => {
-      test('HTTP-001 HTTP-002 HTTP-003 HTTP-004 one 402 makes the offer in both versions, and nobody is asked', async () => {
+      test('HTTP-001 HTTP-002 HTTP-003 HTTP-004 HTTP-060 SRV-018 one 402 makes the offer in both versions, and nobody is asked', async () => {
         const { ask, stub } = await open(undefined, { origin: 'https://shop.example/base/' })
         const answer = await ask('/weather?city=Rome')
         const { status, headers, text } = answer
@@ -195,9 +195,8 @@ export function describeAdapter(framework: Framework): void {
         const { pay } = await open({ '/weather': cacheable })
         const { headers } = await pay('/weather')
         expect(headers.get('cache-control')).toBe('private, max-age=60')
-        expect(headers.get('vary')?.split(/, */)).toEqual(
-          expect.arrayContaining(['Accept-Encoding', 'PAYMENT-SIGNATURE', 'X-PAYMENT']),
-        )
+        // Which of two values stands under one name is the framework's rule; the payment is added to it.
+        expect(headers.get('vary')).toMatch(/^[A-Za-z-]+(, [A-Za-z-]+)?, PAYMENT-SIGNATURE, X-PAYMENT$/)
         expect(headers.get('surrogate-control')).toBeNull()
       })
 
@@ -374,7 +373,7 @@ export function describeAdapter(framework: Framework): void {
         expect(await present('/weather', payment)).toMatchObject({ status: 200 })
       })
 
-      test('HTTP-040 a payment that is verified as bad is refused with its code, without the facilitator’s words', async () => {
+      test('HTTP-040 HTTP-041 SRV-009 a payment that is verified as bad is refused with its code, without the facilitator’s words', async () => {
         const { pay, stub } = await open()
         stub.does.verify = [refusedVerify()]
         const answer = await pay('/weather')
@@ -389,7 +388,7 @@ export function describeAdapter(framework: Framework): void {
         expect(stub.calls.settle).toEqual([])
       })
 
-      test('SRV-013 a payment with too little life left for the work is refused', async () => {
+      test('a payment with too little life left for the work is refused', async () => {
         const { sign, present, later, stub } = await open()
         const payment = await sign('/weather')
         later(297_000)
@@ -474,7 +473,7 @@ export function describeAdapter(framework: Framework): void {
     })
 
     describe('when settlement is refused', () => {
-      test('HTTP-042 SRV-008 nothing of what the handler made leaves', async () => {
+      test('HTTP-042 SRV-007 SRV-008 nothing of what the handler made leaves', async () => {
         const { sign, present, stub } = await open()
         stub.does.settle = [refusedSettle(), settled]
         const payment = await sign('/weather')
@@ -629,7 +628,7 @@ export function describeAdapter(framework: Framework): void {
         ['says yes to another payer', json(200, { isValid: true, payer: payTo }), 502],
         ['cannot reach the chain', json(200, { isValid: false, invalidReason: 'rpc_unreachable' }), 503],
       ])(
-        'HTTP-046 SRV-001 a facilitator that %s: the payer is not blamed, nothing runs, nothing is charged',
+        'HTTP-046 SRV-001 SRV-012 SRV-013 a facilitator that %s: the payer is not blamed, nothing runs, nothing is charged',
         async (_, behaviour, status) => {
           const { sign, present, stub } = await open()
           stub.does.verify = [behaviour, verified]
@@ -761,7 +760,7 @@ export function describeAdapter(framework: Framework): void {
         })
       })
 
-      test('a price function decides by the request, for the unpaid and the paid alike', async () => {
+      test('SRV-015 a price function decides by the request, for the unpaid and the paid alike', async () => {
         const { ask, sign, present } = await priced({
           price: async ({ url, method, header }) =>
             method === 'GET' && header('x-plan') == null ? `$0.00${new URL(url).searchParams.get('n')}` : '$1',

@@ -59,7 +59,13 @@ export const fetchStyle: Framework = {
     const serve = (request: Request) =>
       handlers.get(new URL(request.url).pathname)?.(request) ?? new Response(null, { status: 404 })
     // The platform's own Response, as on every runtime that is not Node.
-    return opened(getRequestListener(serve, { overrideGlobalObjects: false }), paid.ready)
+    return opened(
+      getRequestListener(serve, {
+        overrideGlobalObjects: false,
+        errorHandler: () => new Response(null, { status: 500 }),
+      }),
+      paid.ready,
+    )
   },
 }
 
@@ -72,15 +78,18 @@ export const hono: Framework = {
     const app = new Hono()
     const api = new Hono()
     app.use(async (c, next) => {
-      c.header('x-standing', 'yes')
-      c.header('vary', 'Origin')
+      c.res.headers.set('x-standing', 'yes')
+      c.res.headers.set('vary', 'Origin')
       await next()
     })
+    // Hono prints errors unless somebody takes them.
+    app.onError((_, c) => c.text('Internal Server Error', 500))
     for (const [path, { input, handler }] of Object.entries(routes)) {
       const [router, inner] = path.startsWith('/api/') ? [api, path.slice(4)] : [app, path]
-      router.on(['GET', 'POST'], inner, paid(input), async (c) =>
-        webResponse(await handler({ method: c.req.method, path: c.req.path, payment: c.get('payment') })),
-      )
+      router.on(['GET', 'POST'], inner, paid(input), async (c) => {
+        const made = webResponse(await handler({ method: c.req.method, path: c.req.path, payment: c.get('payment') }))
+        return c.newResponse(made.body, made)
+      })
     }
     app.route('/api', api)
     return opened(getRequestListener(app.fetch), paid.ready)

@@ -1,0 +1,203 @@
+import { decodeSettlement, encodeSettlement, isJsonObject, type Pid, type Receipt, X402Error } from '@groat/core'
+import { type AnyStore, isUniqueViolation, type Migrations } from '@groat/store'
+import type { Transaction } from 'kysely'
+import type { Answer, HeaderFields } from './answer.js'
+import type { ClaimOutcome, ClaimStore, ClaimToken } from './claims.js'
+
+/** How long claims stay in a database. */
+export type SqlClaimsOptions = {
+  /** Milliseconds for which the receipt of a payment is kept after the payment has expired. Default 30 days. */
+  readonly keepReceiptsMs?: number
+}
+
+/**
+ * Claims in a database, shared by every process that serves these routes, and kept over crashes. Brings its own table. What the work
+ * made is kept until its payment expires; the receipt stays longer, as the record of what was delivered for which payment.
+ * Throws `X402Error` `store_unavailable`, `store_busy`.
+ *
+ * @example
+ * const store = await sqlClaims(await openStore('shop.db'))
+ * const paid = paywall({ facilitator, payTo, schemes, store })
+ */
+export async function sqlClaims(
+  anyStore: AnyStore,
+  { keepReceiptsMs = 30 * 24 * 3_600_000 }: SqlClaimsOptions = {},
+): Promise<ClaimStore> {
+  const store = anyStore.withTables<Tables>()
+  await store.migrate(migrations)
+  let fences = 0
+  let sweptAt = 0
+  const processId = globalThis.crypto.randomUUID()
+  const newFence = (): string => `${processId}:${++fences}`
+
+  const sweep = async (trx: Transaction<Tables>, now: number): Promise<void> => {
+    if (now - sweptAt < SWEEP_EVERY_MS) return
+    sweptAt = now
+    await trx
+      .deleteFrom('server_claim')
+      .where('expires_at', '<=', now - keepReceiptsMs)
+      .execute()
+    await trx.deleteFrom('server_claim').where('expires_at', '<=', now).where('state', '=', 'claimed').execute()
+    await trx
+      .updateTable('server_claim')
+      .set({ head: null, body: null })
+      .where('expires_at', '<=', now)
+      .where('head', 'is not', null)
+      .execute()
+  }
+
+  return {
+    claim: ({ pid, binding, expiresAt, leaseMs }) =>
+      store.transaction(async (trx): Promise<ClaimOutcome> => {
+        const now = await store.now(trx)
+        await sweep(trx, now)
+        const token: ClaimToken = { pid, fence: newFence() }
+        const lease = { fence: token.fence, lease_until: now + leaseMs }
+        const fresh = { pid, binding, state: 'claimed' as const, expires_at: Math.ceil(expiresAt * 1000), ...lease }
+        const made = await trx
+          .insertInto('server_claim')
+          .values({ ...fresh, head: null, body: null, receipt: null, evidence: null })
+          .onConflict((conflict) => conflict.column('pid').doNothing())
+          .returning('pid')
+          .executeTakeFirst()
+        if (made !== undefined) return { status: 'claimed', token }
+
+        const row = await trx.selectFrom('server_claim').selectAll().where('pid', '=', pid).executeTakeFirstOrThrow()
+        const take = (change: Partial<Row>) =>
+          trx.updateTable('server_claim').set(change).where('pid', '=', pid).execute()
+        if (row.state !== 'settled' && row.lease_until > now) return { status: 'busy' }
+        if (row.state === 'claimed') {
+          await take(fresh)
+          return { status: 'claimed', token }
+        }
+        if (row.binding !== binding) return { status: 'mismatch' }
+        const answer = answerFrom(row)
+        if (row.state === 'settled') {
+          return { status: 'settled', receipt: receiptFrom(row), ...(answer === undefined ? {} : { answer }) }
+        }
+        if (answer === undefined) throw corrupt(pid)
+        await take(lease)
+        return { status: 'settling', token, answer }
+      }),
+
+    settling: ({ pid, fence }, answer, leaseMs) =>
+      store.transaction(async (trx) => {
+        const lease_until = (await store.now(trx)) + leaseMs
+        const kept = await trx
+          .updateTable('server_claim')
+          .set({ state: 'settling', lease_until, ...rowFrom(answer) })
+          .where('pid', '=', pid)
+          .where('fence', '=', fence)
+          .where('state', '=', 'claimed')
+          .returning('pid')
+          .executeTakeFirst()
+        return kept !== undefined
+      }),
+
+    settled: async ({ pid }, receipt, evidence) => {
+      const settlement = encodeSettlement(2, receipt.network, { status: 'settled', receipt })
+      try {
+        await store.transaction((trx) =>
+          trx
+            .updateTable('server_claim')
+            .set({ state: 'settled', receipt: JSON.stringify(settlement), evidence })
+            .where('pid', '=', pid)
+            .where('state', '=', 'settling')
+            .execute(),
+        )
+        return true
+      } catch (error) {
+        if (isUniqueViolation(error)) return false
+        throw error
+      }
+    },
+
+    pause: ({ pid, fence }) =>
+      store.transaction(async (trx) => {
+        await trx
+          .updateTable('server_claim')
+          .set({ lease_until: 0 })
+          .where('pid', '=', pid)
+          .where('fence', '=', fence)
+          .where('state', '=', 'settling')
+          .execute()
+      }),
+
+    release: ({ pid, fence }) =>
+      store.transaction(async (trx) => {
+        await trx
+          .deleteFrom('server_claim')
+          .where('pid', '=', pid)
+          .where('fence', '=', fence)
+          .where('state', '!=', 'settled')
+          .execute()
+      }),
+  }
+}
+
+const SWEEP_EVERY_MS = 60_000
+
+type Row = {
+  readonly pid: string
+  readonly binding: string
+  readonly state: 'claimed' | 'settling' | 'settled'
+  readonly fence: string
+  /** Milliseconds since 1970, as all times here. */
+  readonly lease_until: number
+  readonly expires_at: number
+  /** The answer without its body, as JSON. */
+  readonly head: string | null
+  readonly body: Uint8Array | null
+  readonly receipt: string | null
+  readonly evidence: string | null
+}
+
+type Tables = { readonly server_claim: Row }
+
+const migrations: Migrations = {
+  namespace: 'server',
+  steps: {
+    '001_claim': async (db) => {
+      await db.schema
+        .createTable('server_claim')
+        .addColumn('pid', 'text', (column) => column.primaryKey())
+        .addColumn('binding', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('fence', 'text', (column) => column.notNull())
+        .addColumn('lease_until', 'bigint', (column) => column.notNull())
+        .addColumn('expires_at', 'bigint', (column) => column.notNull())
+        .addColumn('head', 'text')
+        .addColumn('body', 'bytea')
+        .addColumn('receipt', 'text')
+        .addColumn('evidence', 'text', (column) => column.unique())
+        .execute()
+      await db.schema.createIndex('server_claim_expires_at').on('server_claim').column('expires_at').execute()
+    },
+  },
+}
+
+function rowFrom({ body, ...head }: Answer): Pick<Row, 'head' | 'body'> {
+  return { head: JSON.stringify(head), body: typeof body === 'string' ? new TextEncoder().encode(body) : body }
+}
+
+function answerFrom({ pid, head, body }: Row): Answer | undefined {
+  if (head === null || body === null) return undefined
+  const value: unknown = JSON.parse(head)
+  if (!isHead(value)) throw corrupt(pid)
+  return { ...value, body: new Uint8Array(body) }
+}
+
+/** What we wrote ourselves: the shape is asked for, not the last detail. */
+function isHead(value: unknown): value is Omit<Answer, 'body'> & { readonly headers: HeaderFields } {
+  return isJsonObject(value) && typeof value.status === 'number' && isJsonObject(value.headers)
+}
+
+function receiptFrom({ pid, receipt }: Row): Receipt {
+  const settlement = receipt === null ? undefined : decodeSettlement(JSON.parse(receipt))
+  if (settlement?.ok && settlement.value.status === 'settled') return settlement.value.receipt
+  throw corrupt(pid)
+}
+
+function corrupt(pid: Pid | string): X402Error {
+  return new X402Error('store_unavailable', { reason: 'corrupt', pid })
+}

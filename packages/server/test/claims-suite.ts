@@ -1,0 +1,152 @@
+import { network, type Pid, paymentId, type Receipt } from '@groat/core'
+import type { Answer, ClaimOutcome, ClaimRequest, ClaimStore, ClaimToken } from '@groat/server'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+/** A claim store under test, with a clock that the test moves. */
+export type ClaimStoreUnderTest = {
+  readonly claims: ClaimStore
+  /** The same claims as another process sees them, where there can be one. */
+  readonly other: ClaimStore
+  later(ms: number): void
+  close(): Promise<void>
+}
+
+/** What every claim store does. */
+export function describeClaims(name: string, open: () => Promise<ClaimStoreUnderTest>): void {
+  describe(`claims in ${name}`, () => {
+    const start = 1_800_000_000_000
+    let store: ClaimStoreUnderTest
+    let count = 0
+
+    beforeEach(async () => {
+      store = await open()
+    })
+    afterEach(() => store.close())
+
+    const newPid = (): Pid => paymentId(['eip155:84532', '0xasset', '0xpayer', String(++count), 'exact'])
+    const request = (pid: Pid, more: Partial<ClaimRequest> = {}): ClaimRequest => ({
+      pid,
+      binding: 'GET /weather',
+      expiresAt: start / 1000 + 300,
+      leaseMs: 10_000,
+      ...more,
+    })
+    const answer: Answer = {
+      status: 201,
+      headers: { 'content-type': 'text/plain', 'set-cookie': ['a=1', 'b=2'] },
+      removed: ['x-powered-by'],
+      trailers: { 'x-sum': '1' },
+      body: new Uint8Array([0, 1, 2, 254, 255]),
+    }
+    const receipt: Receipt = {
+      payer: '0xpayer',
+      network: network('base-sepolia'),
+      transaction: '0xabc',
+      amount: 2n ** 200n,
+      extra: { logIndex: 3 },
+    }
+    const tokenOf = (outcome: ClaimOutcome): ClaimToken => {
+      if (outcome.status !== 'claimed' && outcome.status !== 'settling') throw new Error(outcome.status)
+      return outcome.token
+    }
+    const claimed = async (pid: Pid, more?: Partial<ClaimRequest>): Promise<ClaimToken> =>
+      tokenOf(await store.claims.claim(request(pid, more)))
+
+    test('SRV-003 of many who claim at once, one gets it', async () => {
+      const pid = newPid()
+      const outcomes = await Promise.all(
+        Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? store.claims : store.other).claim(request(pid))),
+      )
+      expect(outcomes.filter(({ status }) => status === 'claimed')).toHaveLength(1)
+      expect(outcomes.filter(({ status }) => status === 'busy')).toHaveLength(29)
+    })
+
+    test('from claim to settled, and then the answer as often as it is asked for', async () => {
+      const pid = newPid()
+      const token = await claimed(pid)
+      expect(await store.claims.settling(token, answer, 10_000)).toBe(true)
+      expect(await store.other.claim(request(pid))).toEqual({ status: 'busy' })
+      expect(await store.claims.settled(token, receipt, 'e1')).toBe(true)
+      for (const claims of [store.claims, store.other, store.claims]) {
+        expect(await claims.claim(request(pid))).toEqual({ status: 'settled', receipt, answer })
+        expect(await claims.claim(request(pid, { binding: 'GET /news' }))).toEqual({ status: 'mismatch' })
+      }
+      await store.claims.release(token)
+      expect(await store.claims.claim(request(pid))).toMatchObject({ status: 'settled' })
+    })
+
+    test('what is released is as if it had never been', async () => {
+      const pid = newPid()
+      await store.claims.release(await claimed(pid))
+      const token = await claimed(pid, { binding: 'GET /news' })
+      expect(await store.claims.settling(token, answer, 10_000)).toBe(true)
+      await store.claims.release(token)
+      expect(await store.claims.claim(request(pid))).toMatchObject({ status: 'claimed' })
+    })
+
+    test('a claim whose holder died before it settled is taken over when its lease is over, and the dead stay dead', async () => {
+      const pid = newPid()
+      const dead = await claimed(pid)
+      store.later(9_999)
+      expect(await store.claims.claim(request(pid))).toEqual({ status: 'busy' })
+      expect(await store.claims.claim(request(pid, { binding: 'GET /news' }))).toEqual({ status: 'busy' })
+      store.later(1)
+      const heir = await claimed(pid, { binding: 'GET /news' })
+      expect(await store.claims.settling(dead, answer, 10_000)).toBe(false)
+      await store.claims.release(dead)
+      await store.claims.pause(dead)
+      expect(await store.claims.claim(request(pid))).toEqual({ status: 'busy' })
+      expect(await store.claims.settling(heir, answer, 10_000)).toBe(true)
+      expect(await store.claims.settled(heir, receipt, 'e1')).toBe(true)
+      expect(await store.claims.claim(request(pid, { binding: 'GET /news' }))).toMatchObject({ status: 'settled' })
+    })
+
+    test('a slow holder that nobody has replaced may still settle', async () => {
+      const pid = newPid()
+      const slow = await claimed(pid)
+      store.later(60_000)
+      expect(await store.claims.settling(slow, answer, 10_000)).toBe(true)
+      expect(await store.claims.claim(request(pid))).toEqual({ status: 'busy' })
+    })
+
+    test('SRV-021 a claim that may have been settled is never worked for again, only settled again', async () => {
+      const pid = newPid()
+      const dead = await claimed(pid)
+      await store.claims.settling(dead, answer, 10_000)
+      store.later(10_000)
+      expect(await store.claims.claim(request(pid, { binding: 'GET /news' }))).toEqual({ status: 'mismatch' })
+      const again = await store.claims.claim(request(pid))
+      expect(again).toMatchObject({ status: 'settling', answer })
+      expect(await store.claims.claim(request(pid))).toEqual({ status: 'busy' })
+      await store.claims.pause(tokenOf(again))
+      const third = await store.claims.claim(request(pid))
+      expect(third).toMatchObject({ status: 'settling', answer })
+      // What the one who was taken for dead learns of is true all the same.
+      expect(await store.claims.settled(dead, receipt, 'e1')).toBe(true)
+      expect(await store.claims.settled(tokenOf(third), receipt, 'e1')).toBe(true)
+      expect(await store.claims.claim(request(pid))).toMatchObject({ status: 'settled' })
+    })
+
+    test('evidence stands for one payment', async () => {
+      const [first, second] = [await claimed(newPid()), await claimed(newPid())]
+      await store.claims.settling(first, answer, 10_000)
+      await store.claims.settling(second, answer, 10_000)
+      expect(await store.claims.settled(first, receipt, 'same')).toBe(true)
+      expect(await store.claims.settled(second, receipt, 'same')).toBe(false)
+      await store.claims.pause(second)
+      expect(await store.claims.claim(request(second.pid))).toMatchObject({ status: 'settling' })
+      expect(await store.claims.settled(second, receipt, 'other')).toBe(true)
+    })
+
+    test('once a payment has expired its answer is not kept, and neither is a claim that came to nothing', async () => {
+      const token = await claimed(newPid())
+      await claimed(newPid())
+      await store.claims.settling(token, answer, 10_000)
+      await store.claims.settled(token, receipt, 'e1')
+      store.later(400_000)
+      await claimed(newPid(), { expiresAt: start / 1000 + 700 })
+      const late = await store.claims.claim(request(token.pid, { expiresAt: start / 1000 + 700 }))
+      expect('answer' in late).toBe(false)
+    })
+  })
+}

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { type FacilitatorStub, startFacilitator } from './facilitator-stub.js'
+import { offersOf } from './shop.js'
+import { headersOf, paymentFor } from './test-scheme.js'
+
+let folder = ''
+let program = ''
+let stub: FacilitatorStub
+const children: ChildProcess[] = []
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'groat-server-'))
+  program = join(folder, 'shop-process.mjs')
+  await build({
+    entryPoints: [fileURLToPath(new URL('./shop-process.ts', import.meta.url))],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    conditions: ['source'],
+    external: ['pg'],
+    plugins: [
+      {
+        // A native module stays where it is installed, and whoever imports it knows where that is.
+        name: 'native',
+        setup: ({ onResolve }) =>
+          onResolve({ filter: /^libsql$/ }, ({ importer }) => ({
+            path: pathToFileURL(createRequire(importer).resolve('libsql')).href,
+            external: true,
+          })),
+      },
+    ],
+  })
+})
+
+afterEach(async () => {
+  for (const child of children.splice(0)) if (child.exitCode === null && child.signalCode === null) await killed(child)
+  await stub.close()
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function killed(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+}
+
+async function openShop(name: string, crash = ''): Promise<string> {
+  const env = { ...process.env, SHOP: join(folder, name), FACILITATOR: stub.url, CRASH: crash }
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  children.push(child)
+  for await (const line of createInterface({ input: child.stdout })) return line
+  throw new Error('the shop did not open')
+}
+
+const runsOf = async (name: string): Promise<number> => (await readFile(join(folder, `${name}.runs`), 'utf8')).length
+
+test.each([
+  // How often the work ran, and how often settlement was asked for, until the customer had the answer.
+  ['in-work', { runs: 2, settles: 1 }],
+  ['after-kept', { runs: 1, settles: 1 }],
+  ['after-settled', { runs: 1, settles: 2 }],
+  ['after-recorded', { runs: 1, settles: 1 }],
+])(
+  'SRV-003 SRV-021 killed %s: the same payment gets the answer from the next process, and money moves once',
+  async (crash, expected) => {
+    stub = await startFacilitator()
+    await writeFile(join(folder, `${crash}.runs`), '')
+    const first = await openShop(crash, crash)
+    const challenge = await fetch(first)
+    const [offer] = offersOf({ status: 402, headers: challenge.headers, text: await challenge.text() })
+    const headers = headersOf(paymentFor(offer))
+    await expect(fetch(first, { headers })).rejects.toThrow()
+
+    const second = await openShop(crash)
+    const statuses: number[] = []
+    await expect
+      .poll(
+        async () => {
+          const response = await fetch(second, { headers })
+          statuses.push(response.status)
+          return response.status === 200 ? response.text() : response.status
+        },
+        { timeout: 10_000, interval: 100 },
+      )
+      .toBe('sunny')
+    // Until the lease of the dead is over, its claim stands.
+    expect(statuses.slice(0, -1).every((status) => status === 409)).toBe(true)
+    expect({ runs: await runsOf(crash), settles: stub.calls.settle.length }).toEqual(expected)
+    expect(stub.ledger.size).toBe(1)
+  },
+)
+
+test('SRV-004 two processes that share a database serve one payment once', async () => {
+  stub = await startFacilitator()
+  await writeFile(join(folder, 'two.runs'), '')
+  const shops = [await openShop('two'), await openShop('two')]
+  const challenge = await fetch(shops[0]!)
+  const [offer] = offersOf({ status: 402, headers: challenge.headers, text: await challenge.text() })
+  for (let round = 0; round < 5; round++) {
+    const headers = headersOf(paymentFor(offer))
+    const statuses = await Promise.all(
+      Array.from({ length: 10 }, async (_, i) => (await fetch(shops[i % 2]!, { headers })).status),
+    )
+    expect(new Set(statuses)).toSatisfy((seen: Set<number>) =>
+      [...seen].every((status) => status === 200 || status === 409),
+    )
+    expect(statuses).toContain(200)
+    expect(await runsOf('two')).toBe(round + 1)
+  }
+  expect(stub.calls.settle).toHaveLength(5)
+})

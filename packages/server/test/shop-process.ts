@@ -1,0 +1,52 @@
+// A shop over a database file that can be made to die at a named point of a sale.
+import { appendFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openStore } from '@groat/store'
+import { getRequestListener } from '@hono/node-server'
+import { type ClaimStore, createFacilitatorClient, paywall } from '../src/index.js'
+import { sqlClaims } from '../src/sql.js'
+import { listen } from './listen.js'
+import { payTo, testScheme } from './test-scheme.js'
+
+const { SHOP = '', FACILITATOR = '', CRASH = '' } = process.env
+
+async function point(name: string): Promise<void> {
+  if (name !== CRASH) return
+  process.kill(process.pid, 'SIGKILL')
+  await new Promise(() => {})
+}
+
+const claims = await sqlClaims(await openStore(SHOP))
+const store: ClaimStore = {
+  ...claims,
+  settling: async (...args) => {
+    const ours = await claims.settling(...args)
+    await point('after-kept')
+    return ours
+  },
+  settled: async (...args) => {
+    await point('after-settled')
+    const unique = await claims.settled(...args)
+    await point('after-recorded')
+    return unique
+  },
+}
+
+const paid = paywall({
+  facilitator: createFacilitatorClient(FACILITATOR),
+  payTo: { 'base-sepolia': payTo },
+  schemes: [testScheme],
+  store,
+  origin: 'http://shop.example',
+  leaseSeconds: 1,
+})
+const sell = paid('$0.001', async () => {
+  await appendFile(`${SHOP}.runs`, '.')
+  await point('in-work')
+  await sleep(20)
+  return new Response('sunny')
+})
+
+const { url } = await listen(createServer(getRequestListener(sell)))
+process.stdout.write(`${url}\n`)
