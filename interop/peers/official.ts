@@ -1,3 +1,5 @@
+import { getRequestListener } from '@hono/node-server'
+import { wrapAxiosWithPaymentFromConfig } from '@x402/axios'
 import { x402Facilitator } from '@x402/core/facilitator'
 import { HTTPFacilitatorClient } from '@x402/core/server'
 import { toFacilitatorEvmSigner } from '@x402/evm'
@@ -6,7 +8,10 @@ import { registerExactEvmScheme } from '@x402/evm/exact/facilitator'
 import { ExactEvmScheme as ServerScheme } from '@x402/evm/exact/server'
 import { paymentMiddleware, x402ResourceServer } from '@x402/express'
 import { wrapFetchWithPaymentFromConfig } from '@x402/fetch'
+import { paymentMiddleware as honoMiddleware } from '@x402/hono'
+import axios from 'axios'
 import express from 'express'
+import { Hono } from 'hono'
 import { createWalletClient, type Hex, http, nonceManager, publicActions } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { baseSepolia } from 'viem/chains'
@@ -57,9 +62,35 @@ export async function officialServer(facilitatorUrl: string, payTo: string, pric
   return listen(app)
 }
 
-/** The official paying fetch, for both versions. */
-export function officialFetch(privateKey: Hex): typeof fetch {
-  return wrapFetchWithPaymentFromConfig(fetch, {
+/** The official Hono server with one paid route, `GET /paid`. */
+export async function officialHono(facilitatorUrl: string, payTo: string, price: string): Promise<Listening> {
+  const resourceServer = new x402ResourceServer(new HTTPFacilitatorClient({ url: facilitatorUrl })).register(
+    NETWORK,
+    new ServerScheme(),
+  )
+  await resourceServer.initialize()
+  const app = new Hono()
+  app.use(
+    honoMiddleware({ 'GET /paid': { accepts: { scheme: 'exact', price, network: NETWORK, payTo } } }, resourceServer),
+  )
+  app.get('/paid', (c) => c.json({ served: true }))
+  return listen(getRequestListener(app.fetch))
+}
+
+/** The official axios interceptor. */
+export function officialAxios(privateKey: Hex) {
+  const client = wrapAxiosWithPaymentFromConfig(axios.create({ validateStatus: (status) => status < 400 }), {
+    schemes: [{ network: 'eip155:*', client: new ClientScheme(privateKeyToAccount(privateKey)) }],
+  })
+  return async (url: string) => {
+    const { status, data, headers } = await client.get(url)
+    return { status, json: async () => data, receipt: String(headers['payment-response'] ?? '') }
+  }
+}
+
+/** The official paying fetch. */
+export function officialFetch(privateKey: Hex, base: typeof fetch = fetch): typeof fetch {
+  return wrapFetchWithPaymentFromConfig(base, {
     schemes: [{ network: 'eip155:*', client: new ClientScheme(privateKeyToAccount(privateKey)) }],
   })
 }

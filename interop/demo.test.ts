@@ -1,0 +1,64 @@
+import { startSandbox } from '@groat/cli'
+import { HTTPFacilitatorClient } from '@x402/core/server'
+import type { Hex } from 'viem'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { officialFetch } from './peers/official.js'
+
+let sandbox: Awaited<ReturnType<typeof startSandbox>>
+beforeAll(async () => {
+  sandbox = await startSandbox({ port: 0 })
+})
+afterAll(() => sandbox.stop())
+
+test('an unmodified official client pays the demo API', async () => {
+  const { accounts, api } = sandbox.ready
+  const key = accounts.find(({ role }) => role === 'payer2')?.evm.privateKey
+  for (const { path } of api?.routes ?? []) {
+    const answer = await officialFetch(key as Hex)(`${api?.url}${path}`)
+    expect([path, answer.status]).toEqual([path, 200])
+  }
+  expect(api?.routes).toHaveLength(2)
+})
+
+test('the official facilitator client reads what ours says', async () => {
+  const client = new HTTPFacilitatorClient({ url: sandbox.ready.facilitator.url })
+  expect(await client.getSupported()).toEqual({
+    kinds: [
+      { x402Version: 2, scheme: 'exact', network: 'eip155:84532' },
+      { x402Version: 1, scheme: 'exact', network: 'base-sepolia' },
+    ],
+    extensions: [],
+    signers: { 'eip155:*': [sandbox.ready.accounts.find(({ role }) => role === 'facilitator')?.evm.address] },
+  })
+
+  const requirements = {
+    scheme: 'exact',
+    network: 'eip155:84532',
+    amount: '1000',
+    asset: sandbox.ready.evm.usdc,
+    payTo: '0x70997970C51812dc3A010C7d01b50e0d17dc79C8',
+    maxTimeoutSeconds: 60,
+    extra: { name: 'USDC', version: '2' },
+  } as const
+  const authorization = {
+    from: '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266',
+    to: requirements.payTo,
+    value: '1000',
+    validAfter: '0',
+    validBefore: String(Math.floor(Date.now() / 1000) + 50),
+    nonce: `0x${'42'.repeat(32)}`,
+  }
+  // A signature of nobody's.
+  const payload = { signature: `0x${'11'.repeat(64)}1b`, authorization }
+  const payment = { x402Version: 2, accepted: requirements, payload, resource: { url: 'https://shop.example/a' } }
+  expect(await client.verify(payment, requirements)).toMatchObject({
+    isValid: false,
+    invalidReason: 'invalid_exact_evm_signature',
+  })
+  expect(await client.settle(payment, requirements)).toMatchObject({
+    success: false,
+    errorReason: 'invalid_exact_evm_signature',
+    transaction: '',
+    network: 'eip155:84532',
+  })
+})
