@@ -1,5 +1,12 @@
 import type { ServerResponse } from 'node:http'
-import { type Answer, applyHeaders, changedHeaders, type HeaderFields, type HeaderTable } from '../answer.js'
+import {
+  type Answer,
+  applyHeaders,
+  changedHeaders,
+  type HeaderFields,
+  type HeaderTable,
+  NULL_BODY_STATUSES,
+} from '../answer.js'
 import type { Work } from '../protect.js'
 
 /** A Node response of which nothing leaves until somebody decides what. */
@@ -114,6 +121,10 @@ export function holdResponse(res: ServerResponse, maxBytes: number): HeldRespons
       res.statusMessage = ''
       applyHeaders(answer, tableOf(res))
       finish?.(tableOf(res))
+      // Node leaves out the length of a response from which a length was once taken away.
+      if (answer.trailers === undefined && !NULL_BODY_STATUSES.has(answer.status) && !res.hasHeader('content-length')) {
+        res.setHeader('content-length', Buffer.byteLength(answer.body))
+      }
       send(answer.body, answer.trailers)
     },
     release: (finish) => {
