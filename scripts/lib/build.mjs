@@ -14,7 +14,7 @@ export async function ensureRunnable(name) {
   if (stale.length === 0) return
   await phase(`building ${stale.length} packages`, async () => {
     const results = await pooled(stale, cores, (workspace) =>
-      run(process.execPath, [join(root, 'tooling/build.mjs'), '--js'], { cwd: workspace.dir }),
+      run(process.execPath, [join(root, 'tooling/build.mjs')], { cwd: workspace.dir }),
     )
     const failed = results.findIndex(({ code }) => code !== 0)
     if (failed >= 0) throw new Failure(`${results[failed].output}groat: ${stale[failed].name} does not build`)
@@ -24,7 +24,7 @@ export async function ensureRunnable(name) {
 
 /** Builds all packages whole, JavaScript and declarations, through turbo's cache. */
 export async function buildAll() {
-  const { code, output } = await turbo(['run', 'build', '--output-logs=errors-only', '--ui=stream'])
+  const { code, output } = await turbo(['run', 'build', 'declarations', '--output-logs=errors-only', '--ui=stream'])
   if (code !== 0) throw new Failure(`${output}groat: the build failed`)
   markBuilt(findWorkspaces().filter(isBuilt))
 }

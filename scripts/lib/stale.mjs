@@ -41,7 +41,6 @@ function sourcesDigest(dir, base) {
   const files = [
     ...filesBelow(join(dir, 'src')).filter((file) => !/\.(test|bench|test-d)\.ts$/.test(file)),
     join(dir, 'package.json'),
-    join(dir, 'tsconfig.json'),
     join(base, 'tsconfig.base.json'),
     join(base, 'tooling/build.mjs'),
   ]
