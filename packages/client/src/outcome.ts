@@ -45,7 +45,9 @@ export type PaymentOutcome =
       readonly detail?: string
       readonly refusals: readonly OfferRefusal[]
     }
-  | { readonly status: 'settled' | 'disputed'; readonly payment: SignedPayment; readonly receipt: PaymentReceipt }
+  | { readonly status: 'settled'; readonly payment: SignedPayment; readonly receipt: PaymentReceipt }
+  /** There is a receipt, and it contradicts what was signed. */
+  | { readonly status: 'disputed'; readonly payment: SignedPayment; readonly receipt: PaymentReceipt }
   /** The answer was had, and the seller gave no receipt that can be read. */
   | { readonly status: 'answered'; readonly payment: SignedPayment }
   /** The seller says no. The payment stays alive until it expires, and the next call presents it again. */

@@ -1,32 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { bundle, type Program } from './support/bundle.js'
 import { challenge, offer, paid, type Script, startSeller } from './support/seller.js'
 import { temporaryFile } from './support/stores.js'
 
-let folder = ''
-let program = ''
+let program: Program
 
 beforeAll(async () => {
-  // Beside the modules of the store, so that the program finds its database driver.
-  folder = await mkdtemp(fileURLToPath(new URL('../../store/node_modules/.paying-', import.meta.url)))
-  program = join(folder, 'paying-process.mjs')
-  const entry = fileURLToPath(new URL('./support/paying-process.ts', import.meta.url))
-  await build({
-    entryPoints: [entry],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    conditions: ['source'],
-    external: ['libsql', 'pg'],
-  })
+  program = await bundle(await readFile(new URL('./support/paying-process.ts', import.meta.url), 'utf8'))
 })
 
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => program.remove())
 
 const seller: Script = ({ payment }) => (payment === undefined ? challenge({ accepts: [offer()] }) : paid(payment))
 
@@ -87,7 +72,7 @@ type Run = {
 }
 
 function run({ url, purse, crash = '', onStart }: Run): Promise<{ signal: string | null; output: string }> {
-  const child = spawn(process.execPath, [program], {
+  const child = spawn(process.execPath, [program.file], {
     env: { ...process.env, URL: url, PURSE: purse, CRASH: crash },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
