@@ -43,11 +43,18 @@ export async function serveFacilitator(
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       await service.stop()
-      server.closeIdleConnections()
+      // Kept-alive connections go as they fall idle; what is left after that talks to nobody.
+      const idle = setInterval(() => server.closeIdleConnections(), 10)
+      const patience = setTimeout(() => server.closeAllConnections(), LINGER)
       await closed
+      clearInterval(idle)
+      clearTimeout(patience)
     },
   }
 }
+
+/** Milliseconds for answers to leave after the service has stopped. */
+const LINGER = 1000
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
