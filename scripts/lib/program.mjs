@@ -5,16 +5,19 @@ import { root } from './root.mjs'
 
 /**
  * The whole repository as one TypeScript program, by its root tsconfig.json, and with it the `ts` examples of these
- * documents: all examples of a document are one module, with what the bench folder may import.
+ * documents, which may import what the bench folder may. The examples of a document are one module; one that is
+ * marked `ts module` begins another.
  */
 export function createRepositoryProgram({ base = root, documents = [] } = {}) {
   const file = join(base, 'tsconfig.json')
   const config = ts.getParsedCommandLineOfConfigFile(file, {}, { ...ts.sys, onUnRecoverableConfigFileDiagnostic: fail })
   const examples = new Map(
-    documents.map((path) => [
-      join(base, examplesFolder, `${path}.ts`),
-      onlyExamples(readFileSync(join(base, path), 'utf8')),
-    ]),
+    documents.flatMap((path) =>
+      exampleModules(readFileSync(join(base, path), 'utf8')).map((text, index) => [
+        join(base, examplesFolder, `${path}#${index}.ts`),
+        text,
+      ]),
+    ),
   )
   const host = ts.createCompilerHost(config.options)
   const { fileExists, readFile } = host
@@ -35,21 +38,27 @@ export const typeErrors = (program, base = root) =>
 export function place(sourceFile, position, base = root) {
   const { line } = sourceFile.getLineAndCharacterOfPosition(position)
   const path = relative(base, sourceFile.fileName)
-  const document = path.startsWith(examplesFolder) ? path.slice(examplesFolder.length + 1, -'.ts'.length) : path
+  const document = path.startsWith(examplesFolder)
+    ? path.slice(examplesFolder.length + 1).replace(/#\d+\.ts$/, '')
+    : path
   return `${document}:${line + 1}`
 }
 
-/** The text with everything outside its `ts` fences blanked, so that lines keep their numbers. */
-export function onlyExamples(markdown) {
-  let inside = false
-  return markdown
-    .split('\n')
-    .map((line) => {
-      const fence = /^\s*```(\w*)/.exec(line)
-      if (fence) inside = !inside && fence[1] === 'ts'
-      return inside && !fence ? line : ''
-    })
-    .join('\n')
+/** The modules of a document: its text with all other lines blanked, so that lines keep their numbers. */
+function exampleModules(markdown) {
+  const lines = markdown.split('\n')
+  const modules = []
+  let current
+  lines.forEach((line, index) => {
+    const fence = /^\s*```(\w*) *(\w*)/.exec(line)
+    if (fence && current) current = undefined
+    else if (fence?.[1] === 'ts') {
+      if (fence[2] === 'module' || modules.length === 0) modules.push(lines.map(() => ''))
+      current = modules.at(-1)
+    } else if (current) current[index] = line
+    else if (fence) current = []
+  })
+  return modules.map((module) => module.join('\n'))
 }
 
 const examplesFolder = join('bench', '.examples')

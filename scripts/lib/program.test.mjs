@@ -25,7 +25,7 @@ test('type errors come with their place', () => {
   ])
 })
 
-test('the examples of a document are one module of the program, with the lines of the document', () => {
+test('the examples of a document are a module of the program, with the lines of the document', () => {
   folder = fixture({
     'tsconfig.json': tsconfig,
     'package.json': { type: 'module' },
@@ -42,11 +42,19 @@ test('the examples of a document are one module of the program, with the lines o
       '```ts',
       'export const two: string = one',
       '```',
+      '```json',
+      '{ not: ts }',
+      '```',
+      '```ts module',
+      'const one = true',
+      'export const three: string = one',
+      '```',
     ].join('\n'),
   })
   const program = createRepositoryProgram({ base: folder.dir, documents: ['docs/x.md'] })
   expect(typeErrors(program, folder.dir)).toEqual([
     "docs/x.md:10: TS2322 Type 'number' is not assignable to type 'string'.",
+    "docs/x.md:17: TS2322 Type 'boolean' is not assignable to type 'string'.",
   ])
 })
 
