@@ -11,7 +11,7 @@ import { decide } from './decide.js'
 import type { Gate } from './paywall.js'
 import type { Route } from './route.js'
 import { serveStrict } from './strict.js'
-import { type GateRequest, refusalAnswer, type Terms } from './terms.js'
+import { type Challenge, type GateRequest, refusalAnswer, type Terms } from './terms.js'
 
 /** The payment that a handler is run for. It is verified, and not yet settled. */
 export type VerifiedPayment = {
@@ -52,33 +52,35 @@ export type AnswerReply = { readonly type: 'answer'; readonly answer: Answer; re
 export type Reply<Native> = AnswerReply | Unsold<Native>
 
 /**
- * Serves one request to a paid route: at once where nobody has to be asked, which is so for every request without a payment and every
- * payment that cannot be one.
+ * Serves one request to a paid route: with a 402 at once where nobody has to be asked, which is so for every request without a payment
+ * and every payment that cannot be one.
  */
 export function protect<Native>(
   gate: Gate,
   route: Route,
   exchange: Exchange<Native>,
-): AnswerReply | Promise<Reply<Native>> {
+): Challenge | Promise<Reply<Native>> {
   const terms = route.terms(exchange.request)
-  return terms instanceof Promise ? terms.then((known) => judge(gate, exchange, known)) : judge(gate, exchange, terms)
+  if (!(terms instanceof Promise)) return judge(gate, exchange, terms)
+  return terms.then((known) => {
+    const judged = judge(gate, exchange, known)
+    return judged instanceof Promise ? judged : { type: 'answer', answer: judged, paid: false }
+  })
 }
 
-function judge<Native>(gate: Gate, exchange: Exchange<Native>, terms: Terms): AnswerReply | Promise<Reply<Native>> {
+function judge<Native>(gate: Gate, exchange: Exchange<Native>, terms: Terms): Challenge | Promise<Reply<Native>> {
   const now = gate.clock()
   const decision = decide(decodePayment(exchange.request.header), terms, now)
-  if (decision.type === 'candidate') return serveStrict(gate, exchange, terms, decision)
-  const refusal = decision.type === 'refused' ? decision.refusal : undefined
-  if (gate.onEvent !== undefined) {
-    const what =
-      refusal === undefined
-        ? { type: 'challenge_sent' as const }
-        : { type: 'payment_refused' as const, code: refusal.code }
-    notify(gate.onEvent, { ...what, at: now, resource: terms.resource.url })
-  }
-  return {
-    type: 'answer',
-    answer: refusal === undefined ? terms.challenge : refusalAnswer(terms, refusal),
-    paid: false,
+  switch (decision.type) {
+    case 'unpaid':
+      notify(gate.onEvent, { type: 'challenge_sent', at: now, resource: terms.resource.url })
+      return terms.challenge
+    case 'refused': {
+      const { refusal } = decision
+      notify(gate.onEvent, { type: 'payment_refused', at: now, resource: terms.resource.url, code: refusal.code })
+      return refusalAnswer(terms, refusal)
+    }
+    case 'candidate':
+      return serveStrict(gate, exchange, terms, decision)
   }
 }

@@ -19,12 +19,19 @@ export type GateRequest = {
   readonly header: GetHeader
 }
 
+/** A 402, in the simplest form that frameworks take. */
+export type Challenge = Answer & {
+  readonly status: 402
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
 /** What is sold by one request, and for what. */
 export type Terms = {
   readonly resource: ResourceInfo
   readonly offers: readonly Offer[]
   /** The 402 of a request without a payment, encoded once. */
-  readonly challenge: Answer
+  readonly challenge: Challenge
 }
 
 /** The terms of a resource. */
@@ -36,7 +43,7 @@ export function createTerms(resource: ResourceInfo, offers: readonly Offer[]): T
  * A 402 that says why the payment was refused, with the offers again. The code alone stands in the challenge's `error` (HTTP-041);
  * what else there is to say stands beside the version 1 members of the body, as the members of an RFC 9457 problem.
  */
-export function refusalAnswer({ resource, offers }: Terms, refusal: Refusal, receipt?: PaymentHeader): Answer {
+export function refusalAnswer({ resource, offers }: Terms, refusal: Refusal, receipt?: PaymentHeader): Challenge {
   const answer = challengeAnswer(resource, offers, refusal.code, refusal.detail)
   return receipt === undefined ? answer : { ...answer, headers: { ...answer.headers, [receipt.name]: receipt.value } }
 }
@@ -62,7 +69,12 @@ export function pathOf(url: string): string {
   return path.startsWith('/') ? path : `/${path}`
 }
 
-function challengeAnswer(resource: ResourceInfo, offers: readonly Offer[], code: ErrorCode, detail?: string): Answer {
+function challengeAnswer(
+  resource: ResourceInfo,
+  offers: readonly Offer[],
+  code: ErrorCode,
+  detail?: string,
+): Challenge {
   const accepts = offers.map(({ requirements }) => requirements)
   const { headers, body } = encodeChallenge({ error: code, resource, accepts })
   // A code that elsewhere has another status is the reason for this 402.

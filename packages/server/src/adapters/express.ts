@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express'
-import { applyHeaders, makePrivate, stripProtocolHeaders } from '../answer.js'
+import { type Answer, applyHeaders, makePrivate, stripProtocolHeaders } from '../answer.js'
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
-import { type AnswerReply, protect, type Reply, type VerifiedPayment } from '../protect.js'
+import { protect, type Reply, type VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { pathOf } from '../terms.js'
 import { type HeldResponse, holdResponse, tableOf } from './held-response.js'
@@ -46,7 +46,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
         },
       })
       if (!(reply instanceof Promise)) {
-        send(res, undefined, reply)
+        answer(res, reply, false)
         return
       }
       reply
@@ -63,11 +63,11 @@ export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
 function send(res: Response, held: HeldResponse | undefined, reply: Reply<HeldResponse>): void {
   if (reply.type === 'unsold') reply.native.release(stripProtocolHeaders)
   else if (held !== undefined) held.replace(reply.answer, reply.paid ? makePrivate : undefined)
-  else answer(res, reply)
+  else answer(res, reply.answer, reply.paid)
 }
 
 /** An answer for which nothing was run: what earlier middleware set stays beside it. */
-function answer(res: Response, { answer, paid }: AnswerReply): void {
+function answer(res: Response, answer: Answer, paid: boolean): void {
   const table = tableOf(res)
   applyHeaders(answer, table)
   if (paid) makePrivate(table)

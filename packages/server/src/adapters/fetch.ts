@@ -42,7 +42,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapFetch> {
         work: async (payment) =>
           holdResponse(await handler(request, payment, ...rest), undefined, route.maxResponseBytes),
       })
-      return reply instanceof Promise ? reply.then(finish) : responseOf(reply)
+      return reply instanceof Promise ? reply.then(finish) : new Response(reply.body, reply)
     }
   }
   return Object.assign(paid, { ready })

@@ -100,12 +100,14 @@ export function holdResponse(res: ServerResponse, maxBytes: number): HeldRespons
     writeEarlyHints: (_hints: unknown, ...rest: readonly unknown[]) => callBack(rest),
   })
 
-  const send = (body: string | Uint8Array, sent: HeaderFields | undefined): void => {
+  const send = (body: string | Buffer, sent: HeaderFields | undefined): void => {
     res.off('close', onClose)
     // Node writes the head through the response's own method. `write` and `end` stay taken: a handler that goes on must not be heard.
     Object.assign(res, { writeHead, flushHeaders })
     if (sent === undefined) {
-      Reflect.apply(end, res, [body])
+      // Node sends head and body in one piece when the body is text, and these are the same bytes.
+      const small = typeof body !== 'string' && body.length <= SMALL_BODY_BYTES
+      Reflect.apply(end, res, small ? [body.toString('latin1'), 'latin1'] : [body])
       return
     }
     Reflect.apply(write, res, [body])
@@ -125,7 +127,7 @@ export function holdResponse(res: ServerResponse, maxBytes: number): HeldRespons
       if (answer.trailers === undefined && !NULL_BODY_STATUSES.has(answer.status) && !res.hasHeader('content-length')) {
         res.setHeader('content-length', Buffer.byteLength(answer.body))
       }
-      send(answer.body, answer.trailers)
+      send(typeof answer.body === 'string' ? answer.body : bufferOver(answer.body), answer.trailers)
     },
     release: (finish) => {
       finish(tableOf(res))
@@ -138,6 +140,8 @@ export function holdResponse(res: ServerResponse, maxBytes: number): HeldRespons
   }
   return held
 }
+
+const SMALL_BODY_BYTES = 16_384
 
 /** The headers of a Node response, as a table. */
 export function tableOf(res: ServerResponse): HeaderTable {
@@ -192,6 +196,10 @@ function bytesOf(chunk: unknown, encoding: unknown): Buffer {
   }
   if (chunk instanceof Uint8Array) return Buffer.from(chunk)
   throw new TypeError('A response is written as text or bytes.')
+}
+
+function bufferOver({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }
 
 /** Node calls back when a write has been taken over; held bytes are. */

@@ -36,10 +36,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
           return holdResponse(c.res, before, route.maxResponseBytes)
         },
       })
-      if (!(reply instanceof Promise)) {
-        replace(c, responseOf(reply, standingHeaders(c)))
-        return
-      }
+      if (!(reply instanceof Promise)) return c.newResponse(reply.body, reply.status, reply.headers)
       const later = await reply
       replace(
         c,

@@ -1,0 +1,96 @@
+import type { Fetch } from '@groat/core'
+
+/** One HTTP exchange. */
+export type HttpRequest = {
+  readonly url: string
+  readonly method: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Milliseconds for all of it. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+}
+
+/** An answer, read to its end. */
+export type HttpAnswer = {
+  readonly status: number
+  readonly retryAfter: string | undefined
+  /** `undefined` when it was longer than may be. */
+  readonly text: string | undefined
+}
+
+/** Makes one exchange: follows no redirect, reads at most `MAX_ANSWER_BYTES`. Throws `NoAnswer`. */
+export type HttpCall = (request: HttpRequest) => Promise<HttpAnswer>
+
+/** The longest answer that is read. */
+export const MAX_ANSWER_BYTES = 64 * 1024
+
+/** There was no answer. `sent` is false only when the request certainly never left. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+  readonly sent: boolean
+
+  constructor(cause: unknown) {
+    super('no answer', { cause })
+    this.sent = !neverSent(cause) && !(cause instanceof Error && neverSent(cause.cause))
+  }
+}
+
+/** Exchanges by a `fetch`. */
+export function callOver(fetch: Fetch): HttpCall {
+  return async ({ url, timeoutMs, signal, ...init }) => {
+    const abort = new AbortController()
+    const cancel = (): void => abort.abort()
+    const timer = setTimeout(cancel, timeoutMs)
+    signal?.addEventListener('abort', cancel)
+    if (signal?.aborted) cancel()
+    try {
+      const response = await fetch(url, { ...init, redirect: 'manual', signal: abort.signal })
+      const retryAfter = response.headers.get('retry-after') ?? undefined
+      return { status: response.status, retryAfter, text: await readText(response) }
+    } catch (error) {
+      throw new NoAnswer(error)
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+}
+
+async function readText(response: Response): Promise<string | undefined> {
+  if (response.body === null) return ''
+  const reader = response.body.getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    size += value.byteLength
+    if (size > MAX_ANSWER_BYTES) {
+      await reader.cancel()
+      return undefined
+    }
+    text += decoder.decode(value, { stream: true })
+  }
+}
+
+/** Faults of name resolution, connecting and certificates come before the first byte of a request. */
+function neverSent(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' && UNSENT.has(cause.code)
+}
+
+const UNSENT: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])

@@ -1,0 +1,62 @@
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import { type HttpAnswer, type HttpCall, type HttpRequest, MAX_ANSWER_BYTES, NoAnswer } from './http-call.js'
+
+/**
+ * Exchanges by Node's own client over kept connections, at about a third of what `fetch` costs there. `undefined` where there is no
+ * Node: its modules are asked for, never imported, so that nothing of them is bundled for other runtimes.
+ */
+export function nodeCall(): HttpCall | undefined {
+  const { process } = globalThis
+  if (process?.release?.name !== 'node' || typeof process.getBuiltinModule !== 'function') return undefined
+  const http = process.getBuiltinModule('node:http')
+  const https = process.getBuiltinModule('node:https')
+  // Servers keep idle connections for 5 s and more; one that is about to be closed must not be used.
+  const options = { keepAlive: true, timeout: 4_000 }
+  const plain = { request: http.request, agent: new http.Agent(options) }
+  const secure = { request: https.request, agent: new https.Agent(options) }
+  return (request) => exchange(request, request.url.startsWith('https:') ? secure : plain)
+}
+
+type Client = {
+  readonly request: (url: string, options: RequestOptions) => ClientRequest
+  readonly agent: Agent
+}
+
+function exchange({ url, method, headers, body, timeoutMs, signal }: HttpRequest, client: Client): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+    const request = client.request(url, { method, headers: { ...headers, ...length }, agent: client.agent })
+    const cancel = (): void => {
+      request.destroy(new Error('given up'))
+    }
+    const timer = setTimeout(cancel, timeoutMs)
+    signal?.addEventListener('abort', cancel)
+    const settle = (end: () => void): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', cancel)
+      end()
+    }
+    const fail = (error: unknown): void => settle(() => reject(new NoAnswer(error)))
+    request.on('error', fail)
+    request.on('response', (response) => read(response, (answer) => settle(() => resolve(answer)), fail))
+    if (signal?.aborted) cancel()
+    request.end(body)
+  })
+}
+
+function read(response: IncomingMessage, done: (answer: HttpAnswer) => void, fail: (error: unknown) => void): void {
+  const { statusCode: status = 0 } = response
+  const { 'retry-after': retryAfter } = response.headers
+  const chunks: Uint8Array[] = []
+  let size = 0
+  response.on('data', (chunk: Uint8Array) => {
+    size += chunk.byteLength
+    chunks.push(chunk)
+    if (size <= MAX_ANSWER_BYTES) return
+    done({ status, retryAfter, text: undefined })
+    response.destroy()
+  })
+  response.on('end', () => done({ status, retryAfter, text: Buffer.concat(chunks).toString() }))
+  response.on('error', fail)
+  response.on('close', () => fail(new Error('the answer broke off')))
+}
