@@ -1,10 +1,11 @@
-import type { Settlement } from '@groat/core'
-import { encodeFacilitatorRequest } from '@groat/core'
+import { encodeFacilitatorRequest, isErrorCode, type Settlement } from '@groat/core'
 import { startRpcProxy } from '@groat/sandbox'
 import { openMemoryStore } from '@groat/store'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { serveFacilitator } from '../src/index.js'
+import { createFacilitatorApp, serveFacilitator } from '../src/index.js'
 import { until, useFacilitator } from './chain-kit.js'
+import { mutationOf } from './mutation.js'
 
 // Real USDC on a real node. What the engine decides in a race is in settle.test.ts; here it is money.
 
@@ -195,4 +196,25 @@ test('over HTTP, in both versions', async () => {
   await close()
   await expect(fetch(`${url}/livez`)).rejects.toThrow('fetch failed')
   await on.expectMoved(2)
+})
+
+test('INV-20 whatever is done to a good request, every answer is an answer', async () => {
+  const app = createFacilitatorApp(await on.serve())
+  const good = encodeFacilitatorRequest(await on.pay())
+  await fc.assert(
+    fc.asyncProperty(mutationOf(good), fc.constantFrom('/verify', '/settle'), async (body, path) => {
+      const headers = { 'content-type': 'application/json' }
+      const response = await app.request(path, { method: 'POST', headers, body: JSON.stringify(body) })
+      expect([200, 400]).toContain(response.status)
+      const said = (await response.json()) as Record<string, unknown>
+      const reason = said.invalidReason ?? said.errorReason
+      expect(reason === undefined || isErrorCode(String(reason))).toBe(true)
+      expect(on.faults).toEqual([])
+    }),
+    { numRuns: 200 },
+  )
+  // Some changes touch nothing that was signed: then it was settled, once.
+  const settled = await on.tables().selectFrom('evidence').select('pid').execute()
+  await on.expectMoved(settled.length)
+  expect(settled.length).toBeLessThanOrEqual(1)
 })

@@ -15,7 +15,10 @@ afterEach(() => {
 })
 
 /** Starts a facilitator in its own process, on this test's chain and journal. */
-async function startChild(crash = ''): Promise<{ child: ChildProcess; url: string; ended: Promise<unknown[]> }> {
+async function startChild(
+  crash = '',
+  mode = 'test',
+): Promise<{ child: ChildProcess; url: string; ended: Promise<unknown[]> }> {
   const file = (name: string) => fileURLToPath(new URL(`./child/${name}`, import.meta.url))
   const signer = on.chain.account('facilitator').privateKey
   const child = spawn(
@@ -29,7 +32,7 @@ async function startChild(crash = ''): Promise<{ child: ChildProcess; url: strin
       on.storePath,
       signer,
     ],
-    { env: { ...process.env, NODE_ENV: 'test', GROAT_CRASH: crash }, stdio: ['ignore', 'pipe', 'inherit'] },
+    { env: { ...process.env, NODE_ENV: mode, GROAT_CRASH: crash }, stdio: ['ignore', 'pipe', 'inherit'] },
   )
   children.add(child)
   const ended = once(child, 'exit')
@@ -87,4 +90,9 @@ test('C12, ENG-17 SIGTERM with payments under way: who waits gets an answer, and
   expect((await Promise.all(answers)).map(({ success }) => success)).toEqual(requests.map(() => true))
   expect(await ended).toEqual([0, null])
   await on.expectMoved(5)
+})
+
+test('a crash point does nothing outside tests', async () => {
+  const { url } = await startChild('FP-01', 'production')
+  expect((await settleOver(url, await on.pay())).status).toBe(200)
 })

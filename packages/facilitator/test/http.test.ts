@@ -11,6 +11,7 @@ import {
   type Fault,
 } from '../src/index.js'
 import { createFakeScheme, FakeChain, makePayment, NETWORK, PAYER, unreachable } from './fake-chain.js'
+import { mutationOf } from './mutation.js'
 
 let chain: FakeChain
 let store: Store
@@ -368,7 +369,7 @@ describe('fuzz', () => {
       fc.json(),
       fc.string(),
       fc.record({ paymentPayload: fc.jsonValue(), paymentRequirements: fc.jsonValue() }).map((v) => JSON.stringify(v)),
-      mutated(good).map((v) => JSON.stringify(v)),
+      mutationOf(good).map((v) => JSON.stringify(v)),
     )
     await fc.assert(
       fc.asyncProperty(body, fc.constantFrom('/verify', '/settle'), async (text, path) => {
@@ -390,20 +391,3 @@ describe('fuzz', () => {
     )
   })
 })
-
-/** The object with one member, anywhere in it, replaced by anything. */
-function mutated(object: unknown): fc.Arbitrary<unknown> {
-  const paths = pathsOf(object)
-  return fc.tuple(fc.constantFrom(...paths), fc.jsonValue()).map(([path, value]) => replaced(object, path, value))
-}
-
-function pathsOf(value: unknown): string[][] {
-  if (typeof value !== 'object' || value === null) return [[]]
-  return [[], ...Object.entries(value).flatMap(([key, inner]) => pathsOf(inner).map((path) => [key, ...path]))]
-}
-
-function replaced(object: unknown, [key, ...rest]: string[], value: unknown): unknown {
-  if (key === undefined) return value
-  const inner = object as Record<string, unknown>
-  return { ...inner, [key]: replaced(inner[key], rest, value) }
-}
