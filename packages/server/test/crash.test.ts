@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type FacilitatorStub, startFacilitator } from './facilitator-stub.js'
@@ -18,7 +16,8 @@ let stub: FacilitatorStub
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'groat-server-'))
+  // Beside the modules of the store, so that the program finds its database driver.
+  folder = await mkdtemp(fileURLToPath(new URL('../../store/node_modules/.shop-', import.meta.url)))
   program = join(folder, 'shop-process.mjs')
   await build({
     entryPoints: [fileURLToPath(new URL('./shop-process.ts', import.meta.url))],
@@ -27,18 +26,7 @@ beforeAll(async () => {
     platform: 'node',
     format: 'esm',
     conditions: ['source'],
-    external: ['pg'],
-    plugins: [
-      {
-        // A native module stays where it is installed, and whoever imports it knows where that is.
-        name: 'native',
-        setup: ({ onResolve }) =>
-          onResolve({ filter: /^libsql$/ }, ({ importer }) => ({
-            path: pathToFileURL(createRequire(importer).resolve('libsql')).href,
-            external: true,
-          })),
-      },
-    ],
+    external: ['libsql', 'pg'],
   })
 })
 
