@@ -82,7 +82,6 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
           .set({ state: 'signed', header_name: name, header_value: value })
           .where('id', '=', id)
           .where('owner', '=', owner)
-          .where('state', '=', 'open')
           .returning('id')
           .execute()
         return row !== undefined

@@ -420,6 +420,26 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
       expect(seller.presented()).toEqual([scheme.signed[1]!.nonce])
     })
 
+    test('after the signature was kept and before it was sent forgets the payment too', async () => {
+      const controller = new AbortController()
+      const intents = await openIntents()
+      let aborts = true
+      const store: typeof intents = {
+        ...intents,
+        async sign(...args) {
+          const kept = await intents.sign(...args)
+          if (aborts) controller.abort()
+          return kept
+        },
+      }
+      const { seller, scheme, payer } = await payerFor(honest(), { store })
+      const call = payer.fetch(seller.url, { signal: controller.signal })
+      await expect(call).rejects.toMatchObject({ name: 'AbortError' })
+      aborts = false
+      expect((await payer.fetch(seller.url)).status).toBe(200)
+      expect(seller.presented()).toEqual([scheme.signed[1]!.nonce])
+    })
+
     test('after the payment was sent is payment_unresolved, and the next call presents the same payment', async () => {
       const controller = new AbortController()
       const { seller, scheme, payer } = await payerFor(({ payment }, nth) => {
