@@ -113,7 +113,9 @@ describe.each([
       ['a broken connection', thenDrop(() => {}), 'facilitator_unreachable'],
     ])('%s is none', async (_, behaviour, code) => {
       stub.does.verify = [behaviour]
-      expect(await codeOf(connect(stub.url, { timeoutMs: behaviour === never ? 200 : 10_000 }).verify(request))).toBe(code)
+      expect(await codeOf(connect(stub.url, { timeoutMs: behaviour === never ? 200 : 10_000 }).verify(request))).toBe(
+        code,
+      )
       expect(stub.calls.supported).toEqual([])
     })
   })
