@@ -10,6 +10,7 @@ export function nodeCall(): HttpCall | undefined {
   if (process?.release?.name !== 'node' || typeof process.getBuiltinModule !== 'function') return undefined
   const http = process.getBuiltinModule('node:http')
   const https = process.getBuiltinModule('node:https')
+  if (typeof http?.Agent !== 'function' || typeof https?.Agent !== 'function') return undefined
   // Servers keep idle connections for 5 s and more; one that is about to be closed must not be used.
   const options = { keepAlive: true, timeout: 4_000 }
   const plain = { request: http.request, agent: new http.Agent(options) }

@@ -15,6 +15,7 @@ import {
   type X402Event,
 } from '@groat/core'
 import { type Answer, problemAnswer } from './answer.js'
+import { askToSettle, UNKNOWN } from './ask-to-settle.js'
 import type { ClaimOutcome, ClaimToken } from './claims.js'
 import type { Candidate } from './decide.js'
 import type { Gate } from './paywall.js'
@@ -142,7 +143,7 @@ async function settle(run: Run, token: ClaimToken, held: Answer, again: boolean)
   const { gate } = run
   let outcome: Settlement
   try {
-    outcome = await askToSettle(run, again)
+    outcome = await askToSettle(gate.facilitator, run.asked, run.candidate.inspected.pid, again)
   } catch (error) {
     // Nothing was accepted, and nothing had been before: as if the facilitator had been down before the work.
     await letGo(run, token)
@@ -161,44 +162,6 @@ async function settle(run: Run, token: ClaimToken, held: Answer, again: boolean)
       return pending(run, outcome.retryAfter, outcome.transaction)
   }
 }
-
-/** Throws only when it is certain that nothing was accepted, now or before. */
-async function askToSettle(run: Run, again: boolean): Promise<Settlement> {
-  const first = await attempt(run, again)
-  // A facilitator that has sent a transaction may be asked once more at once (SRV-014).
-  const goesOn = first.status === 'unknown' && first.transaction !== undefined
-  const outcome = goesOn ? await attempt(run, true) : first
-  return outcome.status === 'refused' ? finalOf(run, outcome, again || goesOn) : outcome
-}
-
-async function attempt({ gate: { facilitator }, asked }: Run, again: boolean): Promise<Settlement> {
-  try {
-    return await facilitator.settle(asked)
-  } catch (error) {
-    if (!again && X402Error.is(error)) throw error
-    return UNKNOWN
-  }
-}
-
-/**
- * What a refusal is worth. One that may pass is not the end. After an attempt that nobody knows the end of, "refused" may mean that
- * this attempt succeeded: it counts only when the facilitator's own record does not contradict it.
- */
-async function finalOf(run: Run, refusal: Refused, again: boolean): Promise<Settlement> {
-  const { retry } = errorInfo(refusal.code)
-  if (retry === 'later' || retry === 'same-payment') return UNKNOWN
-  if (!again) return refusal
-  const { facilitator } = run.gate
-  if (facilitator.settlement === undefined) return UNKNOWN
-  try {
-    return (await facilitator.settlement(run.candidate.inspected.pid)) ?? refusal
-  } catch {
-    return UNKNOWN
-  }
-}
-
-type Refused = Extract<Settlement, { status: 'refused' }>
-const UNKNOWN: Settlement = { status: 'unknown', retryAfter: 2 }
 
 /** Releases what was held back, if the receipt can be true and no other delivery hangs on it. */
 async function deliver(run: Run, token: ClaimToken, held: Answer, receipt: Receipt): Promise<AnswerReply> {
