@@ -22,10 +22,13 @@ import {
   signTransactionMessageWithSigners,
 } from '@solana/kit'
 import { findAssociatedTokenPda, getTransferCheckedInstruction, TOKEN_PROGRAM_ADDRESS } from '@solana-program/token'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, test } from 'vitest'
 import { type SvmChain, type SvmChainOptions, type SvmRole, startSvmChain, svmUsdcAddress } from '../src/index.js'
 
 export const usdc = address(svmUsdcAddress)
+
+/** For tests that pull levers which a validator does not have. */
+export const testHere: (name: string, body: () => unknown) => void = process.env.GROAT_SVM_RPC_URL ? test.skip : test
 
 /** One chain for a test file: a new one, or the node at `GROAT_SVM_RPC_URL`. Nothing is brought back between tests. */
 export function useSvm(options: SvmChainOptions = {}) {

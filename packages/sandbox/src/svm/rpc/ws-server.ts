@@ -64,8 +64,8 @@ function createClient(socket: WebSocket, node: Node): Client {
   socket.on('message', (data) => {
     const reply = dispatch(String(data), ({ method, params }) => answer(method, params))
     if (reply !== undefined) socket.send(reply)
-    // What has happened already is told after the client knows its subscription.
-    tell()
+    // What has happened already is told a little later: clients lose what comes together with their subscription.
+    setTimeout(tell, 10).unref()
   })
   return { tell }
 }
