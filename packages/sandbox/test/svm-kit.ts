@@ -134,7 +134,11 @@ export function memo(text: string): Instruction {
   return { programAddress: memoProgram, data: new TextEncoder().encode(text) }
 }
 
-export async function tokenAccountOf(owner: Address, mint = usdc, tokenProgram: Address = TOKEN_PROGRAM_ADDRESS) {
+export async function tokenAccountOf(
+  owner: Address,
+  mint: Address = usdc,
+  tokenProgram: Address = TOKEN_PROGRAM_ADDRESS,
+) {
   return (await findAssociatedTokenPda({ owner, mint, tokenProgram }))[0]
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { formatBase58 } from '../wire/base58.js'
+import { formatBase58, parseBase58 } from '../wire/base58.js'
 
 /** One slot and the block in it. Every slot has a block. */
 export type Block = {
@@ -42,14 +42,11 @@ export function createBlocks(seed: Uint8Array, time: number): Blocks {
     const last = kept.at(-1)
     const slot = last === undefined ? firstSlot : last.slot + 1
     const hashBytes = createHash('sha256').update(seed).update(`${branch}:${slot}`).digest()
-    const block = {
-      ...{ slot, height: slot - skippedSlots, blockhash: formatBase58(hashBytes), hashBytes },
-      time: Math.max(seconds, last?.time ?? 0),
-    }
+    const block = createBlock(slot, hashBytes, Math.max(seconds, last?.time ?? 0))
     kept.push(block)
-    byHash.set(block.blockhash, block)
+    byHash.set(keyOf(block.hashBytes), block)
     if (kept.length >= 2 * keptBlocks) {
-      for (const { blockhash } of kept.splice(0, keptBlocks)) byHash.delete(blockhash)
+      for (const { hashBytes: old } of kept.splice(0, keptBlocks)) byHash.delete(keyOf(old))
     }
     return block
   }
@@ -61,15 +58,31 @@ export function createBlocks(seed: Uint8Array, time: number): Blocks {
       return kept[kept.length - 1] as Block
     },
     at: (slot) => kept[slot - (kept[0]?.slot ?? 0)],
-    find: (blockhash) => byHash.get(blockhash),
+    find: (blockhash) => byHash.get(keyOf(parseBase58(blockhash) ?? new Uint8Array())),
     push,
     mark() {
       const before = [...kept]
       return () => {
         branch += 1
         kept = [...before]
-        byHash = new Map(before.map((block) => [block.blockhash, block]))
+        byHash = new Map(before.map((block) => [keyOf(block.hashBytes), block]))
       }
     },
   }
+}
+
+/** Base58 is slow, and most blockhashes are never asked for. */
+function createBlock(slot: number, hashBytes: Uint8Array, time: number): Block {
+  let text: string | undefined
+  return {
+    ...{ slot, height: slot - skippedSlots, hashBytes, time },
+    get blockhash() {
+      text ??= formatBase58(hashBytes)
+      return text
+    },
+  }
+}
+
+function keyOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
