@@ -25,27 +25,18 @@ const refused = (message: string, data: Record<string, unknown>) => ({
 
 describe('sendTransaction', () => {
   test('pays', async () => {
-    const [payer, seller] = [await on.newcomer(5_000_000n), on.chain.account('seller').address]
-    const before = await on.chain.balance(seller)
-    const signature = await on.run(payer, [await transferUsdc(payer, address(seller), 1_250_000n), memo('order 7')])
+    const [payer, shop] = [await on.newcomer(5_000_000n), await on.newcomer(1n)]
+    const signature = await on.run(payer, [await transferUsdc(payer, shop.address, 1_250_000n), memo('order 7')])
     expect({
-      paid: (await on.chain.balance(seller)) - before,
+      paid: await on.chain.balance(shop.address),
       left: await on.chain.balance(payer.address),
       fee: 1_000_000_000n - (await on.chain.lamports(payer.address)),
       status: (await on.rpc.getSignatureStatuses([signature]).send()).value,
     }).toEqual({
-      paid: 1_250_000n,
+      paid: 1_250_001n,
       left: 3_750_000n,
       fee: 5_000n,
-      status: [
-        {
-          slot: expect.any(BigInt),
-          confirmations: expect.anything(),
-          err: null,
-          status: { Ok: null },
-          confirmationStatus: expect.stringMatching(/^(confirmed|finalized)$/),
-        },
-      ],
+      status: [expect.objectContaining({ slot: expect.any(BigInt), err: null, status: { Ok: null } })],
     })
   })
 
