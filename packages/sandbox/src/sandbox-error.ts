@@ -1,11 +1,15 @@
 const hints = {
   anvil_missing:
     'Install again with optional dependencies (anvil comes as @foundry-rs/anvil-<platform>), or pass `anvilPath`.',
+  svm_missing:
+    'Install again with optional dependencies (the runtime comes as litesvm-<platform>: Linux and macOS, x64 and arm64).',
   port_taken: 'Stop what listens there, pass another port, or leave `port` out to get a free one.',
   chain_not_ready: 'The cause says what the node wrote. On a busy machine raise `readyTimeoutMs`.',
   chain_unreachable: 'Is the chain still running, and is the RPC URL right?',
   wrong_chain: 'Start the node with the chain id the sandbox expects (`--chain-id 84532`), or pass `chainId`.',
-  cheat_missing: 'The sandbox needs anvil or a node with the same `anvil_*` and `evm_*` methods.',
+  cheat_missing:
+    'Let the sandbox start the chain itself (leave `rpcUrl` out), or use a node with the same levers: for the EVM one with ' +
+    'the `anvil_*` and `evm_*` methods.',
   rpc_refused: 'The cause carries what the node answered.',
 } as const
 

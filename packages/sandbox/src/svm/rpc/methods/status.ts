@@ -1,0 +1,37 @@
+import { epochOf, slotsPerEpoch } from '../../bank/bank.js'
+import type { Methods } from '../method.js'
+import { type Node, version } from '../node.js'
+import { configAt } from '../params.js'
+import { RpcError } from '../rpc-error.js'
+
+/** What the node is and where the chain stands. */
+export const statusMethods: Methods = {
+  getHealth: (_, node) => {
+    assertHealthy(node)
+    return 'ok'
+  },
+  getVersion: () => ({ 'solana-core': version, 'feature-set': 1_430_000_000 }),
+  getGenesisHash: (_, node) => node.genesisHash,
+  getSlot: (params, node) => node.viewFor(configAt(params, 0)).slot,
+  getBlockHeight: (params, node) => node.viewFor(configAt(params, 0)).block.height,
+  getEpochInfo: (params, node) => {
+    const { slot, block } = node.viewFor(configAt(params, 0))
+    return {
+      absoluteSlot: slot,
+      blockHeight: block.height,
+      epoch: epochOf(slot),
+      slotIndex: slot % slotsPerEpoch,
+      slotsInEpoch: slotsPerEpoch,
+      transactionCount: node.bank.landed.findLastIndex((landed) => landed.slot <= slot) + 1,
+    }
+  },
+}
+
+/** Throws -32005 when the node is far behind the chain. */
+export function assertHealthy(node: Node): void {
+  const numSlotsBehind = node.behind()
+  if (numSlotsBehind <= tolerated) return
+  throw new RpcError(-32005, `Node is behind by ${numSlotsBehind} slots`, { numSlotsBehind })
+}
+
+const tolerated = 128
