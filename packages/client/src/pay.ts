@@ -51,7 +51,8 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
   if (read === undefined) return { response: unpaid }
   if (!read.ok) return refusedByPolicy(unpaid, { ...read, refusals: [] }, request, tools)
   const replay = await request.replay()
-  const call: Call = { request, replay, unpaid, read: read.value, owner: tools.process + hex(tools.random(8)), tools }
+  const id = hex(tools.random(16))
+  const call: Call = { id, owner: tools.process + id, request, replay, unpaid, read: read.value, tools }
 
   for (;;) {
     const earlier = await claimEarlier(call)
@@ -77,6 +78,8 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
 const MAX_PAYMENT_LENGTH = MAX_HEADER_LENGTH - 2_048
 
 type Call = {
+  /** Names the intent that this call may write: a call writes one at most. */
+  readonly id: string
   readonly request: PayableRequest
   readonly replay: Replay
   readonly unpaid: Response
@@ -206,10 +209,10 @@ function refusedByPolicy(
 
 type PaymentCode = X402Error['code']
 
-function intentOf({ prepared, offer, scheme }: Chosen, { request, replay, read, tools }: Call): Intent {
+function intentOf({ prepared, offer, scheme }: Chosen, { id, request, replay, read, tools }: Call): Intent {
   const { pid, payer, amount, expiresAt } = prepared
   return {
-    id: hex(tools.random(16)),
+    id,
     key: keyOf(request, replay),
     exclusive: request.idempotencyKey !== undefined,
     fingerprint: replay.fingerprint,

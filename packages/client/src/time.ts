@@ -20,22 +20,21 @@ export const systemSleep: Sleep = (ms, signal) =>
  * The result of `work`, or a rejection with `late()` after that many milliseconds, or with the signal's reason. The work itself goes on:
  * whoever cannot be stopped is no longer waited for.
  */
-export async function within<T>(
+export function within<T>(
   ms: number,
   signal: AbortSignal | undefined,
   work: Promise<T>,
   late: () => unknown,
 ): Promise<T> {
-  const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(late()), ms)
-  const stop = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal])
-  const stopped = new Promise<never>((_, reject) => {
-    if (stop.aborted) reject(stop.reason)
-    stop.addEventListener('abort', () => reject(stop.reason), { once: true })
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal?.reason)
+    const timer = setTimeout(() => reject(late()), ms)
+    signal?.addEventListener('abort', stop, { once: true })
+    if (signal?.aborted) stop()
+    const end = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', stop)
+    }
+    work.then(resolve, reject).finally(end)
   })
-  try {
-    return await Promise.race([work, stopped])
-  } finally {
-    clearTimeout(timer)
-  }
 }
