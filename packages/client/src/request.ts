@@ -97,7 +97,11 @@ type HeldBody = { readonly held?: Request | Response; readonly oneShot?: boolean
 /** `Response` is the platform's own way to take a snapshot of a body, with the content type that goes with it. */
 function bodyOf(request: Request | undefined, { body }: RequestInit): HeldBody {
   if (body == null) return request?.body ? { held: request } : {}
-  return isStream(body) ? { oneShot: true } : { held: new Response(body) }
+  if (isStream(body)) return { oneShot: true }
+  const held = new Response(body)
+  // Node servers may put a lazy class in the place of the platform's; asked for its stream, it takes the body now.
+  void held.body
+  return { held }
 }
 
 function isStream(body: BodyInit): boolean {

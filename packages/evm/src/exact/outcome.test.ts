@@ -109,13 +109,14 @@ test('a cancelled authorization is dead', async () => {
       message: { authorizer: account.address, nonce },
     }),
   )
-  await sandbox.client.writeContract({
+  const hash = await sandbox.client.writeContract({
     address: sandbox.usdc,
     abi: usdcAbi,
     functionName: 'cancelAuthorization',
     args: [account.address, nonce, Number(v), r, s],
     account,
   })
+  await sandbox.client.waitForTransactionReceipt({ hash })
   expect(await scheme().outcome(payment, offer, [])).toEqual({
     status: 'dead',
     refusal: { ok: false, code: 'invalid_exact_evm_nonce_already_used' },
