@@ -134,8 +134,12 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   }
 
   async function take(claim: Claim, route: Route): Promise<Standing | 'unknown'> {
-    const blocked = route.laneOf(claim.payer).blocked
-    if (blocked !== undefined) throw new X402Error(blocked, { network: route.chain.network })
+    const { blocked } = route.laneOf(claim.payer)
+    if (blocked !== undefined) {
+      const known = await journal.load(claim.pid)
+      if (known !== undefined && known.state !== 'refused') return stand(known, route)
+      throw new X402Error(blocked, { network: route.chain.network })
+    }
     const claimed = await journal.claim(claim).catch((error) => {
       if (X402Error.is(error) && error.context.committed === 'unknown') return 'unknown' as const
       throw error

@@ -336,10 +336,13 @@ describe('the chain', () => {
 
   test('A19 a signer without gas money takes nothing new, and goes on when it is funded', async () => {
     const service = await serve()
+    const earlier = makePayment()
+    settled(await service.settle(earlier))
     chain.rejects = { status: 'rejected', code: 'signer_out_of_gas' }
     const request = makePayment()
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
     await expect(service.settle(makePayment())).rejects.toMatchObject({ code: 'signer_out_of_gas' })
+    settled(await service.settle(earlier))
     expect(await service.health()).toEqual({
       ready: false,
       reasons: [{ part: 'chain', network: NETWORK, code: 'signer_out_of_gas' }],
@@ -348,7 +351,7 @@ describe('the chain', () => {
     await until(async () => (await service.settle(request)).status === 'settled')
     settled(await service.settle(makePayment()))
     expect(await service.health()).toEqual({ ready: true, reasons: [] })
-    await expectOnce(2)
+    await expectOnce(3)
   })
 
   test('B04 a node that is down is nobody’s fault: verify throws, settle is unknown and goes on by itself', async () => {

@@ -15,7 +15,8 @@ export async function readJsonBody(request: Request): Promise<Decoded<JsonObject
   const announced = request.headers.get('content-length')
   if (Number(announced ?? 0) > MAX_BODY) return refuse('request_too_large')
   // Nobody sends more than was announced; only what was not announced has to be counted.
-  const bytes = announced === null ? await readBytes(request) : new Uint8Array(await request.arrayBuffer())
+  const bytes = await (announced === null ? readBytes(request) : readAnnounced(request)).catch(() => 'cut' as const)
+  if (bytes === 'cut') return refuse('invalid_payload', 'the body ended early')
   if (bytes === undefined) return refuse('request_too_large')
   const text = decodeUtf8(bytes)
   return text === undefined ? refuse('invalid_payload', 'not UTF-8') : decodeJsonObject(text)
@@ -28,6 +29,10 @@ function isJson(headers: Headers): boolean {
 }
 
 const JSON_TYPE = /^ *application\/json *(?:; *charset="?utf-8"? *)?$/i
+
+async function readAnnounced(request: Request): Promise<Uint8Array> {
+  return new Uint8Array(await request.arrayBuffer())
+}
 
 async function readBytes({ body }: Request): Promise<Uint8Array | undefined> {
   if (body === null) return new Uint8Array()

@@ -34,6 +34,8 @@ export async function serveFacilitator(
   const app = createFacilitatorApp(service, options)
   // Without TLS options it is a plain server.
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  // A request is small: whoever takes longer to send one is holding the door open.
+  server.requestTimeout = REQUEST_TIMEOUT
   await listen(server, host, port)
   const address = server.address()
   const bound = typeof address === 'object' && address !== null ? address.port : port
@@ -52,6 +54,9 @@ export async function serveFacilitator(
     },
   }
 }
+
+/** Milliseconds for a request to arrive. */
+const REQUEST_TIMEOUT = 15_000
 
 /** Milliseconds for answers to leave after the service has stopped. */
 const LINGER = 1000

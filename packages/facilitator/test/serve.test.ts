@@ -1,0 +1,98 @@
+import { connect } from 'node:net'
+import { encodeFacilitatorRequest, X402Error } from '@groat/core'
+import { openMemoryStore, type Store } from '@groat/store'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import {
+  createFacilitator,
+  type FacilitatorService,
+  type Fault,
+  type ServedFacilitator,
+  serveFacilitator,
+} from '../src/index.js'
+import { createFakeScheme, FakeChain, makePayment } from './fake-chain.js'
+
+// What only a socket can show; the rest is in http.test.ts.
+
+let store: Store
+let service: FacilitatorService
+let served: ServedFacilitator
+let faults: Fault[]
+let chain: FakeChain
+
+beforeEach(async () => {
+  chain = new FakeChain()
+  store = await openMemoryStore()
+  faults = []
+  const onFault = (fault: Fault) => faults.push(fault)
+  service = createFacilitator({ schemes: [createFakeScheme(chain)], store, onFault })
+  served = await serveFacilitator(service, { port: 0, onFault })
+  await service.start()
+})
+afterEach(async () => {
+  await served.close()
+  await store.close()
+})
+
+/** Says this on a connection and answers with what came back. */
+function raw(text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(served.port, '127.0.0.1', () => socket.end(text))
+    let answer = ''
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      answer += chunk
+    })
+    socket.on('close', () => resolve(answer)).on('error', reject)
+  })
+}
+
+function request(body: string, ...headers: string[]): string {
+  return ['POST /settle HTTP/1.1', 'host: x', 'content-type: application/json', ...headers, '', body].join('\r\n')
+}
+
+test('a payment settles over a socket, and the listener can be asked while it starts', async () => {
+  const body = JSON.stringify(encodeFacilitatorRequest(makePayment()))
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(`${served.url}/settle`, { method: 'POST', headers, body })
+  expect([response.status, await response.json()]).toMatchObject([200, { success: true }])
+  const early = createFacilitator({ schemes: [createFakeScheme(chain)], store })
+  const listening = await serveFacilitator(early, { port: 0 })
+  expect((await fetch(`${listening.url}/readyz`)).status).toBe(503)
+  expect((await fetch(`${listening.url}/verify`, { method: 'POST', headers, body })).status).toBe(503)
+  expect((await fetch(`${listening.url}/livez`)).status).toBe(200)
+  await listening.close()
+})
+
+test('H13 a body that is too large is refused, in one piece or in many', async () => {
+  const large = 'x'.repeat(70_000)
+  expect(await raw(request(large, 'connection: close', `content-length: ${large.length}`))).toContain('HTTP/1.1 413')
+  const chunk = 'x'.repeat(8000)
+  const chunked = `${Array.from({ length: 10 }, () => `1f40\r\n${chunk}\r\n`).join('')}0\r\n\r\n`
+  expect(await raw(request(chunked, 'connection: close', 'transfer-encoding: chunked'))).toContain('HTTP/1.1 413')
+})
+
+test('a caller that hangs up in the middle is nobody’s fault', async () => {
+  await raw(request('{"paymentPayload":', 'content-length: 500'))
+  expect((await fetch(`${served.url}/livez`)).status).toBe(200)
+  expect(faults).toEqual([])
+})
+
+test('a port that is taken is a configuration that cannot be', async () => {
+  const taken = serveFacilitator(service, { port: served.port })
+  await expect(taken).rejects.toSatisfy((error) => X402Error.is(error) && error.code === 'invalid_config')
+})
+
+test('LIV-5 closing answers who waits, refuses who comes, and leaves nothing open', async () => {
+  chain.automine = false
+  const headers = { 'content-type': 'application/json' }
+  const settle = () => {
+    const body = JSON.stringify(encodeFacilitatorRequest(makePayment()))
+    return fetch(`${served.url}/settle`, { method: 'POST', headers, body })
+  }
+  const waiting = settle()
+  while (chain.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+  const closing = served.close()
+  await expect(settle()).rejects.toThrow('fetch failed')
+  chain.mine()
+  expect(await (await waiting).json()).toMatchObject({ success: true })
+  await closing
+})
