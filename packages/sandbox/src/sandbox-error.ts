@@ -6,7 +6,9 @@ const hints = {
   port_taken: 'Stop what listens there, pass another port, or leave `port` out to get a free one.',
   chain_not_ready: 'The cause says what the node wrote. On a busy machine raise `readyTimeoutMs`.',
   chain_unreachable: 'Is the chain still running, and is the RPC URL right?',
-  wrong_chain: 'Start the node with the chain id the sandbox expects (`--chain-id 84532`), or pass `chainId`.',
+  wrong_chain:
+    'Start the node as the sandbox expects it: an EVM with its chain id (`--chain-id 84532`, or pass `chainId`), a Solana ' +
+    'validator with the files of `writeSvmGenesis`.',
   cheat_missing:
     'Let the sandbox start the chain itself (leave `rpcUrl` out), or use a node with the same levers: for the EVM one with ' +
     'the `anvil_*` and `evm_*` methods.',

@@ -73,10 +73,7 @@ async function assertSandboxMint(rpc: JsonRpc): Promise<void> {
   const data = found === null ? undefined : member(found, 'data')
   const bytes = Array.isArray(data) ? Buffer.from(String(data[0]), 'base64') : new Uint8Array()
   if (decodeMint(bytes)?.mintAuthority === issuer.address) return
-  throw new SandboxError(
-    'wrong_chain',
-    'The node has no USDC of the sandbox. Start it with the files of writeSvmGenesis.',
-  )
+  throw new SandboxError('wrong_chain', 'The node has no USDC of the sandbox.')
 }
 
 async function ownerOf(rpc: JsonRpc, mint: Address): Promise<Address> {

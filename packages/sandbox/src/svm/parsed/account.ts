@@ -5,7 +5,7 @@ import type { Address } from '../wire/address.js'
 import { formatAddress } from '../wire/address.js'
 import { formatBase58 } from '../wire/base58.js'
 import { decodeLookupTable } from '../wire/lookup-table.js'
-import { createReader } from '../wire/reader.js'
+import { createReader, tolerant } from '../wire/reader.js'
 import { decodeMint, decodeTokenAccount } from '../wire/token-layout.js'
 import { tokenAmount } from './token-amount.js'
 import { tokenExtensions } from './token-extensions.js'
@@ -24,16 +24,25 @@ export function encodeAccount(
   slice?: DataSlice,
 ) {
   const { lamports, owner, executable, rentEpoch, data } = state
-  const encoded = (encoding === 'jsonParsed' && parseAccount(state, read)) || encodeData(data, encoding, slice)
+  const encoded =
+    (encoding === 'jsonParsed' && tolerant(() => parseAccount(state, read))) || encodeData(data, encoding, slice)
   return { lamports, data: encoded, owner, executable, rentEpoch, space: data.length }
 }
 
 function encodeData(data: Uint8Array, encoding: AccountEncoding, slice: DataSlice | undefined) {
   const bytes = slice ? data.subarray(slice.offset, slice.offset + slice.length) : data
-  if (encoding === 'binary') return formatBase58(bytes)
-  if (encoding === 'base58') return [formatBase58(bytes), 'base58']
+  if (encoding === 'binary') return shortBase58(bytes)
+  if (encoding === 'base58') return [shortBase58(bytes), 'base58']
   return [Buffer.from(bytes).toString('base64'), 'base64']
 }
+
+/** Methods refuse to write so much; subscriptions cannot, and so say it in place of the data. */
+function shortBase58(bytes: Uint8Array): string {
+  return bytes.length <= mostBase58 ? formatBase58(bytes) : 'error: data too large for bs58 encoding'
+}
+
+/** Bytes that nodes write as base58 at most. */
+export const mostBase58 = 128
 
 /** What an account means, of the kinds that are known here: tokens, lookup tables, nonces. */
 function parseAccount({ owner, data }: AccountState, read: (address: Address) => AccountState | undefined) {

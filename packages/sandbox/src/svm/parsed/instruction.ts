@@ -1,7 +1,7 @@
 import { programs } from '../programs.js'
 import type { Address } from '../wire/address.js'
 import { formatBase58 } from '../wire/base58.js'
-import { DecodeError } from '../wire/reader.js'
+import { tolerant } from '../wire/reader.js'
 import type { CompiledInstruction } from '../wire/transaction.js'
 import { parseSystemInstruction } from './system-instruction.js'
 import { type ParsedInstruction, parseTokenInstruction } from './token-instruction.js'
@@ -67,13 +67,3 @@ const associatedTokenShapes = [
     accounts: ['nestedSource', 'nestedMint', 'destination', 'nestedOwner', 'ownerMint', 'wallet', 'tokenProgram'],
   },
 ]
-
-/** Instructions with data of the wrong shape land too. */
-function tolerant<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof DecodeError) return undefined
-    throw error
-  }
-}

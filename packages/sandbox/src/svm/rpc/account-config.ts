@@ -1,5 +1,5 @@
 import type { View } from '../bank/view.js'
-import { type AccountEncoding, type DataSlice, encodeAccount } from '../parsed/account.js'
+import { type AccountEncoding, type DataSlice, encodeAccount, mostBase58 } from '../parsed/account.js'
 import type { AccountState } from '../vm/vm.js'
 import { type Config, choiceIn, integerIn, isConfig } from './params.js'
 import { invalidParams, RpcError } from './rpc-error.js'
@@ -34,5 +34,3 @@ function dataSlice(value: unknown): DataSlice {
     throw invalidParams('Invalid params: missing field `offset` or `length`.')
   return { offset, length }
 }
-
-const mostBase58 = 128

@@ -102,6 +102,18 @@ describe('accountSubscribe', () => {
     expect(notification).toMatchObject({ value: { data: { parsed: { info: { tokenAmount: { amount: '3' } } } } } })
   })
 
+  testHere('data too long for the default encoding is told as such, and troubles nobody', async () => {
+    const { address: where } = await generateKeyPairSigner()
+    const { socket, ask, next } = await connect()
+    await ask({ id: 1, method: 'accountSubscribe', params: [where, confirmed] })
+    const told = next('accountNotification')
+    await on.chain.setAccount(where, { lamports: 5_000_000n, owner: where, data: new Uint8Array(129) })
+    expect(await told).toMatchObject({
+      params: { result: { value: { data: 'error: data too large for bs58 encoding', space: 129 } } },
+    })
+    socket.close()
+  })
+
   testHere('tells of the end of one, and of levers', async () => {
     const { address: where } = await generateKeyPairSigner()
     const state = { lamports: 5_000_000n, owner: '11111111111111111111111111111111' }

@@ -1,5 +1,6 @@
 import type { LandedTransaction } from '../bank/ledger.js'
-import { accountConfig, writeAccount } from './account-config.js'
+import { encodeAccount } from '../parsed/account.js'
+import { accountConfig } from './account-config.js'
 import { encodeJson } from './json.js'
 import type { Node } from './node.js'
 import {
@@ -38,7 +39,8 @@ const kinds: Readonly<Record<string, (params: Params, node: Node) => Subscriptio
     const how = accountConfig(config, 'binary')
     const read = () => {
       const view = node.view(commitment)
-      return { view, value: writeAccount(view.account(address), how, view) ?? nobody }
+      const state = view.account(address)
+      return { view, value: state ? encodeAccount(state, how.encoding, view.account, how.slice) : nobody }
     }
     let last = encodeJson(read().value)
     return {

@@ -51,3 +51,13 @@ export function createReader(source: Uint8Array): ByteReader {
     },
   }
 }
+
+/** What `read` finds; undefined when the bytes are not of the shape that it expects. */
+export function tolerant<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}

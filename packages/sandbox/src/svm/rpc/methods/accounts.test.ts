@@ -146,6 +146,20 @@ testHere('lookup tables, parsed', async () => {
   })
 })
 
+testHere('a mint with extensions that end early comes as base64', async () => {
+  const { address: mint } = await generateKeyPairSigner()
+  const data = Buffer.alloc(200)
+  data[45] = 1
+  data.set([1, 1, 0, 108], 165)
+  await on.chain.setAccount(mint, {
+    lamports: 10_000_000n,
+    owner: 'TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb',
+    data,
+  })
+  const { value } = await on.call('getAccountInfo', mint, { encoding: 'jsonParsed' })
+  expect(value.data).toEqual([data.toString('base64'), 'base64'])
+})
+
 test('getMultipleAccounts keeps order and gaps', async () => {
   const nobody = await generateKeyPairSigner()
   const { value } = await on.rpc
