@@ -1,5 +1,6 @@
 export { decodeBase64Text, encodeBase64Text, MAX_HEADER_LENGTH } from './codec/base64.js'
 export { decodeChallenge, type EncodedChallenge, encodeChallenge } from './codec/challenge.js'
+export { check, type Fitting, type Shape } from './codec/check.js'
 export {
   decodeFacilitatorRequest,
   decodeSupported,
@@ -9,7 +10,6 @@ export {
   encodeVerdict,
   type FacilitatorRequest,
 } from './codec/facilitator.js'
-export { checkFields } from './codec/field.js'
 export { type GetHeader, type HeaderNames, headerNames } from './codec/headers.js'
 export { asciiJson, decodeJsonObject, MAX_JSON_DEPTH } from './codec/json.js'
 export { decodePayment, encodePayment, type PaymentHeader } from './codec/payment.js'
