@@ -21,7 +21,8 @@ export {
   encodeReceipt,
   encodeSettlement,
 } from './codec/settlement.js'
-export { type ErrorCode, type ErrorInfo, errorCodes, errorInfo, isErrorCode } from './errors/codes.js'
+export { type ErrorCode, isErrorCode } from './errors/code-names.js'
+export { type ErrorInfo, errorCodes, errorInfo } from './errors/codes.js'
 export { PROBLEM_TYPE, type Problem, problem } from './errors/problem.js'
 export { type ErrorContext, X402Error } from './errors/x402-error.js'
 export { notify, type OnEvent, type X402Event } from './events.js'
