@@ -9,7 +9,7 @@ import { build } from 'tsup'
 const keepFilesApart = {
   name: 'keep-files-apart',
   setup: ({ onResolve }) => {
-    onResolve({ filter: /^\.\.?\/.*\.js$/ }, ({ path, kind }) =>
+    onResolve({ filter: /^\.\.?\/.*\.js$|^#/ }, ({ path, kind }) =>
       kind === 'entry-point' ? undefined : { path, external: true },
     )
   },

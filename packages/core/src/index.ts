@@ -1,5 +1,6 @@
 export { decodeBase64Text, encodeBase64Text, MAX_HEADER_LENGTH } from './codec/base64.js'
 export { decodeChallenge, type EncodedChallenge, encodeChallenge } from './codec/challenge.js'
+export { check, type Fitting, type Shape } from './codec/check.js'
 export {
   decodeFacilitatorRequest,
   decodeSupported,
@@ -9,7 +10,6 @@ export {
   encodeVerdict,
   type FacilitatorRequest,
 } from './codec/facilitator.js'
-export { checkFields } from './codec/field.js'
 export { type GetHeader, type HeaderNames, headerNames } from './codec/headers.js'
 export { asciiJson, decodeJsonObject, MAX_JSON_DEPTH } from './codec/json.js'
 export { decodePayment, encodePayment, type PaymentHeader } from './codec/payment.js'
@@ -21,7 +21,8 @@ export {
   encodeReceipt,
   encodeSettlement,
 } from './codec/settlement.js'
-export { type ErrorCode, type ErrorInfo, errorCodes, errorInfo, isErrorCode } from './errors/codes.js'
+export { type ErrorCode, isErrorCode } from './errors/code-names.js'
+export { type ErrorInfo, errorCodes, errorInfo } from './errors/codes.js'
 export { PROBLEM_TYPE, type Problem, problem } from './errors/problem.js'
 export { type ErrorContext, X402Error } from './errors/x402-error.js'
 export { notify, type OnEvent, type X402Event } from './events.js'

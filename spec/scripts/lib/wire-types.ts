@@ -1,5 +1,5 @@
 import { v1, v2 } from '@groat/core/schema'
-import { Eip3009Extra, Eip3009Payload } from '@groat/evm/exact/server'
+import { Eip3009Extra, Eip3009Payload } from '@groat/evm/exact/schema'
 import type * as z from 'zod/mini'
 
 /** A message or a part of one, as it is published. */

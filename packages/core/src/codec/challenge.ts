@@ -1,10 +1,9 @@
-import * as z from 'zod/mini'
 import type { JsonObject } from '../model/json.js'
 import { type Decoded, refuse } from '../model/outcome.js'
 import type { PaymentRequired, PaymentRequirements, ResourceInfo } from '../model/payment.js'
-import { AnyObject, absent } from '../schema/shared.js'
+import { ChallengeEnvelope } from '../schema/shared.shapes.js'
 import { decodeBase64Text, encodeBase64Text } from './base64.js'
-import { checkFields } from './field.js'
+import { check } from './check.js'
 import type { GetHeader } from './headers.js'
 import { asciiJson, decodeJsonObject } from './json.js'
 import { decodeRequirements, encodeRequirements, hasV1Form, objectOf } from './requirements.js'
@@ -64,16 +63,8 @@ export function decodeChallenge(getHeader: GetHeader, body?: string): Decoded<Pa
   return object?.ok && object.value.x402Version === 1 ? challengeFrom(object.value) : undefined
 }
 
-const Envelope = z.looseObject({
-  x402Version: z.union([z.literal(1), z.literal(2)]),
-  error: absent(z.string()),
-  resource: z.optional(z.unknown()),
-  accepts: z.array(z.unknown()).check(z.minLength(1), z.maxLength(64)),
-  extensions: absent(AnyObject),
-})
-
 function challengeFrom(object: JsonObject): Decoded<PaymentRequired> {
-  const checked = checkFields(Envelope, object)
+  const checked = check(ChallengeEnvelope, object)
   if (!checked.ok) return checked
   const { x402Version, error, extensions } = checked.value
   const accepts: PaymentRequirements[] = []

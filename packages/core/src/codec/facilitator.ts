@@ -1,4 +1,4 @@
-import { isErrorCode } from '../errors/codes.js'
+import { isErrorCode } from '../errors/code-names.js'
 import type { JsonObject } from '../model/json.js'
 import { isNetwork, networkByV1Name, v1NameOf } from '../model/network.js'
 import { type Decoded, refuse, type Verdict } from '../model/outcome.js'
@@ -10,8 +10,8 @@ import type {
   SupportedKind,
   X402Version,
 } from '../model/payment.js'
-import * as v2 from '../schema/v2.js'
-import { checkFields } from './field.js'
+import * as v2 from '../schema/v2.shapes.js'
+import { check } from './check.js'
 import { decodePaymentObject, encodePaymentObject } from './payment.js'
 import { decodeRequirements, encodeRequirements, objectOf } from './requirements.js'
 import { wireCode } from './wire-code.js'
@@ -86,7 +86,7 @@ export function encodeVerdict(version: X402Version, verdict: Verdict): JsonObjec
  * decodeVerdict(await response.json())
  */
 export function decodeVerdict(wire: unknown): Decoded<Verdict> {
-  const checked = checkFields(v2.VerifyResponse, wire)
+  const checked = check(v2.VerifyResponse, wire)
   if (!checked.ok) return checked
   const { isValid, invalidReason, invalidMessage, payer, extra } = checked.value
   if (isValid)
@@ -120,7 +120,7 @@ export function encodeSupported({ kinds, extensions, signers }: Supported): Json
  * decodeSupported(await response.json())
  */
 export function decodeSupported(wire: unknown): Decoded<Supported> {
-  const checked = checkFields(v2.SupportedResponse, wire)
+  const checked = check(v2.SupportedResponse, wire)
   if (!checked.ok) return checked
   const kinds = checked.value.kinds.flatMap((kind): SupportedKind[] => {
     const network = kind.x402Version === 1 ? networkByV1Name(kind.network) : kind.network

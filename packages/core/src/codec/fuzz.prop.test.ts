@@ -1,56 +1,14 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isErrorCode } from '../errors/codes.js'
+import { isErrorCode } from '../errors/code-names.js'
 import { arbOffer, arbPayment } from '../testing/arbitraries.js'
+import { arbHostile, arbMutated } from '../testing/hostile.js'
 import { decodeBase64Text, encodeBase64Text } from './base64.js'
 import { decodeChallenge, encodeChallenge } from './challenge.js'
 import { decodeFacilitatorRequest, decodeSupported, decodeVerdict, encodeFacilitatorRequest } from './facilitator.js'
 import { decodeJsonObject } from './json.js'
 import { decodePayment, encodePayment } from './payment.js'
 import { decodeReceipt, decodeSettlement } from './settlement.js'
-
-const arbHostile = fc.oneof(
-  fc.anything(),
-  fc.constantFrom(
-    0,
-    -0,
-    -1,
-    1.5,
-    '0x1',
-    '1e3',
-    '',
-    ' 1',
-    null,
-    true,
-    2 ** 53,
-    'a'.repeat(5000),
-    '__proto__',
-    '\u0000',
-    '٣',
-  ),
-)
-
-/** A message in which one place, anywhere, was replaced by something hostile. */
-function arbMutated(message: fc.Arbitrary<object>): fc.Arbitrary<unknown> {
-  return fc.tuple(message, fc.nat(), arbHostile, fc.boolean()).map(([original, at, hostile, remove]) => {
-    const copy = JSON.parse(JSON.stringify(original))
-    const places: [Record<string, unknown>, string][] = []
-    const walk = (node: unknown) => {
-      if (typeof node !== 'object' || node === null) return
-      for (const key of Object.keys(node)) {
-        places.push([node as Record<string, unknown>, key])
-        walk((node as Record<string, unknown>)[key])
-      }
-    }
-    walk(copy)
-    const [parent, key] = places[at % Math.max(places.length, 1)] ?? []
-    if (parent && key !== undefined) {
-      if (remove) delete parent[key]
-      else parent[key] = hostile
-    }
-    return copy
-  })
-}
 
 const arbRequest = arbOffer.chain((requirements) =>
   arbPayment(requirements).map((payment) => ({ payment, requirements })),

@@ -2,10 +2,10 @@ import type { JsonObject } from '../model/json.js'
 import { networkByV1Name, v1NameOf } from '../model/network.js'
 import { type Decoded, refuse } from '../model/outcome.js'
 import type { PaymentPayload, X402Version } from '../model/payment.js'
-import * as v1 from '../schema/v1.js'
-import * as v2 from '../schema/v2.js'
+import * as v1 from '../schema/v1.shapes.js'
+import * as v2 from '../schema/v2.shapes.js'
 import { decodeBase64Text, encodeBase64Text } from './base64.js'
-import { checkFields } from './field.js'
+import { check } from './check.js'
 import { type GetHeader, headerNames } from './headers.js'
 import { asciiJson, decodeJsonObject } from './json.js'
 import { encodeRequirements, objectOf, requirementsFromV2 } from './requirements.js'
@@ -76,7 +76,7 @@ function decodePaymentHeader(version: X402Version, header: string): Decoded<Paym
 }
 
 function paymentFromV2(object: unknown): Decoded<PaymentPayload> {
-  const checked = checkFields(v2.PaymentPayload, object)
+  const checked = check(v2.PaymentPayload, object)
   if (!checked.ok) return checked
   const accepted = requirementsFromV2(checked.value.accepted)
   if (!accepted.ok) return accepted
@@ -98,7 +98,7 @@ function paymentFromV2(object: unknown): Decoded<PaymentPayload> {
 
 /** A v1 payment that echoes an offer mixes two versions: it would be matched by less than it claims. */
 function paymentFromV1(object: unknown): Decoded<PaymentPayload> {
-  const checked = checkFields(v1.PaymentPayload, object)
+  const checked = check(v1.PaymentPayload, object)
   if (!checked.ok) return checked
   if ('accepted' in checked.value) return refuse('invalid_payload', 'accepted does not belong to version 1')
   const network = networkByV1Name(checked.value.network)

@@ -1,12 +1,11 @@
-import type * as z from 'zod/mini'
 import { isJsonObject, type JsonObject } from '../model/json.js'
 import { MAX_ATOMIC } from '../model/money.js'
 import { isNetwork, networkByV1Name, v1NameOf } from '../model/network.js'
 import { type Decoded, refuse } from '../model/outcome.js'
 import type { PaymentRequirements, ResourceInfo, X402Version } from '../model/payment.js'
-import * as v1 from '../schema/v1.js'
-import * as v2 from '../schema/v2.js'
-import { checkFields } from './field.js'
+import * as v1 from '../schema/v1.shapes.js'
+import * as v2 from '../schema/v2.shapes.js'
+import { check, type Fitting } from './check.js'
 
 /**
  * One offer from its wire form. Refuses `invalid_payload`, naming the field, or `invalid_network`.
@@ -16,10 +15,10 @@ import { checkFields } from './field.js'
  */
 export function decodeRequirements(version: X402Version, wire: unknown): Decoded<PaymentRequirements> {
   if (version === 1) {
-    const checked = checkFields(v1.PaymentRequirements, wire)
+    const checked = check(v1.PaymentRequirements, wire)
     return checked.ok ? requirementsFromV1(checked.value) : checked
   }
-  const checked = checkFields(v2.PaymentRequirements, wire)
+  const checked = check(v2.PaymentRequirements, wire)
   return checked.ok ? requirementsFromV2(checked.value) : checked
 }
 
@@ -49,7 +48,7 @@ export function hasV1Form(offer: PaymentRequirements): boolean {
 }
 
 /** Already checked wire fields to the canonical offer. */
-export function requirementsFromV2(wire: z.output<typeof v2.PaymentRequirements>): Decoded<PaymentRequirements> {
+export function requirementsFromV2(wire: Fitting<typeof v2.PaymentRequirements>): Decoded<PaymentRequirements> {
   const { scheme, network, asset, payTo, maxTimeoutSeconds, extra } = wire
   if (!isNetwork(network)) return refuse('invalid_network')
   const amount = BigInt(wire.amount)
@@ -71,7 +70,7 @@ function versionOf(received: JsonObject): X402Version {
   return 'maxAmountRequired' in received ? 1 : 2
 }
 
-function requirementsFromV1(wire: z.output<typeof v1.PaymentRequirements>): Decoded<PaymentRequirements> {
+function requirementsFromV1(wire: Fitting<typeof v1.PaymentRequirements>): Decoded<PaymentRequirements> {
   const { scheme, asset, payTo, maxTimeoutSeconds, extra } = wire
   const network = networkByV1Name(wire.network)
   if (network === undefined) return refuse('invalid_network', 'network is not a v1 name')

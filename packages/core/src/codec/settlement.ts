@@ -1,12 +1,12 @@
-import { isErrorCode } from '../errors/codes.js'
+import { isErrorCode } from '../errors/code-names.js'
 import type { JsonObject } from '../model/json.js'
 import { parseAtomic } from '../model/money.js'
 import { isNetwork, type Network, networkByV1Name, v1NameOf } from '../model/network.js'
 import { type Decoded, refuse, type Settlement } from '../model/outcome.js'
 import type { X402Version } from '../model/payment.js'
-import * as v2 from '../schema/v2.js'
+import * as v2 from '../schema/v2.shapes.js'
 import { decodeBase64Text, encodeBase64Text } from './base64.js'
-import { checkFields } from './field.js'
+import { check } from './check.js'
 import { type GetHeader, headerNames } from './headers.js'
 import { asciiJson, decodeJsonObject } from './json.js'
 import { objectOf } from './requirements.js'
@@ -47,7 +47,7 @@ export function encodeSettlement(version: X402Version, network: Network, settlem
  * decodeSettlement(await response.json())
  */
 export function decodeSettlement(wire: unknown): Decoded<Settlement> {
-  const checked = checkFields(v2.SettleResponse, wire)
+  const checked = check(v2.SettleResponse, wire)
   if (!checked.ok) return checked
   const { success, errorReason, errorMessage, transaction, payer, extensions, extra } = checked.value
   const network = networkByV1Name(checked.value.network) ?? checked.value.network

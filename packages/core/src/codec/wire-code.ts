@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors/codes.js'
+import type { ErrorCode } from '../errors/code-names.js'
 import type { X402Version } from '../model/payment.js'
 
 /**

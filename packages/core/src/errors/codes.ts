@@ -1,3 +1,5 @@
+import type { ErrorCode } from './code-names.js'
+
 /** What the registry says of one code. */
 export type ErrorInfo = {
   /** One line for a person: what happened. */
@@ -21,10 +23,7 @@ const later = { status: 503, retry: 'later' } as const
 const config = { status: 500, retry: 'never' } as const
 const client = { status: 400, retry: 'never' } as const
 
-/**
- * Every code that Groat says, to a peer or to its user. Append only: a code is never renamed, moved to another meaning or reused.
- * Codes that the protocol or its practice names keep their names.
- */
+/** What the registry says of each code of `code-names.ts`. */
 export const errorCodes = {
   // The exchange.
   payment_required: {
@@ -429,20 +428,7 @@ export const errorCodes = {
     title: 'The seller cannot be reached',
     hint: 'Try again; a payment that was sent is presented again, not replaced.',
   },
-} as const satisfies Record<string, ErrorInfo>
-
-/** A code of the registry. */
-export type ErrorCode = keyof typeof errorCodes
-
-/**
- * Tells whether a text is a code of the registry.
- *
- * @example
- * isErrorCode('invalid_payload') // true
- */
-export function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(errorCodes, text)
-}
+} as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**
  * The registry's row for a code.

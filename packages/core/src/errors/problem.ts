@@ -1,4 +1,5 @@
-import { type ErrorCode, errorInfo } from './codes.js'
+import type { ErrorCode } from './code-names.js'
+import { errorInfo } from './codes.js'
 
 /** An RFC 9457 problem details object. */
 export type Problem = {

@@ -1,5 +1,5 @@
-import { type ErrorCode, errorInfo } from './codes.js'
-import { type Problem, problem } from './problem.js'
+import { messageOf } from '#words'
+import type { ErrorCode } from './code-names.js'
 
 /** Facts that belong to an error: short, printable, and never a key, a credential or a URL that holds one. */
 export type ErrorContext = Readonly<Record<string, string | number | bigint | boolean | undefined>>
@@ -9,6 +9,7 @@ const docs = 'urn:x402:error:'
 /**
  * The one fault that Groat throws: the world is broken, or the caller's code or configuration is.
  * A bad payment is never thrown; it is a returned refusal.
+ * A program decides by `code`, a person reads the message; `problem(error.code)` is what a stranger may be told.
  * Recognise it with `X402Error.is`, which also works across two copies of the package.
  *
  * @example
@@ -20,11 +21,10 @@ export class X402Error extends Error {
   readonly context: ErrorContext
 
   constructor(code: ErrorCode, context: ErrorContext = {}, options?: ErrorOptions) {
-    const lines = Object.entries(context).flatMap(([key, value]) =>
+    const facts = Object.entries(context).flatMap(([key, value]) =>
       value === undefined ? [] : [`\n  ${key}: ${value}`],
     )
-    const { title, hint } = errorInfo(code)
-    super(`${title}.${lines.join('')}\n  ${hint} (${code})`, options)
+    super(messageOf(code, facts.join('')), options)
     this.code = code
     this.context = Object.freeze({ ...context })
   }
@@ -42,10 +42,5 @@ export class X402Error extends Error {
    */
   static is(error: unknown): error is X402Error {
     return error instanceof Error && error.name === 'X402Error' && 'code' in error
-  }
-
-  /** The RFC 9457 problem of this error. It carries the registry's words and no context: context stays inside. */
-  toProblem(extra: { readonly detail?: string; readonly reference?: string } = {}): Problem {
-    return problem(this.code, extra)
   }
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors/codes.js'
+import type { ErrorCode } from '../errors/code-names.js'
 import type { JsonObject } from './json.js'
 import type { Receipt } from './payment.js'
 

@@ -1,13 +1,15 @@
 import * as z from 'zod/mini'
+import { ATOMIC_PATTERN } from '../model/money.js'
+import { CAIP2_PATTERN } from '../model/network.js'
 
 // The publishable subset: loose objects, regular expressions without flags, no refinement, transform or default.
 // What a JSON Schema cannot say is checked one step later, in `codec/`.
 
 /** Atomic units as text. */
-export const AtomicAmount = z.string().check(z.regex(/^(?:0|[1-9][0-9]{0,77})$/))
+export const AtomicAmount = z.string().check(z.regex(ATOMIC_PATTERN))
 
 /** A CAIP-2 network id. */
-export const NetworkId = z.string().check(z.regex(/^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$/))
+export const NetworkId = z.string().check(z.regex(CAIP2_PATTERN))
 
 /** Text with at least one character. */
 export const Text = z.string().check(z.minLength(1))
@@ -22,3 +24,11 @@ export const AnyObject = z.looseObject({})
 export function absent<T extends z.core.SomeType>(schema: T): z.ZodMiniOptional<z.ZodMiniNullable<T>> {
   return z.optional(z.nullable(schema))
 }
+
+/** A challenge of either version whose offers and resource are read one by one, so that a bad one does not hide the others. */
+export const ChallengeEnvelope = z.looseObject({
+  x402Version: z.union([z.literal(1), z.literal(2)]),
+  error: absent(z.string()),
+  accepts: z.array(z.unknown()).check(z.minLength(1), z.maxLength(64)),
+  extensions: absent(AnyObject),
+})

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors/codes.js'
+import type { ErrorCode } from '../errors/code-names.js'
 import type { JsonObject } from '../model/json.js'
 import type { Network } from '../model/network.js'
 import type { Refusal, Verdict } from '../model/outcome.js'

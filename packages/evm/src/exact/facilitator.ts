@@ -15,13 +15,10 @@ import type { EvmCall, EvmChain } from '../chain.js'
 import { isErc6492, unwrapErc6492 } from '../crypto/signature.js'
 import type { CallRequest } from '../rpc.js'
 import { explainFailure } from './diagnosis.js'
-import { authorizationDigest } from './eip3009.js'
+import { authorizationDigest, exactOnEvm } from './eip3009.js'
 import { chainOutcome } from './outcome.js'
-import { exactEvmScheme } from './schema.js'
 import { type ExactPayment, inspectExact, readExact } from './shared.js'
 import { encodeAuthorizationState, encodeTransfer } from './token.js'
-
-export { Eip3009Extra, Eip3009Payload, exactEvmScheme } from './schema.js'
 
 /** What the facilitator's half needs. */
 export type ExactEvmFacilitatorOptions = {
@@ -70,7 +67,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): SchemeFacilitator
   }
 
   return {
-    scheme: exactEvmScheme,
+    scheme: exactOnEvm,
     networks: chains.map(({ network }) => network),
     chains,
     kinds: () => chains.flatMap(({ network }) => kindsOf(network)),
@@ -94,7 +91,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): SchemeFacilitator
 }
 
 function kindsOf(network: EvmChain['network']): readonly SupportedKind[] {
-  const kind = { scheme: exactEvmScheme.name, network } as const
+  const kind = { scheme: exactOnEvm.name, network } as const
   return v1NameOf(network) === undefined
     ? [{ x402Version: 2, ...kind }]
     : [

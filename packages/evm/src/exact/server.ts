@@ -1,10 +1,8 @@
 import { type OfferTerms, type PaymentRequirements, type SchemeServer, X402Error } from '@groat/core'
 import { formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
-import { exactEvmScheme } from './schema.js'
+import { exactOnEvm } from './eip3009.js'
 import { inspectExact, isPayable } from './shared.js'
-
-export { Eip3009Extra, Eip3009Payload, exactEvmScheme } from './schema.js'
 
 /** Seconds below which a payment could expire between the answer of the wallet and the block. */
 const SHORTEST_TIMEOUT_SECONDS = 15
@@ -19,7 +17,7 @@ const SHORTEST_TIMEOUT_SECONDS = 15
  * const offer = exactEvm.offer({ network: network('base'), asset, amount: 1000n, payTo, maxTimeoutSeconds: 60 })
  */
 export const exactEvm: SchemeServer = {
-  scheme: exactEvmScheme,
+  scheme: exactOnEvm,
   offer,
   inspect: inspectExact,
 }
@@ -38,7 +36,7 @@ function offer({ network, asset, amount, payTo, maxTimeoutSeconds, extra = {} }:
   }
   const { name, version } = asset.domain
   return {
-    scheme: exactEvmScheme.name,
+    scheme: exactOnEvm.name,
     network,
     amount,
     asset: formatAddress(token),

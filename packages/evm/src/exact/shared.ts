@@ -1,5 +1,5 @@
 import {
-  checkFields,
+  check,
   type InspectContext,
   type Inspection,
   type PaymentPayload,
@@ -15,7 +15,7 @@ import { chainIdOf } from '../chain-id.js'
 import { parseSignature } from '../crypto/signature.js'
 import { isHex } from '../hex.js'
 import { type Authorization, authorizationId, exactOnEvm, type TokenDomain } from './eip3009.js'
-import { Eip3009Payload } from './schema.js'
+import { Eip3009Payload } from './schema.shapes.js'
 
 /** A payment and its terms, read: every part parsed, nothing judged by a chain. */
 export type ExactPayment = {
@@ -82,7 +82,7 @@ const lastRead = new WeakMap<
 function readParts(payment: PaymentPayload, terms: PaymentRequirements): ExactPayment | Refusal {
   const domain = readTerms(payment, terms)
   if ('ok' in domain) return domain
-  const wire = checkFields(Eip3009Payload, payment.payload)
+  const wire = check(Eip3009Payload, payment.payload)
   if (!wire.ok) return wire
   const authorization = readAuthorization(wire.value.authorization)
   if (authorization === undefined) return refuse('invalid_payload', 'payload.authorization')

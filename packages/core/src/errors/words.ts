@@ -1,0 +1,8 @@
+import type { ErrorCode } from './code-names.js'
+import { errorInfo } from './codes.js'
+
+/** The message of an error: what happened, the facts (lines, each with its line break before it), what to do next, and the code. */
+export function messageOf(code: ErrorCode, facts: string): string {
+  const { title, hint } = errorInfo(code)
+  return `${title}.${facts}\n  ${hint} (${code})`
+}

@@ -1,0 +1,21 @@
+// biome-ignore-all format: generated from the schemas beside it, and compared byte by byte; do not edit.
+import type { Shape } from '@groat/core'
+import type * as z from 'zod/mini'
+import type * as schema from './schema.js'
+
+export const Eip3009Extra: Shape<z.output<typeof schema.Eip3009Extra>> = { type: 'object', properties: {
+  name: { type: 'string', minLength: 1 },
+  version: { type: 'string', minLength: 1 },
+  assetTransferMethod: { type: 'string', const: 'eip3009' },
+}, required: ['name', 'version'] }
+export const Eip3009Payload: Shape<z.output<typeof schema.Eip3009Payload>> = { type: 'object', properties: {
+  signature: { type: 'string' },
+  authorization: { type: 'object', properties: {
+    from: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ },
+    to: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ },
+    value: { type: 'string', pattern: /^(?:0|[1-9][0-9]{0,77})$/ },
+    validAfter: { type: 'string', pattern: /^(?:0|[1-9][0-9]{0,77})$/ },
+    validBefore: { type: 'string', pattern: /^(?:0|[1-9][0-9]{0,77})$/ },
+    nonce: { type: 'string', pattern: /^0x[0-9a-fA-F]{64}$/ },
+  }, required: ['from', 'to', 'value', 'validAfter', 'validBefore', 'nonce'] },
+}, required: ['signature', 'authorization'] }
