@@ -4,6 +4,7 @@ import {
   fixedGroupProblems,
   incompleteManifests,
   strayVersions,
+  unexplainedDependencies,
   unusedCatalogEntries,
   unusedDependencies,
 } from '../lib/manifests.mjs'
@@ -19,5 +20,6 @@ report([
   ...unusedDependencies(workspaces.filter((workspace) => !isTooling(workspace))),
   ...incompleteManifests(workspaces),
   ...fixedGroupProblems(workspaces),
+  ...unexplainedDependencies(workspaces),
   ...brokenArrows(workspaces.filter(isPublic)),
 ])

@@ -59,6 +59,18 @@ export function incompleteManifests(workspaces) {
   ]
 }
 
+/** Every runtime dependency has its line, and its reason, in the table of decision 9. */
+export function unexplainedDependencies(workspaces, base = root) {
+  const table = readFileSync(join(base, 'docs/adr/0009-dependencies.md'), 'utf8')
+  const names = workspaces
+    .filter(isPublic)
+    .flatMap(({ manifest }) => Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }))
+    .filter((name) => !name.startsWith('@groat/'))
+  return [...new Set(names)]
+    .filter((name) => !table.includes(`| ${name} `))
+    .map((name) => `docs/adr/0009-dependencies.md: ${name} has no line`)
+}
+
 /** One version for all: the fixed group of the changesets names every public package, and no other. */
 export function fixedGroupProblems(workspaces, base = root) {
   const { fixed } = JSON.parse(readFileSync(join(base, '.changeset/config.json'), 'utf8'))

@@ -5,6 +5,7 @@ import {
   fixedGroupProblems,
   incompleteManifests,
   strayVersions,
+  unexplainedDependencies,
   unusedCatalogEntries,
   unusedDependencies,
 } from './manifests.mjs'
@@ -72,5 +73,16 @@ test('the fixed group and the public packages are the same', () => {
   expect(fixedGroupProblems(workspace({ name: '@x/new' }, config), folder.dir)).toEqual([
     '.changeset/config.json: @x/new is not in the group',
     '.changeset/config.json: @x/gone does not exist',
+  ])
+})
+
+test('a runtime dependency without its line in the decisions fails', () => {
+  const table = { 'docs/adr/0009-dependencies.md': '| zod | core | because |\n' }
+  const manifest = {
+    dependencies: { zod: 'catalog:', '@groat/core': 'workspace:*' },
+    optionalDependencies: { ws: 'catalog:' },
+  }
+  expect(unexplainedDependencies(workspace(manifest, table), folder.dir)).toEqual([
+    'docs/adr/0009-dependencies.md: ws has no line',
   ])
 })
