@@ -5,8 +5,8 @@ import { root } from './root.mjs'
 
 /**
  * The whole repository as one TypeScript program, by its root tsconfig.json, and with it the `ts` examples of these
- * documents, which may import what the bench folder may. The examples of a document are one module; one that is
- * marked `ts module` begins another.
+ * documents, which may import what the bench folder may. The examples of a document are one module together; one that
+ * is marked `ts module` stands alone.
  */
 export function createRepositoryProgram({ base = root, documents = [] } = {}) {
   const file = join(base, 'tsconfig.json')
@@ -47,14 +47,16 @@ export function place(sourceFile, position, base = root) {
 /** The modules of a document: its text with all other lines blanked, so that lines keep their numbers. */
 function exampleModules(markdown) {
   const lines = markdown.split('\n')
-  const modules = []
+  const blank = () => lines.map(() => '')
+  const together = blank()
+  const modules = [together]
   let current
   lines.forEach((line, index) => {
     const fence = /^\s*```(\w*) *(\w*)/.exec(line)
     if (fence && current) current = undefined
     else if (fence?.[1] === 'ts') {
-      if (fence[2] === 'module' || modules.length === 0) modules.push(lines.map(() => ''))
-      current = modules.at(-1)
+      current = fence[2] === 'module' ? blank() : together
+      if (current !== together) modules.push(current)
     } else if (current) current[index] = line
     else if (fence) current = []
   })

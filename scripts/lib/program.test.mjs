@@ -49,11 +49,16 @@ test('the examples of a document are a module of the program, with the lines of 
       'const one = true',
       'export const three: string = one',
       '```',
+      '```ts',
+      'export const four: string = two',
+      'export const five: boolean = one',
+      '```',
     ].join('\n'),
   })
   const program = createRepositoryProgram({ base: folder.dir, documents: ['docs/x.md'] })
   expect(typeErrors(program, folder.dir)).toEqual([
     "docs/x.md:10: TS2322 Type 'number' is not assignable to type 'string'.",
+    "docs/x.md:21: TS2322 Type 'number' is not assignable to type 'boolean'.",
     "docs/x.md:17: TS2322 Type 'boolean' is not assignable to type 'string'.",
   ])
 })
