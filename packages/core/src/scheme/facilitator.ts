@@ -48,6 +48,8 @@ export type SentTransaction = {
   readonly signer: string
   /** The account's sequence number; absent on chains without one. */
   readonly nonce?: bigint
+  /** What was decided for it, for the journal: fees, gas, how long it can land. */
+  readonly details?: JsonObject
 }
 
 /** One chain as the engine needs it. Transport faults are thrown as `X402Error` `rpc_unreachable` or `rpc_invalid_answer`. */
@@ -70,8 +72,6 @@ export interface ChainDriver<Call = unknown> {
 export type SignedTransaction = SentTransaction & {
   /** The bytes as the chain's RPC takes them, as text. */
   readonly raw: string
-  /** What was decided for it, for the journal: fees, gas. */
-  readonly details?: JsonObject
 }
 
 /** What the node said to a transaction. Everything that is not certain is `unknown`. */
