@@ -21,6 +21,11 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
   kinds(): readonly SupportedKind[]
   /** Reads a payment against the terms, without a chain. */
   inspect(payment: PaymentPayload, requirements: PaymentRequirements, now: InspectContext): Inspection
+  /**
+   * Who has to sign the transaction, where the payment itself says so; absent where any signer of the chain will do. Asked of payments
+   * that have been inspected.
+   */
+  signerOf?(payment: PaymentPayload, requirements: PaymentRequirements): string
   /** Every check there is, at the current state of the chain. Throws `X402Error` when the chain cannot be asked: that is no verdict. */
   verify(payment: PaymentPayload, requirements: PaymentRequirements, options: VerifyOptions): Promise<Verdict>
   /** What has to be sent so that the payment settles. Pure. */
