@@ -139,6 +139,11 @@ export const codeNames = [
   'invalid_exact_svm_smart_wallet_transfer_mismatch',
   'recent_blockhash_not_known',
   'fee_payer_not_allowed',
+  // What the first generation says of the same; written in version 1 only.
+  'network_mismatch',
+  'fee_payer_not_managed_by_facilitator',
+  'transaction_simulation_failed',
+  'transaction_failed',
 
   // upto on Solana. Names as in practice.
   'settlement_program_missing',

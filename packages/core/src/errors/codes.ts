@@ -638,6 +638,28 @@ export const errorCodes = {
     title: 'The offer would have the payer pay the network fee',
     hint: 'Do not pay: the seller is misconfigured or lying.',
   },
+  // What the first generation says of the same; written in version 1 only.
+  network_mismatch: {
+    ...newPayment,
+    title: 'The payment is for another network',
+    detail: '402.4',
+    hint: 'Sign for the network of the offer.',
+  },
+  fee_payer_not_managed_by_facilitator: {
+    ...refused,
+    title: 'The facilitator cannot sign for the fee payer of the offer',
+    hint: 'Take extra.feePayer from what the facilitator lists.',
+  },
+  transaction_simulation_failed: {
+    ...newPayment,
+    title: 'The transaction would fail on chain',
+    hint: 'Check that the payer may send and the recipient may receive this token.',
+  },
+  transaction_failed: {
+    ...newPayment,
+    title: 'The transaction failed on chain',
+    hint: 'Sign a new payment.',
+  },
 
   // upto on Solana. Names as in practice.
   settlement_program_missing: {

@@ -59,6 +59,10 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
     const chain = byNetwork.get(terms.network)
     if (chain === undefined) return refuse('invalid_network')
+    const { feePayer } = terms.extra
+    if (typeof feePayer === 'string' && !chain.signers.includes(feePayer)) {
+      return refuse('invalid_exact_svm_fee_payer_not_managed_by_facilitator')
+    }
     const inspection = inspectExact(payment, terms, now)
     if (!inspection.ok) return inspection
     const read = known(payment, terms)

@@ -1,6 +1,5 @@
 import { type PaymentRequirements, type Refusal, refuse } from '@groat/core'
 import type { SvmChain } from '../chain.js'
-import { sameBytes } from '../wire/bytes.js'
 import { type ComputeBudget, countMemos, feeOf, isIsolated, movesOurs } from './layout.js'
 import type { ExactPayment } from './shared.js'
 
@@ -18,9 +17,9 @@ export type FeeLimits = {
 export type ExactPolicy = { readonly fees: FeeLimits; readonly requireMemo: boolean }
 
 /**
- * Holds a payment against what the operator says of its own accounts, tokens and money (SVM-EXACT-023, 032, 033, 044, 047 to 049). Pure.
+ * Holds a payment against what the operator says of its own accounts, tokens and money (SVM-EXACT-032, 033, 044, 047 to 049). Pure.
  *
- * Refuses `invalid_exact_svm_fee_payer_not_managed_by_facilitator`, `asset_not_allowed`, `…_fee_payer_transferring_funds`,
+ * Refuses `asset_not_allowed`, `…_fee_payer_transferring_funds`,
  * `…_fee_payer_not_isolated`, `…_memo_count`, `…_compute_limit_instruction_too_high` and `…_fee_above_limit`.
  *
  * @example
@@ -32,9 +31,6 @@ export function judgePolicy(
   requirements: PaymentRequirements,
   { fees, requireMemo }: ExactPolicy,
 ): Refusal | undefined {
-  if (!chain.keys.some((key) => sameBytes(key, terms.feePayer))) {
-    return refuse('invalid_exact_svm_fee_payer_not_managed_by_facilitator')
-  }
   const asset = chain.asset(requirements.asset)
   if (asset === undefined) return refuse('asset_not_allowed')
   if (transfer.ok && movesOurs(transfer, terms.mint, chain.keys)) {
