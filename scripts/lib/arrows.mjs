@@ -11,7 +11,9 @@ import { root } from './root.mjs'
 export const arrows = {
   '@groat/core': { groat: [], only: ['zod'] },
   '@groat/store': { groat: ['@groat/core'] },
-  '@groat/evm': { groat: ['@groat/core'] },
+  '@groat/rpc': { groat: ['@groat/core'], only: [] },
+  '@groat/evm': { groat: ['@groat/core', '@groat/rpc'] },
+  '@groat/svm': { groat: ['@groat/core', '@groat/rpc'] },
   '@groat/client': { groat: ['@groat/core', '@groat/store'], only: [] },
   '@groat/server': { groat: ['@groat/core', '@groat/store'], only: [] },
   '@groat/facilitator': { groat: ['@groat/core', '@groat/store'] },

@@ -8,57 +8,60 @@ const usdc = assetByTicker(network('base'), 'USDC')!
 const usdcOnPolygon = assetByTicker(network('polygon'), 'USDC')!
 const megaUsd = assetByTicker(network('megaeth'), 'MegaUSD')!
 
-test('G12 the cheapest offer is chosen, wherever it stands and whatever its decimals', () => {
+test('G12 the cheapest offer is chosen, wherever it stands and whatever its decimals', async () => {
   const accepts = [
     offer(usdc, 9_000n),
     offer(megaUsd, 8_000_000_000_000_001n),
     offer(usdcOnPolygon, 8_000n),
     offer(usdc, 8_001n),
   ]
-  expect(chosen(accepts)).toEqual(['eip155:137', 8_000n])
-  expect(chosen([...accepts].reverse())).toEqual(['eip155:137', 8_000n])
+  expect(await chosen(accepts)).toEqual(['eip155:137', 8_000n])
+  expect(await chosen([...accepts].reverse())).toEqual(['eip155:137', 8_000n])
 })
 
-test('G17 a token with 18 decimals is not priced as if it had 6', () => {
-  expect(chosen([offer(megaUsd, 1_000_000n)])).toEqual(['eip155:4326', 1_000_000n])
-  expect(chosen([offer(megaUsd, 100_000_000_000_000_001n)])).toBe('amount_over_limit')
+test('G17 a token with 18 decimals is not priced as if it had 6', async () => {
+  expect(await chosen([offer(megaUsd, 1_000_000n)])).toEqual(['eip155:4326', 1_000_000n])
+  expect(await chosen([offer(megaUsd, 100_000_000_000_000_001n)])).toBe('amount_over_limit')
 })
 
-test('offers of one value are taken in the order of schemes, then of networks, then as they stand', () => {
+test('offers of one value are taken in the order of schemes, then of networks, then as they stand', async () => {
   const accepts = [offer(usdc, 5n), offer(usdcOnPolygon, 5n), offer(usdcOnPolygon, 5n, 'other')]
-  expect(chosen(accepts, {}, [half('exact'), half('other')])).toEqual(['eip155:8453', 5n])
-  expect(chosen(accepts, { networks: ['polygon', 'base'] }, [half('exact'), half('other')])).toEqual(['eip155:137', 5n])
-  expect(choose(input(accepts, {}, [half('other'), half('exact')]))).toMatchObject({ offer: { scheme: 'other' } })
+  expect(await chosen(accepts, {}, [half('exact'), half('other')])).toEqual(['eip155:8453', 5n])
+  expect(await chosen(accepts, { networks: ['polygon', 'base'] }, [half('exact'), half('other')])).toEqual([
+    'eip155:137',
+    5n,
+  ])
+  expect(await choose(input(accepts, {}, [half('other'), half('exact')]))).toMatchObject({ offer: { scheme: 'other' } })
 })
 
-test('an offer that its scheme cannot prepare gives way to the next', () => {
+test('an offer that its scheme cannot prepare gives way to the next', async () => {
   const accepts = [offer(usdc, 1n), offer(usdcOnPolygon, 2n)]
   const picky = half('exact', (of) => of.network === 'eip155:8453')
-  expect(choose(input(accepts, {}, [picky]))).toMatchObject({
+  expect(await choose(input(accepts, {}, [picky]))).toMatchObject({
     ok: true,
     offer: { network: 'eip155:137' },
     refusals: [{ rule: 'scheme', code: 'domain_mismatch', offer: { network: 'eip155:8453' } }],
   })
 })
 
-test('a scheme without an account on the network does not hide one that has it', () => {
+test('a scheme without an account on the network does not hide one that has it', async () => {
   const poor: SchemeClient = { ...half('exact'), payer: () => undefined }
-  expect(chosen([offer(usdc, 1n)], {}, [poor, half('exact')])).toEqual(['eip155:8453', 1n])
-  expect(chosen([offer(usdc, 1n)], {}, [poor])).toBe('missing_scheme')
+  expect(await chosen([offer(usdc, 1n)], {}, [poor, half('exact')])).toEqual(['eip155:8453', 1n])
+  expect(await chosen([offer(usdc, 1n)], {}, [poor])).toBe('missing_scheme')
 })
 
-test('only the chosen offer costs randomness', () => {
+test('only the chosen offer costs randomness', async () => {
   let drawn = 0
   const random = (bytes: number) => {
     drawn++
     return new Uint8Array(bytes)
   }
-  choose({ ...input([offer(usdc, 3n), offer(usdc, 2n), offer(usdc, 1n)]), random })
+  await choose({ ...input([offer(usdc, 3n), offer(usdc, 2n), offer(usdc, 1n)]), random })
   expect(drawn).toBe(1)
 })
 
-function chosen(accepts: readonly PaymentRequirements[], policy?: Policy, schemes?: readonly SchemeClient[]) {
-  const choice = choose(input(accepts, policy, schemes))
+async function chosen(accepts: readonly PaymentRequirements[], policy?: Policy, schemes?: readonly SchemeClient[]) {
+  const choice = await choose(input(accepts, policy, schemes))
   return choice.ok ? [choice.offer.network, choice.offer.amount] : choice.code
 }
 

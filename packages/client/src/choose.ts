@@ -46,13 +46,13 @@ export type NoneChosen = Refusal & { readonly refusals: readonly OfferRefusal[] 
 
 /**
  * Chooses the cheapest offer that the policy allows, by value and whatever the order in which the seller lists them. Offers of one
- * value are taken in the payer's order of schemes, then of `policy.networks`. Pure: nothing is signed and nobody is asked.
+ * value are taken in the payer's order of schemes, then of `policy.networks`. Nothing is signed, and nobody is told of it.
  *
  * @example
- * const choice = choose({ challenge, schemes, policy: parsePolicy(), requested: url, challenged: url, clock, random })
+ * const choice = await choose({ challenge, schemes, policy: parsePolicy(), requested: url, challenged: url, clock, random })
  * if (choice.ok) console.log(choice.prepared.preview)
  */
-export function choose(input: ChooseInput): Chosen | NoneChosen {
+export async function choose(input: ChooseInput): Promise<Chosen | NoneChosen> {
   const refusals: OfferRefusal[] = []
   const candidates: Candidate[] = []
   for (const offer of input.challenge.accepts) {
@@ -62,7 +62,7 @@ export function choose(input: ChooseInput): Chosen | NoneChosen {
   }
   candidates.sort(inOrderOf(input))
   for (const { offer, asset, scheme } of candidates) {
-    const prepared = prepare(offer, asset, scheme, input)
+    const prepared = await prepare(offer, asset, scheme, input)
     if (prepared.ok) return { ok: true, offer, asset, scheme, prepared, refusals }
     refusals.push({ ...prepared, rule: 'scheme', offer })
   }
@@ -95,15 +95,15 @@ function schemeFor(offer: PaymentRequirements, schemes: readonly SchemeClient[])
 }
 
 /** What the scheme would really sign is held against the policy once more: the offer only says what is asked. */
-function prepare(
+async function prepare(
   offer: PaymentRequirements,
   asset: Asset,
   scheme: SchemeClient,
   { policy, clock, random }: ChooseInput,
-): PreparedPayment | Refusal {
+): Promise<PreparedPayment | Refusal> {
   const { maxLifetimeSeconds } = policy
   const now = clock()
-  const prepared = scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds })
+  const prepared = await scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds })
   if (!prepared.ok) return prepared
   const lifetime = prepared.expiresAt - Math.floor(now / 1000)
   if (lifetime > maxLifetimeSeconds + 1) return refuse('lifetime_over_limit', `${lifetime} seconds`)

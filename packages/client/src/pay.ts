@@ -60,7 +60,7 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
     if (again !== undefined && !again.over) return again.paid
 
     const response = again?.paid.response ?? unpaid
-    const choice = choose({
+    const choice = await choose({
       challenge: call.read.challenge,
       requested: request.url,
       challenged: new URL(unpaid.url || request.url),

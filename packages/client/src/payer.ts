@@ -134,7 +134,7 @@ export function createPayer(options: PayerOptions): Payer {
       drain(response, tools.limits.answerMs)
       if (read === undefined) return { status: 'free', httpStatus: response.status }
       if (!read.ok) return { ...withoutOk(read), status: 'refused', refusals: [] }
-      const choice = choose({
+      const choice = await choose({
         challenge: read.value.challenge,
         requested: request.url,
         challenged: new URL(response.url || request.url),

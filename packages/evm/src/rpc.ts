@@ -1,7 +1,7 @@
 import { X402Error } from '@groat/core'
+import { createJsonRpc, type JsonRpc, type JsonRpcOptions, type RpcReply } from '@groat/rpc'
 import { type Address, parseAddress } from './address.js'
 import { type Hex, isHex } from './hex.js'
-import { createJsonRpc, type JsonRpc, type JsonRpcOptions, type RpcReply } from './json-rpc.js'
 
 /**
  * The few questions that are put to an EVM chain. Calls of one tick travel together.
@@ -72,6 +72,12 @@ export type LogFilter = {
 /** What the node said to a transaction: its hash, or why not, in the node's own words. */
 export type SendReply = { readonly ok: true; readonly hash: Hex } | { readonly ok: false; readonly message: string }
 
+/** How to reach a chain's nodes. */
+export type EvmRpcOptions = Omit<JsonRpcOptions, 'proof'> & {
+  /** Checked at every node before its first answer counts, and again after it was gone. */
+  readonly chainId: bigint
+}
+
 /** Milliseconds for handing in a transaction. */
 const SEND_TIMEOUT_MS = 8_000
 
@@ -82,8 +88,9 @@ const SEND_TIMEOUT_MS = 8_000
  * const rpc = createEvmRpc({ urls: ['http://127.0.0.1:8545'], chainId: 84532n })
  * await rpc.latestBlock()
  */
-export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
-  const json = createJsonRpc(options)
+export function createEvmRpc({ chainId, ...options }: EvmRpcOptions): EvmRpc {
+  const accepts = (id: unknown) => typeof id === 'string' && /^0x[0-9a-f]{1,16}$/i.test(id) && BigInt(id) === chainId
+  const json = createJsonRpc({ ...options, proof: { method: 'eth_chainId', expected: chainId, accepts } })
   return {
     async call({ from, to, data, gas }, block = 'latest') {
       const reply = await json.request('eth_call', [
@@ -218,4 +225,4 @@ function array(value: unknown, method: string): readonly unknown[] {
   throw invalid(method)
 }
 
-export type { JsonRpcOptions, RpcReply }
+export type { RpcReply }

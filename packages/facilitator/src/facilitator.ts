@@ -134,7 +134,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   }
 
   async function take(claim: Claim, route: Route): Promise<Standing | 'unknown'> {
-    const { blocked } = route.laneOf(claim.payer)
+    const { blocked } = route.laneOf(claim.payer, claim.request)
     if (blocked !== undefined) {
       const known = await journal.load(claim.pid)
       if (known !== undefined && known.state !== 'refused') return stand(known, route)

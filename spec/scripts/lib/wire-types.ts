@@ -1,11 +1,12 @@
 import { v1, v2 } from '@groat/core/schema'
 import { Eip3009Extra, Eip3009Payload } from '@groat/evm/exact/schema'
+import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
 import type * as z from 'zod/mini'
 
 /** A message or a part of one, as it is published. */
 export type WireType = {
   /** The protocol version, or the scheme whose own data this is. */
-  readonly version: 'v1' | 'v2' | 'exact-evm'
+  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm'
   readonly name: string
   readonly schema: z.core.$ZodType
   /** What it is, in one line. */
@@ -83,6 +84,18 @@ export const wireTypes: readonly WireType[] = [
     name: 'Eip3009Payload',
     schema: Eip3009Payload,
     title: 'The payload of a payment by EIP-3009',
+  },
+  {
+    version: 'exact-svm',
+    name: 'SvmExactExtra',
+    schema: SvmExactExtra,
+    title: 'The extra of an offer that is paid on Solana',
+  },
+  {
+    version: 'exact-svm',
+    name: 'SvmTransactionPayload',
+    schema: SvmTransactionPayload,
+    title: 'The payload of a payment on Solana',
   },
 ]
 
@@ -183,6 +196,15 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
   'exact-evm/Eip3009Payload': {
     signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
     authorization: 'what is signed',
+  },
+  'exact-svm/SvmExactExtra': {
+    feePayer: 'who pays the fee, and signs first',
+    memo: 'what the memo of the transaction has to say; 1 to 256 bytes of UTF-8',
+    recentBlockhash: 'a blockhash to build on, as a hint',
+    lastValidBlockHeight: 'height of the last block in which that blockhash is good, as a hint',
+  },
+  'exact-svm/SvmTransactionPayload': {
+    transaction: 'the whole transaction in base64, signed by everybody but the fee payer',
   },
 }
 

@@ -428,6 +428,251 @@ export const errorCodes = {
     title: 'The seller cannot be reached',
     hint: 'Try again; a payment that was sent is presented again, not replaced.',
   },
+
+  // exact on Solana. Names as in practice, where it has one.
+  invalid_exact_svm_unsupported_scheme: {
+    ...refused,
+    title: 'The scheme is not exact',
+    hint: 'Send a payment of the scheme that the offer names.',
+  },
+  invalid_exact_svm_network_mismatch: {
+    ...newPayment,
+    title: 'The payment is for another network',
+    detail: '402.4',
+    hint: 'Sign for the network of the offer.',
+  },
+  invalid_exact_svm_payload_missing_fee_payer: {
+    ...refused,
+    title: 'The offer names nobody who pays the fee',
+    hint: 'Put extra.feePayer into the offer, as the facilitator lists it.',
+  },
+  invalid_exact_svm_fee_payer_not_managed_by_facilitator: {
+    ...refused,
+    title: 'The facilitator cannot sign for the fee payer of the offer',
+    hint: 'Take extra.feePayer from what the facilitator lists.',
+  },
+  invalid_exact_svm_payload_transaction_could_not_be_decoded: {
+    ...newPayment,
+    title: 'The transaction cannot be read',
+    hint: 'Send one legacy or version 0 transaction of at most 1232 bytes in padded standard base64.',
+  },
+  unsupported_transaction_version: {
+    ...newPayment,
+    title: 'The transaction is of a version that is not supported',
+    hint: 'Build a version 0 transaction.',
+  },
+  invalid_exact_svm_payload_lookup_table: {
+    ...newPayment,
+    title: 'The transaction takes accounts from a lookup table',
+    hint: 'Name every account in the message itself.',
+  },
+  invalid_exact_svm_payload_excessive_signers: {
+    ...newPayment,
+    title: 'The transaction asks for more signatures than the fee payer pays for',
+    hint: 'Let only the fee payer and the payer sign.',
+  },
+  invalid_exact_svm_fee_payer_mismatch: {
+    ...newPayment,
+    title: 'Another account pays the fee than the offer says',
+    hint: 'Make extra.feePayer the first account of the transaction.',
+  },
+  invalid_exact_svm_payload_signature_invalid: {
+    ...newPayment,
+    title: 'A signature of the transaction is missing or wrong',
+    detail: '402.2',
+    hint: 'Sign the message with the key of every signer but the fee payer.',
+  },
+  invalid_exact_svm_payload_fee_payer_not_isolated: {
+    ...newPayment,
+    title: 'An instruction names an account that pays fees',
+    hint: 'Use the fee payer for nothing but the fee.',
+  },
+  invalid_exact_svm_payload_fee_above_limit: {
+    ...newPayment,
+    title: 'The transaction would cost the fee payer more than it allows',
+    hint: 'Lower the compute unit limit or the price per unit.',
+  },
+  invalid_exact_svm_payload_transaction_instructions_length: {
+    ...newPayment,
+    title: 'The transaction has too few or too many instructions',
+    hint: 'Send compute limit, compute price, transfer and at most four more.',
+  },
+  invalid_exact_svm_payload_transaction_instructions_compute_limit_instruction: {
+    ...newPayment,
+    title: 'The first instruction does not set the compute unit limit',
+    hint: 'Begin with SetComputeUnitLimit.',
+  },
+  invalid_exact_svm_payload_transaction_instructions_compute_limit_instruction_too_high: {
+    ...newPayment,
+    title: 'The compute unit limit is too high',
+    hint: 'Ask for no more compute units than a transfer and a memo use.',
+  },
+  invalid_exact_svm_payload_transaction_instructions_compute_price_instruction: {
+    ...newPayment,
+    title: 'The second instruction does not set the price of a compute unit',
+    hint: 'Put SetComputeUnitPrice second.',
+  },
+  invalid_exact_svm_payload_transaction_instructions_compute_price_instruction_too_high: {
+    ...newPayment,
+    title: 'The price of a compute unit is too high',
+    hint: 'Offer at most 5,000,000 microlamports.',
+  },
+  invalid_exact_svm_payload_no_transfer_instruction: {
+    ...newPayment,
+    title: 'The third instruction is not a transfer',
+    hint: 'Put TransferChecked of the asset’s token program third, with exactly four accounts.',
+  },
+  invalid_exact_svm_payload_transaction_fee_payer_transferring_funds: {
+    ...refused,
+    title: 'The facilitator’s own money would move',
+    hint: 'Pay from an account of the payer.',
+  },
+  invalid_exact_svm_payload_mint_mismatch: {
+    ...newPayment,
+    title: 'The transaction moves another token',
+    detail: '402.3',
+    hint: 'Transfer the asset of the offer.',
+  },
+  invalid_exact_svm_payload_recipient_mismatch: {
+    ...newPayment,
+    title: 'The payment goes to another account',
+    hint: 'Transfer to the associated token account of payTo under the asset’s token program.',
+  },
+  invalid_exact_svm_payload_amount_mismatch: {
+    ...newPayment,
+    title: 'The transferred amount is not the amount asked for',
+    detail: '402.1',
+    hint: 'Transfer exactly the amount of the offer.',
+  },
+  invalid_exact_svm_payload_unknown_fourth_instruction: {
+    ...newPayment,
+    title: 'The fourth instruction is neither a memo nor an assertion',
+    hint: 'Send only Memo and read-only Lighthouse instructions after the transfer.',
+  },
+  invalid_exact_svm_payload_unknown_fifth_instruction: {
+    ...newPayment,
+    title: 'The fifth instruction is neither a memo nor an assertion',
+    hint: 'Send only Memo and read-only Lighthouse instructions after the transfer.',
+  },
+  invalid_exact_svm_payload_unknown_sixth_instruction: {
+    ...newPayment,
+    title: 'The sixth instruction is neither a memo nor an assertion',
+    hint: 'Send only Memo and read-only Lighthouse instructions after the transfer.',
+  },
+  invalid_exact_svm_payload_unknown_seventh_instruction: {
+    ...newPayment,
+    title: 'The seventh instruction is neither a memo nor an assertion',
+    hint: 'Send only Memo and read-only Lighthouse instructions after the transfer.',
+  },
+  invalid_exact_svm_payload_memo_count: {
+    ...newPayment,
+    title: 'The transaction has no memo, or more than the offer allows',
+    hint: 'Send exactly one memo: extra.memo of the offer, or else a random one.',
+  },
+  invalid_exact_svm_payload_memo_mismatch: {
+    ...newPayment,
+    title: 'The memo is not the one of the offer',
+    hint: 'Write extra.memo, byte for byte, into the memo.',
+  },
+  invalid_exact_svm_mint_extension_not_allowed: {
+    ...refused,
+    title: 'The token can do what is not accepted here',
+    detail: '402.3',
+    hint: 'Offer another asset, or allow the extension that is named.',
+  },
+  invalid_exact_svm_destination_ata_missing: {
+    ...refused,
+    title: 'The recipient has no token account for the asset',
+    hint: 'Create the associated token account of payTo before selling.',
+  },
+  invalid_exact_svm_destination_ata_unusable: {
+    ...refused,
+    title: 'The recipient’s token account cannot be paid',
+    hint: 'Receive with another account: this one is frozen, or belongs to somebody else.',
+  },
+  invalid_exact_svm_insufficient_balance: {
+    ...newPayment,
+    title: 'The payer holds too little of the asset',
+    detail: '402.1',
+    hint: 'Fund the payer, or pay from another account.',
+  },
+  invalid_exact_svm_transaction_simulation_failed: {
+    ...newPayment,
+    title: 'The transaction would fail on chain',
+    hint: 'Check that the payer may send and the recipient may receive this token.',
+  },
+  invalid_exact_svm_transaction_failed: {
+    ...newPayment,
+    title: 'The transaction failed on chain',
+    hint: 'Sign a new payment.',
+  },
+  invalid_exact_svm_balance_change_mismatch: {
+    ...refused,
+    title: 'The recipient’s balance did not grow by the amount that was paid for',
+    detail: '402.3',
+    hint: 'Do not accept this token.',
+  },
+  invalid_exact_svm_smart_wallet_program_not_allowed: {
+    ...refused,
+    title: 'The transaction calls a program that is not accepted here',
+    hint: 'Pay from a wallet whose program the facilitator allows.',
+  },
+  invalid_exact_svm_smart_wallet_alt_resolution_failed: {
+    ...newPayment,
+    title: 'A lookup table of the transaction cannot be resolved',
+    hint: 'Use tables that exist and are in use, or none.',
+  },
+  invalid_exact_svm_smart_wallet_transfer_mismatch: {
+    ...newPayment,
+    title: 'The transaction would not pay the recipient once and exactly what is asked for',
+    detail: '402.1',
+    hint: 'Transfer the amount of the offer, once, to the associated token account of payTo.',
+  },
+  recent_blockhash_not_known: {
+    ...client,
+    title: 'No recent blockhash is known to build a transaction on',
+    hint: 'Give the scheme an rpc of the network, or buy where the offer brings a blockhash.',
+  },
+  fee_payer_not_allowed: {
+    ...client,
+    title: 'The offer would have the payer pay the network fee',
+    hint: 'Do not pay: the seller is misconfigured or lying.',
+  },
+  // What the first generation says of the same; written in version 1 only.
+  network_mismatch: {
+    ...newPayment,
+    title: 'The payment is for another network',
+    detail: '402.4',
+    hint: 'Sign for the network of the offer.',
+  },
+  fee_payer_not_managed_by_facilitator: {
+    ...refused,
+    title: 'The facilitator cannot sign for the fee payer of the offer',
+    hint: 'Take extra.feePayer from what the facilitator lists.',
+  },
+  transaction_simulation_failed: {
+    ...newPayment,
+    title: 'The transaction would fail on chain',
+    hint: 'Check that the payer may send and the recipient may receive this token.',
+  },
+  transaction_failed: {
+    ...newPayment,
+    title: 'The transaction failed on chain',
+    hint: 'Sign a new payment.',
+  },
+
+  // upto on Solana. Names as in practice.
+  settlement_program_missing: {
+    status: 501,
+    retry: 'never',
+    title: 'The program that this scheme settles with is not to be had here',
+    hint: 'Use the exact scheme, or a facilitator that has the program.',
+  },
+  invalid_upto_svm_payload_open_transaction: {
+    ...newPayment,
+    title: 'The transaction that opens the channel is not as the scheme wants it',
+    hint: 'Build it as the scheme says; the detail names the part.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

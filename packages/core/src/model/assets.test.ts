@@ -63,6 +63,13 @@ test('assets are found by ticker and by address in any case', () => {
   ).toBe(false)
 })
 
+test('Solana has its assets under the token program that made them', () => {
+  const rows = (name: string) => defaultAssets(network(name)).map(({ symbol, transfer }) => `${symbol} ${transfer}`)
+  expect(rows('solana')).toEqual(['USDC spl', 'USDT spl', 'USDG spl-2022', 'PYUSD spl-2022', 'CASH spl-2022'])
+  expect(rows('solana-devnet')).toEqual(['USDC spl', 'USDG spl-2022', 'PYUSD spl-2022'])
+  expect(rows('solana-testnet')).toEqual(rows('solana-devnet'))
+})
+
 /** Written out here on its own: the production hashing must not certify its own table. */
 function domainSeparator({ network: of, address, domain }: Asset): string {
   const word = (bytes: Uint8Array) => bytesToHex(bytes).padStart(64, '0')

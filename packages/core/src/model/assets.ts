@@ -9,8 +9,8 @@ export type Asset = {
   readonly address: string
   /** Digits after the point of one whole unit. */
   readonly decimals: number
-  /** How the token is moved when a scheme leaves the choice open. */
-  readonly transfer: 'eip3009' | 'permit2' | 'spl'
+  /** How the token is moved when a scheme leaves the choice open. On Solana: by which of the two token programs. */
+  readonly transfer: 'eip3009' | 'permit2' | 'spl' | 'spl-2022'
   /** The token's EIP-712 domain; absent where the token has none that a payer signs in. */
   readonly domain?: { readonly name: string; readonly version: string }
 }
@@ -102,10 +102,26 @@ const PERMIT2: readonly Row[] = [
   ['eip155:38833', 'USDC', '0xA5b8BF902b2844dA17d4506cc827F7F1681735E7', 6, 'USDC', '1'],
 ]
 
+const SPL: readonly (readonly [chain: string, symbol: string, mint: string, transfer: 'spl' | 'spl-2022'])[] = [
+  ['solana', 'USDC', 'EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v', 'spl'],
+  ['solana', 'USDT', 'Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB', 'spl'],
+  ['solana', 'USDG', '2u1tszSeqZ3qBWF3uNGPFc8TzMk2tdiwknnRMWGWjGWH', 'spl-2022'],
+  ['solana', 'PYUSD', '2b1kV6DkPAnxd5ixfnxCpjxmKwqjjaYmCZfHsFu24GXo', 'spl-2022'],
+  ['solana', 'CASH', 'CASHx9KJUStyftLFWGvEVf59SGeG9sh5FfcnZMVPCASH', 'spl-2022'],
+  ...['solana-devnet', 'solana-testnet'].flatMap((chain) => [
+    [chain, 'USDC', '4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU', 'spl'] as const,
+    [chain, 'USDG', '4F6PM96JJxngmHnZLBh9n58RH4aTVNWvDs2nuwrT5BP7', 'spl-2022'] as const,
+    [chain, 'PYUSD', 'CXk2AMBfi3TwaEL2468s6zP8xq9NxTXjp9gjMgzeUynM', 'spl-2022'] as const,
+  ]),
+]
+
 const byNetwork = new Map<Network, Asset[]>()
+const add = (asset: Asset) => byNetwork.set(asset.network, [...(byNetwork.get(asset.network) ?? []), asset])
 for (const [transfer, rows] of [['eip3009', EIP3009] as const, ['permit2', PERMIT2] as const]) {
   for (const [chain, symbol, address, decimals, name, version] of rows) {
-    const asset: Asset = { network: network(chain), symbol, address, decimals, transfer, domain: { name, version } }
-    byNetwork.set(asset.network, [...(byNetwork.get(asset.network) ?? []), asset])
+    add({ network: network(chain), symbol, address, decimals, transfer, domain: { name, version } })
   }
+}
+for (const [chain, symbol, address, transfer] of SPL) {
+  add({ network: network(chain), symbol, address, decimals: 6, transfer })
 }

@@ -13,8 +13,14 @@ export interface SchemeClient extends SchemeHalf {
   payer(network: Network): string | undefined
   /** The asset of an offer, from the payer's own registry and never from the offer. `undefined`: unknown, do not pay. */
   asset(offer: PaymentRequirements): Asset | undefined
-  /** Decides what would be signed. Touches no key and no network, so a dry run costs nothing. */
-  prepare(offer: PaymentRequirements, context: PrepareContext): PreparedPayment | Refusal
+  /**
+   * Decides what would be signed, to the last byte. Touches no key and tells nobody about the offer, so a dry run costs nothing.
+   * A promise where the chain has to be asked for something that every transaction needs.
+   */
+  prepare(
+    offer: PaymentRequirements,
+    context: PrepareContext,
+  ): PreparedPayment | Refusal | Promise<PreparedPayment | Refusal>
 }
 
 /** What a payer decides by. */

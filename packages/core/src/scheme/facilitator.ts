@@ -21,6 +21,11 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
   kinds(): readonly SupportedKind[]
   /** Reads a payment against the terms, without a chain. */
   inspect(payment: PaymentPayload, requirements: PaymentRequirements, now: InspectContext): Inspection
+  /**
+   * Who has to sign the transaction, where the payment itself says so; absent where any signer of the chain will do. Asked of payments
+   * that have been inspected.
+   */
+  signerOf?(payment: PaymentPayload, requirements: PaymentRequirements): string
   /** Every check there is, at the current state of the chain. Throws `X402Error` when the chain cannot be asked: that is no verdict. */
   verify(payment: PaymentPayload, requirements: PaymentRequirements, options: VerifyOptions): Promise<Verdict>
   /** What has to be sent so that the payment settles. Pure. */
@@ -48,6 +53,8 @@ export type SentTransaction = {
   readonly signer: string
   /** The account's sequence number; absent on chains without one. */
   readonly nonce?: bigint
+  /** What was decided for it, for the journal: fees, gas, how long it can land. */
+  readonly details?: JsonObject
 }
 
 /** One chain as the engine needs it. Transport faults are thrown as `X402Error` `rpc_unreachable` or `rpc_invalid_answer`. */
@@ -70,8 +77,6 @@ export interface ChainDriver<Call = unknown> {
 export type SignedTransaction = SentTransaction & {
   /** The bytes as the chain's RPC takes them, as text. */
   readonly raw: string
-  /** What was decided for it, for the journal: fees, gas. */
-  readonly details?: JsonObject
 }
 
 /** What the node said to a transaction. Everything that is not certain is `unknown`. */

@@ -179,6 +179,7 @@ test('a browser bundle that signs payments contains noble’s curve, core, and n
   for (const forbidden of ['viem', 'zod', 'elliptic', 'libauth', 'bindings.js', 'WebAssembly', 'node:', 'eth_call']) {
     expect([forbidden, code.includes(forbidden)]).toEqual([forbidden, false])
   }
-  // 14.2 kB: the curve 3.3, core's error registry 3.7 and asset table 1.3, the rest hashing and this scheme.
-  expect(gzipSync(bundle!.contents).length).toBeLessThan(14_500)
+  // 16.1 kB from source: the curve 3.3, core's error registry with its words 5.2 and asset table 1.7, the rest hashing and this
+  // scheme. What is published leaves the words out; scripts/size-budgets.json holds that.
+  expect(gzipSync(bundle!.contents).length).toBeLessThan(16_400)
 })

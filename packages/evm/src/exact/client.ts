@@ -39,6 +39,11 @@ export type ExactEvmClientOptions = {
   readonly engine?: CryptoEngine
 }
 
+/** The payer's half. Nothing has to be asked before a signature, so it decides at once. */
+export interface ExactEvmClient extends SchemeClient {
+  prepare(offer: PaymentRequirements, context: PrepareContext): PreparedPayment | Refusal
+}
+
 /**
  * Pays `exact` offers on EVM chains by EIP-3009. It signs the payer's own knowledge of the token: an offer that names
  * another EIP-712 domain than the registry is refused, never followed.
@@ -50,7 +55,7 @@ export type ExactEvmClientOptions = {
  * @example
  * const scheme = exactEvm({ account: privateKeyAccount(process.env.KEY) })
  */
-export function exactEvm({ account, assets = [], engine = nobleEngine }: ExactEvmClientOptions): SchemeClient {
+export function exactEvm({ account, assets = [], engine = nobleEngine }: ExactEvmClientOptions): ExactEvmClient {
   const payer = parseAddress(account.address)
   if (payer === undefined) throw new TypeError('the account has no address')
   const assetOf = ({ network, asset }: PaymentRequirements) =>

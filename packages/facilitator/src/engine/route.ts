@@ -1,6 +1,7 @@
 import {
   type ChainDriver,
   canonicalAddress,
+  type FacilitatorRequest,
   type Network,
   type PaymentRequirements,
   type Refusal,
@@ -16,8 +17,8 @@ export type Route = {
   readonly ok: true
   readonly half: SchemeFacilitator
   readonly chain: ChainDriver
-  /** The lane that a payer's payments go by: always the same one. */
-  laneOf(payer: string): Lane
+  /** The lane that a payment goes by: that of the signer it names, or else always the same one for a payer. */
+  laneOf(payer: string, request: FacilitatorRequest): Lane
   /** The lane of a signer, also of one that was taken out of the configuration and still has something under way. */
   laneBy(signer: string): Lane
 }
@@ -57,10 +58,15 @@ export function createRoutes(
     const chain = half.chains.find((candidate) => candidate.network === network)
     if (chain === undefined) throw new X402Error('invalid_config', { ...context, missing: 'chain' })
     const mine = chain.signers.map((signer) => lane(chain, signer))
-    const [only] = mine
-    if (only === undefined) throw new X402Error('invalid_config', { ...context, missing: 'signer' })
-    const laneOf = (payer: string) => mine[mine.length === 1 ? 0 : hash(payer) % mine.length] ?? only
-    return { ok: true, half, chain, laneOf, laneBy: (signer) => lane(chain, signer) }
+    const [first] = mine
+    if (first === undefined) throw new X402Error('invalid_config', { ...context, missing: 'signer' })
+    const laneBy = (signer: string) => lane(chain, signer)
+    const laneOf: Route['laneOf'] = (payer, { payment, requirements }) => {
+      const named = half.signerOf?.(payment, requirements)
+      if (named !== undefined) return laneBy(named)
+      return mine[mine.length === 1 ? 0 : hash(payer) % mine.length] ?? first
+    }
+    return { ok: true, half, chain, laneOf, laneBy }
   }
 
   for (const half of schemes) {

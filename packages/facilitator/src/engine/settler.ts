@@ -160,15 +160,11 @@ function startRun(
 }
 
 /** The effects behind the steps: each does one thing and says what is known after it; nothing, when the journal has to be read again. */
-function createSteps(
-  payer: string,
-  { payment, requirements }: FacilitatorRequest,
-  route: Route,
-  options: SettlerOptions,
-) {
+function createSteps(payer: string, request: FacilitatorRequest, route: Route, options: SettlerOptions) {
+  const { payment, requirements } = request
   const { journal, clock, minRemainingSeconds, onEvent } = options
   const { half } = route
-  const lane = route.laneOf(payer)
+  const lane = route.laneOf(payer, request)
 
   async function check({ record }: Facts): Promise<Facts | undefined> {
     const verdict = await half.verify(payment, requirements, { now: clock(), minRemainingSeconds, signer: lane.signer })

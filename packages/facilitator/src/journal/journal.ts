@@ -33,7 +33,7 @@ export interface Journal {
   closed(record: SettlementRecord, transaction: SignedTransaction, as: 'failed' | 'void'): Promise<Written>
   /** Nothing was signed, and nothing will be for this presentation. */
   refused(record: SettlementRecord, refusal: Refusal): Promise<Written>
-  /** Proven: it can never settle. */
+  /** Proven: it can never settle. Transactions without a nonce die with it; of the others the nonce has still to go. */
   dead(record: SettlementRecord, refusal: Refusal): Promise<Written>
   /** Credits a log. `credited`: that log already credits another payment. */
   settled(record: SettlementRecord, evidence: Evidence): Promise<Written | 'credited'>
@@ -301,7 +301,13 @@ export function createJournal(store: Store, clock: Clock): Journal {
   function end(record: SettlementRecord, state: 'refused' | 'dead', refusal: Refusal): Promise<Written> {
     return write(async (trx, undo) => {
       if (!(await move(trx, record, state, refusal))) undo('moved')
-      return { ...record, state, refusal }
+      const attempts: Attempt[] = []
+      for (const attempt of record.attempts) {
+        const { hash, nonce } = attempt.transaction
+        const dies = nonce === undefined && isLive(attempt) && (await mark(trx, hash, 'void'))
+        attempts.push(dies ? { ...attempt, status: 'void' } : attempt)
+      }
+      return { ...record, state, refusal, attempts }
     })
   }
 }

@@ -14,16 +14,25 @@ export interface JsonRpc {
   request(method: string, params: readonly unknown[], timeoutMs?: number): Promise<RpcReply>
 }
 
+/** The question by which a node shows which chain it serves. */
+export type ChainProof = {
+  readonly method: string
+  readonly params?: readonly unknown[]
+  /** The chain that is meant, for errors. */
+  readonly expected: string | bigint
+  accepts(result: unknown): boolean
+}
+
 /** How to reach a chain's nodes. */
 export type JsonRpcOptions = {
   /** Nodes of this chain, the preferred one first; the next is asked when one does not answer. */
   readonly urls: readonly [string, ...string[]]
-  /** Checked at every node before its first answer counts, and again after it was gone. */
-  readonly chainId: bigint
+  /** Asked of every node before its first answer counts, and again after it was gone. */
+  readonly proof: ChainProof
   readonly fetch?: Fetch
   /** Milliseconds that one attempt may take; 3,000 unless told. */
   readonly timeoutMs?: number
-  /** Calls in one HTTP request; 50 unless told. */
+  /** Calls in one HTTP request; 50 unless told, 1 for nodes that take no batches. */
   readonly maxBatch?: number
   /** HTTP requests at once; further calls wait and then leave together. 4 unless told. */
   readonly maxConcurrency?: number
@@ -37,7 +46,8 @@ export type JsonRpcOptions = {
  * kept-alive connections; a node that fails is asked once more, or the next one; every wait has an end.
  *
  * @example
- * const rpc = createJsonRpc({ urls: ['http://127.0.0.1:8545'], chainId: 84532n })
+ * const proof = { method: 'eth_chainId', expected: 84532n, accepts: (id: unknown) => id === '0x14a34' }
+ * const rpc = createJsonRpc({ urls: ['http://127.0.0.1:8545'], proof })
  * await rpc.request('eth_blockNumber', [])
  */
 export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
@@ -105,33 +115,41 @@ type Call = {
   fail(reason: unknown): void
 }
 
+type Node = { readonly url: string; trusted: boolean }
+type Question = { readonly method: string; readonly params: readonly unknown[] }
+
 /** One HTTP request. Resolves the calls it has answers for; throws when the node gave no usable answer at all. */
-async function exchange(
-  node: { readonly url: string; trusted: boolean },
-  calls: readonly Call[],
-  options: JsonRpcOptions,
-  timeoutMs: number,
-): Promise<void> {
-  const { fetch = globalThis.fetch, chainId, maxAnswerBytes = 8 * 1024 * 1024 } = options
-  const checksChain = !node.trusted
-  const requests = calls.map(({ method, params }, id) => ({ jsonrpc: '2.0', id, method, params }))
-  if (checksChain) requests.push({ jsonrpc: '2.0', id: calls.length, method: 'eth_chainId', params: [] })
-  const text = await post(fetch, node.url, JSON.stringify(requests.length === 1 ? requests[0] : requests), {
-    timeoutMs,
-    maxAnswerBytes,
-  })
-  const replies = parseReplies(text)
-  if (checksChain) {
-    const reply = replies.get(calls.length)
-    if (reply?.ok !== true) throw new X402Error('rpc_invalid_answer', { method: 'eth_chainId' })
-    if (!isChain(reply.result, chainId)) throw new X402Error('rpc_wrong_chain', { expected: chainId })
-    node.trusted = true
-  }
+async function exchange(node: Node, calls: readonly Call[], options: JsonRpcOptions, timeoutMs: number): Promise<void> {
+  const { proof } = options
+  const question = { method: proof.method, params: proof.params ?? [] }
+  const questions: Question[] = calls.map(({ method, params }) => ({ method, params }))
+  if (!node.trusted && options.maxBatch === 1) {
+    trust(node, proof, (await ask(node, [question], options, timeoutMs)).get(0))
+  } else if (!node.trusted) questions.push(question)
+  const replies = await ask(node, questions, options, timeoutMs)
+  if (!node.trusted) trust(node, proof, replies.get(calls.length))
   calls.forEach((call, id) => {
     const reply = replies.get(id)
     if (reply) call.resolve(reply)
     else call.fail(new X402Error('rpc_invalid_answer', { method: call.method }))
   })
+}
+
+function trust(node: Node, { method, expected, accepts }: ChainProof, reply: RpcReply | undefined): void {
+  if (reply?.ok !== true) throw new X402Error('rpc_invalid_answer', { method })
+  if (!accepts(reply.result)) throw new X402Error('rpc_wrong_chain', { expected })
+  node.trusted = true
+}
+
+async function ask(
+  { url }: Node,
+  questions: readonly Question[],
+  { fetch = globalThis.fetch, maxAnswerBytes = 8 * 1024 * 1024 }: JsonRpcOptions,
+  timeoutMs: number,
+): Promise<Map<number, RpcReply>> {
+  const requests = questions.map(({ method, params }, id) => ({ jsonrpc: '2.0', id, method, params }))
+  const body = JSON.stringify(requests.length === 1 ? requests[0] : requests)
+  return parseReplies(await post(fetch, url, body, { timeoutMs, maxAnswerBytes }))
 }
 
 async function post(
@@ -191,10 +209,6 @@ function parseReplies(text: string): Map<number, RpcReply> {
   }
   if (replies.size === 0) throw new X402Error('rpc_invalid_answer')
   return replies
-}
-
-function isChain(result: unknown, chainId: bigint): boolean {
-  return typeof result === 'string' && /^0x[0-9a-f]{1,16}$/i.test(result) && BigInt(result) === chainId
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -39,7 +39,8 @@ async function startNode({ answer, chainId = '0x1' }: { answer?: Answer; chainId
 }
 
 const connect = (urls: [string, ...string[]], options: Partial<JsonRpcOptions> = {}) =>
-  createJsonRpc({ urls, chainId: 1n, ...options })
+  createJsonRpc({ urls, proof, ...options })
+const proof = { method: 'eth_chainId', expected: 1n, accepts: (id: unknown) => id === '0x1' }
 const results = (replies: readonly unknown[]) => replies.map((reply) => (reply as { result?: unknown }).result)
 
 test('calls of one tick are one request, which also asks which chain it is, once', async () => {
@@ -76,6 +77,13 @@ test('a batch is not larger than the node takes', async () => {
   await Promise.all(['a', 'b', 'c'].map((method) => rpc.request(method, [])))
   expect(node.batches.flat().filter((method) => method !== 'eth_chainId')).toEqual(['a', 'b', 'c'])
   expect(node.batches).toHaveLength(2)
+})
+
+test('a node that takes no batches is asked one thing at a time, which chain it is first', async () => {
+  const node = await startNode()
+  const rpc = connect([node.url], { maxBatch: 1, maxConcurrency: 1 })
+  expect(results(await Promise.all(['a', 'b'].map((method) => rpc.request(method, []))))).toEqual(['a', 'b'])
+  expect(node.batches).toEqual([['eth_chainId'], ['a'], ['b']])
 })
 
 test('an error of the node is a reply, and answers in any order find their calls', async () => {

@@ -1,0 +1,298 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FacilitatorRequest, Settlement } from '@groat/core'
+import { startRpcProxy } from '@groat/sandbox'
+import { openMemoryStore } from '@groat/store'
+import { describe, expect, test } from 'vitest'
+import { accountOf, useSvmFacilitator } from './svm-kit.js'
+
+// Real tokens on the real runtime.
+
+const on = useSvmFacilitator()
+const payer = accountOf('payer').address
+const seller = accountOf('seller').address
+const sponsor = accountOf('facilitator').address
+
+function transactionOf(settlement: Settlement): string {
+  if (settlement.status !== 'settled') throw new Error(`not settled: ${JSON.stringify(settlement)}`)
+  return settlement.receipt.transaction
+}
+
+/** Presents a payment until there is an end to it. */
+async function ended(present: () => Promise<Settlement>): Promise<Settlement> {
+  for (;;) {
+    const settlement = await present()
+    if (settlement.status !== 'unknown') return settlement
+    await sleep(20)
+  }
+}
+
+test('SVM-EXACT-060 a payment is verified and settled, and costs the fee payer what the payment said', async () => {
+  const service = await on.serve()
+  const request = await on.pay()
+  const before = await on.chain.lamports(sponsor)
+  expect(await service.verify(request)).toEqual({ ok: true, payer })
+  const settlement = await service.settle(request)
+  expect(settlement).toMatchObject({ status: 'settled', receipt: { payer, amount: 1000n } })
+  expect(transactionOf(settlement)).toMatch(/^[1-9A-HJ-NP-Za-km-z]{80,88}$/)
+  expect(before - (await on.chain.lamports(sponsor))).toBe(10_001n)
+  expect(await on.journal().selectFrom('evidence').select(['transaction', 'fee']).execute()).toEqual([
+    { transaction: transactionOf(settlement), fee: '10001' },
+  ])
+  await on.expectMoved(1)
+  expect(on.faults).toEqual([])
+})
+
+describe('copies', () => {
+  test('SVM-EXACT-067 32 copies at once move the money once, and a replay is told the same', async () => {
+    const service = await on.serve()
+    const request = await on.pay()
+    const outcomes = await Promise.all(Array.from({ length: 32 }, () => service.settle(request)))
+    expect(new Set(outcomes.map(transactionOf)).size).toBe(1)
+    expect(transactionOf(await service.settle(request))).toBe(outcomes.map(transactionOf)[0])
+    await on.expectMoved(1)
+  })
+
+  test('SVM-EXACT-067 whatever stands in the slot of the fee payer, it is the same payment', async () => {
+    const service = await on.serve()
+    const request = await on.pay()
+    const outcomes = await Promise.all([request, inAnotherSlot(request)].map((copy) => service.settle(copy)))
+    expect(new Set(outcomes.map(transactionOf)).size).toBe(1)
+    await on.expectMoved(1)
+  })
+
+  test('C04 two facilitators on one journal and one key', async () => {
+    const [a, b] = [await on.serve(), await on.serve()]
+    const requests = await Promise.all(Array.from({ length: 5 }, () => on.pay()))
+    const outcomes = await Promise.all(requests.flatMap((request) => [a.settle(request), b.settle(request)]))
+    expect(new Set(outcomes.map(transactionOf)).size).toBe(5)
+    await on.expectMoved(5)
+  })
+
+  test('SVM-EXACT-068 what another journal has settled is not settled here', async () => {
+    const request = await on.pay()
+    const [here, elsewhere] = [await on.serve(), await openMemoryStore()]
+    const other = await on.serve({ store: elsewhere })
+    transactionOf(await here.settle(request))
+    expect(await other.settle(request)).toEqual({ status: 'refused', code: 'payment_already_used', payer })
+    await other.stop()
+    await elsewhere.close()
+  })
+
+  test('SVM-EXACT-069 one payment for two sellers is one seller’s', async () => {
+    const service = await on.serve()
+    const request = await on.pay()
+    const terms = { ...request.requirements, payTo: accountOf('payer2').address }
+    const accepted = terms
+    const greedy = { requirements: terms, payment: { ...request.payment, accepted } }
+    transactionOf(await service.settle(request))
+    expect(await service.settle(greedy)).toMatchObject({ status: 'refused' })
+    const dearer = { ...request, requirements: { ...request.requirements, maxTimeoutSeconds: 59 } }
+    expect(await service.settle(dearer)).toMatchObject({ status: 'refused', code: 'idempotency_mismatch' })
+    await on.expectMoved(1)
+  })
+
+  function inAnotherSlot({ payment, requirements }: FacilitatorRequest): FacilitatorRequest {
+    const bytes = Buffer.from(String(payment.payload.transaction), 'base64')
+    bytes.fill(7, 1, 65)
+    return { requirements, payment: { ...payment, payload: { transaction: bytes.toString('base64') } } }
+  }
+})
+
+describe('a chain that takes its time', () => {
+  test('SVM-EXACT-066 what is accepted and not seen is unknown, and sent again until it lands', async () => {
+    const heal = on.chain.intercept(() => 'drop')
+    const service = await on.serve({ settleTimeout: 100, rebroadcast: 50 })
+    const request = await on.pay()
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.expectMoved(0)
+    heal()
+    transactionOf(await ended(() => service.settle(request)))
+    await on.expectMoved(1)
+  })
+
+  test('SVM-EXACT-065 it is dead when no block can take it any more, and not before', async () => {
+    const heal = on.chain.intercept(() => 'drop')
+    const service = await on.serve({ settleTimeout: 100 })
+    const request = await on.pay()
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    // No block takes it any more, but that is not final yet.
+    await on.chain.expireBlockhashes()
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.chain.step(100)
+    expect(await ended(() => service.settle(request))).toEqual({ status: 'refused', code: 'payment_expired', payer })
+    heal()
+    await sleep(300)
+    await on.expectMoved(0)
+    expect(await on.journal().selectFrom('attempt').select('status').execute()).toEqual([{ status: 'void' }])
+  })
+
+  test('SVM-EXACT-063 success waits for the commitment that was asked for', async () => {
+    const service = await on.serve({ settleTimeout: 100, chain: { commitment: 'finalized' } })
+    await on.chain.step(40)
+    const request = await on.pay()
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    expect(await on.chain.balance(seller)).toBe(1000n)
+    await on.chain.step(40)
+    transactionOf(await ended(() => service.settle(request)))
+    await on.expectMoved(1)
+  })
+
+  test('SVM-EXACT-062 a facilitator that starts again takes up what the journal says', async () => {
+    const heal = on.chain.intercept(() => 'drop')
+    const first = await on.serve({ settleTimeout: 50 })
+    const request = await on.pay()
+    expect(await first.settle(request)).toMatchObject({ status: 'unknown' })
+    await first.stop()
+    heal()
+    const second = await on.serve({ rebroadcast: 50 })
+    transactionOf(await ended(() => second.settle(request)))
+    await on.expectMoved(1)
+  })
+})
+
+describe('a node that misbehaves', () => {
+  test('SVM-EXACT-062 an error in answer to a transaction that was taken: found by its own signature', async () => {
+    const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+    const fault = { action: 'error', code: -32005, message: 'Node is behind', forward: true } as const
+    proxy.use({ method: 'sendTransaction', nth: 1, fault })
+    const service = await on.serve({ rpc: proxy.url })
+    const request = await on.pay()
+    transactionOf(await ended(() => service.settle(request)))
+    await on.expectMoved(1)
+    await proxy.stop()
+  })
+
+  test('SVM-EXACT-065 a node that knows nothing of a transaction because it lags does not bury it', async () => {
+    const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+    const service = await on.serve({ rpc: proxy.url, settleTimeout: 100 })
+    const request = await on.pay()
+    const blind = proxy.use({
+      method: 'getSignatureStatuses',
+      fault: { action: 'result', result: { context: { slot: 1 }, value: [null] } },
+    })
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.chain.step(400)
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    blind()
+    transactionOf(await ended(() => service.settle(request)))
+    await on.expectMoved(1)
+    await proxy.stop()
+  })
+
+  test('SVM-EXACT-056 a node that cannot be reached is no verdict', async () => {
+    const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+    const service = await on.serve({ rpc: proxy.url })
+    const request = await on.pay()
+    await proxy.stop()
+    await expect(service.verify(request)).rejects.toMatchObject({ code: 'rpc_unreachable' })
+    await expect(service.settle(request)).resolves.toMatchObject({ status: 'unknown' })
+    await on.expectMoved(0)
+  })
+
+  test('SVM-EXACT-079 a node of another chain is not served through', async () => {
+    const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+    proxy.use({
+      method: 'getGenesisHash',
+      fault: { action: 'result', result: '5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d' },
+    })
+    await expect(on.serve({ rpc: proxy.url })).rejects.toMatchObject({ code: 'rpc_wrong_chain' })
+    await proxy.stop()
+  })
+})
+
+describe('a payment that would fail', () => {
+  const refusalOf = async (request: FacilitatorRequest) => {
+    const service = await on.serve()
+    const verdict = await service.verify(request)
+    const settlement = await service.settle(request)
+    expect(settlement.status).toBe('refused')
+    await on.expectMoved(0)
+    expect(await on.journal().selectFrom('attempt').selectAll().execute()).toEqual([])
+    const { code } = { code: undefined, ...settlement }
+    return [verdict.ok ? 'ok' : verdict.code, code]
+  }
+  const twice = (code: string) => [code, code]
+
+  test('SVM-EXACT-059 its blockhash is too old', async () => {
+    const request = await on.pay()
+    await on.chain.expireBlockhashes()
+    expect(await refusalOf(request)).toEqual(twice('payment_expired'))
+  })
+
+  test('SVM-EXACT-058 the payer holds too little', async () => {
+    expect(await refusalOf(await on.pay('issuer'))).toEqual(twice('invalid_exact_svm_insufficient_balance'))
+  })
+
+  test('SVM-EXACT-057 the recipient has no token account', async () => {
+    const payTo = '7x8tS8W6jTGbNzPHk8fAoKmkzTc8EeULy2NmJWjYrMT4'
+    expect(await refusalOf(await on.pay('payer', { payTo }))).toEqual(
+      twice('invalid_exact_svm_destination_ata_missing'),
+    )
+  })
+
+  test('SVM-EXACT-055 the recipient’s token account is frozen', async () => {
+    await patchTokenAccount(accountOf('seller').usdcAccount, (data) => data.writeUInt8(2, 108))
+    expect(await refusalOf(await on.pay())).toEqual(twice('invalid_exact_svm_destination_ata_unusable'))
+  })
+
+  test('SVM-EXACT-055 the recipient’s token account was given to somebody else', async () => {
+    const thief = Buffer.alloc(32, 9)
+    await patchTokenAccount(accountOf('seller').usdcAccount, (data) => thief.copy(data, 32))
+    const service = await on.serve()
+    expect(await service.verify(await on.pay())).toMatchObject({ code: 'invalid_exact_svm_destination_ata_unusable' })
+  })
+
+  test('SVM-EXACT-054 the payer’s token account is frozen', async () => {
+    await patchTokenAccount(accountOf('payer').usdcAccount, (data) => data.writeUInt8(2, 108))
+    expect(await refusalOf(await on.pay())).toEqual(twice('invalid_exact_svm_transaction_simulation_failed'))
+  })
+
+  test('a fee payer without money is no fault of the payment', async () => {
+    const service = await on.serve()
+    await on.chain.setAccount(sponsor, undefined)
+    await expect(service.verify(await on.pay())).rejects.toMatchObject({ code: 'signer_out_of_gas' })
+    expect(await service.health()).toMatchObject({ ready: false, reasons: [{ code: 'signer_out_of_gas' }] })
+  })
+
+  async function patchTokenAccount(address: string, patch: (data: Buffer) => void): Promise<void> {
+    const state = await on.chain.getAccount(address)
+    if (state?.data === undefined) throw new Error('no such account')
+    const data = Buffer.from(state.data)
+    patch(data)
+    await on.chain.setAccount(address, { ...state, data })
+  }
+})
+
+test('SVM-EXACT-064 a transaction that is included and fails ends the payment, and is not tried again', async () => {
+  const service = await on.serve({ settleTimeout: 100 })
+  const delayed = on.chain.intercept(() => ({ afterSlots: 3 }))
+  const request = await on.pay()
+  expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+  delayed()
+  // Between the check and the block the money goes elsewhere.
+  const state = await on.chain.getAccount(accountOf('payer').usdcAccount)
+  const data = Buffer.from(state?.data ?? [])
+  data.writeBigUInt64LE(1n, 64)
+  await on.chain.setAccount(accountOf('payer').usdcAccount, { lamports: 0n, owner: '', ...state, data })
+  await on.chain.step(3)
+  expect(await ended(() => service.settle(request))).toEqual({
+    status: 'refused',
+    code: 'invalid_exact_svm_insufficient_balance',
+    payer,
+  })
+  await on.expectMoved(0)
+})
+
+test('SVM-EXACT-023 a fee payer that offers name no more goes on to settle them', async () => {
+  const service = await on.serve({ signers: ['facilitator2', 'facilitator'] })
+  expect((await service.supported()).kinds.map(({ extra }) => extra?.feePayer)).toEqual([
+    accountOf('facilitator2').address,
+    accountOf('facilitator2').address,
+  ])
+  transactionOf(await service.settle(await on.pay()))
+  await on.expectMoved(1)
+  const stranger = await on.serve({ signers: ['facilitator3'] })
+  expect(await stranger.verify(await on.pay())).toMatchObject({
+    code: 'invalid_exact_svm_fee_payer_not_managed_by_facilitator',
+  })
+})

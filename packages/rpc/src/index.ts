@@ -1,0 +1,1 @@
+export { type ChainProof, createJsonRpc, type JsonRpc, type JsonRpcOptions, type RpcReply } from './json-rpc.js'

@@ -1,0 +1,139 @@
+import {
+  type InspectContext,
+  type Inspection,
+  type PaymentPayload,
+  type PaymentRequirements,
+  type Refusal,
+  refuse,
+  type SchemeFacilitator,
+  type SupportedKind,
+  v1NameOf,
+} from '@groat/core'
+import type { SvmCall, SvmChain } from '../chain.js'
+import type { Account } from '../rpc.js'
+import { formatAddress } from '../wire/address.js'
+import { sameBytes } from '../wire/bytes.js'
+import { decodeTokenAccount } from '../wire/token.js'
+import { explainFailure } from './diagnosis.js'
+import { exactOnSvm } from './identity.js'
+import { judgeMint, type MintPower } from './mint-policy.js'
+import { chainOutcome } from './outcome.js'
+import { type FeeLimits, judgePolicy } from './policy.js'
+import { type ExactPayment, inspectExact, isSigned, readExact } from './shared.js'
+
+export type { MintPower } from './mint-policy.js'
+export type { FeeLimits } from './policy.js'
+
+/** What the facilitator's half needs. */
+export type ExactSvmFacilitatorOptions = {
+  readonly chains: readonly SvmChain[]
+  /** What a payment may cost the fee payer. */
+  readonly fees?: FeeLimits
+  /** Whether a payment must carry a memo; it must unless told. */
+  readonly requireMemo?: boolean
+  /** What mints may be able to do that are not in the registry of assets; nothing unless told. */
+  readonly mintPowers?: readonly MintPower[]
+}
+
+/**
+ * Verifies and settles `exact` payments on Solana, by Token and Token-2022.
+ *
+ * A good payment costs `verify` one call: the transaction is simulated, and the recipient's account is looked at as it would be left. Everything
+ * that the bytes show is checked before that.
+ *
+ * Besides what `inspectExact` refuses: `invalid_network`, `asset_not_allowed`, `invalid_exact_svm_fee_payer_not_managed_by_facilitator`,
+ * `invalid_exact_svm_payload_fee_above_limit`, `invalid_exact_svm_payload_signature_invalid`, `invalid_exact_svm_mint_extension_not_allowed`,
+ * `payment_expired`, `payment_already_used`, `invalid_exact_svm_destination_ata_missing`, `invalid_exact_svm_destination_ata_unusable`,
+ * `invalid_exact_svm_insufficient_balance`, `invalid_exact_svm_transaction_simulation_failed`.
+ * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict (SVM-EXACT-056).
+ *
+ * @example
+ * const scheme = exactSvm({ chains: [chain] })
+ * const verdict = await scheme.verify(payment, requirements, { now: Date.now() })
+ */
+export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator<SvmCall> {
+  const { chains, fees = {}, requireMemo = true, mintPowers = [] } = options
+  const policy = { fees, requireMemo }
+  const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
+
+  function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
+    const chain = byNetwork.get(terms.network)
+    if (chain === undefined) return refuse('invalid_network')
+    const { feePayer } = terms.extra
+    if (typeof feePayer === 'string' && !chain.signers.includes(feePayer)) {
+      return refuse('invalid_exact_svm_fee_payer_not_managed_by_facilitator')
+    }
+    const inspection = inspectExact(payment, terms, now)
+    if (!inspection.ok) return inspection
+    const read = known(payment, terms)
+    const refusal = judgePolicy(chain, read.payment, terms, policy)
+    return refusal ? { ...refusal, payer: inspection.payer } : inspection
+  }
+
+  /** What is given here has been inspected before, if not always by today's policy. */
+  function known(payment: PaymentPayload, terms: PaymentRequirements): { payment: ExactPayment; chain: SvmChain } {
+    const read = readExact(payment, terms)
+    const chain = byNetwork.get(terms.network)
+    if (!read.ok || chain === undefined) throw new TypeError('the payment was not inspected')
+    return { payment: read, chain }
+  }
+
+  return {
+    scheme: exactOnSvm,
+    networks: chains.map(({ network }) => network),
+    chains,
+    kinds: () => chains.flatMap(kindsOf),
+    inspect,
+    signerOf: (payment, terms) => formatAddress(known(payment, terms).payment.terms.feePayer),
+    async verify(payment, terms, now) {
+      const inspection = inspect(payment, terms, now)
+      if (!inspection.ok) return inspection
+      const { chain, payment: read } = known(payment, terms)
+      const refusal = await judgeOnChain(chain, read, terms, mintPowers)
+      return refusal ? { ...refusal, payer: inspection.payer } : { ok: true, payer: inspection.payer }
+    },
+    prepare(payment, terms) {
+      const { signatures, message } = known(payment, terms).payment.transaction
+      return { message: message.bytes, signatures }
+    },
+    async outcome(payment, terms, sent) {
+      const { chain, payment: read } = known(payment, terms)
+      return chainOutcome(chain, read, sent)
+    },
+  }
+}
+
+function kindsOf({ network, signers }: SvmChain): readonly SupportedKind[] {
+  const [feePayer] = signers
+  const kind = { scheme: exactOnSvm.name, network, extra: feePayer === undefined ? {} : { feePayer } } as const
+  const current = { x402Version: 2, ...kind } as const
+  return v1NameOf(network) === undefined ? [current] : [current, { x402Version: 1, ...kind }]
+}
+
+async function judgeOnChain(
+  chain: SvmChain,
+  payment: ExactPayment,
+  { asset, network }: PaymentRequirements,
+  allowed: readonly MintPower[],
+): Promise<Refusal | undefined> {
+  const { transaction, text, transfer } = payment
+  // Costs nobody a call to a node.
+  if (!(await isSigned(transaction))) return refuse('invalid_exact_svm_payload_signature_invalid')
+  if (!transfer.ok) return transfer
+  const [simulation, mint] = await Promise.all([
+    chain.rpc.simulate(text, [formatAddress(transfer.destination)]),
+    chain.mint(asset),
+  ])
+  const flaw = mint && judgeMint(network, asset, mint, { allowed })
+  if (flaw !== undefined) return flaw
+  if (!simulation.ok) return explainFailure(chain, payment, simulation.error)
+  return judgeRecipient(payment, simulation.accounts[0])
+}
+
+/** A token account can be given away while its address stays. */
+function judgeRecipient({ terms, transfer }: ExactPayment, left: Account | undefined): Refusal | undefined {
+  const account = left && decodeTokenAccount(left.data)
+  const isTheirs =
+    account && transfer.ok && sameBytes(left.owner, transfer.tokenProgram) && sameBytes(account.owner, terms.payTo)
+  return isTheirs ? undefined : refuse('invalid_exact_svm_destination_ata_unusable')
+}
