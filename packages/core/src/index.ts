@@ -21,20 +21,17 @@ export {
   encodeReceipt,
   encodeSettlement,
 } from './codec/settlement.js'
-export { type ErrorCode, isErrorCode } from './errors/code-names.js'
+export type { ErrorCode } from './errors/code-names.js'
 export { type ErrorInfo, errorCodes, errorInfo } from './errors/codes.js'
+export { isErrorCode } from './errors/is-error-code.js'
 export { PROBLEM_TYPE, type Problem, problem } from './errors/problem.js'
 export { type ErrorContext, X402Error } from './errors/x402-error.js'
 export { notify, type OnEvent, type X402Event } from './events.js'
 export type { CallOptions, Facilitator } from './facilitator.js'
-export {
-  type Asset,
-  assetByAddress,
-  assetByTicker,
-  canonicalAddress,
-  defaultAssets,
-  sameAddress,
-} from './model/assets.js'
+export { canonicalAddress, sameAddress } from './model/address.js'
+export { type Asset, findAsset } from './model/asset.js'
+export { assetByAddress, assetByTicker, defaultAssets } from './model/assets.js'
+export { evmAssets } from './model/evm-assets.js'
 export { isPid, type Pid, paymentId, type Rid, requirementsId } from './model/identity.js'
 export { canonicalJson, isJsonObject, type Json, type JsonObject } from './model/json.js'
 export {
@@ -68,6 +65,7 @@ export type {
   X402Version,
 } from './model/payment.js'
 export { sha256Hex } from './model/sha256.js'
+export { svmAssets } from './model/svm-assets.js'
 export { type Clock, compose, type Fetch, type Random, systemClock, systemRandom, type Wrap } from './ports.js'
 export type { PrepareContext, PreparedPayment, SchemeClient } from './scheme/client.js'
 export type {

@@ -1,6 +1,6 @@
 import { type Address, addressOfKey } from './address.js'
-import type { CryptoEngine, SignatureBytes } from './crypto/engine.js'
-import { nobleEngine } from './crypto/noble.js'
+import { nobleSigningEngine } from './crypto/noble-signing.js'
+import type { SignatureBytes, SigningEngine } from './crypto/signing.js'
 import { type Hex, parseHex } from './hex.js'
 
 /** Typed data as wallets take it (EIP-712, `eth_signTypedData_v4`). */
@@ -41,7 +41,7 @@ export type EvmAccount = WalletAccount | KeyAccount
  */
 export function privateKeyAccount(
   privateKey: string | Uint8Array,
-  { engine = nobleEngine }: { readonly engine?: CryptoEngine } = {},
+  { engine = nobleSigningEngine }: { readonly engine?: SigningEngine } = {},
 ): KeyAccount & { readonly address: Address } {
   // A copy, so that the caller may wipe its own.
   const key = typeof privateKey === 'string' ? parseHex(privateKey) : Uint8Array.from(privateKey)

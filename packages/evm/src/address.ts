@@ -1,5 +1,6 @@
 import type { CryptoEngine } from './crypto/engine.js'
 import { keccak256 } from './crypto/keccak.js'
+import type { SigningEngine } from './crypto/signing.js'
 import { formatHex, isHex } from './hex.js'
 
 declare const brand: unique symbol
@@ -42,7 +43,7 @@ export function formatAddress(address: Address): `0x${string}` {
  * @example
  * addressOfKey(engine, engine.publicKey(privateKey))
  */
-export function addressOfKey(engine: CryptoEngine, publicKey: Uint8Array): Address {
+export function addressOfKey(engine: SigningEngine, publicKey: Uint8Array): Address {
   // The last 20 bytes of a digest in lower case are an address by definition.
   return formatHex(engine.keccak256(publicKey).subarray(12)) as Address
 }

@@ -1,4 +1,4 @@
-import { isErrorCode } from '../errors/code-names.js'
+import { isErrorCode } from '../errors/is-error-code.js'
 import type { JsonObject } from '../model/json.js'
 import { isNetwork, networkByV1Name, v1NameOf } from '../model/network.js'
 import { type Decoded, refuse, type Verdict } from '../model/outcome.js'

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isErrorCode } from '../errors/code-names.js'
+import { isErrorCode } from '../errors/is-error-code.js'
 import { arbOffer, arbPayment } from '../testing/arbitraries.js'
 import { arbHostile, arbMutated } from '../testing/hostile.js'
 import { decodeBase64Text, encodeBase64Text } from './base64.js'

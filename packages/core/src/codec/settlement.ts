@@ -1,4 +1,4 @@
-import { isErrorCode } from '../errors/code-names.js'
+import { isErrorCode } from '../errors/is-error-code.js'
 import type { JsonObject } from '../model/json.js'
 import { parseAtomic } from '../model/money.js'
 import { isNetwork, type Network, networkByV1Name, v1NameOf } from '../model/network.js'

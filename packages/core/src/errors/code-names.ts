@@ -152,16 +152,3 @@ export const codeNames = [
 
 /** A code of the registry. */
 export type ErrorCode = (typeof codeNames)[number]
-
-/**
- * Tells whether a text is a code of the registry.
- *
- * @example
- * isErrorCode('invalid_payload') // true
- */
-export function isErrorCode(text: string): text is ErrorCode {
-  return names.includes(text)
-}
-
-// Wider, for the question whether any text is one of them.
-const names: readonly string[] = codeNames

@@ -682,5 +682,6 @@ export const errorCodes = {
  * errorInfo('payment_expired').detail // '402.5'
  */
 export function errorInfo(code: ErrorCode): ErrorInfo {
-  return errorCodes[code]
+  // A page takes the codes of a newer peer as they come.
+  return Object.hasOwn(errorCodes, code) ? errorCodes[code] : errorCodes.unexpected_settle_error
 }

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import { codeNames, isErrorCode } from './code-names.js'
+import { codeNames, type ErrorCode } from './code-names.js'
 import { errorCodes, errorInfo } from './codes.js'
+import { isErrorCode } from './is-error-code.js'
 import { problem } from './problem.js'
-import { messageOf as inBrowser } from './words.browser.js'
+import * as inBrowser from './registry.browser.js'
 import { X402Error } from './x402-error.js'
 
 test('every code reads well: a title without a full stop, a hint with one', () => {
@@ -48,7 +49,15 @@ test('an error says what happened, where and what to do next, and is known by na
 })
 
 test('in a browser an error says its code and the facts', () => {
-  expect(inBrowser('rpc_unreachable', '\n  tries: 3')).toBe('rpc_unreachable\n  tries: 3')
+  expect(inBrowser.messageOf('rpc_unreachable', '\n  tries: 3')).toBe('rpc_unreachable\n  tries: 3')
+})
+
+test('in a browser whatever is written as a code is taken for one, and one that is not listed reads as unexpected', () => {
+  expect(codeNames.every(inBrowser.isListed)).toBe(true)
+  expect(['settlement.pending', 'Insufficient funds', ''].filter(inBrowser.isListed)).toEqual([])
+  for (const text of ['constructor', 'code_of_tomorrow']) {
+    expect(errorInfo(text as ErrorCode)).toBe(errorCodes.unexpected_settle_error)
+  }
 })
 
 test('codes are told from other words, inherited names included', () => {

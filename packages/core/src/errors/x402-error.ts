@@ -1,4 +1,4 @@
-import { messageOf } from '#words'
+import { messageOf } from '#registry'
 import type { ErrorCode } from './code-names.js'
 
 /** Facts that belong to an error: short, printable, and never a key, a credential or a URL that holds one. */

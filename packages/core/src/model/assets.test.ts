@@ -1,7 +1,9 @@
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 import { expect, test } from 'vitest'
-import { type Asset, assetByAddress, assetByTicker, defaultAssets, sameAddress } from './assets.js'
+import { sameAddress } from './address.js'
+import type { Asset } from './asset.js'
+import { assetByAddress, assetByTicker, defaultAssets } from './assets.js'
 import { network, networkReference } from './network.js'
 
 // The first eight bytes of the separator that each deployed token answers with.

@@ -1,4 +1,4 @@
-import { canonicalAddress } from './assets.js'
+import { canonicalAddress } from './address.js'
 import { canonicalJson } from './json.js'
 import type { PaymentRequirements } from './payment.js'
 import { sha256Hex } from './sha256.js'

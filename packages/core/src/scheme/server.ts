@@ -1,4 +1,4 @@
-import type { Asset } from '../model/assets.js'
+import type { Asset } from '../model/asset.js'
 import type { Pid } from '../model/identity.js'
 import type { JsonObject } from '../model/json.js'
 import type { Network } from '../model/network.js'

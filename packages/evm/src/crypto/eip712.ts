@@ -1,12 +1,12 @@
 import type { Address } from '../address.js'
 import { writeHex } from '../hex.js'
-import type { CryptoEngine } from './engine.js'
+import type { SigningEngine } from './signing.js'
 
 /** A value of one word: an address, an integer, or 32 bytes (a `bytes32`, or the hash of a dynamic or nested value). */
 export type Word = Address | bigint | `0x${string}` | Uint8Array
 
 /** Hashes the fields of one struct, in the order of its type. */
-export type StructHasher<Fields extends readonly Word[]> = (engine: CryptoEngine, ...fields: Fields) => Uint8Array
+export type StructHasher<Fields extends readonly Word[]> = (engine: SigningEngine, ...fields: Fields) => Uint8Array
 
 /** What a signature is bound to besides its message. Permit2's domain has no version. */
 export type Eip712Domain = {
@@ -51,7 +51,7 @@ export function defineStruct<Fields extends readonly Word[]>(type: string): Stru
  * @example
  * typedDataDigest(engine, domainSeparator(engine, domain), hashCancel(engine, authorizer, nonce))
  */
-export function typedDataDigest(engine: CryptoEngine, separator: Uint8Array, structHash: Uint8Array): Uint8Array {
+export function typedDataDigest(engine: SigningEngine, separator: Uint8Array, structHash: Uint8Array): Uint8Array {
   envelope.set(separator, 2)
   envelope.set(structHash, 34)
   return engine.keccak256(envelope)
@@ -63,7 +63,7 @@ export function typedDataDigest(engine: CryptoEngine, separator: Uint8Array, str
  * @example
  * domainSeparator(engine, { name: 'USDC', version: '2', chainId: 84532n, verifyingContract: usdc })
  */
-export function domainSeparator(engine: CryptoEngine, domain: Eip712Domain): Uint8Array {
+export function domainSeparator(engine: SigningEngine, domain: Eip712Domain): Uint8Array {
   const { name, version, chainId, verifyingContract } = domain
   const key = `${chainId} ${verifyingContract} ${version?.length} ${version} ${name}`
   const known = separators.get(key)

@@ -1,5 +1,4 @@
-/** A secp256k1 signature as the wire and the token have it: r, s and v (27 or 28), 65 bytes. */
-export type SignatureBytes = Uint8Array
+import { attempt, createSigningEngine, type SigningBackend, type SigningEngine } from './signing.js'
 
 /**
  * What the schemes need of cryptography. Three engines answer it and are held equal by property tests: `native`
@@ -8,31 +7,17 @@ export type SignatureBytes = Uint8Array
  * Every engine is synchronous, signs deterministically (RFC 6979) and canonically (low s, v 27 or 28), and recovers only
  * from canonical signatures.
  */
-export interface CryptoEngine {
+export interface CryptoEngine extends SigningEngine {
   readonly name: 'native' | 'wasm' | 'noble'
-  /** The 32-byte Keccak-256 of any bytes. */
-  keccak256(bytes: Uint8Array): Uint8Array
-  /** Signs a 32-byte digest. Throws a `RangeError` when the key is not a 32-byte scalar of the curve. */
-  sign(digest: Uint8Array, privateKey: Uint8Array): SignatureBytes
   /** The public key (x, y: 64 bytes) that signed a 32-byte digest, or `undefined` when no key can have. */
   recover(digest: Uint8Array, signature: Uint8Array): Uint8Array | undefined
-  /** The public key (x, y: 64 bytes) of a private key. Throws a `RangeError` when the key is not a 32-byte scalar of the curve. */
-  publicKey(privateKey: Uint8Array): Uint8Array
 }
 
 /** What one library does, in its own terms: it throws or answers `undefined` where it cannot. */
-export interface CurveBackend {
+export interface CurveBackend extends SigningBackend {
   readonly name: CryptoEngine['name']
-  keccak256(bytes: Uint8Array): Uint8Array
-  /** r‖s with low s, and the recovery bit. */
-  sign(
-    digest: Uint8Array,
-    privateKey: Uint8Array,
-  ): { readonly compact: Uint8Array; readonly recovery: number } | undefined
   /** The uncompressed key, 65 bytes. */
   recover(digest: Uint8Array, compact: Uint8Array, recovery: number): Uint8Array | undefined
-  /** The uncompressed key, 65 bytes. */
-  publicKey(privateKey: Uint8Array): Uint8Array | undefined
 }
 
 /**
@@ -43,25 +28,12 @@ export interface CurveBackend {
  */
 export function createEngine(backend: CurveBackend): CryptoEngine {
   return {
+    ...createSigningEngine(backend),
     name: backend.name,
-    keccak256: (bytes) => backend.keccak256(bytes),
-    sign(digest, privateKey) {
-      const signed = attempt(() => backend.sign(digest, privateKey))
-      if (!signed) throw notAKey()
-      const signature = new Uint8Array(65)
-      signature.set(signed.compact)
-      signature[64] = 27 + signed.recovery
-      return signature
-    },
     recover(digest, signature) {
       if (!isCanonicalSignature(signature)) return undefined
       const recovery = (signature[64] ?? 0) - 27
       return attempt(() => backend.recover(digest, signature.subarray(0, 64), recovery))?.subarray(1)
-    },
-    publicKey(privateKey) {
-      const key = attempt(() => backend.publicKey(privateKey))
-      if (!key) throw notAKey()
-      return key.subarray(1)
     },
   }
 }
@@ -90,17 +62,6 @@ function inRange(bytes: Uint8Array, offset: number, max: Uint8Array): boolean {
   }
   return true
 }
-
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch {
-    return undefined
-  }
-}
-
-/** The libraries' own messages may quote the key, so no cause is kept. */
-const notAKey = () => new RangeError('not a secp256k1 private key: 32 bytes between 1 and the order of the curve')
 
 const bytesOf = (hex: string) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 const ORDER_LESS_ONE = bytesOf('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140')

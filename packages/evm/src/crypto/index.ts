@@ -8,6 +8,8 @@ export {
   typedDataDigest,
   type Word,
 } from './eip712.js'
-export { type CryptoEngine, isCanonicalSignature, type SignatureBytes } from './engine.js'
+export { type CryptoEngine, isCanonicalSignature } from './engine.js'
 export { nobleEngine } from './noble.js'
+export { nobleSigningEngine } from './noble-signing.js'
 export { type Erc6492, isErc6492, MAX_SIGNATURE_BYTES, parseSignature, unwrapErc6492 } from './signature.js'
+export type { SignatureBytes, SigningEngine } from './signing.js'

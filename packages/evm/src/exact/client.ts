@@ -1,6 +1,7 @@
 import {
   type Asset,
-  assetByAddress,
+  evmAssets,
+  findAsset,
   type JsonObject,
   type PaymentRequirements,
   type PrepareContext,
@@ -8,15 +9,14 @@ import {
   type Refusal,
   refuse,
   type SchemeClient,
-  sameAddress,
   X402Error,
 } from '@groat/core'
 import type { EvmAccount } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
-import type { CryptoEngine } from '../crypto/engine.js'
-import { nobleEngine } from '../crypto/noble.js'
+import { nobleSigningEngine } from '../crypto/noble-signing.js'
 import { parseSignature } from '../crypto/signature.js'
+import type { SigningEngine } from '../crypto/signing.js'
 import { formatHex } from '../hex.js'
 import {
   type Authorization,
@@ -35,8 +35,8 @@ export type ExactEvmClientOptions = {
   readonly account: EvmAccount
   /** Tokens besides the default ones, and before them. Their EIP-712 domains are the ones that are signed under. */
   readonly assets?: readonly Asset[]
-  /** Hashes for an account that signs digests; `nobleEngine` unless told, `await loadEngine()` where many are signed. */
-  readonly engine?: CryptoEngine
+  /** Hashes for an account that signs digests; `nobleSigningEngine` unless told, `await loadEngine()` where many are signed. */
+  readonly engine?: SigningEngine
 }
 
 /** The payer's half. Nothing has to be asked before a signature, so it decides at once. */
@@ -55,12 +55,11 @@ export interface ExactEvmClient extends SchemeClient {
  * @example
  * const scheme = exactEvm({ account: privateKeyAccount(process.env.KEY) })
  */
-export function exactEvm({ account, assets = [], engine = nobleEngine }: ExactEvmClientOptions): ExactEvmClient {
+export function exactEvm({ account, assets = [], engine = nobleSigningEngine }: ExactEvmClientOptions): ExactEvmClient {
   const payer = parseAddress(account.address)
   if (payer === undefined) throw new TypeError('the account has no address')
-  const assetOf = ({ network, asset }: PaymentRequirements) =>
-    assets.find((known) => known.network === network && sameAddress(known.address, asset)) ??
-    assetByAddress(network, asset)
+  const known = [...assets, ...evmAssets]
+  const assetOf = ({ network, asset }: PaymentRequirements) => findAsset(known, network, asset)
 
   return {
     scheme: exactOnEvm,
@@ -141,7 +140,7 @@ function prepared(
 
 async function sign(
   account: EvmAccount,
-  engine: CryptoEngine,
+  engine: SigningEngine,
   domain: TokenDomain,
   authorization: Authorization,
 ): Promise<string> {

@@ -2,7 +2,7 @@ import { type Network, type Pid, paymentId } from '@groat/core'
 import type { TypedData } from '../account.js'
 import type { Address } from '../address.js'
 import { defineStruct, domainSeparator, type Eip712Domain, typedDataDigest } from '../crypto/eip712.js'
-import type { CryptoEngine } from '../crypto/engine.js'
+import type { SigningEngine } from '../crypto/signing.js'
 import type { Hex } from '../hex.js'
 
 /** The scheme's name and chains. */
@@ -42,7 +42,7 @@ export function authorizationId(network: Network, token: Address, { from, nonce 
  * authorizationDigest(nobleEngine, domain, authorization) // 32 bytes
  */
 export function authorizationDigest(
-  engine: CryptoEngine,
+  engine: SigningEngine,
   domain: TokenDomain,
   authorization: Authorization,
 ): Uint8Array {

@@ -1,13 +1,14 @@
 import {
   type Asset,
-  assetByAddress,
   type Fetch,
+  findAsset,
   type PaymentRequirements,
   type PrepareContext,
   type PreparedPayment,
   type Random,
   refuse,
   type SchemeClient,
+  svmAssets,
   X402Error,
 } from '@groat/core'
 import { accountAddress, type SvmAccount, signMessage } from '../account.js'
@@ -69,8 +70,8 @@ export function exactSvm(options: ExactSvmClientOptions): SchemeClient {
   const { account, rpc, assets = [], computeUnitPrice = 1n, fetch } = options
   const payer = addressBytes(accountAddress(account))
   const latestBlockhash = createBlockhashes(rpc, fetch)
-  const assetOf = ({ network, asset }: PaymentRequirements) =>
-    assets.find((known) => known.network === network && known.address === asset) ?? assetByAddress(network, asset)
+  const known = [...assets, ...svmAssets]
+  const assetOf = ({ network, asset }: PaymentRequirements) => findAsset(known, network, asset)
 
   return {
     scheme: exactOnSvm,
