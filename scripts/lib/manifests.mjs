@@ -25,13 +25,16 @@ export function unusedCatalogEntries(workspaces, base = root) {
     .map((name) => `pnpm-workspace.yaml: the catalog has ${name}, which nothing uses`)
 }
 
-/** Dependencies whose name no file of the workspace ever says. `@types/x` serves `x`. */
+/** Dependencies whose name no file of the workspace ever says. `@types/x` serves `x`. The examples of the READMEs are the bench folder's. */
 export function unusedDependencies(workspaces) {
-  return workspaces.flatMap(({ dir, path, manifest }) => {
-    const text = filesBelow(dir)
-      .filter((file) => /\.(ts|tsx|mts|js|mjs|cjs)$/.test(file))
+  const textOf = (dir, pattern) =>
+    filesBelow(dir)
+      .filter((file) => pattern.test(file))
       .map((file) => readFileSync(file, 'utf8'))
       .join('\n')
+  return workspaces.flatMap(({ dir, path, manifest }) => {
+    const examples = path === 'bench' ? workspaces.map((each) => textOf(each.dir, /README\.md$/)) : []
+    const text = [textOf(dir, /\.(ts|tsx|mts|js|mjs|cjs)$/), ...examples].join('\n')
     const scripts = Object.values(manifest.scripts ?? {}).join('\n')
     const isUsed = (name) => text.includes(`'${name}`) || scripts.includes(name.split('/').at(-1))
     return ['dependencies', 'devDependencies', 'optionalDependencies']
