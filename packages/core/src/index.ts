@@ -78,4 +78,11 @@ export type {
   VerifyOptions,
 } from './scheme/facilitator.js'
 export { defineScheme, findScheme, type SchemeData, type SchemeHalf } from './scheme/scheme.js'
-export type { InspectContext, InspectedPayment, Inspection, OfferTerms, SchemeServer } from './scheme/server.js'
+export type {
+  InspectContext,
+  InspectedPayment,
+  Inspection,
+  OfferTerms,
+  RefusedPayment,
+  SchemeServer,
+} from './scheme/server.js'

@@ -2,13 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type CallOptions,
   DEFAULT_RETRY_AFTER,
-  decodeFacilitatorRequest,
   type ErrorCode,
   type FacilitatorRequest,
   networkFamily,
   notify,
   type Pid,
-  type Refusal,
+  type RefusedPayment,
   refuse,
   requirementsId,
   type Settlement,
@@ -27,7 +26,7 @@ import { createHealth } from './health.js'
 import { createJournal } from './journal/journal.js'
 import { type Claim, type SettlementRecord, settlementOf } from './journal/record.js'
 import { isOpen } from './journal/state.js'
-import { type Presentation, paymentDigest, readPresentation } from './presentation.js'
+import { isSamePayment, type Presentation, readPresentation, storedRequest } from './presentation.js'
 import type { FacilitatorOptions, FacilitatorService } from './service.js'
 
 /**
@@ -66,9 +65,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   }
 
   async function resume(record: SettlementRecord): Promise<void> {
-    const request = decodeFacilitatorRequest(JSON.parse(record.requestText))
     const route = routes.find(record)
-    if (request.ok && route.ok) return settler.carry(record, request.value, route).looked
+    if (route.ok) return settler.carry(record, storedRequest(record), route).looked
     const { network, scheme } = record
     const error = new X402Error('invalid_config', { network, scheme, reason: 'an open payment is served no more' })
     report(error, { during: 'start', pid: record.pid })
@@ -105,7 +103,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
         const ended = await outcomeOf(standing, enough)
         // Refused, but not this spelling of it: a copy with a broken signature must not speak for the good one.
         if (ended.state === 'refused' && ended.requestText !== claim.requestText && !enough.passed()) continue
-        return settlementOf(ended, DEFAULT_RETRY_AFTER)
+        return settlementFor(claim.request, ended, route)
       }
       // Other terms. While nothing is signed under them they bind nobody, so it is worth waiting for what becomes of them.
       if (record.state !== 'claimed' && record.state !== 'refused') {
@@ -118,14 +116,19 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
   /** A payment that cannot be begun any more may have been, when it could: too late to sign is not too late to answer. */
   async function recall(
-    { payment, requirements }: FacilitatorRequest,
-    { route, ...refusal }: Refusal & { readonly route?: Route },
+    request: FacilitatorRequest,
+    { route, late, ...refusal }: RefusedPayment & { readonly route?: Route },
     enough: Deadline,
   ): Promise<Settlement> {
-    const record = route === undefined ? undefined : await journal.loadByDigest(paymentDigest(payment))
-    if (route === undefined || record?.rid !== requirementsId(requirements)) return refused(refusal)
+    const record = late && (await journal.load(late.pid))
+    if (route === undefined || record?.rid !== requirementsId(request.requirements)) return refused(refusal)
     if (record.state === 'refused') return refused(refusal)
-    return settlementOf(await outcomeOf(stand(record, route), enough), DEFAULT_RETRY_AFTER)
+    return settlementFor(request, await outcomeOf(stand(record, route), enough), route)
+  }
+
+  function settlementFor(request: FacilitatorRequest, record: SettlementRecord, route: Route): Settlement {
+    if (isSamePayment(record, request, route)) return settlementOf(record, DEFAULT_RETRY_AFTER)
+    return refused({ ...refuse('payment_already_used'), payer: record.payer })
   }
 
   async function outcomeOf(standing: Standing, enough: Deadline): Promise<SettlementRecord> {
@@ -153,10 +156,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
   function stand(record: SettlementRecord, route: Route, request?: FacilitatorRequest): Standing {
     if (!isOpen(record.state)) return { record, end: done, decided: done, stalled: () => done }
-    if (request !== undefined) return settler.carry(record, request, route)
-    const stored = decodeFacilitatorRequest(JSON.parse(record.requestText))
-    if (!stored.ok) throw new TypeError('A request in the journal cannot be read')
-    return settler.carry(record, stored.value, route)
+    return settler.carry(record, request ?? storedRequest(record), route)
   }
 
   function tellClaimed({ pid, network, scheme, payer, payTo, asset, amount }: SettlementRecord): void {

@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto'
 import {
   canonicalJson,
+  decodeFacilitatorRequest,
   encodeFacilitatorRequest,
   type FacilitatorRequest,
-  type PaymentPayload,
-  type Refusal,
+  type RefusedPayment,
   requirementsId,
 } from '@groat/core'
 import type { Route, Routes } from './engine/route.js'
-import type { Claim } from './journal/record.js'
+import type { Claim, SettlementRecord } from './journal/record.js'
 
 /** A payment as it was presented for settlement, fully read and not yet looked up anywhere. */
 export type Presentation = { readonly ok: true; readonly route: Route; readonly claim: Claim }
@@ -23,7 +22,7 @@ export function readPresentation(
   request: FacilitatorRequest,
   routes: Routes,
   at: { readonly now: number; readonly minRemainingSeconds: number },
-): Presentation | (Refusal & { readonly route?: Route; readonly payer?: string }) {
+): Presentation | (RefusedPayment & { readonly route?: Route }) {
   const { payment, requirements } = request
   const route = routes.find(requirements)
   if (!route.ok) return route
@@ -31,26 +30,32 @@ export function readPresentation(
   if (!inspected.ok) return { ...inspected, route }
   const { pid, payer, expiresAt } = inspected
   const rid = requirementsId(requirements)
-  const requestText = JSON.stringify(encodeFacilitatorRequest(withResource(request)))
   return {
     ok: true,
     route,
-    claim: { pid, rid, payer, expiresAt, request, requestText, digest: paymentDigest(payment) },
+    claim: { pid, rid, payer, expiresAt, request, requestText: requestText(request) },
   }
 }
 
+/** The request that the journal has of a payment. */
+export function storedRequest({ requestText }: SettlementRecord): FacilitatorRequest {
+  const stored = decodeFacilitatorRequest(JSON.parse(requestText))
+  if (!stored.ok) throw new TypeError('A request in the journal cannot be read')
+  return stored.value
+}
+
 /**
- * A payment by what was signed, as it was written: under this it is found again when it is too old to be read.
- * Another spelling of it has another digest; identity is the scheme's to say.
+ * Whether this is the payment that the journal has, with the payer's signature on it. Who knows only its identity, which anybody can read
+ * off the chain, is not told that it was paid (FAC-050).
  */
-export function paymentDigest({ scheme, network, payload }: PaymentPayload): string {
-  return createHash('sha256')
-    .update(canonicalJson([scheme, network, payload]))
-    .digest('hex')
+export function isSamePayment(record: SettlementRecord, request: FacilitatorRequest, { half }: Route): boolean {
+  const proof = ({ payment, requirements }: FacilitatorRequest) =>
+    half.proofOf?.(payment, requirements) ?? canonicalJson(payment.payload)
+  return record.requestText === requestText(request) || proof(storedRequest(record)) === proof(request)
 }
 
 /** Version 1 writes the resource into every offer; a request that was made in this process may have none. */
-function withResource(request: FacilitatorRequest): FacilitatorRequest {
-  const resource = request.resource ?? request.payment.resource
-  return { ...request, resource: resource ?? { url: 'about:blank' } }
+function requestText(request: FacilitatorRequest): string {
+  const resource = request.resource ?? request.payment.resource ?? { url: 'about:blank' }
+  return JSON.stringify(encodeFacilitatorRequest({ ...request, resource }))
 }

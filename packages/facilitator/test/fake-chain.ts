@@ -157,11 +157,11 @@ export function createFakeScheme(chain: FakeChain): SchemeFacilitator<Transfer> 
     if (transfer.value !== offer.amount.toString()) {
       return { ...refuse('invalid_exact_evm_payload_authorization_value_mismatch'), payer }
     }
-    if (transfer.validBefore < at.now / 1000 + (at.minRemainingSeconds ?? 0)) {
-      return { ...refuse('invalid_exact_evm_payload_authorization_valid_before'), payer }
-    }
     const pid = paymentId([offer.network, offer.asset, payer, transfer.nonce, 'exact'])
-    return { ok: true, pid, payer, expiresAt: transfer.validBefore }
+    const inspected = { ok: true, pid, payer, expiresAt: transfer.validBefore } as const
+    return transfer.validBefore < at.now / 1000 + (at.minRemainingSeconds ?? 0)
+      ? { ...refuse('invalid_exact_evm_payload_authorization_valid_before'), payer, late: inspected }
+      : inspected
   }
 
   return {

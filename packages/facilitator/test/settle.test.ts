@@ -91,6 +91,21 @@ describe('one payment', () => {
     await expectOnce(1)
   })
 
+  test('FAC-050 a copy with another signature is not told that it was settled, in time or late', async () => {
+    let now = Date.now()
+    const service = await serve({ clock: () => now })
+    const request = makePayment()
+    const { payment } = request
+    const forged = { ...request, payment: { ...payment, payload: { ...payment.payload, signature: 'bad' } } }
+    const used = { status: 'refused', code: 'payment_already_used', payer: PAYER }
+    const first = await service.settle(request)
+    expect(await service.settle(forged)).toEqual(used)
+    now += 3_600_000
+    expect(await service.settle(forged)).toEqual(used)
+    expect(await service.settle(request)).toEqual(first)
+    await expectOnce(1)
+  })
+
   test('FAC-047 32 copies at once move money once', async () => {
     const service = await serve()
     const request = makePayment()

@@ -26,12 +26,18 @@ export interface ClaimStore {
   release(token: ClaimToken): Promise<void>
 }
 
+/** Milliseconds for which an answer is kept after its payment has expired: what was paid for at the last moment is still asked for. */
+export const KEEP_ANSWER_MS = 15 * 60_000
+
+/** Milliseconds for which a settlement that was never heard of again is kept after its payment has expired. */
+export const KEEP_UNSETTLED_MS = 30 * 24 * 3_600_000
+
 /** What is claimed. */
 export type ClaimRequest = {
   readonly pid: Pid
   /** The terms and the request that the payment was presented for: a kept answer serves nothing else. */
   readonly binding: string
-  /** Seconds since 1970 after which the payment cannot be settled any more, and its answer need not be kept. */
+  /** Seconds since 1970 after which the payment cannot be settled any more. Its answer is kept `KEEP_ANSWER_MS` longer. */
   readonly expiresAt: number
   readonly leaseMs: number
 }

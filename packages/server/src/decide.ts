@@ -18,6 +18,8 @@ export type Decision =
   /** It carries no payment. */
   | { readonly type: 'unpaid' }
   | { readonly type: 'refused'; readonly refusal: Refusal }
+  /** It comes too late to be begun. It may be one that was paid for in time. */
+  | ({ readonly type: 'late' } & Late)
   /** A payment that reads as good for one of the offers. */
   | ({ readonly type: 'candidate' } & Candidate)
 
@@ -27,6 +29,9 @@ export type Candidate = {
   readonly offer: Offer
   readonly inspected: InspectedPayment
 }
+
+/** A payment that can no longer be begun, and why. If it was begun in time it is answered by what became of it (SRV-021). */
+export type Late = Candidate & { readonly refusal: Refusal }
 
 /**
  * Decides about a request from its payment header, the terms and the clock alone: no store, no facilitator, no chain (SRV-002).
@@ -47,14 +52,17 @@ export function decide(
     return { type: 'refused', refusal: refuse('resource_mismatch') }
   }
   const refusals: Refusal[] = []
+  let late: Decision | undefined
   for (const offer of offers) {
     if (!answers(payment, offer.requirements)) continue
     // A payment with little life left may be one that is settled already: how much must be left is asked when it is new.
     const inspected = offer.scheme.inspect(payment, offer.requirements, { now, minRemainingSeconds: 0 })
     if (inspected.ok) return { type: 'candidate', payment, offer, inspected }
-    refusals.push(refuse(inspected.code, inspected.detail))
+    const refusal = refuse(inspected.code, inspected.detail)
+    refusals.push(refusal)
+    if (inspected.late !== undefined) late ??= { type: 'late', refusal, payment, offer, inspected: inspected.late }
   }
-  return { type: 'refused', refusal: refusals[0] ?? refuse('no_matching_requirements') }
+  return late ?? { type: 'refused', refusal: refusals[0] ?? refuse('no_matching_requirements') }
 }
 
 /**

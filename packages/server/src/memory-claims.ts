@@ -1,6 +1,13 @@
 import { type Clock, type Pid, type Receipt, systemClock, X402Error } from '@groat/core'
 import type { Answer } from './answer.js'
-import type { ClaimOutcome, ClaimRequest, ClaimStore, ClaimToken } from './claims.js'
+import {
+  type ClaimOutcome,
+  type ClaimRequest,
+  type ClaimStore,
+  type ClaimToken,
+  KEEP_ANSWER_MS,
+  KEEP_UNSETTLED_MS,
+} from './claims.js'
 
 /** How the memory store is bounded. */
 export type MemoryClaimsOptions = {
@@ -45,7 +52,7 @@ export function createMemoryClaims({
   const sweep = (now: number): void => {
     if (now - sweptAt < (bytes < maxBytes / 2 ? SWEEP_EVERY_MS : SWEEP_EVERY_MS / 10)) return
     sweptAt = now
-    for (const [pid, row] of rows) if (row.expiresAt <= now) drop(pid, row)
+    for (const [pid, row] of rows) if (row.expiresAt + keepMs(row) <= now) drop(pid, row)
   }
 
   const makeRoom = (wanted: number): void => {
@@ -139,6 +146,12 @@ type Row = {
   answer?: Answer
   receipt?: Receipt
   evidence?: string
+}
+
+/** Milliseconds for which a row outlives its payment. */
+function keepMs({ receipt, answer }: Row): number {
+  if (receipt !== undefined) return KEEP_ANSWER_MS
+  return answer === undefined ? 0 : KEEP_UNSETTLED_MS
 }
 
 /** What a row takes beside its answer, generously. */

@@ -81,6 +81,7 @@ function judge<Native>(gate: Gate, exchange: Exchange<Native>, terms: Terms): Ch
       return refusalAnswer(terms, refusal)
     }
     case 'candidate':
+    case 'late':
       return serveStrict(gate, exchange, terms, decision)
   }
 }

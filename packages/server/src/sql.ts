@@ -2,7 +2,7 @@ import { decodeSettlement, encodeSettlement, isJsonObject, type Pid, type Receip
 import { type AnyStore, isUniqueViolation, type Migrations } from '@groat/store'
 import type { Transaction } from 'kysely'
 import type { Answer, HeaderFields } from './answer.js'
-import type { ClaimOutcome, ClaimStore, ClaimToken } from './claims.js'
+import { type ClaimOutcome, type ClaimStore, type ClaimToken, KEEP_ANSWER_MS, KEEP_UNSETTLED_MS } from './claims.js'
 
 /** How long claims stay in a database. */
 export type SqlClaimsOptions = {
@@ -12,7 +12,7 @@ export type SqlClaimsOptions = {
 
 /**
  * Claims in a database, shared by every process that serves these routes, and kept over crashes. Brings its own table. What the work
- * made is kept until its payment expires; the receipt stays longer, as the record of what was delivered for which payment.
+ * made is kept until 15 minutes after its payment has expired, and until it is settled; the receipt stays longer, as the record of what was delivered for which payment.
  * Throws `X402Error` `store_unavailable`, `store_busy`.
  *
  * @example
@@ -21,7 +21,7 @@ export type SqlClaimsOptions = {
  */
 export async function sqlClaims(
   anyStore: AnyStore,
-  { keepReceiptsMs = 30 * 24 * 3_600_000 }: SqlClaimsOptions = {},
+  { keepReceiptsMs = KEEP_UNSETTLED_MS }: SqlClaimsOptions = {},
 ): Promise<ClaimStore> {
   const store = anyStore.withTables<Tables>()
   await store.migrate(migrations)
@@ -41,7 +41,8 @@ export async function sqlClaims(
     await trx
       .updateTable('server_claim')
       .set({ head: null, body: null })
-      .where('expires_at', '<=', now)
+      .where('expires_at', '<=', now - KEEP_ANSWER_MS)
+      .where('state', '=', 'settled')
       .where('head', 'is not', null)
       .execute()
   }

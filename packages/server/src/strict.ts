@@ -17,7 +17,7 @@ import {
 import { type Answer, problemAnswer } from './answer.js'
 import { askToSettle, UNKNOWN } from './ask-to-settle.js'
 import type { ClaimOutcome, ClaimToken } from './claims.js'
-import type { Candidate } from './decide.js'
+import type { Candidate, Late } from './decide.js'
 import type { Gate } from './paywall.js'
 import type { AnswerReply, Exchange, Reply } from './protect.js'
 import { credible, evidenceOf } from './receipt.js'
@@ -32,7 +32,7 @@ export async function serveStrict<Native>(
   gate: Gate,
   exchange: Exchange<Native>,
   terms: Terms,
-  candidate: Candidate,
+  candidate: Candidate | Late,
 ): Promise<Reply<Native>> {
   const { payment, offer } = candidate
   const asked = { payment, requirements: offer.requirements, resource: terms.resource }
@@ -42,6 +42,10 @@ export async function serveStrict<Native>(
   if (claim === undefined) return fault(run, 'store_unavailable')
   switch (claim.status) {
     case 'claimed':
+      if ('refusal' in candidate) {
+        await letGo(run, claim.token)
+        return refused(run, candidate.refusal)
+      }
       tell(run, 'payment_claimed')
       return serveFirst(run, claim.token)
     case 'settling':

@@ -686,15 +686,37 @@ export function describeAdapter(framework: Framework): void {
         expect(runs).toBe(1)
       })
 
-      test('once it has expired it is a payment like any other that has', async () => {
-        const { sign, present, later } = await open()
+      test('SRV-022 a settled payment gets its answer again also after it has expired', async () => {
+        const { sign, present, later, stub } = await open()
         const payment = await sign('/weather')
-        expect(await present('/weather', payment)).toMatchObject({ status: 200 })
+        const first = await present('/weather', payment)
         later(298_000)
-        expect(await present('/weather', payment)).toMatchObject({ status: 200 })
+        expect(await present('/weather', payment)).toMatchObject({ status: 200, text: first.text })
         later(5_000)
-        expectRefused(await present('/weather', payment), 'invalid_exact_evm_payload_authorization_valid_before')
+        expect(await present('/weather', payment)).toMatchObject({ status: 200, text: first.text })
         expect(runs).toBe(1)
+        expect(stub.calls.settle).toHaveLength(1)
+      })
+
+      test('SRV-022 an outcome that was not known when the payment expired is still to be had', async () => {
+        const { sign, present, later, stub } = await open()
+        stub.does.settle = [refusedSettle('settlement_pending'), refusedSettle('settlement_pending'), settled]
+        const payment = await sign('/weather')
+        expect(await present('/weather', payment)).toMatchObject({ status: 503 })
+        later(303_000)
+        expect(await present('/weather', payment)).toMatchObject({ status: 503 })
+        expect(await present('/weather', payment)).toMatchObject({ status: 200 })
+        expect(runs).toBe(1)
+      })
+
+      test('a payment that is presented for the first time after it has expired is refused, as often as it comes', async () => {
+        const { sign, present, later, stub } = await open()
+        const payment = await sign('/weather')
+        later(303_000)
+        for (let time = 0; time < 2; time++) {
+          expectRefused(await present('/weather', payment), 'invalid_exact_evm_payload_authorization_valid_before')
+        }
+        expect([runs, stub.calls.verify, stub.calls.settle]).toEqual([0, [], []])
       })
 
       test('SRV-004 of 20 copies at once one is served, and the others are told to come back', async () => {

@@ -138,15 +138,26 @@ export function describeClaims(name: string, open: () => Promise<ClaimStoreUnder
       expect(await store.claims.settled(second, receipt, 'other')).toBe(true)
     })
 
-    test('once a payment has expired its answer is not kept, and neither is a claim that came to nothing', async () => {
+    test('15 minutes after a payment has expired its answer is not kept, and neither is a claim that came to nothing', async () => {
       const token = await claimed(newPid())
       await claimed(newPid())
       await store.claims.settling(token, answer, 10_000)
       await store.claims.settled(token, receipt, 'e1')
       store.later(400_000)
-      await claimed(newPid(), { expiresAt: start / 1000 + 700 })
-      const late = await store.claims.claim(request(token.pid, { expiresAt: start / 1000 + 700 }))
+      await claimed(newPid(), { expiresAt: start / 1000 + 2_000 })
+      expect(await store.claims.claim(request(token.pid))).toMatchObject({ status: 'settled', answer })
+      store.later(900_000)
+      await claimed(newPid(), { expiresAt: start / 1000 + 2_000 })
+      const late = await store.claims.claim(request(token.pid, { expiresAt: start / 1000 + 2_000 }))
       expect('answer' in late).toBe(false)
+    })
+
+    test('an answer that may have been paid for is kept, however long its payment has expired', async () => {
+      const token = await claimed(newPid())
+      await store.claims.settling(token, answer, 10_000)
+      store.later(7 * 24 * 3_600_000)
+      await claimed(newPid(), { expiresAt: start / 1000 + 8 * 24 * 3_600 })
+      expect(await store.claims.claim(request(token.pid))).toMatchObject({ status: 'settling', answer })
     })
   })
 }

@@ -47,9 +47,11 @@ function inspect(payment: PaymentPayload, offer: PaymentRequirements, { now }: I
     return refuse('invalid_exact_evm_recipient_mismatch')
   }
   if (value !== offer.amount.toString()) return refuse('invalid_exact_evm_payload_authorization_value_mismatch')
-  if (validBefore <= now / 1000) return refuse('invalid_exact_evm_payload_authorization_valid_before')
   const pid = paymentId([offer.network, canonicalAddress(offer.asset), canonicalAddress(from), nonce, 'exact'])
-  return { ok: true, pid, payer: from, expiresAt: validBefore }
+  const inspected = { ok: true, pid, payer: from, expiresAt: validBefore } as const
+  return validBefore <= now / 1000
+    ? { ...refuse('invalid_exact_evm_payload_authorization_valid_before'), payer: from, late: inspected }
+    : inspected
 }
 
 export const payTo = `0x${'11'.repeat(20)}`

@@ -26,6 +26,11 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
    * that have been inspected.
    */
   signerOf?(payment: PaymentPayload, requirements: PaymentRequirements): string
+  /**
+   * What shows that the payer made this payment, in one spelling: the outcome of a payment is told to nobody who shows another. Absent where
+   * that is the whole payload. Asked of payments that have been inspected.
+   */
+  proofOf?(payment: PaymentPayload, requirements: PaymentRequirements): string
   /** Every check there is, at the current state of the chain. Throws `X402Error` when the chain cannot be asked: that is no verdict. */
   verify(payment: PaymentPayload, requirements: PaymentRequirements, options: VerifyOptions): Promise<Verdict>
   /** What has to be sent so that the payment settles. Pure. */

@@ -39,7 +39,14 @@ export type InspectContext = {
 }
 
 /** What a payment is, once it has been read: who pays, which payment it is, until when it can be settled. */
-export type Inspection = InspectedPayment | (Refusal & { readonly payer?: string })
+export type Inspection = InspectedPayment | RefusedPayment
+
+/** A payment that cannot be begun. */
+export type RefusedPayment = Refusal & {
+  readonly payer?: string
+  /** Set when nothing speaks against it but the time: it may have been settled while it was good, and is answered by what is known of it. */
+  readonly late?: InspectedPayment
+}
 
 /** A payment that reads as good. Its signature and the payer's means have not been looked at on chain. */
 export type InspectedPayment = {

@@ -54,8 +54,9 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): SchemeFacilitator
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: { readonly now: number }): Inspection {
     const inspection = inspectExact(payment, terms, now)
-    const refusal = inspection.ok ? judgeToken(byNetwork.get(terms.network), terms) : undefined
-    return inspection.ok && refusal ? { ...refusal, payer: inspection.payer } : inspection
+    const read = inspection.ok ? inspection : inspection.late
+    const refusal = read && judgeToken(byNetwork.get(terms.network), terms)
+    return refusal ? { ...refusal, payer: read.payer } : inspection
   }
 
   /** What both `prepare` and `outcome` are given has been inspected before. */

@@ -54,9 +54,19 @@ export function inspectExact(payment: PaymentPayload, terms: PaymentRequirements
   const read = readExact(payment, terms)
   if (!read.ok) return read
   const { pid, authorization } = read
-  const payer = authorization.from
+  const { from: payer, validBefore } = authorization
   const refusal = judgeTerms(authorization, terms, now)
-  return refusal ? { ...refusal, payer } : { ok: true, pid, payer, expiresAt: Number(authorization.validBefore) }
+  if (refusal === undefined) return { ok: true, pid, payer, expiresAt: Number(validBefore) }
+  if (refusal.code !== TOO_LATE || !wasGood(authorization, terms)) return { ...refusal, payer }
+  return { ...refusal, payer, late: { ok: true, pid, payer, expiresAt: Number(validBefore) } }
+}
+
+const TOO_LATE = 'invalid_exact_evm_payload_authorization_valid_before'
+
+/** Whether nothing spoke against it when it had just so much life left as a payment must have. */
+function wasGood(authorization: Authorization, terms: PaymentRequirements): boolean {
+  const now = (Number(authorization.validBefore) - MIN_REMAINING_SECONDS) * 1000
+  return judgeTerms(authorization, terms, { now }) === undefined
 }
 
 /**
@@ -146,7 +156,7 @@ function judgeTerms(
   const remaining = BigInt(Math.ceil(Math.max(minRemainingSeconds, MIN_REMAINING_SECONDS)))
   const longest = seconds + BigInt(Math.ceil(Math.min(maxTimeoutSeconds, Number(MAX_TIME)))) + CLOCK_ALLOWANCE_SECONDS
   if (to !== parseAddress(payTo)) return refuse('invalid_exact_evm_recipient_mismatch')
-  if (validBefore < seconds + remaining) return refuse('invalid_exact_evm_payload_authorization_valid_before')
+  if (validBefore < seconds + remaining) return refuse(TOO_LATE)
   if (validAfter > seconds) return refuse('invalid_exact_evm_payload_authorization_valid_after')
   if (validBefore > longest || validBefore >= MAX_TIME) return refuse('invalid_exact_evm_authorization_lifetime')
   return value === amount ? undefined : refuse('invalid_exact_evm_payload_authorization_value_mismatch')

@@ -21,8 +21,6 @@ export interface Journal {
   /** Takes a payment on, unless it is already known. A payment that was refused before anything was signed is not. */
   claim(claim: Claim): Promise<{ readonly won: boolean; readonly record: SettlementRecord }>
   load(pid: Pid): Promise<SettlementRecord | undefined>
-  /** The record of a payment that was written in exactly this way. */
-  loadByDigest(digest: string): Promise<SettlementRecord | undefined>
   /** Every record that somebody still has to carry to an end. */
   open(): Promise<readonly SettlementRecord[]>
   /** Writes the bytes down and uses the nonce up, both or neither. `nonce_used`: the journal is already past that nonce. */
@@ -186,11 +184,6 @@ export function createJournal(store: Store, clock: Clock): Journal {
     async load(pid) {
       const [record] = await records(db, [pid])
       return record
-    },
-
-    async loadByDigest(digest) {
-      const row = await db.selectFrom('settlement').select('pid').where('digest', '=', digest).executeTakeFirst()
-      return row === undefined ? undefined : this.load(row.pid as Pid)
     },
 
     async open() {

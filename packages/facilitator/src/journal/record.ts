@@ -21,8 +21,6 @@ export type Claim = {
   readonly request: FacilitatorRequest
   /** The request as JSON. */
   readonly requestText: string
-  /** The payment as it was written: see `paymentDigest`. */
-  readonly digest: string
 }
 
 /** A transaction of ours for a payment. */

@@ -14,7 +14,7 @@ import type { JournalTables } from './tables.js'
 // Rows to values and back: the one place that casts.
 
 export function rowOf(claim: Claim, now: number): JournalTables['settlement'] {
-  const { pid, rid, payer, expiresAt, request, requestText, digest } = claim
+  const { pid, rid, payer, expiresAt, request, requestText } = claim
   const { network, scheme, payTo, asset, amount } = request.requirements
   return {
     pid,
@@ -29,7 +29,6 @@ export function rowOf(claim: Claim, now: number): JournalTables['settlement'] {
     state: 'claimed',
     reason: null,
     detail: null,
-    digest,
     request: requestText,
     created_at: now,
     updated_at: now,

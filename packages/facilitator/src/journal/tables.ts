@@ -19,8 +19,6 @@ export type JournalTables = {
     reason: string | null
     /** Words of a refusal that are safe to show. */
     detail: string | null
-    /** The payment as it was written. */
-    digest: string
     /** The request as JSON, so that a restart can go on. It holds the payer's signature: it never leaves the process. */
     request: string
     created_at: number
@@ -80,7 +78,6 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('state', 'text', (c) => c.notNull())
     .addColumn('reason', 'text')
     .addColumn('detail', 'text')
-    .addColumn('digest', 'text', (c) => c.notNull())
     .addColumn('request', 'text', (c) => c.notNull())
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addColumn('updated_at', 'bigint', (c) => c.notNull())
@@ -91,7 +88,6 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .column('state')
     .where(sql<boolean>`state in ('claimed', 'signed', 'sent')`)
     .execute()
-  await db.schema.createIndex('settlement_digest').on('settlement').column('digest').execute()
   await db.schema
     .createTable('attempt')
     .addColumn('hash', 'text', (c) => c.primaryKey())

@@ -12,6 +12,7 @@ import {
 import type { SvmCall, SvmChain } from '../chain.js'
 import type { Account } from '../rpc.js'
 import { formatAddress } from '../wire/address.js'
+import { encodeBase58 } from '../wire/base58.js'
 import { sameBytes } from '../wire/bytes.js'
 import { decodeTokenAccount } from '../wire/token.js'
 import { explainFailure } from './diagnosis.js'
@@ -85,6 +86,8 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator
     kinds: () => chains.flatMap(kindsOf),
     inspect,
     signerOf: (payment, terms) => formatAddress(known(payment, terms).payment.terms.feePayer),
+    // The fee payer's slot is ours to fill, whatever stands in it.
+    proofOf: (payment, terms) => known(payment, terms).payment.transaction.signatures.slice(1).map(encodeBase58).join(),
     async verify(payment, terms, now) {
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection
