@@ -6,13 +6,13 @@ import { officialFetch } from './peers/official.js'
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>
 beforeAll(async () => {
-  sandbox = await startSandbox({ port: 0 })
+  sandbox = await startSandbox({ port: 0, only: 'evm' })
 })
 afterAll(() => sandbox.stop())
 
 test('an unmodified official client pays the demo API', async () => {
   const { accounts, api } = sandbox.ready
-  const key = accounts.find(({ role }) => role === 'payer2')?.evm.privateKey
+  const key = accounts.find(({ role }) => role === 'payer2')?.evm?.privateKey
   for (const { path } of api?.routes ?? []) {
     const answer = await officialFetch(key as Hex)(`${api?.url}${path}`)
     expect([path, answer.status]).toEqual([path, 200])
@@ -28,14 +28,14 @@ test('the official facilitator client reads what ours says', async () => {
       { x402Version: 1, scheme: 'exact', network: 'base-sepolia' },
     ],
     extensions: [],
-    signers: { 'eip155:*': [sandbox.ready.accounts.find(({ role }) => role === 'facilitator')?.evm.address] },
+    signers: { 'eip155:*': [sandbox.ready.accounts.find(({ role }) => role === 'facilitator')?.evm?.address] },
   })
 
   const requirements = {
     scheme: 'exact',
     network: 'eip155:84532',
     amount: '1000',
-    asset: sandbox.ready.evm.usdc,
+    asset: sandbox.ready.evm?.usdc ?? '',
     payTo: '0x70997970C51812dc3A010C7d01b50e0d17dc79C8',
     maxTimeoutSeconds: 60,
     extra: { name: 'USDC', version: '2' },

@@ -10,20 +10,22 @@ const cell = (content, className) => element('td', className, content)
 const short = (hex) => (hex.length > 14 ? `${hex.slice(0, 8)}…${hex.slice(-4)}` : hex)
 const hash = (hex) => Object.assign(element('span', 'hash', short(hex)), { title: hex })
 
-function showRoutes(routes, origin) {
+function showRoutes(routes, networks, origin) {
   byId('routes').replaceChildren(
-    ...routes.map(({ method, path, price, scheme, networks }) => {
-      const buy = element('button', '', 'Buy')
-      buy.setAttribute('aria-label', `Buy ${method} ${path} for ${price}`)
-      buy.addEventListener('click', () => purchase(path, buy))
+    ...routes.map(({ method, path, price, scheme }) => {
+      const buttons = networks.map(({ id, name }) => {
+        const buy = element('button', '', `Buy on ${name}`)
+        buy.setAttribute('aria-label', `Buy ${method} ${path} for ${price} on ${name}`)
+        buy.addEventListener('click', () => purchase(path, id, buy))
+        return buy
+      })
       return element(
         'tr',
         '',
         cell(element('code', '', `${method} ${path}`)),
         cell(price),
         cell(scheme),
-        cell(networks.join(', ')),
-        cell(buy),
+        cell(element('span', 'buttons', ...buttons)),
       )
     }),
   )
@@ -32,8 +34,8 @@ function showRoutes(routes, origin) {
 
 function showAccounts(accounts) {
   byId('accounts').replaceChildren(
-    ...accounts.map(({ role, address, usdc, eth }) =>
-      element('tr', '', cell(role), cell(hash(address)), cell(usdc, 'number'), cell(eth, 'number')),
+    ...accounts.map(({ role, network, address, usdc, coin }) =>
+      element('tr', '', cell(role), cell(network), cell(hash(address)), cell(usdc, 'number'), cell(coin, 'number')),
     ),
   )
 }
@@ -44,7 +46,7 @@ function showServices(services) {
   )
 }
 
-function addPayment({ at, resource, outcome, amount, payer, transaction }) {
+function addPayment({ at, resource, outcome, amount, payer, network, transaction }) {
   const rows = byId('payments')
   rows.querySelector('.empty')?.remove()
   const row = element(
@@ -59,6 +61,7 @@ function addPayment({ at, resource, outcome, amount, payer, transaction }) {
       ),
     ),
     cell(amount, 'number'),
+    cell(network),
     cell(hash(payer)),
     cell(transaction ? hash(transaction) : '–'),
   )
@@ -66,14 +69,14 @@ function addPayment({ at, resource, outcome, amount, payer, transaction }) {
   while (rows.children.length > 50) rows.lastElementChild.remove()
 }
 
-async function purchase(path, button) {
+async function purchase(path, network, button) {
   button.disabled = true
   const answer = byId('answer')
   try {
     const response = await fetch('/sandbox/buy', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ path }),
+      body: JSON.stringify({ path, network }),
     })
     answer.textContent = JSON.stringify(await response.json(), null, 2)
   } catch (error) {
@@ -84,7 +87,7 @@ async function purchase(path, button) {
 }
 
 function show(state) {
-  showRoutes(state.routes, location.origin)
+  showRoutes(state.routes, state.networks, location.origin)
   showAccounts(state.accounts)
   showServices(state.services)
 }

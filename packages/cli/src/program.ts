@@ -39,28 +39,20 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
       .exitOverride()
       .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
 
-  const onlyChain = new Option('--only <chain>', 'start one chain').choices(['evm'])
+  const onlyChain = new Option('--only <chain>', 'start one chain').choices(['evm', 'svm'])
 
   command('start')
-    .description('a local chain, a facilitator, a paid API, a page to look at, and one real payment')
+    .description('local chains, a facilitator, a paid API, a page to look at, and one real payment on each chain')
     .option('--once', 'pay, print the receipt, stop')
     .option('--json', 'one JSON line per payment on standard output')
-    .option(
-      '--port <number>',
-      'port of the API; the facilitator and the chain take the next two, 0 takes free ones',
-      port,
-    )
+    .option('--port <number>', 'port of the API; facilitator and chains take the next four, 0 takes free ones', port)
     .addOption(onlyChain)
     .action(async (options) => finish(await start(options, io)))
 
   command('sandbox')
-    .description('a local chain, a facilitator and a paid API, until you stop it')
+    .description('local chains, a facilitator and a paid API, until you stop it')
     .option('--json', 'one JSON line on standard output when ready')
-    .option(
-      '--port <number>',
-      'port of the API; the facilitator and the chain take the next two, 0 takes free ones',
-      port,
-    )
+    .option('--port <number>', 'port of the API; facilitator and chains take the next four, 0 takes free ones', port)
     .option('--no-demo', 'without the paid API and its page')
     .addOption(onlyChain)
     .action(async (options) => finish(await runSandbox(options, io)))
@@ -76,9 +68,10 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--network <name...>', 'networks to pay on, the preferred first')
     .option('--v1', 'pay sellers that speak protocol version 1 only')
     .option(
-      '--key-file <file>',
-      'file with the private key, readable by you alone; default is the variable GROAT_EVM_KEY',
+      '--key-file <file...>',
+      'file with a private key, readable by you alone; default are the variables GROAT_EVM_KEY and GROAT_SVM_KEY',
     )
+    .option('--svm-rpc <url>', 'Solana node to take blockhashes from; default is the variable GROAT_SVM_RPC')
     .option('--store <file>', 'where payments are written down before they are signed; default is ~/.groat/purse.db')
     .option('--dry-run', 'show what would be paid; sign nothing')
     .option('-y, --yes', 'do not ask')
@@ -97,8 +90,8 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
 
 function port(text: string): number {
   const value = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN
-  if (value <= 65_533) return value
-  throw new InvalidArgumentError('A port is a number from 0 to 65533.')
+  if (value <= 65_531) return value
+  throw new InvalidArgumentError('A port is a number from 0 to 65531.')
 }
 
 /** Says what happened and what to do next, and never shows a stack to somebody who made no program. */

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { decodeBase58 } from '@groat/svm/wire'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCli } from '../src/program.js'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
@@ -31,6 +32,30 @@ test('pay prints the answer, and what it cost beside it', async () => {
   expect(said).toMatch(
     /402 {2}127\.0\.0\.1:\d+ asks 0\.001 USDC on base-sepolia, valid \d+ s\n {2}paid 0x[0-9a-f]{64} in /,
   )
+})
+
+test('pay chooses by policy: the network that is asked for is paid on', async () => {
+  const { exitCode, out } = await run(['pay', `${api}/weather`, '--network', 'solana-devnet', '--json'])
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(out)).toMatchObject({ payment: 'settled', network: 'solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1' })
+})
+
+test('a Solana key pays by itself, as base58 or as solana-keygen writes it', async () => {
+  const { svm } = sandbox.ready
+  const payer2 = sandbox.ready.accounts.find(({ role }) => role === 'payer2')?.svm
+  const keyFile = join(folder, 'id.json')
+  const bytes = [...(decodeBase58(payer2?.secretKey ?? '') ?? [])]
+  await writeFile(keyFile, JSON.stringify(bytes), { mode: 0o600 })
+  const paid = await Promise.all([
+    run(['pay', `${api}/weather`, '--json', '--svm-rpc', svm?.rpcUrl ?? '', '--key-file', keyFile]),
+    run(['pay', `${api}/report`, '--json'], {
+      GROAT_SVM_KEY: payer2?.secretKey ?? '',
+      GROAT_SVM_RPC: svm?.rpcUrl ?? '',
+    }),
+  ])
+  for (const { exitCode, out } of paid) {
+    expect([exitCode, JSON.parse(out)]).toMatchObject([0, { payment: 'settled', payer: payer2?.address }])
+  }
 })
 
 test('pay --json is one line with the receipt', async () => {

@@ -3,6 +3,8 @@ import { runCli } from '../src/program.js'
 import type { ReadyLine } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
 
+const SOLANA = 'solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1'
+
 test('the ready line names everything that runs, and stopping ends it', async () => {
   const io = recordedIo()
   const running = runCli(['sandbox', '--json', '--port', '0'], io)
@@ -15,12 +17,18 @@ test('the ready line names everything that runs, and stopping ends it', async ()
       usdc: '0x036CbD53842c5426634e7929541eC2318f3dCF7e',
       multicall3: '0xcA11bde05977b3631167028862bE2a173976CA11',
     },
+    svm: {
+      rpcUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      wsUrl: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:\d+$/),
+      network: SOLANA,
+      usdc: '4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU',
+    },
     facilitator: { url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) },
     api: {
       url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       routes: [
-        { method: 'GET', path: '/weather', scheme: 'exact', networks: ['eip155:84532'], price: '$0.001' },
-        { method: 'GET', path: '/report', scheme: 'exact', networks: ['eip155:84532'], price: '$0.05' },
+        { method: 'GET', path: '/weather', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.001' },
+        { method: 'GET', path: '/report', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.05' },
       ],
     },
     accounts: expect.arrayContaining([
@@ -29,6 +37,10 @@ test('the ready line names everything that runs, and stopping ends it', async ()
         evm: {
           address: '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266',
           privateKey: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+        },
+        svm: {
+          address: '9hSR6S7WPtxmTojgo6GG3k4yDPecgJY292j7xrsUGWBu',
+          secretKey: expect.stringMatching(/^[1-9A-HJ-NP-Za-km-z]{80,90}$/),
         },
       },
     ]),
@@ -44,16 +56,42 @@ test('the ready line names everything that runs, and stopping ends it', async ()
     body: JSON.stringify({ path: '/weather' }),
   })
   expect(await bought.json()).toMatchObject({ receipt: { amount: '1000' }, status: 200, answer: { temperature: 11 } })
-  expect(await firstEvents(`${ready.api?.url}/sandbox/events`, 2)).toEqual([
+  const onSolana = await fetch(`${ready.api?.url}/sandbox/buy`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ path: '/weather', network: SOLANA }),
+  })
+  expect(await onSolana.json()).toMatchObject({ receipt: { network: SOLANA }, status: 200 })
+  expect(await firstEvents(`${ready.api?.url}/sandbox/events`, 3)).toEqual([
     expect.objectContaining({ accounts: expect.any(Array) }),
-    expect.objectContaining({ resource: '/weather', outcome: 'settled', amount: '0.001' }),
+    expect.objectContaining({
+      resource: '/weather',
+      outcome: 'settled',
+      amount: '0.001 USDC',
+      network: 'base-sepolia',
+    }),
+    expect.objectContaining({
+      resource: '/weather',
+      outcome: 'settled',
+      amount: '0.001 USDC',
+      network: 'solana-devnet',
+    }),
   ])
+  expect(await (await fetch(`${ready.api?.url}/sandbox/ready`)).json()).toEqual(ready)
 
   io.stop()
   expect(await running).toBe(0)
-  for (const url of [ready.evm.rpcUrl, ready.facilitator.url, ready.api?.url ?? '']) {
+  for (const url of [ready.evm?.rpcUrl, ready.svm?.rpcUrl, ready.facilitator.url, ready.api?.url].map(String)) {
     await expect(fetch(url)).rejects.toThrow('fetch failed')
   }
+})
+
+test.each(['evm', 'svm'] as const)('--only %s starts that chain alone', async (only) => {
+  const io = recordedIo()
+  const running = runCli(['start', '--once', '--json', '--only', only], io)
+  expect(await running).toBe(0)
+  const lines = io.written().trim().split('\n')
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ network: only === 'svm' ? SOLANA : 'eip155:84532' }])
 })
 
 test('without the demo there is no API', async () => {

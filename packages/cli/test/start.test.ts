@@ -4,10 +4,12 @@ import { expect, test } from 'vitest'
 import { runCli } from '../src/program.js'
 import { recordedIo } from './io.js'
 
-test('start --once --json makes one real payment, prints its receipt and ends', async () => {
+test('start --once --json makes one real payment on each chain, prints the receipts and ends', async () => {
   const io = recordedIo()
   expect(await runCli(['start', '--once', '--json'], io)).toBe(0)
-  expect(JSON.parse(io.written())).toEqual({
+  const [evm, svm, ...rest] = io.written().trim().split('\n')
+  expect(rest).toEqual([])
+  expect(JSON.parse(evm ?? '')).toEqual({
     network: 'eip155:84532',
     scheme: 'exact',
     x402Version: 2,
@@ -16,6 +18,17 @@ test('start --once --json makes one real payment, prints its receipt and ends', 
     amount: '1000',
     asset: '0x036CbD53842c5426634e7929541eC2318f3dCF7e',
     transaction: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+    ms: expect.any(Number),
+  })
+  expect(JSON.parse(svm ?? '')).toEqual({
+    network: 'solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1',
+    scheme: 'exact',
+    x402Version: 2,
+    payer: '9hSR6S7WPtxmTojgo6GG3k4yDPecgJY292j7xrsUGWBu',
+    payTo: 'GyGKxMyg1p9SsHfm15MkNUu1u9TN2JtTspcdmrtGUdse',
+    amount: '1000',
+    asset: '4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU',
+    transaction: expect.stringMatching(/^[1-9A-HJ-NP-Za-km-z]{80,90}$/),
     ms: expect.any(Number),
   })
 })

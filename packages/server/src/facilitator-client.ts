@@ -50,7 +50,7 @@ export function createFacilitatorClient(url: string, options: FacilitatorClientO
   const base = baseOf(url)
   const call = createCaller(base, options)
   const encoded = new WeakMap<FacilitatorRequest, string>()
-  let known: Promise<Supported> | undefined
+  let asking: Promise<Supported> | undefined
 
   const bodyOf = (request: FacilitatorRequest): string => {
     const cached = encoded.get(request)
@@ -78,11 +78,10 @@ export function createFacilitatorClient(url: string, options: FacilitatorClientO
       }
     },
     supported: (callOptions) => {
-      known ??= askSupported(callOptions).catch((error: unknown) => {
-        known = undefined
-        throw error
+      asking ??= askSupported(callOptions).finally(() => {
+        asking = undefined
       })
-      return known
+      return asking
     },
     settlement: async (pid: Pid, callOptions) => {
       const answer = await call('settlement', `/settlements/${pid}`, undefined, callOptions)

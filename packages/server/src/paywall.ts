@@ -12,6 +12,7 @@ import type { ClaimStore } from './claims.js'
 import { createFacilitatorClient } from './facilitator-client.js'
 import { payToByNetwork } from './offers.js'
 import { compileRoute, type Route, type RouteInput, type RouteOptions } from './route.js'
+import { createSupport } from './support.js'
 
 /** What all routes behind one paywall share. */
 export type PaywallOptions = {
@@ -48,7 +49,7 @@ export type PaywallOptions = {
 /** A paywall: wraps handlers. */
 export type Paywall<Wrap> = Wrap & {
   /**
-   * Asks the facilitator once what it supports and checks every route that is defined by then. Call it before listening.
+   * Asks the facilitator what it supports and checks every route, those that are defined later too. Call it before listening.
    * Throws `X402Error` `unsupported_offer`, which names route, scheme and network, or what the facilitator throws when it cannot be
    * asked (`facilitator_unreachable`, `facilitator_invalid_answer`).
    */
@@ -79,7 +80,9 @@ export type PaywallCore = {
  */
 export function createPaywall(options: PaywallOptions): PaywallCore {
   const gate = gateOf(options)
+  const support = createSupport(gate.facilitator, gate.clock)
   const defaults = {
+    support,
     schemes: options.schemes,
     payTo: payToByNetwork(options.payTo, options.networks),
     origin: options.origin === undefined ? undefined : originOf(options.origin),
@@ -98,7 +101,7 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
       return route
     },
     ready: async () => {
-      const supported = await gate.facilitator.supported()
+      const supported = await support.ask()
       for (const route of routes.values()) route.confirm(supported)
     },
   }

@@ -1,12 +1,14 @@
 import {
   decodePayment,
   type ErrorCode,
+  errorInfo,
   notify,
   type PaymentPayload,
   type PaymentRequirements,
   type Pid,
+  X402Error,
 } from '@groat/core'
-import type { Answer } from './answer.js'
+import { type Answer, problemAnswer } from './answer.js'
 import { decide } from './decide.js'
 import type { Gate } from './paywall.js'
 import type { Route } from './route.js'
@@ -62,10 +64,18 @@ export function protect<Native>(
 ): Challenge | Promise<Reply<Native>> {
   const terms = route.terms(exchange.request)
   if (!(terms instanceof Promise)) return judge(gate, exchange, terms)
-  return terms.then((known) => {
-    const judged = judge(gate, exchange, known)
-    return judged instanceof Promise ? judged : { type: 'answer', answer: judged, paid: false }
-  })
+  return terms.then(
+    (known) => {
+      const judged = judge(gate, exchange, known)
+      return judged instanceof Promise ? judged : { type: 'answer', answer: judged, paid: false }
+    },
+    (error: unknown) => {
+      // The facilitator could not be asked for its part of the offer. What else goes wrong here is the price function's.
+      if (!X402Error.is(error) || errorInfo(error.code).status < 500) throw error
+      notify(gate.onEvent, { type: 'fault', at: gate.clock(), code: error.code })
+      return { type: 'answer', answer: problemAnswer(error.code), paid: false }
+    },
+  )
 }
 
 function judge<Native>(gate: Gate, exchange: Exchange<Native>, terms: Terms): Challenge | Promise<Reply<Native>> {

@@ -10,6 +10,7 @@ import {
   offerTemplates,
   type Price,
 } from './offers.js'
+import type { Support } from './support.js'
 import { createTerms, type GateRequest, resourceUrl, type Terms } from './terms.js'
 
 /** What a route costs, when the price depends on the request. The unpaid and the paid request must get the same answer. */
@@ -50,6 +51,7 @@ export type Route = {
 
 /** What a paywall gives each of its routes. */
 export type RouteDefaults = OfferDefaults & {
+  readonly support: Support
   readonly origin: string | undefined
   readonly maxResponseBytes: number
 }
@@ -68,11 +70,37 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     }
     const about = describe(options)
     const cache = createLru<Terms>(MAX_CACHED_TERMS)
+    const needsFacilitator = templates.some(({ scheme }) => scheme.offersNeedFacilitator)
     let supported: Supported | undefined
     let offersAt = createOfferList(templates, supported)
     // A price that is not known yet must not hide what else is wrong.
     const sample = typeof price === 'function' ? '1' : price
     offersAt(sample)
+
+    const confirm = (says: Supported): void => {
+      if (says === supported) return
+      for (const template of templates) {
+        const { scheme, network } = template
+        if (kindOf(template, says) === undefined) {
+          throw new X402Error('unsupported_offer', { scheme: scheme.scheme.name, network })
+        }
+      }
+      const offers = createOfferList(templates, says)
+      offers(sample)
+      supported = says
+      offersAt = offers
+      cache.clear()
+    }
+    /** What a facilitator says later must not take away offers that were good: it still settles what it offered. */
+    const renew = (says: Supported): void => {
+      try {
+        confirm(says)
+      } catch (error) {
+        if (supported === undefined) throw error
+      }
+    }
+    const known = defaults.support.known()
+    if (known !== undefined) confirm(known)
 
     const termsAt = (url: string, at: Price | undefined): Terms => {
       const key = at === undefined ? url : `${at} ${url}`
@@ -83,28 +111,29 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       return terms
     }
 
+    const termsOf = (request: GateRequest): Terms | Promise<Terms> => {
+      const url = resourceUrl(request.url, defaults.origin)
+      if (typeof price !== 'function') return termsAt(url, price)
+      const at = price(request)
+      return at instanceof Promise ? at.then((price) => termsAt(url, price)) : termsAt(url, at)
+    }
+
     return {
       name,
       maxResponseBytes,
-      terms: (request) => {
-        const url = resourceUrl(request.url, defaults.origin)
-        if (typeof price !== 'function') return termsAt(url, price)
-        const at = price(request)
-        return at instanceof Promise ? at.then((price) => termsAt(url, price)) : termsAt(url, at)
+      terms(request) {
+        if (!needsFacilitator) return termsOf(request)
+        const says = defaults.support.known()
+        if (says === undefined) {
+          return defaults.support.ask().then((first) => {
+            confirm(first)
+            return termsOf(request)
+          })
+        }
+        renew(says)
+        return termsOf(request)
       },
-      confirm: (says) =>
-        named(name, () => {
-          for (const template of templates) {
-            const { scheme, network } = template
-            if (kindOf(template, says) === undefined) {
-              throw new X402Error('unsupported_offer', { scheme: scheme.scheme.name, network })
-            }
-          }
-          supported = says
-          offersAt = createOfferList(templates, supported)
-          offersAt(sample)
-          cache.clear()
-        }),
+      confirm: (says) => named(name, () => confirm(says)),
     }
   })
 }

@@ -1,10 +1,12 @@
-import { type Asset, assetByAddress, assetByTicker, X402Error, type X402Event } from '@groat/core'
+import { networkFamily, type SchemeFacilitator, X402Error, type X402Event } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { openStore } from '@groat/store'
+import { createSvmChain } from '@groat/svm/chain'
+import { exactSvm } from '@groat/svm/exact/facilitator'
 import { type NetworkConfig, readFacilitatorConfig } from '../config/facilitator-config.js'
-import { CliError, exitCodes } from '../terminal/exit.js'
+import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 
 /** Options of `groat facilitator`. */
@@ -17,21 +19,15 @@ export async function runFacilitator(
   io: Io,
 ): Promise<number> {
   const config = await readFacilitatorConfig(file, io.environment)
-  const assets = config.networks.map(assetsOf)
   if (check) {
     io.say(`${file} is valid`)
     return exitCodes.ok
   }
-  const chains = await Promise.all(
-    config.networks.map(({ network, rpc: [first, ...others], signers }, at) => {
-      if (first === undefined) throw new CliError('usage', `networks.${network}: no rpc is given`)
-      return createEvmChain({ network, rpc: [first, ...others], signers, assets: assets[at] ?? [] })
-    }),
-  )
+  const schemes = await schemesOf(config.networks)
   const store = await openStore(config.store)
   const log = logger(json, io)
   const service = createFacilitator({
-    schemes: [exactEvm({ chains })],
+    schemes,
     store,
     onEvent: log,
     onFault: ({ reference, error }) => io.say(`fault ${reference}: ${faultText(error)}`),
@@ -50,17 +46,31 @@ export async function runFacilitator(
   return exitCodes.ok
 }
 
-function assetsOf({ network, assets }: NetworkConfig): readonly Asset[] | undefined {
-  if (assets.length === 0) return undefined
-  return assets.map((name) => {
-    const asset = assetByTicker(network, name) ?? assetByAddress(network, name)
-    if (asset !== undefined) return asset
-    throw new CliError(
-      'usage',
-      `networks.${network}.assets: ${name} is not known on ${network}`,
-      'Name a default asset of the network.',
-    )
-  })
+/** One half per family, over all of its networks. */
+async function schemesOf(networks: readonly NetworkConfig[]): Promise<readonly SchemeFacilitator[]> {
+  const of = (family: string) => networks.filter(({ network }) => networkFamily(network) === family)
+  const [evm, svm] = [of('eip155'), of('solana')]
+  const chains = await Promise.all(
+    evm.map(({ network, rpc, signers, assets }) =>
+      createEvmChain({ network, rpc: urlsOf(rpc), signers: signers.filter(isHexKey), assets }),
+    ),
+  )
+  const clusters = svm.map(({ network, rpc, signers, assets }) =>
+    createSvmChain({ network, rpc: urlsOf(rpc), signers, assets }),
+  )
+  return [
+    ...(chains.length > 0 ? [exactEvm({ chains })] : []),
+    ...(clusters.length > 0 ? [exactSvm({ chains: clusters })] : []),
+  ]
+}
+
+/** The configuration has been read: there is a first one. */
+function urlsOf([first = '', ...others]: readonly string[]): readonly [string, ...string[]] {
+  return [first, ...others]
+}
+
+function isHexKey(key: string): key is `0x${string}` {
+  return key.startsWith('0x')
 }
 
 /** One line per event. Amounts and addresses are on the chain anyway; signatures and URLs are never part of an event. */

@@ -1,18 +1,17 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createPayer, type Payer, type PaymentOutcome, type Quote } from '@groat/client'
 import { sqlIntents } from '@groat/client/sql'
 import { type Asset, errorInfo, formatUnits, type Network, v1NameOf } from '@groat/core'
-import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
-import { evmAccounts } from '@groat/sandbox'
 import { openStore } from '@groat/store'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io, type Style } from '../terminal/io.js'
+import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
 /** Options of `groat pay`. */
-export type PayCommand = {
+export type PayCommand = WalletOptions & {
   readonly method?: string
   readonly header?: readonly string[]
   readonly data?: string
@@ -20,7 +19,6 @@ export type PayCommand = {
   readonly max: string
   readonly network?: readonly string[]
   readonly v1?: boolean
-  readonly keyFile?: string
   readonly store?: string
   readonly dryRun?: boolean
   readonly yes?: boolean
@@ -33,11 +31,11 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   const init = requestInit(options)
   const file = options.store ?? join(io.environment.GROAT_HOME ?? join(homedir(), '.groat'), 'purse.db')
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const key = await readKey(target, options, io)
+  const schemes = await openWallet(target, options, io)
   const store = await openStore(file)
   try {
     const payer = createPayer({
-      schemes: [exactEvm({ account: privateKeyAccount(key) })],
+      schemes,
       policy: {
         perPayment: options.max,
         versions: options.v1 ? [2, 1] : [2],
@@ -94,31 +92,6 @@ function requestInit({ method, header = [], data }: PayCommand): RequestInit {
     headers,
     ...(data === undefined ? {} : { body: data }),
   }
-}
-
-/** The key is never an argument: arguments stand in the shell's history and in the list of processes. */
-async function readKey(target: URL, { keyFile }: PayCommand, { environment, say, style }: Io): Promise<string> {
-  const key = keyFile === undefined ? environment.GROAT_EVM_KEY : await readKeyFile(keyFile)
-  if (key === undefined && isLoopback(target)) {
-    say(style.quiet('  no key is set: paying with the published test key of the sandbox'))
-    return evmAccounts[0].privateKey
-  }
-  if (key === undefined)
-    throw new CliError('usage', 'No key to pay with', 'Set GROAT_EVM_KEY, or name a file with --key-file.')
-  if (/^0x[0-9a-fA-F]{64}$/.test(key)) return key
-  throw new CliError('usage', 'The key is not a private key', 'It is 0x and 64 hex digits.')
-}
-
-async function readKeyFile(file: string): Promise<string> {
-  const { mode } = await stat(file).catch((cause: unknown) => {
-    throw new CliError('usage', `${file} cannot be read`, undefined, { cause })
-  })
-  if ((mode & 0o077) !== 0) throw new CliError('usage', `${file} can be read by others`, `chmod 600 ${file}`)
-  return (await readFile(file, 'utf8')).trim()
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.[0-9.]+$/.test(hostname)
 }
 
 /** What the platform's fetch throws before anything was paid: the seller is not there. */

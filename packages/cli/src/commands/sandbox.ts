@@ -1,20 +1,25 @@
-import { type ReadyLine, startSandbox } from '../sandbox/sandbox.js'
+import { type Family, type ReadyLine, startSandbox } from '../sandbox/sandbox.js'
 import { exitCodes } from '../terminal/exit.js'
 import { columns, type Io } from '../terminal/io.js'
 
 /** Options of `groat sandbox`. */
-export type SandboxCommand = { readonly json?: boolean; readonly port?: number; readonly demo?: boolean }
+export type SandboxCommand = {
+  readonly json?: boolean
+  readonly port?: number
+  readonly demo?: boolean
+  readonly only?: Family
+}
 
 /** The port of the API when none is asked for. */
 export const DEFAULT_PORT = 4402
 
 /** `groat sandbox`: starts, says what is where, stays up until it is told to stop. */
 export async function runSandbox(
-  { json = false, port = DEFAULT_PORT, demo = true }: SandboxCommand,
+  { json = false, port = DEFAULT_PORT, demo = true, only }: SandboxCommand,
   io: Io,
 ): Promise<number> {
   const onProgress = (what: string) => io.say(io.style.quiet(`  starting ${what}`))
-  const sandbox = await startSandbox({ port, demo, onProgress })
+  const sandbox = await startSandbox({ port, demo, onProgress, ...(only === undefined ? {} : { only }) })
   if (json) io.out(`${JSON.stringify({ ready: sandbox.ready })}\n`)
   else describe(sandbox.ready, io)
   await io.stopped
@@ -23,7 +28,7 @@ export async function runSandbox(
 }
 
 /** What is where, and what to try. */
-export function describe({ evm, facilitator, api, accounts }: ReadyLine, { say, style }: Io): void {
+export function describe({ evm, svm, facilitator, api, accounts }: ReadyLine, { say, style }: Io): void {
   const payer = accounts.find(({ role }) => role === 'payer')
   const rows = [
     ...(api === undefined
@@ -33,8 +38,10 @@ export function describe({ evm, facilitator, api, accounts }: ReadyLine, { say, 
           ['Paid API', api.routes.map(({ path, price }) => `${api.url}${path} (${price})`).join('  ')],
         ]),
     ['Facilitator', facilitator.url],
-    ['EVM chain', `${evm.rpcUrl} (${evm.network}, USDC at ${evm.usdc})`],
-    ['Payer', payer === undefined ? '' : `${payer.evm.address} (a published test key; test money only)`],
+    ...(evm === undefined ? [] : [['EVM chain', `${evm.rpcUrl} (${evm.network}, USDC at ${evm.usdc})`]]),
+    ...(svm === undefined ? [] : [['Solana chain', `${svm.rpcUrl} (${svm.network}, USDC at ${svm.usdc})`]]),
+    ['Payer', `${[payer?.evm?.address, payer?.svm?.address].filter(Boolean).join('  ')}`],
+    ['', 'published test keys; test money only'],
   ]
   say('')
   for (const line of columns(rows)) say(`  ${line}`)

@@ -1,25 +1,32 @@
 import { assetByAddress, formatUnits, network } from '@groat/core'
 import type { Purchase } from '../sandbox/buyer.js'
-import { startSandbox } from '../sandbox/sandbox.js'
+import { type Family, startSandbox } from '../sandbox/sandbox.js'
 import { exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io } from '../terminal/io.js'
 import { DEFAULT_PORT, describe } from './sandbox.js'
 
 /** Options of `groat start`. */
-export type StartCommand = { readonly once?: boolean; readonly json?: boolean; readonly port?: number }
+export type StartCommand = {
+  readonly once?: boolean
+  readonly json?: boolean
+  readonly port?: number
+  readonly only?: Family
+}
 
-/** `groat start`: a sandbox and one real payment in it. Stays up unless told to do it once. */
+/** `groat start`: a sandbox and one real payment on each of its chains. Stays up unless told to do it once. */
 export async function start(
-  { once = false, json = false, port = once ? 0 : DEFAULT_PORT }: StartCommand,
+  { once = false, json = false, port = once ? 0 : DEFAULT_PORT, only }: StartCommand,
   io: Io,
 ): Promise<number> {
   const onProgress = (what: string) => io.say(io.style.quiet(`  starting ${what}`))
-  const sandbox = await startSandbox({ port, onProgress })
+  const sandbox = await startSandbox({ port, onProgress, ...(only === undefined ? {} : { only }) })
   try {
     const path = sandbox.ready.api?.routes[0]?.path ?? '/'
-    const purchase = await sandbox.buy(path)
-    if (json) io.out(`${JSON.stringify(purchase.receipt)}\n`)
-    else tell(path, purchase, io)
+    for (const network of sandbox.networks) {
+      const purchase = await sandbox.buy(path, network)
+      if (json) io.out(`${JSON.stringify(purchase.receipt)}\n`)
+      else tell(path, purchase, io)
+    }
     if (once) return exitCodes.ok
     if (!json) describe(sandbox.ready, io)
     if (!json) io.say(io.style.quiet('  Ctrl-C stops it.'))

@@ -32,11 +32,13 @@ networks:
     signers: ["KEY"]
     assets: [USDC]
 `
-  expect(await read(text, { RPC: 'https://rpc.example/secret', KEY: key })).toEqual({
+  expect(await read(text, { RPC: 'https://rpc.example/secret', KEY: key })).toMatchObject({
     host: '127.0.0.1',
     port: 4402,
     store: 'pay.db',
-    networks: [{ network: 'eip155:8453', rpc: ['https://rpc.example/secret'], signers: [key], assets: ['USDC'] }],
+    networks: [
+      { network: 'eip155:8453', rpc: ['https://rpc.example/secret'], signers: [key], assets: [{ symbol: 'USDC' }] },
+    ],
   })
 })
 
@@ -52,6 +54,12 @@ test('what is wrong is said with file, line and reason', async () => {
     await read(networks('    rpc: ["http://x"]\n    signers:\n      - "NO_KEY"\n')),
     await read(networks('    rpc: ["http://x"]\n    signers: ["0x12"]\n')),
     await read(networks(`    rpc: ["http://x"]\n    signers: ["${key}"]\n`)),
+    await read(networks('    rpc: ["http://x"]\n    fee_payer: "KEY"\n'), { KEY: key }),
+    await read(networks('    rpc: ["http://x"]\n'), { KEY: key }),
+    await read(networks('    rpc: ["http://x"]\n    signers: ["KEY"]\n    assets: [DOGE]\n'), { KEY: key }),
+    await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], fee_payer: "KEY" }\n', { KEY: key }),
+    await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
+    await read('store: pay.db\nnetworks:\n  "cosmos:hub": { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
     await read('store: pay.db\nnetworks:\n  bass: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
   ]).toMatchInlineSnapshot(`
     [
@@ -64,6 +72,12 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:6: networks.base.signers.0: the environment has no NO_KEY",
       "/pay.yaml:5: networks.base.signers.0: expected a private key: 0x and 64 hex digits",
       "/pay.yaml:5: networks.base.signers.0: a key stands in a file that others can read; name a variable, or chmod 600",
+      "/pay.yaml:5: networks.base.fee_payer: this chain has signers instead",
+      "/pay.yaml:4: networks.base: signers: expected a private key: 0x and 64 hex digits",
+      "/pay.yaml:6: networks.base.assets.0: DOGE is no default asset of this network",
+      "/pay.yaml:3: networks.solana.fee_payer: expected a secret key: base58 of 64 bytes",
+      "/pay.yaml:3: networks.solana.signers: this chain has fee_payer instead",
+      "/pay.yaml:3: networks.cosmos:hub: nothing settles on cosmos chains",
       "/pay.yaml:3: networks.bass: not a CAIP-2 id and not a known name such as base or base-sepolia",
     ]
   `)

@@ -1,4 +1,4 @@
-import { type Network, network, X402Error } from '@groat/core'
+import { type Asset, assetByAddress, assetByTicker, type Network, network, networkFamily, X402Error } from '@groat/core'
 import * as z from 'zod/mini'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
@@ -15,10 +15,10 @@ export type FacilitatorConfig = {
 export type NetworkConfig = {
   readonly network: Network
   readonly rpc: readonly string[]
-  /** Private keys of the accounts that pay for gas. */
-  readonly signers: readonly `0x${string}`[]
-  /** Tickers or addresses of the tokens that are settled; none means the network's default assets. */
-  readonly assets: readonly string[]
+  /** Private keys of the accounts that pay for gas: 0x and 64 hex digits, or base58 of 64 bytes on Solana. */
+  readonly signers: readonly string[]
+  /** The tokens that are settled; absent: the network's default assets. */
+  readonly assets?: readonly Asset[]
 }
 
 const File = z.strictObject({
@@ -28,8 +28,11 @@ const File = z.strictObject({
     z.string(),
     z.strictObject({
       rpc: z.array(z.string().check(z.regex(/^https?:\/\//, 'expected an http or https URL'))).check(z.minLength(1)),
-      signers: z.array(z.string()).check(z.minLength(1)),
-      assets: z.optional(z.array(z.string())),
+      signers: z.optional(z.array(z.string()).check(z.minLength(1))),
+      fee_payer: z.optional(z.string()),
+      assets: z.optional(
+        z.array(z.string()).check(z.minLength(1, 'names no asset; leave it out for the default ones')),
+      ),
     }),
   ),
 })
@@ -44,27 +47,57 @@ export async function readFacilitatorConfig(file: string, environment: Environme
   const listen = /^(.+):([0-9]{1,5})$/.exec(value.listen)
   if (listen?.[1] === undefined || Number(listen[2]) > 65_535) throw fail(['listen'], 'expected HOST:PORT')
 
-  const networks = Object.entries(value.networks).map(([name, { rpc, signers, assets = [] }]): NetworkConfig => {
+  const networks = Object.entries(value.networks).map(([name, { rpc, assets, ...keys }]): NetworkConfig => {
     const path = ['networks', name]
     const id = networkOf(name)
     if (id === undefined) throw fail(path, 'not a CAIP-2 id and not a known name such as base or base-sepolia')
+    const family = families[networkFamily(id)]
+    if (family === undefined) throw fail(path, `nothing settles on ${networkFamily(id)} chains`)
+    const signers = family.keysOf(keys)
+    const other = family.field === 'signers' ? 'fee_payer' : 'signers'
+    if (keys[other] !== undefined) throw fail([...path, other], `this chain has ${family.field} instead`)
+    if (signers === undefined) throw fail(path, `${family.field}: expected ${family.form}`)
     for (const [index, key] of signers.entries()) {
-      if (!isPrivateKey(key)) throw fail([...path, 'signers', index], 'expected a private key: 0x and 64 hex digits')
-      if (!isPrivate && isLiteral([...path, 'signers', index])) {
-        throw fail(
-          [...path, 'signers', index],
-          'a key stands in a file that others can read; name a variable, or chmod 600',
-        )
+      const field = [...path, family.field, ...(family.field === 'signers' ? [index] : [])]
+      if (!family.isKey(key)) throw fail(field, `expected ${family.form}`)
+      if (!isPrivate && isLiteral(field)) {
+        throw fail(field, 'a key stands in a file that others can read; name a variable, or chmod 600')
       }
     }
-    return { network: id, rpc, signers: signers.filter(isPrivateKey), assets }
+    const known = assets?.map((asset, index) => {
+      const found = assetByTicker(id, asset) ?? assetByAddress(id, asset)
+      if (found === undefined) throw fail([...path, 'assets', index], `${asset} is no default asset of this network`)
+      return found
+    })
+    return { network: id, rpc, signers, ...(known === undefined ? {} : { assets: known }) }
   })
   if (networks.length === 0) throw fail(['networks'], 'no network is given')
   return { host: listen[1], port: Number(listen[2]), store: value.store, networks }
 }
 
-function isPrivateKey(text: string): text is `0x${string}` {
-  return /^0x[0-9a-fA-F]{64}$/.test(text)
+type Keys = { readonly signers?: readonly string[] | undefined; readonly fee_payer?: string | undefined }
+
+/** How the keys of a chain family are given, and what they look like. */
+const families: Readonly<Partial<Record<string, Family>>> = {
+  eip155: {
+    field: 'signers',
+    keysOf: ({ signers }) => signers,
+    form: 'a private key: 0x and 64 hex digits',
+    isKey: (text) => /^0x[0-9a-fA-F]{64}$/.test(text),
+  },
+  solana: {
+    field: 'fee_payer',
+    keysOf: ({ fee_payer }) => (fee_payer === undefined ? undefined : [fee_payer]),
+    form: 'a secret key: base58 of 64 bytes',
+    isKey: (text) => /^[1-9A-HJ-NP-Za-km-z]{80,90}$/.test(text),
+  },
+}
+
+type Family = {
+  readonly field: keyof Keys
+  keysOf(keys: Keys): readonly string[] | undefined
+  readonly form: string
+  isKey(text: string): boolean
 }
 
 function networkOf(name: string): Network | undefined {

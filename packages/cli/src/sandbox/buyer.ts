@@ -1,6 +1,7 @@
 import { createPayer } from '@groat/client'
-import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import type { Network } from '@groat/core'
 import { CliError } from '../terminal/exit.js'
+import type { LocalNetwork } from './local-network.js'
 
 /** A payment that was made: the receipt line, and what was bought. */
 export type Purchase = {
@@ -24,14 +25,19 @@ export type ReceiptLine = {
   readonly ms: number
 }
 
-/** Whose money is spent. */
-type Buyer = { readonly address: `0x${string}`; readonly privateKey: string }
+/** Buys with the money of the sandbox's own payer, on one of its chains. */
+export type Buyer = { buy(url: string, network: Network): Promise<Purchase> }
 
-/** The sandbox's own buyer, with the published test key. */
-export function createBuyer({ address, privateKey }: Buyer): { buy(url: string): Promise<Purchase> } {
-  const payer = createPayer({ schemes: [exactEvm({ account: { ...privateKeyAccount(privateKey), address } })] })
+/** The sandbox's own buyer, with the published test keys. */
+export function createBuyer(networks: readonly LocalNetwork[]): Buyer {
+  const payers = new Map(
+    networks.map(({ network, pays }) => [network, createPayer({ schemes: [pays], policy: { networks: [network] } })]),
+  )
   return {
-    async buy(url) {
+    async buy(url, on) {
+      const payer = payers.get(on)
+      const address = networks.find(({ network }) => network === on)?.pays.payer(on)
+      if (payer === undefined || address === undefined) throw new CliError('usage', `${on} is not running here`)
       const start = performance.now()
       const response = await payer.fetch(url)
       const answer: unknown = await response.json()

@@ -1,8 +1,8 @@
 import type { OnEvent } from '@groat/core'
-import { exactEvm } from '@groat/evm/exact/server'
 import { createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { Hono } from 'hono'
+import type { LocalNetwork } from './local-network.js'
 
 /** One thing that the demo API sells. */
 export type DemoRoute = {
@@ -16,18 +16,17 @@ export type DemoRoute = {
 /** The demo API: what it sells, and the application that sells it. */
 export type DemoApi = { readonly app: Hono; readonly routes: readonly DemoRoute[]; ready(): Promise<void> }
 
-/** Makes the demo API: small answers at small prices, paid to `payTo` on `network`. */
+/** Makes the demo API: small answers at small prices, each to be paid on any chain of the sandbox. */
 export function createDemoApi(options: {
-  readonly network: string
-  readonly payTo: string
+  readonly networks: readonly LocalNetwork[]
   readonly facilitatorUrl: string
   readonly onEvent: OnEvent
 }): DemoApi {
-  const { network, payTo, facilitatorUrl, onEvent } = options
+  const { networks, facilitatorUrl, onEvent } = options
   const paid = paywall({
     facilitator: facilitatorUrl,
-    payTo: { [network]: payTo },
-    schemes: [exactEvm],
+    payTo: Object.fromEntries(networks.map(({ network, payTo }) => [network, payTo])),
+    schemes: networks.map(({ sells }) => sells),
     store: createMemoryClaims({ singleProcess: true }),
     onEvent,
   })
@@ -37,7 +36,7 @@ export function createDemoApi(options: {
     app.get(path, paid({ name: `GET ${path}`, price, description, mimeType: 'application/json' }), (c) =>
       c.json(answer()),
     )
-    return { method: 'GET', path, scheme: 'exact', networks: [network], price }
+    return { method: 'GET', path, scheme: 'exact', networks: networks.map(({ network }) => network), price }
   }
   const routes = [
     sell('/weather', '$0.001', 'The weather where this machine stands', () => ({

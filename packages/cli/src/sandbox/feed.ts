@@ -1,4 +1,4 @@
-import type { X402Event } from '@groat/core'
+import { assetByAddress, formatUnits, v1NameOf, type X402Event } from '@groat/core'
 
 /** A payment as the page shows it. */
 export type PaymentNews = {
@@ -8,6 +8,8 @@ export type PaymentNews = {
   /** Decimal text in whole units. */
   readonly amount: string
   readonly payer: string
+  /** Name of the chain. */
+  readonly network: string
   readonly transaction?: string
 }
 
@@ -38,16 +40,27 @@ export function createFeed(keep = 50): Feed {
 }
 
 /** The news in a server event; `undefined` for events that are none. */
-export function newsOf(event: X402Event, formatAmount: (atomic: bigint) => string): PaymentNews | undefined {
-  const outcome = outcomes[event.type]
-  if (outcome === undefined || event.payer === undefined) return undefined
+export function newsOf({
+  type,
+  at,
+  resource,
+  payer,
+  network,
+  asset,
+  amount,
+  transaction,
+}: X402Event): PaymentNews | undefined {
+  const outcome = outcomes[type]
+  if (outcome === undefined || payer === undefined) return undefined
+  const token = network && asset && assetByAddress(network, asset)
   return {
-    at: event.at,
-    resource: event.resource === undefined ? '' : new URL(event.resource).pathname,
+    at,
+    resource: resource === undefined ? '' : new URL(resource).pathname,
     outcome,
-    amount: event.amount === undefined ? '' : formatAmount(event.amount),
-    payer: event.payer,
-    ...(event.transaction === undefined ? {} : { transaction: event.transaction }),
+    amount: amount === undefined || !token ? '' : `${formatUnits(amount, token.decimals)} ${token.symbol}`,
+    payer,
+    network: network === undefined ? '' : (v1NameOf(network) ?? network),
+    ...(transaction === undefined ? {} : { transaction }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { Network } from '@groat/core'
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { DemoRoute } from './demo-api.js'
@@ -7,11 +8,14 @@ import type { Feed } from './feed.js'
 /** What the page shows besides payments. */
 export type PageState = {
   readonly routes: readonly DemoRoute[]
+  /** The chains that are running, and what people call them. */
+  readonly networks: readonly { readonly id: Network; readonly name: string }[]
   readonly accounts: readonly {
     readonly role: string
+    readonly network: string
     readonly address: string
     readonly usdc: string
-    readonly eth: string
+    readonly coin: string
   }[]
   readonly services: Readonly<Record<string, string>>
 }
@@ -26,9 +30,10 @@ const POLICY =
 export function createPage(options: {
   readonly state: () => Promise<PageState>
   readonly feed: Feed
-  readonly buy: (path: string) => Promise<object>
+  readonly ready: () => object
+  readonly buy: (path: string, network: Network) => Promise<object>
 }): Hono {
-  const { state, feed, buy } = options
+  const { state, feed, ready, buy } = options
   const page = new Hono()
   const file = (path: string, name: string, type: string) =>
     page.get(path, async (c) =>
@@ -42,6 +47,7 @@ export function createPage(options: {
   file('/sandbox/page.css', 'sandbox.css', 'text/css')
   file('/sandbox/page.js', 'sandbox.js', 'text/javascript')
 
+  page.get('/sandbox/ready', (c) => c.json(ready()))
   page.get('/sandbox/state', async (c) => c.json(await state()))
 
   page.get('/sandbox/events', (c) =>
@@ -69,10 +75,12 @@ export function createPage(options: {
     // Only the page itself may spend, even if it is test money: a form of another site cannot send this type.
     if (c.req.header('content-type') !== 'application/json') return c.json({ error: 'send application/json' }, 415)
     const body: unknown = await c.req.json().catch(() => undefined)
-    const path = typeof body === 'object' && body !== null ? Reflect.get(body, 'path') : undefined
-    const { routes } = await state()
+    const { path, network } = typeof body === 'object' ? { path: undefined, network: undefined, ...body } : {}
+    const { routes, networks } = await state()
     if (!routes.some((route) => route.path === path)) return c.json({ error: 'nothing is sold there' }, 404)
-    return c.json(await buy(String(path)))
+    const on = networks.find(({ id }) => network === undefined || id === network)
+    if (on === undefined) return c.json({ error: 'that chain is not running' }, 404)
+    return c.json(await buy(String(path), on.id))
   })
   return page
 }

@@ -1,20 +1,25 @@
-import { assetByAddress, formatUnits, network as networkOf } from '@groat/core'
-import { createEvmChain } from '@groat/evm/chain'
-import { exactEvm } from '@groat/evm/exact/facilitator'
+import { type Network, v1NameOf } from '@groat/core'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
-import { type EvmChain, startEvmChain } from '@groat/sandbox'
 import { openMemoryStore } from '@groat/store'
 import { Hono } from 'hono'
-import { createBuyer, type Purchase } from './buyer.js'
+import { type Buyer, createBuyer, type Purchase } from './buyer.js'
 import { createDemoApi, type DemoRoute } from './demo-api.js'
+import { startEvmNetwork } from './evm-network.js'
 import { createFeed, newsOf } from './feed.js'
+import type { AccountKeys, LocalNetwork, ReadyChains } from './local-network.js'
 import { createPage } from './page.js'
 import { serveLocally } from './serve.js'
+import { startSvmNetwork } from './svm-network.js'
+
+/** A chain family that a sandbox can start. */
+export type Family = keyof ReadyChains
 
 /** How a sandbox is started. */
 export type SandboxOptions = {
-  /** Port of the API; the facilitator and the chain take the next two. 0 takes free ones. */
+  /** Port of the API; facilitator, EVM chain, Solana's JSON-RPC and its WebSocket take the next four. 0 takes free ones. */
   readonly port?: number
+  /** The one chain to start. Default: both. */
+  readonly only?: Family
   /** Whether there is a paid API with its page. Default true. */
   readonly demo?: boolean
   /** Told what is being started. */
@@ -22,35 +27,31 @@ export type SandboxOptions = {
 }
 
 /** What a ready sandbox says of itself: the line of `groat sandbox --json`. */
-export type ReadyLine = {
-  readonly evm: {
-    readonly rpcUrl: string
-    readonly chainId: number
-    readonly network: string
-    readonly usdc: string
-    readonly multicall3: string
-    readonly permit2?: string
-  }
+export type ReadyLine = Partial<ReadyChains> & {
   readonly facilitator: { readonly url: string }
   readonly api?: { readonly url: string; readonly routes: readonly DemoRoute[] }
-  readonly accounts: readonly {
-    readonly role: string
-    readonly evm: { readonly address: string; readonly privateKey: string }
-  }[]
+  readonly accounts: readonly ({ readonly role: string } & AccountKeys)[]
 }
 
 /** A running sandbox. */
 export type Sandbox = {
   readonly ready: ReadyLine
-  /** Buys a route of the demo API with the sandbox's own payer. */
-  buy(path: string): Promise<Purchase>
+  /** The chains that run. */
+  readonly networks: readonly Network[]
+  /** Buys a route of the demo API with the sandbox's own payer on one of the chains; the first unless told. */
+  buy(path: string, network?: Network): Promise<Purchase>
   /** Stops everything that was started. */
   stop(): Promise<void>
 }
 
+const starters = {
+  evm: { name: 'EVM chain', start: startEvmNetwork, port: 2 },
+  svm: { name: 'Solana chain', start: startSvmNetwork, port: 3 },
+} as const
+
 /**
- * Starts a local chain with funded accounts, a facilitator that settles on it, and an API that is paid through it.
- * Everything is real but the money. Throws `SandboxError` when the chain does not start and an error that names the port when one is
+ * Starts local chains with funded accounts, a facilitator that settles on them, and an API that is paid through it.
+ * Everything is real but the money. Throws `SandboxError` when a chain does not start and an error that names the port when one is
  * taken; what was started until then is stopped.
  *
  * @example
@@ -59,53 +60,69 @@ export type Sandbox = {
  * await sandbox.stop()
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const { port = 0, demo = true, onProgress = () => {} } = options
+  const { port = 0, demo = true, only, onProgress = () => {} } = options
   const started: (() => Promise<unknown>)[] = []
   const stop = async () => {
     while (started.length > 0) await started.pop()?.()
   }
   const nth = (offset: number) => (port === 0 ? 0 : port + offset)
   try {
-    onProgress('EVM chain')
-    const chain = await startEvmChain({ port: nth(2), blockTime: 1 })
-    started.push(() => chain.stop())
-
+    const families = only === undefined ? (['evm', 'svm'] as const) : ([only] as const)
+    const networks = await allOrNone(
+      families.map(async (family) => {
+        const { name, start, port: offset } = starters[family]
+        onProgress(name)
+        const network: LocalNetwork = await start(nth(offset))
+        started.push(() => network.stop())
+        return network
+      }),
+    )
     onProgress('facilitator')
-    const facilitator = await startFacilitator(chain, nth(1), started)
+    const facilitator = await startFacilitator(networks, nth(1), started)
 
-    const buyer = createBuyer(chain.account('payer'))
-    const { network, chainId, rpcUrl, usdc, multicall3, permit2 } = chain
+    const buyer = createBuyer(networks)
     const common = {
-      evm: { rpcUrl, chainId, network, usdc, multicall3, ...(permit2 === undefined ? {} : { permit2 }) },
+      ...Object.assign({}, ...networks.map(({ ready }) => ready)),
       facilitator: { url: facilitator.url },
-      accounts: chain.accounts.map(({ role, address, privateKey }) => ({ role, evm: { address, privateKey } })),
+      accounts: accountsOf(networks),
     }
-    if (!demo) return { ready: common, buy: buyer.buy, stop }
+    const ids = networks.map(({ network }) => network)
+    const [first] = ids
+    const on = (path: string, network = first) => {
+      if (network === undefined) throw new TypeError('a sandbox has a chain')
+      return buyer.buy(path, network)
+    }
+    if (!demo) return { ready: common, networks: ids, buy: on, stop }
 
     onProgress('paid API')
-    const api = await startApi(chain, facilitator.url, nth(0), buyer.buy)
+    const api = await startApi({ networks, ready: common, port: nth(0), buyer })
     started.push(() => api.close())
-    return {
-      ready: { ...common, api: { url: api.url, routes: api.routes } },
-      buy: (path) => buyer.buy(api.url + path),
-      stop,
-    }
+    return { ready: api.ready, networks: ids, buy: (path, network) => on(api.url + path, network), stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-async function startFacilitator(chain: EvmChain, port: number, started: (() => Promise<unknown>)[]) {
-  const evm = await createEvmChain({
-    network: networkOf(chain.network),
-    rpc: chain.rpcUrl,
-    signers: [chain.account('facilitator').privateKey],
-  })
-  // In memory: a sandbox leaves nothing behind, and its chain forgets everything too.
+/** Waits for all of them, also when one fails: what starts late has to be stopped too. */
+async function allOrNone<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
+}
+
+function accountsOf(networks: readonly LocalNetwork[]): ReadyLine['accounts'] {
+  const byRole = new Map<string, { readonly role: string } & AccountKeys>()
+  for (const { role, keys } of networks.flatMap(({ accounts }) => accounts)) {
+    byRole.set(role, { ...byRole.get(role), role, ...keys })
+  }
+  return [...byRole.values()]
+}
+
+async function startFacilitator(networks: readonly LocalNetwork[], port: number, started: (() => Promise<unknown>)[]) {
+  // In memory: a sandbox leaves nothing behind, and its chains forget everything too.
   const store = await openMemoryStore()
   started.push(() => store.close())
-  const service = createFacilitator({ schemes: [exactEvm({ chains: [evm] })], store })
+  const service = createFacilitator({ schemes: networks.map(({ settles }) => settles), store })
   await service.start()
   started.push(() => service.stop())
   const served = await serveFacilitator(service, { host: '127.0.0.1', port })
@@ -113,45 +130,53 @@ async function startFacilitator(chain: EvmChain, port: number, started: (() => P
   return served
 }
 
-async function startApi(
-  chain: EvmChain,
-  facilitatorUrl: string,
-  port: number,
-  buy: (url: string) => Promise<Purchase>,
-) {
-  const network = networkOf(chain.network)
-  const decimals = assetByAddress(network, chain.usdc)?.decimals ?? 0
+async function startApi({
+  networks,
+  ready,
+  port,
+  buyer,
+}: {
+  readonly networks: readonly LocalNetwork[]
+  readonly ready: ReadyLine
+  readonly port: number
+  readonly buyer: Buyer
+}) {
   const feed = createFeed()
-  const onEvent = (event: Parameters<typeof newsOf>[0]) => {
-    const news = newsOf(event, (atomic) => formatUnits(atomic, decimals))
-    if (news) feed.add(news)
-  }
-  const demo = createDemoApi({ network, payTo: chain.account('seller').address, facilitatorUrl, onEvent })
+  const demo = createDemoApi({
+    networks,
+    facilitatorUrl: ready.facilitator.url,
+    onEvent(event) {
+      const news = newsOf(event)
+      if (news) feed.add(news)
+    },
+  })
   await demo.ready()
 
-  const shown = chain.accounts.filter(({ role }) => ['payer', 'seller', 'facilitator'].includes(role))
+  const names = networks.map(({ network }) => ({ id: network, name: v1NameOf(network) ?? network }))
+  const shown = networks.flatMap(({ network, accounts }) =>
+    accounts
+      .filter(({ role }) => ['payer', 'seller', 'facilitator'].includes(role))
+      .map((account) => ({ ...account, network: v1NameOf(network) ?? network })),
+  )
   const accounts = () =>
     Promise.all(
-      shown.map(async ({ role, address }) => {
-        const [usdc, wei] = await Promise.all([chain.balance(address), chain.nativeBalance(address)])
-        return { role, address, usdc: formatUnits(usdc, decimals), eth: formatUnits(wei, 18).slice(0, 10) }
-      }),
+      shown.map(async ({ role, network, address, balances }) => ({ role, network, address, ...(await balances()) })),
     )
   const app = new Hono()
   const served = await serveLocally(app.fetch, port)
+  const all: ReadyLine = { ...ready, api: { url: served.url, routes: demo.routes } }
   const services = {
     API: served.url,
-    Facilitator: facilitatorUrl,
-    'EVM chain': chain.rpcUrl,
-    Network: chain.network,
-    USDC: chain.usdc,
+    Facilitator: ready.facilitator.url,
+    ...Object.fromEntries(networks.map(({ network, rpcUrl }) => [v1NameOf(network) ?? network, rpcUrl])),
   }
   const page = createPage({
     feed,
-    state: async () => ({ routes: demo.routes, accounts: await accounts(), services }),
-    buy: (path) => buy(served.url + path),
+    ready: () => all,
+    state: async () => ({ routes: demo.routes, networks: names, accounts: await accounts(), services }),
+    buy: (path, network) => buyer.buy(served.url + path, network),
   })
   app.route('/', page)
   app.route('/', demo.app)
-  return { ...served, routes: demo.routes }
+  return { ...served, ready: all }
 }

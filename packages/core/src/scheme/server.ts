@@ -8,6 +8,8 @@ import type { SchemeHalf } from './scheme.js'
 
 /** The seller's half: it makes offers and reads payments, without a chain. */
 export interface SchemeServer extends SchemeHalf {
+  /** Whether an offer has parts that only the facilitator knows: none is made to a buyer before it was asked. */
+  readonly offersNeedFacilitator?: boolean
   /**
    * Makes an offer. Called at start for static prices, so what is wrong is said then.
    * Throws `X402Error` `invalid_pay_to`, `unknown_asset`, `unsupported_transfer_method`.

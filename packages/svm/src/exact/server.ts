@@ -25,6 +25,7 @@ const LONGEST_TIMEOUT_SECONDS = 60
  */
 export const exactSvm: SchemeServer = {
   scheme: exactOnSvm,
+  offersNeedFacilitator: true,
   offer,
   inspect: inspectExact,
 }

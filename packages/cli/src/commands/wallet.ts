@@ -1,0 +1,86 @@
+import { readFile, stat } from 'node:fs/promises'
+import type { SchemeClient } from '@groat/core'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { evmAccounts, svmAccounts } from '@groat/sandbox'
+import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
+import { CliError } from '../terminal/exit.js'
+import type { Io } from '../terminal/io.js'
+
+/** Where the keys are, and whom Solana's blockhashes come from. */
+export type WalletOptions = { readonly keyFile?: readonly string[]; readonly svmRpc?: string }
+
+/**
+ * The schemes that the user's keys can pay with. The key is never an argument: arguments stand in the shell's history and in the list of
+ * processes. On loopback, without a key, the published test keys of the sandbox pay.
+ */
+export async function openWallet(target: URL, options: WalletOptions, io: Io): Promise<readonly SchemeClient[]> {
+  const { environment, say, style } = io
+  const keys = await readKeys(options, environment)
+  const rpc = options.svmRpc ?? environment.GROAT_SVM_RPC
+  if (keys.length > 0) return keys.map((key) => schemeOf(key, rpc))
+  if (!isLoopback(target)) {
+    throw new CliError(
+      'usage',
+      'No key to pay with',
+      'Set GROAT_EVM_KEY or GROAT_SVM_KEY, or name a file with --key-file.',
+    )
+  }
+  say(style.quiet('  no key is set: paying with the published test keys of the sandbox'))
+  const { privateKey } = evmAccounts[0]
+  const { secretKey } = svmAccounts[0]
+  return [schemeOf(privateKey, undefined), schemeOf(secretKey, rpc ?? (await sandboxRpc(target)))]
+}
+
+/** Whether a URL is on this machine. */
+export function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.[0-9.]+$/.test(hostname)
+}
+
+async function readKeys({ keyFile = [] }: WalletOptions, environment: Io['environment']): Promise<readonly string[]> {
+  if (keyFile.length > 0) return Promise.all(keyFile.map(readKeyFile))
+  return [environment.GROAT_EVM_KEY, environment.GROAT_SVM_KEY].filter((key) => key !== undefined)
+}
+
+async function readKeyFile(file: string): Promise<string> {
+  const { mode } = await stat(file).catch((cause: unknown) => {
+    throw new CliError('usage', `${file} cannot be read`, undefined, { cause })
+  })
+  if ((mode & 0o077) !== 0) throw new CliError('usage', `${file} can be read by others`, `chmod 600 ${file}`)
+  return (await readFile(file, 'utf8')).trim()
+}
+
+/** A key says by its form which family it is of. */
+function schemeOf(key: string, rpc: string | undefined): SchemeClient {
+  if (/^0x[0-9a-fA-F]{64}$/.test(key)) return exactEvm({ account: privateKeyAccount(key) })
+  try {
+    const account = secretKeyAccount(key.startsWith('[') ? bytesOf(key) : key)
+    return exactSvm({ account, ...(rpc === undefined ? {} : { rpc }) })
+  } catch {
+    throw new CliError(
+      'usage',
+      'The key is not a private key',
+      'For EVM it is 0x and 64 hex digits; for Solana base58 of 64 bytes, or the JSON that solana-keygen writes.',
+    )
+  }
+}
+
+function bytesOf(json: string): Uint8Array {
+  const list: unknown = JSON.parse(json)
+  const isBytes = Array.isArray(list) && list.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256)
+  return Uint8Array.from(isBytes ? list : [])
+}
+
+/** The node of the sandbox that sells here, if it is one. It is asked for blockhashes, and told nothing. */
+async function sandboxRpc(target: URL): Promise<string | undefined> {
+  try {
+    const response = await fetch(new URL('/sandbox/ready', target), {
+      signal: AbortSignal.timeout(2_000),
+      redirect: 'error',
+    })
+    const ready = (await response.json()) as { svm?: { rpcUrl?: unknown } }
+    const url = String(ready.svm?.rpcUrl)
+    return URL.canParse(url) && isLoopback(new URL(url)) ? url : undefined
+  } catch {
+    return undefined
+  }
+}

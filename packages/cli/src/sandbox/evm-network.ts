@@ -1,0 +1,40 @@
+import { formatUnits, network as networkOf } from '@groat/core'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm as pays, privateKeyAccount } from '@groat/evm/exact/client'
+import { exactEvm as settles } from '@groat/evm/exact/facilitator'
+import { exactEvm as sells } from '@groat/evm/exact/server'
+import { startEvmChain } from '@groat/sandbox'
+import type { LocalNetwork } from './local-network.js'
+
+/** Starts the EVM chain of a sandbox. Port 0 takes a free one. */
+export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
+  const chain = await startEvmChain({ port, blockTime: 1 })
+  const { chainId, rpcUrl, usdc, multicall3, permit2 } = chain
+  const network = networkOf(chain.network)
+  const payer = chain.account('payer')
+  try {
+    const settling = await createEvmChain({ network, rpc: rpcUrl, signers: [chain.account('facilitator').privateKey] })
+    return {
+      network,
+      rpcUrl,
+      ready: { evm: { rpcUrl, chainId, network, usdc, multicall3, ...(permit2 === undefined ? {} : { permit2 }) } },
+      payTo: chain.account('seller').address,
+      sells,
+      settles: settles({ chains: [settling] }),
+      pays: pays({ account: { ...privateKeyAccount(payer.privateKey), address: payer.address } }),
+      accounts: chain.accounts.map(({ role, address, privateKey }) => ({
+        role,
+        address,
+        keys: { evm: { address, privateKey } },
+        async balances() {
+          const [money, wei] = await Promise.all([chain.balance(address), chain.nativeBalance(address)])
+          return { usdc: formatUnits(money, 6), coin: `${formatUnits(wei, 18).slice(0, 10)} ETH` }
+        },
+      })),
+      stop: () => chain.stop(),
+    }
+  } catch (error) {
+    await chain.stop()
+    throw error
+  }
+}

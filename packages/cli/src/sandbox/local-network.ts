@@ -1,0 +1,44 @@
+import type { Network, SchemeClient, SchemeFacilitator, SchemeServer } from '@groat/core'
+
+/** A chain of a sandbox: what runs, and the halves of the scheme that sell, settle and pay on it. A new chain family is one more of these. */
+export type LocalNetwork = {
+  readonly network: Network
+  /** What it says of itself in the ready line. */
+  readonly ready: Pick<ReadyChains, 'evm'> | Pick<ReadyChains, 'svm'>
+  readonly rpcUrl: string
+  readonly payTo: string
+  readonly sells: SchemeServer
+  readonly settles: SchemeFacilitator
+  readonly pays: SchemeClient
+  readonly accounts: readonly LocalAccount[]
+  stop(): Promise<void>
+}
+
+/** One account on one chain. */
+export type LocalAccount = {
+  readonly role: string
+  readonly address: string
+  readonly keys: AccountKeys
+  /** What it has, as people read it. */
+  balances(): Promise<{ readonly usdc: string; readonly coin: string }>
+}
+
+/** The chains in the ready line. */
+export type ReadyChains = {
+  readonly evm: {
+    readonly rpcUrl: string
+    readonly chainId: number
+    readonly network: string
+    readonly usdc: string
+    readonly multicall3: string
+    readonly permit2?: string
+  }
+  readonly svm: { readonly rpcUrl: string; readonly wsUrl: string; readonly network: string; readonly usdc: string }
+}
+
+/** The keys of an account in the ready line, by chain family. */
+export type AccountKeys = {
+  readonly evm?: { readonly address: string; readonly privateKey: string }
+  /** `secretKey`: base58 of 64 bytes. */
+  readonly svm?: { readonly address: string; readonly secretKey: string }
+}

@@ -1,0 +1,95 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createPayer } from '@groat/client'
+import { exactEvm as evmPays, privateKeyAccount } from '@groat/evm/exact/client'
+import { exactEvm as evmSells } from '@groat/evm/exact/server'
+import { createMemoryClaims, paywall } from '@groat/server'
+import { secretKeyAccount, exactSvm as svmPays } from '@groat/svm/exact/client'
+import { exactSvm as svmSells } from '@groat/svm/exact/server'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runCli } from '../src/program.js'
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
+import { recordedIo } from './io.js'
+
+let sandbox: Sandbox
+let folder: string
+beforeAll(async () => {
+  sandbox = await startSandbox({ demo: false })
+  folder = await mkdtemp(join(tmpdir(), 'groat-facilitator-'))
+})
+afterAll(async () => {
+  await sandbox?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const configure = async (assets: string) => {
+  const file = join(folder, 'pay.yaml')
+  await writeFile(
+    file,
+    `
+listen: 127.0.0.1:0
+store: ${join(folder, 'pay.db')}
+networks:
+  base-sepolia: { rpc: ["\${EVM_RPC}"], signers: ["\${EVM_KEY}"]${assets} }
+  solana-devnet: { rpc: ["\${SVM_RPC}"], fee_payer: "\${SVM_KEY}"${assets} }
+`,
+  )
+  const { evm, svm, accounts } = sandbox.ready
+  const key = accounts.find(({ role }) => role === 'facilitator2')
+  const environment = {
+    EVM_RPC: evm?.rpcUrl ?? '',
+    SVM_RPC: svm?.rpcUrl ?? '',
+    EVM_KEY: key?.evm?.privateKey ?? '',
+    SVM_KEY: key?.svm?.secretKey ?? '',
+  }
+  return { file, io: recordedIo({ environment }) }
+}
+
+test.each([
+  ['the default assets', ''],
+  ['the assets that are named', ', assets: [USDC]'],
+])('a facilitator from a file settles %s on both chain families', async (_, assets) => {
+  const { file, io } = await configure(assets)
+  const running = runCli(['facilitator', file, '--json'], io)
+  const { ready } = JSON.parse(await Promise.race([io.firstLine, running.then(() => io.said())]))
+  const of = (wanted: string) => sandbox.ready.accounts.find(({ role }) => role === wanted)
+  const shop = paywall({
+    facilitator: ready.url,
+    payTo: {
+      'base-sepolia': of('seller')?.evm?.address ?? '',
+      'solana-devnet': of('seller')?.svm?.address ?? '',
+    },
+    schemes: [evmSells, svmSells],
+    store: createMemoryClaims({ singleProcess: true }),
+  })
+  await shop.ready()
+  const handler = shop('$0.001', () => new Response('sunny'))
+  const buy = async (network: string) => {
+    const payer = createPayer({
+      schemes: [
+        evmPays({ account: privateKeyAccount(of('payer2')?.evm?.privateKey ?? '') }),
+        svmPays({
+          account: secretKeyAccount(of('payer2')?.svm?.secretKey ?? ''),
+          rpc: sandbox.ready.svm?.rpcUrl ?? '',
+        }),
+      ],
+      policy: { networks: [network] },
+      fetch: async (input, init) => handler(new Request(input, init)),
+    })
+    const response = await payer.fetch('https://shop.example/weather')
+    return [await response.text(), payer.outcome(response)?.status]
+  }
+  expect(await buy('base-sepolia')).toEqual(['sunny', 'settled'])
+  expect(await buy('solana-devnet')).toEqual(['sunny', 'settled'])
+  io.stop()
+  expect(await running).toBe(0)
+})
+
+test('an empty list of assets would settle nothing, and is said to be a mistake', async () => {
+  const { file, io } = await configure(', assets: []')
+  expect(await runCli(['facilitator', file, '--check'], io)).toBe(2)
+  expect(io.said()).toContain(
+    'pay.yaml:5: networks.base-sepolia.assets: names no asset; leave it out for the default ones',
+  )
+})
