@@ -16,6 +16,10 @@ const authorization = [
   { name: 'validBefore', type: 'uint256' },
   { name: 'nonce', type: 'bytes32' },
 ]
+const cancellation = [
+  { name: 'authorizer', type: 'address' },
+  { name: 'nonce', type: 'bytes32' },
+]
 const permit = [
   { name: 'owner', type: 'address' },
   { name: 'spender', type: 'address' },
@@ -100,6 +104,14 @@ export function useSignatures(on: ReturnType<typeof useChain>) {
     ) {
       return sign(role, { domain: tokenData(token), types: { [kind]: authorization }, primaryType: kind, message })
     },
+    /** EIP-3009's way to take an authorization back. */
+    cancellation: (role: EvmRole, authorizer: Address, nonce: Hex, token = usdcDomain) =>
+      sign(role, {
+        domain: tokenData(token),
+        types: { CancelAuthorization: cancellation },
+        primaryType: 'CancelAuthorization',
+        message: { authorizer, nonce },
+      }),
     /** EIP-2612. */
     permit: (role: EvmRole, message: object, token = usdcDomain) =>
       sign(role, { domain: tokenData(token), types: { Permit: permit }, primaryType: 'Permit', message }),
