@@ -29,7 +29,7 @@ export type ReadyLine = {
     readonly network: string
     readonly usdc: string
     readonly multicall3: string
-    readonly permit2?: string
+    readonly permit2: string
   }
   readonly facilitator: { readonly url: string }
   readonly api?: { readonly url: string; readonly routes: readonly DemoRoute[] }
@@ -76,7 +76,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const buyer = createBuyer(chain.account('payer'))
     const { network, chainId, rpcUrl, usdc, multicall3, permit2 } = chain
     const common = {
-      evm: { rpcUrl, chainId, network, usdc, multicall3, ...(permit2 === undefined ? {} : { permit2 }) },
+      evm: { rpcUrl, chainId, network, usdc, multicall3, permit2 },
       facilitator: { url: facilitator.url },
       accounts: chain.accounts.map(({ role, address, privateKey }) => ({ role, evm: { address, privateKey } })),
     }

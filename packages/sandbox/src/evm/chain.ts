@@ -1,4 +1,4 @@
-import type { Address, Hex } from 'viem'
+import { type Address, getAddress, type Hex } from 'viem'
 import { SandboxError } from '../sandbox-error.js'
 import { type EvmAccount, type EvmRole, evmAccounts } from './accounts.js'
 import { findAnvil, startAnvil } from './anvil.js'
@@ -126,6 +126,6 @@ async function deploy(rpc: JsonRpc, client: EvmTestClient, data: Hex): Promise<A
   const hash = await rpc.call('eth_sendTransaction', { from: account('issuer').address, data })
   // A node answers eth_sendTransaction with a hash.
   const receipt = await client.waitForTransactionReceipt({ hash: hash as Hex })
-  if (receipt.status === 'success' && receipt.contractAddress) return receipt.contractAddress
+  if (receipt.status === 'success' && receipt.contractAddress) return getAddress(receipt.contractAddress)
   throw new SandboxError('rpc_refused', 'The creation code reverted.')
 }
