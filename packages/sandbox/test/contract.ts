@@ -7,6 +7,7 @@ import {
   type Hex,
   hexToBigInt,
   numberToHex,
+  parseAbi,
   parseEventLogs,
   parseSignature,
   serializeSignature,
@@ -30,6 +31,7 @@ export const everyAbi: Abi = [
   ...delegationManagerAbi,
   ...hostileDelegationManagerAbi,
   ...usdcAbi,
+  ...parseAbi(['error OnlyEscrow()']), // of a token store, which has no ABI of its own
 ]
 const everyError = everyAbi.filter(({ type }) => type === 'error')
 const everyEvent = everyAbi.filter(({ type }) => type === 'event')

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Address, type Hex, zeroAddress, zeroHash } from 'viem'
+import { type Address, type Hex, parseAbi, zeroAddress, zeroHash } from 'viem'
 import { expect, test } from 'vitest'
 import { type Contract, eventsOf, useContracts } from '../../test/contract.js'
 import { usdc, useChain } from '../../test/kit.js'
@@ -212,6 +212,12 @@ test('collectors and stores serve the escrow and nobody else; only what arrives 
     const args = [terms, account('payer3'), 1n, '0x']
     expect(await refusal('payer3', collector, 'collectTokens', args)).toBe('OnlyAuthCaptureEscrow')
   }
+  await send('facilitator', escrow, 'authorize', [terms, 10_000n, byEip3009, await byAuthorization(terms)])
+  await send('facilitator', escrow, 'capture', [terms, 1n, 0n, account('facilitator')]) // the first makes the store
+  const store = { address: (await read(escrow, 'getTokenStore', [account('facilitator')])) as Address, abi: storeAbi }
+  const steal = [on.chain.usdc, account('facilitator'), 1n]
+  expect(await refusal('facilitator', store, 'send', steal)).toBe('OnlyEscrow')
+
   const token = await deployHostileToken(on.chain, 'fee-on-transfer')
   await token.mint(account('payer'), 10_000n)
   await approvePermit2('payer', token)
@@ -219,6 +225,8 @@ test('collectors and stores serve the escrow and nobody else; only what arrives 
   const args = [hostile, 10_000n, byPermit2, await byPermit(hostile)]
   expect(await refusal('facilitator', escrow, 'authorize', args)).toBe('TokenCollectionFailed')
 })
+
+const storeAbi = parseAbi(['function send(address token, address to, uint256 amount)'])
 
 type Payment = {
   readonly operator: Address

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { eventsOf, useContracts } from '../../test/contract.js'
 import { useChain } from '../../test/kit.js'
 import { delegationManagerAbi } from '../generated/delegation.js'
+import { delegatorAccountAbi } from '../generated/wallets.js'
 import {
   type Delegation,
   type DelegationManager,
@@ -111,19 +112,10 @@ test('only the one transfer is executed', async () => {
 
 test('a delegator obeys its manager and nobody else', async () => {
   await ready()
-  const abi = [
-    {
-      type: 'function',
-      name: 'executeFromExecutor',
-      inputs: [{ type: 'bytes32' }, { type: 'bytes' }],
-      outputs: [{ type: 'bytes[]' }],
-      stateMutability: 'nonpayable',
-    },
-  ] as const
   const args = [`0x${'00'.repeat(32)}`, '0x']
-  expect(await refusal('payer3', { address: account('payer'), abi }, 'executeFromExecutor', args)).toBe(
-    'NotDelegationManager',
-  )
+  expect(
+    await refusal('payer3', { address: account('payer'), abi: delegatorAccountAbi }, 'executeFromExecutor', args),
+  ).toBe('NotDelegationManager')
 })
 
 test('D37: a manager of an attacker’s says yes and moves nothing, reverts, or takes all the gas', async () => {

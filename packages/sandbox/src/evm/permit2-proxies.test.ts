@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { bareV, type Contract, compact, eventsOf, malleated, useContracts } from '../../test/contract.js'
 import { usdc, useChain } from '../../test/kit.js'
 import { parts, randomWord, useSignatures, type Witness } from '../../test/sign.js'
+import { walletAbi } from '../generated/wallets.js'
+import { exactPermit2ProxyCreation } from '../generated/x402.js'
 import {
   delegate7702,
   deployErc1271Delegate,
@@ -284,7 +286,6 @@ test('what upto leaves of a permit stays an allowance', async () => {
 })
 
 test('a proxy for no Permit2 cannot be made', async () => {
-  const { exactPermit2ProxyCreation } = await import('../generated/x402.js')
   await expect(on.chain.deploy(`${exactPermit2ProxyCreation}${'00'.repeat(32)}`)).rejects.toThrow()
   expect(await read(exact, 'PERMIT2')).toBe(permit2.address)
 })
@@ -302,20 +303,6 @@ type Terms = {
   readonly facilitator: Address
   readonly validAfter: bigint
 }
-
-const walletAbi = [
-  {
-    type: 'function',
-    name: 'execute',
-    inputs: [
-      { name: 'target', type: 'address' },
-      { name: 'value', type: 'uint256' },
-      { name: 'data', type: 'bytes' },
-    ],
-    outputs: [{ type: 'bytes' }],
-    stateMutability: 'nonpayable',
-  },
-] as const
 
 const otherOf = (scheme: 'exact' | 'upto') => (scheme === 'exact' ? 'upto' : 'exact')
 
