@@ -15,25 +15,24 @@ const settings = {
   outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
 }
 
-/** What solc is asked, and a hash of it and of solc's version: the same hash, the same bytes. */
+/** What solc is asked, each with a hash of that and of solc's version: the same hash, the same bytes. */
 export function readInputs() {
   const own = filesBelow(contracts).filter(([path]) => !path.startsWith('permit2/'))
-  const inputs = {
-    own: { language: 'Solidity', sources: asSources(own), settings },
-    permit2: { language: 'Solidity', sources: permit2Sources(), settings: { ...settings, viaIR: true } },
-  }
-  const { version } = require('solc/package.json')
   return {
-    ...inputs,
-    hash: createHash('sha256')
-      .update(JSON.stringify([version, inputs]))
-      .digest('hex'),
+    own: hashed({ language: 'Solidity', sources: asSources(own), settings }),
+    permit2: hashed({ language: 'Solidity', sources: permit2Sources(), settings: { ...settings, viaIR: true } }),
   }
+}
+
+function hashed(input) {
+  const { version } = require('solc/package.json')
+  const hash = createHash('sha256').update(JSON.stringify([version, input]))
+  return { input, hash: hash.digest('hex') }
 }
 
 /** Contract name to `{ abi, creation }`; the creation code wants its constructor's arguments appended. */
 export function compileAll({ own, permit2 }) {
-  return { ...compile(own), ...compile(permit2) }
+  return { ...compile(own.input), ...compile(permit2.input) }
 }
 
 function compile(input) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Eip712} from "../shared/Eip712.sol";
-import {Signatures} from "../shared/Signatures.sol";
-import {IERC20} from "../shared/Tokens.sol";
+import {Eip712} from "../common/Eip712.sol";
+import {Signatures} from "../common/Signatures.sol";
+import {IERC20} from "../common/Tokens.sol";
 import {Delegator} from "./Delegator.sol";
 
 /// What a manager of ERC-7710 is called with.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Tokens} from "../shared/Tokens.sol";
+import {Tokens} from "../common/Tokens.sol";
 
 /// An account that does what its delegation manager tells it (`executeFromExecutor` of ERC-7579).
 abstract contract Delegator {

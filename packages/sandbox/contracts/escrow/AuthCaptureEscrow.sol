@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Lock} from "../shared/Lock.sol";
-import {IERC20} from "../shared/Tokens.sol";
+import {Lock} from "../common/Lock.sol";
+import {IERC20} from "../common/Tokens.sol";
 import {PaymentInfo} from "./PaymentInfo.sol";
 import {TokenStore} from "./TokenStore.sol";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {IERC3009, Tokens} from "../shared/Tokens.sol";
+import {IERC3009, Tokens} from "../common/Tokens.sol";
 import {PaymentInfo} from "./PaymentInfo.sol";
 import {SignedPaymentCollector} from "./TokenCollector.sol";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Tokens} from "../shared/Tokens.sol";
+import {Tokens} from "../common/Tokens.sol";
 import {CollectorType} from "./AuthCaptureEscrow.sol";
 import {PaymentInfo} from "./PaymentInfo.sol";
 import {TokenCollector} from "./TokenCollector.sol";

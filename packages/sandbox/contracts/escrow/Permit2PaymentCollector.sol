@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {ISignatureTransfer} from "../shared/Permit2.sol";
+import {ISignatureTransfer} from "../common/Permit2.sol";
 import {PaymentInfo} from "./PaymentInfo.sol";
 import {SignedPaymentCollector} from "./TokenCollector.sol";
 

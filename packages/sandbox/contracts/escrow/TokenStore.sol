@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Tokens} from "../shared/Tokens.sol";
+import {Tokens} from "../common/Tokens.sol";
 
 /// Holds what is authorized under one operator. Only the escrow that made it can take it out.
 contract TokenStore {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Signatures} from "../shared/Signatures.sol";
+import {Signatures} from "../common/Signatures.sol";
 import {PermitToken} from "./PermitToken.sol";
 
 /// A token with EIP-2612 and EIP-3009 that behaves until somebody tells it how not to. Everybody may tell it.

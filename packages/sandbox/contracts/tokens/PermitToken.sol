@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Eip712} from "../shared/Eip712.sol";
-import {Signatures} from "../shared/Signatures.sol";
+import {Eip712} from "../common/Eip712.sol";
+import {Signatures} from "../common/Signatures.sol";
 import {PlainToken} from "./PlainToken.sol";
 
 /// An ERC-20 with EIP-2612, for allowances that are signed. The version of its typed data is "1".

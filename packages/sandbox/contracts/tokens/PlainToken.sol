@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {IERC20} from "../shared/Tokens.sol";
+import {IERC20} from "../common/Tokens.sol";
 
 /// An ERC-20 and nothing more: no EIP-2612, no EIP-3009. Six decimals, and anybody may mint.
 contract PlainToken is IERC20 {

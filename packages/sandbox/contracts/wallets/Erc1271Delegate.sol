@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Signatures} from "../shared/Signatures.sol";
+import {Signatures} from "../common/Signatures.sol";
 
 /// Code for an EIP-7702 account that answers ERC-1271: a signature is good when the account's own key made it.
 contract Erc1271Delegate {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.28;
 
 import {Delegator} from "../delegation/Delegator.sol";
-import {Signatures} from "../shared/Signatures.sol";
+import {Signatures} from "../common/Signatures.sol";
 
 /// A contract wallet of one key: ERC-1271 answers for its owner, and the owner may make it do anything.
 contract Wallet is Delegator {

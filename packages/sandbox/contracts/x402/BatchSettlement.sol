@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Eip712} from "../shared/Eip712.sol";
-import {Lock} from "../shared/Lock.sol";
-import {Signatures} from "../shared/Signatures.sol";
-import {IERC20, Tokens} from "../shared/Tokens.sol";
+import {Eip712} from "../common/Eip712.sol";
+import {Lock} from "../common/Lock.sol";
+import {Signatures} from "../common/Signatures.sol";
+import {IERC20, Tokens} from "../common/Tokens.sol";
 
 /// Who may bring a deposit, and how.
 interface IDepositCollector {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {IERC3009, Tokens} from "../shared/Tokens.sol";
+import {IERC3009, Tokens} from "../common/Tokens.sol";
 import {DepositCollector} from "./DepositCollector.sol";
 
 /// Brings a deposit that the payer authorized by EIP-3009. The authorization's nonce is made of the channel's id, so

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {ISignatureTransfer} from "../shared/Permit2.sol";
+import {ISignatureTransfer} from "../common/Permit2.sol";
 import {DepositCollector} from "./DepositCollector.sol";
 import {Permit2Spender} from "./Permit2Spender.sol";
 

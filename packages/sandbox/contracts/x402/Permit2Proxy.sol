@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Lock} from "../shared/Lock.sol";
-import {ISignatureTransfer} from "../shared/Permit2.sol";
+import {Lock} from "../common/Lock.sol";
+import {ISignatureTransfer} from "../common/Permit2.sol";
 import {Permit2Spender} from "./Permit2Spender.sol";
 
 /// What the exact and the upto proxy have in common: they send money only where the signed witness says.

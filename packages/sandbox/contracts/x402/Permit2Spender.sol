@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {ISignatureTransfer} from "../shared/Permit2.sol";
-import {IERC2612} from "../shared/Tokens.sol";
+import {ISignatureTransfer} from "../common/Permit2.sol";
+import {IERC2612} from "../common/Tokens.sol";
 
 /// A contract that payers name as the spender in a Permit2 signature, and that can give Permit2 its allowance first.
 abstract contract Permit2Spender {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {ISignatureTransfer} from "../shared/Permit2.sol";
+import {ISignatureTransfer} from "../common/Permit2.sol";
 import {Permit2Proxy} from "./Permit2Proxy.sol";
 
 /// `upto` over Permit2: any part of the permitted amount, to the recipient that the payer signed, once, and only by
