@@ -26,7 +26,7 @@ export type HostileToken = EvmToken<typeof hostileTokenAbi> & {
   misbehave(conduct: HostileConduct): Promise<void>
   /** Whom `blocklist` refuses. */
   block(account: Address, on?: boolean): Promise<void>
-  /** What `reentrant` calls before it moves anything; `reentered()` says whether that went through. */
+  /** What `reentrant` calls before it moves anything; the contract's `reentered` says whether that went through. */
   reenter(target: Address, data: Hex): Promise<void>
 }
 
