@@ -16,6 +16,7 @@ test('the ready line names everything that runs, and stopping ends it', async ()
       network: 'eip155:84532',
       usdc: '0x036CbD53842c5426634e7929541eC2318f3dCF7e',
       multicall3: '0xcA11bde05977b3631167028862bE2a173976CA11',
+      permit2: '0x000000000022D473030F116dDEE9F6B43aC78BA3',
     },
     svm: {
       rpcUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),

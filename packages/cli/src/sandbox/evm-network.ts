@@ -17,7 +17,7 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
     return {
       network,
       rpcUrl,
-      ready: { evm: { rpcUrl, chainId, network, usdc, multicall3, ...(permit2 === undefined ? {} : { permit2 }) } },
+      ready: { evm: { rpcUrl, chainId, network, usdc, multicall3, permit2 } },
       payTo: chain.account('seller').address,
       sells,
       settles: settles({ chains: [settling] }),

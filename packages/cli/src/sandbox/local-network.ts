@@ -31,7 +31,7 @@ export type ReadyChains = {
     readonly network: string
     readonly usdc: string
     readonly multicall3: string
-    readonly permit2?: string
+    readonly permit2: string
   }
   readonly svm: { readonly rpcUrl: string; readonly wsUrl: string; readonly network: string; readonly usdc: string }
 }

@@ -1,11 +1,13 @@
-import type { Address, Hex } from 'viem'
+import { type Address, getAddress, type Hex } from 'viem'
 import { SandboxError } from '../sandbox-error.js'
 import { type EvmAccount, type EvmRole, evmAccounts } from './accounts.js'
 import { findAnvil, startAnvil } from './anvil.js'
 import { createEvmTestClient, type EvmTestClient } from './client.js'
-import { multicall3Address, placeGenesis } from './genesis.js'
+import { type EvmContracts, evmContracts } from './contracts.js'
+import { placeGenesis } from './genesis.js'
 import { createJsonRpc, type JsonRpc } from './json-rpc.js'
 import { createLevers, type EvmLevers } from './levers.js'
+import { multicall3Address } from './multicall3.js'
 import { createQueue } from './queue.js'
 import { usdcAddress } from './usdc.js'
 
@@ -30,7 +32,7 @@ export type EvmChainOptions = {
   readonly clock?: () => number
 }
 
-/** A running EVM with USDC, Multicall3 and funded accounts, and the levers to move it. */
+/** A running EVM with USDC, Multicall3, Permit2, x402's contracts and funded accounts, and the levers to move it. */
 export interface EvmChain extends EvmLevers {
   /** CAIP-2 name, `eip155:84532`. */
   readonly network: `eip155:${number}`
@@ -40,7 +42,9 @@ export interface EvmChain extends EvmLevers {
   readonly pid?: number
   readonly usdc: Address
   readonly multicall3: Address
-  readonly permit2?: Address
+  readonly permit2: Address
+  /** Permit2 and the contracts of x402's schemes, each with `address` and `abi`. */
+  readonly contracts: EvmContracts
   readonly accounts: readonly EvmAccount[]
   account(role: EvmRole): EvmAccount
   /** Deploys creation code in a transaction of the issuer's and returns the address. Needs a chain that mines. */
@@ -52,8 +56,8 @@ export interface EvmChain extends EvmLevers {
 }
 
 /**
- * Starts a real EVM on this machine: anvil, with Circle's USDC at its Base Sepolia address, Multicall3, and accounts
- * that hold 100 ETH each and, the payers, 1,000 USDC.
+ * Starts a real EVM on this machine: anvil, with Circle's USDC at its Base Sepolia address, Multicall3, Permit2, x402's
+ * contracts, and accounts that hold 100 ETH each and, the payers, 1,000 USDC.
  *
  * Throws `SandboxError`: `anvil_missing`, `port_taken`, `chain_not_ready`; with `rpcUrl` also `chain_unreachable`,
  * `wrong_chain`, `cheat_missing`.
@@ -85,6 +89,8 @@ export async function startEvmChain(options: EvmChainOptions = {}): Promise<EvmC
     chainId,
     usdc: usdcAddress,
     multicall3: multicall3Address,
+    permit2: evmContracts.permit2.address,
+    contracts: evmContracts,
     accounts: evmAccounts,
     account,
     client,
@@ -120,6 +126,6 @@ async function deploy(rpc: JsonRpc, client: EvmTestClient, data: Hex): Promise<A
   const hash = await rpc.call('eth_sendTransaction', { from: account('issuer').address, data })
   // A node answers eth_sendTransaction with a hash.
   const receipt = await client.waitForTransactionReceipt({ hash: hash as Hex })
-  if (receipt.status === 'success' && receipt.contractAddress) return receipt.contractAddress
+  if (receipt.status === 'success' && receipt.contractAddress) return getAddress(receipt.contractAddress)
   throw new SandboxError('rpc_refused', 'The creation code reverted.')
 }

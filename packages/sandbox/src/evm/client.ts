@@ -10,7 +10,7 @@ import {
   type WalletActions,
   walletActions,
 } from 'viem'
-import { multicall3Address } from './genesis.js'
+import { multicall3Address } from './multicall3.js'
 
 /** A viem client with the test, public and wallet actions. */
 export type EvmTestClient = TestClient<'anvil', HttpTransport, Chain> &

@@ -1,12 +1,10 @@
-import type { Address } from 'viem'
 import { multicall3Runtime } from '../generated/multicall3.js'
 import { evmAccounts } from './accounts.js'
+import { placeContracts } from './contracts.js'
 import type { JsonRpc, RpcRequest } from './json-rpc.js'
+import { multicall3Address } from './multicall3.js'
 import { quantity } from './quantity.js'
 import { usdcAddress, usdcBalanceSlot, usdcCode, usdcStorage, usdcSupplySlot, word } from './usdc.js'
-
-/** Where Multicall3 is on every sandbox chain, and on nearly every public one. */
-export const multicall3Address: Address = '0xcA11bde05977b3631167028862bE2a173976CA11'
 
 /**
  * Writes contracts, gas money and token balances straight into the state: no transactions, so it takes milliseconds
@@ -33,6 +31,7 @@ export async function placeGenesis(rpc: JsonRpc, chainId: number): Promise<void>
       ['anvil_setCode', address, '0x'],
     ]),
   ])
+  await placeContracts(rpc)
   // A call at the genesis block sees a timestamp of 1, and every authorization as not yet valid.
   await rpc.call('anvil_mine', '0x1')
 }

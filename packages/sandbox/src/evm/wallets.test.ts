@@ -1,10 +1,22 @@
-import { type Address, parseSignature, zeroAddress } from 'viem'
-import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { type Address, encodeFunctionData, type Hex, keccak256, parseSignature, zeroAddress } from 'viem'
+import { generatePrivateKey, privateKeyToAccount, sign } from 'viem/accounts'
+import { parseErc6492Signature } from 'viem/utils'
 import { expect, test } from 'vitest'
+import { compact, malleated, useContracts } from '../../test/contract.js'
 import { usdc, useChain } from '../../test/kit.js'
-import { delegate7702, deployErc1271Delegate, deployErc1271Wallet, deployPlainDelegate, usdcAddress } from '../index.js'
+import { walletAbi } from '../generated/wallets.js'
+import {
+  delegate7702,
+  deployErc1271Delegate,
+  deployErc1271Wallet,
+  deployGasBurningWallet,
+  deployPlainDelegate,
+  deployWalletFactory,
+  usdcAddress,
+} from '../index.js'
 
 const on = useChain()
+const { account, read, refusal, send } = useContracts(on)
 
 test('a signed authorization moves the money, once', async () => {
   const [payer, seller] = [on.chain.account('payer').address, on.chain.account('seller').address]
@@ -73,6 +85,54 @@ test('a real EIP-7702 transaction leaves the same code', async () => {
   const authorization = await wallet.signAuthorization({ contractAddress: delegate, executor: 'self' })
   await on.mined(wallet.sendTransaction({ to: zeroAddress, authorizationList: [authorization] }))
   expect(await codeAt(wallet.account.address)).toBe(`0xef0100${delegate.slice(2)}`.toLowerCase())
+})
+
+test('a wallet does what its owner says and takes no other form of signature', async () => {
+  const wallet = await deployErc1271Wallet(on.chain, account('payer'))
+  await on.chain.fund(wallet, 10n)
+  const data = encodeFunctionData({ ...usdc, functionName: 'transfer', args: [account('seller'), 4n] })
+  const contract = { address: wallet, abi: walletAbi } as const
+  expect(await refusal('payer2', contract, 'execute', [usdcAddress, 0n, data])).toBe('NotOwner')
+  await send('payer', contract, 'execute', [usdcAddress, 0n, data])
+  expect(await on.chain.balance(wallet)).toBe(6n)
+
+  const hash = keccak256('0x')
+  const signature = await sign({ hash, privateKey: on.chain.account('payer').privateKey, to: 'hex' })
+  const answers = (form: Hex) => read(contract, 'isValidSignature', [hash, form])
+  expect([await answers(signature), await answers(malleated(signature)), await answers(compact(signature))]).toEqual([
+    '0x1626ba7e',
+    '0xffffffff',
+    '0xffffffff',
+  ])
+})
+
+test('a factory deploys the wallet where it said, once, and an envelope says how', async () => {
+  const factory = await deployWalletFactory(on.chain)
+  const wallet = await factory.predict(account('payer'), 7n)
+  expect(await codeAt(wallet.address)).toBe(undefined)
+  await on.chain.fund(wallet.address, 10n)
+  const deploy = () =>
+    on.mined(on.wallet('facilitator').sendTransaction({ to: factory.address, data: wallet.factoryData }))
+  const [created, again] = [await deploy(), await deploy()]
+  expect([created.logs.length, again.logs.length]).toEqual([1, 0])
+  await settle((await authorize(wallet.address, account('seller'), 4n)).args)
+  expect(await on.chain.balance(account('seller'))).toBe(4n)
+  expect(parseErc6492Signature(wallet.wrap('0x1234'))).toEqual({
+    address: factory.address,
+    data: wallet.factoryData,
+    signature: '0x1234',
+  })
+  const others = [
+    (await factory.predict(account('payer2'), 7n)).address,
+    (await factory.predict(account('payer'))).address,
+  ]
+  expect(new Set([wallet.address, ...others]).size).toBe(3)
+})
+
+test('a wallet that burns gas takes all that a call has', async () => {
+  const wallet = await deployGasBurningWallet(on.chain)
+  const args = [keccak256('0x'), '0x']
+  expect(await refusal('facilitator', { address: wallet, abi: walletAbi }, 'isValidSignature', args)).toBe('all gas')
 })
 
 const codeAt = (address: Address) => on.chain.client.getCode({ address })

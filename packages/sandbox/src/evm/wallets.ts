@@ -1,11 +1,20 @@
-import { type Address, concat, encodeAbiParameters } from 'viem'
-import { erc1271WalletCreation } from '../generated/circle.js'
-import { erc1271DelegateCreation, plainDelegateCreation } from '../generated/delegates.js'
+import { type Address, concat, encodeAbiParameters, encodeFunctionData, type Hex, zeroAddress } from 'viem'
+import {
+  delegatorAccountCreation,
+  erc1271DelegateCreation,
+  gasBurningWalletCreation,
+  plainDelegateCreation,
+  walletCreation,
+  walletFactoryAbi,
+  walletFactoryCreation,
+} from '../generated/wallets.js'
 import type { EvmChain } from './chain.js'
+import { withAddresses } from './creation.js'
 
 /**
- * Deploys a contract wallet (ERC-1271) that accepts its owner's ECDSA signatures. Fund it to let it pay.
- * Throws `rpc_refused`.
+ * Deploys a contract wallet (ERC-1271) that accepts its owner's ECDSA signatures, 65 bytes with a low s, and does what
+ * the owner tells it in `execute`. Fund it to let it pay. With a `manager` (see `deployDelegationManager`) it honours
+ * delegations. Throws `rpc_refused`.
  *
  * @example
  * ```ts
@@ -13,8 +22,56 @@ import type { EvmChain } from './chain.js'
  * await chain.fund(wallet, 1_000_000n)
  * ```
  */
-export function deployErc1271Wallet(chain: EvmChain, owner: Address): Promise<Address> {
-  return chain.deploy(concat([erc1271WalletCreation, encodeAbiParameters([{ type: 'address' }], [owner])]))
+export function deployErc1271Wallet(chain: EvmChain, owner: Address, manager: Address = zeroAddress): Promise<Address> {
+  return chain.deploy(withAddresses(walletCreation, owner, manager))
+}
+
+/** Deploys a contract payer whose ERC-1271 answer takes all the gas there is. Throws `rpc_refused`. */
+export function deployGasBurningWallet(chain: EvmChain): Promise<Address> {
+  return chain.deploy(gasBurningWalletCreation)
+}
+
+/** A factory of ERC-1271 wallets at addresses that are known before they have code. */
+export type WalletFactory = {
+  readonly address: Address
+  /** The wallet of an owner, and the ERC-6492 envelope that deploys it, around a signature of the owner's. */
+  predict(owner: Address, salt?: bigint): Promise<CounterfactualWallet>
+}
+
+/** A wallet that may not be deployed yet. */
+export type CounterfactualWallet = {
+  readonly address: Address
+  /** What to call, at the factory, to deploy it. */
+  readonly factoryData: Hex
+  /** The ERC-6492 envelope of a signature. */
+  wrap(signature: Hex): Hex
+}
+
+/**
+ * Deploys a factory for counterfactual payers (ERC-6492). Throws `rpc_refused`.
+ *
+ * @example
+ * ```ts
+ * const factory = await deployWalletFactory(chain)
+ * const wallet = await factory.predict(chain.account('payer').address)
+ * await chain.fund(wallet.address, 1_000_000n)
+ * ```
+ */
+export async function deployWalletFactory(chain: EvmChain): Promise<WalletFactory> {
+  const address = await chain.deploy(walletFactoryCreation)
+  const contract = { address, abi: walletFactoryAbi } as const
+  return {
+    address,
+    async predict(owner, salt = 0n) {
+      const args = [owner, salt] as const
+      const factoryData = encodeFunctionData({ ...contract, functionName: 'createAccount', args })
+      return {
+        address: await chain.client.readContract({ ...contract, functionName: 'getAddress', args }),
+        factoryData,
+        wrap: (signature) => concat([encodeAbiParameters(envelope, [address, factoryData, signature]), erc6492Magic]),
+      }
+    },
+  }
 }
 
 /** Deploys code for {@link delegate7702} that answers ERC-1271 by the account's own key. Throws `rpc_refused`. */
@@ -25,6 +82,14 @@ export function deployErc1271Delegate(chain: EvmChain): Promise<Address> {
 /** Deploys code for {@link delegate7702} that knows nothing of ERC-1271. Throws `rpc_refused`. */
 export function deployPlainDelegate(chain: EvmChain): Promise<Address> {
   return chain.deploy(plainDelegateCreation)
+}
+
+/**
+ * Deploys code for {@link delegate7702} that answers ERC-1271 by the account's own key and honours the delegations of
+ * one manager. Throws `rpc_refused`.
+ */
+export function deployDelegatorAccount(chain: EvmChain, manager: Address): Promise<Address> {
+  return chain.deploy(withAddresses(delegatorAccountCreation, manager))
 }
 
 /**
@@ -39,3 +104,6 @@ export function deployPlainDelegate(chain: EvmChain): Promise<Address> {
 export function delegate7702(chain: EvmChain, account: Address, delegate: Address): Promise<void> {
   return chain.setCode(account, concat(['0xef0100', delegate]))
 }
+
+const envelope = [{ type: 'address' }, { type: 'bytes' }, { type: 'bytes' }] as const
+const erc6492Magic: Hex = `0x${'6492'.repeat(16)}`
