@@ -1,6 +1,7 @@
 import {
   check,
   type InspectContext,
+  type InspectedPayment,
   type Inspection,
   isJsonObject,
   type PaymentPayload,
@@ -47,12 +48,15 @@ const MAX_TEXT = 4 * Math.ceil(MAX_TRANSACTION_BYTES / 3)
  * @example
  * const inspection = inspectExact(payment, offer, { now: clock() })
  */
-export function inspectExact(payment: PaymentPayload, terms: PaymentRequirements, { now }: InspectContext): Inspection {
+export function inspectExact(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
   const read = readExact(payment, terms)
   if (!read.ok) return read
-  const { pid, payer, transfer } = read
-  // Only a facilitator that serves smart wallets offers so, and only it can look into them.
-  if (!transfer.ok && !servesSmartWallets(terms)) return transfer
+  // Only a facilitator that looks into smart wallets has offers say so.
+  return read.transfer.ok || servesSmartWallets(terms) ? inspectionOf(read, now) : read.transfer
+}
+
+/** What a payment is that has been read. */
+export function inspectionOf({ pid, payer }: ExactPayment, { now }: InspectContext): InspectedPayment {
   return { ok: true, pid, payer: formatAddress(payer), expiresAt: Math.floor(now / 1000) + MAX_LIFE_SECONDS }
 }
 
@@ -85,7 +89,7 @@ export async function isSigned({ signatures, message }: Transaction): Promise<bo
 }
 
 /** Whether an offer says that its facilitator looks into the payments of smart wallets. */
-export function servesSmartWallets({ extra }: PaymentRequirements): boolean {
+function servesSmartWallets({ extra }: PaymentRequirements): boolean {
   return isJsonObject(extra.features) && extra.features.smartWalletSupported === true
 }
 
