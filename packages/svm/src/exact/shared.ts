@@ -116,9 +116,9 @@ function readParts(payment: PaymentPayload, offer: PaymentRequirements): ExactPa
   if (message.requiredSignatures > 2) return refuse('invalid_exact_svm_payload_excessive_signers')
   const transfer =
     message.lookups.length > 0 ? refuse('invalid_exact_svm_payload_lookup_table') : readTransfer(message, terms)
-  if (!transfer.ok && !LAYOUT.has(transfer.code)) return transfer
-  if (payer === undefined || message.requiredSignatures !== 2)
-    return refuse('invalid_exact_svm_payload_signature_invalid')
+  // A payer who signs is the least that any other layout must have.
+  if (!transfer.ok && !(LAYOUT.has(transfer.code) && message.requiredSignatures === 2)) return transfer
+  if (payer === undefined) return refuse('invalid_exact_svm_payload_signature_invalid')
   return { ok: true, pid: messageId(offer.network, message.bytes), transaction, text, terms, transfer, payer }
 }
 
