@@ -17,7 +17,7 @@ export function mintAccount(extensions: readonly Extension[] = []): SvmAccountSt
   base[44] = 6
   base[45] = 1
   const data = extensions.length === 0 ? base : Buffer.concat([base, Buffer.alloc(83), Buffer.of(1), ...tail])
-  return { lamports: 10_000_000n, owner: formatAddress(programs.token2022), data }
+  return { lamports: 10_000_000n, owner: formatAddress(programs.token2022), data: Uint8Array.from(data) }
 }
 
 /** A share of every transfer, in hundredths of a percent, from now on. */
