@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FacilitatorRequest, Settlement } from '@groat/core'
+import {
+  decodeFacilitatorRequest,
+  encodeFacilitatorRequest,
+  encodeVerdict,
+  type FacilitatorRequest,
+  type Settlement,
+} from '@groat/core'
 import { startRpcProxy } from '@groat/sandbox'
 import { openMemoryStore } from '@groat/store'
 import { describe, expect, test } from 'vitest'
@@ -295,4 +301,65 @@ test('SVM-EXACT-023 a fee payer that offers name no more goes on to settle them'
   expect(await stranger.verify(await on.pay())).toMatchObject({
     code: 'invalid_exact_svm_fee_payer_not_managed_by_facilitator',
   })
+})
+
+describe('version 1', () => {
+  const asked = async () => {
+    const { payment, requirements } = await on.pay()
+    const { accepted: _, ...older } = payment
+    const request: FacilitatorRequest = {
+      payment: { ...older, x402Version: 1 },
+      requirements,
+      resource: { url: 'https://a.example/' },
+    }
+    // By the wire and back, as a facilitator of version 1 is asked.
+    return JSON.parse(JSON.stringify(encodeFacilitatorRequest(request)))
+  }
+
+  test('SVM-EXACT-081 a payment is settled for maxAmountRequired', async () => {
+    const body = await asked()
+    expect(body).toMatchObject({
+      x402Version: 1,
+      paymentRequirements: { maxAmountRequired: '1000', network: 'solana-devnet' },
+    })
+    const request = decodeFacilitatorRequest(body)
+    if (!request.ok) throw new Error(request.code)
+    transactionOf(await (await on.serve()).settle(request.value))
+    await on.expectMoved(1)
+  })
+
+  test('SVM-EXACT-082 refusals have the names of their version', async () => {
+    const body = await asked()
+    body.paymentRequirements.extra.feePayer = seller
+    const request = decodeFacilitatorRequest(body)
+    if (!request.ok) throw new Error(request.code)
+    const verdict = await (await on.serve()).verify(request.value)
+    expect([encodeVerdict(1, verdict), encodeVerdict(2, verdict)]).toMatchObject([
+      { invalidReason: 'fee_payer_not_managed_by_facilitator' },
+      { invalidReason: 'invalid_exact_svm_fee_payer_not_managed_by_facilitator' },
+    ])
+  })
+})
+
+test('SVM-EXACT-061 what lands is what the payer signed, byte for byte', async () => {
+  const service = await on.serve()
+  const request = await on.pay()
+  const signature = transactionOf(await service.settle(request))
+  const answer = await fetch(on.chain.rpcUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'getTransaction',
+      params: [signature, { encoding: 'base64', commitment: 'confirmed', maxSupportedTransactionVersion: 0 }],
+    }),
+  })
+  const { result } = (await answer.json()) as { result: { transaction: [string] } }
+  const [landed, sent] = [result.transaction[0], String(request.payment.payload.transaction)].map((text) =>
+    Buffer.from(text, 'base64'),
+  )
+  // Behind the number of signatures and the slot of the fee payer.
+  expect(landed?.subarray(65)).toEqual(sent?.subarray(65))
+  expect(sent?.subarray(1, 65)).toEqual(Buffer.alloc(64))
 })

@@ -1,4 +1,4 @@
-import { createSigner } from './crypto/ed25519.js'
+import { belongsTo, createSigner } from './crypto/ed25519.js'
 import { formatAddress, parseAddress } from './wire/address.js'
 import { decodeBase58 } from './wire/base58.js'
 
@@ -50,7 +50,9 @@ export type LegacyKeypair = {
  */
 export function secretKeyAccount(secretKey: string | Uint8Array): SvmKeyAccount {
   const bytes = typeof secretKey === 'string' ? decodeBase58(secretKey) : secretKey
-  if (bytes?.length !== 64) throw new RangeError('not a Solana secret key: 64 bytes, or their base58 text')
+  if (bytes?.length !== 64 || !belongsTo(bytes.subarray(0, 32), bytes.subarray(32))) {
+    throw new RangeError('not a Solana secret key: 64 bytes, or their base58 text')
+  }
   return { address: formatAddress(bytes.subarray(32)), sign: createSigner(bytes.subarray(0, 32)) }
 }
 

@@ -1,4 +1,11 @@
-import { type Clock, type Fetch, isJsonObject, type Network, network as networkOf } from '@groat/core'
+import {
+  type Clock,
+  type Fetch,
+  isJsonObject,
+  type Network,
+  network as networkOf,
+  type PaymentRequirements,
+} from '@groat/core'
 import { parseAddress } from './wire/address.js'
 
 /** Where a payer asks for a recent blockhash: a node's URL, one for each network (CAIP-2 or the name of version 1), or a function. */
@@ -37,6 +44,17 @@ export function createBlockhashes(
       return text
     })
   }
+}
+
+/**
+ * The blockhash that an offer brings: a stale one makes the payment worthless and harms nobody.
+ *
+ * @example
+ * hintedBlockhash(offer)
+ */
+export function hintedBlockhash({ extra }: PaymentRequirements): string | undefined {
+  const { recentBlockhash } = extra
+  return typeof recentBlockhash === 'string' && parseAddress(recentBlockhash) ? recentBlockhash : undefined
 }
 
 function askerOf(source: BlockhashSource | undefined, fetch: Fetch): (network: Network) => Promise<string | undefined> {

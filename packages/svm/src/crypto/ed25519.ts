@@ -27,12 +27,24 @@ export async function verifySignature(key: Key, signature: Uint8Array, message: 
 export function createSigner(seed: Uint8Array): (message: Uint8Array) => Promise<Uint8Array> {
   if (seed.length !== 32) throw new RangeError('a seed has 32 bytes')
   if (node) {
-    const { createPrivateKey, sign } = node
-    const key = createPrivateKey({ key: Buffer.from(joinBytes(PKCS8, seed)), format: 'der', type: 'pkcs8' })
+    const { sign } = node
+    const key = privateKeyOf(node, seed)
     return async (message) => new Uint8Array(sign(null, message, key))
   }
   const copy = Uint8Array.from(seed)
   return (message) => signAsync(message, copy)
+}
+
+/**
+ * Whether a seed is that of a public key. Where there is no Node the answer is yes: a signature would show it.
+ *
+ * @example
+ * belongsTo(seed, key)
+ */
+export function belongsTo(seed: Uint8Array, key: Key): boolean {
+  if (!node) return true
+  const own = node.createPublicKey(privateKeyOf(node, seed)).export({ format: 'der', type: 'spki' })
+  return sameBytes(own.subarray(SPKI.length), key)
 }
 
 /** Where there is one, it is the fastest by far; asked for at run time, so that no bundler looks for it. */
@@ -43,6 +55,10 @@ const PKCS8 = Uint8Array.from([0x30, 46, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x7
 const SPKI = Uint8Array.from([0x30, 42, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 33, 0])
 
 const keys = createCache<KeyObject | null>(1_000)
+
+function privateKeyOf({ createPrivateKey }: typeof import('node:crypto'), seed: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.from(joinBytes(PKCS8, seed)), format: 'der', type: 'pkcs8' })
+}
 
 function verifyByNode(
   { createPublicKey, verify }: typeof import('node:crypto'),

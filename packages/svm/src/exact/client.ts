@@ -12,9 +12,9 @@ import {
   X402Error,
 } from '@groat/core'
 import { accountAddress, type SvmAccount, signMessage } from '../account.js'
-import { type BlockhashSource, createBlockhashes } from '../blockhash.js'
+import { type BlockhashSource, createBlockhashes, hintedBlockhash } from '../blockhash.js'
 import { isSvmNetwork } from '../network.js'
-import { addressBytes, formatAddress, type Key, parseAddress } from '../wire/address.js'
+import { addressBytes, formatAddress, type Key } from '../wire/address.js'
 import { encodeBase64 } from '../wire/base64.js'
 import { sameBytes } from '../wire/bytes.js'
 import { associatedTokenAccount } from '../wire/derived-address.js'
@@ -22,6 +22,7 @@ import { memo, setComputeUnitLimit, setComputeUnitPrice, transferChecked } from 
 import { encodeMessage, encodeTransaction } from '../wire/message.js'
 import { programs } from '../wire/programs.js'
 import { exactOnSvm, MAX_LIFE_SECONDS, messageId } from './identity.js'
+import { nonceMemo } from './nonce.js'
 import { type ExactTerms, readTerms } from './terms.js'
 
 export {
@@ -86,7 +87,7 @@ export function exactSvm(options: ExactSvmClientOptions): SchemeClient {
       if (!terms.ok) return terms
       // Whoever pays the fee signs a blank: the payer's signature would be good for that too.
       if (sameBytes(terms.feePayer, payer)) return refuse('fee_payer_not_allowed')
-      const blockhash = (await latestBlockhash(offer.network, context.clock)) ?? hintOf(offer)
+      const blockhash = (await latestBlockhash(offer.network, context.clock)) ?? hintedBlockhash(offer)
       if (blockhash === undefined) return refuse('recent_blockhash_not_known')
       const plan = { payer, terms, blockhash, transfer, decimals: asset.decimals, computeUnitPrice }
       return prepared(offer, asset, account, plan, context)
@@ -111,7 +112,7 @@ function prepared(
   { clock, random }: PrepareContext,
 ): PreparedPayment {
   const { terms, blockhash } = plan
-  const text = terms.memo ?? nonceOf(random)
+  const text = terms.memo ?? nonceMemo(random)
   const message = buildMessage(plan, text, random)
   const feePayer = formatAddress(terms.feePayer)
   return {
@@ -166,20 +167,8 @@ function buildMessage(plan: Plan, text: Uint8Array, random: Random): Uint8Array 
   })
 }
 
-/** 16 random bytes as text. */
-function nonceOf(random: Random): Uint8Array {
-  const hex = Array.from(random(16), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return new TextEncoder().encode(hex)
-}
-
 /** A number below 4,096. */
 function draw(random: Random): number {
   const [high = 0, low = 0] = random(2)
   return ((high & 0x0f) << 8) | low
-}
-
-/** The blockhash that the offer brings: a stale one makes the payment worthless and harms nobody. */
-function hintOf({ extra }: PaymentRequirements): string | undefined {
-  const { recentBlockhash } = extra
-  return typeof recentBlockhash === 'string' && parseAddress(recentBlockhash) ? recentBlockhash : undefined
 }

@@ -20,7 +20,8 @@ import { exactOnSvm } from './identity.js'
 import { judgeMint, type MintPower } from './mint-policy.js'
 import { chainOutcome } from './outcome.js'
 import { type FeeLimits, judgePolicy } from './policy.js'
-import { type ExactPayment, inspectExact, isSigned, readExact } from './shared.js'
+import { type ExactPayment, inspectionOf, isSigned, readExact } from './shared.js'
+import { judgeEffect, walletPrograms } from './smart-wallet.js'
 
 export type { MintPower } from './mint-policy.js'
 export type { FeeLimits } from './policy.js'
@@ -32,6 +33,11 @@ export type ExactSvmFacilitatorOptions = {
   readonly fees?: FeeLimits
   /** Whether a payment must carry a memo; it must unless told. */
   readonly requireMemo?: boolean
+  /**
+   * Looks into payments that a wallet's program makes, by their effect. Off unless told; `programs` are those that may be called, the known
+   * wallets unless told.
+   */
+  readonly smartWallets?: boolean | { readonly programs: readonly string[] }
   /** What mints may be able to do that are not in the registry of assets; nothing unless told. */
   readonly mintPowers?: readonly MintPower[]
 }
@@ -45,7 +51,8 @@ export type ExactSvmFacilitatorOptions = {
  * Besides what `inspectExact` refuses: `invalid_network`, `asset_not_allowed`, `invalid_exact_svm_fee_payer_not_managed_by_facilitator`,
  * `invalid_exact_svm_payload_fee_above_limit`, `invalid_exact_svm_payload_signature_invalid`, `invalid_exact_svm_mint_extension_not_allowed`,
  * `payment_expired`, `payment_already_used`, `invalid_exact_svm_destination_ata_missing`, `invalid_exact_svm_destination_ata_unusable`,
- * `invalid_exact_svm_insufficient_balance`, `invalid_exact_svm_transaction_simulation_failed`.
+ * `invalid_exact_svm_insufficient_balance`, `invalid_exact_svm_transaction_simulation_failed`, and of smart wallets
+ * `invalid_exact_svm_smart_wallet_program_not_allowed`, `…_alt_resolution_failed`, `…_transfer_mismatch`.
  * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict (SVM-EXACT-056).
  *
  * @example
@@ -53,8 +60,9 @@ export type ExactSvmFacilitatorOptions = {
  * const verdict = await scheme.verify(payment, requirements, { now: Date.now() })
  */
 export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator<SvmCall> {
-  const { chains, fees = {}, requireMemo = true, mintPowers = [] } = options
-  const policy = { fees, requireMemo }
+  const { chains, fees = {}, requireMemo = true, mintPowers = [], smartWallets = false } = options
+  const allowed = smartWallets && walletPrograms(smartWallets === true ? undefined : smartWallets.programs)
+  const policy = { fees, requireMemo, ...(allowed ? { walletPrograms: allowed } : {}) }
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
@@ -64,11 +72,11 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator
     if (typeof feePayer === 'string' && !chain.signers.includes(feePayer)) {
       return refuse('invalid_exact_svm_fee_payer_not_managed_by_facilitator')
     }
-    const inspection = inspectExact(payment, terms, now)
-    if (!inspection.ok) return inspection
-    const read = known(payment, terms)
-    const refusal = judgePolicy(chain, read.payment, terms, policy)
-    return refusal ? { ...refusal, payer: inspection.payer } : inspection
+    const read = readExact(payment, terms)
+    if (!read.ok) return read
+    const refusal = judgePolicy(chain, read, terms, policy)
+    const inspected = inspectionOf(read, now)
+    return refusal ? { ...refusal, payer: inspected.payer } : inspected
   }
 
   /** What is given here has been inspected before, if not always by today's policy. */
@@ -83,7 +91,7 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator
     scheme: exactOnSvm,
     networks: chains.map(({ network }) => network),
     chains,
-    kinds: () => chains.flatMap(kindsOf),
+    kinds: () => chains.flatMap((chain) => kindsOf(chain, allowed !== false)),
     inspect,
     signerOf: (payment, terms) => formatAddress(known(payment, terms).payment.terms.feePayer),
     // The fee payer's slot is ours to fill, whatever stands in it.
@@ -106,9 +114,13 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator
   }
 }
 
-function kindsOf({ network, signers }: SvmChain): readonly SupportedKind[] {
+function kindsOf({ network, signers }: SvmChain, lookIntoWallets: boolean): readonly SupportedKind[] {
   const [feePayer] = signers
-  const kind = { scheme: exactOnSvm.name, network, extra: feePayer === undefined ? {} : { feePayer } } as const
+  const extra = {
+    ...(feePayer === undefined ? {} : { feePayer }),
+    ...(lookIntoWallets ? { features: { smartWalletSupported: true } } : {}),
+  }
+  const kind = { scheme: exactOnSvm.name, network, extra } as const
   const current = { x402Version: 2, ...kind } as const
   return v1NameOf(network) === undefined ? [current] : [current, { x402Version: 1, ...kind }]
 }
@@ -122,7 +134,11 @@ async function judgeOnChain(
   const { transaction, text, transfer } = payment
   // Costs nobody a call to a node.
   if (!(await isSigned(transaction))) return refuse('invalid_exact_svm_payload_signature_invalid')
-  if (!transfer.ok) return transfer
+  if (!transfer.ok) {
+    const mint = await chain.mint(asset)
+    if (mint === undefined) return refuse('asset_not_allowed')
+    return judgeMint(network, asset, mint, { allowed }) ?? judgeEffect(chain, payment, mint)
+  }
   const [simulation, mint] = await Promise.all([
     chain.rpc.simulate(text, [formatAddress(transfer.destination)]),
     chain.mint(asset),

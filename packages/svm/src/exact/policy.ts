@@ -1,7 +1,9 @@
 import { type PaymentRequirements, type Refusal, refuse } from '@groat/core'
 import type { SvmChain } from '../chain.js'
-import { type ComputeBudget, countMemos, feeOf, isIsolated, movesOurs } from './layout.js'
+import type { Message } from '../wire/transaction.js'
+import { type ComputeBudget, countMemos, feeOf, isIsolated, judgeMemo, movesOurs, type Transfer } from './layout.js'
 import type { ExactPayment } from './shared.js'
+import { readWalletBudget } from './smart-wallet.js'
 
 /** What the fee payer is ready to spend on one payment. */
 export type FeeLimits = {
@@ -14,13 +16,19 @@ export type FeeLimits = {
 }
 
 /** What is the operator's to say. */
-export type ExactPolicy = { readonly fees: FeeLimits; readonly requireMemo: boolean }
+export type ExactPolicy = {
+  readonly fees: FeeLimits
+  readonly requireMemo: boolean
+  /** The programs of smart wallets that are looked into; absent: none is. */
+  readonly walletPrograms?: readonly string[]
+}
 
 /**
  * Holds a payment against what the operator says of its own accounts, tokens and money (SVM-EXACT-032, 033, 044, 047 to 049). Pure.
  *
  * Refuses `asset_not_allowed`, `…_fee_payer_transferring_funds`,
- * `…_fee_payer_not_isolated`, `…_memo_count`, `…_compute_limit_instruction_too_high` and `…_fee_above_limit`.
+ * `…_fee_payer_not_isolated`, `…_memo_count`, `…_compute_limit_instruction_too_high`, `…_fee_above_limit` and, outside of the layout, what
+ * `readWalletBudget` refuses or the layout's own reason.
  *
  * @example
  * const refusal = judgePolicy(chain, payment, requirements, { fees: {}, requireMemo: true })
@@ -29,8 +37,10 @@ export function judgePolicy(
   chain: SvmChain,
   { terms, transaction: { message }, transfer }: ExactPayment,
   requirements: PaymentRequirements,
-  { fees, requireMemo }: ExactPolicy,
+  { fees, requireMemo, walletPrograms }: ExactPolicy,
 ): Refusal | undefined {
+  const budget = budgetOf(message, transfer, walletPrograms)
+  if ('ok' in budget) return budget
   const asset = chain.asset(requirements.asset)
   if (asset === undefined) return refuse('asset_not_allowed')
   if (transfer.ok && movesOurs(transfer, terms.mint, chain.keys)) {
@@ -39,23 +49,28 @@ export function judgePolicy(
   if (!isIsolated(message, message.keys, chain.keys)) {
     return refuse('invalid_exact_svm_payload_fee_payer_not_isolated')
   }
+  // In the layout the transfer's reader has looked at that already.
+  const memo = transfer.ok ? undefined : judgeMemo(message, terms)
+  if (memo !== undefined) return memo
   if (requireMemo && countMemos(message) === 0) return refuse('invalid_exact_svm_payload_memo_count')
-  return transfer.ok ? judgeFee(feeOf(message, transfer.budget), transfer.budget, terms.amount, asset, fees) : undefined
-}
-
-/** Whether a payment is worth what it costs. Refuses the two codes that say it is not. */
-export function judgeFee(
-  lamports: bigint,
-  { units }: ComputeBudget,
-  amount: bigint,
-  { decimals }: { readonly decimals: number },
-  { lamports: floor = 50_000n, lamportsPerUnit = 0n, computeUnits = 200_000 }: FeeLimits,
-): Refusal | undefined {
-  if (units > computeUnits) {
+  // Wallets have a cap of their own on units.
+  if (transfer.ok && budget.units > (fees.computeUnits ?? 200_000)) {
     return refuse('invalid_exact_svm_payload_transaction_instructions_compute_limit_instruction_too_high')
   }
-  const share = (amount * lamportsPerUnit) / 10n ** BigInt(decimals)
+  const { lamports: floor = 50_000n, lamportsPerUnit = 0n } = fees
+  const share = (terms.amount * lamportsPerUnit) / 10n ** BigInt(asset.decimals)
   const limit = share > floor ? share : floor
+  const lamports = feeOf(message, budget)
   if (lamports <= limit) return undefined
   return refuse('invalid_exact_svm_payload_fee_above_limit', `${lamports} of ${limit} lamports`)
+}
+
+/** What a message asks of the runtime; outside of the layout only if wallets are looked into. */
+function budgetOf(
+  message: Message,
+  transfer: Transfer | Refusal,
+  allowed: readonly string[] | undefined,
+): ComputeBudget | Refusal {
+  if (transfer.ok) return transfer.budget
+  return allowed === undefined ? transfer : readWalletBudget(message, allowed)
 }

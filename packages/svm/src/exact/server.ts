@@ -62,6 +62,10 @@ function offer({
     asset: formatAddress(mint),
     payTo: formatAddress(payee),
     maxTimeoutSeconds: Math.min(maxTimeoutSeconds, LONGEST_TIMEOUT_SECONDS),
-    extra: feePayer === undefined ? extra : { ...extra, feePayer },
+    extra: {
+      ...(kind?.extra?.features === undefined ? {} : { features: kind.extra.features }),
+      ...extra,
+      ...(feePayer === undefined ? {} : { feePayer }),
+    },
   }
 }

@@ -1,6 +1,7 @@
 import {
   check,
   type InspectContext,
+  type InspectedPayment,
   type Inspection,
   isJsonObject,
   type PaymentPayload,
@@ -47,12 +48,15 @@ const MAX_TEXT = 4 * Math.ceil(MAX_TRANSACTION_BYTES / 3)
  * @example
  * const inspection = inspectExact(payment, offer, { now: clock() })
  */
-export function inspectExact(payment: PaymentPayload, terms: PaymentRequirements, { now }: InspectContext): Inspection {
+export function inspectExact(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
   const read = readExact(payment, terms)
   if (!read.ok) return read
-  const { pid, payer, transfer } = read
-  // Only a facilitator that serves smart wallets offers so, and only it can look into them.
-  if (!transfer.ok && !servesSmartWallets(terms)) return transfer
+  // Only a facilitator that looks into smart wallets has offers say so.
+  return read.transfer.ok || servesSmartWallets(terms) ? inspectionOf(read, now) : read.transfer
+}
+
+/** What a payment is that has been read. */
+export function inspectionOf({ pid, payer }: ExactPayment, { now }: InspectContext): InspectedPayment {
   return { ok: true, pid, payer: formatAddress(payer), expiresAt: Math.floor(now / 1000) + MAX_LIFE_SECONDS }
 }
 
@@ -85,7 +89,7 @@ export async function isSigned({ signatures, message }: Transaction): Promise<bo
 }
 
 /** Whether an offer says that its facilitator looks into the payments of smart wallets. */
-export function servesSmartWallets({ extra }: PaymentRequirements): boolean {
+function servesSmartWallets({ extra }: PaymentRequirements): boolean {
   return isJsonObject(extra.features) && extra.features.smartWalletSupported === true
 }
 
@@ -112,9 +116,9 @@ function readParts(payment: PaymentPayload, offer: PaymentRequirements): ExactPa
   if (message.requiredSignatures > 2) return refuse('invalid_exact_svm_payload_excessive_signers')
   const transfer =
     message.lookups.length > 0 ? refuse('invalid_exact_svm_payload_lookup_table') : readTransfer(message, terms)
-  if (!transfer.ok && !LAYOUT.has(transfer.code)) return transfer
-  if (payer === undefined || message.requiredSignatures !== 2)
-    return refuse('invalid_exact_svm_payload_signature_invalid')
+  // A payer who signs is the least that any other layout must have.
+  if (!transfer.ok && !(LAYOUT.has(transfer.code) && message.requiredSignatures === 2)) return transfer
+  if (payer === undefined) return refuse('invalid_exact_svm_payload_signature_invalid')
   return { ok: true, pid: messageId(offer.network, message.bytes), transaction, text, terms, transfer, payer }
 }
 
