@@ -28,6 +28,7 @@ export const arrows = {
       '@groat/sandbox',
       '@groat/server',
       '@groat/store',
+      '@groat/svm',
     ],
   },
 }
