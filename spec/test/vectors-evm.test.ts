@@ -150,7 +150,7 @@ function chainThatSays(facts: ChainFacts, now: number): EvmChain {
     network: on,
     chainId: 84532n,
     engine: nobleEngine,
-    signers: ['0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC'],
+    signers: ['0x90F79bf6EB2c4f870365E785982E1f101E93b906'],
     asset: (at: Address) => (at === token ? usdc : undefined),
     rpc,
   }

@@ -8,7 +8,7 @@ const usdc = assetByTicker(network('base'), 'USDC')!
 const usdcOnPolygon = assetByTicker(network('polygon'), 'USDC')!
 const megaUsd = assetByTicker(network('megaeth'), 'MegaUSD')!
 
-test('G12 the cheapest offer is chosen, wherever it stands and whatever its decimals', async () => {
+test('CLI-025 G12 the cheapest offer is chosen, wherever it stands and whatever its decimals', async () => {
   const accepts = [
     offer(usdc, 9_000n),
     offer(megaUsd, 8_000_000_000_000_001n),

@@ -22,7 +22,7 @@ test.each([
   // The payment of the first run is the payment of the second.
   ['after-kept', 1],
   ['before-end', 2],
-])('INV-7 CL-3 killed %s, the next run presents one payment', async (crash, presentations) => {
+])('CLI-016 INV-7 CL-3 killed %s, the next run presents one payment', async (crash, presentations) => {
   const { url, presented } = await startSeller(seller)
   const purse = await temporaryFile('purse.db')
   expect(await run({ url, purse, crash })).toEqual({ signal: 'SIGKILL', output: '' })

@@ -34,7 +34,7 @@ const wire = {
   extra: { name: 'USDC', version: '2' },
 }
 
-describe('INV-14 a seller that asks for what the policy does not allow gets no signature', () => {
+describe('CLI-001 CLI-003 CLI-004 CLI-024 CORE-090 INV-14 a seller that asks for what the policy does not allow gets no signature', () => {
   const asks: [string, unknown, string, PayerOptions['policy']?][] = [
     ['more than the limit', { accepts: [{ ...wire, amount: '100001' }] }, 'amount_over_limit'],
     ['2^256 - 1', { accepts: [{ ...wire, amount: (2n ** 256n - 1n).toString() }] }, 'amount_over_limit'],
@@ -95,7 +95,7 @@ describe('INV-14 a seller that asks for what the policy does not allow gets no s
     expect(scheme.signed).toEqual([])
   })
 
-  test('G01 ten years of validity are cut down to the limit', async () => {
+  test('CLI-007 G01 ten years of validity are cut down to the limit', async () => {
     const script: Script = ({ payment }) =>
       payment ? paid(payment) : challenge({ accepts: [offer({ maxTimeoutSeconds: 315_360_000 })] })
     const { seller, scheme, payer } = await payerFor(script, { clock: () => 1_700_000_000_000 })
@@ -109,7 +109,7 @@ describe('INV-14 a seller that asks for what the policy does not allow gets no s
     expect(rigid.signed).toEqual([])
   })
 
-  test('a scheme that would sign for more than the offer asks is held to the limit too', async () => {
+  test('CLI-005 a scheme that would sign for more than the offer asks is held to the limit too', async () => {
     const scheme = spyScheme({ amount: () => 100_001n })
     const { seller, payer } = await payerFor(honest(), { schemes: [scheme] })
     const response = await payer.fetch(seller.url)
@@ -117,7 +117,7 @@ describe('INV-14 a seller that asks for what the policy does not allow gets no s
     expect(scheme.signed).toEqual([])
   })
 
-  test('G07 plain http is paid on loopback only', async () => {
+  test('CLI-012 G07 plain http is paid on loopback only', async () => {
     const hosts = {
       'http://shop.example/a': false,
       'http://127.0.0.1.shop.example/a': false,
@@ -165,7 +165,7 @@ describe('a seller that changes its mind', () => {
     expect(scheme.signed.map((signature) => signature.offer.payTo)).toEqual([SELLER])
   })
 
-  test('one call signs once, however often it is asked', async () => {
+  test('CLI-013 one call signs once, however often it is asked', async () => {
     const { seller, scheme, payer } = await payerFor(() => challenge({ accepts: [offer()] }))
     await payer.fetch(seller.url)
     expect([scheme.signed.length, seller.seen.length]).toEqual([1, 2])
@@ -210,7 +210,7 @@ describe('redirects', () => {
     expect([method, path, body.length, headers['content-type']]).toEqual(['GET', '/done', 0, undefined])
   })
 
-  test('G03 CL-4 a 402 behind a redirect of the first request to another origin is not paid', async () => {
+  test('CLI-010 G03 CL-4 a 402 behind a redirect of the first request to another origin is not paid', async () => {
     const other = await startSeller(honest())
     const { seller, scheme, payer } = await payerFor(() => to(other.url))
     const response = await payer.fetch(seller.url)
@@ -218,7 +218,7 @@ describe('redirects', () => {
     expect([scheme.signed, other.seen.length]).toEqual([[], 1])
   })
 
-  test('G04 INV-15 a paid request that is redirected to another origin throws, and the payment does not go there', async () => {
+  test('CLI-010 CLI-011 G04 INV-15 a paid request that is redirected to another origin throws, and the payment does not go there', async () => {
     const other = await startSeller(honest())
     const { seller, scheme, payer } = await payerFor(({ payment }) =>
       payment === undefined ? challenge({ accepts: [offer()] }) : to(`${other.url}?token=1`),
@@ -283,7 +283,7 @@ describe('what is no challenge', () => {
     expect([response.status, payer.outcome(response), scheme.signed]).toEqual([402, undefined, []])
   })
 
-  test('G24 an endless body is read up to its limit and comes back as the stream it is', async () => {
+  test('SEC-004 G24 an endless body is read up to its limit and comes back as the stream it is', async () => {
     let written = 0
     const { seller, payer } = await payerFor(() => (response) => {
       response.writeHead(402)
@@ -349,7 +349,7 @@ describe('what is no challenge', () => {
     expect(scheme.signed).toEqual([])
   })
 
-  test('a challenge that would make the payment too large for a header is not paid', async () => {
+  test('HTTP-028 a challenge that would make the payment too large for a header is not paid', async () => {
     const { seller, payer } = await payerFor(() =>
       rawChallenge({ x402Version: 2, accepts: [wire], extensions: { pad: 'x'.repeat(11_500) } }),
     )

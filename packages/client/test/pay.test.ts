@@ -62,7 +62,7 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
     expect(seller.seen.map(({ payment }) => payment && nonceOf(payment))).toEqual([undefined, nonce])
   })
 
-  test('echoes the offer, the resource and the extensions as they came', async () => {
+  test('CORE-032 echoes the offer, the resource and the extensions as they came', async () => {
     const { seller, payer } = await payerFor(({ payment }, nth) =>
       payment
         ? paid(payment)
@@ -80,19 +80,35 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
     })
   })
 
+  test('CLI-026 HTTP-065 no URL of an offer is asked for, and no header of answers is sent', async () => {
+    const stranger = await startSeller(() => ({ body: 'seen' }))
+    const { seller, payer } = await payerFor(({ payment }) =>
+      payment
+        ? paid(payment)
+        : challenge({
+            accepts: [offer({ extra: { name: 'USDC', version: '2', info: stranger.url, payTo: stranger.url } })],
+            resource: { url: '/weather', iconUrl: stranger.url, description: stranger.url },
+            extensions: { bazaar: { info: { url: stranger.url }, schema: { $ref: stranger.url } } },
+          }),
+    )
+    await payer.fetch(seller.url)
+    expect(stranger.seen).toEqual([])
+    expect(seller.seen.map(({ headers }) => headers['access-control-expose-headers'])).toEqual([undefined, undefined])
+  })
+
   test('a free answer comes back untouched, with no outcome', async () => {
     const { seller, scheme, payer } = await payerFor(() => ({ body: 'free' }))
     const response = await payer.fetch(seller.url)
     expect([await response.text(), payer.outcome(response), scheme.signed.length]).toEqual(['free', undefined, 0])
   })
 
-  test.each([400, 412])('%i is never paid, whatever it carries', async (status) => {
+  test.each([400, 412])('CLI-022 %i is never paid, whatever it carries', async (status) => {
     const { seller, scheme, payer } = await payerFor(() => ({ ...challenge({ accepts: [offer()] }), status }))
     const response = await payer.fetch(seller.url)
     expect([response.status, scheme.signed.length, seller.seen.length]).toEqual([status, 0, 1])
   })
 
-  test('every kind of body is sent again byte for byte', async () => {
+  test('CLI-009 every kind of body is sent again byte for byte', async () => {
     const { seller, payer } = await payerFor(honest())
     const form = new FormData()
     form.set('city', 'Bern')
@@ -143,7 +159,7 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
   })
 
   test.each(['PAYMENT-SIGNATURE', 'x-payment'])(
-    'a request with %s is refused before anything is sent',
+    'CLI-008 a request with %s is refused before anything is sent',
     async (name) => {
       const { seller, scheme, payer } = await payerFor(honest())
       const call = payer.fetch(seller.url, { headers: { [name]: 'abc' } })
@@ -153,7 +169,7 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
   )
 
   describe('one live signature per logical request', () => {
-    test('CL-3 G15 a lost answer leads to the same payment again, within the call', async () => {
+    test('CLI-014 CL-3 G15 a lost answer leads to the same payment again, within the call', async () => {
       const { seller, scheme, payer } = await payerFor(({ payment }, nth) =>
         payment === undefined ? challenge({ accepts: [offer()] }) : nth === 2 ? 'destroy' : paid(payment),
       )
@@ -162,7 +178,7 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
       expect(seller.presented()).toEqual([scheme.signed[0]!.nonce, scheme.signed[0]!.nonce])
     })
 
-    test('INV-8 not known yet leads to the same payment again, after Retry-After', async () => {
+    test('CLI-014 INV-8 not known yet leads to the same payment again, after Retry-After', async () => {
       const waits: number[] = []
       const { seller, scheme, payer } = await payerFor(
         ({ payment }, nth) =>
@@ -242,22 +258,30 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
       expect([scheme.signed.length, new Set(seller.presented()).size, seller.presented().length]).toEqual([1, 1, 3])
     })
 
-    test('a refusal in the receipt and a refusal in words keep their reasons', async () => {
+    test('ERR-024 a refusal in the receipt and a refusal in words keep their reasons', async () => {
+      const problemOfTomorrow = JSON.stringify({
+        type: 'about:blank',
+        status: 402,
+        code: 'x',
+        mood: { colour: 'blue' },
+      })
       const refusals = [
         withReceipt(2, { status: 'refused', code: 'payment_expired', detail: 'late' }, { status: 402 }),
         challenge({ accepts: [offer()], error: 'No refunds' }),
         { status: 402, body: 'no' },
+        { ...withReceipt(2, { status: 'refused', code: 'payment_expired' }, { status: 402 }), body: problemOfTomorrow },
       ]
       const { seller, payer } = await payerFor(({ payment }) =>
         payment === undefined ? challenge({ accepts: [offer()] }) : refusals.shift()!,
       )
       const outcomes = []
-      for (const path of ['/a', '/b', '/c']) outcomes.push(payer.outcome(await payer.fetch(seller.origin + path)))
+      for (const path of ['/a', '/b', '/c', '/d']) outcomes.push(payer.outcome(await payer.fetch(seller.origin + path)))
       const payment = expect.anything()
       expect(outcomes).toEqual([
         { status: 'refused', payment, code: 'payment_expired', detail: 'late' },
         { status: 'refused', payment, code: 'payment_refused', detail: 'No refunds' },
         { status: 'refused', payment, code: 'payment_refused' },
+        { status: 'refused', payment, code: 'payment_expired' },
       ])
     })
 
@@ -287,7 +311,7 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
       expect(scheme.signed.length).toBe(2)
     })
 
-    test('after its expiry and grace a payment is presented once more, and only then another is signed', async () => {
+    test('CLI-015 after its expiry and grace a payment is presented once more, and only then another is signed', async () => {
       let now = 1_700_000_000_000
       const { seller, scheme, payer } = await payerFor(
         ({ payment }) =>
@@ -561,7 +585,7 @@ test('an answer is handed out even when its end cannot be written', async () => 
   expect(faults).toEqual(['store_unavailable'])
 })
 
-test('an observer is told what happens and cannot change it', async () => {
+test('SEC-007 an observer is told what happens and cannot change it', async () => {
   const seller = await startSeller(honest())
   const events: unknown[] = []
   const payer = createPayer({

@@ -72,7 +72,7 @@ const arbResource = fc.option(
   { nil: undefined, freq: 1 },
 )
 
-test('INV-14 nothing outside the policy is ever signed, for any challenge', async () => {
+test('CLI-002 INV-14 nothing outside the policy is ever signed, for any challenge', async () => {
   let wire: unknown
   const seller = await startSeller(({ payment }) => (payment === undefined ? rawChallenge(wire) : { body: 'sunny' }))
   let signatures = 0

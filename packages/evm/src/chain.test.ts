@@ -30,7 +30,7 @@ const connect = (options: Partial<EvmChainOptions> = {}) =>
 const call = () => ({ to: parseAddress(sandbox.account('seller').address)!, data: '0x' as Hex, gas: 50_000n })
 const signer = () => chain.signers[0] ?? ''
 
-test('signs with its account, for its chain, with an explicit gas limit (EVM-EXACT-070)', async () => {
+test('EVM-EXACT-070 signs with its account, for its chain, with an explicit gas limit', async () => {
   const { raw, hash, nonce, details } = await chain.sign(call(), { signer: signer(), nonce: 7n })
   expect(parseTransaction(raw as Hex)).toMatchObject({ chainId: 84_532, nonce: 7, gas: 50_000n, type: 'eip1559' })
   expect({ hash, nonce, details }).toEqual({

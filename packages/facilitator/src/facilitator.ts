@@ -165,7 +165,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
   function assertServing(): void {
     if (phase === 'stopping') throw new X402Error('shutting_down')
-    if (phase === 'starting') throw new X402Error('store_busy', { reason: 'open payments are looked up first' })
+    if (phase === 'starting') throw new X402Error('facilitator_starting')
   }
 
   /** What leaves carries a code and a reference; the story goes to the operator. */

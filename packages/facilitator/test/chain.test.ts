@@ -158,7 +158,7 @@ test('FAC-032 the receipt of a payment is had after it has expired', async () =>
   await on.expectMoved(1)
 })
 
-test('A16 a payer that drained its account is refused before gas is spent', async () => {
+test('FAC-030 EVM-EXACT-060 A16 a payer that drained its account is refused before gas is spent', async () => {
   const service = await on.serve()
   const request = await on.pay('seller', { payTo: on.chain.account('issuer').address, amount: 10n ** 12n })
   expect(await service.settle(request)).toMatchObject({

@@ -48,25 +48,28 @@ function settleOver(url: string, request: FacilitatorRequest) {
 
 const points = ['FP-01', 'FP-02', 'FP-03', 'FP-04', 'FP-05', 'FP-06', 'FP-07', 'FP-08', 'FP-09', 'FP-10']
 
-test.each(points)('C01, INV-7, FAC-048 killed at %s, the next one settles exactly once', async (point) => {
-  const request = await on.pay()
-  const { url, ended } = await startChild(point)
-  await expect(settleOver(url, request)).rejects.toThrow('fetch failed')
-  expect(await ended).toEqual([null, 'SIGKILL'])
+test.each(points)(
+  'FAC-034 FAC-035 C01, INV-7, FAC-048 killed at %s, the next one settles exactly once',
+  async (point) => {
+    const request = await on.pay()
+    const { url, ended } = await startChild(point)
+    await expect(settleOver(url, request)).rejects.toThrow('fetch failed')
+    expect(await ended).toEqual([null, 'SIGKILL'])
 
-  const service = await on.serve()
-  const claimed = await on.tables().selectFrom('settlement').select('pid').execute()
-  expect(claimed).toHaveLength(point < 'FP-03' ? 0 : 1)
-  // What was claimed goes on by itself; what was not is nobody's until it is presented again.
-  if (claimed.length === 1) {
-    await until(async () => (await on.tables().selectFrom('evidence').select('pid').execute()).length === 1)
-  }
-  expect(await service.settle(request)).toMatchObject({ status: 'settled' })
-  const attempts = await on.tables().selectFrom('attempt').select(['hash', 'nonce', 'status']).execute()
-  const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
-  expect(attempts).toMatchObject([{ hash: evidence[0]?.transaction, status: 'landed' }])
-  await on.expectMoved(1)
-})
+    const service = await on.serve()
+    const claimed = await on.tables().selectFrom('settlement').select('pid').execute()
+    expect(claimed).toHaveLength(point < 'FP-03' ? 0 : 1)
+    // What was claimed goes on by itself; what was not is nobody's until it is presented again.
+    if (claimed.length === 1) {
+      await until(async () => (await on.tables().selectFrom('evidence').select('pid').execute()).length === 1)
+    }
+    expect(await service.settle(request)).toMatchObject({ status: 'settled' })
+    const attempts = await on.tables().selectFrom('attempt').select(['hash', 'nonce', 'status']).execute()
+    const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
+    expect(attempts).toMatchObject([{ hash: evidence[0]?.transaction, status: 'landed' }])
+    await on.expectMoved(1)
+  },
+)
 
 test('C01 killed with 10 payments under way, the next one settles each exactly once', async () => {
   const requests = await Promise.all(Array.from({ length: 10 }, () => on.pay()))

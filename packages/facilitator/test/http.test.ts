@@ -51,7 +51,7 @@ async function answer(response: Response) {
 }
 
 describe('judged', () => {
-  test('FAC-020, FAC-022 a good payment', async () => {
+  test('FAC-001 FAC-020, FAC-022 a good payment', async () => {
     expect(await answer(await post('/verify', wire(makePayment())))).toEqual({
       status: 200,
       body: { isValid: true, payer: PAYER },
@@ -193,7 +193,7 @@ describe('unread', () => {
   })
 
   test.each(['text/plain', 'application/json; charset=utf-16', 'application/jsonx', ''])(
-    'H14 the media type %j',
+    'FAC-016 H14 the media type %j',
     async (type) => {
       const response = await post('/settle', wire(makePayment()), { 'content-type': type })
       expect(await answer(response)).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
@@ -218,7 +218,7 @@ describe('unread', () => {
 })
 
 describe('a broken world', () => {
-  test('FAC-026, I04 is a problem with a reference and without its story', async () => {
+  test('ERR-025 FAC-026, I04 is a problem with a reference and without its story', async () => {
     chain.disturb = () => {
       throw Object.assign(unreachable(), { message: 'https://node.example/secret-key' })
     }

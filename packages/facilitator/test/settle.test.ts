@@ -106,7 +106,7 @@ describe('one payment', () => {
     await expectOnce(1)
   })
 
-  test('FAC-047 32 copies at once move money once', async () => {
+  test('FAC-031 FAC-047 32 copies at once move money once', async () => {
     const service = await serve()
     const request = makePayment()
     const outcomes = await Promise.all(Array.from({ length: 32 }, () => service.settle(request)))
@@ -267,7 +267,7 @@ describe('the chain', () => {
     await expectOnce(1)
   })
 
-  test('A17 a payment that somebody else landed first is settled, once', async () => {
+  test('FAC-036 A17 a payment that somebody else landed first is settled, once', async () => {
     const service = await serve()
     const request = makePayment()
     const call = request.payment.payload as never
@@ -401,7 +401,7 @@ describe('the chain', () => {
     settled(await service.settle(request))
   })
 
-  test('settle waits only so long, and the payment goes on', async () => {
+  test('FAC-045 EVM-EXACT-066 settle waits only so long, and the payment goes on', async () => {
     chain.automine = false
     const service = await serve({ settleTimeout: 5 })
     const request = makePayment()
@@ -474,7 +474,7 @@ describe('a restart', () => {
     const service = createFacilitator({ schemes: [createFakeScheme(chain)], store })
     services.push(service)
     await expect(service.start()).rejects.toMatchObject({ code: 'rpc_unreachable' })
-    await expect(service.verify(makePayment())).rejects.toMatchObject({ code: 'store_busy' })
+    await expect(service.verify(makePayment())).rejects.toMatchObject({ code: 'facilitator_starting' })
     chain.disturb = () => {}
     await service.start()
     settled(await service.settle(makePayment()))

@@ -106,7 +106,7 @@ describe('answers: the echo', () => {
     expect(with_({ a: [], none: null })).toBe(false)
   })
 
-  test('law: a payment answers the offer that it was made for, and no offer of other money', () => {
+  test('CORE-033 law: a payment answers the offer that it was made for, and no offer of other money', () => {
     const made = arbOffer.chain((offer) => arbPayment(offer).map((payment) => ({ offer, payment })))
     fc.assert(
       fc.property(made, arbOffer, ({ offer, payment }, other) => {
@@ -119,7 +119,7 @@ describe('answers: the echo', () => {
     )
   })
 
-  test('law: what is added to extra changes nothing, what is taken away does', () => {
+  test('CORE-034 law: what is added to extra changes nothing, what is taken away does', () => {
     const key = fc.string().filter((name) => name !== '__proto__')
     fc.assert(
       fc.property(fc.dictionary(key, fc.jsonValue({ maxDepth: 2 }), { minKeys: 1, maxKeys: 4 }), (members) => {

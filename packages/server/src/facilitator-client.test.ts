@@ -169,10 +169,24 @@ describe.each([
     test('nobody who listens, and nobody of that name: it throws', async () => {
       const { url, close } = await startFacilitator()
       await close()
-      for (const target of [url, 'http://facilitator.invalid']) {
+      for (const target of [url, 'https://facilitator.invalid']) {
         expect(await codeOf(connect(target).settle(request))).toBe('facilitator_unreachable')
       }
     })
+  })
+
+  test.each([
+    ['http://pay.example', {}, false],
+    ['http://10.0.0.7:4402', {}, false],
+    ['http://10.0.0.7:4402', { allowHttp: true }, true],
+    ['http://localhost:4402', {}, true],
+    ['http://127.9.0.1', {}, true],
+    ['http://[::1]:4402', {}, true],
+    ['https://pay.example', {}, true],
+  ])('SEC-024 %s %j: %s', (url, options, good) => {
+    const make = () => createFacilitatorClient(url, options)
+    if (good) expect(make).not.toThrow()
+    else expect(make).toThrow(/plain http to another machine/)
   })
 
   test('supported is asked for once, and again when it failed', async () => {
@@ -231,7 +245,7 @@ test('law: whatever is answered, settle is settled only by a success, and nothin
   )
   await fc.assert(
     fc.asyncProperty(body, fc.integer({ min: 200, max: 599 }), async (text, status) => {
-      const facilitator = createFacilitatorClient('http://pay.example', {
+      const facilitator = createFacilitatorClient('https://pay.example', {
         fetch: async () => new Response([204, 205, 304].includes(status) ? null : text, { status }),
       })
       const settlement = await codeOf(facilitator.settle(request))

@@ -28,6 +28,10 @@ export type FacilitatorClientOptions = {
   readonly fetch?: Fetch
   /** Milliseconds for one call, its answer included. Default 30,000. */
   readonly timeoutMs?: number
+  /**
+   * Whether plain http to another machine is allowed: whoever stands between writes verdicts. For private networks. Default false.
+   */
+  readonly allowHttp?: boolean
   /** Headers to send, such as an authorization; a function is asked for each call. */
   readonly headers?:
     | Readonly<Record<string, string>>
@@ -47,7 +51,7 @@ export type FacilitatorClientOptions = {
  * const facilitator = createFacilitatorClient('https://pay.example', { headers: { authorization: `Bearer ${token}` } })
  */
 export function createFacilitatorClient(url: string, options: FacilitatorClientOptions = {}): Required<Facilitator> {
-  const base = baseOf(url)
+  const base = baseOf(url, options)
   const call = createCaller(base, options)
   const encoded = new WeakMap<FacilitatorRequest, string>()
   let asking: Promise<Supported> | undefined
@@ -184,12 +188,23 @@ function secondsOf(retryAfter: string | undefined): number | undefined {
   return retryAfter !== undefined && /^[0-9]{1,5}$/.test(retryAfter) ? Number(retryAfter) : undefined
 }
 
-function baseOf(text: string): string {
+function baseOf(text: string, { allowHttp = false }: FacilitatorClientOptions): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '') {
     throw new X402Error('invalid_config', { field: 'facilitator', reason: 'not an http(s) URL without credentials' })
   }
+  if (url.protocol === 'http:' && !allowHttp && !isLoopback(url)) {
+    throw new X402Error('invalid_config', {
+      field: 'facilitator',
+      reason: 'plain http to another machine; use https, or createFacilitatorClient(url, { allowHttp: true })',
+    })
+  }
   return url.origin + url.pathname.replace(/\/+$/, '')
+}
+
+/** The URL parser has already brought every spelling of an IPv4 address to four decimal numbers. */
+function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
 }
 
 function invalidAnswer(operation: FacilitatorOperation, status: number): X402Error {

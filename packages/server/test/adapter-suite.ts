@@ -18,7 +18,7 @@ import {
 } from './facilitator-stub.js'
 import type { Framework, Shop, TestHandler } from './frameworks.js'
 import { errorOf, expectRefused, type Market, offersOf, openMarket, problemOf, receiptOf } from './shop.js'
-import { headersOf, payer, paymentFor, payTo } from './test-scheme.js'
+import { headersOf, nonceOf, payer, paymentFor, payTo } from './test-scheme.js'
 
 const usdc = '0x036CbD53842c5426634e7929541eC2318f3dCF7e'
 
@@ -63,7 +63,7 @@ export function describeAdapter(framework: Framework): void {
     })
 
     describe('without a payment', () => {
-      test('HTTP-001 HTTP-002 HTTP-003 HTTP-004 HTTP-060 SRV-018 one 402 makes the offer in both versions, and nobody is asked', async () => {
+      test('HTTP-050 HTTP-001 HTTP-002 HTTP-003 HTTP-004 HTTP-060 SRV-018 one 402 makes the offer in both versions, and nobody is asked', async () => {
         const { ask, stub } = await open(undefined, { origin: 'https://shop.example/base/' })
         const answer = await ask('/weather?city=Rome')
         const { status, headers, text } = answer
@@ -169,8 +169,8 @@ export function describeAdapter(framework: Framework): void {
         })
       })
 
-      test('the requirements that go to the facilitator are the seller’s own', async () => {
-        const { ask, offer, stub } = await open()
+      test('CORE-037 SEC-022 the requirements that go to the facilitator are the seller’s own', async () => {
+        const { ask, offer, pay, stub } = await open()
         const mine = await offer('/weather')
         const asset = mine.asset.toLowerCase()
         const payment = paymentFor({
@@ -181,6 +181,8 @@ export function describeAdapter(framework: Framework): void {
         })
         expect(await ask('/weather', { headers: headersOf(payment) })).toMatchObject({ status: 200 })
         expect(stub.calls.verify[0]?.body.paymentRequirements).toEqual(mine.received)
+        await pay('/weather?patient=Jones')
+        expect(JSON.stringify(stub.calls)).not.toContain('Jones')
       })
 
       test('HTTP-061 HTTP-062 what was paid for is private, and the payment is part of its cache key', async () => {
@@ -360,7 +362,7 @@ export function describeAdapter(framework: Framework): void {
         expect(stub.calls.verify).toEqual([])
       })
 
-      test('version 1 is matched by what it says, and refused by what the scheme reads', async () => {
+      test('CORE-045 CORE-046 version 1 is matched by what it says, and refused by what the scheme reads', async () => {
         const { sign, present } = await open()
         const wrong = await sign('/weather', { version: 1, payload: { value: '1' } })
         expectRefused(await present('/weather', wrong), 'invalid_exact_evm_payload_authorization_value_mismatch')
@@ -820,7 +822,7 @@ export function describeAdapter(framework: Framework): void {
         },
       )
 
-      test('F02 F03 whichever way a path is spelled, the handler runs only when paid', async () => {
+      test('SEC-020 F02 F03 whichever way a path is spelled, the handler runs only when paid', async () => {
         await open()
         const spellings = [
           '/weather',
@@ -880,16 +882,20 @@ export function describeAdapter(framework: Framework): void {
       })
     })
 
-    test('an observer is told of everything, and one that throws changes nothing', async () => {
+    test('SEC-002 SEC-007 an observer is told of everything, and one that throws changes nothing', async () => {
       const told: string[] = []
-      const { pay, ask } = await open(undefined, {
-        onEvent: ({ type }) => {
-          told.push(type)
+      const events: string[] = []
+      const { sign, present, ask } = await open(undefined, {
+        onEvent: (event) => {
+          told.push(event.type)
+          events.push(JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? value.toString() : value)))
           throw new Error('observer')
         },
       })
       await ask('/weather')
-      expect(await pay('/weather')).toMatchObject({ status: 200 })
+      const payment = await sign('/weather')
+      expect(await present('/weather', payment)).toMatchObject({ status: 200 })
+      expect(events.join()).not.toContain(nonceOf(payment.payload))
       expect(told).toEqual([
         'challenge_sent',
         'challenge_sent',

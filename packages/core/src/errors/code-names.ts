@@ -20,6 +20,8 @@ export const codeNames = [
   'payment_expired',
   'asset_not_allowed',
   'settlement_not_found',
+  'payer_is_facilitator',
+  'facilitator_starting',
 
   // exact on EVM. Names as in practice.
   'invalid_exact_evm_scheme',

@@ -113,6 +113,16 @@ export const errorCodes = {
     title: 'No settlement under this identity',
     hint: 'Check the identity; nothing was claimed for it here.',
   },
+  payer_is_facilitator: {
+    ...refused,
+    title: 'The payer is an account of the facilitator',
+    hint: 'Pay from an account of your own.',
+  },
+  facilitator_starting: {
+    ...later,
+    title: 'The facilitator is still starting',
+    hint: 'Ask again in a moment: it looks up open payments first.',
+  },
 
   // exact on EVM. Names as in practice.
   invalid_exact_evm_scheme: {

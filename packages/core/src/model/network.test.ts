@@ -24,7 +24,7 @@ test.each([
   `eip155:${'1'.repeat(33)}`,
   'ethereum-mainnet',
   'constructor',
-])('%j names no network', (text) => {
+])('CORE-063 %j names no network', (text) => {
   expect(isNetwork(text)).toBe(false)
   expect(networkByV1Name(text)).toBeUndefined()
   expect(() => network(text)).toThrow('invalid_network')

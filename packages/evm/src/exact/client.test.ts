@@ -30,7 +30,7 @@ async function signed(account: EvmAccount): Promise<JsonObject> {
   return prepared.sign()
 }
 
-test('EVM-EXACT-011 to 018 what would be signed is known before it is signed', () => {
+test('EVM-EXACT-012 EVM-EXACT-013 EVM-EXACT-014 EVM-EXACT-016 EVM-EXACT-011 to 018 what would be signed is known before it is signed', () => {
   expect(scheme.prepare(offer, context)).toEqual({
     ok: true,
     pid: expect.stringMatching(/^[0-9a-f]{64}$/),

@@ -109,7 +109,7 @@ describe('a good payment', () => {
     expect(requests).toEqual([['eth_call', 'eth_call']])
   })
 
-  test('is served in versions 2 and 1, on the networks of its chains only', async () => {
+  test('FAC-065 is served in versions 2 and 1, on the networks of its chains only', async () => {
     const { network } = chain
     expect(scheme().kinds()).toEqual([
       { x402Version: 2, scheme: 'exact', network },
@@ -166,7 +166,7 @@ describe('signatures', () => {
     }
   })
 
-  test('EVM-EXACT-039 a contract wallet pays by its own word (ERC-1271), and stops when it changes its mind', async () => {
+  test('EVM-EXACT-062 EVM-EXACT-039 a contract wallet pays by its own word (ERC-1271), and stops when it changes its mind', async () => {
     const owner = generatePrivateKey()
     const wallet = await deployErc1271Wallet(sandbox, privateKeyToAccount(owner).address)
     await sandbox.fund(wallet, 5_000n)
@@ -219,6 +219,11 @@ describe('signatures', () => {
       'invalid_exact_evm_signature',
     )
   })
+})
+
+test('SEC-031 the money that is for gas pays for nothing, though its own key signed', async () => {
+  const own = privateKeyAccount(sandbox.account('facilitator').privateKey)
+  expect(await verify(await pay(offer, own))).toBe('payer_is_facilitator')
 })
 
 describe('the payer’s means', () => {

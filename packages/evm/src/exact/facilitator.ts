@@ -6,6 +6,7 @@ import {
   refuse,
   type SchemeFacilitator,
   type SupportedKind,
+  sameAddress,
   type Verdict,
   v1NameOf,
 } from '@groat/core'
@@ -38,7 +39,7 @@ export type ExactEvmFacilitatorOptions = {
  * payer's nonce is read. The code of a payer is asked for only when no key of that address signed. Undeployed wallets
  * (ERC-6492) are refused; tokens that the chain does not list are refused.
  *
- * Besides what `inspectExact` refuses: `invalid_network`, `asset_not_allowed`, `invalid_exact_evm_token_name_mismatch`,
+ * Besides what `inspectExact` refuses: `invalid_network`, `payer_is_facilitator`, `asset_not_allowed`, `invalid_exact_evm_token_name_mismatch`,
  * `invalid_exact_evm_token_version_mismatch`, `invalid_exact_evm_signature`, `eip6492_factory_not_allowed`,
  * `asset_not_deployed_contract`, `invalid_exact_evm_eip3009_not_supported`, `invalid_exact_evm_nonce_already_used`,
  * `invalid_exact_evm_insufficient_balance`, `invalid_exact_evm_transaction_simulation_failed`.
@@ -55,7 +56,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): SchemeFacilitator
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: { readonly now: number }): Inspection {
     const inspection = inspectExact(payment, terms, now)
     const read = inspection.ok ? inspection : inspection.late
-    const refusal = read && judgeToken(byNetwork.get(terms.network), terms)
+    const refusal = read && judge(read.payer, byNetwork.get(terms.network), terms)
     return refusal ? { ...refusal, payer: read.payer } : inspection
   }
 
@@ -101,9 +102,10 @@ function kindsOf(network: EvmChain['network']): readonly SupportedKind[] {
       ]
 }
 
-/** The token is one that the operator knows, and the offer names its domain rightly. */
-function judgeToken(chain: EvmChain | undefined, { asset, extra }: PaymentRequirements): Refusal | undefined {
+/** The payer is not the operator, the token is one that the operator knows, and the offer names its domain rightly. */
+function judge(payer: string, chain: EvmChain | undefined, { asset, extra }: PaymentRequirements): Refusal | undefined {
   if (chain === undefined) return refuse('invalid_network')
+  if (chain.signers.some((signer) => sameAddress(signer, payer))) return refuse('payer_is_facilitator')
   const address = parseAddress(asset)
   const token = address && chain.asset(address)
   if (token === undefined) return refuse('asset_not_allowed')

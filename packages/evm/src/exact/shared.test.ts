@@ -17,7 +17,7 @@ const withPayload = (changes: JsonObject) => ({ ...payment, payload: { ...paymen
 const withAuthorization = (changes: JsonObject) => withPayload({ authorization: { ...authorization, ...changes } })
 const codeOf = (inspection: ReturnType<typeof inspect>) => (inspection.ok ? 'ok' : inspection.code)
 
-test('EVM-EXACT-068 a good payment has the identity of its nonce, however it is spelled', () => {
+test('CORE-070 EVM-EXACT-068 a good payment has the identity of its nonce, however it is spelled', () => {
   const good = inspect(payment)
   expect(good).toEqual({
     ok: true,
