@@ -1,8 +1,7 @@
 import { startSandbox } from '@groat/cli'
 import { HTTPFacilitatorClient } from '@x402/core/server'
-import type { Hex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { officialFetch } from './peers/official.js'
+import { officialEvmFetch } from './peers/official-evm.js'
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>
 beforeAll(async () => {
@@ -14,7 +13,7 @@ test('an unmodified official client pays the demo API', async () => {
   const { accounts, api } = sandbox.ready
   const key = accounts.find(({ role }) => role === 'payer2')?.evm?.privateKey
   for (const { path } of api?.routes ?? []) {
-    const answer = await officialFetch(key as Hex)(`${api?.url}${path}`)
+    const answer = await officialEvmFetch(key ?? '')(`${api?.url}${path}`)
     expect([path, answer.status]).toEqual([path, 200])
   }
   expect(api?.routes).toHaveLength(2)

@@ -1,24 +1,29 @@
 import express from 'express'
-import type { Hex } from 'viem'
 import { paymentMiddleware } from 'x402-express'
 import { createSigner, wrapFetchWithPayment } from 'x402-fetch'
+import type { StartServer } from '../rails/rail.js'
 import { type Listening, listen } from './listen.js'
 
-/** The legacy v1 Express server with one paid route, `GET /paid`. */
-export async function legacyServer(facilitatorUrl: string, payTo: Hex, price: string): Promise<Listening> {
-  const app = express()
-  // Written for Express 4; its handler type differs from Express 5 in name only.
-  const middleware = paymentMiddleware(
-    payTo,
-    { 'GET /paid': { price, network: 'base-sepolia' } },
-    { url: facilitatorUrl as `${string}://${string}` },
-  )
-  app.use(middleware as unknown as express.RequestHandler)
-  app.get('/paid', (_request, response) => void response.json({ served: true }))
-  return listen(app)
-}
+type LegacyNetwork = 'base-sepolia' | 'solana-devnet'
 
-/** The legacy v1 paying fetch. */
-export async function legacyFetch(privateKey: Hex): Promise<typeof fetch> {
-  return wrapFetchWithPayment(fetch, await createSigner('base-sepolia', privateKey)) as typeof fetch
+/** The legacy v1 Express server with one paid route, `GET /paid`. */
+export const legacyServer =
+  (network: LegacyNetwork): StartServer<Listening> =>
+  async (facilitatorUrl, payTo, price) => {
+    const app = express()
+    // Written for Express 4; its handler type differs from Express 5 in name only.
+    const middleware = paymentMiddleware(
+      payTo as `0x${string}`,
+      { 'GET /paid': { price, network } },
+      { url: facilitatorUrl as `${string}://${string}` },
+    )
+    app.use(middleware as unknown as express.RequestHandler)
+    app.get('/paid', (_request, response) => void response.json({ served: true }))
+    return listen(app)
+  }
+
+/** The legacy v1 paying fetch. On Solana it asks a node of its own. */
+export async function legacyFetch(network: LegacyNetwork, key: string, rpcUrl?: string): Promise<typeof fetch> {
+  const config = rpcUrl === undefined ? undefined : { svmConfig: { rpcUrl } }
+  return wrapFetchWithPayment(fetch, await createSigner(network, key), undefined, undefined, config) as typeof fetch
 }

@@ -1,0 +1,4 @@
+import { testRail } from './matrix.js'
+import { evm } from './rails/evm.js'
+
+testRail(evm)

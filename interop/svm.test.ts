@@ -1,0 +1,4 @@
+import { testRail } from './matrix.js'
+import { svm } from './rails/svm.js'
+
+testRail(svm)
