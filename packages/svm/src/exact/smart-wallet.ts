@@ -112,7 +112,12 @@ async function resolveKeys({ rpc }: SvmChain, { keys, lookups }: Message): Promi
   return [...keys, ...writable, ...readonly]
 }
 
-/** Checks the operator's list of wallet programs. Throws a `TypeError` for what is no address. */
+/**
+ * Checks the operator's list of wallet programs. Throws a `TypeError` for what is no address.
+ *
+ * @example
+ * walletPrograms() // the known wallets
+ */
 export function walletPrograms(named: readonly string[] = WALLET_PROGRAMS): readonly string[] {
   return named.map((program) => formatAddress(addressBytes(program)))
 }
