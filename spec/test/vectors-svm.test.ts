@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { decodeFacilitatorRequest, defaultAssets, encodeVerdict, paymentId } from '@groat/core'
 import { type ExactSvmFacilitatorOptions, exactSvm } from '@groat/svm/exact/facilitator'
-import { decodeBase64, decodeTransaction, parseAddress } from '@groat/svm/wire'
+import { channelAddress, distributionHash, encodeVoucher, isVoucherSigned, openChannel } from '@groat/svm/upto/channel'
+import { decodeBase64, decodeTransaction, encodeBase58, formatAddress, parseAddress, programs } from '@groat/svm/wire'
 import { describe, expect, test } from 'vitest'
 import { readJson, type VectorCase, type VectorFile } from '../scripts/lib/vectors.js'
 import { root } from './support.js'
@@ -24,10 +25,33 @@ const operations: Readonly<Record<string, (input: VectorCase['input']) => Promis
       expect(inspection).toMatchObject({ pid: paymentId([terms.network, messageHash]) })
       return { valid: true, payer: verdict.payer, messageHash }
     },
+    async channelAddress(input) {
+      const { key, bump } = channelAddress(seedsOf(input))
+      return { channel: formatAddress(key), bump }
+    },
+    async encodeOpening(input) {
+      const recipient = keyOf(String(input.recipient))
+      const terms = { deposit: BigInt(String(input.deposit)), grace: Number(input.grace), recipient }
+      const { data } = openChannel({ ...seedsOf(input), ...terms, tokenProgram: programs.token })
+      return { data: hex(data), distributionHash: hex(distributionHash(recipient)) }
+    },
+    async signVoucher({ seed, channel, cumulative, expiresAt }) {
+      const voucher = {
+        channel: keyOf(String(channel)),
+        cumulative: BigInt(String(cumulative)),
+        expiresAt: BigInt(Number(expiresAt)),
+      }
+      const pkcs8 = Buffer.from(`302e020100300506032b657004220420${seed}`, 'hex')
+      const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
+      const signature = sign(null, encodeVoucher(voucher), key)
+      const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
+      expect(await isVoucherSigned(voucher, spki.subarray(12), signature)).toBe(true)
+      return { voucher: hex(encodeVoucher(voucher)), signature: encodeBase58(signature) }
+    },
   }
 
-describe('vectors/svm/exact.json', () => {
-  const { cases } = readJson<VectorFile>(root, 'vectors/svm/exact.json')
+describe.each(['vectors/svm/exact.json', 'vectors/svm/upto.json'])('%s', (path) => {
+  const { cases } = readJson<VectorFile>(root, path)
 
   test('every operation is known', () => {
     expect(cases.filter(({ op }) => operations[op] === undefined)).toEqual([])
@@ -79,3 +103,18 @@ function keyOf(address: string): Uint8Array {
 function hashOfMessage(transaction: string): string {
   return createHash('sha256').update(Buffer.from(transaction, 'base64').subarray(129)).digest('hex')
 }
+
+function seedsOf({ payer, payee, mint, authorizedSigner, salt, openSlot }: VectorCase['input']) {
+  const [a, b, c, d] = [payer, payee, mint, authorizedSigner].map((address) => keyOf(String(address)))
+  if (!a || !b || !c || !d) throw new Error('no seeds')
+  return {
+    payer: a,
+    payee: b,
+    mint: c,
+    authorizedSigner: d,
+    salt: BigInt(String(salt)),
+    openSlot: BigInt(String(openSlot)),
+  }
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

@@ -81,6 +81,15 @@ export function useSvmFacilitator() {
     },
 
     journal,
+
+    /** Waits until so many transactions have left. */
+    async sent(times = 1) {
+      for (;;) {
+        const out = await journal().selectFrom('attempt').select('hash').where('status', '=', 'sent').execute()
+        if (out.length >= times) return
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    },
   })
 }
 

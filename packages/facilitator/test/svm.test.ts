@@ -104,12 +104,21 @@ describe('copies', () => {
   }
 })
 
+test('A04 20 payments at once all settle', async () => {
+  const service = await on.serve()
+  const requests = await Promise.all(Array.from({ length: 20 }, () => on.pay()))
+  const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+  expect(new Set(outcomes.map(transactionOf)).size).toBe(20)
+  await on.expectMoved(20)
+})
+
 describe('a chain that takes its time', () => {
   test('SVM-EXACT-066 what is accepted and not seen is unknown, and sent again until it lands', async () => {
     const heal = on.chain.intercept(() => 'drop')
     const service = await on.serve({ settleTimeout: 100, rebroadcast: 50 })
     const request = await on.pay()
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.sent()
     await on.expectMoved(0)
     heal()
     transactionOf(await ended(() => service.settle(request)))
@@ -121,6 +130,7 @@ describe('a chain that takes its time', () => {
     const service = await on.serve({ settleTimeout: 100 })
     const request = await on.pay()
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.sent()
     // No block takes it any more, but that is not final yet.
     await on.chain.expireBlockhashes()
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
@@ -137,6 +147,7 @@ describe('a chain that takes its time', () => {
     await on.chain.step(40)
     const request = await on.pay()
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.sent()
     expect(await on.chain.balance(seller)).toBe(1000n)
     await on.chain.step(40)
     transactionOf(await ended(() => service.settle(request)))
@@ -148,6 +159,7 @@ describe('a chain that takes its time', () => {
     const first = await on.serve({ settleTimeout: 50 })
     const request = await on.pay()
     expect(await first.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.sent()
     await first.stop()
     heal()
     const second = await on.serve({ rebroadcast: 50 })
@@ -177,11 +189,35 @@ describe('a node that misbehaves', () => {
       fault: { action: 'result', result: { context: { slot: 1 }, value: [null] } },
     })
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.sent()
     await on.chain.step(400)
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
     blind()
     transactionOf(await ended(() => service.settle(request)))
     await on.expectMoved(1)
+    await proxy.stop()
+  })
+
+  test('a transaction that cannot be sent holds up no other', async () => {
+    const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+    const heal = on.chain.intercept(() => 'drop')
+    const service = await on.serve({ rpc: proxy.url, settleTimeout: 100, rebroadcast: 50 })
+    const [stuck, free] = [await on.pay(), await on.pay('payer2')]
+    for (const request of [stuck, free]) expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.sent(2)
+    const message = String(stuck.payment.payload.transaction).slice(-100)
+    const isStuck = ({ params }: { params: unknown }) => JSON.stringify(params).includes(message)
+    const undo = proxy.use({
+      method: 'sendTransaction',
+      when: isStuck,
+      fault: { action: 'error', code: -32005, message: 'behind' },
+    })
+    heal()
+    transactionOf(await ended(() => service.settle(free)))
+    await on.expectMoved(1)
+    undo()
+    transactionOf(await ended(() => service.settle(stuck)))
+    await on.expectMoved(2)
     await proxy.stop()
   })
 
@@ -274,6 +310,7 @@ test('SVM-EXACT-064 a transaction that is included and fails ends the payment, a
   const delayed = on.chain.intercept(() => ({ afterSlots: 3 }))
   const request = await on.pay()
   expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+  await on.sent()
   delayed()
   // Between the check and the block the money goes elsewhere.
   const state = await on.chain.getAccount(accountOf('payer').usdcAccount)

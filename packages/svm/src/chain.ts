@@ -11,6 +11,7 @@ import {
   X402Error,
 } from '@groat/core'
 import { accountAddress, type SvmKeyAccount, secretKeyAccount } from './account.js'
+import { lifetimeDetails } from './lifetime.js'
 import { isSvmNetwork } from './network.js'
 import { type Commitment, createSvmRpc, type SvmRpc } from './rpc.js'
 import { addressBytes, type Key } from './wire/address.js'
@@ -118,16 +119,10 @@ export function createSvmChain(options: SvmChainOptions): SvmChain {
       const last = (await heights('')) + BLOCKHASH_BLOCKS + MARGIN_BLOCKS
       const signature = await account.sign(message)
       const raw = encodeBase64(encodeTransaction([signature, ...signatures.slice(1)], message))
-      return { hash: encodeBase58(signature), raw, signer, details: { lastBlockHeight: last.toString() } }
+      return { hash: encodeBase58(signature), raw, signer, details: lifetimeDetails(last) }
     },
     send: (transaction) => sendTransaction(rpc, transaction),
   }
-}
-
-/** The height of the last block in which a transaction of ours can be; `undefined` when that was not written down. */
-export function lastBlockHeightOf({ details }: Pick<SignedTransaction, 'details'>): bigint | undefined {
-  const text = details?.lastBlockHeight
-  return typeof text === 'string' && /^[0-9]{1,20}$/.test(text) ? BigInt(text) : undefined
 }
 
 function rpcOf({ rpc, network, fetch }: SvmChainOptions, commitment: Commitment, clock: Clock): SvmRpc {

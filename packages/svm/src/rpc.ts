@@ -39,6 +39,8 @@ export type Simulation =
 export type TransactionFault = {
   /** The runtime's name for it: `BlockhashNotFound`, `InstructionError`, … */
   readonly name: string
+  /** Which account it is about, from 0: the first pays the fee. */
+  readonly account?: number
   /** Which instruction failed, from 0. */
   readonly instruction?: number
   /** The number that a program gave as its reason. */
@@ -223,6 +225,7 @@ function readFault(value: unknown): TransactionFault | undefined {
   const [entry] = Object.entries(value)
   if (entry === undefined) return { name: 'unknown' }
   const [name, what] = entry
+  if (isJsonObject(what) && typeof what.account_index === 'number') return { name, account: what.account_index }
   if (name !== 'InstructionError' || !Array.isArray(what)) return { name }
   const [instruction, reason] = what
   const custom = isJsonObject(reason) ? reason.Custom : undefined

@@ -1,12 +1,13 @@
 import { v1, v2 } from '@groat/core/schema'
 import { Eip3009Extra, Eip3009Payload } from '@groat/evm/exact/schema'
 import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
+import { UptoSvmExtra, UptoSvmPayload } from '@groat/svm/upto/schema'
 import type * as z from 'zod/mini'
 
 /** A message or a part of one, as it is published. */
 export type WireType = {
   /** The protocol version, or the scheme whose own data this is. */
-  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm'
+  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm' | 'upto-svm'
   readonly name: string
   readonly schema: z.core.$ZodType
   /** What it is, in one line. */
@@ -97,6 +98,8 @@ export const wireTypes: readonly WireType[] = [
     schema: SvmTransactionPayload,
     title: 'The payload of a payment on Solana',
   },
+  { version: 'upto-svm', name: 'UptoSvmExtra', schema: UptoSvmExtra, title: 'The extra of an offer of a channel' },
+  { version: 'upto-svm', name: 'UptoSvmPayload', schema: UptoSvmPayload, title: 'The payload that opens a channel' },
 ]
 
 /** The published type of this name. Throws when there is none. */
@@ -202,6 +205,29 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
     memo: 'what the memo of the transaction has to say; 1 to 256 bytes of UTF-8',
     recentBlockhash: 'a blockhash to build on, as a hint',
     lastValidBlockHeight: 'height of the last block in which that blockhash is good, as a hint',
+  },
+  'upto-svm/UptoSvmExtra': {
+    feePayer: 'who pays the fee and the rent, and holds the seat of the payee without a share',
+    receiverAuthorizer: 'whose vouchers count',
+    withdrawDelay: 'seconds that a payer who closes alone waits for',
+    tokenProgram: 'the token program of the mint',
+    memo: 'what the memo of the transaction has to say; 1 to 256 bytes of UTF-8',
+    recentBlockhash: 'a blockhash to build on, as a hint',
+    lastValidBlockHeight: 'height of the last block in which that blockhash is good, as a hint',
+    recentSlot: 'a slot of just now',
+    validAfter: 'seconds since 1970',
+  },
+  'upto-svm/UptoSvmPayload': {
+    from: 'the payer',
+    maxAmount: 'atomic units: the ceiling',
+    deposit: 'atomic units that are locked: the ceiling too',
+    expiresAt: 'seconds since 1970 after which no voucher is good',
+    validAfter: 'seconds since 1970',
+    nonce: 'a number of 64 bits as decimal text; part of the address of the channel',
+    openSlot: 'slot at which the channel is opened; part of its address',
+    channelId: 'address of the channel',
+    authorizedSigner: 'whose vouchers count',
+    openTransaction: 'the transaction that opens the channel in base64, signed by the payer',
   },
   'exact-svm/SvmTransactionPayload': {
     transaction: 'the whole transaction in base64, signed by everybody but the fee payer',

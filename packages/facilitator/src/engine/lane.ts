@@ -62,6 +62,8 @@ type Open = {
 export function createLane({ chain, signer, journal, rebroadcast, onError }: LaneOptions): Lane {
   /** By hash. Signing goes by nonce, so they stand in its order. */
   const open = new Map<string, Open>()
+  /** Without nonces nothing waits for anything. */
+  const isOrdered = chain.nextNonce !== undefined
   const inTurn = createSerial()
   /** Read again when `undefined`. */
   let next: bigint | undefined
@@ -154,7 +156,7 @@ export function createLane({ chain, signer, journal, rebroadcast, onError }: Lan
         drop(transaction.hash)
       } else if (!gone) {
         const said = await transmit(mine)
-        if (said.status === 'unknown' || said.status === 'rejected') return
+        if (isOrdered && (said.status === 'unknown' || said.status === 'rejected')) return
       }
     }
   }
@@ -182,7 +184,8 @@ export function createLane({ chain, signer, journal, rebroadcast, onError }: Lan
       for (const { transaction, ended } of left) hold(transaction, ended)
       if (chain.nextNonce !== undefined) next = await standing(chain.nextNonce(signer))
     },
-    sign: (record, call, late) => inTurn(() => signNext(record, call, late)),
+    sign: (record, call, late) =>
+      isOrdered ? inTurn(() => signNext(record, call, late)) : signNext(record, call, late),
     send,
     forget: drop,
     leave(hash) {

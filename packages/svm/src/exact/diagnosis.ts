@@ -18,21 +18,18 @@ export async function explainFailure(
   payment: ExactPayment,
   fault: TransactionFault,
 ): Promise<Refusal> {
-  switch (fault.name) {
-    case 'BlockhashNotFound':
-      return refuse('payment_expired')
-    case 'AlreadyProcessed':
-      return refuse('payment_already_used')
-    case 'AccountNotFound':
-    case 'InsufficientFundsForFee':
-    case 'InsufficientFundsForRent':
-      throw new X402Error('signer_out_of_gas', {
-        network: chain.network,
-        signer: formatAddress(payment.terms.feePayer),
-      })
-    default:
-      return (await accountFlaw(chain, payment)) ?? refuse('invalid_exact_svm_transaction_simulation_failed')
+  if (fault.name === 'BlockhashNotFound') return refuse('payment_expired')
+  if (fault.name === 'AlreadyProcessed') return refuse('payment_already_used')
+  if (isEmptyPurse(fault)) {
+    throw new X402Error('signer_out_of_gas', { network: chain.network, signer: formatAddress(payment.terms.feePayer) })
   }
+  return (await accountFlaw(chain, payment)) ?? refuse('invalid_exact_svm_transaction_simulation_failed')
+}
+
+/** Whether it is the fee payer who lacks the money; another account can lack it too. */
+function isEmptyPurse({ name, account }: TransactionFault): boolean {
+  if (name === 'InsufficientFundsForRent') return account === 0
+  return name === 'AccountNotFound' || name === 'InsufficientFundsForFee' || name === 'InvalidAccountForFee'
 }
 
 async function accountFlaw({ rpc }: SvmChain, { transfer, terms }: ExactPayment): Promise<Refusal | undefined> {

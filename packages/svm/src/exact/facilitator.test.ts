@@ -213,6 +213,12 @@ describe('smart wallets', () => {
       [setComputeUnitPrice(50_001n), recover, text],
       'invalid_exact_svm_payload_fee_above_limit',
     ],
+    ['SVM-EXACT-073 a price for two calls without a limit', [setComputeUnitPrice(50_000n), recover, text], 'ok'],
+    [
+      'SVM-EXACT-073 a price for three',
+      [setComputeUnitPrice(1n), recover, text, text],
+      'invalid_exact_svm_payload_fee_above_limit',
+    ],
     [
       'SVM-EXACT-073 as much as there may be',
       [setComputeUnitLimit(400_000), setComputeUnitPrice(50_000n), recover, text],

@@ -85,10 +85,20 @@ export function feeOf({ requiredSignatures }: Message, { units, price }: Compute
   return LAMPORTS_PER_SIGNATURE * BigInt(requiredSignatures) + priority
 }
 
-/** How many memos a message has. */
+/**
+ * How many memos a message has.
+ *
+ * @example
+ * countMemos(message) // 1
+ */
 export const countMemos = (message: Message): number => memosOf(message).length
 
-/** The memos of a message must be as the offer says (SVM-EXACT-044 to 046); compared as bytes. */
+/**
+ * The memos of a message must be as the offer says (SVM-EXACT-044 to 046); compared as bytes.
+ *
+ * @example
+ * const refusal = judgeMemo(message, terms)
+ */
 export function judgeMemo(message: Message, { memo }: Pick<ExactTerms, 'memo'>): Refusal | undefined {
   if (memo === undefined) return undefined
   const [only, ...more] = memosOf(message)
@@ -112,7 +122,12 @@ export function movesOurs(
   )
 }
 
-/** Whether an instruction only writes a text down or compares what it reads. */
+/**
+ * Whether an instruction only writes a text down or compares what it reads.
+ *
+ * @example
+ * instructions.slice(3).every((each) => isHarmless(message, each))
+ */
 export function isHarmless({ keys }: Message, { program, accounts, data }: Instruction): boolean {
   // A memo "signs" for the accounts that it is given.
   if (isSame(keys[program], programs.memo)) return accounts.length === 0

@@ -1,5 +1,6 @@
 import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction } from '@groat/core'
-import { lastBlockHeightOf, type SvmChain } from '../chain.js'
+import type { SvmChain } from '../chain.js'
+import { lastBlockHeightOf } from '../lifetime.js'
 import type { LandedTransaction, TransactionFault } from '../rpc.js'
 import { formatAddress } from '../wire/address.js'
 import { encodeBase58 } from '../wire/base58.js'

@@ -55,7 +55,12 @@ export function inspectExact(payment: PaymentPayload, terms: PaymentRequirements
   return read.transfer.ok || servesSmartWallets(terms) ? inspectionOf(read, now) : read.transfer
 }
 
-/** What a payment is that has been read. */
+/**
+ * What a payment is that has been read.
+ *
+ * @example
+ * inspectionOf(read, { now: clock() })
+ */
 export function inspectionOf({ pid, payer }: ExactPayment, { now }: InspectContext): InspectedPayment {
   return { ok: true, pid, payer: formatAddress(payer), expiresAt: Math.floor(now / 1000) + MAX_LIFE_SECONDS }
 }

@@ -26,6 +26,7 @@ export const WALLET_PROGRAMS: readonly string[] = [
 /** The most that a wallet may ask of the runtime. */
 const MAX_COMPUTE_UNITS = 400_000
 const MAX_COMPUTE_UNIT_PRICE = 50_000n
+const DEFAULT_COMPUTE_UNITS = 200_000
 
 /**
  * What a wallet's message asks of the runtime, or why it is not one that is looked into (SVM-EXACT-071, SVM-EXACT-073): it calls only the
@@ -37,16 +38,24 @@ const MAX_COMPUTE_UNIT_PRICE = 50_000n
  * const budget = readWalletBudget(message, WALLET_PROGRAMS)
  */
 export function readWalletBudget({ keys, instructions }: Message, allowed: readonly string[]): ComputeBudget | Refusal {
-  let budget: ComputeBudget = { units: MAX_COMPUTE_UNITS, price: 0n }
+  let units: number | undefined
+  let price = 0n
+  let calls = 0
   for (const { program, data } of instructions) {
     const key = keys[program]
     if (key === undefined) return notAllowed()
     if (sameBytes(key, programs.computeBudget)) {
-      const [units, price] = [readComputeUnitLimit(data), readComputeUnitPrice(data)]
-      if (units === undefined && price === undefined) return notAllowed(key)
-      budget = { units: units ?? budget.units, price: price ?? budget.price }
-    } else if (!sameBytes(key, programs.memo) && !allowed.includes(formatAddress(key))) return notAllowed(key)
+      const [limit, each] = [readComputeUnitLimit(data), readComputeUnitPrice(data)]
+      if (limit === undefined && each === undefined) return notAllowed(key)
+      units = limit ?? units
+      price = each ?? price
+      continue
+    }
+    calls += 1
+    if (!sameBytes(key, programs.memo) && !allowed.includes(formatAddress(key))) return notAllowed(key)
   }
+  // Who names no limit is given so much for each call, and pays the price for all of it.
+  const budget = { units: units ?? (price === 0n ? 0 : calls * DEFAULT_COMPUTE_UNITS), price }
   if (budget.units <= MAX_COMPUTE_UNITS && budget.price <= MAX_COMPUTE_UNIT_PRICE) return budget
   return refuse('invalid_exact_svm_payload_fee_above_limit', 'a smart wallet asks for too much')
 }
@@ -112,7 +121,12 @@ async function resolveKeys({ rpc }: SvmChain, { keys, lookups }: Message): Promi
   return [...keys, ...writable, ...readonly]
 }
 
-/** Checks the operator's list of wallet programs. Throws a `TypeError` for what is no address. */
+/**
+ * Checks the operator's list of wallet programs. Throws a `TypeError` for what is no address.
+ *
+ * @example
+ * walletPrograms() // the known wallets
+ */
 export function walletPrograms(named: readonly string[] = WALLET_PROGRAMS): readonly string[] {
   return named.map((program) => formatAddress(addressBytes(program)))
 }

@@ -54,7 +54,12 @@ export function channelAddress(seeds: ChannelSeeds): DerivedAddress {
   return deriveAddress(programs.paymentChannels, [text('channel'), payer, payee, mint, authorizedSigner, ...numbers])
 }
 
-/** What the program writes its events by. */
+/**
+ * What the program writes its events by.
+ *
+ * @example
+ * formatAddress(eventAuthority)
+ */
 export const eventAuthority: Key = deriveAddress(programs.paymentChannels, [text('event_authority')]).key
 
 /**
@@ -67,7 +72,12 @@ export function openChannel(opening: ChannelOpening): PlannedInstruction {
   return { program: programs.paymentChannels, accounts: channelAccounts(opening), data: encodeOpen(opening) }
 }
 
-/** The fourteen accounts of the instruction that opens a channel, in their order. */
+/**
+ * The fourteen accounts of the instruction that opens a channel, in their order.
+ *
+ * @example
+ * channelAccounts(opening)[5] // the channel
+ */
 export function channelAccounts(opening: ChannelOpening): PlannedInstruction['accounts'] {
   const { payer, payee, mint, authorizedSigner, tokenProgram } = opening
   const channel = channelAddress(opening).key
@@ -89,13 +99,23 @@ export function channelAccounts(opening: ChannelOpening): PlannedInstruction['ac
   ]
 }
 
-/** The data of an instruction that opens a channel with one recipient. */
+/**
+ * The data of an instruction that opens a channel with one recipient.
+ *
+ * @example
+ * encodeOpen(opening) // 67 bytes
+ */
 export function encodeOpen({ salt, deposit, grace, openSlot, recipient }: ChannelOpening): Uint8Array {
   const numbers = [littleEndian(salt, 8), littleEndian(deposit, 8), littleEndian(grace, 4), littleEndian(openSlot, 8)]
   return joinBytes(Uint8Array.of(OPEN), ...numbers, encodeRecipients(recipient))
 }
 
-/** The arguments of an instruction that opens a channel; `undefined` for any other. */
+/**
+ * The arguments of an instruction that opens a channel; `undefined` for any other.
+ *
+ * @example
+ * decodeOpen(encodeOpen(opening))?.deposit
+ */
 export function decodeOpen(data: Uint8Array): OpenArguments | undefined {
   const count = readU32(data, 29)
   if (data[0] !== OPEN || data.length !== 33 + 34 * count) return undefined
@@ -155,7 +175,12 @@ export async function isVoucherSigned(voucher: Voucher, signer: Key, signature: 
   return verifySignature(signer, signature, encodeVoucher(voucher))
 }
 
-/** Whether a channel is opened as its terms want it. */
+/**
+ * Whether a channel is opened as its terms want it.
+ *
+ * @example
+ * isOpening(decoded, opening)
+ */
 export function isOpening(
   { salt, deposit, grace, openSlot, recipients }: OpenArguments,
   terms: ChannelOpening,

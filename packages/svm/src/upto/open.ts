@@ -59,7 +59,12 @@ export function inspectUpto(payment: PaymentPayload, offer: PaymentRequirements,
   return { ok: true, pid, payer: formatAddress(opening.payer), expiresAt }
 }
 
-/** The same, with the parts. */
+/**
+ * The same, with the parts.
+ *
+ * @example
+ * const read = readUpto(payment, offer, { now: Date.now() })
+ */
 export function readUpto(
   payment: PaymentPayload,
   offer: PaymentRequirements,

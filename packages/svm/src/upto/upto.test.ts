@@ -62,13 +62,13 @@ const terms = (() => {
 const opening = openingOf(terms, { payer: addressBytes(PAYER), salt: 42n, openSlot: 341_000_000n })
 
 describe('worked values', () => {
-  test('the address of a channel', () => {
+  test('SVM-UPTO-011 the address of a channel', () => {
     const { key, bump } = channelAddress(opening)
     expect([formatAddress(key), bump]).toEqual(['4QJJ1qnHXvToTdzoVBTkDQwHvEyCiFU7jZbj6ovDGZDL', 252])
     expect(formatAddress(eventAuthority)).toBe('75c2huVzDW1Eq4kD86by5392sjdJzuAT195XNgP2f2tX')
   })
 
-  test('a voucher and its signature', async () => {
+  test('SVM-UPTO-015 a voucher and its signature', async () => {
     const voucher = { channel: channelAddress(opening).key, cumulative: 1858n, expiresAt: 1_893_456_000n }
     expect(hex(encodeVoucher(voucher))).toBe(
       '5601328af9197826526128c6f8234ec8f9245abfcb6f531cc89dab551a92d919a883420700000000000080d8db7000000000',
@@ -89,7 +89,7 @@ describe('worked values', () => {
     )
   })
 
-  test('the arguments of an opening', () => {
+  test('SVM-UPTO-012 the arguments of an opening', () => {
     expect(hex(encodeOpen(opening))).toBe(
       '012a000000000000001027000000000000100e0000403f53140000000001000000ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d11027',
     )
@@ -140,7 +140,7 @@ const detailOf = (payment: PaymentPayload, of = offer) => {
 }
 
 describe('the payer', () => {
-  test('signs the opening of a channel that locks the ceiling', async () => {
+  test('SVM-UPTO-010, SVM-UPTO-014 signs the opening of a channel that locks the ceiling', async () => {
     const prepared = await client({ account }).prepare(offer, context)
     if (!prepared.ok) throw new TypeError(prepared.code)
     const { openTransaction, ...wire } = (await prepared.sign()) as Record<string, unknown>
@@ -172,7 +172,7 @@ describe('the payer', () => {
       { extra: { ...offer.extra, receiverAuthorizer: 'me' } },
       'invalid_payment_requirements',
     ],
-    ['no time to close', { extra: { ...offer.extra, withdrawDelay: 0 } }, 'invalid_payment_requirements'],
+    ['SVM-UPTO-001 no time to close', { extra: { ...offer.extra, withdrawDelay: 0 } }, 'invalid_payment_requirements'],
     [
       'the other token program',
       { extra: { ...offer.extra, tokenProgram: formatAddress(programs.token2022) } },
@@ -184,7 +184,7 @@ describe('the payer', () => {
       'invalid_payment_requirements',
     ],
     ['too long a life', { maxTimeoutSeconds: 601 }, 'lifetime_over_limit'],
-    ['hours', { maxTimeoutSeconds: 3_601 }, 'invalid_payment_requirements'],
+    ['SVM-UPTO-002 hours', { maxTimeoutSeconds: 3_601 }, 'invalid_payment_requirements'],
     ['a slot that is none', { extra: { ...offer.extra, recentSlot: '1.5' } }, 'invalid_payment_requirements'],
   ])('does not pay an offer with %s', async (_name, changes, code) => {
     expect(await client({ account }).prepare({ ...offer, ...changes }, context)).toMatchObject({ code })
@@ -237,16 +237,20 @@ describe('an opening', () => {
     ['units that are too dear', [setComputeUnitPrice(5_000_001n), open], flaw('compute budget')],
     ['nothing', [limit, price], flaw('signers')],
     ['twice', [open, open], flaw('layout')],
-    ['a theft beside it', [open, theft], flaw('layout')],
-    ['the fee payer in an assertion', [open, assertion(2, terms.feePayer)], flaw('layout')],
+    ['SVM-UPTO-023 a theft beside it', [open, theft], flaw('layout')],
+    ['SVM-UPTO-026 the fee payer in an assertion', [open, assertion(2, terms.feePayer)], flaw('layout')],
     ['memory that is written', [open, assertion(0, usdc)], flaw('layout')],
     ['four assertions', [open, ...[2, 3, 4, 5].map((opcode) => assertion(opcode, usdc))], flaw('layout')],
     ['five others', [open, text, text, text, text, text], flaw('layout')],
-    ['another signer', [open, { ...text, accounts: [{ key: usdc, signer: true }] }], flaw('signers')],
+    ['SVM-UPTO-024 another signer', [open, { ...text, accounts: [{ key: usdc, signer: true }] }], flaw('signers')],
     ['an account too many', [{ ...open, accounts: [...open.accounts, { key: usdc }] }], flaw('accounts')],
-    ['another mint', [withAccount(3, { key: programs.memo })], flaw('accounts')],
+    ['SVM-UPTO-025 another mint', [withAccount(3, { key: programs.memo })], flaw('accounts')],
     ['another rent', [withAccount(10, { key: programs.memo })], flaw('accounts')],
-    ['a mint that is written to', [withAccount(3, { key: usdc, writable: true })], flaw('writable accounts')],
+    [
+      'SVM-UPTO-025 a mint that is written to',
+      [withAccount(3, { key: usdc, writable: true })],
+      flaw('writable accounts'),
+    ],
     ['another deposit', [{ ...open, data: other({ deposit: 9_999n }).data }], flaw('arguments')],
     ['another recipient', [{ ...open, data: other({ recipient: usdc }).data }], flaw('arguments')],
     ['another grace', [{ ...open, data: other({ grace: 1 }).data }], flaw('arguments')],
@@ -257,22 +261,22 @@ describe('an opening', () => {
   })
 
   test.each<[string, JsonObject, string]>([
-    ['a voucher of the payer’s own', { voucherSignature: '' }, 'invalid_payload voucherSignature'],
-    ['a phase', { type: 'deposit' }, 'invalid_payload type'],
-    ['an amount below the ceiling', { maxAmount: '9999' }, 'invalid_payload maxAmount'],
+    ['SVM-UPTO-020 a voucher of the payer’s own', { voucherSignature: '' }, 'invalid_payload voucherSignature'],
+    ['SVM-UPTO-020 a phase', { type: 'deposit' }, 'invalid_payload type'],
+    ['SVM-UPTO-021 an amount below the ceiling', { maxAmount: '9999' }, 'invalid_payload maxAmount'],
     ['a deposit below it', { deposit: '9999' }, 'invalid_payload deposit'],
     ['an amount in hexadecimal', { maxAmount: '0x2710' }, 'invalid_payload maxAmount is missing or malformed'],
-    ['another authorizer', { authorizedSigner: SELLER }, 'invalid_payload authorizedSigner'],
+    ['SVM-UPTO-021 another authorizer', { authorizedSigner: SELLER }, 'invalid_payload authorizedSigner'],
     ['another channel', { channelId: SELLER }, 'invalid_payload channelId'],
     ['another salt', { nonce: '1' }, 'invalid_payload channelId'],
     ['a salt beyond 64 bits', { nonce: '18446744073709551616' }, 'invalid_payload nonce'],
-    ['a slot to come', { openSlot: '341000001' }, 'invalid_payload openSlot'],
-    ['a slot long ago', { openSlot: '340998499' }, 'invalid_payload openSlot'],
+    ['SVM-UPTO-013 a slot to come', { openSlot: '341000001' }, 'invalid_payload openSlot'],
+    ['SVM-UPTO-013 a slot long ago', { openSlot: '340998499' }, 'invalid_payload openSlot'],
     ['a slot as a number', { openSlot: 341_000_000 }, 'ok'],
-    ['an end that is past', { expiresAt: SECONDS }, 'payment_expired'],
-    ['an end far away', { expiresAt: SECONDS + 361 }, 'invalid_payload expiresAt'],
+    ['SVM-UPTO-022 an end that is past', { expiresAt: SECONDS }, 'payment_expired'],
+    ['SVM-UPTO-022 an end far away', { expiresAt: SECONDS + 361 }, 'invalid_payload expiresAt'],
     ['an end between seconds', { expiresAt: SECONDS + 0.5 }, 'invalid_payload expiresAt'],
-    ['a beginning to come', { validAfter: SECONDS + 1 }, 'invalid_payload validAfter'],
+    ['SVM-UPTO-022 a beginning to come', { validAfter: SECONDS + 1 }, 'invalid_payload validAfter'],
     ['no transaction', { openTransaction: '!!!!' }, flaw('malformed')],
   ])('%s', async (_name, changes, verdict) => {
     const payment = await pay()
@@ -303,7 +307,7 @@ describe('an opening', () => {
   })
 })
 
-test('a facilitator verifies everything, settles nothing, and says so', async () => {
+test('SVM-UPTO-027, SVM-UPTO-028 a facilitator verifies everything, settles nothing, and says so', async () => {
   const chain = createSvmChain({ network: SOLANA, rpc: 'http://127.0.0.1:9', signers: [FEE_PAYER_KEY] })
   const scheme = uptoSvm({ chains: [chain] })
   const payment = await pay()
