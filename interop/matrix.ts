@@ -27,7 +27,7 @@ export function testRail(rail: Rail): void {
 
     function facilitator(name: string): Promise<Listening> {
       const role = name === 'our facilitator' ? 'facilitator' : 'facilitator2'
-      const found = running.get(name) ?? keep(rail.facilitators[name]!(chain, chain.account(role).key))
+      const found = running.get(name) ?? keep(named(rail.facilitators, name)(chain, chain.account(role).key))
       running.set(name, found)
       return found
     }
@@ -60,10 +60,11 @@ export function testRail(rail: Rail): void {
 
     for (const facilitatorName of Object.keys(rail.facilitators)) {
       test.each(rail.pairings)(`%s pays %s through ${facilitatorName}`, async (clientName, serverName) => {
-        const start = rail.servers[serverName]!
+        const start = named(rail.servers, serverName)
         const { url } = await keep(start((await facilitator(facilitatorName)).url, account('seller').address, PRICE))
         const { address, key } = account('payer')
-        const pay = await rail.clients[clientName]!(key, chain)
+        const pay = await named(rail.clients, clientName)(key, chain)
+        await chain.nextBlock?.()
         const change = await moved(address, async () => {
           const answer = await pay(`${url}/paid`)
           expect([answer.status, await answer.json()]).toEqual([200, { served: true }])
@@ -131,4 +132,10 @@ export function testRail(rail: Rail): void {
       expect([change, server.served()]).toEqual([{ paid: 0n, earned: 0n, transfers: 0 }, 0])
     })
   })
+}
+
+function named<T>(peers: Readonly<Record<string, T>>, name: string): T {
+  const peer = peers[name]
+  if (peer === undefined) throw new TypeError(`nobody is called ${name}`)
+  return peer
 }

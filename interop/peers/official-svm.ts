@@ -1,4 +1,4 @@
-import { createKeyPairSignerFromBytes, createSolanaRpc, getBase58Encoder } from '@solana/kit'
+import { createKeyPairSignerFromBytes, getBase58Encoder } from '@solana/kit'
 import { wrapFetchWithPaymentFromConfig } from '@x402/fetch'
 import { toFacilitatorSvmSigner } from '@x402/svm'
 import { ExactSvmScheme as ClientScheme } from '@x402/svm/exact/client'
@@ -15,7 +15,7 @@ export const officialSvmScheme = () => new ServerScheme()
 
 /** The official facilitator library on Solana. */
 export async function officialSvmFacilitator(chain: { readonly rpcUrl: string }, key: string): Promise<Listening> {
-  const signer = toFacilitatorSvmSigner(await signerOf(key), createSolanaRpc(chain.rpcUrl) as never)
+  const signer = toFacilitatorSvmSigner(await signerOf(key), { defaultRpcUrl: chain.rpcUrl })
   return officialFacilitator((facilitator) => registerExactSvmScheme(facilitator, { signer, networks: NETWORK }))
 }
 

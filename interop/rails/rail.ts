@@ -34,6 +34,8 @@ export type RailChain = {
   balance(address: string): Promise<bigint>
   /** Transfers of a payer so far. */
   transfers(payer: string): Promise<number>
+  /** Makes two equal payments two: clients of version 1 on Solana tell them apart by the block alone. */
+  nextBlock?(): Promise<unknown>
   stop(): Promise<void>
 }
 

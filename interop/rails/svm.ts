@@ -40,6 +40,7 @@ export const svm: Rail = {
           .send()
         return found.length
       },
+      nextBlock: () => chain.step(),
       stop: () => chain.stop(),
     }
   },
@@ -71,6 +72,8 @@ export const svm: Rail = {
     ['official fetch', 'our Express'],
     ['official fetch', 'official Express'],
     ['official fetch', 'official Hono'],
+    // It reads the version 2 of an answer that speaks both.
+    ['official fetch, v1', 'legacy Express'],
     ['legacy fetch', 'our Hono'],
     ['legacy fetch', 'our Express'],
     ['legacy fetch', 'legacy Express'],

@@ -31,7 +31,7 @@ export type ExactSvmFacilitatorOptions = {
   readonly chains: readonly SvmChain[]
   /** What a payment may cost the fee payer. */
   readonly fees?: FeeLimits
-  /** Whether a payment must carry a memo; it must unless told. */
+  /** Whether a payment of version 2 must carry a memo; it must unless told. Clients of version 1 write none. */
   readonly requireMemo?: boolean
   /**
    * Looks into payments that a wallet's program makes, by their effect. Off unless told; `programs` are those that may be called, the known
@@ -62,7 +62,7 @@ export type ExactSvmFacilitatorOptions = {
 export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator<SvmCall> {
   const { chains, fees = {}, requireMemo = true, mintPowers = [], smartWallets = false } = options
   const allowed = smartWallets && walletPrograms(smartWallets === true ? undefined : smartWallets.programs)
-  const policy = { fees, requireMemo, ...(allowed ? { walletPrograms: allowed } : {}) }
+  const policy = { fees, ...(allowed ? { walletPrograms: allowed } : {}) }
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
@@ -74,7 +74,9 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator
     }
     const read = readExact(payment, terms)
     if (!read.ok) return read
-    const refusal = judgePolicy(chain, read, terms, policy)
+    // Clients of version 1 write none.
+    const memo = requireMemo && payment.x402Version !== 1
+    const refusal = judgePolicy(chain, read, terms, { ...policy, requireMemo: memo })
     const inspected = inspectionOf(read, now)
     return refusal ? { ...refusal, payer: inspected.payer } : inspected
   }
