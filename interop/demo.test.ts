@@ -2,10 +2,11 @@ import { startSandbox } from '@groat/cli'
 import { HTTPFacilitatorClient } from '@x402/core/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { officialEvmFetch } from './peers/official-evm.js'
+import { officialSvmFetch } from './peers/official-svm.js'
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>
 beforeAll(async () => {
-  sandbox = await startSandbox({ port: 0, only: 'evm' })
+  sandbox = await startSandbox({ port: 0 })
 })
 afterAll(() => sandbox.stop())
 
@@ -19,15 +20,31 @@ test('an unmodified official client pays the demo API', async () => {
   expect(api?.routes).toHaveLength(2)
 })
 
+test('an unmodified official client pays the demo API on Solana', async () => {
+  const { accounts, api, svm } = sandbox.ready
+  const key = accounts.find(({ role }) => role === 'payer2')?.svm?.secretKey
+  const pay = await officialSvmFetch(key ?? '', { rpcUrl: svm?.rpcUrl ?? '' })
+  for (const { path } of api?.routes ?? []) {
+    const answer = await pay(`${api?.url}${path}`)
+    expect([path, answer.status]).toEqual([path, 200])
+    const receipt = JSON.parse(Buffer.from(answer.headers.get('PAYMENT-RESPONSE') ?? '', 'base64').toString())
+    expect(receipt).toMatchObject({ success: true, network: svm?.network })
+  }
+})
+
 test('the official facilitator client reads what ours says', async () => {
   const client = new HTTPFacilitatorClient({ url: sandbox.ready.facilitator.url })
+  const keys = sandbox.ready.accounts.find(({ role }) => role === 'facilitator')
+  const feePayer = keys?.svm?.address
   expect(await client.getSupported()).toEqual({
     kinds: [
       { x402Version: 2, scheme: 'exact', network: 'eip155:84532' },
       { x402Version: 1, scheme: 'exact', network: 'base-sepolia' },
+      { x402Version: 2, scheme: 'exact', network: 'solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1', extra: { feePayer } },
+      { x402Version: 1, scheme: 'exact', network: 'solana-devnet', extra: { feePayer } },
     ],
     extensions: [],
-    signers: { 'eip155:*': [sandbox.ready.accounts.find(({ role }) => role === 'facilitator')?.evm?.address] },
+    signers: { 'eip155:*': [keys?.evm?.address], 'solana:*': [feePayer] },
   })
 
   const requirements = {
