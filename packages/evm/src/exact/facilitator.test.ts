@@ -244,11 +244,12 @@ describe('the payer’s means', () => {
     const payment = await pay(offer, payer())
     const token = { address: sandbox.usdc, abi: usdcAbi, account: sandbox.account('issuer').address } as const
     await sandbox.client.impersonateAccount({ address: token.account })
-    await sandbox.client.writeContract({
+    const hash = await sandbox.client.writeContract({
       ...token,
       functionName: 'blacklist',
       args: [sandbox.account('seller').address],
     })
+    await sandbox.client.waitForTransactionReceipt({ hash })
     expect(await verify(payment)).toBe('invalid_exact_evm_transaction_simulation_failed')
   })
 

@@ -199,6 +199,7 @@ test('EVM-EXACT-064 two equal payments in one transaction have each their own lo
     args: [calls],
     account,
   })
+  await sandbox.client.waitForTransactionReceipt({ hash })
   const outcomes = await Promise.all(
     payments.map((payment) => scheme().outcome(payment, offer, [{ hash, signer: account.address }])),
   )
