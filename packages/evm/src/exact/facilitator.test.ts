@@ -56,6 +56,10 @@ async function submit(payment: PaymentPayload, terms: PaymentRequirements = offe
   const nonce = await on.nextNonce?.(signer)
   const transaction = await on.sign(by.prepare(payment, terms), { signer, ...(nonce === undefined ? {} : { nonce }) })
   expect(await on.send(transaction)).toEqual({ status: 'accepted' })
+  // A node that mines by itself does so a moment after it has taken a transaction.
+  if (await sandbox.client.getAutomine()) {
+    await sandbox.client.waitForTransactionReceipt({ hash: transaction.hash as Hex })
+  }
   return transaction
 }
 

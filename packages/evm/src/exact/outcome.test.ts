@@ -35,14 +35,22 @@ async function submit(payment: PaymentPayload) {
     nonce: (await chain.nextNonce?.(signer)) ?? 0n,
   })
   expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
+  await mined(transaction.hash as Hex)
   return transaction
+}
+
+/** A node that mines by itself does so a moment after it has taken a transaction. */
+async function mined(hash: Hex) {
+  if (await sandbox.client.getAutomine()) await sandbox.client.waitForTransactionReceipt({ hash })
 }
 
 /** Anybody who sees a payment can hand it in. */
 async function submitAsStranger(payment: PaymentPayload): Promise<Hex> {
   const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
   const { to, data } = scheme().prepare(payment, offer)
-  return sandbox.client.sendTransaction({ account, to, data })
+  const hash = await sandbox.client.sendTransaction({ account, to, data })
+  await mined(hash)
+  return hash
 }
 
 test('a transaction that waits is pending, and so is one that was dropped', async () => {
