@@ -1,4 +1,5 @@
 import {
+  canonicalJson,
   type ErrorCode,
   encodeReceipt,
   errorInfo,
@@ -71,8 +72,14 @@ type Run<Native = unknown> = {
   readonly asked: FacilitatorRequest
 }
 
-function claimFor({ gate, exchange: { request }, candidate: { offer, inspected } }: Run): Promise<ClaimOutcome> {
-  const binding = sha256Hex(`${offer.rid}\n${request.method} ${pathOf(request.url)}`)
+function claimFor({
+  gate,
+  exchange: { request },
+  candidate: { payment, offer, inspected },
+}: Run): Promise<ClaimOutcome> {
+  // The whole payload, signature and all: who has only read a nonce off the chain gets nothing by it (SRV-023).
+  const { rid } = offer
+  const binding = sha256Hex(`${rid}\n${request.method} ${pathOf(request.url)}\n${canonicalJson(payment.payload)}`)
   const { pid, expiresAt } = inspected
   return gate.claims.claim({ pid, expiresAt, binding, leaseMs: gate.leaseMs })
 }

@@ -688,6 +688,17 @@ export function describeAdapter(framework: Framework): void {
         expect(runs).toBe(1)
       })
 
+      test('SRV-023 a copy of a settled payment that is not the same to the last member gets nothing', async () => {
+        const { ask, sign, present } = await open()
+        const payment = await sign('/weather')
+        expect(await present('/weather', payment)).toMatchObject({ status: 200 })
+        const forged = { ...payment, payload: { ...payment.payload, signature: 'mine' } }
+        const answer = await ask('/weather', { headers: headersOf(forged) })
+        expect([answer.status, problemOf(answer).code]).toEqual([409, 'idempotency_mismatch'])
+        expect(await present('/weather', payment)).toMatchObject({ status: 200 })
+        expect(runs).toBe(1)
+      })
+
       test('SRV-022 a settled payment gets its answer again also after it has expired', async () => {
         const { sign, present, later, stub } = await open()
         const payment = await sign('/weather')
