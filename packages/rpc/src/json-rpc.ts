@@ -1,4 +1,5 @@
 import { type Clock, type Fetch, X402Error } from '@groat/core'
+import { callOver, type HttpCall, nodeCall } from '@groat/core/http'
 
 /** What a node answered to one call: its result, or its own error. */
 export type RpcReply =
@@ -29,6 +30,7 @@ export type JsonRpcOptions = {
   readonly urls: readonly [string, ...string[]]
   /** Asked of every node before its first answer counts, and again after it was gone. */
   readonly proof: ChainProof
+  /** Default: Node's own client where there is one, which costs a third of its `fetch`; else the platform's `fetch`. */
   readonly fetch?: Fetch
   /** Milliseconds that one attempt may take; 3,000 unless told. */
   readonly timeoutMs?: number
@@ -52,6 +54,9 @@ export type JsonRpcOptions = {
  */
 export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
   const { urls, timeoutMs = 3_000, maxBatch = 50, maxConcurrency = 4, clock = Date.now } = options
+  const { maxAnswerBytes = 8 * 1024 * 1024, fetch } = options
+  const call = (fetch === undefined ? nodeCall() : undefined) ?? callOver(fetch ?? globalThis.fetch)
+  const asking: Asking = { call, proof: options.proof, maxBatch, maxAnswerBytes }
   const nodes = urls.map((url) => ({ url, trusted: false }))
   const queue: Call[] = []
   let preferred = 0
@@ -78,7 +83,7 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
       const waiting = batch.filter((call) => call.until > clock())
       if (node === undefined || waiting.length === 0) break
       try {
-        await exchange(node, waiting, options, Math.max(...waiting.map((call) => call.timeoutMs)))
+        await exchange(node, waiting, asking, Math.max(...waiting.map((call) => call.timeoutMs)))
         preferred = index
         break
       } catch (error) {
@@ -117,16 +122,22 @@ type Call = {
 
 type Node = { readonly url: string; trusted: boolean }
 type Question = { readonly method: string; readonly params: readonly unknown[] }
+type Asking = {
+  readonly call: HttpCall
+  readonly proof: ChainProof
+  readonly maxBatch: number
+  readonly maxAnswerBytes: number
+}
 
 /** One HTTP request. Resolves the calls it has answers for; throws when the node gave no usable answer at all. */
-async function exchange(node: Node, calls: readonly Call[], options: JsonRpcOptions, timeoutMs: number): Promise<void> {
-  const { proof } = options
+async function exchange(node: Node, calls: readonly Call[], asking: Asking, timeoutMs: number): Promise<void> {
+  const { proof } = asking
   const question = { method: proof.method, params: proof.params ?? [] }
   const questions: Question[] = calls.map(({ method, params }) => ({ method, params }))
-  if (!node.trusted && options.maxBatch === 1) {
-    trust(node, proof, (await ask(node, [question], options, timeoutMs)).get(0))
+  if (!node.trusted && asking.maxBatch === 1) {
+    trust(node, proof, (await ask(node, [question], asking, timeoutMs)).get(0))
   } else if (!node.trusted) questions.push(question)
-  const replies = await ask(node, questions, options, timeoutMs)
+  const replies = await ask(node, questions, asking, timeoutMs)
   if (!node.trusted) trust(node, proof, replies.get(calls.length))
   calls.forEach((call, id) => {
     const reply = replies.get(id)
@@ -144,50 +155,21 @@ function trust(node: Node, { method, expected, accepts }: ChainProof, reply: Rpc
 async function ask(
   { url }: Node,
   questions: readonly Question[],
-  { fetch = globalThis.fetch, maxAnswerBytes = 8 * 1024 * 1024 }: JsonRpcOptions,
+  { call, maxAnswerBytes: maxBytes }: Asking,
   timeoutMs: number,
 ): Promise<Map<number, RpcReply>> {
   const requests = questions.map(({ method, params }, id) => ({ jsonrpc: '2.0', id, method, params }))
   const body = JSON.stringify(requests.length === 1 ? requests[0] : requests)
-  return parseReplies(await post(fetch, url, body, { timeoutMs, maxAnswerBytes }))
-}
-
-async function post(
-  fetch: Fetch,
-  url: string,
-  body: string,
-  { timeoutMs, maxAnswerBytes }: { readonly timeoutMs: number; readonly maxAnswerBytes: number },
-): Promise<string> {
-  // One signal over the head and the body: a node that dribbles is a node that does not answer.
-  const signal = AbortSignal.timeout(timeoutMs)
-  try {
-    const headers = { 'content-type': 'application/json' }
-    const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'error' })
-    if (!response.ok) {
-      await response.body?.cancel()
-      throw new X402Error('rpc_unreachable', { status: response.status })
-    }
-    return await readCapped(response, maxAnswerBytes)
-  } catch (cause) {
-    if (X402Error.is(cause)) throw cause
+  const headers = { 'content-type': 'application/json' }
+  // One limit over the head and the body: a node that dribbles is a node that does not answer.
+  const answer = await call({ url, method: 'POST', headers, body, timeoutMs, maxBytes }).catch((cause: unknown) => {
     throw new X402Error('rpc_unreachable', {}, { cause })
-  }
-}
-
-async function readCapped(response: Response, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  let size = 0
-  const reader = response.body?.getReader()
-  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-    size += part.value.length
-    if (size > maxBytes) {
-      await reader?.cancel()
-      throw new X402Error('rpc_invalid_answer', { maxBytes })
-    }
-    text += decoder.decode(part.value, { stream: true })
-  }
-  return text + decoder.decode()
+  })
+  const { status, text } = answer
+  // A redirect is not followed: it would show the questions to somebody else.
+  if (status < 200 || status > 299) throw new X402Error('rpc_unreachable', { status })
+  if (text === undefined) throw new X402Error('rpc_invalid_answer', { maxBytes })
+  return parseReplies(text)
 }
 
 function parseReplies(text: string): Map<number, RpcReply> {

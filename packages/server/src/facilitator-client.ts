@@ -16,8 +16,7 @@ import {
   type Verdict,
   X402Error,
 } from '@groat/core'
-import { callOver, NoAnswer } from './http-call.js'
-import { nodeCall } from './node-call.js'
+import { callOver, NoAnswer, nodeCall } from '@groat/core/http'
 
 /** What a facilitator is asked for. */
 export type FacilitatorOperation = 'verify' | 'settle' | 'supported' | 'settlement'
@@ -150,6 +149,9 @@ function isOk({ status }: JsonAnswer): boolean {
   return status >= 200 && status < 300
 }
 
+/** The longest answer that is read. */
+const MAX_ANSWER_BYTES = 64 * 1024
+
 function createCaller(base: string, { fetch, timeoutMs = 30_000, headers = {} }: FacilitatorClientOptions): Call {
   if (!(timeoutMs > 0 && timeoutMs < 2 ** 31)) {
     throw new X402Error('invalid_config', { field: 'timeoutMs', value: timeoutMs })
@@ -161,6 +163,7 @@ function createCaller(base: string, { fetch, timeoutMs = 30_000, headers = {} }:
       const { status, retryAfter, text } = await exchange({
         url: base + path,
         timeoutMs,
+        maxBytes: MAX_ANSWER_BYTES,
         ...(body === undefined
           ? { method: 'GET', headers: own }
           : { method: 'POST', headers: { 'content-type': 'application/json', ...own }, body }),

@@ -1,9 +1,12 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
-import { type HttpAnswer, type HttpCall, type HttpRequest, MAX_ANSWER_BYTES, NoAnswer } from './http-call.js'
+import { type HttpAnswer, type HttpCall, type HttpRequest, NoAnswer } from './call.js'
 
 /**
  * Exchanges by Node's own client over kept connections, at about a third of what `fetch` costs there. `undefined` where there is no
  * Node: its modules are asked for, never imported, so that nothing of them is bundled for other runtimes.
+ *
+ * @example
+ * const call = nodeCall() ?? callOver(globalThis.fetch)
  */
 export function nodeCall(): HttpCall | undefined {
   const { process } = globalThis
@@ -23,7 +26,8 @@ type Client = {
   readonly agent: Agent
 }
 
-function exchange({ url, method, headers, body, timeoutMs, signal }: HttpRequest, client: Client): Promise<HttpAnswer> {
+function exchange(asked: HttpRequest, client: Client): Promise<HttpAnswer> {
+  const { url, method, headers, body, timeoutMs, maxBytes, signal } = asked
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
     const request = client.request(url, { method, headers: { ...headers, ...length }, agent: client.agent })
@@ -39,13 +43,18 @@ function exchange({ url, method, headers, body, timeoutMs, signal }: HttpRequest
     }
     const fail = (error: unknown): void => settle(() => reject(new NoAnswer(error)))
     request.on('error', fail)
-    request.on('response', (response) => read(response, (answer) => settle(() => resolve(answer)), fail))
+    request.on('response', (response) => read(response, maxBytes, (answer) => settle(() => resolve(answer)), fail))
     if (signal?.aborted) cancel()
     request.end(body)
   })
 }
 
-function read(response: IncomingMessage, done: (answer: HttpAnswer) => void, fail: (error: unknown) => void): void {
+function read(
+  response: IncomingMessage,
+  maxBytes: number,
+  done: (answer: HttpAnswer) => void,
+  fail: (error: unknown) => void,
+): void {
   const { statusCode: status = 0 } = response
   const { 'retry-after': retryAfter } = response.headers
   const chunks: Uint8Array[] = []
@@ -53,7 +62,7 @@ function read(response: IncomingMessage, done: (answer: HttpAnswer) => void, fai
   response.on('data', (chunk: Uint8Array) => {
     size += chunk.byteLength
     chunks.push(chunk)
-    if (size <= MAX_ANSWER_BYTES) return
+    if (size <= maxBytes) return
     done({ status, retryAfter, text: undefined })
     response.destroy()
   })

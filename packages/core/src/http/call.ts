@@ -1,4 +1,4 @@
-import type { Fetch } from '@groat/core'
+import type { Fetch } from '../ports.js'
 
 /** One HTTP exchange. */
 export type HttpRequest = {
@@ -8,6 +8,8 @@ export type HttpRequest = {
   readonly body?: string
   /** Milliseconds for all of it. */
   readonly timeoutMs: number
+  /** Bytes of the answer that are read. */
+  readonly maxBytes: number
   readonly signal?: AbortSignal
 }
 
@@ -19,11 +21,8 @@ export type HttpAnswer = {
   readonly text: string | undefined
 }
 
-/** Makes one exchange: follows no redirect, reads at most `MAX_ANSWER_BYTES`. Throws `NoAnswer`. */
+/** Makes one exchange: follows no redirect, reads at most `maxBytes`. Throws `NoAnswer`. */
 export type HttpCall = (request: HttpRequest) => Promise<HttpAnswer>
-
-/** The longest answer that is read. */
-export const MAX_ANSWER_BYTES = 64 * 1024
 
 /** There was no answer. `sent` is false only when the request certainly never left. */
 export class NoAnswer extends Error {
@@ -36,9 +35,14 @@ export class NoAnswer extends Error {
   }
 }
 
-/** Exchanges by a `fetch`. */
+/**
+ * Exchanges by a `fetch`.
+ *
+ * @example
+ * const { status, text } = await callOver(fetch)({ url, method: 'GET', headers: {}, timeoutMs: 3_000, maxBytes: 65_536 })
+ */
 export function callOver(fetch: Fetch): HttpCall {
-  return async ({ url, timeoutMs, signal, ...init }) => {
+  return async ({ url, timeoutMs, maxBytes, signal, ...init }) => {
     const abort = new AbortController()
     const cancel = (): void => abort.abort()
     const timer = setTimeout(cancel, timeoutMs)
@@ -47,7 +51,7 @@ export function callOver(fetch: Fetch): HttpCall {
     try {
       const response = await fetch(url, { ...init, redirect: 'manual', signal: abort.signal })
       const retryAfter = response.headers.get('retry-after') ?? undefined
-      return { status: response.status, retryAfter, text: await readText(response) }
+      return { status: response.status, retryAfter, text: await readText(response, maxBytes) }
     } catch (error) {
       throw new NoAnswer(error)
     } finally {
@@ -57,7 +61,7 @@ export function callOver(fetch: Fetch): HttpCall {
   }
 }
 
-async function readText(response: Response): Promise<string | undefined> {
+async function readText(response: Response, maxBytes: number): Promise<string | undefined> {
   if (response.body === null) return ''
   const reader = response.body.getReader()
   const decoder = new TextDecoder()
@@ -67,7 +71,7 @@ async function readText(response: Response): Promise<string | undefined> {
     const { done, value } = await reader.read()
     if (done) return text + decoder.decode()
     size += value.byteLength
-    if (size > MAX_ANSWER_BYTES) {
+    if (size > maxBytes) {
       await reader.cancel()
       return undefined
     }
