@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { type ErrorCode, X402Error } from '@groat/core'
 import { SandboxError } from '@groat/sandbox'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
@@ -7,6 +8,9 @@ import { runSandbox } from './commands/sandbox.js'
 import { start } from './commands/start.js'
 import { CliError, exitCodes } from './terminal/exit.js'
 import type { Io } from './terminal/io.js'
+
+// Beside `src` and `dist` alike.
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
 /**
  * Runs one command line and answers with its exit code: 0 ok, 1 the answer is no, 2 usage, 3 unreachable.
@@ -30,6 +34,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
 function program(io: Io, finish: (exitCode: number) => void): Command {
   const groat = new Command('groat')
     .description('x402: pay for HTTP, settle payments, run everything locally')
+    .version(manifest.version, '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
     .showHelpAfterError('(groat COMMAND --help shows what there is)')

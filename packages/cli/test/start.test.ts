@@ -51,6 +51,12 @@ test('a port that is taken is said with the way out', async () => {
   await new Promise((resolve) => blocker.close(resolve))
 })
 
+test('--version is that of the package', async () => {
+  const io = recordedIo()
+  expect(await runCli(['--version'], io)).toBe(0)
+  expect(io.written()).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
+
 test.each([
   [['start', '--port', '70000'], 2],
   [['start', '--only', 'doge'], 2],
