@@ -82,7 +82,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   }
 
   async function settle(request: FacilitatorRequest, { signal }: CallOptions): Promise<Settlement> {
-    const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds })
+    const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds, settling: true })
     crashpoint('FP-01')
     const enough = createDeadline(settleTimeout, signal)
     try {

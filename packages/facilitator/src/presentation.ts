@@ -3,6 +3,7 @@ import {
   decodeFacilitatorRequest,
   encodeFacilitatorRequest,
   type FacilitatorRequest,
+  type InspectContext,
   type RefusedPayment,
   requirementsId,
 } from '@groat/core'
@@ -21,7 +22,7 @@ export type Presentation = { readonly ok: true; readonly route: Route; readonly 
 export function readPresentation(
   request: FacilitatorRequest,
   routes: Routes,
-  at: { readonly now: number; readonly minRemainingSeconds: number },
+  at: InspectContext,
 ): Presentation | (RefusedPayment & { readonly route?: Route }) {
   const { payment, requirements } = request
   const route = routes.find(requirements)

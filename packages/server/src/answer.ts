@@ -14,6 +14,8 @@ export type Answer = {
   readonly removed?: readonly string[]
   readonly body: string | Uint8Array<ArrayBuffer>
   readonly trailers?: HeaderFields
+  /** Atomic units that the work charges, as decimal text, where that is not the whole offer. Never sent. */
+  readonly charged?: string
 }
 
 /** Headers as a framework holds them. */

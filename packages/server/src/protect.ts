@@ -26,6 +26,12 @@ export type VerifiedPayment = {
   readonly offer: PaymentRequirements
   /** The payment as it was presented. */
   readonly payload: PaymentPayload
+  /**
+   * Says what the work costs, where the offer's amount is a ceiling (`upto`): 0 to `amount` atomic units. The last word before the answer
+   * counts; without one the whole amount is charged. Nothing but this decides: no header, no part of the answer.
+   * Throws `X402Error` `invalid_charge` for an amount outside that range, for a scheme without a ceiling, and once the answer is made.
+   */
+  charge(amount: bigint): void
 }
 
 /** One request, as a framework's adapter brings it. `Native` is the framework's own response. */

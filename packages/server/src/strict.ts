@@ -19,6 +19,7 @@ import { type Answer, problemAnswer } from './answer.js'
 import { askToSettle, UNKNOWN } from './ask-to-settle.js'
 import type { ClaimOutcome, ClaimToken } from './claims.js'
 import type { Candidate, Late } from './decide.js'
+import { createMeter } from './meter.js'
 import type { Gate } from './paywall.js'
 import type { AnswerReply, Exchange, Reply } from './protect.js'
 import { credible, evidenceOf } from './receipt.js'
@@ -108,20 +109,15 @@ async function workFor<Native>(run: Run<Native>, token: ClaimToken): Promise<Hel
   if (objection !== undefined) return { reply: objection }
   tell(run, 'payment_verified')
   if (exchange.gone()) return { reply: answer(problemAnswer('handler_failed')) }
-  const { payment, offer, inspected } = candidate
-  const work = await exchange.work({
-    pid: inspected.pid,
-    payer: inspected.payer,
-    amount: offer.requirements.amount,
-    offer: offer.requirements,
-    payload: payment,
-  })
+  const meter = createMeter(candidate)
+  const work = await exchange.work(meter.payment)
   if (work.type === 'unsold') return { reply: work }
   if (work.type === 'failed') return { reply: answer(problemAnswer(work.code)) }
   if (exchange.gone()) return { reply: answer(problemAnswer('handler_failed')) }
+  const held = meter.close(work.answer)
   try {
-    const ours = await gate.claims.settling(token, work.answer, gate.leaseMs)
-    return ours ? { answer: work.answer } : { reply: answer(problemAnswer('payment_in_flight', { retryAfter: 1 })) }
+    const ours = await gate.claims.settling(token, held, gate.leaseMs)
+    return ours ? { answer: held } : { reply: answer(problemAnswer('payment_in_flight', { retryAfter: 1 })) }
   } catch {
     return { reply: fault(run, 'store_unavailable') }
   }
@@ -152,9 +148,10 @@ function judged(run: Run, refusal: Refusal): AnswerReply {
 
 async function settle(run: Run, token: ClaimToken, held: Answer, again: boolean): Promise<AnswerReply> {
   const { gate } = run
+  const asked = askedFor(run, held)
   let outcome: Settlement
   try {
-    outcome = await askToSettle(gate.facilitator, run.asked, run.candidate.inspected.pid, again)
+    outcome = await askToSettle(gate.facilitator, asked, run.candidate.inspected.pid, again)
   } catch (error) {
     // Nothing was accepted, and nothing had been before: as if the facilitator had been down before the work.
     await letGo(run, token)
@@ -162,7 +159,7 @@ async function settle(run: Run, token: ClaimToken, held: Answer, again: boolean)
   }
   switch (outcome.status) {
     case 'settled':
-      return deliver(run, token, held, outcome.receipt)
+      return deliver(run, token, held, asked, outcome.receipt)
     case 'refused': {
       await letGo(run, token)
       const { detail, ...bare } = outcome
@@ -175,20 +172,33 @@ async function settle(run: Run, token: ClaimToken, held: Answer, again: boolean)
 }
 
 /** Releases what was held back, if the receipt can be true and no other delivery hangs on it. */
-async function deliver(run: Run, token: ClaimToken, held: Answer, receipt: Receipt): Promise<AnswerReply> {
+async function deliver(
+  run: Run,
+  token: ClaimToken,
+  held: Answer,
+  { requirements }: FacilitatorRequest,
+  receipt: Receipt,
+): Promise<AnswerReply> {
   const { candidate, gate } = run
+  const { inspected, offer } = candidate
   let doubt: ErrorCode | undefined
-  if (!credible(receipt, candidate.offer.requirements, candidate.inspected.payer)) doubt = 'facilitator_invalid_answer'
+  if (!credible(receipt, requirements, inspected.payer, offer.scheme.offChain)) doubt = 'facilitator_invalid_answer'
   else {
-    const unique = await quietly(gate.claims.settled(token, receipt, evidenceOf(receipt)))
+    const unique = await quietly(gate.claims.settled(token, receipt, evidenceOf(receipt, inspected.pid)))
     if (unique !== true) doubt = unique === false ? 'facilitator_invalid_answer' : 'store_unavailable'
   }
   if (doubt !== undefined) {
     await quietly(gate.claims.pause(token))
     return pending(run, undefined, undefined, doubt)
   }
-  tell(run, 'payment_settled', { transaction: receipt.transaction })
+  tell(run, 'payment_settled', { transaction: receipt.transaction, amount: requirements.amount })
   return released(run, held, receipt)
+}
+
+/** What the facilitator is asked to settle: the offer, or as much of it as the work charged. */
+function askedFor({ asked }: Run, { charged }: Answer): FacilitatorRequest {
+  if (charged === undefined) return asked
+  return { ...asked, requirements: { ...asked.requirements, amount: BigInt(charged) } }
 }
 
 function released(run: Run, held: Answer, receipt: Receipt): AnswerReply {

@@ -150,6 +150,9 @@ export const codeNames = [
   // upto on Solana. Names as in practice.
   'settlement_program_missing',
   'invalid_upto_svm_payload_open_transaction',
+
+  // What the work charges of a ceiling.
+  'invalid_charge',
 ] as const
 
 /** A code of the registry. */

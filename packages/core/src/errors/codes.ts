@@ -683,6 +683,13 @@ export const errorCodes = {
     title: 'The transaction that opens the channel is not as the scheme wants it',
     hint: 'Build it as the scheme says; the detail names the part.',
   },
+
+  // What the work charges of a ceiling.
+  invalid_charge: {
+    ...config,
+    title: 'The work charged what it may not',
+    hint: 'Charge an amount between nothing and the ceiling, by a scheme that has one, before the answer is made.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

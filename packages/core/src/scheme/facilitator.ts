@@ -33,8 +33,8 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
   proofOf?(payment: PaymentPayload, requirements: PaymentRequirements): string
   /** Every check there is, at the current state of the chain. Throws `X402Error` when the chain cannot be asked: that is no verdict. */
   verify(payment: PaymentPayload, requirements: PaymentRequirements, options: VerifyOptions): Promise<Verdict>
-  /** What has to be sent so that the payment settles. Pure. */
-  prepare(payment: PaymentPayload, requirements: PaymentRequirements): Call
+  /** What has to be sent so that the payment settles; `undefined` when nothing has to: it is settled, and used up, as it is. Pure. */
+  prepare(payment: PaymentPayload, requirements: PaymentRequirements): Call | undefined
   /**
    * What the chain says became of a payment: by the hashes that were sent for it, and by the payment's own mark on chain (its nonce),
    * so that a payment which somebody else landed is found too.

@@ -10,6 +10,10 @@ import type { SchemeHalf } from './scheme.js'
 export interface SchemeServer extends SchemeHalf {
   /** Whether an offer has parts that only the facilitator knows: none is made to a buyer before it was asked. */
   readonly offersNeedFacilitator?: boolean
+  /** Whether an offer's amount is a ceiling: the work says how much of it is charged, down to nothing. */
+  readonly metered?: boolean
+  /** Whether a payment may settle without a transaction of its own. One for nothing always may. */
+  readonly offChain?: boolean
   /**
    * Makes an offer. Called at start for static prices, so what is wrong is said then.
    * Throws `X402Error` `invalid_pay_to`, `unknown_asset`, `unsupported_transfer_method`.
@@ -38,6 +42,8 @@ export type InspectContext = {
   readonly now: number
   /** Seconds of validity that must remain: time for the handler and for inclusion. */
   readonly minRemainingSeconds?: number
+  /** Set where a facilitator is asked to settle: the terms then say what is charged, which a metered scheme lets be less than what was signed. */
+  readonly settling?: boolean
 }
 
 /** What a payment is, once it has been read: who pays, which payment it is, until when it can be settled. */

@@ -32,6 +32,11 @@ export type ExactEvmFacilitatorOptions = {
   readonly expiryMarginSeconds?: bigint
 }
 
+/** The facilitator's half. Whatever it settles needs a transaction. */
+export interface ExactEvmFacilitator extends SchemeFacilitator<EvmCall> {
+  prepare(payment: PaymentPayload, requirements: PaymentRequirements): EvmCall
+}
+
 /**
  * Verifies and settles `exact` payments on EVM chains by EIP-3009.
  *
@@ -49,7 +54,7 @@ export type ExactEvmFacilitatorOptions = {
  * const scheme = exactEvm({ chains: [chain] })
  * const verdict = await scheme.verify(payment, requirements, { now: Date.now() })
  */
-export function exactEvm(options: ExactEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
+export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitator {
   const { chains, gasLimit = 300_000n, lookbackBlocks = 10_000n, expiryMarginSeconds = 30n } = options
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
 

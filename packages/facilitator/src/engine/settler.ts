@@ -167,10 +167,13 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
   const lane = route.laneOf(payer, request)
 
   async function check({ record }: Facts): Promise<Facts | undefined> {
-    const verdict = await half.verify(payment, requirements, { now: clock(), minRemainingSeconds, signer: lane.signer })
+    const now = { now: clock(), minRemainingSeconds, settling: true }
+    const verdict = await half.verify(payment, requirements, { ...now, signer: lane.signer })
     if (!verdict.ok) return { record, verdict }
+    const call = half.prepare(payment, requirements)
+    if (call === undefined) return end(await journal.waived(record), { type: 'payment_settled' })
     const latest = (record.expiresAt - minRemainingSeconds) * 1000
-    const written = await lane.sign(record, half.prepare(payment, requirements), () => clock() > latest)
+    const written = await lane.sign(record, call, () => clock() > latest)
     // Waited too long for its turn: the next check will say so in the scheme's own words.
     return written === 'late' ? { record } : after(written)
   }

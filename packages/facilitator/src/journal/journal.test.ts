@@ -9,7 +9,7 @@ import {
 import { openMemoryStore, type Store } from '@groat/store'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createJournal, type Journal, type Written } from './journal.js'
-import type { Claim, Evidence, SettlementRecord } from './record.js'
+import { type Claim, type Evidence, type SettlementRecord, settlementOf } from './record.js'
 import { edges, isOpen, openStates, type SettlementState } from './state.js'
 import type { JournalTables } from './tables.js'
 
@@ -65,6 +65,18 @@ function written(outcome: Written | string): SettlementRecord {
 }
 
 const claimed = async (nonce = '1') => (await journal.claim(claimOf(nonce))).record
+
+test('what settles with nothing sent is used up, and stays so', async () => {
+  const record = written(await journal.waived(await claimed()))
+  expect(settlementOf(record, 2)).toEqual({
+    status: 'settled',
+    receipt: { payer: '0x03', network: NETWORK, transaction: '', amount: 0n },
+  })
+  expect(await journal.claim(claimOf('1'))).toMatchObject({ won: false, record: { state: 'settled', attempts: [] } })
+  expect(
+    await journal.waived(await claimed('2').then((other) => ({ ...other, state: 'claimed', pid: record.pid }))),
+  ).toBe('moved')
+})
 
 describe('claim', () => {
   test('ENG-2 one of many wins, and the others see what it claimed', async () => {

@@ -33,6 +33,8 @@ export interface Journal {
   refused(record: SettlementRecord, refusal: Refusal): Promise<Written>
   /** Proven: it can never settle. Transactions without a nonce die with it; of the others the nonce has still to go. */
   dead(record: SettlementRecord, refusal: Refusal): Promise<Written>
+  /** Settled with nothing sent: nothing was charged, and the payment is used up. */
+  waived(record: SettlementRecord): Promise<Written>
   /** Credits a log. `credited`: that log already credits another payment. */
   settled(record: SettlementRecord, evidence: Evidence): Promise<Written | 'credited'>
   /** What a lane starts from. */
@@ -243,6 +245,7 @@ export function createJournal(store: Store, clock: Clock): Journal {
 
     refused: (record, refusal) => end(record, 'refused', refusal),
     dead: (record, refusal) => end(record, 'dead', refusal),
+    waived: (record) => end(record, 'settled'),
 
     settled(record, evidence) {
       return write(async (trx, undo) => {
@@ -291,7 +294,7 @@ export function createJournal(store: Store, clock: Clock): Journal {
     },
   }
 
-  function end(record: SettlementRecord, state: 'refused' | 'dead', refusal: Refusal): Promise<Written> {
+  function end(record: SettlementRecord, state: SettlementState, refusal?: Refusal): Promise<Written> {
     return write(async (trx, undo) => {
       if (!(await move(trx, record, state, refusal))) undo('moved')
       const attempts: Attempt[] = []
@@ -300,7 +303,7 @@ export function createJournal(store: Store, clock: Clock): Journal {
         const dies = nonce === undefined && isLive(attempt) && (await mark(trx, hash, 'void'))
         attempts.push(dies ? { ...attempt, status: 'void' } : attempt)
       }
-      return { ...record, state, refusal, attempts }
+      return { ...record, state, attempts, ...(refusal === undefined ? {} : { refusal }) }
     })
   }
 }

@@ -67,7 +67,7 @@ export type SettlementRecord = {
  */
 export function settlementOf(record: SettlementRecord, retryAfter: number): Settlement {
   const { state, payer, refusal } = record
-  if (record.evidence !== undefined) return { status: 'settled', receipt: receiptOf(record, record.evidence) }
+  if (state === 'settled') return { status: 'settled', receipt: receiptOf(record, record.evidence) }
   if (state === 'refused' || state === 'dead') {
     const code: ErrorCode = refusal?.code ?? 'unexpected_settle_error'
     const failed = record.attempts.findLast(({ status }) => status === 'failed')?.transaction.hash
@@ -83,6 +83,7 @@ export function settlementOf(record: SettlementRecord, retryAfter: number): Sett
   return { status: 'unknown', retryAfter, payer, ...(last === undefined ? {} : { transaction: last }) }
 }
 
-function receiptOf({ payer, network }: SettlementRecord, { transaction, amount }: Evidence): Receipt {
-  return { payer, network, transaction, amount }
+/** Without evidence nothing was charged. */
+function receiptOf({ payer, network }: SettlementRecord, evidence: Evidence | undefined): Receipt {
+  return { payer, network, transaction: evidence?.transaction ?? '', amount: evidence?.amount ?? 0n }
 }
