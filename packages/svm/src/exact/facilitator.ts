@@ -42,6 +42,11 @@ export type ExactSvmFacilitatorOptions = {
   readonly mintPowers?: readonly MintPower[]
 }
 
+/** The facilitator's half. Whatever it settles needs a transaction. */
+export interface ExactSvmFacilitator extends SchemeFacilitator<SvmCall> {
+  prepare(payment: PaymentPayload, requirements: PaymentRequirements): SvmCall
+}
+
 /**
  * Verifies and settles `exact` payments on Solana, by Token and Token-2022.
  *
@@ -59,7 +64,7 @@ export type ExactSvmFacilitatorOptions = {
  * const scheme = exactSvm({ chains: [chain] })
  * const verdict = await scheme.verify(payment, requirements, { now: Date.now() })
  */
-export function exactSvm(options: ExactSvmFacilitatorOptions): SchemeFacilitator<SvmCall> {
+export function exactSvm(options: ExactSvmFacilitatorOptions): ExactSvmFacilitator {
   const { chains, fees = {}, requireMemo = true, mintPowers = [], smartWallets = false } = options
   const allowed = smartWallets && walletPrograms(smartWallets === true ? undefined : smartWallets.programs)
   const policy = { fees, ...(allowed ? { walletPrograms: allowed } : {}) }
