@@ -7,13 +7,13 @@ import { type Hex, parseHex } from './hex.js'
 export type TypedData = {
   readonly domain: {
     readonly name: string
-    readonly version: string
+    readonly version?: string
     readonly chainId: number
     readonly verifyingContract: Hex
   }
   readonly types: Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>
   readonly primaryType: string
-  readonly message: Readonly<Record<string, Hex | bigint>>
+  readonly message: Readonly<Record<string, Hex | bigint | Readonly<Record<string, Hex | bigint>>>>
 }
 
 /** A wallet: any viem account is one, and so is a browser wallet behind three lines. */

@@ -184,7 +184,7 @@ async function ask(json: JsonRpc, method: string, params: readonly unknown[]): P
 function isRevert({ code, message }: { readonly code: number; readonly message: string }): boolean {
   return (
     code === 3 ||
-    /revert|out ?of ?gas|invalid opcode|bad (instruction|jump)|stack (over|under)flow|gas required exceeds|intrinsic gas/i.test(
+    /revert|EVM error|out ?of ?gas|invalid opcode|bad (instruction|jump)|stack (over|under)flow|gas required exceeds|intrinsic gas/i.test(
       message,
     )
   )

@@ -153,6 +153,55 @@ export const codeNames = [
 
   // What the work charges of a ceiling.
   'invalid_charge',
+  // Permit2 on EVM. Names as in practice, where it has one.
+  'invalid_permit2_spender',
+  'invalid_permit2_recipient_mismatch',
+  'invalid_permit2_signature',
+  'permit2_deadline_expired',
+  'permit2_not_yet_valid',
+  'permit2_authorization_lifetime',
+  'permit2_amount_mismatch',
+  'permit2_token_mismatch',
+  'permit2_proxy_not_deployed',
+  'permit2_insufficient_balance',
+  'permit2_allowance_required',
+  'permit2_invalid_nonce',
+  'permit2_2612_amount_mismatch',
+  'permit2_simulation_failed',
+
+  // Gas sponsoring on EVM. Names as in practice, where it has one.
+  'invalid_eip2612_extension_format',
+  'eip2612_from_mismatch',
+  'eip2612_asset_mismatch',
+  'eip2612_spender_not_permit2',
+  'eip2612_deadline_expired',
+  'invalid_erc20_approval_extension_format',
+  'erc20_approval_from_mismatch',
+  'erc20_approval_asset_mismatch',
+  'erc20_approval_spender_not_permit2',
+  'erc20_approval_tx_parse_failed',
+  'erc20_approval_tx_wrong_chain',
+  'erc20_approval_tx_wrong_target',
+  'erc20_approval_tx_wrong_selector',
+  'erc20_approval_tx_wrong_spender',
+  'erc20_approval_tx_invalid_calldata',
+  'erc20_approval_tx_amount_too_low',
+  'erc20_approval_tx_value_not_zero',
+  'erc20_approval_tx_gas_above_limit',
+  'erc20_approval_tx_fee_above_limit',
+  'erc20_approval_tx_fee_too_low',
+  'erc20_approval_tx_wrong_nonce',
+  'erc20_approval_tx_invalid_signature',
+  'erc20_approval_tx_signer_mismatch',
+  'erc20_approval_unavailable',
+  'erc20_approval_limit_reached',
+  'erc20_approval_broadcast_failed',
+
+  // Wallets that are not deployed yet, and ERC-7710, on EVM.
+  'smart_wallet_deployment_failed',
+  'erc7710_manager_not_allowed',
+  'erc7710_simulation_failed',
+  'erc7710_transfer_mismatch',
 ] as const
 
 /** A code of the registry. */

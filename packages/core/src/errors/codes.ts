@@ -690,6 +690,250 @@ export const errorCodes = {
     title: 'The work charged what it may not',
     hint: 'Charge an amount between nothing and the ceiling, by a scheme that has one, before the answer is made.',
   },
+
+  // Permit2 on EVM. Names as in practice, where it has one.
+  invalid_permit2_spender: {
+    ...newPayment,
+    title: 'The payment lets another contract take the money',
+    hint: 'Sign with the spender of the scheme: its Permit2 proxy.',
+  },
+  invalid_permit2_recipient_mismatch: {
+    ...newPayment,
+    title: 'The payment goes to another account',
+    hint: 'Set witness.to to payTo of the offer.',
+  },
+  invalid_permit2_signature: {
+    ...newPayment,
+    title: 'The Permit2 signature is not the payer’s',
+    detail: '402.2',
+    hint: 'Sign with the key of permit2Authorization.from; 65 bytes, low s, v 27 or 28.',
+  },
+  permit2_deadline_expired: {
+    ...newPayment,
+    title: 'The Permit2 authorization has expired or expires too soon',
+    detail: '402.5',
+    hint: 'Sign with deadline at now + maxTimeoutSeconds.',
+  },
+  permit2_not_yet_valid: {
+    ...newPayment,
+    title: 'The Permit2 authorization is not valid yet',
+    detail: '402.5',
+    hint: 'Sign with witness.validAfter in the past and check the clock.',
+  },
+  permit2_authorization_lifetime: {
+    ...newPayment,
+    title: 'The Permit2 authorization lives longer than the offer allows',
+    hint: 'Sign with deadline at most now + maxTimeoutSeconds.',
+  },
+  permit2_amount_mismatch: {
+    ...newPayment,
+    title: 'The permitted amount is not the amount asked for',
+    detail: '402.1',
+    hint: 'Permit exactly the amount of the offer.',
+  },
+  permit2_token_mismatch: {
+    ...newPayment,
+    title: 'The payment permits another token',
+    detail: '402.3',
+    hint: 'Permit the asset of the offer.',
+  },
+  permit2_proxy_not_deployed: {
+    ...refused,
+    title: 'Permit2 or the proxy of the scheme is not on this network',
+    detail: '402.4',
+    hint: 'Pay by another transfer method, or on another network.',
+  },
+  permit2_insufficient_balance: {
+    ...newPayment,
+    title: 'The payer holds too little of the asset',
+    detail: '402.1',
+    hint: 'Fund the payer, or pay from another account.',
+  },
+  permit2_allowance_required: {
+    status: 412,
+    retry: 'new-payment',
+    title: 'Permit2 may not take the asset from the payer yet',
+    hint: 'Approve Permit2 for the asset once, or send along a gas sponsoring extension that the offer announces.',
+  },
+  permit2_invalid_nonce: {
+    ...refused,
+    title: 'The Permit2 nonce was already used or cancelled',
+    hint: 'Sign a new authorization with a fresh nonce.',
+  },
+  permit2_2612_amount_mismatch: {
+    ...newPayment,
+    title: 'The EIP-2612 permit is not for the permitted amount',
+    detail: '402.1',
+    hint: 'Permit Permit2 exactly the amount that permit2Authorization names.',
+  },
+  permit2_simulation_failed: {
+    ...newPayment,
+    title: 'The transfer through Permit2 would fail on chain',
+    hint: 'Check that the payer may send and the recipient may receive this token.',
+  },
+
+  // Gas sponsoring on EVM. Names as in practice, where it has one.
+  invalid_eip2612_extension_format: {
+    ...newPayment,
+    title: 'The EIP-2612 extension is malformed',
+    hint: 'Write from, asset, spender, amount, nonce, deadline, signature and version as the extension says.',
+  },
+  eip2612_from_mismatch: {
+    ...newPayment,
+    title: 'The EIP-2612 permit is of another account',
+    hint: 'Permit from the account that pays.',
+  },
+  eip2612_asset_mismatch: {
+    ...newPayment,
+    title: 'The EIP-2612 permit is for another token',
+    detail: '402.3',
+    hint: 'Permit for the asset of the offer.',
+  },
+  eip2612_spender_not_permit2: {
+    ...newPayment,
+    title: 'The EIP-2612 permit is for another spender',
+    hint: 'Permit the Permit2 contract.',
+  },
+  eip2612_deadline_expired: {
+    ...newPayment,
+    title: 'The EIP-2612 permit has expired or expires too soon',
+    detail: '402.5',
+    hint: 'Sign the permit with the deadline of the payment.',
+  },
+  invalid_erc20_approval_extension_format: {
+    ...newPayment,
+    title: 'The approval extension is malformed',
+    hint: 'Write from, asset, spender, amount, signedTransaction and version as the extension says.',
+  },
+  erc20_approval_from_mismatch: {
+    ...newPayment,
+    title: 'The sponsored approval is of another account',
+    hint: 'Approve from the account that pays.',
+  },
+  erc20_approval_asset_mismatch: {
+    ...newPayment,
+    title: 'The sponsored approval is for another token',
+    detail: '402.3',
+    hint: 'Approve the asset of the offer.',
+  },
+  erc20_approval_spender_not_permit2: {
+    ...newPayment,
+    title: 'The sponsored approval is for another spender',
+    hint: 'Approve the Permit2 contract.',
+  },
+  erc20_approval_tx_parse_failed: {
+    ...newPayment,
+    title: 'The approval transaction cannot be read',
+    hint: 'Send one signed EIP-1559 transaction as 0x and hex digits.',
+  },
+  erc20_approval_tx_wrong_chain: {
+    ...newPayment,
+    title: 'The approval transaction is for another chain',
+    detail: '402.4',
+    hint: 'Sign it for the network of the offer.',
+  },
+  erc20_approval_tx_wrong_target: {
+    ...newPayment,
+    title: 'The approval transaction calls another contract',
+    hint: 'Call the asset of the offer.',
+  },
+  erc20_approval_tx_wrong_selector: {
+    ...newPayment,
+    title: 'The approval transaction does not call approve',
+    hint: 'Call approve(address,uint256) and nothing else.',
+  },
+  erc20_approval_tx_wrong_spender: {
+    ...newPayment,
+    title: 'The approval transaction approves another spender',
+    hint: 'Approve the Permit2 contract.',
+  },
+  erc20_approval_tx_invalid_calldata: {
+    ...newPayment,
+    title: 'The call of the approval transaction is malformed',
+    hint: 'Send exactly approve(address,uint256): 68 bytes.',
+  },
+  erc20_approval_tx_amount_too_low: {
+    ...newPayment,
+    title: 'The approval transaction approves too little',
+    detail: '402.1',
+    hint: 'Approve at least the permitted amount, and the amount that the extension names.',
+  },
+  erc20_approval_tx_value_not_zero: {
+    ...newPayment,
+    title: 'The approval transaction sends the chain’s own coin',
+    hint: 'Sign it with value 0.',
+  },
+  erc20_approval_tx_gas_above_limit: {
+    ...newPayment,
+    title: 'The approval transaction asks for more gas than is sponsored',
+    hint: 'Lower its gas limit; 70,000 is plenty.',
+  },
+  erc20_approval_tx_fee_above_limit: {
+    ...newPayment,
+    title: 'The approval transaction offers a higher fee than is sponsored',
+    hint: 'Offer a fee near the present one of the network.',
+  },
+  erc20_approval_tx_fee_too_low: {
+    ...newPayment,
+    title: 'The approval transaction offers less than the network asks',
+    hint: 'Offer a fee near the present one of the network.',
+  },
+  erc20_approval_tx_wrong_nonce: {
+    ...newPayment,
+    title: 'The approval transaction is not the account’s next one',
+    hint: 'Sign it with the account’s present nonce, and send nothing else meanwhile.',
+  },
+  erc20_approval_tx_invalid_signature: {
+    ...newPayment,
+    title: 'The approval transaction is not validly signed',
+    detail: '402.2',
+    hint: 'Sign it with the key of the account that pays.',
+  },
+  erc20_approval_tx_signer_mismatch: {
+    ...newPayment,
+    title: 'The approval transaction is signed by another account',
+    detail: '402.2',
+    hint: 'Sign it with the key of the account that pays.',
+  },
+  erc20_approval_unavailable: {
+    ...refused,
+    title: 'Approvals are not sponsored here',
+    hint: 'Approve Permit2 yourself, or pay by another transfer method.',
+  },
+  erc20_approval_limit_reached: {
+    ...newPayment,
+    title: 'This payer’s approvals were sponsored often enough',
+    hint: 'Approve Permit2 yourself.',
+  },
+  erc20_approval_broadcast_failed: {
+    ...newPayment,
+    title: 'The sponsored approval did not go through',
+    hint: 'Sign a new payment and a new approval.',
+  },
+
+  // Wallets that are not deployed yet, and ERC-7710, on EVM.
+  smart_wallet_deployment_failed: {
+    ...newPayment,
+    title: 'The wallet would not exist after its factory was called',
+    detail: '402.2',
+    hint: 'Name the factory that creates exactly the paying wallet.',
+  },
+  erc7710_manager_not_allowed: {
+    ...refused,
+    title: 'This delegation manager is not accepted here',
+    hint: 'Pay through a delegation manager that the facilitator allows.',
+  },
+  erc7710_simulation_failed: {
+    ...newPayment,
+    title: 'The delegation does not pay',
+    hint: 'Send a delegation that lets the facilitator move the amount, within its gas.',
+  },
+  erc7710_transfer_mismatch: {
+    ...refused,
+    title: 'The delegation did not move exactly what was paid for',
+    detail: '402.3',
+    hint: 'Do not accept this delegation manager or token.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

@@ -1,21 +1,11 @@
 import { type Refusal, refuse } from '@groat/core'
 import { decodeInteger, decodeString } from '../abi.js'
 import type { EvmChain } from '../chain.js'
-import { unwrapErc6492 } from '../crypto/signature.js'
 import type { CallOutcome } from '../rpc.js'
+import { walletAccepts } from '../wallet.js'
 import { authorizationDigest } from './eip3009.js'
 import type { ExactPayment } from './shared.js'
-import {
-  encodeAuthorizationState,
-  encodeBalanceOf,
-  encodeIsValidSignature,
-  isValidSignatureMagic,
-  NAME,
-  VERSION,
-} from './token.js'
-
-/** Gas for asking a payer's wallet about a signature. */
-const WALLET_GAS = 200_000n
+import { encodeAuthorizationState, encodeBalanceOf, NAME, VERSION } from './token.js'
 
 /**
  * Why a transfer would not go through, in one round trip. The most telling reason wins.
@@ -30,10 +20,7 @@ export async function explainFailure(
 ): Promise<Refusal> {
   const { from, value, validAfter, validBefore } = authorization
   const to = domain.verifyingContract
-  const proof = encodeIsValidSignature(
-    authorizationDigest(engine, domain, authorization),
-    unwrapErc6492(signature)?.signature ?? signature,
-  )
+  const digest = authorizationDigest(engine, domain, authorization)
   const [token, state, name, version, balance, block, wallet, accepted] = await Promise.all([
     rpc.code(to),
     rpc.call({ to, data: encodeAuthorizationState(authorization) }),
@@ -42,7 +29,7 @@ export async function explainFailure(
     rpc.call({ to, data: encodeBalanceOf(from) }),
     rpc.latestBlock(),
     rpc.code(from),
-    rpc.call({ to: from, data: proof, gas: WALLET_GAS }),
+    walletAccepts(rpc, { payer: from, digest, signature }),
   ])
   const used = integerOf(state)
   if (token === '0x') return refuse('asset_not_deployed_contract')
@@ -51,9 +38,7 @@ export async function explainFailure(
   if (differs(name, domain.name)) return refuse('invalid_exact_evm_token_name_mismatch')
   if (differs(version, domain.version)) return refuse('invalid_exact_evm_token_version_mismatch')
   if ((integerOf(balance) ?? 0n) < value) return refuse('invalid_exact_evm_insufficient_balance')
-  if (wallet !== '0x' && !(accepted.ok && isValidSignatureMagic(accepted.data))) {
-    return refuse('invalid_exact_evm_signature')
-  }
+  if (wallet !== '0x' && !accepted) return refuse('invalid_exact_evm_signature')
   if (block.timestamp >= validBefore) return refuse('invalid_exact_evm_payload_authorization_valid_before')
   if (block.timestamp <= validAfter) return refuse('invalid_exact_evm_payload_authorization_valid_after')
   return refuse('invalid_exact_evm_transaction_simulation_failed')

@@ -11,10 +11,10 @@ import {
   v1NameOf,
 } from '@groat/core'
 import { decodeInteger } from '../abi.js'
-import { type Address, parseAddress, recoverAddress } from '../address.js'
+import { type Address, parseAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
-import { isErc6492, unwrapErc6492 } from '../crypto/signature.js'
 import type { CallRequest } from '../rpc.js'
+import { bareSignature, signerOf } from '../wallet.js'
 import { explainFailure } from './diagnosis.js'
 import { authorizationDigest, exactOnEvm } from './eip3009.js'
 import { chainOutcome } from './outcome.js'
@@ -127,16 +127,13 @@ async function verifyOnChain(
   const { authorization, signature, domain } = payment
   const payer = authorization.from
   const digest = authorizationDigest(chain.engine, domain, authorization)
-  const signedByKey = recoverAddress(chain.engine, digest, signature) === payer
-  // Bytes that are neither a key's nor an envelope's can only be meant for a contract; asking is one more line in the batch.
-  const [simulation, state, code] = await Promise.all([
+  const [simulation, state, signer] = await Promise.all([
     chain.rpc.call({ ...transferCall(payment), ...as }),
     chain.rpc.call({ to: domain.verifyingContract, data: encodeAuthorizationState(authorization) }),
-    signedByKey ? undefined : chain.rpc.code(payer),
+    signerOf(chain, { payer, digest, signature }),
   ])
-  if (code === '0x') {
-    return { ...refuse(isErc6492(signature) ? 'eip6492_factory_not_allowed' : 'invalid_exact_evm_signature'), payer }
-  }
+  if (signer === 'undeployed') return { ...refuse('eip6492_factory_not_allowed'), payer }
+  if (signer === 'nobody') return { ...refuse('invalid_exact_evm_signature'), payer }
   // A token may let a used nonce pass in silence, and an address without code lets everything pass.
   if (simulation.ok && state.ok && decodeInteger(state.data) === 0n) return { ok: true, payer }
   const refusal = await explainFailure(chain, payment)
@@ -148,6 +145,5 @@ async function verifyOnChain(
 
 function transferCall({ authorization, signature, domain }: ExactPayment): Pick<CallRequest, 'to' | 'data'> {
   // A wallet that exists by now is asked about what is inside its envelope; nobody ever calls the factory.
-  const bytes = unwrapErc6492(signature)?.signature ?? signature
-  return { to: domain.verifyingContract, data: encodeTransfer(authorization, bytes) }
+  return { to: domain.verifyingContract, data: encodeTransfer(authorization, bareSignature(signature)) }
 }

@@ -25,13 +25,6 @@ export const encodeAuthorizationState = ({ from, nonce }: Authorization): Hex =>
 /** What an account holds, in atomic units. */
 export const encodeBalanceOf = (account: Address): Hex => encodeCall('0x70a08231', account)
 
-/** Whether a contract wallet takes a signature for its own (ERC-1271). */
-export const encodeIsValidSignature = (digest: Uint8Array, signature: Uint8Array): Hex =>
-  encodeCallWithBytes('0x1626ba7e', [formatHex(digest)], signature)
-
-/** The answer of a wallet that does. */
-export const isValidSignatureMagic = (data: Hex): boolean => data.startsWith('0x1626ba7e') && data.length >= 66
-
 /** The token's name, which its domain usually has too. */
 export const NAME: Hex = '0x06fdde03'
 /** The version of the token's domain. */
