@@ -175,7 +175,9 @@ test('a browser bundle that signs payments contains noble’s curve, core, and n
     },
     ...{ bundle: true, minify: true, platform: 'browser', format: 'esm', write: false, conditions: ['source'] },
     // As browsers get it: without the registry's words, which grow with every scheme.
-    alias: { '#registry': fileURLToPath(import.meta.resolve('@groat/core')).replace('index.ts', 'errors/registry.browser.ts') },
+    alias: {
+      '#registry': fileURLToPath(import.meta.resolve('@groat/core')).replace('index.ts', 'errors/registry.browser.ts'),
+    },
   }).outputFiles
   const code = bundle!.text
   for (const forbidden of ['viem', 'zod', 'elliptic', 'libauth', 'bindings.js', 'WebAssembly', 'node:', 'eth_call']) {
