@@ -12,6 +12,8 @@ export type X402Event = {
     | 'payment_refused'
     | 'payment_claimed'
     | 'payment_settled'
+    | 'payment_final'
+    | 'payment_reorged'
     | 'settlement_unknown'
     | 'transaction_sent'
     | 'delivery_released'

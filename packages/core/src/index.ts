@@ -69,12 +69,15 @@ export { svmAssets } from './model/svm-assets.js'
 export { type Clock, compose, type Fetch, type Random, systemClock, systemRandom, type Wrap } from './ports.js'
 export type { PrepareContext, PreparedPayment, SchemeClient } from './scheme/client.js'
 export type {
+  CallGroups,
   ChainDriver,
+  ChainHead,
   ChainOutcome,
   SchemeFacilitator,
   SendOutcome,
   SentTransaction,
   SignedTransaction,
+  SignOptions,
   VerifyOptions,
 } from './scheme/facilitator.js'
 export { defineScheme, findScheme, type SchemeData, type SchemeHalf } from './scheme/scheme.js'

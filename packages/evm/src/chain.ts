@@ -6,6 +6,7 @@ import {
   type Fetch,
   type Network,
   type SendOutcome,
+  type SentTransaction,
   type SignedTransaction,
   systemClock,
   X402Error,
@@ -16,6 +17,7 @@ import { chainIdOf } from './chain-id.js'
 import { domainSeparator } from './crypto/eip712.js'
 import type { CryptoEngine } from './crypto/engine.js'
 import { loadEngine } from './crypto/load-engine.js'
+import { createGroups } from './groups.js'
 import { formatHex, type Hex } from './hex.js'
 import { createEvmRpc, type EvmRpc } from './rpc.js'
 import { signTransaction } from './transaction.js'
@@ -23,7 +25,15 @@ import { signTransaction } from './transaction.js'
 export { type KeyAccount, privateKeyAccount } from './account.js'
 
 /** A call into a contract, and the gas it may use at the most. */
-export type EvmCall = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
+export type EvmCall = {
+  readonly to: Address
+  readonly data: Hex
+  readonly gas: bigint
+  /** Set when it does not matter who sends it: it may travel with others while its payer is an account without code. */
+  readonly payer?: Address
+  /** Payments that it carries; one unless told. */
+  readonly payments?: number
+}
 
 /** One EVM chain as a facilitator has it: its nodes, the accounts that pay for gas, the tokens that are accepted. */
 export interface EvmChain extends ChainDriver<EvmCall> {
@@ -43,8 +53,10 @@ export type EvmChainOptions = {
   readonly signers: readonly (string | KeyAccount)[]
   /** The tokens that are accepted; the network's default ones unless told. Any other token could lie about transfers. */
   readonly assets?: readonly Asset[] | undefined
-  /** Wei that one transaction may cost at the most; 0.01 of the chain's coin unless told. */
+  /** Wei that the transaction of one payment may cost at the most, and per payment where it carries several; 0.01 of the chain's coin unless told. */
   readonly maxTransactionFee?: bigint
+  /** Gas that a transaction with several payments may use at the most; 15,000,000 unless told, 0 for no groups. */
+  readonly groupGas?: bigint
   /** The fastest engine of this machine unless told. */
   readonly engine?: CryptoEngine
   readonly fetch?: Fetch
@@ -58,6 +70,12 @@ const DEFAULT_MAX_FEE = 10n ** 16n
 
 /** Wei per gas to offer as a tip where the node suggests none. */
 const DEFAULT_TIP = 1_000_000_000n
+
+/** What a transfer of nothing to oneself costs; some rollups count more than the 21,000 of the first chain. */
+const IDLE_GAS = 60_000n
+
+/** Blocks after which a block counts as final where the node has no notion of that. */
+const FINAL_DEPTH = 64n
 
 /** Milliseconds for which a fee that was read is good. */
 const FEE_LIFE_MS = 1_000
@@ -80,6 +98,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
     (options.assets ?? defaultAssets(network)).map((asset) => [parseAddress(asset.address), asset]),
   )
   const feeCap = createFeeSource(rpc, clock)
+  const groups = createGroups(rpc, options.groupGas)
 
   return {
     network,
@@ -92,17 +111,35 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
       await rpc.latestBlock()
       await Promise.all([...assets.values()].map((asset) => proveAsset(rpc, engine, chainId, asset)))
     },
+    groups,
     nextNonce: async (signer) => rpc.nextNonce(accountFor(accounts, signer).address),
-    async sign({ to, data, gas }, { signer, nonce = 0n }): Promise<SignedTransaction> {
+    minedNonce: async (signer) => rpc.minedNonce(accountFor(accounts, signer).address),
+    idle: (signer) => ({ to: accountFor(accounts, signer).address, data: '0x', gas: IDLE_GAS }),
+    async head() {
+      const [{ number: latest }, safe, final] = await Promise.all([
+        rpc.latestBlock(),
+        rpc.block('safe'),
+        rpc.block('finalized'),
+      ])
+      const deep = final?.number ?? (latest > FINAL_DEPTH ? latest - FINAL_DEPTH : 0n)
+      return { latest, safe: safe?.number ?? deep, final: deep }
+    },
+    blockHash: async (number) => (await rpc.block(number))?.hash,
+    async sign(
+      { to, data, gas, payments = 1 },
+      { signer, nonce = 0n, outbids = [], maxCost },
+    ): Promise<SignedTransaction> {
       const account = accountFor(accounts, signer)
-      const fees = capFees(await feeCap(), maxTransactionFee / gas, network)
+      const most = maxTransactionFee * BigInt(payments)
+      const cap = (maxCost !== undefined && maxCost < most ? maxCost : most) / gas
+      const fees = outbid(capFees(await feeCap(), cap, network), outbids, cap, network)
       const { raw, hash } = await signTransaction(engine, { chainId, nonce, gas, to, data, ...fees }, account)
       const details = {
         gas: gas.toString(),
         maxFeePerGas: fees.maxFeePerGas.toString(),
         maxPriorityFeePerGas: fees.maxPriorityFeePerGas.toString(),
       }
-      return { hash, raw, signer, nonce, details }
+      return { hash, raw, signer, nonce, details, maxCost: gas * fees.maxFeePerGas }
     },
     send: (transaction) => sendTransaction(rpc, transaction),
   }
@@ -176,6 +213,19 @@ function capFees({ baseFee, tip }: FeeFacts, cap: bigint, network: Network): Fee
   if (baseFee + tip > cap) throw new X402Error('fee_above_limit', { network, feePerGas: baseFee + tip, limit: cap })
   const wanted = 2n * baseFee + tip
   return { maxFeePerGas: wanted < cap ? wanted : cap, maxPriorityFeePerGas: tip }
+}
+
+/** Nodes take a replacement that pays an eighth more, in both fields. */
+function outbid(fees: Fees, others: readonly SentTransaction[], cap: bigint, network: Network): Fees {
+  const least = (field: keyof Fees) =>
+    others.reduce((most, { details }) => {
+      const paid = details?.[field]
+      const more = typeof paid === 'string' ? (BigInt(paid) * 9n + 7n) / 8n : 0n
+      return more > most ? more : most
+    }, fees[field])
+  const [maxFeePerGas, maxPriorityFeePerGas] = [least('maxFeePerGas'), least('maxPriorityFeePerGas')]
+  if (maxFeePerGas > cap) throw new X402Error('fee_above_limit', { network, feePerGas: maxFeePerGas, limit: cap })
+  return { maxFeePerGas, maxPriorityFeePerGas }
 }
 
 async function sendTransaction(rpc: EvmRpc, { raw, hash }: SignedTransaction): Promise<SendOutcome> {

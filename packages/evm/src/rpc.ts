@@ -15,8 +15,12 @@ export interface EvmRpc {
   code(address: Address): Promise<Hex>
   /** The next nonce of an account, behind its transactions that wait. */
   nextNonce(address: Address): Promise<bigint>
+  /** The nonce below which everything of an account is in a block. */
+  minedNonce(address: Address): Promise<bigint>
   /** The newest block. */
   latestBlock(): Promise<Block>
+  /** A block by its height, or the newest one that is `safe` or `finalized`; `undefined` when there is none. */
+  block(at: bigint | 'safe' | 'finalized'): Promise<BlockId | undefined>
   /** The tip, in wei per gas, that the node suggests; `undefined` when it has no opinion. */
   suggestedTip(): Promise<bigint | undefined>
   /** The receipt of an included transaction. */
@@ -41,6 +45,9 @@ export type Block = {
   /** Wei per gas; zero on chains without a base fee. */
   readonly baseFee: bigint
 }
+
+/** Which block. */
+export type BlockId = { readonly number: bigint; readonly hash: Hex }
 
 /** What a transaction did. */
 export type Receipt = {
@@ -91,7 +98,7 @@ const SEND_TIMEOUT_MS = 8_000
 export function createEvmRpc({ chainId, ...options }: EvmRpcOptions): EvmRpc {
   const accepts = (id: unknown) => typeof id === 'string' && /^0x[0-9a-f]{1,16}$/i.test(id) && BigInt(id) === chainId
   const json = createJsonRpc({ ...options, proof: { method: 'eth_chainId', expected: chainId, accepts } })
-  return {
+  const rpc: EvmRpc = {
     async call({ from, to, data, gas }, block = 'latest') {
       const reply = await json.request('eth_call', [
         { from, to, data, gas: gas === undefined ? gas : quantity(gas) },
@@ -107,6 +114,19 @@ export function createEvmRpc({ chainId, ...options }: EvmRpcOptions): EvmRpc {
     code: async (address) => hex(await ask(json, 'eth_getCode', [address, 'latest']), 'eth_getCode'),
     async nextNonce(address) {
       return integer(await ask(json, 'eth_getTransactionCount', [address, 'pending']), 'eth_getTransactionCount')
+    },
+    async minedNonce(address) {
+      return integer(await ask(json, 'eth_getTransactionCount', [address, 'latest']), 'eth_getTransactionCount')
+    },
+    async block(at) {
+      const method = 'eth_getBlockByNumber'
+      const reply = await json.request(method, [typeof at === 'bigint' ? quantity(at) : at, false])
+      // A chain without such a notion refuses the question.
+      if (!reply.ok && typeof at !== 'bigint') return undefined
+      if (!reply.ok) throw fault(method, reply)
+      if (reply.result === null || reply.result === undefined) return undefined
+      const block = object(reply.result, method)
+      return { number: integer(block.number, method), hash: hash32(block.hash, method) }
     },
     async latestBlock() {
       const method = 'eth_getBlockByNumber'
@@ -141,6 +161,21 @@ export function createEvmRpc({ chainId, ...options }: EvmRpcOptions): EvmRpc {
       const reply = await json.request(method, [raw], SEND_TIMEOUT_MS)
       return reply.ok ? { ok: true, hash: hash32(reply.result, method) } : { ok: false, message: reply.message }
     },
+  }
+  // Payments of one transaction all ask after the same receipt, and everybody asks after the newest block.
+  const newest = shared(() => rpc.latestBlock())
+  return { ...rpc, receipt: shared(rpc.receipt), latestBlock: () => newest('') }
+}
+
+/** Who asks the same before it is answered gets the same answer. */
+function shared<T, K extends string>(ask: (key: K) => Promise<T>): (key: K) => Promise<T> {
+  const asked = new Map<K, Promise<T>>()
+  return (key) => {
+    const known = asked.get(key)
+    if (known !== undefined) return known
+    const mine = ask(key).finally(() => asked.delete(key))
+    asked.set(key, mine)
+    return mine
   }
 }
 

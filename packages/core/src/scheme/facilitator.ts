@@ -50,6 +50,8 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
 export type VerifyOptions = InspectContext & {
   /** The account that would send the transaction: simulations run as it. */
   readonly signer?: string
+  /** Atomic units of the same asset that other payments of this payer, which are under way, will take: the payer must have them too. */
+  readonly reserved?: bigint
 }
 
 /** A transaction that left us, or was about to. */
@@ -69,19 +71,56 @@ export interface ChainDriver<Call = unknown> {
   readonly signers: readonly string[]
   /** Checks that the node serves this network and is usable. Throws `X402Error` `rpc_wrong_chain`. */
   ready(): Promise<void>
-  /** The next free sequence number of a signer as the chain sees it; absent on chains without one. */
+  /** The next free sequence number of a signer as the chain sees it, with what waits in its pool; absent on chains without one. */
   nextNonce?(signer: string): Promise<bigint>
+  /** The sequence number below which everything of a signer is in a block; absent on chains without one. */
+  minedNonce?(signer: string): Promise<bigint>
   /** Builds and signs. Nothing is sent: the engine writes the result down first. Throws `fee_above_limit`. */
-  sign(call: Call, as: { readonly signer: string; readonly nonce?: bigint }): Promise<SignedTransaction>
+  sign(call: Call, as: SignOptions): Promise<SignedTransaction>
   /** Sends bytes that are already in the journal. Sending the same bytes again is harmless. */
   send(transaction: SignedTransaction): Promise<SendOutcome>
+  /** How several payments travel in one transaction; absent where each needs its own. */
+  readonly groups?: CallGroups<Call>
+  /** A call that moves nothing, to use up a sequence number that nothing else will use. */
+  idle?(signer: string): Call
+  /** Where the chain stands; absent: what counts as settled is final. */
+  head?(): Promise<ChainHead>
+  /** The hash of the block at a height, `undefined` when there is none; absent: only `outcome` can tell whether a block is still there. */
+  blockHash?(blockNumber: bigint): Promise<string | undefined>
   close?(): Promise<void>
+}
+
+/** How a transaction is signed. */
+export type SignOptions = {
+  readonly signer: string
+  readonly nonce?: bigint
+  /** Fees of the transactions that it has to outbid, because they have the same sequence number. */
+  readonly outbids?: readonly SentTransaction[]
+  /** What it may cost at the most, in the chain's own coin, besides the chain's own limit. */
+  readonly maxCost?: bigint
+}
+
+/** Where a chain stands: heights of its newest block, of the newest that is safe, and of the newest that can not be undone. */
+export type ChainHead = { readonly latest: bigint; readonly safe: bigint; readonly final: bigint }
+
+/** Joins calls in one transaction, where one that fails takes no other with it. */
+export interface CallGroups<Call> {
+  /** Whether a call can travel with others at all: it does not matter who sends it. */
+  joins(call: Call): boolean
+  /** How many of these calls, from the first on, one transaction carries; 1 at the least. */
+  fit(calls: readonly Call[]): number
+  /** Asks the chain whether a call is harmless for those that it travels with. */
+  admits(call: Call): Promise<boolean>
+  /** One call that makes all of them. */
+  join(calls: readonly Call[]): Call
 }
 
 /** A signed transaction: the bytes, and what they will be known by. */
 export type SignedTransaction = SentTransaction & {
   /** The bytes as the chain's RPC takes them, as text. */
   readonly raw: string
+  /** What it may cost at the most, in the chain's own coin; absent where that is not known. */
+  readonly maxCost?: bigint
 }
 
 /** What the node said to a transaction. Everything that is not certain is `unknown`. */

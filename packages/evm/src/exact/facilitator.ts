@@ -19,7 +19,7 @@ import { explainFailure } from './diagnosis.js'
 import { authorizationDigest, exactOnEvm } from './eip3009.js'
 import { chainOutcome } from './outcome.js'
 import { type ExactPayment, inspectExact, readExact } from './shared.js'
-import { encodeAuthorizationState, encodeTransfer } from './token.js'
+import { encodeAuthorizationState, encodeBalanceOf, encodeTransfer } from './token.js'
 
 /** What the facilitator's half needs. */
 export type ExactEvmFacilitatorOptions = {
@@ -79,16 +79,18 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     chains,
     kinds: () => chains.flatMap(({ network }) => kindsOf(network)),
     inspect,
-    async verify(payment, terms, { signer, ...now }) {
+    async verify(payment, terms, { signer, reserved, ...now }) {
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection
       const { chain, payment: read } = known(payment, terms)
       const sender = parseAddress(signer ?? chain.signers[0] ?? '')
-      return verifyOnChain(chain, read, { gas: gasLimit, ...(sender ? { from: sender } : {}) })
+      return verifyOnChain(chain, read, { gas: gasLimit, ...(sender ? { from: sender } : {}) }, reserved)
     },
     prepare(payment, terms) {
       const { payment: read } = known(payment, terms)
-      return { ...transferCall(read), gas: gasLimit }
+      const call = { ...transferCall(read), gas: gasLimit }
+      // Whoever hands it in, the token moves the same money; only a key's signature surely runs no code of the payer's.
+      return read.signature.length === 65 ? { ...call, payer: read.authorization.from } : call
     },
     async outcome(payment, terms, sent) {
       const { chain, payment: read } = known(payment, terms)
@@ -123,19 +125,24 @@ async function verifyOnChain(
   chain: EvmChain,
   payment: ExactPayment,
   as: { readonly from?: Address; readonly gas: bigint },
+  reserved = 0n,
 ): Promise<Verdict> {
   const { authorization, signature, domain } = payment
   const payer = authorization.from
   const digest = authorizationDigest(chain.engine, domain, authorization)
-  const [simulation, state, signer] = await Promise.all([
+  const [simulation, state, signer, funds] = await Promise.all([
     chain.rpc.call({ ...transferCall(payment), ...as }),
     chain.rpc.call({ to: domain.verifyingContract, data: encodeAuthorizationState(authorization) }),
     signerOf(chain, { payer, digest, signature }),
+    reserved > 0n ? chain.rpc.call({ to: domain.verifyingContract, data: encodeBalanceOf(payer) }) : undefined,
   ])
   if (signer === 'undeployed') return { ...refuse('eip6492_factory_not_allowed'), payer }
   if (signer === 'nobody') return { ...refuse('invalid_exact_evm_signature'), payer }
   // A token may let a used nonce pass in silence, and an address without code lets everything pass.
-  if (simulation.ok && state.ok && decodeInteger(state.data) === 0n) return { ok: true, payer }
+  if (simulation.ok && state.ok && decodeInteger(state.data) === 0n) {
+    const isEnough = !funds?.ok || (decodeInteger(funds.data) ?? 0n) >= authorization.value + reserved
+    return isEnough ? { ok: true, payer } : { ...refuse('invalid_exact_evm_insufficient_balance'), payer }
+  }
   const refusal = await explainFailure(chain, payment)
   // The newest block of an idle chain may be older than the payment; the next one will not be.
   const early = refusal.code === 'invalid_exact_evm_payload_authorization_valid_after'

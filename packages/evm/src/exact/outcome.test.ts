@@ -139,7 +139,7 @@ test('a nonce that paid for other terms is dead for these', async () => {
   })
   const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
   const { to, data } = scheme().prepare(other, cheaper)
-  await sandbox.client.sendTransaction({ account, to, data })
+  await mined(await sandbox.client.sendTransaction({ account, to, data }))
   expect(await scheme().outcome(other, cheaper, [])).toMatchObject({ status: 'settled', amount: 1n })
   expect(await scheme().outcome(payment, offer, [])).toEqual({
     status: 'dead',

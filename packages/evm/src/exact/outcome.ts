@@ -32,22 +32,23 @@ export async function chainOutcome(
 ): Promise<ChainOutcome> {
   const { authorization, domain } = payment
   const token = domain.verifyingContract
-  const [block, state, ...receipts] = await Promise.all([
-    chain.rpc.latestBlock(),
-    chain.rpc.call({ to: token, data: encodeAuthorizationState(authorization) }),
-    // The hashes are those that `sign` gave out.
-    ...sent.map(({ hash }) => chain.rpc.receipt(hash as Hex)),
-  ])
+  // Payments that travelled together have one receipt: it is asked for once, and mostly it says all.
+  // The hashes are those that `sign` gave out.
+  const receipts = await Promise.all(sent.map(({ hash }) => chain.rpc.receipt(hash as Hex)))
   const included = receipts.filter((receipt) => receipt !== undefined)
   for (const receipt of included) {
     const transfer = receipt.success ? findTransfer(receipt.logs, token, authorization) : undefined
     if (transfer) return settled(receipt, transfer, authorization.value, receipt.fee)
   }
 
+  const [block, state] = await Promise.all([
+    chain.rpc.latestBlock(),
+    chain.rpc.call({ to: token, data: encodeAuthorizationState(authorization) }),
+  ])
   const used = state.ok && decodeInteger(state.data) === 1n
   if (used) {
     const fromBlock = block.number > lookbackBlocks ? block.number - lookbackBlocks : 0n
-    const foreign = await findForeign(chain, payment, fromBlock)
+    const foreign = await findForeign(chain, payment, sent, fromBlock)
     if (foreign !== undefined) return foreign
   }
   const [last] = included.slice(-1)
@@ -63,6 +64,7 @@ export async function chainOutcome(
 async function findForeign(
   { rpc }: EvmChain,
   payment: ExactPayment,
+  sent: readonly SentTransaction[],
   fromBlock: bigint,
 ): Promise<ChainOutcome | undefined> {
   const { authorization, domain } = payment
@@ -79,7 +81,9 @@ async function findForeign(
     // The block was dropped between the two questions.
     if (receipt === undefined) return { status: 'pending' }
     const transfer = findTransfer(receipt.logs, address, authorization)
-    if (transfer) return settled(receipt, transfer, authorization.value)
+    // One of ours, if it landed since its receipt was asked for.
+    const isOurs = sent.some(({ hash }) => hash === receipt.transactionHash)
+    if (transfer) return settled(receipt, transfer, authorization.value, isOurs ? receipt.fee : undefined)
   }
   return { status: 'dead', refusal: refuse('invalid_exact_evm_nonce_already_used') }
 }
