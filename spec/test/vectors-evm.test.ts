@@ -152,6 +152,7 @@ function chainThatSays(facts: ChainFacts, now: number): EvmChain {
     engine: nobleEngine,
     signers: ['0x90F79bf6EB2c4f870365E785982E1f101E93b906'],
     asset: (at: Address) => (at === token ? usdc : undefined),
+    worth: () => chain as unknown as EvmChain,
     rpc,
   }
   // A verification asks for nothing else; if one did, it would fail here.

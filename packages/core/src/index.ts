@@ -73,6 +73,7 @@ export type {
   ChainDriver,
   ChainHead,
   ChainOutcome,
+  NodeStatus,
   SchemeFacilitator,
   SendOutcome,
   SentTransaction,

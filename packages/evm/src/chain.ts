@@ -5,6 +5,7 @@ import {
   defaultAssets,
   type Fetch,
   type Network,
+  parseUnits,
   type SendOutcome,
   type SentTransaction,
   type SignedTransaction,
@@ -19,7 +20,9 @@ import type { CryptoEngine } from './crypto/engine.js'
 import { loadEngine } from './crypto/load-engine.js'
 import { createGroups } from './groups.js'
 import { formatHex, type Hex } from './hex.js'
+import { MULTICALL3 } from './multicall.js'
 import { createEvmRpc, type EvmRpc } from './rpc.js'
+import { createTogether, type TryTogether } from './together.js'
 import { signTransaction } from './transaction.js'
 
 export { type KeyAccount, privateKeyAccount } from './account.js'
@@ -42,6 +45,10 @@ export interface EvmChain extends ChainDriver<EvmCall> {
   readonly engine: CryptoEngine
   /** The accepted token at an address. */
   asset(address: Address): Asset | undefined
+  /** Tries payments of concurrent callers in one call. `undefined` where the chain has no Multicall3, and before it was asked for. */
+  readonly tryTogether: TryTogether | undefined
+  /** The chain as it decides over so many atomic units of an asset: from the operator's tier on, what counts is what two nodes say. */
+  worth(asset: string, amount: bigint): EvmChain
 }
 
 /** What a chain is made of. */
@@ -53,6 +60,8 @@ export type EvmChainOptions = {
   readonly signers: readonly (string | KeyAccount)[]
   /** The tokens that are accepted; the network's default ones unless told. Any other token could lie about transfers. */
   readonly assets?: readonly Asset[] | undefined
+  /** Tokens, as decimal text, from which on two nodes must agree about a payment: `100` is $100 for most. Default: one node decides. */
+  readonly agreeFrom?: string
   /** Wei that the transaction of one payment may cost at the most, and per payment where it carries several; 0.01 of the chain's coin unless told. */
   readonly maxTransactionFee?: bigint
   /** Gas that a transaction with several payments may use at the most; 15,000,000 unless told, 0 for no groups. */
@@ -99,20 +108,40 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
   )
   const feeCap = createFeeSource(rpc, clock)
   const groups = createGroups(rpc, options.groupGas)
+  const tiers = tiersOf(options, [...assets.values()], rpc)
+  const together = rpc.agreed && createTogether(rpc.agreed)
+  let multicall: TryTogether | undefined
 
-  return {
+  const chain: EvmChain = {
     network,
     chainId,
     rpc,
     engine,
     signers: accounts.map(({ address }) => formatAddress(address)),
     asset: (address) => assets.get(address),
+    get tryTogether() {
+      return multicall
+    },
+    worth(asset, amount) {
+      const tier = tiers.get(asset.toLowerCase())
+      return tier !== undefined && amount >= tier ? sure : chain
+    },
     async ready() {
       await rpc.latestBlock()
-      await Promise.all([...assets.values()].map((asset) => proveAsset(rpc, engine, chainId, asset)))
+      const [code] = await Promise.all([
+        multicall === undefined ? rpc.code(MULTICALL3) : '0x',
+        ...[...assets.values()].map((asset) => proveAsset(rpc, engine, chainId, asset)),
+      ])
+      if (code !== '0x') multicall = createTogether(rpc)
     },
     groups,
-    nextNonce: async (signer) => rpc.nextNonce(accountFor(accounts, signer).address),
+    async nextNonce(signer) {
+      const { address } = accountFor(accounts, signer)
+      // Two nodes know better than one, and one better than none.
+      return (await rpc.agreed?.nextNonce(address).catch(() => undefined)) ?? rpc.nextNonce(address)
+    },
+    gasBalance: async (signer) => rpc.balance(accountFor(accounts, signer).address),
+    ...(rpc.nodes ? { nodes: rpc.nodes } : {}),
     minedNonce: async (signer) => rpc.minedNonce(accountFor(accounts, signer).address),
     idle: (signer) => ({ to: accountFor(accounts, signer).address, data: '0x', gas: IDLE_GAS }),
     async head() {
@@ -143,6 +172,26 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
     },
     send: (transaction) => sendTransaction(rpc, transaction),
   }
+  const sure: EvmChain = {
+    ...chain,
+    rpc: rpc.agreed ?? rpc,
+    worth: () => sure,
+    get tryTogether() {
+      return multicall && together
+    },
+  }
+  return chain
+}
+
+/** From how many atomic units on a token's payments need two nodes. */
+function tiersOf(
+  { network, agreeFrom }: EvmChainOptions,
+  assets: readonly Asset[],
+  { agreed }: EvmRpc,
+): ReadonlyMap<string, bigint> {
+  if (agreeFrom === undefined) return new Map()
+  if (agreed === undefined) throw new X402Error('invalid_config', { network, agreeFrom: 'needs two nodes' })
+  return new Map(assets.map(({ address, decimals }) => [address.toLowerCase(), parseUnits(agreeFrom, decimals)]))
 }
 
 function rpcOf(rpc: EvmChainOptions['rpc'], chainId: bigint, fetch: Fetch | undefined, clock: Clock): EvmRpc {

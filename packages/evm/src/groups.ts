@@ -1,15 +1,7 @@
 import type { CallGroups } from '@groat/core'
-import { encodeCall } from './abi.js'
-import { type Address, parseAddress } from './address.js'
 import type { EvmCall } from './chain.js'
-import type { Hex } from './hex.js'
+import { encodeAggregate, MULTICALL3 } from './multicall.js'
 import type { EvmRpc } from './rpc.js'
-
-/** Where Multicall3 is, on every chain that has it. */
-const MULTICALL3 = '0xca11bde05977b3631167028862be2a173976ca11'
-
-/** `aggregate3((address target, bool allowFailure, bytes callData)[])` */
-const AGGREGATE3: Hex = '0x82ad56cb'
 
 /** Gas for one payment in a group: a transfer of a token behind a proxy, to an account that never had any, and some more. */
 const MEMBER_GAS = 120_000n
@@ -33,12 +25,10 @@ const MOST_PAYMENTS = 100
  */
 export function createGroups(rpc: Pick<EvmRpc, 'code'>, groupGas = DEFAULT_GROUP_GAS): CallGroups<EvmCall> {
   const most = Math.min(MOST_PAYMENTS, Number((groupGas - BASE_GAS) / MEMBER_GAS))
-  // A node hands out no other address than the one it was asked about.
-  const multicall = parseAddress(MULTICALL3) as Address
   let deployed: Promise<boolean> | undefined
 
   function isDeployed(): Promise<boolean> {
-    deployed ??= rpc.code(multicall).then((code) => {
+    deployed ??= rpc.code(MULTICALL3).then((code) => {
       // It may come yet.
       if (code === '0x') deployed = undefined
       return code !== '0x'
@@ -58,25 +48,10 @@ export function createGroups(rpc: Pick<EvmRpc, 'code'>, groupGas = DEFAULT_GROUP
       return ready && code === '0x'
     },
     join: (calls) => ({
-      to: multicall,
+      to: MULTICALL3,
       data: encodeAggregate(calls),
       gas: BASE_GAS + MEMBER_GAS * BigInt(calls.length),
       payments: calls.length,
     }),
   }
-}
-
-function encodeAggregate(calls: readonly EvmCall[]): Hex {
-  const members = calls.map(({ to, data }) => {
-    const bytes = data.slice(2)
-    const padded = bytes.padEnd(64 * Math.ceil(bytes.length / 64), '0')
-    return encodeCall('0x', to, 1n, 96n, BigInt(bytes.length / 2)).slice(2) + padded
-  })
-  let at = 32 * calls.length
-  const offsets = members.map((member) => {
-    const offset = BigInt(at)
-    at += member.length / 2
-    return offset
-  })
-  return `${encodeCall(AGGREGATE3, 32n, BigInt(calls.length), ...offsets)}${members.join('')}`
 }

@@ -1,4 +1,4 @@
-import { X402Error } from '@groat/core'
+import { type NodeStatus, X402Error } from '@groat/core'
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, type RpcReply } from '@groat/rpc'
 import { type Address, parseAddress } from './address.js'
 import { type Hex, isHex } from './hex.js'
@@ -29,6 +29,15 @@ export interface EvmRpc {
   logs(filter: LogFilter): Promise<readonly Log[]>
   /** Hands in a signed transaction. */
   send(raw: Hex): Promise<SendReply>
+  /** What an account holds of the chain's coin, in wei. */
+  balance(address: Address): Promise<bigint>
+  /**
+   * The same chain, where calls, code, receipts and logs count only when two nodes say the same, for what one node must not decide alone.
+   * Throws `rpc_nodes_disagree` when they do not. Absent where there is one node.
+   */
+  readonly agreed?: EvmRpc
+  /** How the nodes stand; absent where that is not known. */
+  nodes?(): readonly NodeStatus[]
 }
 
 /** A call that is only tried. */
@@ -97,63 +106,109 @@ const SEND_TIMEOUT_MS = 8_000
  */
 export function createEvmRpc({ chainId, ...options }: EvmRpcOptions): EvmRpc {
   const accepts = (id: unknown) => typeof id === 'string' && /^0x[0-9a-f]{1,16}$/i.test(id) && BigInt(id) === chainId
-  const json = createJsonRpc({ ...options, proof: { method: 'eth_chainId', expected: chainId, accepts } })
+  const read = (height: unknown) => (typeof height === 'string' && isQuantity(height) ? BigInt(height) : undefined)
+  const json = createJsonRpc({
+    head: { method: 'eth_blockNumber', read },
+    ...options,
+    proof: { method: 'eth_chainId', expected: chainId, accepts },
+  })
+  const one = over(json, async (method, params, decode) => decode(await json.request(method, params)))
+  if (options.urls.length < 2) return one
+  const agreed = over(json, async (method, params, decode, join) => {
+    const [first, second] = await json.requestOf(2, method, params)
+    if (first === undefined || second === undefined) throw invalid(method)
+    const agree = join ?? ((a, b) => theSame(method, a, b))
+    return agree(decode(first), decode(second))
+  })
+  return { ...one, agreed }
+}
+
+/** Asks, reads the answer, and where there are two of them makes them one: by `join`, or because they are the same. */
+type Ask = <T>(
+  method: string,
+  params: readonly unknown[],
+  decode: (reply: RpcReply) => T,
+  join?: (first: T, second: T) => T,
+) => Promise<T>
+
+function over(json: JsonRpc, ask: Ask): EvmRpc {
   const rpc: EvmRpc = {
-    async call({ from, to, data, gas }, block = 'latest') {
-      const reply = await json.request('eth_call', [
-        { from, to, data, gas: gas === undefined ? gas : quantity(gas) },
-        block,
-      ])
-      if (reply.ok) return { ok: true, data: hex(reply.result, 'eth_call') }
-      if (!isRevert(reply)) throw fault('eth_call', reply)
-      return {
-        ok: false,
-        data: typeof reply.data === 'string' && /^0x[0-9a-f]*$/i.test(reply.data) ? asHex(reply.data) : '0x',
-      }
+    call({ from, to, data, gas }, block = 'latest') {
+      const request = { from, to, data, gas: gas === undefined ? gas : quantity(gas) }
+      return ask('eth_call', [request, block], readCall)
     },
-    code: async (address) => hex(await ask(json, 'eth_getCode', [address, 'latest']), 'eth_getCode'),
-    async nextNonce(address) {
-      return integer(await ask(json, 'eth_getTransactionCount', [address, 'pending']), 'eth_getTransactionCount')
+    code: (address) =>
+      ask('eth_getCode', [address, 'latest'], (reply) => hex(result('eth_getCode', reply), 'eth_getCode')),
+    nextNonce(address) {
+      const method = 'eth_getTransactionCount'
+      // A node that is behind names one that is used.
+      return ask(method, [address, 'pending'], (reply) => integer(result(method, reply), method), greater)
     },
-    async minedNonce(address) {
-      return integer(await ask(json, 'eth_getTransactionCount', [address, 'latest']), 'eth_getTransactionCount')
+    minedNonce(address) {
+      const method = 'eth_getTransactionCount'
+      return ask(method, [address, 'latest'], (reply) => integer(result(method, reply), method), lesser)
     },
-    async block(at) {
+    block(at) {
       const method = 'eth_getBlockByNumber'
-      const reply = await json.request(method, [typeof at === 'bigint' ? quantity(at) : at, false])
-      // A chain without such a notion refuses the question.
-      if (!reply.ok && typeof at !== 'bigint') return undefined
-      if (!reply.ok) throw fault(method, reply)
-      if (reply.result === null || reply.result === undefined) return undefined
-      const block = object(reply.result, method)
-      return { number: integer(block.number, method), hash: hash32(block.hash, method) }
-    },
-    async latestBlock() {
-      const method = 'eth_getBlockByNumber'
-      const block = object(await ask(json, method, ['latest', false]), method)
-      return {
-        number: integer(block.number, method),
-        timestamp: integer(block.timestamp, method),
-        baseFee: block.baseFeePerGas === undefined ? 0n : integer(block.baseFeePerGas, method),
+      const decode = (reply: RpcReply): BlockId | undefined => {
+        // A chain without such a notion refuses the question.
+        if (!reply.ok && typeof at !== 'bigint') return undefined
+        const found = result(method, reply)
+        if (found === null || found === undefined) return undefined
+        const block = object(found, method)
+        return { number: integer(block.number, method), hash: hash32(block.hash, method) }
       }
+      return ask(
+        method,
+        [typeof at === 'bigint' ? quantity(at) : at, false],
+        decode,
+        (a, b) => a && b && (typeof at === 'bigint' ? theSame(method, a, b) : a.number <= b.number ? a : b),
+      )
     },
-    async suggestedTip() {
+    latestBlock() {
+      const method = 'eth_getBlockByNumber'
+      const older = (a: Block, b: Block) => (a.number <= b.number ? a : b)
+      return ask(
+        method,
+        ['latest', false],
+        (reply) => decodeBlock(object(result(method, reply), method), method),
+        older,
+      )
+    },
+    suggestedTip() {
       const method = 'eth_maxPriorityFeePerGas'
-      const reply = await json.request(method, [])
-      return reply.ok ? integer(reply.result, method) : undefined
+      return ask(
+        method,
+        [],
+        (reply) => (reply.ok ? integer(reply.result, method) : undefined),
+        (a, b) => (a !== undefined && b !== undefined && a < b ? a : b),
+      )
     },
-    async receipt(hash) {
+    receipt(hash) {
       const method = 'eth_getTransactionReceipt'
-      const found = await ask(json, method, [hash])
-      return found === null || found === undefined ? undefined : decodeReceipt(object(found, method), hash)
+      const decode = (reply: RpcReply) => {
+        const found = result(method, reply)
+        return found === null || found === undefined ? undefined : decodeReceipt(object(found, method), hash)
+      }
+      // What one node does not know yet is not agreed upon yet.
+      return ask(method, [hash], decode, (a, b) => a && b && theSame(method, a, b))
     },
-    async logs({ address, topics, fromBlock }) {
+    logs({ address, topics, fromBlock }) {
       const method = 'eth_getLogs'
-      const found = await ask(json, method, [{ address, topics, fromBlock: quantity(fromBlock), toBlock: 'latest' }])
-      const logs = array(found, method).map((log) => decodeLog(log, method))
-      // A node that answers another question than the one asked must not become evidence.
-      return logs.filter(
-        (log) => log.address === address && topics.every((topic, i) => [topic].flat().includes(log.topics[i] ?? '0x')),
+      const decode = (reply: RpcReply) => {
+        const logs = array(result(method, reply), method).map((log) => decodeLog(log, method))
+        // A node that answers another question than the one asked must not become evidence.
+        return logs.filter(
+          (log) =>
+            log.address === address && topics.every((topic, i) => [topic].flat().includes(log.topics[i] ?? '0x')),
+        )
+      }
+      const both = (a: readonly Log[], b: readonly Log[]) => a.filter((log) => b.some((other) => isSame(log, other)))
+      return ask(
+        method,
+        [{ address, topics, fromBlock: quantity(fromBlock), toBlock: 'latest' }],
+        decode as (reply: RpcReply) => readonly Log[],
+        both,
       )
     },
     async send(raw) {
@@ -161,10 +216,47 @@ export function createEvmRpc({ chainId, ...options }: EvmRpcOptions): EvmRpc {
       const reply = await json.request(method, [raw], SEND_TIMEOUT_MS)
       return reply.ok ? { ok: true, hash: hash32(reply.result, method) } : { ok: false, message: reply.message }
     },
+    balance(address) {
+      const method = 'eth_getBalance'
+      return ask(method, [address, 'latest'], (reply) => integer(result(method, reply), method), lesser)
+    },
+    nodes: json.nodes,
   }
   // Payments of one transaction all ask after the same receipt, and everybody asks after the newest block.
   const newest = shared(() => rpc.latestBlock())
   return { ...rpc, receipt: shared(rpc.receipt), latestBlock: () => newest('') }
+}
+
+const greater = (a: bigint, b: bigint) => (a > b ? a : b)
+const lesser = (a: bigint, b: bigint) => (a < b ? a : b)
+
+function theSame<T>(method: string, first: T, second: T): T {
+  if (isSame(first, second)) return first
+  throw new X402Error('rpc_nodes_disagree', { method })
+}
+
+function isSame(first: unknown, second: unknown): boolean {
+  return plain(first) === plain(second)
+}
+
+/** What was decoded has its members in one order. */
+const plain = (value: unknown) => JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? `${each}n` : each))
+
+function readCall(reply: RpcReply): CallOutcome {
+  if (reply.ok) return { ok: true, data: hex(reply.result, 'eth_call') }
+  if (!isRevert(reply)) throw fault('eth_call', reply)
+  return {
+    ok: false,
+    data: typeof reply.data === 'string' && /^0x[0-9a-f]*$/i.test(reply.data) ? asHex(reply.data) : '0x',
+  }
+}
+
+function decodeBlock(block: Record<string, unknown>, method: string): Block {
+  return {
+    number: integer(block.number, method),
+    timestamp: integer(block.timestamp, method),
+    baseFee: block.baseFeePerGas === undefined ? 0n : integer(block.baseFeePerGas, method),
+  }
 }
 
 /** Who asks the same before it is answered gets the same answer. */
@@ -208,9 +300,8 @@ function decodeLog(value: unknown, method: string): Log {
   }
 }
 
-/** A question that a working node always answers. */
-async function ask(json: JsonRpc, method: string, params: readonly unknown[]): Promise<unknown> {
-  const reply = await json.request(method, params)
+/** The answer to a question that a working node always answers. */
+function result(method: string, reply: RpcReply): unknown {
   if (reply.ok) return reply.result
   throw fault(method, reply)
 }
@@ -230,6 +321,7 @@ function fault(method: string, { code, message }: { readonly code: number; reado
 }
 
 const invalid = (method: string) => new X402Error('rpc_invalid_answer', { method })
+const isQuantity = (text: string) => /^0x[0-9a-f]{1,64}$/i.test(text)
 const quantity = (value: bigint) => `0x${value.toString(16)}`
 // Each caller has just matched the digits.
 const asHex = (text: string) => text.toLowerCase() as Hex
@@ -245,7 +337,7 @@ function hash32(value: unknown, method: string): Hex {
 }
 
 function integer(value: unknown, method: string): bigint {
-  if (typeof value === 'string' && /^0x[0-9a-f]{1,64}$/i.test(value)) return BigInt(value)
+  if (typeof value === 'string' && isQuantity(value)) return BigInt(value)
   throw invalid(method)
 }
 

@@ -1,1 +1,9 @@
-export { type ChainProof, createJsonRpc, type JsonRpc, type JsonRpcOptions, type RpcReply } from './json-rpc.js'
+export {
+  type ChainProof,
+  createJsonRpc,
+  type HeadQuestion,
+  type JsonRpc,
+  type JsonRpcOptions,
+  type RpcReply,
+} from './json-rpc.js'
+export { createQueue, type QueueLimits } from './queue.js'

@@ -137,6 +137,121 @@ test('the next node answers for one that is gone, and is kept', async () => {
   expect(gone.batches).toHaveLength(1)
 })
 
+/** Time that passes when a test says so. */
+function startClock() {
+  let now = 0
+  return {
+    clock: () => now,
+    pass(ms: number) {
+      now += ms
+    },
+  }
+}
+
+const refusing: Answer = (_requests, response) => void response.writeHead(500).end()
+
+test('a node that keeps failing is left alone, but for one question after each rest', async () => {
+  const time = startClock()
+  let broken = true
+  const node = await startNode({
+    answer: (_requests, response) => (broken ? refusing(_requests, response) : undefined),
+  })
+  const rpc = connect([node.url], { clock: time.clock, jitter: () => 0 })
+  const ask = () =>
+    rpc.request('a', []).then(
+      ({ ok }) => ok,
+      ({ code }) => code,
+    )
+  for (let i = 0; i < 3; i++) expect(await ask()).toBe('rpc_unreachable')
+  expect(rpc.nodes()).toMatchObject([{ state: 'down', failures: 5, fault: 'rpc_unreachable' }])
+  const asked = node.batches.length
+  expect(await ask()).toBe('rpc_unreachable')
+  expect(node.batches).toHaveLength(asked)
+
+  time.pass(5_000)
+  expect(await Promise.all([ask(), ask()])).toEqual(['rpc_unreachable', 'rpc_unreachable'])
+  expect(node.batches).toHaveLength(asked + 1)
+  time.pass(5_000)
+  broken = false
+  expect(await ask()).toBe(true)
+  expect(rpc.nodes()).toMatchObject([{ state: 'up', failures: 0, lag: 0n }])
+})
+
+test('a node that is asked too much is left for another, by its HTTP status and by its own word', async () => {
+  const time = startClock()
+  const limit = { code: -32005, message: 'limit exceeded' }
+  const busy = await startNode({
+    answer: (requests) =>
+      requests.map((request) =>
+        request.method === 'much' ? { jsonrpc: '2.0', id: request.id, error: limit } : busy.reply(request),
+      ),
+  })
+  const node = await startNode()
+  const rpc = connect([busy.url, node.url], { clock: time.clock })
+  expect(results(await Promise.all([rpc.request('much', []), rpc.request('little', [])]))).toEqual(['much', 'little'])
+  expect([busy.batches, node.batches]).toEqual([[['much', 'little', 'eth_chainId']], [['much', 'eth_chainId']]])
+
+  const later = await startNode({
+    answer: (_requests, response) => void response.writeHead(429, { 'retry-after': '3' }).end(),
+  })
+  const patient = connect([later.url, node.url], { clock: time.clock })
+  await patient.request('a', [])
+  time.pass(2_900)
+  await patient.request('a', [])
+  expect(later.batches).toHaveLength(1)
+  time.pass(200)
+  await patient.request('a', [])
+  expect(later.batches).toHaveLength(2)
+})
+
+test('a node that lags behind the others is asked last, and by its host only is it known', async () => {
+  const time = startClock()
+  const at = (height: string) =>
+    startNode({
+      answer: (requests) =>
+        requests.map((request) =>
+          request.method === 'head' ? { ...node.reply(request), result: height } : node.reply(request),
+        ),
+    })
+  const node = await startNode()
+  const [slow, quick] = [await at('0x10'), await at('0x20')]
+  const head = { method: 'head', read: (height: unknown) => BigInt(String(height)) }
+  const rpc = connect([slow.url, quick.url], { clock: time.clock, head })
+  await rpc.request('a', [])
+  while (rpc.nodes().some((each) => each.head === undefined)) await new Promise((resolve) => setTimeout(resolve, 1))
+  await rpc.request('b', [])
+  expect([slow.batches.flat(), quick.batches.flat()]).toEqual([
+    expect.not.arrayContaining(['b']),
+    expect.arrayContaining(['b']),
+  ])
+  expect(rpc.nodes()).toEqual([
+    { host: new URL(slow.url).host, state: 'behind', failures: 0, lag: 16n, head: 16n, latencyMs: 0 },
+    { host: new URL(quick.url).host, state: 'up', failures: 0, lag: 0n, head: 32n, latencyMs: 0 },
+  ])
+})
+
+test('what two nodes have to say is asked of two different ones, whichever answer', async () => {
+  const named = (name: string) =>
+    startNode({
+      answer: (requests) =>
+        requests.map((request) =>
+          request.method === 'eth_chainId' ? node.reply(request) : { ...node.reply(request), result: name },
+        ),
+    })
+  const node = await startNode()
+  const gone = await startNode({ answer: refusing })
+  const [a, b] = [await named('a'), await named('b')]
+  const rpc = connect([gone.url, a.url, b.url])
+  const said = await Promise.all([rpc.requestOf(2, 'x', []), rpc.requestOf(2, 'y', [])])
+  expect(said.map((replies) => results(replies).sort())).toEqual([
+    ['a', 'b'],
+    ['a', 'b'],
+  ])
+  expect([a.batches, b.batches]).toEqual([[['x', 'y', 'eth_chainId']], [['x', 'y', 'eth_chainId']]])
+  await expect(connect([gone.url, a.url]).requestOf(2, 'x', [])).rejects.toMatchObject({ code: 'rpc_unreachable' })
+  await expect(connect([a.url]).requestOf(2, 'x', [])).rejects.toMatchObject({ code: 'invalid_config' })
+})
+
 test.each<[string, Answer, string]>([
   ['is down', (_requests, response) => void response.socket?.destroy(), 'rpc_unreachable'],
   ['is over its limit', (_requests, response) => void response.writeHead(429).end('slow down'), 'rpc_unreachable'],

@@ -1,5 +1,7 @@
-import { type Clock, type Fetch, X402Error } from '@groat/core'
+import { type Clock, type Fetch, type NodeStatus, X402Error } from '@groat/core'
 import { callOver, type HttpCall, nodeCall } from '@groat/core/http'
+import { createNodePool, type Node } from './node-pool.js'
+import { createQueue, MAX_WAITING } from './queue.js'
 
 /** What a node answered to one call: its result, or its own error. */
 export type RpcReply =
@@ -13,6 +15,13 @@ export interface JsonRpc {
    * Throws `X402Error` `rpc_unreachable`, `rpc_invalid_answer`, `rpc_wrong_chain`; an error of the node itself is a reply.
    */
   request(method: string, params: readonly unknown[], timeoutMs?: number): Promise<RpcReply>
+  /**
+   * The same call put to so many different nodes, for what one node must not decide alone. Their replies may differ: comparing them is the
+   * caller's, who knows what they mean. Throws also when fewer nodes answer.
+   */
+  requestOf(count: number, method: string, params: readonly unknown[], timeoutMs?: number): Promise<readonly RpcReply[]>
+  /** How the nodes stand, in their configured order. */
+  nodes(): readonly NodeStatus[]
 }
 
 /** The question by which a node shows which chain it serves. */
@@ -24,12 +33,24 @@ export type ChainProof = {
   accepts(result: unknown): boolean
 }
 
+/** The question after a node's newest block. */
+export type HeadQuestion = {
+  readonly method: string
+  readonly params?: readonly unknown[]
+  /** The height, or `undefined` when that is no answer. */
+  read(result: unknown): bigint | undefined
+}
+
 /** How to reach a chain's nodes. */
 export type JsonRpcOptions = {
-  /** Nodes of this chain, the preferred one first; the next is asked when one does not answer. */
+  /** Nodes of this chain, the preferred one first; the next is asked when one does not answer, or lags behind. */
   readonly urls: readonly [string, ...string[]]
   /** Asked of every node before its first answer counts, and again after it was gone. */
   readonly proof: ChainProof
+  /** Asked of all nodes now and then, where there are several: one that is behind the others is asked last. */
+  readonly head?: HeadQuestion
+  /** Blocks by which a node may be behind; 8 unless told. */
+  readonly maxLag?: bigint
   /** Default: Node's own client where there is one, which costs a third of its `fetch`; else the platform's `fetch`. */
   readonly fetch?: Fetch
   /** Milliseconds that one attempt may take; 3,000 unless told. */
@@ -41,11 +62,14 @@ export type JsonRpcOptions = {
   /** Bytes of an answer that are read; 8 MiB unless told. */
   readonly maxAnswerBytes?: number
   readonly clock?: Clock
+  /** Spreads the pauses between tries: a number from 0 to 1. Default `Math.random`. */
+  readonly jitter?: () => number
 }
 
 /**
  * A small JSON-RPC client: calls of one tick, and those that wait while others are under way, travel as one batch over
- * kept-alive connections; a node that fails is asked once more, or the next one; every wait has an end.
+ * kept-alive connections. A node that fails is asked once more after a moment, or the next one at once; one that keeps failing is left
+ * alone, but for a question now and then; every wait has an end.
  *
  * @example
  * const proof = { method: 'eth_chainId', expected: 84532n, accepts: (id: unknown) => id === '0x14a34' }
@@ -54,73 +78,151 @@ export type JsonRpcOptions = {
  */
 export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
   const { urls, timeoutMs = 3_000, maxBatch = 50, maxConcurrency = 4, clock = Date.now } = options
-  const { maxAnswerBytes = 8 * 1024 * 1024, fetch } = options
+  const { maxAnswerBytes = 8 * 1024 * 1024, fetch, jitter = Math.random, maxLag = 8n, head } = options
   const call = (fetch === undefined ? nodeCall() : undefined) ?? callOver(fetch ?? globalThis.fetch)
   const asking: Asking = { call, proof: options.proof, maxBatch, maxAnswerBytes }
-  const nodes = urls.map((url) => ({ url, trusted: false }))
-  const queue: Call[] = []
-  let preferred = 0
-  let underWay = 0
-  let scheduled = false
+  const pool = createNodePool({ urls, clock, jitter, maxLag })
+  const limits = { maxBatch, maxConcurrency }
+  const anyNode = createQueue<Call>(limits, (batch) => answer(batch, new Set()))
+  let headsAt = Number.NEGATIVE_INFINITY
 
-  function pump(): void {
-    scheduled = false
-    while (queue.length > 0 && underWay < maxConcurrency) {
-      underWay++
-      // Never rejects: every failure is handed to the calls of the batch.
-      void answer(queue.splice(0, maxBatch)).then(() => {
-        underWay--
-        pump()
-      })
-    }
-  }
-
-  async function answer(batch: readonly Call[]): Promise<void> {
+  /** Has a batch answered by a node that is not taken yet, and takes every node that it tries. */
+  async function answer(batch: readonly Call[], taken: Set<Node>, several = false): Promise<void> {
+    if (!several) watchHeads()
     let fault: unknown
-    for (let attempt = 0; attempt < Math.max(2, nodes.length); attempt++) {
-      const index = (preferred + attempt) % nodes.length
-      const node = nodes[index]
-      const waiting = batch.filter((call) => call.until > clock())
-      if (node === undefined || waiting.length === 0) break
+    let last: Node | undefined
+    const attempts = Math.max(2, urls.length)
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const order = pool.order()
+      const node = order.find((each) => !taken.has(each)) ?? (several ? undefined : order[0])
+      if (node === undefined) break
+      taken.add(node)
+      // Another node can be asked at once; the same one is given a moment.
+      if (node === last) await pause(RETRY_MS * attempt * (0.5 + jitter()))
+      last = node
+      const waiting = batch.filter((each) => !each.answered && each.until > clock())
+      if (waiting.length === 0) break
       try {
-        await exchange(node, waiting, asking, Math.max(...waiting.map((call) => call.timeoutMs)))
-        preferred = index
-        break
+        await exchange(node, waiting, Math.max(...waiting.map((each) => each.timeoutMs)))
+        return
       } catch (error) {
-        node.trusted = false
         fault = error
       }
     }
-    for (const call of batch) call.fail(fault ?? new X402Error('rpc_unreachable', { method: call.method }))
+    const [left] = pool.nodes.flatMap(({ fault }) => fault ?? [])
+    for (const each of batch) each.fail(fault ?? new X402Error(left ?? 'rpc_unreachable', { method: each.method }))
+  }
+
+  /** One HTTP request. Resolves the calls it has answers for; throws when the node has to be left for another. */
+  async function exchange(node: Node, calls: readonly Call[], limit: number): Promise<void> {
+    const began = clock()
+    node.onTrial = true
+    try {
+      await put(node, calls, asking, limit)
+      pool.succeeded(node, clock() - began)
+    } catch (error) {
+      const retryAfter = X402Error.is(error) ? Number(error.context.retryAfter) : Number.NaN
+      const code = X402Error.is(error) ? error.code : 'rpc_invalid_answer'
+      pool.failed(node, { code, began, restMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : 0 })
+      throw error
+    } finally {
+      node.onTrial = false
+    }
+  }
+
+  /** Asks all nodes at once how far they are, and waits for nobody: it only moves the order for later. */
+  function watchHeads(): void {
+    const now = clock()
+    if (head === undefined || pool.nodes.length < 2 || now - headsAt < HEADS_MS) return
+    headsAt = now
+    const found = new Map<Node, bigint>()
+    const asked = pool.order().map(async (node) => {
+      const [reply] = await ask(node, [{ method: head.method, params: head.params ?? [] }], asking, timeoutMs)
+        .then((replies) => [replies.get(0)])
+        .catch((): RpcReply[] => [])
+      const height = reply?.ok ? head.read(reply.result) : undefined
+      if (height !== undefined) found.set(node, height)
+    })
+    void Promise.all(asked).then(() => pool.heads(found))
+  }
+
+  const queues = new Map<number, (calls: readonly Call[]) => boolean>()
+  /** Calls that go to several nodes travel together too. */
+  function queueOf(count: number): (calls: readonly Call[]) => boolean {
+    const known = queues.get(count)
+    if (known !== undefined) return known
+    const made = createQueue<readonly Call[]>(limits, async (batch) => {
+      watchHeads()
+      const taken = new Set<Node>()
+      const opinions = Array.from({ length: count }, (_, nth) => batch.flatMap((calls) => calls[nth] ?? []))
+      await Promise.all(opinions.map((calls) => answer(calls, taken, true)))
+    })
+    queues.set(count, made)
+    return made
   }
 
   return {
-    request(method, params, limit = timeoutMs) {
-      if (queue.length >= MAX_WAITING)
-        return Promise.reject(new X402Error('rpc_unreachable', { method, waiting: MAX_WAITING }))
-      return new Promise((resolve, reject) => {
-        // A promise settles once, so whatever is left of a batch can be failed as a whole.
-        queue.push({ method, params, timeoutMs: limit, until: clock() + 2 * limit, resolve, fail: reject })
-        if (scheduled) return
-        scheduled = true
-        queueMicrotask(pump)
-      })
+    async request(method, params, limit = timeoutMs) {
+      const { call, reply } = createCall(method, params, limit, clock)
+      if (!anyNode(call)) throw new X402Error('rpc_unreachable', { method, waiting: MAX_WAITING })
+      return reply
     },
+    async requestOf(count, method, params, limit = timeoutMs) {
+      if (count > urls.length) throw new X402Error('invalid_config', { rpc: `${count} nodes are needed` })
+      const parts = Array.from({ length: count }, () => createCall(method, params, limit, clock))
+      if (!queueOf(count)(parts.map(({ call }) => call))) {
+        throw new X402Error('rpc_unreachable', { method, waiting: MAX_WAITING })
+      }
+      return Promise.all(parts.map(({ reply }) => reply))
+    },
+    nodes: pool.status,
   }
 }
 
-const MAX_WAITING = 10_000
+/** Milliseconds before the same node is asked again. */
+const RETRY_MS = 50
+
+/** Milliseconds between two looks at how far the nodes are. */
+const HEADS_MS = 5_000
+
+/** A node's way of saying that it is asked too much: the call is another node's then. */
+const LIMIT_EXCEEDED = -32005
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 type Call = {
   readonly method: string
   readonly params: readonly unknown[]
   readonly timeoutMs: number
   readonly until: number
+  answered: boolean
   resolve(reply: RpcReply): void
   fail(reason: unknown): void
 }
 
-type Node = { readonly url: string; trusted: boolean }
+function createCall(method: string, params: readonly unknown[], timeoutMs: number, clock: Clock) {
+  let resolve: (reply: RpcReply) => void = () => {}
+  // A promise settles once, so whatever is left of a batch can be failed as a whole.
+  let fail: (reason: unknown) => void = () => {}
+  const reply = new Promise<RpcReply>((onReply, onFault) => {
+    resolve = onReply
+    fail = onFault
+  })
+  const call: Call = {
+    method,
+    params,
+    timeoutMs,
+    until: clock() + 2 * timeoutMs,
+    answered: false,
+    resolve(reply) {
+      call.answered = true
+      resolve(reply)
+    },
+    fail: (reason) => fail(reason),
+  }
+  return { call, reply }
+}
+
 type Question = { readonly method: string; readonly params: readonly unknown[] }
 type Asking = {
   readonly call: HttpCall
@@ -129,8 +231,8 @@ type Asking = {
   readonly maxAnswerBytes: number
 }
 
-/** One HTTP request. Resolves the calls it has answers for; throws when the node gave no usable answer at all. */
-async function exchange(node: Node, calls: readonly Call[], asking: Asking, timeoutMs: number): Promise<void> {
+/** One HTTP request. Resolves the calls it has answers for; throws when the node gave no usable answer at all, or is over its limit. */
+async function put(node: Node, calls: readonly Call[], asking: Asking, timeoutMs: number): Promise<void> {
   const { proof } = asking
   const question = { method: proof.method, params: proof.params ?? [] }
   const questions: Question[] = calls.map(({ method, params }) => ({ method, params }))
@@ -139,11 +241,14 @@ async function exchange(node: Node, calls: readonly Call[], asking: Asking, time
   } else if (!node.trusted) questions.push(question)
   const replies = await ask(node, questions, asking, timeoutMs)
   if (!node.trusted) trust(node, proof, replies.get(calls.length))
+  let limited: RpcReply | undefined
   calls.forEach((call, id) => {
     const reply = replies.get(id)
-    if (reply) call.resolve(reply)
+    if (reply?.ok === false && reply.code === LIMIT_EXCEEDED) limited = reply
+    else if (reply) call.resolve(reply)
     else call.fail(new X402Error('rpc_invalid_answer', { method: call.method }))
   })
+  if (limited) throw new X402Error('rpc_unreachable', { limited: true })
 }
 
 function trust(node: Node, { method, expected, accepts }: ChainProof, reply: RpcReply | undefined): void {
@@ -165,9 +270,9 @@ async function ask(
   const answer = await call({ url, method: 'POST', headers, body, timeoutMs, maxBytes }).catch((cause: unknown) => {
     throw new X402Error('rpc_unreachable', {}, { cause })
   })
-  const { status, text } = answer
+  const { status, text, retryAfter } = answer
   // A redirect is not followed: it would show the questions to somebody else.
-  if (status < 200 || status > 299) throw new X402Error('rpc_unreachable', { status })
+  if (status < 200 || status > 299) throw new X402Error('rpc_unreachable', { status, retryAfter })
   if (text === undefined) throw new X402Error('rpc_invalid_answer', { maxBytes })
   return parseReplies(text)
 }

@@ -112,6 +112,11 @@ export function createSvmChain(options: SvmChainOptions): SvmChain {
           throw new X402Error('signer_out_of_gas', { network, signer: signers[at] })
       }
     },
+    async gasBalance(signer) {
+      const [purse] = await rpc.accounts([signer])
+      return purse?.lamports ?? 0n
+    },
+    ...(rpc.nodes ? { nodes: rpc.nodes } : {}),
     async sign({ message, signatures }, { signer }): Promise<SignedTransaction> {
       const account = accounts.find(({ address }) => address === signer)
       if (account === undefined) throw new X402Error('invalid_config', { signer })

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type Network, networkReference, X402Error } from '@groat/core'
+import { isJsonObject, type JsonObject, type Network, type NodeStatus, networkReference, X402Error } from '@groat/core'
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, type RpcReply } from '@groat/rpc'
 import { type Key, parseAddress } from './wire/address.js'
 import { decodeBase64 } from './wire/base64.js'
@@ -25,6 +25,8 @@ export interface SvmRpc {
   transaction(signature: string): Promise<LandedTransaction | undefined>
   /** Hands in a signed transaction. */
   send(transaction: string): Promise<SendReply>
+  /** How the nodes stand; absent where that is not known. */
+  nodes?(): readonly NodeStatus[]
 }
 
 /** What an account holds. */
@@ -94,6 +96,9 @@ export type SvmRpcOptions = Omit<JsonRpcOptions, 'proof'> & {
   readonly commitment?: Commitment
 }
 
+/** Slots by which a node may be behind the foremost: some ten seconds. */
+const MAX_LAG_SLOTS = 25n
+
 /** Milliseconds for handing in a transaction. */
 const SEND_TIMEOUT_MS = 8_000
 
@@ -107,7 +112,16 @@ const SEND_TIMEOUT_MS = 8_000
 export function createSvmRpc({ network, commitment = 'confirmed', ...options }: SvmRpcOptions): SvmRpc {
   const reference = networkReference(network)
   const accepts = (hash: unknown) => typeof hash === 'string' && hash.startsWith(reference)
-  const json = createJsonRpc({ ...options, proof: { method: 'getGenesisHash', expected: reference, accepts } })
+  const json = createJsonRpc({
+    head: {
+      method: 'getSlot',
+      params: [{ commitment: 'processed' }],
+      read: (slot) => (typeof slot === 'number' && Number.isSafeInteger(slot) && slot >= 0 ? BigInt(slot) : undefined),
+    },
+    maxLag: MAX_LAG_SLOTS,
+    ...options,
+    proof: { method: 'getGenesisHash', expected: reference, accepts },
+  })
   // How sure an end must be is one thing; what payers build on and with is another.
   const base64 = { encoding: 'base64', commitment: 'confirmed' }
 
@@ -156,6 +170,7 @@ export function createSvmRpc({ network, commitment = 'confirmed', ...options }: 
       const result = resultOf(await json.request(method, [signature, config]), method)
       return result === null ? undefined : readLanded(object(result, method), method)
     },
+    nodes: json.nodes,
     async send(transaction) {
       const method = 'sendTransaction'
       // It has just been simulated, and a node that refuses it for what it happens to know would not say so for certain.

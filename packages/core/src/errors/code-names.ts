@@ -202,6 +202,16 @@ export const codeNames = [
   'erc7710_manager_not_allowed',
   'erc7710_simulation_failed',
   'erc7710_transfer_mismatch',
+
+  // A facilitator that serves many.
+  'rpc_nodes_disagree',
+  'api_key_missing',
+  'api_key_unknown',
+  'scope_missing',
+  'quota_exceeded',
+  'facilitator_overloaded',
+  'payment_screened',
+  'screening_unavailable',
 ] as const
 
 /** A code of the registry. */

@@ -934,6 +934,52 @@ export const errorCodes = {
     detail: '402.3',
     hint: 'Do not accept this delegation manager or token.',
   },
+
+  // A facilitator that serves many.
+  rpc_nodes_disagree: {
+    ...later,
+    title: 'The nodes of the chain contradict each other',
+    hint: 'Present the same payment again later; nothing was decided.',
+  },
+  api_key_missing: {
+    status: 401,
+    retry: 'never',
+    title: 'The request carries no API key',
+    hint: 'Send Authorization: Bearer KEY.',
+  },
+  api_key_unknown: {
+    status: 401,
+    retry: 'never',
+    title: 'The API key is not known',
+    hint: 'Ask the operator for a key; this one may have been withdrawn.',
+  },
+  scope_missing: {
+    status: 403,
+    retry: 'never',
+    title: 'The API key does not allow this',
+    hint: 'Use a key with the scope that is named.',
+  },
+  quota_exceeded: {
+    status: 429,
+    retry: 'later',
+    title: 'The quota is used up for now',
+    hint: 'Wait as long as Retry-After says; the detail names the quota.',
+  },
+  facilitator_overloaded: {
+    ...later,
+    title: 'More work waits than can be done in time',
+    hint: 'Wait as long as Retry-After says; nothing was accepted.',
+  },
+  payment_screened: {
+    ...refused,
+    title: 'The payment was turned down by screening',
+    hint: 'Ask the operator of the facilitator.',
+  },
+  screening_unavailable: {
+    ...later,
+    title: 'The payment cannot be screened now',
+    hint: 'Try again; nothing is settled unscreened.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

@@ -87,6 +87,10 @@ export interface ChainDriver<Call = unknown> {
   head?(): Promise<ChainHead>
   /** The hash of the block at a height, `undefined` when there is none; absent: only `outcome` can tell whether a block is still there. */
   blockHash?(blockNumber: bigint): Promise<string | undefined>
+  /** What a signer has for fees, in the chain's own coin. */
+  gasBalance?(signer: string): Promise<bigint>
+  /** How the nodes behind it stand; absent where that is not known. */
+  nodes?(): readonly NodeStatus[]
   close?(): Promise<void>
 }
 
@@ -113,6 +117,22 @@ export interface CallGroups<Call> {
   admits(call: Call): Promise<boolean>
   /** One call that makes all of them. */
   join(calls: readonly Call[]): Call
+}
+
+/** How a node stands, for operators. */
+export type NodeStatus = {
+  /** Its host and port, never its path: that is often a key. */
+  readonly host: string
+  /** `failing`: asked after the others; `down`: left alone but for a question now and then; `behind`: its newest block is too old. */
+  readonly state: 'up' | 'behind' | 'failing' | 'down'
+  /** Failures in a row. */
+  readonly failures: number
+  /** Blocks behind the foremost node. */
+  readonly lag: bigint
+  /** Its newest block, where there are several nodes to compare. */
+  readonly head?: bigint
+  readonly latencyMs?: number
+  readonly fault?: ErrorCode
 }
 
 /** A signed transaction: the bytes, and what they will be known by. */

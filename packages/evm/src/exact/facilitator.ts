@@ -11,9 +11,9 @@ import {
   v1NameOf,
 } from '@groat/core'
 import { decodeInteger } from '../abi.js'
-import { type Address, parseAddress } from '../address.js'
+import { type Address, parseAddress, recoverAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
-import type { CallRequest } from '../rpc.js'
+import type { CallOutcome, CallRequest } from '../rpc.js'
 import { bareSignature, signerOf } from '../wallet.js'
 import { explainFailure } from './diagnosis.js'
 import { authorizationDigest, exactOnEvm } from './eip3009.js'
@@ -40,9 +40,9 @@ export interface ExactEvmFacilitator extends SchemeFacilitator<EvmCall> {
 /**
  * Verifies and settles `exact` payments on EVM chains by EIP-3009.
  *
- * A good payment costs `verify` one round trip: the transfer is simulated as the settling account with the gas it will get, and the
- * payer's nonce is read. The code of a payer is asked for only when no key of that address signed. Undeployed wallets
- * (ERC-6492) are refused; tokens that the chain does not list are refused.
+ * A good payment costs `verify` one round trip, and concurrent ones share it: the payer's nonce is read and the transfer tried behind it.
+ * What fails in company, and what no key signed, is tried alone, as the settling account with the gas it will get. The code of a payer is
+ * asked for only when no key of that address signed. Undeployed wallets (ERC-6492) are refused; tokens that the chain does not list are refused.
  *
  * Besides what `inspectExact` refuses: `invalid_network`, `payer_is_facilitator`, `asset_not_allowed`, `invalid_exact_evm_token_name_mismatch`,
  * `invalid_exact_evm_token_version_mismatch`, `invalid_exact_evm_signature`, `eip6492_factory_not_allowed`,
@@ -68,7 +68,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
   /** What both `prepare` and `outcome` are given has been inspected before. */
   function known(payment: PaymentPayload, terms: PaymentRequirements): { payment: ExactPayment; chain: EvmChain } {
     const read = readExact(payment, terms)
-    const chain = byNetwork.get(terms.network)
+    const chain = byNetwork.get(terms.network)?.worth(terms.asset, terms.amount)
     if (!read.ok || chain === undefined) throw new TypeError('the payment was not inspected')
     return { payment: read, chain }
   }
@@ -130,23 +130,39 @@ async function verifyOnChain(
   const { authorization, signature, domain } = payment
   const payer = authorization.from
   const digest = authorizationDigest(chain.engine, domain, authorization)
-  const [simulation, state, signer, funds] = await Promise.all([
-    chain.rpc.call({ ...transferCall(payment), ...as }),
-    chain.rpc.call({ to: domain.verifyingContract, data: encodeAuthorizationState(authorization) }),
-    signerOf(chain, { payer, digest, signature }),
-    reserved > 0n ? chain.rpc.call({ to: domain.verifyingContract, data: encodeBalanceOf(payer) }) : undefined,
-  ])
-  if (signer === 'undeployed') return { ...refuse('eip6492_factory_not_allowed'), payer }
-  if (signer === 'nobody') return { ...refuse('invalid_exact_evm_signature'), payer }
-  // A token may let a used nonce pass in silence, and an address without code lets everything pass.
-  if (simulation.ok && state.ok && decodeInteger(state.data) === 0n) {
+  const token = domain.verifyingContract
+  const transfer = transferCall(payment)
+  const readState = { to: token, data: encodeAuthorizationState(authorization) }
+  const readFunds = { to: token, data: encodeBalanceOf(payer) }
+
+  function verdictOf(state?: CallOutcome, moved?: CallOutcome, funds?: CallOutcome): Verdict | undefined {
+    // A token may let a used nonce pass in silence, and an address without code lets everything pass.
+    if (!moved?.ok || !state?.ok || decodeInteger(state.data) !== 0n) return undefined
     const isEnough = !funds?.ok || (decodeInteger(funds.data) ?? 0n) >= authorization.value + reserved
     return isEnough ? { ok: true, payer } : { ...refuse('invalid_exact_evm_insufficient_balance'), payer }
   }
+
+  if (chain.tryTogether && recoverAddress(chain.engine, digest, signature) === payer) {
+    const reads = reserved > 0n ? [readFunds, readState] : [readState]
+    const tried = await chain.tryTogether({ calls: [...reads, transfer], payer, payTo: authorization.to })
+    const [moved, state, funds] = tried.toReversed()
+    const verdict = verdictOf(state, moved, funds)
+    if (verdict?.ok) return verdict
+  }
+  const [moved, state, signer, funds] = await Promise.all([
+    chain.rpc.call({ ...transfer, ...as }),
+    chain.rpc.call(readState),
+    signerOf(chain, { payer, digest, signature }),
+    reserved > 0n ? chain.rpc.call(readFunds) : undefined,
+  ])
+  if (signer === 'undeployed') return { ...refuse('eip6492_factory_not_allowed'), payer }
+  if (signer === 'nobody') return { ...refuse('invalid_exact_evm_signature'), payer }
+  const verdict = verdictOf(state, moved, funds)
+  if (verdict !== undefined) return verdict
   const refusal = await explainFailure(chain, payment)
   // The newest block of an idle chain may be older than the payment; the next one will not be.
   const early = refusal.code === 'invalid_exact_evm_payload_authorization_valid_after'
-  if (early && (await chain.rpc.call({ ...transferCall(payment), ...as }, 'pending')).ok) return { ok: true, payer }
+  if (early && (await chain.rpc.call({ ...transfer, ...as }, 'pending')).ok) return { ok: true, payer }
   return { ...refusal, payer }
 }
 

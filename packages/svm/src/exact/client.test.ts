@@ -240,5 +240,6 @@ test('a browser bundle that signs payments contains a curve, core, and nothing o
   for (const forbidden of ['solana/kit', 'zod', 'web3', 'getSignatureStatuses', 'simulateTransaction']) {
     expect([forbidden, code.includes(forbidden)]).toEqual([forbidden, false])
   }
-  expect(gzipSync(bundle!.contents).length).toBeLessThan(17_000)
+  // 1 kB of it is the names of all codes, of every scheme.
+  expect(gzipSync(bundle!.contents).length).toBeLessThan(18_000)
 })

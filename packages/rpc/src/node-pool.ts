@@ -1,0 +1,120 @@
+import type { Clock, ErrorCode, NodeStatus } from '@groat/core'
+
+/** One node, and what is known of it. */
+export type Node = {
+  readonly url: string
+  /** It has shown which chain it serves, and has not been gone since. */
+  trusted: boolean
+  /** In a row. */
+  failures: number
+  failedAt: number
+  /** Milliseconds since 1970 until which others are asked first. */
+  restUntil: number
+  /** One question is under way that decides whether the node is back. */
+  onTrial: boolean
+  fault: ErrorCode | undefined
+  head: bigint | undefined
+  lag: bigint
+  latencyMs: number | undefined
+}
+
+/** Which node to ask, by how they have answered. */
+export interface NodePool {
+  readonly nodes: readonly Node[]
+  /**
+   * The nodes that may be asked now, the best first: in the configured order, those that lag behind after those that do not, and those that
+   * have just failed last. A node that failed many times in a row is not among them, but for one question after each rest.
+   */
+  order(): readonly Node[]
+  succeeded(node: Node, latencyMs: number): void
+  /** `restMs`: the rest that the node itself asks for. */
+  failed(node: Node, what: { readonly code: ErrorCode; readonly began: number; readonly restMs: number }): void
+  /** The heights that all nodes gave when they were asked together. */
+  heads(found: ReadonlyMap<Node, bigint>): void
+  status(): readonly NodeStatus[]
+}
+
+/** What a pool goes by. */
+export type NodePoolOptions = {
+  readonly urls: readonly string[]
+  readonly clock: Clock
+  /** From 0 to 1. */
+  readonly jitter: () => number
+  /** Blocks by which a node may be behind the foremost. */
+  readonly maxLag: bigint
+}
+
+/** Failures in a row after which a node is left alone. */
+const BREAKER = 5
+
+/** Milliseconds of rest after a first failure, doubled by each further one. */
+const REST_MS = 200
+
+/** The longest rest: a node that is back is found within that. */
+const MAX_REST_MS = 5_000
+
+/** Makes a pool of nodes that are all taken to be well. */
+export function createNodePool({ urls, clock, jitter, maxLag }: NodePoolOptions): NodePool {
+  const nodes = urls.map(
+    (url): Node => ({
+      url,
+      trusted: false,
+      failures: 0,
+      failedAt: Number.NEGATIVE_INFINITY,
+      restUntil: 0,
+      onTrial: false,
+      fault: undefined,
+      head: undefined,
+      lag: 0n,
+      latencyMs: undefined,
+    }),
+  )
+
+  return {
+    nodes,
+    order() {
+      const now = clock()
+      const rank = (node: Node) => (node.restUntil > now ? 2 : node.lag > maxLag ? 1 : 0)
+      const open = (node: Node) => node.failures >= BREAKER && (node.onTrial || node.restUntil > now)
+      return nodes.filter((node) => !open(node)).sort((a, b) => rank(a) - rank(b))
+    },
+    succeeded(node, latencyMs) {
+      node.failures = 0
+      node.restUntil = 0
+      node.fault = undefined
+      node.latencyMs = node.latencyMs === undefined ? latencyMs : node.latencyMs * 0.8 + latencyMs * 0.2
+    },
+    failed(node, { code, began, restMs }) {
+      node.trusted = false
+      // Questions that were under way together fail together: that is one failure.
+      if (began >= node.failedAt) node.failures += 1
+      node.failedAt = clock()
+      node.fault = code
+      const rest = Math.min(MAX_REST_MS, REST_MS * 2 ** (node.failures - 1)) * (0.5 + jitter() / 2)
+      node.restUntil = clock() + Math.max(rest, Math.min(restMs, MAX_REST_MS))
+    },
+    heads(found) {
+      let foremost = 0n
+      for (const head of found.values()) if (head > foremost) foremost = head
+      for (const [node, head] of found) {
+        node.head = head
+        node.lag = foremost - head
+      }
+    },
+    status: () =>
+      nodes.map(({ url, failures, fault, head, lag, latencyMs }) => ({
+        host: hostOf(url),
+        state: failures >= BREAKER ? 'down' : failures > 0 ? 'failing' : lag > maxLag ? 'behind' : 'up',
+        failures,
+        lag,
+        ...(fault === undefined ? {} : { fault }),
+        ...(head === undefined ? {} : { head }),
+        ...(latencyMs === undefined ? {} : { latencyMs: Math.round(latencyMs) }),
+      })),
+  }
+}
+
+/** Paths and queries of nodes are often keys, and so are user names. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : ''
+}
