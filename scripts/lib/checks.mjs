@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { Failure } from './progress.mjs'
 import { root } from './root.mjs'
 import { cores, pooled, run } from './run.mjs'
 
@@ -8,7 +9,7 @@ import { cores, pooled, run } from './run.mjs'
  * Returns `{ passed, failed }`.
  */
 export async function runChecks({ only = [], print = (line) => process.stdout.write(`${line}\n`) } = {}) {
-  const checks = checkNames().filter((name) => only.length === 0 || only.includes(name))
+  const checks = chosenChecks(only)
   const outcomes = await pooled(checks, cores, async (name) => {
     const started = performance.now()
     const { code, output } = await run(process.execPath, [join(root, 'scripts/checks', `${name}.mjs`)])
@@ -19,6 +20,14 @@ export async function runChecks({ only = [], print = (line) => process.stdout.wr
   })
   const passed = outcomes.filter(Boolean).length
   return { passed, failed: outcomes.length - passed }
+}
+
+/** The checks of these names, or all of them. Fails when a name is none. */
+export function chosenChecks(only) {
+  const names = checkNames()
+  const unknown = only.find((name) => !names.includes(name))
+  if (unknown === undefined) return names.filter((name) => only.length === 0 || only.includes(name))
+  throw new Failure(`groat: there is no check ${unknown}; there are ${names.sort().join(', ')}`)
 }
 
 /** The checks there are, by file name; the slow ones first, so that they do not run alone at the end. */

@@ -78,7 +78,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     )
     .option('--svm-rpc <url>', 'Solana node to take blockhashes from; default is the variable GROAT_SVM_RPC')
     .option('--store <file>', 'where payments are written down before they are signed; default is ~/.groat/purse.db')
-    .option('--dry-run', 'show what would be paid; sign nothing')
+    .option('--dry-run', 'send the request, body and all, without a payment; show what would be paid; sign nothing')
     .option('-y, --yes', 'do not ask')
     .option('--json', 'one JSON line on standard output')
     .action(async (url, options) => finish(await pay(url, options, io)))

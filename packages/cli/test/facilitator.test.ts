@@ -29,7 +29,7 @@ const configure = async (assets: string) => {
     file,
     `
 listen: 127.0.0.1:0
-store: ${join(folder, 'pay.db')}
+store: pay.db
 networks:
   base-sepolia: { rpc: ["\${EVM_RPC}"], signers: ["\${EVM_KEY}"]${assets} }
   solana-devnet: { rpc: ["\${SVM_RPC}"], fee_payer: "\${SVM_KEY}"${assets} }
@@ -53,6 +53,7 @@ test.each([
   const { file, io } = await configure(assets)
   const running = runCli(['facilitator', file, '--json'], io)
   const { ready } = JSON.parse(await Promise.race([io.firstLine, running.then(() => io.said())]))
+  expect(ready).toEqual({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/), store: join(folder, 'pay.db') })
   const of = (wanted: string) => sandbox.ready.accounts.find(({ role }) => role === wanted)
   const shop = paywall({
     facilitator: ready.url,

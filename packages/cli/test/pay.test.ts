@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -121,4 +122,24 @@ test('a payer without money is refused and nothing is delivered', async () => {
     payment: 'refused',
     code: 'invalid_exact_evm_insufficient_balance',
   })
+})
+
+test('an answer that cannot be written after all is printed with its receipt', async () => {
+  const doomed = await mkdtemp(join(folder, 'doomed-'))
+  const io = recordedIo({ environment: { GROAT_HOME: folder } })
+  const say = (line: string) => {
+    if (line.startsWith('  402')) rmSync(doomed, { recursive: true })
+    io.say(line)
+  }
+  const exitCode = await runCli(['pay', `${api}/weather`, '-o', join(doomed, 'answer.json')], { ...io, say })
+  expect([exitCode, JSON.parse(io.written())]).toMatchObject([1, { temperature: 11 }])
+  expect(io.said()).toMatch(
+    /paid 0x[0-9a-f]{64} in .*\n {2}\S+answer\.json cannot be written: ENOENT; the answer follows\n$/,
+  )
+})
+
+test('a refusal says its reason, and does not print the challenge', async () => {
+  const { exitCode, out, said } = await run(['pay', `${api}/weather`], { GROAT_EVM_KEY: `0x${'22'.repeat(32)}` })
+  expect([exitCode, out]).toEqual([1, ''])
+  expect(said).toContain('refused  The payer holds too little of the asset (invalid_exact_evm_insufficient_balance)')
 })

@@ -36,7 +36,7 @@ export async function runFacilitator(
     await service.start()
     const { host, port } = config
     const served = await serveFacilitator(service, { host, port })
-    io.out(`${JSON.stringify({ ready: { url: served.url } })}\n`)
+    io.out(`${JSON.stringify({ ready: { url: served.url, store: withoutSecrets(config.store) } })}\n`)
     await io.stopped
     await served.close()
   } finally {
@@ -44,6 +44,13 @@ export async function runFacilitator(
     await store.close()
   }
   return exitCodes.ok
+}
+
+/** A path as it is; of a database only where it is. */
+function withoutSecrets(store: string): string {
+  if (!URL.canParse(store)) return store
+  const { protocol, host, pathname } = new URL(store)
+  return `${protocol}//${host}${pathname}`
 }
 
 /** One half per family, over all of its networks. */

@@ -1,13 +1,16 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createPayer, type Payer, type PaymentOutcome, type Quote } from '@groat/client'
 import { sqlIntents } from '@groat/client/sql'
-import { type Asset, errorInfo, formatUnits, type Network, v1NameOf } from '@groat/core'
+import { type Asset, errorInfo, formatUnits } from '@groat/core'
 import { openStore } from '@groat/store'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io, type Style } from '../terminal/io.js'
+import { askOnce } from './ask-once.js'
+import { checkOutput, writeOutput } from './output.js'
+import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
 /** Options of `groat pay`. */
@@ -29,8 +32,13 @@ export type PayCommand = WalletOptions & {
 export async function pay(url: string, options: PayCommand, io: Io): Promise<number> {
   const target = parseTarget(url)
   const init = requestInit(options)
+  if (options.output !== undefined && !options.dryRun) await checkOutput(options.output)
   const file = options.store ?? join(io.environment.GROAT_HOME ?? join(homedir(), '.groat'), 'purse.db')
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new CliError('usage', `${dirname(file)} cannot be made`, 'Say with --store where to keep payments.', {
+      cause,
+    })
+  })
   const schemes = await openWallet(target, options, io)
   const store = await openStore(file)
   try {
@@ -42,9 +50,10 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
         ...(options.network === undefined ? {} : { networks: options.network }),
       },
       store: await sqlIntents(store),
+      fetch: askOnce(),
     })
     const quote = await reach(target, () => payer.quote(target, init))
-    if (quote.status === 'refused') return refuse(quote, io)
+    if (quote.status === 'refused') return refuse(quote, { ...options, schemes }, io)
     if (quote.status === 'payable') showPrice(target, quote, io)
     if (options.dryRun) return dryRun(quote, options, io)
     if (quote.status === 'payable') await confirm(target, quote, options, io)
@@ -61,12 +70,14 @@ async function send(payer: Payer, target: URL, init: RequestInit, options: PayCo
   const ms = Math.round(performance.now() - start)
   const outcome = payer.outcome(response)
 
-  if (options.output !== undefined) await writeFile(options.output, body)
-  if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, options))}\n`)
-  else {
-    tell(outcome, ms, io)
-    if (options.output === undefined) printBody(body, io)
-  }
+  const failure = options.output === undefined ? undefined : await writeOutput(options.output, body)
+  // What was paid for is not lost with the file: it is printed instead.
+  const shown = failure === undefined ? options : { ...options, output: undefined }
+  if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, shown))}\n`)
+  else tell(outcome, ms, io)
+  if (failure !== undefined) io.say(`  ${io.style.bad(`${failure}; the answer follows`)}`)
+  if (!options.json && shown.output === undefined && !isChallenge(response, outcome)) printBody(body, io)
+  if (failure !== undefined) return exitCodes.no
   return response.ok ? exitCodes.ok : exitCodes.no
 }
 
@@ -118,13 +129,17 @@ function dryRun(quote: Quote, { json = false }: PayCommand, { out, say }: Io): n
   return exitCodes.ok
 }
 
-function refuse(quote: Extract<Quote, { status: 'refused' }>, { say, style }: Io): number {
+function refuse(quote: RefusedQuote, asked: Parameters<typeof explainRefusal>[1], { say, style }: Io): number {
+  const { offers, hint } = explainRefusal(quote, asked)
   say(`  ${style.bad('not paid')}  ${errorInfo(quote.code).title} (${quote.code})`)
-  for (const { offer, code, detail } of quote.refusals) {
-    say(`    ${offer.scheme} on ${nameOf(offer.network)}: ${detail ?? errorInfo(code).title} (${code})`)
-  }
-  say(`  ${errorInfo(quote.refusals[0]?.code ?? quote.code).hint}`)
+  for (const offer of offers) say(`    ${offer}`)
+  say(`  ${hint}`)
   return exitCodes.no
+}
+
+/** The offers again, after a reason that says it all. */
+function isChallenge({ status }: Response, outcome: PaymentOutcome | undefined): boolean {
+  return status === 402 && (outcome?.status === 'refused' || outcome?.status === 'unpaid')
 }
 
 type Payable = Extract<Quote, { status: 'payable' }>
@@ -138,10 +153,6 @@ function showPrice(target: URL, quote: Payable, { say, style }: Io): void {
 
 function price({ amount, asset }: { readonly amount: bigint; readonly asset: Asset }): string {
   return `${formatUnits(amount, asset.decimals)} ${asset.symbol}`
-}
-
-function nameOf(network: Network): string {
-  return v1NameOf(network) ?? network
 }
 
 function tell(outcome: PaymentOutcome | undefined, ms: number, { say, style }: Io): void {
@@ -174,7 +185,7 @@ function report(
   body: Uint8Array,
   outcome: PaymentOutcome | undefined,
   ms: number,
-  { output }: PayCommand,
+  { output }: { readonly output?: string | undefined },
 ) {
   const paid = outcome?.status === 'settled' ? receiptLine(outcome, ms) : undefined
   return {

@@ -6,8 +6,15 @@ import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
 import { CliError } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 
-/** Where the keys are, and whom Solana's blockhashes come from. */
-export type WalletOptions = { readonly keyFile?: readonly string[]; readonly svmRpc?: string }
+/** Where the keys are, and whom Solana's blockhashes come from. A dry run signs nothing, and may do without a key. */
+export type WalletOptions = {
+  readonly keyFile?: readonly string[]
+  readonly svmRpc?: string
+  readonly dryRun?: boolean
+}
+
+/** A key, and the variable or the file it stands in. */
+type FoundKey = { readonly key: string; readonly from: string }
 
 /**
  * The schemes that the user's keys can pay with. The key is never an argument: arguments stand in the shell's history and in the list of
@@ -18,17 +25,18 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   const keys = await readKeys(options, environment)
   const rpc = options.svmRpc ?? environment.GROAT_SVM_RPC
   if (keys.length > 0) return keys.map((key) => schemeOf(key, rpc))
-  if (!isLoopback(target)) {
+  if (!isLoopback(target) && !options.dryRun) {
     throw new CliError(
       'usage',
       'No key to pay with',
       'Set GROAT_EVM_KEY or GROAT_SVM_KEY, or name a file with --key-file.',
     )
   }
-  say(style.quiet('  no key is set: paying with the published test keys of the sandbox'))
-  const { privateKey } = evmAccounts[0]
-  const { secretKey } = svmAccounts[0]
-  return [schemeOf(privateKey, undefined), schemeOf(secretKey, rpc ?? (await sandboxRpc(target)))]
+  const what = options.dryRun ? 'asking for' : 'paying with'
+  say(style.quiet(`  no key is set: ${what} the published test keys of the sandbox`))
+  const [evm, svm] = [evmAccounts[0].privateKey, svmAccounts[0].secretKey]
+  const node = rpc ?? (isLoopback(target) ? await sandboxRpc(target) : undefined)
+  return [evm, svm].map((key) => schemeOf({ key, from: 'the sandbox' }, node))
 }
 
 /** Whether a URL is on this machine. */
@@ -36,21 +44,24 @@ export function isLoopback({ hostname }: URL): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.[0-9.]+$/.test(hostname)
 }
 
-async function readKeys({ keyFile = [] }: WalletOptions, environment: Io['environment']): Promise<readonly string[]> {
+async function readKeys({ keyFile = [] }: WalletOptions, environment: Io['environment']): Promise<readonly FoundKey[]> {
   if (keyFile.length > 0) return Promise.all(keyFile.map(readKeyFile))
-  return [environment.GROAT_EVM_KEY, environment.GROAT_SVM_KEY].filter((key) => key !== undefined)
+  return ['GROAT_EVM_KEY', 'GROAT_SVM_KEY'].flatMap((from) => {
+    const key = environment[from]
+    return key === undefined ? [] : [{ key, from }]
+  })
 }
 
-async function readKeyFile(file: string): Promise<string> {
+async function readKeyFile(file: string): Promise<FoundKey> {
   const { mode } = await stat(file).catch((cause: unknown) => {
     throw new CliError('usage', `${file} cannot be read`, undefined, { cause })
   })
   if ((mode & 0o077) !== 0) throw new CliError('usage', `${file} can be read by others`, `chmod 600 ${file}`)
-  return (await readFile(file, 'utf8')).trim()
+  return { key: (await readFile(file, 'utf8')).trim(), from: file }
 }
 
 /** A key says by its form which family it is of. */
-function schemeOf(key: string, rpc: string | undefined): SchemeClient {
+function schemeOf({ key, from }: FoundKey, rpc: string | undefined): SchemeClient {
   if (/^0x[0-9a-fA-F]{64}$/.test(key)) return exactEvm({ account: privateKeyAccount(key) })
   try {
     const account = secretKeyAccount(key.startsWith('[') ? bytesOf(key) : key)
@@ -58,7 +69,7 @@ function schemeOf(key: string, rpc: string | undefined): SchemeClient {
   } catch {
     throw new CliError(
       'usage',
-      'The key is not a private key',
+      `${from} is not a private key`,
       'For EVM it is 0x and 64 hex digits; for Solana base58 of 64 bytes, or the JSON that solana-keygen writes.',
     )
   }

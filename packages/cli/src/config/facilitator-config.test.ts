@@ -35,11 +35,25 @@ networks:
   expect(await read(text, { RPC: 'https://rpc.example/secret', KEY: key })).toMatchObject({
     host: '127.0.0.1',
     port: 4402,
-    store: 'pay.db',
+    store: join(folder, 'pay.db'),
     networks: [
       { network: 'eip155:8453', rpc: ['https://rpc.example/secret'], signers: [key], assets: [{ symbol: 'USDC' }] },
     ],
   })
+})
+
+test('a journal is meant from where the file is; a database is where its URL says', async () => {
+  const networks = 'networks:\n  base: { rpc: ["http://x"], signers: ["KEY"] }\n'
+  const storeOf = async (store: string) => read(`store: ${store}\n${networks}`, { KEY: key })
+  expect([
+    await storeOf('data/pay.db'),
+    await storeOf('/var/pay.db'),
+    await storeOf('postgres://pay.example/pay'),
+  ]).toMatchObject([
+    { store: join(folder, 'data/pay.db') },
+    { store: '/var/pay.db' },
+    { store: 'postgres://pay.example/pay' },
+  ])
 })
 
 test('what is wrong is said with file, line and reason', async () => {

@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path'
 import { type Asset, assetByAddress, assetByTicker, type Network, network, networkFamily, X402Error } from '@groat/core'
 import * as z from 'zod/mini'
 import { type Environment, readYamlFile } from './yaml-file.js'
@@ -6,7 +7,7 @@ import { type Environment, readYamlFile } from './yaml-file.js'
 export type FacilitatorConfig = {
   readonly host: string
   readonly port: number
-  /** Path of the journal. */
+  /** Absolute path of the journal, or the URL of its database. */
   readonly store: string
   readonly networks: readonly NetworkConfig[]
 }
@@ -72,7 +73,12 @@ export async function readFacilitatorConfig(file: string, environment: Environme
     return { network: id, rpc, signers, ...(known === undefined ? {} : { assets: known }) }
   })
   if (networks.length === 0) throw fail(['networks'], 'no network is given')
-  return { host: listen[1], port: Number(listen[2]), store: value.store, networks }
+  return { host: listen[1], port: Number(listen[2]), store: storeOf(value.store, file), networks }
+}
+
+/** A path in the file is meant from where the file is, wherever the command is run. */
+function storeOf(store: string, file: string): string {
+  return store === ':memory:' || /^[a-z][a-z0-9+.-]+:/i.test(store) ? store : resolve(dirname(file), store)
 }
 
 type Keys = { readonly signers?: readonly string[] | undefined; readonly fee_payer?: string | undefined }

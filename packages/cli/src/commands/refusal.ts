@@ -1,0 +1,103 @@
+import type { Quote } from '@groat/client'
+import {
+  assetByAddress,
+  errorInfo,
+  formatUnits,
+  type Network,
+  network,
+  networkFamily,
+  type PaymentRequirements,
+  type SchemeClient,
+  v1NameOf,
+} from '@groat/core'
+
+/** A quote that says no. */
+export type RefusedQuote = Extract<Quote, { status: 'refused' }>
+
+/** What was asked for, as far as it decides what is refused. */
+export type Asked = {
+  readonly max: string
+  readonly network?: readonly string[] | undefined
+  readonly schemes: readonly SchemeClient[]
+}
+
+/** A refusal in the words of the command line: a line for each offer, and what to do next. */
+export type Explained = { readonly offers: readonly string[]; readonly hint: string }
+
+/**
+ * Says why nothing may be paid, in terms of options and variables. The hint is the one for the offer that came closest to being paid,
+ * on the networks that were asked for.
+ */
+export function explainRefusal({ code, refusals }: RefusedQuote, asked: Asked): Explained {
+  const told = refusals.map((refusal) => ({ ...refusal, ...wordsOf(refusal, asked) }))
+  const wanted = asked.network?.map(network)
+  const here = told.filter(({ offer }) => wanted?.includes(offer.network) !== false)
+  const [closest] = (here.length > 0 ? here : told).toSorted((a, b) => distance(a.rule) - distance(b.rule))
+  return {
+    offers: told.map(({ offer, code, reason }) => `${offer.scheme} on ${nameOf(offer.network)}: ${reason} (${code})`),
+    hint: closest?.hint ?? errorInfo(code).hint,
+  }
+}
+
+/** The name by which people know a network. */
+export function nameOf(id: Network): string {
+  return v1NameOf(id) ?? id
+}
+
+type Refusal = RefusedQuote['refusals'][number]
+
+/** What stands between an offer and its payment, the least first; what is not named is about the seller, and stands in the middle. */
+const obstacles = ['scheme', 'perPayment', 'versions', 'https', '', 'schemes', 'networks']
+
+function distance(rule: string): number {
+  const at = obstacles.indexOf(rule)
+  return at < 0 ? obstacles.indexOf('') : at
+}
+
+function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason: string; hint: string } {
+  const info = errorInfo(code)
+  const plain = { reason: detail ?? info.title, hint: info.hint }
+  switch (rule) {
+    case 'perPayment':
+      return { reason: `${priceOf(offer)} is above ${asked.max}`, hint: 'Allow more with --max.' }
+    case 'networks':
+      return {
+        reason: `not among --network ${asked.network?.join(' ')}`,
+        hint: 'Name a network of the offers with --network, or leave it out.',
+      }
+    case 'versions':
+      return { ...plain, hint: 'Pay sellers of version 1 with --v1.' }
+    case 'schemes':
+      return missingScheme(offer, asked.schemes) ?? plain
+    case 'scheme':
+      if (code === 'recent_blockhash_not_known') {
+        return { ...plain, hint: 'Name a Solana node with --svm-rpc or GROAT_SVM_RPC.' }
+      }
+      return plain
+    default:
+      return plain
+  }
+}
+
+/** No half can pay an offer: either there is no key of the family, or nobody here knows the scheme. */
+function missingScheme(offer: PaymentRequirements, schemes: readonly SchemeClient[]) {
+  const family = families[networkFamily(offer.network)]
+  if (family === undefined) return { reason: 'such chains are not paid on', hint: 'Ask the seller for another offer.' }
+  if (schemes.some((half) => half.payer(offer.network) !== undefined)) {
+    return { reason: `${offer.scheme} is not paid by groat pay`, hint: 'Ask the seller for another offer.' }
+  }
+  return {
+    reason: `No ${family.name} key to pay with`,
+    hint: `Set ${family.variable}, or name a file with --key-file.`,
+  }
+}
+
+const families: Readonly<Partial<Record<string, { readonly name: string; readonly variable: string }>>> = {
+  eip155: { name: 'EVM', variable: 'GROAT_EVM_KEY' },
+  solana: { name: 'Solana', variable: 'GROAT_SVM_KEY' },
+}
+
+function priceOf({ network, asset, amount }: PaymentRequirements): string {
+  const known = assetByAddress(network, asset)
+  return known === undefined ? `${amount} of ${asset}` : `${formatUnits(amount, known.decimals)} ${known.symbol}`
+}
