@@ -126,7 +126,7 @@ test('a payer without money is refused and nothing is delivered', async () => {
 
 test('an answer that cannot be written after all is printed with its receipt', async () => {
   const doomed = await mkdtemp(join(folder, 'doomed-'))
-  const io = recordedIo({ environment: { GROAT_HOME: folder } })
+  const io = recordedIo({ environment: { GROAT_HOME: join(folder, 'apart') } })
   const say = (line: string) => {
     if (line.startsWith('  402')) rmSync(doomed, { recursive: true })
     io.say(line)
@@ -139,7 +139,8 @@ test('an answer that cannot be written after all is printed with its receipt', a
 })
 
 test('a refusal says its reason, and does not print the challenge', async () => {
-  const { exitCode, out, said } = await run(['pay', `${api}/weather`], { GROAT_EVM_KEY: `0x${'22'.repeat(32)}` })
+  const environment = { GROAT_EVM_KEY: `0x${'22'.repeat(32)}`, GROAT_HOME: join(folder, 'poor') }
+  const { exitCode, out, said } = await run(['pay', `${api}/weather`], environment)
   expect([exitCode, out]).toEqual([1, ''])
   expect(said).toContain('refused  The payer holds too little of the asset (invalid_exact_evm_insufficient_balance)')
 })

@@ -76,7 +76,8 @@ async function send(payer: Payer, target: URL, init: RequestInit, options: PayCo
   if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, shown))}\n`)
   else tell(outcome, ms, io)
   if (failure !== undefined) io.say(`  ${io.style.bad(`${failure}; the answer follows`)}`)
-  if (!options.json && shown.output === undefined && !isChallenge(response, outcome)) printBody(body, io)
+  const isWanted = failure !== undefined || (options.output === undefined && !isChallenge(response, outcome))
+  if (!options.json && isWanted) printBody(body, io)
   if (failure !== undefined) return exitCodes.no
   return response.ok ? exitCodes.ok : exitCodes.no
 }
