@@ -17,6 +17,7 @@ export type X402Event = {
     | 'settlement_unknown'
     | 'transaction_sent'
     | 'delivery_released'
+    | 'delivery_failed'
     | 'fault'
   /** Milliseconds since 1970. */
   readonly at: number

@@ -3,19 +3,27 @@ import { errorInfo, type Facilitator, type FacilitatorRequest, type Pid, type Se
 /** Nobody knows the end. */
 export const UNKNOWN: Extract<Settlement, { status: 'unknown' }> = { status: 'unknown', retryAfter: 2 }
 
+/** How a facilitator is asked. */
+export type Asking = {
+  /** It may have been asked before, and nobody knows the end of that. */
+  readonly again: boolean
+  /** Ask once more when a transaction was sent and its end is not known yet. */
+  readonly patient: boolean
+}
+
 /**
- * Asks a facilitator to settle. `again`: it may have been asked before, and nobody knows the end of that.
+ * Asks a facilitator to settle.
  * Throws what the facilitator throws, and only when it is certain that nothing was accepted, now or before.
  */
 export async function askToSettle(
   facilitator: Facilitator,
   asked: FacilitatorRequest,
   pid: Pid,
-  again: boolean,
+  { again, patient }: Asking,
 ): Promise<Settlement> {
   const first = await attempt(facilitator, asked, again)
   // A facilitator that has sent a transaction may be asked once more at once (SRV-014).
-  const goesOn = first.status === 'unknown' && first.transaction !== undefined
+  const goesOn = patient && first.status === 'unknown' && first.transaction !== undefined
   const outcome = goesOn ? await attempt(facilitator, asked, true) : first
   return outcome.status === 'refused' ? finalOf(facilitator, pid, outcome, again || goesOn) : outcome
 }

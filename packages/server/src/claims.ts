@@ -5,23 +5,30 @@ import type { Answer } from './answer.js'
  * Where the gate claims payments before any work is done for them (SRV-003). Every method is one atomic step, and what comes after a
  * claim needs the token that the claim gave out: a plain map does not fit this type.
  *
- * A claim goes `claimed` (work may be running) to `settling` (the work's answer is kept, settlement may have been sent) to `settled`.
- * Who holds it holds it for a lease. A `claimed` one whose lease ran out may be taken over; a `settling` one may only be settled again.
- * Faults of the store are thrown.
+ * A claim goes `claimed` (work may be running) to `settling` (settlement may have been sent) to `settled`. Where the work comes first its
+ * answer is kept from `settling` on; where the payment comes first a settled claim is `open`, an entitlement, until it is `delivered`.
+ * Who holds a claim holds it for a lease. A `claimed` one whose lease ran out may be taken over; a `settling` one may only be settled
+ * again; an open one may be worked for again. Faults of the store are thrown.
  */
 export interface ClaimStore {
   claim(request: ClaimRequest): Promise<ClaimOutcome>
   /**
-   * Keeps the work's answer, before settlement is sent. `false`: the lease ran out and the claim is somebody else's; do not settle.
+   * Says that settlement may be sent from now on, and keeps the work's answer where there is one. `false`: the lease ran out and the claim
+   * is somebody else's; do not settle.
    */
-  settling(token: ClaimToken, answer: Answer, leaseMs: number): Promise<boolean>
+  settling(token: ClaimToken, answer: Answer | undefined, leaseMs: number): Promise<boolean>
   /**
-   * Records the receipt. `false`: the evidence already stands for another payment. Holding the lease is not needed: what is settled is
-   * settled.
+   * Records the receipt; a claim without an answer becomes open. `false`: the evidence already stands for another payment. Holding the
+   * lease is not needed: what is settled is settled.
    */
   settled(token: ClaimToken, receipt: Receipt, evidence: string): Promise<boolean>
-  /** Ends the lease of a `settling` claim, so that the payment can be presented again at once. */
-  pause(token: ClaimToken): Promise<void>
+  /** Closes a claim that was open, or is settled without an answer; an answer that is given is kept to be sent again. */
+  delivered(token: ClaimToken, answer: Answer | undefined): Promise<void>
+  /**
+   * Ends the lease of a `settling` or open claim, so that the payment can be presented again at once. `partly`: some of the answer was sent;
+   * the claim counts how often.
+   */
+  pause(token: ClaimToken, partly: boolean): Promise<void>
   /** Forgets the claim: nothing was charged. Does nothing when the claim is no longer the token's. */
   release(token: ClaimToken): Promise<void>
 }
@@ -29,7 +36,7 @@ export interface ClaimStore {
 /** Milliseconds for which an answer is kept after its payment has expired: what was paid for at the last moment is still asked for. */
 export const KEEP_ANSWER_MS = 15 * 60_000
 
-/** Milliseconds for which a settlement that was never heard of again is kept after its payment has expired. */
+/** Milliseconds for which what is still owed is kept after its payment has expired: an unknown settlement, an open entitlement. */
 export const KEEP_UNSETTLED_MS = 30 * 24 * 3_600_000
 
 /** What is claimed. */
@@ -49,8 +56,10 @@ export type ClaimToken = { readonly pid: Pid; readonly fence: string }
 export type ClaimOutcome =
   /** Ours, and new: verify, do the work. */
   | { readonly status: 'claimed'; readonly token: ClaimToken }
-  /** Ours; the work is done and settlement may have been sent: settle again, never work again. */
-  | { readonly status: 'settling'; readonly token: ClaimToken; readonly answer: Answer }
+  /** Ours; settlement may have been sent: settle again. Where there is an answer, never work again. */
+  | { readonly status: 'settling'; readonly token: ClaimToken; readonly answer?: Answer }
+  /** Ours; paid for and not delivered: work, and deliver. `partly`: how often some of it was sent. */
+  | { readonly status: 'open'; readonly token: ClaimToken; readonly receipt: Receipt; readonly partly: number }
   /** Somebody else holds it right now. */
   | { readonly status: 'busy' }
   /** It was presented for something else. */

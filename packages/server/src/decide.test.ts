@@ -26,6 +26,7 @@ const offerOf = (terms: PaymentRequirements, scheme: SchemeServer = testScheme):
   requirements: terms,
   scheme,
   rid: requirementsId(terms),
+  worth: 1n,
 })
 const resource = { url: 'https://shop.example/weather' }
 const now = 1_800_000_000_000

@@ -11,5 +11,5 @@ export { createMemoryClaims, type MemoryClaimsOptions } from './memory-claims.js
 export type { Offer, OfferOptions, Price } from './offers.js'
 export type { Paywall, PaywallOptions } from './paywall.js'
 export type { VerifiedPayment } from './protect.js'
-export type { PriceFunction, RouteInput, RouteOptions } from './route.js'
+export type { PriceFunction, RouteInput, RouteMode, RouteOptions } from './route.js'
 export type { GateRequest, Terms } from './terms.js'

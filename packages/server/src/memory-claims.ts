@@ -83,35 +83,40 @@ export function createMemoryClaims({
     const known = rows.get(pid)
     if (known === undefined) {
       makeRoom(ROW_BYTES)
-      const row: Row = { binding, fence: '', leaseUntil: 0, expiresAt: expiresAt * 1000, bytes: ROW_BYTES }
+      const fresh = { state: 'claimed', fence: '', leaseUntil: 0, partly: 0, bytes: ROW_BYTES } as const
+      const row: Row = { binding, expiresAt: expiresAt * 1000, ...fresh }
       rows.set(pid, row)
       bytes += ROW_BYTES
       return { status: 'claimed', token: lease(pid, row, now, leaseMs) }
     }
-    const { receipt, answer } = known
-    if (receipt === undefined && known.leaseUntil > now) return { status: 'busy' }
-    if (receipt === undefined && answer === undefined) {
+    const { receipt, answer, state } = known
+    if (state !== 'settled' && known.leaseUntil > now) return { status: 'busy' }
+    if (state === 'claimed') {
       known.binding = binding
       return { status: 'claimed', token: lease(pid, known, now, leaseMs) }
     }
     if (known.binding !== binding) return { status: 'mismatch' }
-    if (receipt !== undefined) return { status: 'settled', receipt, ...(answer === undefined ? {} : { answer }) }
-    // Without a receipt there is an answer: the case without both has returned.
-    return answer === undefined
-      ? { status: 'busy' }
-      : { status: 'settling', token: lease(pid, known, now, leaseMs), answer }
+    const kept = answer === undefined ? {} : { answer }
+    if (receipt === undefined) return { status: 'settling', token: lease(pid, known, now, leaseMs), ...kept }
+    if (state === 'settled') return { status: 'settled', receipt, ...kept }
+    return { status: 'open', token: lease(pid, known, now, leaseMs), receipt, partly: known.partly }
+  }
+
+  const keep = (row: Row, answer: Answer): void => {
+    const size = sizeOf(answer)
+    makeRoom(size)
+    row.answer = answer
+    row.bytes += size
+    bytes += size
   }
 
   return {
     claim: async (request) => claim(request),
     settling: async (token, answer, leaseMs) => {
       const row = held(token)
-      if (row === undefined) return false
-      const size = sizeOf(answer)
-      makeRoom(size)
-      row.answer = answer
-      row.bytes += size
-      bytes += size
+      if (row === undefined || row.state !== 'claimed') return false
+      if (answer !== undefined) keep(row, answer)
+      row.state = 'settling'
       row.leaseUntil = clock() + leaseMs
       return true
     },
@@ -123,12 +128,28 @@ export function createMemoryClaims({
       evidenceOf.set(evidence, pid)
       row.evidence = evidence
       row.receipt = receipt
-      answered.set(pid, row)
+      row.state = row.answer === undefined ? 'open' : 'settled'
+      if (row.answer !== undefined) answered.set(pid, row)
       return true
     },
-    pause: async (token) => {
+    delivered: async (token, answer) => {
       const row = held(token)
-      if (row !== undefined) row.leaseUntil = 0
+      if (row?.state !== 'open') return
+      row.state = 'settled'
+      if (answer === undefined) return
+      // An answer that finds no room is not kept: it has been delivered.
+      try {
+        keep(row, answer)
+        answered.set(token.pid, row)
+      } catch (error) {
+        if (!X402Error.is(error)) throw error
+      }
+    },
+    pause: async (token, partly) => {
+      const row = held(token)
+      if (row === undefined) return
+      row.leaseUntil = 0
+      if (partly) row.partly += 1
     },
     release: async (token) => {
       const row = held(token)
@@ -138,10 +159,13 @@ export function createMemoryClaims({
 }
 
 type Row = {
+  state: 'claimed' | 'settling' | 'open' | 'settled'
   binding: string
   fence: string
   leaseUntil: number
   readonly expiresAt: number
+  /** How often some of the answer was sent. */
+  partly: number
   bytes: number
   answer?: Answer
   receipt?: Receipt
@@ -149,9 +173,9 @@ type Row = {
 }
 
 /** Milliseconds for which a row outlives its payment. */
-function keepMs({ receipt, answer }: Row): number {
-  if (receipt !== undefined) return KEEP_ANSWER_MS
-  return answer === undefined ? 0 : KEEP_UNSETTLED_MS
+function keepMs({ state }: Row): number {
+  if (state === 'settled') return KEEP_ANSWER_MS
+  return state === 'claimed' ? 0 : KEEP_UNSETTLED_MS
 }
 
 /** What a row takes beside its answer, generously. */

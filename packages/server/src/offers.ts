@@ -15,6 +15,7 @@ import {
   type SupportedKind,
   X402Error,
 } from '@groat/core'
+import { worthOf } from './loss-budget.js'
 
 /** A price as a person writes it: `$0.001`, or `0.5 EURC` for an asset of that ticker. */
 export type Price = string
@@ -39,6 +40,8 @@ export type Offer = {
   readonly requirements: PaymentRequirements
   readonly scheme: SchemeServer
   readonly rid: Rid
+  /** The price, as budgets for loss count it. */
+  readonly worth: bigint
 }
 
 /** An offer without its price. */
@@ -116,7 +119,7 @@ export function makeOffer(template: OfferTemplate, price: Price, supported: Supp
     ...(extra === undefined ? {} : { extra }),
     ...(kind === undefined ? {} : { kind }),
   })
-  return { requirements, scheme, rid: requirementsId(requirements) }
+  return { requirements, scheme, rid: requirementsId(requirements), worth: worthOf(price) }
 }
 
 /** What a facilitator says of an offer's scheme and network; `undefined` when it serves them not. */

@@ -53,6 +53,13 @@ describe('a paywall that is set up wrongly says so at start', () => {
     ['a price beyond all money', `$${'9'.repeat(80)}`, 'price_too_large', { route: '#1' }],
     ['no price', { name: 'weather' }, 'invalid_config', { route: 'weather', field: 'price' }],
     ['an offer without a price', { offers: [{ price: '$1' }, {}] }, 'invalid_config', { field: 'price' }],
+    [
+      'a stream that is metered',
+      { price: '$1', mode: 'upfront' },
+      'invalid_config',
+      { field: 'mode' },
+      { schemes: [{ ...testScheme, metered: true }] },
+    ],
     ['an unknown ticker', '1 DOGE', 'unknown_asset', { ticker: 'DOGE', network: 'eip155:84532' }],
     ['an account that is none', '$1', 'invalid_pay_to', { payTo: 'me' }, { payTo: { base: 'me' } }],
     [

@@ -11,7 +11,7 @@ import {
 import type { ClaimStore } from './claims.js'
 import { createFacilitatorClient } from './facilitator-client.js'
 import { payToByNetwork } from './offers.js'
-import { compileRoute, type Route, type RouteInput, type RouteOptions } from './route.js'
+import { compileRoute, type Route, type RouteInput, type RouteMode, type RouteOptions } from './route.js'
 import { createSupport } from './support.js'
 
 /** What all routes behind one paywall share. */
@@ -33,6 +33,8 @@ export type PaywallOptions = {
   readonly origin?: string
   /** Seconds for which what a payer signs may be valid. Default 300. */
   readonly maxTimeoutSeconds?: number
+  /** When routes are settled that do not say so themselves: `strict`, `upfront` or `accepted`. Default `strict`. */
+  readonly mode?: Exclude<RouteMode, 'optimistic'>
   /** Bytes of one answer that may be held back until it is paid for. Default 1 MiB. */
   readonly maxResponseBytes?: number
   /**
@@ -88,6 +90,7 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
     origin: options.origin === undefined ? undefined : originOf(options.origin),
     maxTimeoutSeconds: options.maxTimeoutSeconds ?? 300,
     maxResponseBytes: options.maxResponseBytes ?? 1024 * 1024,
+    mode: options.mode ?? 'strict',
   }
   const routes = new Map<string, Route>()
   return {

@@ -12,10 +12,11 @@ import { type Answer, problemAnswer } from './answer.js'
 import { decide } from './decide.js'
 import type { Gate } from './paywall.js'
 import type { Route } from './route.js'
-import { serveStrict } from './strict.js'
+import { serve } from './serve.js'
+import type { StreamReply } from './stream.js'
 import { type Challenge, type GateRequest, refusalAnswer, type Terms } from './terms.js'
 
-/** The payment that a handler is run for. It is verified, and not yet settled. */
+/** The payment that a handler is run for. It is verified; whether it is settled already is the route's mode. */
 export type VerifiedPayment = {
   /** Identity of the payment, the same in every log and receipt. */
   readonly pid: Pid
@@ -57,7 +58,7 @@ export type Unsold<Native> = { readonly type: 'unsold'; readonly native: Native 
 export type AnswerReply = { readonly type: 'answer'; readonly answer: Answer; readonly paid: boolean }
 
 /** What the adapter does with the response. */
-export type Reply<Native> = AnswerReply | Unsold<Native>
+export type Reply<Native> = AnswerReply | Unsold<Native> | StreamReply
 
 /**
  * Serves one request to a paid route: with a 402 at once where nobody has to be asked, which is so for every request without a payment
@@ -69,10 +70,10 @@ export function protect<Native>(
   exchange: Exchange<Native>,
 ): Challenge | Promise<Reply<Native>> {
   const terms = route.terms(exchange.request)
-  if (!(terms instanceof Promise)) return judge(gate, exchange, terms)
+  if (!(terms instanceof Promise)) return judge(gate, route, exchange, terms)
   return terms.then(
     (known) => {
-      const judged = judge(gate, exchange, known)
+      const judged = judge(gate, route, exchange, known)
       return judged instanceof Promise ? judged : { type: 'answer', answer: judged, paid: false }
     },
     (error: unknown) => {
@@ -84,7 +85,12 @@ export function protect<Native>(
   )
 }
 
-function judge<Native>(gate: Gate, exchange: Exchange<Native>, terms: Terms): Challenge | Promise<Reply<Native>> {
+function judge<Native>(
+  gate: Gate,
+  route: Route,
+  exchange: Exchange<Native>,
+  terms: Terms,
+): Challenge | Promise<Reply<Native>> {
   const now = gate.clock()
   const decision = decide(decodePayment(exchange.request.header), terms, now)
   switch (decision.type) {
@@ -98,6 +104,6 @@ function judge<Native>(gate: Gate, exchange: Exchange<Native>, terms: Terms): Ch
     }
     case 'candidate':
     case 'late':
-      return serveStrict(gate, exchange, terms, decision)
+      return serve(gate, route, exchange, terms, decision)
   }
 }

@@ -1,4 +1,5 @@
 import { type ResourceInfo, type Supported, X402Error } from '@groat/core'
+import { createLossBudget, type LossBudget } from './loss-budget.js'
 import { createLru } from './lru.js'
 import {
   kindOf,
@@ -16,6 +17,15 @@ import { createTerms, type GateRequest, resourceUrl, type Terms } from './terms.
 /** What a route costs, when the price depends on the request. The unpaid and the paid request must get the same answer. */
 export type PriceFunction = (request: GateRequest) => Price | Promise<Price>
 
+/**
+ * When a route is settled, and when its answer leaves.
+ * `strict`: verify, work, settle, release; the answer is held back until it is paid for.
+ * `upfront`: verify, settle, work; the answer streams, and what is not delivered stays owed.
+ * `accepted`: as upfront, but what the facilitator has in its journal and has sent to the chain counts as paid.
+ * `optimistic`: verify, work, settle at the end; the answer streams, and what is lost comes out of `lossBudget`.
+ */
+export type RouteMode = 'strict' | 'upfront' | 'accepted' | 'optimistic'
+
 /** How one route is sold. */
 export type RouteOptions = {
   /** The price of every offer that names none of its own. */
@@ -32,6 +42,12 @@ export type RouteOptions = {
   readonly maxTimeoutSeconds?: number
   /** Bytes that may be held back until the payment is settled. Default: the paywall's. */
   readonly maxResponseBytes?: number
+  /** When it is settled. Default: the paywall's, or `strict`. */
+  readonly mode?: RouteMode
+  /** Says that the answer leaves while it is made: such a route cannot be strict. */
+  readonly streams?: boolean
+  /** In optimistic mode: how much one process may have delivered unpaid before it asks for payment first, such as `$1`. */
+  readonly lossBudget?: Price
   /** The route's name in errors and in messages of this library; two routes cannot share one. */
   readonly name?: string
 }
@@ -42,6 +58,8 @@ export type RouteInput = Price | PriceFunction | RouteOptions
 /** A route, compiled. */
 export type Route = {
   readonly name: string
+  readonly mode: RouteMode
+  readonly budget: LossBudget | undefined
   readonly maxResponseBytes: number
   /** What a request is asked to pay; a promise only when the price function gives one. */
   terms(request: GateRequest): Terms | Promise<Terms>
@@ -54,6 +72,7 @@ export type RouteDefaults = OfferDefaults & {
   readonly support: Support
   readonly origin: string | undefined
   readonly maxResponseBytes: number
+  readonly mode: RouteMode
 }
 
 /**
@@ -63,7 +82,15 @@ export type RouteDefaults = OfferDefaults & {
 export function compileRoute(name: string, options: RouteOptions, defaults: RouteDefaults): Route {
   return named(name, () => {
     const { maxTimeoutSeconds = defaults.maxTimeoutSeconds, maxResponseBytes = defaults.maxResponseBytes } = options
+    const { mode = defaults.mode } = options
+    checkMode(mode, options)
     const templates = offerTemplates(options.offers ?? [{}], { ...defaults, maxTimeoutSeconds })
+    if (mode !== 'strict' && templates.some(({ scheme }) => scheme.metered)) {
+      throw new X402Error('invalid_config', {
+        field: 'mode',
+        reason: 'what is metered is known when the work has ended: such a route is strict',
+      })
+    }
     const { price } = options
     if (price === undefined && templates.some((template) => template.price === undefined)) {
       throw new X402Error('invalid_config', { field: 'price' })
@@ -120,6 +147,8 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
 
     return {
       name,
+      mode,
+      budget: options.lossBudget === undefined ? undefined : createLossBudget(options.lossBudget),
       maxResponseBytes,
       terms(request) {
         if (!needsFacilitator) return termsOf(request)
@@ -137,6 +166,24 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     }
   })
 }
+
+function checkMode(mode: RouteMode, { streams, lossBudget }: RouteOptions): void {
+  if (!MODES.includes(mode)) throw new X402Error('invalid_config', { field: 'mode', value: mode })
+  if (streams === true && mode === 'strict') {
+    throw new X402Error('invalid_config', {
+      field: 'mode',
+      reason: 'a strict route holds its answer back: one that streams is upfront, accepted or optimistic',
+    })
+  }
+  if ((mode === 'optimistic') !== (lossBudget !== undefined)) {
+    throw new X402Error('invalid_config', {
+      field: 'lossBudget',
+      reason: 'the optimistic mode, and no other, has a budget for loss',
+    })
+  }
+}
+
+const MODES: readonly RouteMode[] = ['strict', 'upfront', 'accepted', 'optimistic']
 
 /** Resources of one route whose challenge is kept. */
 const MAX_CACHED_TERMS = 256

@@ -57,7 +57,7 @@ export async function sqlClaims(
         const fresh = { pid, binding, state: 'claimed' as const, expires_at: Math.ceil(expiresAt * 1000), ...lease }
         const made = await trx
           .insertInto('server_claim')
-          .values({ ...fresh, head: null, body: null, receipt: null, evidence: null })
+          .values({ ...fresh, partly: 0, head: null, body: null, receipt: null, evidence: null })
           .onConflict((conflict) => conflict.column('pid').doNothing())
           .returning('pid')
           .executeTakeFirst()
@@ -76,9 +76,12 @@ export async function sqlClaims(
         if (row.state === 'settled') {
           return { status: 'settled', receipt: receiptFrom(row), ...(answer === undefined ? {} : { answer }) }
         }
-        if (answer === undefined) throw corrupt(pid)
+        if (row.state === 'open') {
+          await take(lease)
+          return { status: 'open', token, receipt: receiptFrom(row), partly: row.partly }
+        }
         await take(lease)
-        return { status: 'settling', token, answer }
+        return { status: 'settling', token, ...(answer === undefined ? {} : { answer }) }
       }),
 
     settling: ({ pid, fence }, answer, leaseMs) =>
@@ -86,7 +89,7 @@ export async function sqlClaims(
         const lease_until = (await store.now(trx)) + leaseMs
         const kept = await trx
           .updateTable('server_claim')
-          .set({ state: 'settling', lease_until, ...rowFrom(answer) })
+          .set({ state: 'settling', lease_until, ...(answer === undefined ? {} : rowFrom(answer)) })
           .where('pid', '=', pid)
           .where('fence', '=', fence)
           .where('state', '=', 'claimed')
@@ -101,7 +104,16 @@ export async function sqlClaims(
         await store.transaction((trx) =>
           trx
             .updateTable('server_claim')
-            .set({ state: 'settled', receipt: JSON.stringify(settlement), evidence })
+            .set((eb) => ({
+              state: eb
+                .case()
+                .when('head', 'is', null)
+                .then(eb.val<State>('open'))
+                .else(eb.val<State>('settled'))
+                .end(),
+              receipt: JSON.stringify(settlement),
+              evidence,
+            }))
             .where('pid', '=', pid)
             .where('state', '=', 'settling')
             .execute(),
@@ -113,14 +125,25 @@ export async function sqlClaims(
       }
     },
 
-    pause: ({ pid, fence }) =>
+    delivered: ({ pid, fence }, answer) =>
       store.transaction(async (trx) => {
         await trx
           .updateTable('server_claim')
-          .set({ lease_until: 0 })
+          .set({ state: 'settled', ...(answer === undefined ? {} : rowFrom(answer)) })
           .where('pid', '=', pid)
           .where('fence', '=', fence)
-          .where('state', '=', 'settling')
+          .where('state', '=', 'open')
+          .execute()
+      }),
+
+    pause: ({ pid, fence }, partly) =>
+      store.transaction(async (trx) => {
+        await trx
+          .updateTable('server_claim')
+          .set((eb) => ({ lease_until: 0, ...(partly ? { partly: eb('partly', '+', 1) } : {}) }))
+          .where('pid', '=', pid)
+          .where('fence', '=', fence)
+          .where('state', 'in', ['settling', 'open'])
           .execute()
       }),
 
@@ -130,7 +153,7 @@ export async function sqlClaims(
           .deleteFrom('server_claim')
           .where('pid', '=', pid)
           .where('fence', '=', fence)
-          .where('state', '!=', 'settled')
+          .where('state', 'in', ['claimed', 'settling'])
           .execute()
       }),
   }
@@ -138,14 +161,18 @@ export async function sqlClaims(
 
 const SWEEP_EVERY_MS = 60_000
 
+type State = 'claimed' | 'settling' | 'open' | 'settled'
+
 type Row = {
   readonly pid: string
   readonly binding: string
-  readonly state: 'claimed' | 'settling' | 'settled'
+  readonly state: State
   readonly fence: string
   /** Milliseconds since 1970, as all times here. */
   readonly lease_until: number
   readonly expires_at: number
+  /** How often some of the answer was sent. */
+  readonly partly: number
   /** The answer without its body, as JSON. */
   readonly head: string | null
   readonly body: Uint8Array | null
@@ -173,6 +200,12 @@ const migrations: Migrations = {
         .addColumn('evidence', 'text', (column) => column.unique())
         .execute()
       await db.schema.createIndex('server_claim_expires_at').on('server_claim').column('expires_at').execute()
+    },
+    '002_partly': async (db) => {
+      await db.schema
+        .alterTable('server_claim')
+        .addColumn('partly', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute()
     },
   },
 }

@@ -1,4 +1,4 @@
 import { describeAdapter } from './adapter-suite.js'
-import { expressNew, expressOld, fetchStyle, hono } from './frameworks.js'
+import { expressNew, expressOld, fastify, fetchStyle, hono, plainNode } from './frameworks.js'
 
-for (const framework of [fetchStyle, hono, expressNew, expressOld]) describeAdapter(framework)
+for (const framework of [fetchStyle, hono, expressNew, expressOld, fastify, plainNode]) describeAdapter(framework)

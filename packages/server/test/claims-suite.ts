@@ -46,7 +46,7 @@ export function describeClaims(name: string, open: () => Promise<ClaimStoreUnder
       extra: { logIndex: 3 },
     }
     const tokenOf = (outcome: ClaimOutcome): ClaimToken => {
-      if (outcome.status !== 'claimed' && outcome.status !== 'settling') throw new Error(outcome.status)
+      if (!('token' in outcome)) throw new Error(outcome.status)
       return outcome.token
     }
     const claimed = async (pid: Pid, more?: Partial<ClaimRequest>): Promise<ClaimToken> =>
@@ -94,7 +94,7 @@ export function describeClaims(name: string, open: () => Promise<ClaimStoreUnder
       const heir = await claimed(pid, { binding: 'GET /news' })
       expect(await store.claims.settling(dead, answer, 10_000)).toBe(false)
       await store.claims.release(dead)
-      await store.claims.pause(dead)
+      await store.claims.pause(dead, false)
       expect(await store.claims.claim(request(pid))).toEqual({ status: 'busy' })
       expect(await store.claims.settling(heir, answer, 10_000)).toBe(true)
       expect(await store.claims.settled(heir, receipt, 'e1')).toBe(true)
@@ -118,7 +118,7 @@ export function describeClaims(name: string, open: () => Promise<ClaimStoreUnder
       const again = await store.claims.claim(request(pid))
       expect(again).toMatchObject({ status: 'settling', answer })
       expect(await store.claims.claim(request(pid))).toEqual({ status: 'busy' })
-      await store.claims.pause(tokenOf(again))
+      await store.claims.pause(tokenOf(again), false)
       const third = await store.claims.claim(request(pid))
       expect(third).toMatchObject({ status: 'settling', answer })
       // What the one who was taken for dead learns of is true all the same.
@@ -127,13 +127,54 @@ export function describeClaims(name: string, open: () => Promise<ClaimStoreUnder
       expect(await store.claims.claim(request(pid))).toMatchObject({ status: 'settled' })
     })
 
+    test('SRV-025 what is paid for first is owed until it is delivered, to whoever presents the same payment', async () => {
+      const pid = newPid()
+      const token = await claimed(pid)
+      expect(await store.claims.settling(token, undefined, 10_000)).toBe(true)
+      store.later(10_000)
+      const again = await store.claims.claim(request(pid))
+      expect(again).toEqual({ status: 'settling', token: tokenOf(again) })
+      const holder = tokenOf(again)
+      expect(await store.claims.settled(holder, receipt, 'e1')).toBe(true)
+      expect(await store.other.claim(request(pid))).toEqual({ status: 'busy' })
+      await store.claims.release(holder)
+      await store.claims.pause(holder, false)
+      expect(await store.other.claim(request(pid, { binding: 'GET /news' }))).toEqual({ status: 'mismatch' })
+      const second = await store.other.claim(request(pid))
+      expect(second).toMatchObject({ status: 'open', receipt, partly: 0 })
+      // Who was taken for dead closes nothing.
+      await store.claims.delivered(holder, answer)
+      await store.other.pause(tokenOf(second), true)
+      const third = await store.claims.claim(request(pid))
+      expect(third).toMatchObject({ status: 'open', partly: 1 })
+      await store.claims.delivered(tokenOf(third), answer)
+      expect(await store.other.claim(request(pid))).toEqual({ status: 'settled', receipt, answer })
+    })
+
+    test('what was delivered and not kept is known, and is not delivered again', async () => {
+      const token = await claimed(newPid())
+      await store.claims.settling(token, undefined, 10_000)
+      await store.claims.settled(token, receipt, 'e1')
+      await store.claims.delivered(token, undefined)
+      expect(await store.claims.claim(request(token.pid))).toEqual({ status: 'settled', receipt })
+    })
+
+    test('SRV-025 what is owed is kept long after its payment has expired', async () => {
+      const token = await claimed(newPid())
+      await store.claims.settling(token, undefined, 10_000)
+      await store.claims.settled(token, receipt, 'e1')
+      store.later(7 * 24 * 3_600_000)
+      await claimed(newPid(), { expiresAt: start / 1000 + 8 * 24 * 3_600 })
+      expect(await store.claims.claim(request(token.pid))).toMatchObject({ status: 'open', receipt })
+    })
+
     test('evidence stands for one payment', async () => {
       const [first, second] = [await claimed(newPid()), await claimed(newPid())]
       await store.claims.settling(first, answer, 10_000)
       await store.claims.settling(second, answer, 10_000)
       expect(await store.claims.settled(first, receipt, 'same')).toBe(true)
       expect(await store.claims.settled(second, receipt, 'same')).toBe(false)
-      await store.claims.pause(second)
+      await store.claims.pause(second, false)
       expect(await store.claims.claim(request(second.pid))).toMatchObject({ status: 'settling' })
       expect(await store.claims.settled(second, receipt, 'other')).toBe(true)
     })

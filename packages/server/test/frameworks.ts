@@ -1,11 +1,14 @@
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import type { VerifiedPayment } from '@groat/server'
 import { paywall as fetchPaywall, type PaywallOptions, type RouteInput } from '@groat/server'
 import { paywall as expressPaywall } from '@groat/server/express'
+import { paywall as fastifyPaywall } from '@groat/server/fastify'
 import { paywall as honoPaywall } from '@groat/server/hono'
+import { paywall as nodePaywall } from '@groat/server/node'
 import { getRequestListener } from '@hono/node-server'
 import express5 from 'express'
+import makeFastify from 'fastify'
 import { Hono } from 'hono'
 import { type Listening, listen } from './listen.js'
 
@@ -100,6 +103,93 @@ export const expressNew: Framework = expressFramework('express 5', express5)
 
 /** Express 4 is written against with the same types. */
 export const expressOld: Framework = expressFramework('express 4', createRequire(import.meta.url)('express4'))
+
+export const plainNode: Framework = {
+  name: 'node:http',
+  hasMiddleware: false,
+  hasRouters: false,
+  open: async ({ options, routes }) => {
+    const paid = nodePaywall(options)
+    const handlers = new Map(
+      Object.entries(routes).map(([path, { input, handler }]) => [
+        path,
+        paid(input, async (req, res, payment) => {
+          const made = await handler({ method: req.method ?? '', path: pathOf(req.url), payment })
+          res.statusCode = made.status ?? 200
+          for (const [name, value] of made.headers ?? []) res.appendHeader(name, value)
+          await write(res, made.body)
+        }),
+      ]),
+    )
+    const missing: RequestListener = (_, res) => {
+      res.statusCode = 404
+      res.end()
+    }
+    return opened((req, res) => (handlers.get(pathOf(req.url)) ?? missing)(req, res), paid.ready)
+  },
+}
+
+export const fastify: Framework = {
+  name: 'fastify',
+  hasMiddleware: true,
+  hasRouters: true,
+  open: async ({ options, routes }) => {
+    const paid = fastifyPaywall(options)
+    let listener: RequestListener = () => {}
+    const app = makeFastify({
+      serverFactory: (handler) => {
+        listener = handler
+        return createServer()
+      },
+    })
+    app.addHook('onRequest', async (_, reply) => {
+      reply.headers({ 'x-standing': 'yes', vary: 'Origin' })
+    })
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    const serve = (target: typeof app, path: string, shown: string): void => {
+      const { input, handler } = routes[shown] ?? raise(shown)
+      target.route({
+        method: ['GET', 'POST'],
+        url: path,
+        preHandler: paid(input),
+        handler: async (request, reply) => {
+          const made = await handler({ method: request.method, path: request.url, payment: request.payment })
+          reply.code(made.status ?? 200)
+          for (const [name, value] of made.headers ?? []) reply.header(name, value)
+          return reply.send(
+            typeof made.body === 'object' && !(made.body instanceof Uint8Array) ? streamOf(made.body) : made.body,
+          )
+        },
+      })
+    }
+    for (const path of Object.keys(routes)) if (!path.startsWith('/api/')) serve(app, path, path)
+    await app.register(
+      async (api) => {
+        for (const path of Object.keys(routes))
+          if (path.startsWith('/api/')) serve(api as typeof app, path.slice(4), path)
+      },
+      { prefix: '/api' },
+    )
+    await app.ready()
+    return opened((req, res) => listener(req, res), paid.ready)
+  },
+}
+
+function pathOf(url = '/'): string {
+  return new URL(url, 'http://shop').pathname
+}
+
+async function write(res: ServerResponse, body: Made['body']): Promise<void> {
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) res.end(body)
+  else {
+    for await (const chunk of body) if (!res.write(chunk)) break
+    res.end()
+  }
+}
+
+function raise(path: string): never {
+  throw new Error(`no route ${path}`)
+}
 
 function expressFramework(name: string, make: typeof express5): Framework {
   return {

@@ -1,7 +1,7 @@
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
-import { protect, type Reply, type VerifiedPayment } from '../protect.js'
+import { protect, type VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
-import { holdResponse, responseOf, unsoldResponse } from './web-response.js'
+import { holdResponse, passResponse, responseOf, unsoldResponse } from './web-response.js'
 
 /** A handler that is run for a verified payment; what the platform gives beside the request (`env`, `ctx`) follows. */
 export type PaidHandler<Rest extends readonly unknown[] = []> = (
@@ -42,12 +42,14 @@ export function paywall(options: PaywallOptions): Paywall<WrapFetch> {
         work: async (payment) =>
           holdResponse(await handler(request, payment, ...rest), undefined, route.maxResponseBytes),
       })
-      return reply instanceof Promise ? reply.then(finish) : new Response(reply.body, reply)
+      if (!(reply instanceof Promise)) return new Response(reply.body, reply)
+      return reply.then((later) => {
+        if (later.type === 'answer') return responseOf(later)
+        if (later.type === 'unsold') return unsoldResponse(later.native)
+        const bare = request.method === 'HEAD'
+        return passResponse(later, () => handler(request, later.payment, ...rest), { bare })
+      })
     }
   }
   return Object.assign(paid, { ready })
-}
-
-function finish(reply: Reply<Response>): Response {
-  return reply.type === 'answer' ? responseOf(reply) : unsoldResponse(reply.native)
 }

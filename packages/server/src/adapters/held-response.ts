@@ -8,6 +8,7 @@ import {
   NULL_BODY_STATUSES,
 } from '../answer.js'
 import type { Work } from '../protect.js'
+import { applyHead, bufferOver, bytesOf, fieldsOf, resetHeaders, tableOf } from './node-response.js'
 
 /** A Node response of which nothing leaves until somebody decides what. */
 export type HeldResponse = {
@@ -24,10 +25,13 @@ export type HeldResponse = {
 /**
  * Takes over a response before its handler runs. What the handler writes is kept, at most `maxBytes` of it: status (also the one given
  * to `writeHead`), headers, body and trailers. Informational responses are swallowed. As nothing has been sent, the last status counts:
- * an error page that follows the beginning of an answer replaces it.
+ * an error page that follows the beginning of an answer replaces it. `before`: the headers that stood before the work.
  */
-export function holdResponse(res: ServerResponse, maxBytes: number): HeldResponse {
-  const before = fieldsOf(res)
+export function holdResponse(
+  res: ServerResponse,
+  maxBytes: number,
+  before: HeaderFields = fieldsOf(res),
+): HeldResponse {
   const { writeHead, write, end, flushHeaders, writeContinue, writeProcessing, writeEarlyHints, addTrailers } = res
   const native = { writeHead, write, end, flushHeaders, writeContinue, writeProcessing, writeEarlyHints, addTrailers }
   let chunks: Buffer[] = []
@@ -142,65 +146,6 @@ export function holdResponse(res: ServerResponse, maxBytes: number): HeldRespons
 }
 
 const SMALL_BODY_BYTES = 16_384
-
-/** The headers of a Node response, as a table. */
-export function tableOf(res: ServerResponse): HeaderTable {
-  return {
-    get: (name) => res.getHeader(name)?.toString(),
-    delete: (name) => res.removeHeader(name),
-    set: (name, value) => {
-      res.setHeader(name, value)
-    },
-  }
-}
-
-function fieldsOf(res: ServerResponse): HeaderFields {
-  const fields: Record<string, string | readonly string[]> = {}
-  for (const [name, value] of Object.entries(res.getHeaders())) {
-    if (value !== undefined) fields[name] = typeof value === 'number' ? String(value) : value
-  }
-  return fields
-}
-
-function resetHeaders(res: ServerResponse, to: HeaderFields): void {
-  for (const name of res.getHeaderNames()) if (to[name] === undefined) res.removeHeader(name)
-  for (const [name, value] of Object.entries(to)) if (res.getHeader(name) !== value) res.setHeader(name, value)
-}
-
-/** What `writeHead` was given, put where it can still be taken back: a reason phrase, then an object or a flat list of headers. */
-function applyHead(res: ServerResponse, status: number, rest: readonly unknown[]): void {
-  res.statusCode = status
-  const [first, second] = rest
-  if (typeof first === 'string') res.statusMessage = first
-  const headers = typeof first === 'string' ? second : (first ?? second)
-  if (Array.isArray(headers)) {
-    const pairs = Array.isArray(headers[0]) ? headers : pairsOf(headers)
-    for (const [name] of pairs) res.removeHeader(String(name))
-    for (const [name, value] of pairs) res.appendHeader(String(name), textOf(value))
-  } else if (typeof headers === 'object' && headers !== null) {
-    for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, textOf(value))
-  }
-}
-
-function pairsOf(flat: readonly unknown[]): readonly (readonly unknown[])[] {
-  return flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]]] : []))
-}
-
-function textOf(value: unknown): string | readonly string[] {
-  return Array.isArray(value) ? value.map(String) : String(value)
-}
-
-function bytesOf(chunk: unknown, encoding: unknown): Buffer {
-  if (typeof chunk === 'string') {
-    return Buffer.from(chunk, typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8')
-  }
-  if (chunk instanceof Uint8Array) return Buffer.from(chunk)
-  throw new TypeError('A response is written as text or bytes.')
-}
-
-function bufferOver({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength)
-}
 
 /** Node calls back when a write has been taken over; held bytes are. */
 function callBack(args: readonly unknown[]): void {

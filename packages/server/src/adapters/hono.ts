@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import { protect, type VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
-import { holdResponse, responseOf, unsoldResponse } from './web-response.js'
+import { holdResponse, passResponse, responseOf, unsoldResponse } from './web-response.js'
 
 /** What a handler behind the paywall finds in its context: `c.get('payment')`. */
 export type PaidEnv = { Variables: { payment: VerifiedPayment } }
@@ -38,10 +38,16 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
       })
       if (!(reply instanceof Promise)) return c.newResponse(reply.body, reply.status, reply.headers)
       const later = await reply
-      replace(
-        c,
-        later.type === 'answer' ? responseOf(later, before ?? standingHeaders(c)) : unsoldResponse(later.native),
-      )
+      if (later.type === 'answer') replace(c, responseOf(later, before ?? standingHeaders(c)))
+      else if (later.type === 'unsold') replace(c, unsoldResponse(later.native))
+      else {
+        const work = async (): Promise<Response> => {
+          c.set('payment', later.payment)
+          await next()
+          return c.res
+        }
+        replace(c, await passResponse(later, work, { before: standingHeaders(c), bare: raw.method === 'HEAD' }))
+      }
     }
   }
   return Object.assign(paid, { ready })

@@ -1,4 +1,5 @@
 import {
+  type Answer,
   applyHeaders,
   changedHeaders,
   type HeaderFields,
@@ -8,6 +9,7 @@ import {
   stripProtocolHeaders,
 } from '../answer.js'
 import type { AnswerReply, Work } from '../protect.js'
+import type { StreamReply } from '../stream.js'
 
 /**
  * Reads a handler's response to its end and holds it back as one value. `before` are the headers that earlier middleware had set.
@@ -45,6 +47,76 @@ export function unsoldResponse(response: Response): Response {
   return new Response(NULL_BODY_STATUSES.has(status) ? null : response.body, { status, statusText, headers })
 }
 
+/**
+ * Runs the work and lets its response leave as it is made, with the gate's last word on its head, a copy of what was sent while that is
+ * small, and word of how it ended. `before`: the headers that stood before the work. `bare`: nobody reads the body.
+ */
+export async function passResponse(
+  reply: StreamReply,
+  work: () => Response | Promise<Response>,
+  { before, bare }: { readonly before?: Headers | undefined; readonly bare: boolean },
+): Promise<Response> {
+  let response: Response
+  try {
+    response = await work()
+  } catch (error) {
+    await reply.ended({ complete: false })
+    throw error
+  }
+  const { status, statusText, body } = response
+  const made = { status, ...changedHeaders(before === undefined ? {} : fieldsOf(before), fieldsOf(response.headers)) }
+  const headers = new Headers(response.headers)
+  reply.head(tableOf(headers))
+  const init = { status, statusText, headers }
+  if (status >= 400) {
+    await reply.ended({ status, complete: true })
+    return new Response(body, init)
+  }
+  if (body === null || bare) {
+    await reply.last?.()
+    await reply.ended({ status, complete: true, answer: { ...made, body: '' } })
+    return new Response(NULL_BODY_STATUSES.has(status) ? null : body, init)
+  }
+  return new Response(passBody(body, reply, made), init)
+}
+
+function passBody(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  reply: StreamReply,
+  made: Omit<Answer, 'body'>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader()
+  const { status } = made
+  let chunks: Uint8Array<ArrayBuffer>[] | undefined = []
+  let size = 0
+  return new ReadableStream({
+    pull: async (controller) => {
+      try {
+        const { done, value } = await reader.read()
+        if (!done) {
+          size += value.byteLength
+          if (size > reply.keepBytes) chunks = undefined
+          else chunks?.push(value)
+          controller.enqueue(value)
+          return
+        }
+      } catch (error) {
+        await reply.ended({ status, complete: false })
+        throw error
+      }
+      const event = await reply.last?.()
+      const isEvents = String(made.headers['content-type']).startsWith('text/event-stream')
+      if (event !== undefined && isEvents) controller.enqueue(new TextEncoder().encode(event))
+      controller.close()
+      await reply.ended({ status, complete: true, ...(chunks && { answer: { ...made, body: joined(chunks, size) } }) })
+    },
+    cancel: async (reason) => {
+      await reader.cancel(reason)
+      await reply.ended({ status, complete: false })
+    },
+  })
+}
+
 async function readBody(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (response.body === null) return new Uint8Array()
   const reader = response.body.getReader()
@@ -60,6 +132,10 @@ async function readBody(response: Response, maxBytes: number): Promise<Uint8Arra
     }
     chunks.push(value)
   }
+  return joined(chunks, size)
+}
+
+function joined(chunks: readonly Uint8Array<ArrayBuffer>[], size: number): Uint8Array<ArrayBuffer> {
   const [only] = chunks
   if (only !== undefined && chunks.length === 1) return only
   const body = new Uint8Array(size)

@@ -1,0 +1,127 @@
+import {
+  type ErrorCode,
+  encodeReceipt,
+  errorInfo,
+  type FacilitatorRequest,
+  notify,
+  type PaymentHeader,
+  type Refusal,
+  type Settlement,
+  X402Error,
+  type X402Event,
+} from '@groat/core'
+import { type Answer, problemAnswer } from './answer.js'
+import { UNKNOWN } from './ask-to-settle.js'
+import type { ClaimToken } from './claims.js'
+import type { Candidate } from './decide.js'
+import type { Gate } from './paywall.js'
+import type { AnswerReply, Exchange } from './protect.js'
+import type { Route } from './route.js'
+import { refusalAnswer, type Terms } from './terms.js'
+
+/** Everything about one request that carries a payment. */
+export type Run<Native = unknown> = {
+  readonly gate: Gate
+  readonly route: Route
+  readonly exchange: Exchange<Native>
+  readonly terms: Terms
+  readonly candidate: Candidate
+  /** One object for verify and settle: a client may keep its encoding. */
+  readonly asked: FacilitatorRequest
+}
+
+/** A 402 with the offers again. */
+export function refused(run: Run, refusal: Refusal, receipt?: PaymentHeader): AnswerReply {
+  tell(run, 'payment_refused', { code: refusal.code })
+  return answer(refusalAnswer(run.terms, refusal, receipt))
+}
+
+/** Nobody knows yet: present the same payment again (HTTP-043, HTTP-044). */
+export function pending(
+  run: Run,
+  retryAfter: number | undefined,
+  transaction: string | undefined,
+  cause?: ErrorCode,
+): AnswerReply {
+  const { payer } = run.candidate.inspected
+  const unknown = { ...UNKNOWN, payer, ...(transaction === undefined ? {} : { transaction }) }
+  const { name, value } = receiptHeader(run, unknown)
+  const reference = cause === undefined ? undefined : noted(run, cause)
+  tell(run, 'settlement_unknown')
+  return answer(
+    problemAnswer('settlement_pending', {
+      headers: { [name]: value },
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+      ...(reference === undefined ? {} : { reference }),
+    }),
+  )
+}
+
+/** The receipt header, without the facilitator's additions where they would make it longer than what clients and proxies take. */
+export function receiptHeader(run: Run, settlement: Settlement): PaymentHeader {
+  const { payment, offer, inspected } = run.candidate
+  const encode = (what: Settlement): PaymentHeader =>
+    encodeReceipt(payment.x402Version, offer.requirements.network, what)
+  if (settlement.status !== 'settled') return encode({ ...settlement, payer: inspected.payer })
+  const receipt = { ...settlement.receipt, payer: inspected.payer }
+  const full = encode({ status: 'settled', receipt })
+  if (full.value.length <= MAX_RECEIPT_LENGTH) return full
+  const { extra: _, extensions: __, ...bare } = receipt
+  return encode({ status: 'settled', receipt: bare })
+}
+
+const MAX_RECEIPT_LENGTH = 2048
+
+/** The facilitator could not be asked, or gave no answer that can be used. Nothing was charged. */
+export function facilitatorFault(run: Run, error: unknown): AnswerReply {
+  const known = X402Error.is(error) && errorInfo(error.code).status >= 500 ? error : undefined
+  const retryAfter = known?.context.retryAfter
+  return fault(run, known?.code ?? 'facilitator_unreachable', typeof retryAfter === 'number' ? retryAfter : undefined)
+}
+
+/** A fault of the world: the operator is told which, under a reference. */
+export function fault(run: Run, code: ErrorCode, retryAfter?: number): AnswerReply {
+  const reference = noted(run, code)
+  return answer(problemAnswer(code, { reference, ...(retryAfter === undefined ? {} : { retryAfter }) }))
+}
+
+/** Tells the operator of a fault under a reference, which is all that a stranger is told of it. */
+function noted(run: Run, code: ErrorCode): string {
+  const reference = Array.from(run.gate.random(8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  tell(run, 'fault', { code, reference })
+  return reference
+}
+
+/** The facilitator's words may come from anywhere; only a bare identifier among them is repeated to strangers. */
+export function publicDetail(detail: string | undefined): string | undefined {
+  return detail !== undefined && /^[a-z][a-z0-9_]{0,63}$/.test(detail) ? detail : undefined
+}
+
+/** Forgets the claim. */
+export async function letGo({ gate }: Run, token: ClaimToken): Promise<void> {
+  // A claim that cannot be released runs out with its lease.
+  await quietly(gate.claims.release(token))
+}
+
+/** The step's value, or nothing where the store failed. */
+export async function quietly<T>(step: Promise<T>): Promise<T | undefined> {
+  try {
+    return await step
+  } catch {
+    return undefined
+  }
+}
+
+/** An answer for which nothing was paid. */
+export function answer(of: Answer): AnswerReply {
+  return { type: 'answer', answer: of, paid: false }
+}
+
+/** Tells the observer of this payment. */
+export function tell({ gate, candidate, terms }: Run, type: X402Event['type'], more: Partial<X402Event> = {}): void {
+  if (gate.onEvent === undefined) return
+  const { scheme, network, payTo, asset, amount } = candidate.offer.requirements
+  const { pid, payer } = candidate.inspected
+  const resource = terms.resource.url
+  notify(gate.onEvent, { type, at: gate.clock(), pid, network, scheme, payer, payTo, asset, amount, resource, ...more })
+}

@@ -1,0 +1,252 @@
+import {
+  canonicalJson,
+  errorInfo,
+  type FacilitatorRequest,
+  type Receipt,
+  type Refusal,
+  refuse,
+  type Settlement,
+  sameAddress,
+  sha256Hex,
+} from '@groat/core'
+import { type Answer, problemAnswer } from './answer.js'
+import { askToSettle } from './ask-to-settle.js'
+import type { ClaimOutcome, ClaimToken } from './claims.js'
+import type { Candidate, Late } from './decide.js'
+import { createMeter } from './meter.js'
+import type { Gate } from './paywall.js'
+import type { AnswerReply, Exchange, Reply } from './protect.js'
+import { credible, evidenceOf } from './receipt.js'
+import type { Route } from './route.js'
+import {
+  answer,
+  facilitatorFault,
+  fault,
+  letGo,
+  pending,
+  publicDetail,
+  quietly,
+  type Run,
+  receiptHeader,
+  refused,
+  tell,
+} from './run.js'
+import { stream, streamFirst } from './stream.js'
+import { pathOf, type Terms } from './terms.js'
+
+/**
+ * Serves a request that carries a payment: claims it, and goes on by the route's mode.
+ *
+ * Strict: verify, work with the answer held back, settle, release. No byte of the work leaves before its payment is settled (SRV-007);
+ * nothing is charged unless the work made something to sell (SRV-006); an outcome that is not known keeps the answer, so that presenting
+ * the same payment again settles it and gets it without working again (SRV-021).
+ *
+ * Upfront, and accepted: verify, settle, then work, whose answer leaves as it is made; what is paid for and was not delivered stays owed.
+ * Optimistic: verify, work, and settle when it ends, within a budget for loss.
+ */
+export async function serve<Native>(
+  gate: Gate,
+  route: Route,
+  exchange: Exchange<Native>,
+  terms: Terms,
+  candidate: Candidate | Late,
+): Promise<Reply<Native>> {
+  const { payment, offer } = candidate
+  const asked = { payment, requirements: offer.requirements, resource: terms.resource }
+  const run: Run<Native> = { gate, route, exchange, terms, candidate, asked }
+  tell(run, 'payment_presented')
+  const claim = await quietly(claimFor(run))
+  if (claim === undefined) return fault(run, 'store_unavailable')
+  switch (claim.status) {
+    case 'claimed':
+      if ('refusal' in candidate) {
+        await letGo(run, claim.token)
+        return refused(run, candidate.refusal)
+      }
+      tell(run, 'payment_claimed')
+      return serveFirst(run, claim.token)
+    case 'settling':
+      return serveSettled(run, claim.token, claim.answer, true)
+    case 'open':
+      if (claim.partly < MAX_PARTLY) return stream(run, claim.token, claim.receipt)
+      await quietly(gate.claims.pause(claim.token, false))
+      return refused(run, refuse('payment_already_used'))
+    case 'settled':
+      return claim.answer === undefined
+        ? refused(run, refuse('payment_already_used'))
+        : released(run, claim.answer, claim.receipt)
+    case 'busy':
+      return answer(problemAnswer('payment_in_flight', { retryAfter: 1 }))
+    case 'mismatch':
+      return answer(problemAnswer('idempotency_mismatch'))
+  }
+}
+
+/** How often a payment may be delivered in part before it counts as used: a buyer whose line breaks, not one who breaks it. */
+const MAX_PARTLY = 3
+
+function claimFor({
+  gate,
+  exchange: { request },
+  candidate: { payment, offer, inspected },
+}: Run): Promise<ClaimOutcome> {
+  // The whole payload, signature and all: who has only read a nonce off the chain gets nothing by it (SRV-023).
+  const { rid } = offer
+  const binding = sha256Hex(`${rid}\n${request.method} ${pathOf(request.url)}\n${canonicalJson(payment.payload)}`)
+  const { pid, expiresAt } = inspected
+  return gate.claims.claim({ pid, expiresAt, binding, leaseMs: gate.leaseMs })
+}
+
+/** Seconds of validity that a new payment must have left, for the work and for its inclusion on chain. */
+const MIN_REMAINING_SECONDS = 6
+
+async function serveFirst<Native>(run: Run<Native>, token: ClaimToken): Promise<Reply<Native>> {
+  const step = await firstStep(run, token).catch(async (error: unknown) => {
+    await letGo(run, token)
+    throw error
+  })
+  if ('reply' in step) {
+    await letGo(run, token)
+    return step.reply
+  }
+  const { route, candidate } = run
+  if (route.mode === 'optimistic' && route.budget?.take(candidate.offer.worth)) {
+    return streamFirst(run, token, () => settle(run, token, false))
+  }
+  return serveSettled(run, token, step.answer, false)
+}
+
+/** The answer of the work in strict mode, kept in the claim store; or a reply for which nothing is charged. */
+type Step<Native> = { readonly answer?: Answer } | { readonly reply: Reply<Native> }
+
+async function firstStep<Native>(run: Run<Native>, token: ClaimToken): Promise<Step<Native>> {
+  const { gate, exchange, route } = run
+  const objection = tooLate(run) ?? (await verify(run))
+  if (objection !== undefined) return { reply: objection }
+  tell(run, 'payment_verified')
+  if (exchange.gone()) return { reply: answer(problemAnswer('handler_failed')) }
+  const work = route.mode === 'strict' ? await metered(run) : {}
+  if ('reply' in work) return work
+  if (exchange.gone()) return { reply: answer(problemAnswer('handler_failed')) }
+  try {
+    if (await gate.claims.settling(token, work.answer, gate.leaseMs)) return work
+    return { reply: answer(problemAnswer('payment_in_flight', { retryAfter: 1 })) }
+  } catch {
+    return { reply: fault(run, 'store_unavailable') }
+  }
+}
+
+/** The work, with what it charges. */
+async function metered<Native>({ candidate, exchange }: Run<Native>): Promise<Step<Native>> {
+  const meter = createMeter(candidate)
+  const work = await exchange.work(meter.payment)
+  if (work.type === 'unsold') return { reply: work }
+  if (work.type === 'failed') return { reply: answer(problemAnswer(work.code)) }
+  return { answer: meter.close(work.answer) }
+}
+
+function tooLate(run: Run): AnswerReply | undefined {
+  const { inspected, offer } = run.candidate
+  const needed = Math.min(MIN_REMAINING_SECONDS, Math.floor(offer.requirements.maxTimeoutSeconds / 2))
+  return inspected.expiresAt - run.gate.clock() / 1000 < needed ? refused(run, refuse('payment_expired')) : undefined
+}
+
+async function verify(run: Run): Promise<AnswerReply | undefined> {
+  try {
+    const verdict = await run.gate.facilitator.verify(run.asked)
+    if (!verdict.ok) return judged(run, refuse(verdict.code, publicDetail(verdict.detail)))
+    const lies = verdict.payer !== '' && !sameAddress(verdict.payer, run.candidate.inspected.payer)
+    return lies ? fault(run, 'facilitator_invalid_answer') : undefined
+  } catch (error) {
+    return facilitatorFault(run, error)
+  }
+}
+
+/** A verdict about the payer is a 402; one about the world is not the payer's to mend (HTTP-046). */
+function judged(run: Run, refusal: Refusal): AnswerReply {
+  const blame = errorInfo(refusal.code).status === 402 || refusal.code === 'unexpected_verify_error'
+  return blame ? refused(run, refusal) : fault(run, refusal.code)
+}
+
+/** Settles; then releases what was held back, or works. */
+async function serveSettled<Native>(
+  run: Run<Native>,
+  token: ClaimToken,
+  held: Answer | undefined,
+  again: boolean,
+): Promise<Reply<Native>> {
+  const end = await settle(run, token, again, held?.charged)
+  if ('receipt' in end) return held === undefined ? stream(run, token, end.receipt) : released(run, held, end.receipt)
+  return end.accepted === true ? streamFirst(run, token, () => settle(run, token, true)) : end.reply
+}
+
+/** How a settlement ended: with a receipt that is written down, or with what the buyer is told instead. */
+export type SettlementEnd =
+  | { readonly receipt: Receipt }
+  | {
+      readonly reply: AnswerReply
+      /** The facilitator has it in its journal and sent a transaction, and that is enough for this route. */
+      readonly accepted?: boolean
+    }
+
+async function settle(run: Run, token: ClaimToken, again: boolean, charged?: string): Promise<SettlementEnd> {
+  const { gate, route, candidate } = run
+  const asked = askedFor(run, charged)
+  // A copy that is presented later waits for the end: it is not worked for on trust again.
+  const trusting = route.mode === 'accepted' && !again
+  let outcome: Settlement
+  try {
+    outcome = await askToSettle(gate.facilitator, asked, candidate.inspected.pid, { again, patient: !trusting })
+  } catch (error) {
+    // Nothing was accepted, and nothing had been before: as if the facilitator had been down before the work.
+    await letGo(run, token)
+    return { reply: facilitatorFault(run, error) }
+  }
+  switch (outcome.status) {
+    case 'settled':
+      return written(run, token, asked, outcome.receipt)
+    case 'refused': {
+      await letGo(run, token)
+      const { detail, ...bare } = outcome
+      return { reply: refused(run, refuse(outcome.code, publicDetail(detail)), receiptHeader(run, bare)) }
+    }
+    case 'unknown': {
+      const { retryAfter, transaction } = outcome
+      const accepted = trusting && transaction !== undefined
+      if (!accepted) await quietly(gate.claims.pause(token, false))
+      return { reply: pending(run, retryAfter, transaction), accepted }
+    }
+  }
+}
+
+/** Writes a receipt down, if it can be true and no other delivery hangs on it. */
+async function written(
+  run: Run,
+  token: ClaimToken,
+  { requirements }: FacilitatorRequest,
+  receipt: Receipt,
+): Promise<SettlementEnd> {
+  const { candidate, gate } = run
+  const { inspected, offer } = candidate
+  const believable = credible(receipt, requirements, inspected.payer, offer.scheme.offChain)
+  const unique = believable && (await quietly(gate.claims.settled(token, receipt, evidenceOf(receipt, inspected.pid))))
+  if (unique === true) {
+    tell(run, 'payment_settled', { transaction: receipt.transaction, amount: requirements.amount })
+    return { receipt }
+  }
+  await quietly(gate.claims.pause(token, false))
+  const doubt = unique === undefined ? 'store_unavailable' : 'facilitator_invalid_answer'
+  return { reply: pending(run, undefined, undefined, doubt) }
+}
+
+/** What the facilitator is asked to settle: the offer, or as much of it as the work charged. */
+function askedFor({ asked }: Run, charged: string | undefined): FacilitatorRequest {
+  if (charged === undefined) return asked
+  return { ...asked, requirements: { ...asked.requirements, amount: BigInt(charged) } }
+}
+
+function released(run: Run, held: Answer, receipt: Receipt): AnswerReply {
+  const { name, value } = receiptHeader(run, { status: 'settled', receipt })
+  tell(run, 'delivery_released', { transaction: receipt.transaction })
+  return { type: 'answer', answer: { ...held, headers: { ...held.headers, [name]: value } }, paid: true }
+}

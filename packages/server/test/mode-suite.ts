@@ -1,0 +1,270 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { json, receipt, refusedSettle, settled } from './facilitator-stub.js'
+import type { Framework, TestHandler } from './frameworks.js'
+import { expectRefused, type Market, openMarket, problemOf, receiptOf } from './shop.js'
+import { headersOf } from './test-scheme.js'
+
+/** What every adapter does in the modes in which an answer leaves while it is made. */
+export function describeModes(framework: Framework): void {
+  describe(`modes behind ${framework.name}`, () => {
+    let market: Market
+    let runs: number
+
+    type Mode = Readonly<{ mode: 'upfront' | 'accepted' } | { mode: 'optimistic'; lossBudget: string }>
+    const upfront: Mode = { mode: 'upfront' }
+    const accepted: Mode = { mode: 'accepted' }
+    const optimistic = (lossBudget = '$1'): Mode => ({ mode: 'optimistic', lossBudget })
+
+    const open = async (mode: Mode, handler: TestHandler): Promise<Market> => {
+      runs = 0
+      const counted: TestHandler = (request) => {
+        runs += 1
+        return handler(request)
+      }
+      market = await openMarket(framework, { '/feed': { input: { price: '$0.001', ...mode }, handler: counted } })
+      return market
+    }
+
+    afterEach(() => market.close())
+
+    const events: TestHandler = () => ({
+      headers: [
+        ['content-type', 'text/event-stream'],
+        ['cache-control', 'public, max-age=60'],
+        ['PAYMENT-RESPONSE', 'forged'],
+      ],
+      body: chunks('data: 1\n\n', 'data: 2\n\n'),
+    })
+
+    /** Waits until the claim of what was sent is written down. */
+    const until = async (type: string): Promise<void> => {
+      for (let i = 0; i < 500 && !market.events.some((event) => event.type === type); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      expect(market.events.map((event) => event.type)).toContain(type)
+    }
+
+    test('SRV-025 upfront: settled before the work, and the receipt is in the head', async () => {
+      const { pay, stub } = await open(upfront, (request) => {
+        expect(stub.calls.settle).toHaveLength(1)
+        return events(request)
+      })
+      const answer = await pay('/feed')
+      expect(answer).toMatchObject({ status: 200, text: 'data: 1\n\ndata: 2\n\n' })
+      expect(receiptOf(answer)).toMatchObject({ status: 'settled' })
+      expect(answer.headers.get('cache-control')).toBe('private, max-age=60')
+      expect(answer.headers.get('vary')).toMatch(/PAYMENT-SIGNATURE, X-PAYMENT$/)
+      await until('delivery_released')
+    })
+
+    test('upfront: the first byte leaves while the work goes on', async () => {
+      const more = signal()
+      const { served, sign } = await open(upfront, () => ({
+        headers: [['content-type', 'text/event-stream']],
+        body: (async function* () {
+          yield bytes('data: 1\n\n')
+          await more.promise
+          yield bytes('data: 2\n\n')
+        })(),
+      }))
+      const response = await fetch(`${served.url}/feed`, { headers: headersOf(await sign('/feed')) })
+      const reader = response.body?.getReader()
+      expect(new TextDecoder().decode((await reader?.read())?.value)).toBe('data: 1\n\n')
+      more.resolve()
+      expect(new TextDecoder().decode((await reader?.read())?.value)).toBe('data: 2\n\n')
+      expect((await reader?.read())?.done).toBe(true)
+      await until('delivery_released')
+    })
+
+    test('SRV-005 upfront: what was delivered is sent again to whoever presents the same payment', async () => {
+      const { sign, present, stub } = await open(upfront, events)
+      const payment = await sign('/feed')
+      const first = await present('/feed', payment)
+      await until('delivery_released')
+      const second = await present('/feed', payment)
+      expect(second).toMatchObject({ status: 200, text: first.text })
+      expect(receiptOf(second)).toEqual(receiptOf(first))
+      expect([runs, stub.calls.settle.length]).toEqual([1, 1])
+    })
+
+    test('SRV-025 upfront: work that fails after payment stays owed, and costs nothing more', async () => {
+      let broken = 3
+      const { sign, present, stub } = await open(upfront, () => {
+        if (broken-- > 0) {
+          if (broken === 1) throw new Error('boom')
+          return { status: 503, body: 'sorry' }
+        }
+        return { body: 'fine' }
+      })
+      const payment = await sign('/feed')
+      expect(await present('/feed', payment)).toMatchObject({ status: 503, text: 'sorry' })
+      expect((await present('/feed', payment)).status).toBe(500)
+      expect(await present('/feed', payment)).toMatchObject({ status: 503 })
+      expect(await present('/feed', payment)).toMatchObject({ status: 200, text: 'fine' })
+      await until('delivery_released')
+      expect(await present('/feed', payment)).toMatchObject({ status: 200, text: 'fine' })
+      expect([runs, stub.calls.settle.length]).toEqual([4, 1])
+    })
+
+    test('SRV-025 upfront: a buyer whose line breaks is served again, a few times', async () => {
+      const {
+        served,
+        sign,
+        present,
+        stub,
+        events: told,
+      } = await open(upfront, () => ({
+        headers: [['content-type', 'text/event-stream']],
+        body: (async function* () {
+          for (;;) {
+            yield bytes('data: x\n\n')
+            await new Promise((resolve) => setTimeout(resolve, 5))
+          }
+        })(),
+      }))
+      const payment = await sign('/feed')
+      for (let time = 1; time <= 3; time++) {
+        const abort = new AbortController()
+        const response = await fetch(`${served.url}/feed`, { headers: headersOf(payment), signal: abort.signal })
+        expect(response.status).toBe(200)
+        await response.body?.getReader().read()
+        abort.abort()
+        for (let i = 0; i < 500 && told.filter(({ type }) => type === 'delivery_failed').length < time; i++) {
+          await new Promise((resolve) => setTimeout(resolve, 10))
+        }
+      }
+      expectRefused(await present('/feed', payment), 'payment_already_used')
+      expect([runs, stub.calls.settle.length]).toEqual([3, 1])
+    })
+
+    test('upfront: refused or unknown, nothing runs', async () => {
+      const { sign, present, stub } = await open(upfront, events)
+      stub.does.settle = [refusedSettle(), json(502, {}), settled]
+      const payment = await sign('/feed')
+      expectRefused(await present('/feed', payment), 'invalid_exact_evm_insufficient_balance')
+      expect(await present('/feed', payment)).toMatchObject({ status: 503 })
+      expect(runs).toBe(0)
+      expect(await present('/feed', payment)).toMatchObject({ status: 200 })
+      expect(runs).toBe(1)
+    })
+
+    test('SRV-004 upfront: of 10 copies at once one is served', async () => {
+      const release = signal()
+      const { sign, present, stub } = await open(upfront, async (request) => {
+        await release.promise
+        return events(request)
+      })
+      const payment = await sign('/feed')
+      let told = 0
+      const copies = Array.from({ length: 10 }, async () => {
+        const answer = await present('/feed', payment)
+        if (++told === 9) release.resolve()
+        return answer.status
+      })
+      expect((await Promise.all(copies)).sort()).toEqual([200, ...Array(9).fill(409)])
+      expect([runs, stub.calls.settle.length]).toEqual([1, 1])
+    })
+
+    test('accepted: a transaction that was sent is enough, and what follows is written down at the end', async () => {
+      const { sign, present, stub } = await open(accepted, events)
+      const transaction = `0x${'1'.padStart(64, '0')}`
+      const sent = json(200, {
+        success: false,
+        errorReason: 'settlement_pending',
+        transaction,
+        network: 'eip155:84532',
+      })
+      stub.does.settle = [sent, receipt(transaction)]
+      const payment = await sign('/feed')
+      const answer = await present('/feed', payment)
+      expect(answer.status).toBe(200)
+      expect(answer.text).toMatch(/^data: 1\n\ndata: 2\n\nevent: payment-response\ndata: [A-Za-z0-9+/=]+\n\n$/)
+      await until('delivery_released')
+      expect(await present('/feed', payment)).toMatchObject({ status: 200 })
+      expect([runs, stub.calls.settle.length]).toEqual([1, 2])
+    })
+
+    test('accepted: without a transaction nothing runs', async () => {
+      const { pay, stub } = await open(accepted, events)
+      stub.does.settle = [json(502, {})]
+      expect(await pay('/feed')).toMatchObject({ status: 503 })
+      expect(runs).toBe(0)
+    })
+
+    test('optimistic: settled when the work has ended, with the receipt as the last event', async () => {
+      const { sign, present, stub } = await open(optimistic(), (request) => {
+        expect(stub.calls.settle).toHaveLength(0)
+        return events(request)
+      })
+      const payment = await sign('/feed')
+      const answer = await present('/feed', payment)
+      expect(answer.status).toBe(200)
+      expect(receiptOf(answer)).toBeUndefined()
+      const [, value = ''] = /event: payment-response\ndata: (\S+)\n\n$/.exec(answer.text) ?? []
+      expect(JSON.parse(atob(value))).toMatchObject({ success: true })
+      await until('delivery_released')
+      expect(await present('/feed', payment)).toMatchObject({ status: 200 })
+      expect([runs, stub.calls.settle.length]).toEqual([1, 1])
+    })
+
+    test('SRV-006 optimistic: work that fails is not charged', async () => {
+      const { pay, stub } = await open(optimistic(), () => ({ status: 500, body: 'sorry' }))
+      expect(await pay('/feed')).toMatchObject({ status: 500, text: 'sorry' })
+      await until('delivery_failed')
+      expect(stub.calls.settle).toEqual([])
+    })
+
+    test('SRV-026 optimistic: what is lost comes out of the budget, and then payment comes first', async () => {
+      const { pay, stub } = await open(optimistic('$0.002'), events)
+      stub.does.settle = [refusedSettle()]
+      expect((await pay('/feed')).status).toBe(200)
+      expect((await pay('/feed')).status).toBe(200)
+      expect(runs).toBe(2)
+      expectRefused(await pay('/feed'), 'invalid_exact_evm_insufficient_balance')
+      expect(runs).toBe(2)
+      stub.does.settle = [settled]
+      const answer = await pay('/feed')
+      expect(receiptOf(answer)).toMatchObject({ status: 'settled' })
+    })
+
+    test('HEAD is delivered without a body', async () => {
+      for (const mode of [upfront, optimistic()]) {
+        const { sign, present, stub } = await open(mode, events)
+        const payment = await sign('/feed')
+        expect(await present('/feed', payment, { method: 'HEAD' })).toMatchObject({ status: 200, text: '' })
+        await until('delivery_released')
+        expect(stub.calls.settle).toHaveLength(1)
+        if (mode === upfront) await market.close()
+      }
+    })
+
+    test('a payment for another route of another mode is not taken', async () => {
+      market = await openMarket(framework, {
+        '/feed': { input: { price: '$0.001', ...upfront }, handler: events },
+        '/report': { input: '$0.001', handler: events },
+      })
+      const payment = await market.sign('/feed')
+      expect(await market.present('/feed', payment)).toMatchObject({ status: 200 })
+      await until('delivery_released')
+      const answer = await market.present('/report', payment)
+      expect([answer.status, problemOf(answer).code]).toEqual([409, 'idempotency_mismatch'])
+    })
+  })
+}
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+async function* chunks(...parts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) yield bytes(part)
+}
+
+/** A promise that somebody else resolves. */
+function signal(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
