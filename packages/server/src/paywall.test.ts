@@ -60,6 +60,10 @@ describe('a paywall that is set up wrongly says so at start', () => {
       { field: 'mode' },
       { schemes: [{ ...testScheme, metered: true }] },
     ],
+    ['a mode that is none', { price: '$1', mode: 'later' as 'strict' }, 'invalid_config', { field: 'mode' }],
+    ['a stream that is held back', { price: '$1', streams: true }, 'invalid_config', { field: 'mode' }],
+    ['optimism without a limit', { price: '$1', mode: 'optimistic' }, 'invalid_config', { field: 'lossBudget' }],
+    ['a limit without optimism', { price: '$1', lossBudget: '$1' }, 'invalid_config', { field: 'lossBudget' }],
     ['an unknown ticker', '1 DOGE', 'unknown_asset', { ticker: 'DOGE', network: 'eip155:84532' }],
     ['an account that is none', '$1', 'invalid_pay_to', { payTo: 'me' }, { payTo: { base: 'me' } }],
     [
