@@ -43,11 +43,12 @@ export function serveNode(gate: Gate, route: Route, { request, res, standing, ru
   }
   try {
     const reply = begin()
-    if (!(reply instanceof Promise)) return answer(res, reply, false, standing?.())
-    reply.then(send).catch((error: unknown) => {
-      held?.restore()
-      failed(error)
-    })
+    if (reply instanceof Promise) {
+      reply.then(send).catch((error: unknown) => {
+        held?.restore()
+        failed(error)
+      })
+    } else answer(res, reply, false, standing?.())
   } catch (error) {
     failed(error)
   }
