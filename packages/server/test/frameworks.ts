@@ -143,7 +143,7 @@ export const fastify: Framework = {
       },
     })
     app.addHook('onRequest', async (_, reply) => {
-      reply.headers({ 'x-standing': 'yes', vary: 'Origin' })
+      void reply.headers({ 'x-standing': 'yes', vary: 'Origin' })
     })
     app.addContentTypeParser('*', (_request, _payload, done) => done(null))
     const serve = (target: typeof app, path: string, shown: string): void => {
@@ -154,8 +154,8 @@ export const fastify: Framework = {
         preHandler: paid(input),
         handler: async (request, reply) => {
           const made = await handler({ method: request.method, path: request.url, payment: request.payment })
-          reply.code(made.status ?? 200)
-          for (const [name, value] of made.headers ?? []) reply.header(name, value)
+          void reply.code(made.status ?? 200)
+          for (const [name, value] of made.headers ?? []) void reply.header(name, value)
           return reply.send(
             typeof made.body === 'object' && !(made.body instanceof Uint8Array) ? streamOf(made.body) : made.body,
           )
