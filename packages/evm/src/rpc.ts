@@ -9,8 +9,8 @@ import { type Hex, isHex } from './hex.js'
  * `rpc_unreachable`, `rpc_invalid_answer` or `rpc_wrong_chain`.
  */
 export interface EvmRpc {
-  /** Runs a call without sending it. */
-  call(call: CallRequest, block?: 'latest' | 'pending'): Promise<CallOutcome>
+  /** Runs a call without sending it. Throws for a block, by its height, that the node does not have. */
+  call(call: CallRequest, block?: 'latest' | 'pending' | bigint): Promise<CallOutcome>
   /** The code of an account; `0x` for none. */
   code(address: Address): Promise<Hex>
   /** The next nonce of an account, behind its transactions that wait. */
@@ -135,7 +135,7 @@ function over(json: JsonRpc, ask: Ask): EvmRpc {
   const rpc: EvmRpc = {
     call({ from, to, data, gas }, block = 'latest') {
       const request = { from, to, data, gas: gas === undefined ? gas : quantity(gas) }
-      return ask('eth_call', [request, block], readCall)
+      return ask('eth_call', [request, typeof block === 'bigint' ? quantity(block) : block], readCall)
     },
     code: (address) =>
       ask('eth_getCode', [address, 'latest'], (reply) => hex(result('eth_getCode', reply), 'eth_getCode')),

@@ -1,4 +1,4 @@
-import { encodeFacilitatorRequest, isErrorCode, type Settlement } from '@groat/core'
+import { encodeFacilitatorRequest, isErrorCode, type Settlement, X402Error } from '@groat/core'
 import { startRpcProxy } from '@groat/sandbox'
 import { openMemoryStore } from '@groat/store'
 import fc from 'fast-check'
@@ -94,6 +94,27 @@ describe('a node that misbehaves', () => {
     const request = await on.pay()
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
     heal()
+    await until(async () => (await service.settle(request)).status === 'settled')
+    await on.expectMoved(1)
+    await proxy.stop()
+  })
+
+  test('EVM-EXACT-072 knows the state and not what happened: a settled payment is not buried when its time is over', async () => {
+    const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+    const service = await on.serve({ rpc: proxy.url, settleTimeout: 500 })
+    await on.chain.setAutomine(false)
+    const request = await on.pay()
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    const heal = [
+      proxy.use({ method: 'eth_getTransactionReceipt', fault: { action: 'result', result: null } }),
+      proxy.use({ method: 'eth_getLogs', fault: { action: 'result', result: [] } }),
+    ]
+    await on.chain.mine()
+    await on.chain.setAutomine(true)
+    await on.chain.warp(200)
+    await until(() => on.faults.some(({ error }) => X402Error.is(error) && error.code === 'rpc_invalid_answer'))
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    for (const each of heal) each()
     await until(async () => (await service.settle(request)).status === 'settled')
     await on.expectMoved(1)
     await proxy.stop()

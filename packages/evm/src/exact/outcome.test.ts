@@ -228,3 +228,57 @@ test('a receipt without logs is no evidence either way', async () => {
     await proxy.stop()
   }
 })
+
+/** A node that has the state of a block and not yet, or no more, what happened in it. */
+async function forgetful(payment: PaymentPayload) {
+  const rules = [
+    { method: 'eth_getTransactionReceipt', fault: { action: 'result', result: null } },
+    { method: 'eth_getLogs', fault: { action: 'result', result: [] } },
+  ] as const
+  const proxy = await startRpcProxy({ target: sandbox.rpcUrl, rules })
+  const by = exactEvm({ chains: [await connect(proxy.url)] })
+  return { proxy, outcome: (sent: Parameters<typeof by.outcome>[2]) => by.outcome(payment, offer, sent) }
+}
+
+test('EVM-EXACT-072 a nonce that is used, and nobody says by what, buries nothing', async () => {
+  const payment = await goodPayment()
+  const sent = await submit(payment)
+  const node = await forgetful(payment)
+  try {
+    expect(await node.outcome([sent])).toEqual({ status: 'pending' })
+    await expect(node.outcome([])).rejects.toMatchObject({ code: 'rpc_invalid_answer' })
+    await sandbox.warp(200)
+    await expect(node.outcome([sent])).rejects.toMatchObject({ code: 'rpc_invalid_answer' })
+  } finally {
+    await node.proxy.stop()
+  }
+  expect(await scheme().outcome(payment, offer, [sent])).toMatchObject({ status: 'settled', transaction: sent.hash })
+})
+
+test('EVM-EXACT-072 nor does what landed further back than logs are searched', async () => {
+  const payment = await goodPayment()
+  await submitAsStranger(payment)
+  await sandbox.warp(200)
+  const short = exactEvm({ chains: [chain], lookbackBlocks: 0n })
+  await expect(short.outcome(payment, offer, [])).rejects.toMatchObject({ code: 'rpc_invalid_answer' })
+})
+
+test('EVM-EXACT-073 a node that is behind with the state does not let a payment expire', async () => {
+  const payment = await goodPayment()
+  const before = await sandbox.client.getBlockNumber()
+  const sent = await submit(payment)
+  await sandbox.warp(200)
+  const node = await forgetful(payment)
+  // Behind: it runs calls in a block before the payment's, unless it is told in which.
+  const behind = async (_: unknown, { params }: { params: unknown }) => {
+    const [call, at] = params as [object, string]
+    const block = at === 'latest' ? `0x${before.toString(16)}` : at
+    return sandbox.client.request({ method: 'eth_call', params: [call, block as Hex] })
+  }
+  node.proxy.use({ method: 'eth_call', fault: { action: 'rewrite', rewrite: behind } })
+  try {
+    await expect(node.outcome([sent])).rejects.toMatchObject({ code: 'rpc_invalid_answer' })
+  } finally {
+    await node.proxy.stop()
+  }
+})

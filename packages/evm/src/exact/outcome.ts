@@ -1,4 +1,4 @@
-import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction } from '@groat/core'
+import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Error } from '@groat/core'
 import { decodeInteger } from '../abi.js'
 import type { EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
@@ -19,7 +19,8 @@ export type OutcomeOptions = { readonly lookbackBlocks: bigint; readonly expiryM
 
 /**
  * What became of a payment: settled by a transaction of ours or by anybody's (EVM-EXACT-067), failed, dead, or still open.
- * Settled is said only of the token's own logs. Throws `X402Error` `rpc_unreachable` and the like, also for a receipt without logs.
+ * Settled is said only of the token's own logs, and dead of a used nonce only when its mark was seen (EVM-EXACT-072). Throws `X402Error`
+ * `rpc_unreachable` and the like, also for a receipt without logs, and for a nonce that is used by nothing that the node shows.
  *
  * @example
  * const outcome = await chainOutcome(chain, payment, sent, { lookbackBlocks: 10_000n, expiryMarginSeconds: 30n })
@@ -56,8 +57,19 @@ export async function chainOutcome(
     const code = last.success ? 'invalid_exact_evm_transfer_event_mismatch' : await whyReverted(chain, payment)
     return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
   }
-  if (block.timestamp < authorization.validBefore + expiryMarginSeconds) return { status: 'pending' }
-  return { status: 'dead', refusal: refuse(used ? 'invalid_exact_evm_nonce_already_used' : 'payment_expired') }
+  const isOver = block.timestamp >= authorization.validBefore + expiryMarginSeconds
+  // A node that has the state and not yet the logs is common, a moment after a transaction of ours.
+  if (!isOver && (!used || sent.length > 0)) return { status: 'pending' }
+  if (used || !(await isUnused(chain, payment, block.number))) {
+    throw new X402Error('rpc_invalid_answer', { reason: 'the nonce is used, and no log or receipt says by what' })
+  }
+  return { status: 'dead', refusal: refuse('payment_expired') }
+}
+
+/** Whether the nonce was free in this very block (EVM-EXACT-073): what answers for the newest one may be behind it. */
+async function isUnused({ rpc }: EvmChain, { authorization, domain }: ExactPayment, block: bigint): Promise<boolean> {
+  const state = await rpc.call({ to: domain.verifyingContract, data: encodeAuthorizationState(authorization) }, block)
+  return state.ok && decodeInteger(state.data) === 0n
 }
 
 /** The nonce is gone, and not by a receipt that we hold: the token's marks say by what. */
@@ -78,8 +90,8 @@ async function findForeign(
   if (mark === undefined) return undefined
   if (isMark(mark, AUTHORIZATION_USED, authorization)) {
     const receipt = await rpc.receipt(mark.transactionHash)
-    // The block was dropped between the two questions.
-    if (receipt === undefined) return { status: 'pending' }
+    // The block was dropped between the two questions, or the node has yet to catch up with itself.
+    if (receipt === undefined) return undefined
     const transfer = findTransfer(receipt.logs, address, authorization)
     // One of ours, if it landed since its receipt was asked for.
     const isOurs = sent.some(({ hash }) => hash === receipt.transactionHash)
