@@ -5,6 +5,7 @@ import {
   encodeVerdict,
   type FacilitatorRequest,
   type Settlement,
+  X402Error,
 } from '@groat/core'
 import { startRpcProxy } from '@groat/sandbox'
 import { openMemoryStore } from '@groat/store'
@@ -193,6 +194,31 @@ describe('a node that misbehaves', () => {
     await on.chain.step(400)
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
     blind()
+    transactionOf(await ended(() => service.settle(request)))
+    await on.expectMoved(1)
+    await proxy.stop()
+  })
+
+  test.each([
+    ['from a snapshot', (slots: unknown) => (slots as unknown[]).slice(-3)],
+    ['with a hole', (slots: unknown) => (slots as unknown[]).filter((_, i) => i !== 20)],
+  ])('SVM-EXACT-077 a node that began anew %s, with fresh slots and no history, buries nothing', async (_, rewrite) => {
+    const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+    const service = await on.serve({ rpc: proxy.url, settleTimeout: 100 })
+    const thaw = on.chain.freeze()
+    const request = await on.pay()
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await on.sent()
+    const forget = (answer: unknown) => ({ ...(answer as object), value: [null] })
+    const heal = [
+      proxy.use({ method: 'getSignatureStatuses', fault: { action: 'rewrite', rewrite: forget } }),
+      proxy.use({ method: 'getBlocks', fault: { action: 'rewrite', rewrite } }),
+    ]
+    thaw()
+    await on.chain.step(400)
+    while (!on.faults.some(({ error }) => X402Error.is(error) && error.code === 'rpc_invalid_answer')) await sleep(20)
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    for (const each of heal) each()
     transactionOf(await ended(() => service.settle(request)))
     await on.expectMoved(1)
     await proxy.stop()

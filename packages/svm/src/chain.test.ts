@@ -45,7 +45,8 @@ describe('what a chain is made of', () => {
     const call = { message: new Uint8Array(8), signatures: [new Uint8Array(64), new Uint8Array(64).fill(1)] }
     const signed = await chain.sign(call, { signer: FEE_PAYER })
     expect(signed).toEqual({ ...(await chainOf().sign(call, { signer: FEE_PAYER })) })
-    expect(signed.details).toEqual({ lastBlockHeight: expect.stringMatching(/^[0-9]+$/) })
+    const height = expect.stringMatching(/^[0-9]+$/)
+    expect(signed.details).toEqual({ sinceSlot: height, sinceBlockHeight: height, lastBlockHeight: height })
     await expect(chain.sign(call, { signer: PAYER })).rejects.toMatchObject({ code: 'invalid_config' })
   })
 })
@@ -116,6 +117,7 @@ test('whatever a node answers is an answer or a typed fault', async () => {
     () => rpc.latestBlockhash(),
     () => rpc.blockHeight(),
     () => rpc.finality(),
+    () => rpc.finalBlocks(1n, 2n),
     () => rpc.statuses(['x']),
     () => rpc.transaction('x'),
   ]

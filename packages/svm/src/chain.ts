@@ -92,7 +92,7 @@ export function createSvmChain(options: SvmChainOptions): SvmChain {
   const signers = accounts.map(({ address }) => address)
   const assets = new Map((options.assets ?? defaultAssets(network)).map((asset) => [asset.address, asset]))
   const mints = createMemory(clock, MINT_LIFE_MS, (address) => readMint(rpc, address))
-  const heights = createMemory(clock, HEIGHT_LIFE_MS, () => rpc.blockHeight())
+  const heights = createMemory(clock, HEIGHT_LIFE_MS, () => Promise.all([rpc.blockHeight(), rpc.finality()]))
 
   return {
     network,
@@ -120,11 +120,12 @@ export function createSvmChain(options: SvmChainOptions): SvmChain {
     async sign({ message, signatures }, { signer }): Promise<SignedTransaction> {
       const account = accounts.find(({ address }) => address === signer)
       if (account === undefined) throw new X402Error('invalid_config', { signer })
-      // Read after the message was seen to be valid, so it can land in no block after this one.
-      const last = (await heights('')) + BLOCKHASH_BLOCKS + MARGIN_BLOCKS
+      // Read after the message was seen to be valid, so it can land in no block after the last one.
+      const [height, since] = await heights('')
+      const lastBlockHeight = height + BLOCKHASH_BLOCKS + MARGIN_BLOCKS
       const signature = await account.sign(message)
       const raw = encodeBase64(encodeTransaction([signature, ...signatures.slice(1)], message))
-      return { hash: encodeBase58(signature), raw, signer, details: lifetimeDetails(last) }
+      return { hash: encodeBase58(signature), raw, signer, details: lifetimeDetails({ since, lastBlockHeight }) }
     },
     send: (transaction) => sendTransaction(rpc, transaction),
   }

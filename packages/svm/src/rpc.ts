@@ -19,6 +19,8 @@ export interface SvmRpc {
   blockHeight(): Promise<bigint>
   /** What can never be undone any more. */
   finality(): Promise<Finality>
+  /** How many final blocks of these slots, the first and the last among them, the node still has. */
+  finalBlocks(from: bigint, to: bigint): Promise<number>
   /** What became of transactions, back to the beginning of the chain. */
   statuses(signatures: readonly string[]): Promise<Statuses>
   /** What a transaction did; `undefined` until it is as sure as the connection asks. */
@@ -156,6 +158,13 @@ export function createSvmRpc({ network, commitment = 'confirmed', ...options }: 
       const method = 'getEpochInfo'
       const { absoluteSlot, blockHeight } = await ask(json, method, [{ commitment: 'finalized' }])
       return { slot: integer(absoluteSlot, method), blockHeight: integer(blockHeight, method) }
+    },
+    async finalBlocks(from, to) {
+      const method = 'getBlocks'
+      const answer = await json.request(method, [Number(from), Number(to), { commitment: 'finalized' }])
+      const slots = resultOf(answer, method)
+      if (!Array.isArray(slots)) throw invalid(method)
+      return new Set(slots.map((each) => integer(each, method)).filter((slot) => slot >= from && slot <= to)).size
     },
     async statuses(signatures) {
       const method = 'getSignatureStatuses'

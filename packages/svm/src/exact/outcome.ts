@@ -1,7 +1,7 @@
-import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction } from '@groat/core'
+import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Error } from '@groat/core'
 import type { SvmChain } from '../chain.js'
-import { lastBlockHeightOf } from '../lifetime.js'
-import type { LandedTransaction, TransactionFault } from '../rpc.js'
+import { lifetimeOf } from '../lifetime.js'
+import type { Finality, LandedTransaction, Statuses, TransactionFault } from '../rpc.js'
 import { formatAddress } from '../wire/address.js'
 import { encodeBase58 } from '../wire/base58.js'
 import { associatedTokenAccount } from '../wire/derived-address.js'
@@ -11,7 +11,8 @@ import type { ExactPayment } from './shared.js'
 /**
  * What became of a payment (SVM-EXACT-063 to 068): settled when the recipient's balance grew by exactly the amount in a block that is sure enough,
  * dead when its transaction failed or when no block can take it any more, else still open. Nobody but the fee payer can hand it in,
- * so what was not sent from here is not on chain. Throws `X402Error` `rpc_unreachable` and the like.
+ * so what was not sent from here is not on chain. Throws `X402Error` `rpc_unreachable` and the like, also when its time is over and the node
+ * lacks blocks in which it may have landed.
  *
  * @example
  * const outcome = await chainOutcome(chain, payment, sent)
@@ -22,22 +23,59 @@ export async function chainOutcome(
   sent: readonly SentTransaction[],
 ): Promise<ChainOutcome> {
   if (sent.length === 0) return { status: 'pending' }
-  const { rpc } = chain
+  const hashes = sent.map(({ hash }) => hash)
   // The end first: what a node says of a transaction counts only if it has seen everything up to there.
-  const [finality, { slot, statuses }] = await Promise.all([rpc.finality(), rpc.statuses(sent.map(({ hash }) => hash))])
+  const [finality, { slot, statuses }] = await Promise.all([chain.rpc.finality(), chain.rpc.statuses(hashes)])
+  const seen = await seenIn(chain, payment, hashes, statuses)
+  if (seen !== undefined) return seen
+  const lifetimes = sent.map(lifetimeOf)
+  const since: Finality[] = []
+  for (const lifetime of lifetimes) {
+    if (lifetime === undefined || finality.blockHeight <= lifetime.lastBlockHeight) return { status: 'pending' }
+    since.push(lifetime.since)
+  }
+  if (slot < finality.slot) return { status: 'pending' }
+  return buried(chain, payment, hashes, since, finality)
+}
+
+/** What those that are in a block came to. */
+async function seenIn(
+  { rpc }: SvmChain,
+  payment: ExactPayment,
+  hashes: readonly string[],
+  statuses: Statuses['statuses'],
+): Promise<ChainOutcome | undefined> {
   for (const [at, status] of statuses.entries()) {
-    const hash = sent[at]?.hash
+    const hash = hashes[at]
     if (hash === undefined || status === undefined) continue
     const landed = status.sure ? await rpc.transaction(hash) : undefined
     return landed === undefined ? { status: 'pending' } : outcomeOf(payment, hash, landed)
   }
-  const isOver = sent.every((each) => {
-    const last = lastBlockHeightOf(each)
-    return last !== undefined && finality.blockHeight > last
-  })
-  return isOver && slot >= finality.slot
-    ? { status: 'dead', refusal: refuse('payment_expired') }
-    : { status: 'pending' }
+  return undefined
+}
+
+/**
+ * Nothing can take it any more. That nothing did is known only from a node with every block from the signature on (SVM-EXACT-077): one that began
+ * from a snapshot has fresh slots and no history.
+ */
+async function buried(
+  chain: SvmChain,
+  payment: ExactPayment,
+  hashes: readonly string[],
+  since: readonly Finality[],
+  end: Finality,
+): Promise<ChainOutcome> {
+  const [first] = [...since].sort((a, b) => Number(a.slot - b.slot))
+  if (first === undefined) return { status: 'pending' }
+  // In one tick, so that the same node answers both.
+  const [blocks, { statuses }] = await Promise.all([
+    chain.rpc.finalBlocks(first.slot, end.slot),
+    chain.rpc.statuses(hashes),
+  ])
+  if (BigInt(blocks) !== end.blockHeight - first.blockHeight + 1n) {
+    throw new X402Error('rpc_invalid_answer', { reason: 'the node lacks blocks in which the payment may have landed' })
+  }
+  return (await seenIn(chain, payment, hashes, statuses)) ?? { status: 'dead', refusal: refuse('payment_expired') }
 }
 
 function outcomeOf(payment: ExactPayment, transaction: string, landed: LandedTransaction): ChainOutcome {

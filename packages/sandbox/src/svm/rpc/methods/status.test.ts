@@ -33,6 +33,15 @@ testHere('a height is not a slot', async () => {
   expect(await on.rpc.getBlockHeight().send()).toBeLessThan(await on.rpc.getSlot().send())
 })
 
+test('lists the slots that have a block, up to a commitment', async () => {
+  const slotAt = (commitment: 'finalized' | 'processed') => on.rpc.getSlot({ commitment }).send()
+  const [final, newest] = [await slotAt('finalized'), await slotAt('processed')]
+  const slots = await on.rpc.getBlocks(final - 3n, newest, { commitment: 'finalized' }).send()
+  expect(slots).toContain(final)
+  expect(slots).not.toContain(newest)
+  expect(await on.call('getBlocks', 1, 500_002)).toMatchObject({ error: { code: -32602 } })
+})
+
 test('step makes blocks', async () => {
   const before = {
     slot: await on.chain.slot(),
