@@ -1,5 +1,6 @@
 import { v1, v2 } from '@groat/core/schema'
 import { Eip3009Extra, Eip3009Payload } from '@groat/evm/exact/schema'
+import { UptoEvmExtra, UptoEvmPayload } from '@groat/evm/upto/schema'
 import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
 import { UptoSvmExtra, UptoSvmPayload } from '@groat/svm/upto/schema'
 import type * as z from 'zod/mini'
@@ -7,7 +8,7 @@ import type * as z from 'zod/mini'
 /** A message or a part of one, as it is published. */
 export type WireType = {
   /** The protocol version, or the scheme whose own data this is. */
-  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm' | 'upto-svm'
+  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm' | 'upto-svm' | 'upto-evm'
   readonly name: string
   readonly schema: z.core.$ZodType
   /** What it is, in one line. */
@@ -97,6 +98,30 @@ export const wireTypes: readonly WireType[] = [
     name: 'SvmTransactionPayload',
     schema: SvmTransactionPayload,
     title: 'The payload of a payment on Solana',
+  },
+  {
+    version: 'upto-evm',
+    name: 'UptoEvmExtra',
+    schema: UptoEvmExtra,
+    title: 'The extra of an offer that is paid by upto through Permit2',
+  },
+  {
+    version: 'upto-evm',
+    name: 'UptoEvmWitness',
+    schema: UptoEvmPayload.shape.permit2Authorization.shape.witness,
+    title: 'What the signature of an upto payment binds its settlement to',
+  },
+  {
+    version: 'upto-evm',
+    name: 'UptoEvmAuthorization',
+    schema: UptoEvmPayload.shape.permit2Authorization,
+    title: 'What a payer signs for upto through Permit2',
+  },
+  {
+    version: 'upto-evm',
+    name: 'UptoEvmPayload',
+    schema: UptoEvmPayload,
+    title: 'The payload of an upto payment through Permit2',
   },
   { version: 'upto-svm', name: 'UptoSvmExtra', schema: UptoSvmExtra, title: 'The extra of an offer of a channel' },
   { version: 'upto-svm', name: 'UptoSvmPayload', schema: UptoSvmPayload, title: 'The payload that opens a channel' },
@@ -199,6 +224,29 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
   'exact-evm/Eip3009Payload': {
     signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
     authorization: 'what is signed',
+  },
+  'upto-evm/UptoEvmExtra': {
+    facilitatorAddress: 'the only account that can settle',
+    name: 'name of the token in its EIP-712 domain',
+    version: 'version of the token in its EIP-712 domain',
+    assetTransferMethod: 'how the token is moved',
+  },
+  'upto-evm/UptoEvmWitness': {
+    to: 'the recipient',
+    facilitator: 'the only account that can settle',
+    validAfter: 'seconds since 1970; valid from this second on',
+  },
+  'upto-evm/UptoEvmAuthorization': {
+    from: 'the payer',
+    permitted: '`token`, its address, and `amount`, the ceiling in atomic units',
+    spender: 'the proxy of the scheme',
+    nonce: 'names this authorization among all of this payer in Permit2',
+    deadline: 'seconds since 1970; valid until and in this second',
+    witness: 'what the spender is bound to',
+  },
+  'upto-evm/UptoEvmPayload': {
+    signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
+    permit2Authorization: 'what is signed',
   },
   'exact-svm/SvmExactExtra': {
     feePayer: 'who pays the fee, and signs first',

@@ -212,6 +212,14 @@ export const codeNames = [
   'facilitator_overloaded',
   'payment_screened',
   'screening_unavailable',
+
+  // upto on EVM. Names as in practice, where it has one.
+  'invalid_upto_evm_scheme',
+  'invalid_upto_evm_network_mismatch',
+  'upto_facilitator_mismatch',
+  'invalid_upto_evm_payload_settlement_exceeds_amount',
+  'upto_exposure_exceeded',
+  'invalid_upto_evm_transaction_failed',
 ] as const
 
 /** A code of the registry. */

@@ -980,6 +980,41 @@ export const errorCodes = {
     title: 'The payment cannot be screened now',
     hint: 'Try again; nothing is settled unscreened.',
   },
+
+  // upto on EVM. Names as in practice, where it has one.
+  invalid_upto_evm_scheme: {
+    ...newPayment,
+    title: 'The payment or its terms are not of the scheme upto',
+    hint: 'Sign for an offer whose scheme is upto.',
+  },
+  invalid_upto_evm_network_mismatch: {
+    ...newPayment,
+    title: 'The payment is for another network than its terms',
+    detail: '402.4',
+    hint: 'Sign for the network of the offer.',
+  },
+  upto_facilitator_mismatch: {
+    ...newPayment,
+    title: 'The payment can be settled by another account only',
+    hint: 'Sign for the facilitatorAddress of the offer.',
+  },
+  invalid_upto_evm_payload_settlement_exceeds_amount: {
+    ...newPayment,
+    title: 'More is charged than was signed for',
+    detail: '402.1',
+    hint: 'Charge at most the amount of the offer.',
+  },
+  upto_exposure_exceeded: {
+    ...newPayment,
+    title: 'The payer is in for more than it has, with payments that are not settled yet',
+    detail: '402.1',
+    hint: 'Wait for the others to settle, or fund the payer and its Permit2 allowance.',
+  },
+  invalid_upto_evm_transaction_failed: {
+    ...newPayment,
+    title: 'The settlement was included and did not move the money',
+    hint: 'Sign a new payment.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

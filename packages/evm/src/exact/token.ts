@@ -35,7 +35,7 @@ export const AUTHORIZATION_USED: Hex = '0x98de503528ee59b575ef0c0a2576a82497bfc0
 /** `AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce)` */
 export const AUTHORIZATION_CANCELED: Hex = '0x1cdd46ff242716cdaa72d159d339a485b3438398348d68f09d7c8c0a59353d81'
 /** `Transfer(address indexed from, address indexed to, uint256 value)` */
-const TRANSFER: Hex = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef'
+export const TRANSFER: Hex = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef'
 
 /**
  * The proof, among the logs of one transaction, that exactly this authorization moved exactly this money

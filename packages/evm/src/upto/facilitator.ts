@@ -1,0 +1,207 @@
+import {
+  type InspectContext,
+  type Inspection,
+  type PaymentPayload,
+  type PaymentRequirements,
+  type Refusal,
+  refuse,
+  type SchemeFacilitator,
+  sameAddress,
+} from '@groat/core'
+import { decodeInteger } from '../abi.js'
+import { formatAddress } from '../address.js'
+import type { EvmCall, EvmChain } from '../chain.js'
+import { encodeBalanceOf } from '../exact/token.js'
+import { hasPermit2Proxy, uptoPermit2Proxy } from '../permit2/contracts.js'
+import type { CallOutcome } from '../rpc.js'
+import { signerOf, walletAccepts } from '../wallet.js'
+import { uptoDigest } from './authorization.js'
+import { explainFailure } from './diagnosis.js'
+import { createExposures, type Exposures } from './exposure.js'
+import { uptoOnEvm } from './identity.js'
+import { chainOutcome } from './outcome.js'
+import { encodeAllowance, settleCall } from './proxy.js'
+import { inspectUpto, readUpto, type UptoPayment } from './shared.js'
+
+/** What the facilitator's half needs. */
+export type UptoEvmFacilitatorOptions = {
+  readonly chains: readonly EvmChain[]
+  /** Gas that one settlement may use, the payer's own contract included; 300,000 unless told. */
+  readonly gasLimit?: bigint
+  /** Payments of one payer and token that may be verified and not settled at one time; 1,000 unless told. */
+  readonly maxOpen?: number
+  /** Seconds by which a block's clock must have passed a payment's end before it counts as dead; 30 unless told. */
+  readonly expiryMarginSeconds?: bigint
+}
+
+/**
+ * Verifies and settles `upto` payments on EVM chains by Permit2.
+ *
+ * Only the account that a payment names can settle it, and it is named by this facilitator: the first signer of each chain. A payment is
+ * verified for its ceiling, on top of all ceilings of that payer that are verified and open here; where there are others, balance and
+ * allowance are read too (EVM-UPTO-045). A charge of nothing settles without a transaction, and uses the payment up (EVM-UPTO-054).
+ *
+ * Besides what `inspectUpto` refuses: `invalid_network`, `payer_is_facilitator`, `asset_not_allowed`, `upto_facilitator_mismatch`,
+ * `permit2_proxy_not_deployed`, `invalid_permit2_signature`, `upto_exposure_exceeded`, `asset_not_deployed_contract`, `permit2_invalid_nonce`,
+ * `permit2_insufficient_balance`, `permit2_allowance_required`, `permit2_simulation_failed`.
+ * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict.
+ *
+ * @example
+ * const scheme = uptoEvm({ chains: [chain] })
+ * const verdict = await scheme.verify(payment, requirements, { now: Date.now() })
+ */
+export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
+  const { chains, gasLimit = 300_000n, maxOpen = 1_000, expiryMarginSeconds = 30n } = options
+  const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
+  const exposures = createExposures()
+
+  function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
+    const inspection = inspectUpto(payment, terms, now)
+    const seen = inspection.ok ? inspection : inspection.late
+    if (seen === undefined) return inspection
+    const { payment: read, chain } = known(payment, terms)
+    const refusal = judge(read, chain)
+    return refusal ? { ...refusal, payer: seen.payer } : inspection
+  }
+
+  function known(payment: PaymentPayload, terms: PaymentRequirements): { payment: UptoPayment; chain?: EvmChain } {
+    const read = readUpto(payment, terms)
+    const chain = byNetwork.get(terms.network)?.worth(terms.asset, terms.amount)
+    if (!read.ok) throw new TypeError('the payment was not inspected')
+    return { payment: read, ...(chain ? { chain } : {}) }
+  }
+
+  function inspected(payment: PaymentPayload, terms: PaymentRequirements): { payment: UptoPayment; chain: EvmChain } {
+    const { chain, payment: read } = known(payment, terms)
+    if (chain === undefined) throw new TypeError('the payment was not inspected')
+    return { payment: read, chain }
+  }
+
+  return {
+    scheme: uptoOnEvm,
+    networks: chains.map(({ network }) => network),
+    chains,
+    kinds: () =>
+      chains.flatMap(({ network, signers: [facilitatorAddress] }) =>
+        facilitatorAddress === undefined
+          ? []
+          : [{ x402Version: 2, scheme: uptoOnEvm.name, network, extra: { facilitatorAddress } }],
+      ),
+    inspect,
+    signerOf: (payment, terms) => formatAddress(inspected(payment, terms).payment.authorization.facilitator),
+    async verify(payment, terms, now) {
+      const inspection = inspect(payment, terms, now)
+      if (!inspection.ok) return inspection
+      const { chain, payment: read } = inspected(payment, terms)
+      const { payer } = inspection
+      if (!(await hasPermit2Proxy(chain.rpc, uptoPermit2Proxy))) {
+        return { ...refuse('permit2_proxy_not_deployed'), payer }
+      }
+      const refusal = now.settling
+        ? await judgeCharge(chain, read, terms.amount, { gas: gasLimit, reserved: now.reserved ?? 0n })
+        : await judgeCeiling(chain, read, { gas: gasLimit, exposures, maxOpen, now: now.now / 1000 })
+      if (refusal !== undefined) return { ...refusal, payer }
+      if (now.settling) exposures.hold(accountOf(chain, read), read.pid, terms.amount, inspection.expiresAt)
+      return { ok: true, payer }
+    },
+    prepare(payment, terms) {
+      const { payment: read } = inspected(payment, terms)
+      return terms.amount === 0n ? undefined : { ...settleCall(read, terms.amount), gas: gasLimit }
+    },
+    async outcome(payment, terms, sent) {
+      const { chain, payment: read } = inspected(payment, terms)
+      const outcome = await chainOutcome(chain, read, terms.amount, sent, expiryMarginSeconds)
+      if (outcome.status === 'settled' || outcome.status === 'dead') {
+        exposures.hold(accountOf(chain, read), read.pid, 0n, 0)
+      }
+      return outcome
+    },
+  }
+}
+
+const accountOf = ({ network }: EvmChain, { authorization: { token, from } }: UptoPayment): string =>
+  `${network} ${token} ${from}`
+
+/** The payer is not the operator, the token is one that the operator knows, and the operator is who may settle. */
+function judge({ authorization }: UptoPayment, chain: EvmChain | undefined): Refusal | undefined {
+  const { from, token, facilitator } = authorization
+  if (chain === undefined) return refuse('invalid_network')
+  const isOurs = (address: string) => chain.signers.some((signer) => sameAddress(signer, address))
+  if (isOurs(from)) return refuse('payer_is_facilitator')
+  if (chain.asset(token) === undefined) return refuse('asset_not_allowed')
+  return isOurs(facilitator) ? undefined : refuse('upto_facilitator_mismatch')
+}
+
+/** Whether the ceiling could be taken now, on top of what the payer is in for already; from then on the payer is in for it too. */
+async function judgeCeiling(
+  chain: EvmChain,
+  payment: UptoPayment,
+  { gas, exposures, maxOpen, now }: { gas: bigint; exposures: Exposures; maxOpen: number; now: number },
+): Promise<Refusal | undefined> {
+  const account = accountOf(chain, payment)
+  const { from, token, amount, deadline } = payment.authorization
+  const others = () => exposures.others(account, payment.pid, now)
+  const means = async () => {
+    const [balance, allowance] = await Promise.all([
+      chain.rpc.call({ to: token, data: encodeBalanceOf(from) }),
+      chain.rpc.call({ to: token, data: encodeAllowance(from) }),
+    ])
+    return [integerOf(balance), integerOf(allowance)]
+  }
+  const asked = others().count > 0 ? means() : undefined
+  const [refusal, known] = await Promise.all([simulate(chain, payment, amount, gas), asked])
+  if (refusal !== undefined) return refusal
+  // Others may have come while the chain was asked.
+  const enough = known ?? (others().count > 0 ? await means() : undefined)
+  // From here on nothing is waited for.
+  const open = others()
+  if (open.count >= maxOpen) return refuse('upto_exposure_exceeded')
+  if (open.count > 0 && enough?.some((most) => open.amount + amount > most)) return refuse('upto_exposure_exceeded')
+  exposures.hold(account, payment.pid, amount, Number(deadline))
+  return undefined
+}
+
+/** Whether what is charged can be taken now. Nothing always can, from a payer who signed. */
+async function judgeCharge(
+  chain: EvmChain,
+  payment: UptoPayment,
+  amount: bigint,
+  { gas, reserved }: { readonly gas: bigint; readonly reserved: bigint },
+): Promise<Refusal | undefined> {
+  if (amount > 0n) {
+    const { token, from } = payment.authorization
+    const [refusal, balance] = await Promise.all([
+      simulate(chain, payment, amount, gas),
+      reserved > 0n ? chain.rpc.call({ to: token, data: encodeBalanceOf(from) }) : undefined,
+    ])
+    const short = balance !== undefined && integerOf(balance) < amount + reserved
+    return refusal ?? (short ? refuse('permit2_insufficient_balance') : undefined)
+  }
+  const claim = claimOf(chain, payment)
+  const signer = await signerOf(chain, claim)
+  const isSigned = signer === 'key' || (signer === 'contract' && (await walletAccepts(chain.rpc, claim)))
+  return isSigned ? undefined : refuse('invalid_permit2_signature')
+}
+
+async function simulate(
+  chain: EvmChain,
+  payment: UptoPayment,
+  amount: bigint,
+  gas: bigint,
+): Promise<Refusal | undefined> {
+  // The proxy pays for nobody but the facilitator that was signed, so it is asked as that one (EVM-UPTO-044).
+  const call = { ...settleCall(payment, amount), from: payment.authorization.facilitator, gas }
+  const [simulation, signer] = await Promise.all([chain.rpc.call(call), signerOf(chain, claimOf(chain, payment))])
+  if (signer === 'undeployed' || signer === 'nobody') return refuse('invalid_permit2_signature')
+  if (simulation.ok) return undefined
+  const refusal = await explainFailure(chain, payment, amount)
+  // The newest block of an idle chain may be older than the payment; the next one will not be.
+  const early = refusal.code === 'permit2_not_yet_valid'
+  return early && (await chain.rpc.call(call, 'pending')).ok ? undefined : refusal
+}
+
+function claimOf({ engine }: EvmChain, { authorization, signature, chainId }: UptoPayment) {
+  return { payer: authorization.from, digest: uptoDigest(engine, chainId, authorization), signature }
+}
+
+const integerOf = (outcome: CallOutcome): bigint => (outcome.ok ? decodeInteger(outcome.data) : undefined) ?? 0n

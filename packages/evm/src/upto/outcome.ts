@@ -1,0 +1,63 @@
+import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction } from '@groat/core'
+import { decodeInteger } from '../abi.js'
+import type { EvmChain } from '../chain.js'
+import { TRANSFER, topicOf } from '../exact/token.js'
+import type { Hex } from '../hex.js'
+import type { Log } from '../rpc.js'
+import { explainFailure } from './diagnosis.js'
+import { isUsed, nonceBitmapCall } from './proxy.js'
+import type { UptoPayment } from './shared.js'
+
+/**
+ * What became of a payment: settled by a transaction of ours (nobody else can), failed, dead, or still open (EVM-UPTO-052, 053).
+ * Settled is said only of the token's own log of exactly this transfer. Throws `X402Error` `rpc_unreachable` and the like.
+ *
+ * @example
+ * const outcome = await chainOutcome(chain, payment, 12_345n, sent, 30n)
+ */
+export async function chainOutcome(
+  chain: EvmChain,
+  payment: UptoPayment,
+  amount: bigint,
+  sent: readonly SentTransaction[],
+  expiryMarginSeconds: bigint,
+): Promise<ChainOutcome> {
+  const { from, nonce, deadline } = payment.authorization
+  // Mostly the receipt says all. The hashes are those that `sign` gave out.
+  const receipts = await Promise.all(sent.map(({ hash }) => chain.rpc.receipt(hash as Hex)))
+  const included = receipts.filter((receipt) => receipt !== undefined)
+  for (const { success, logs, transactionHash: transaction, blockNumber, blockHash, fee } of included) {
+    const transfer = success ? logs.find((log) => isTransferOf(log, payment, amount)) : undefined
+    if (transfer === undefined) continue
+    const { logIndex } = transfer
+    return { status: 'settled', transaction, logIndex, blockNumber, blockHash, amount, fee }
+  }
+  const [last] = included.slice(-1)
+  if (last) {
+    const code = last.success ? 'invalid_upto_evm_transaction_failed' : await whyReverted(chain, payment, amount)
+    return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
+  }
+  const [block, bitmap] = await Promise.all([chain.rpc.latestBlock(), chain.rpc.call(nonceBitmapCall(from, nonce))])
+  if (block.timestamp <= deadline + expiryMarginSeconds) return { status: 'pending' }
+  const used = bitmap.ok && isUsed(decodeInteger(bitmap.data) ?? 0n, nonce)
+  return { status: 'dead', refusal: refuse(used ? 'permit2_invalid_nonce' : 'payment_expired') }
+}
+
+/** One transaction of ours settles one payment, so its log of this payer, recipient and amount is this payment's. */
+function isTransferOf({ address, topics, data }: Log, { authorization }: UptoPayment, amount: bigint): boolean {
+  const { token, from, to } = authorization
+  const [event, sender, recipient] = topics
+  return (
+    address === token &&
+    event === TRANSFER &&
+    sender === topicOf(from) &&
+    recipient === topicOf(to) &&
+    decodeInteger(data) === amount
+  )
+}
+
+/** A transaction that failed says little itself; the state after it says more. */
+async function whyReverted(chain: EvmChain, payment: UptoPayment, amount: bigint): Promise<ErrorCode> {
+  const { code } = await explainFailure(chain, payment, amount)
+  return code === 'permit2_simulation_failed' ? 'invalid_upto_evm_transaction_failed' : code
+}

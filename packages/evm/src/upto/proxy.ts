@@ -1,0 +1,33 @@
+import { encodeCall, encodeCallWithBytes } from '../abi.js'
+import type { Address } from '../address.js'
+import type { Hex } from '../hex.js'
+import { PERMIT2, UPTO_PERMIT2_PROXY } from '../permit2/contracts.js'
+import type { CallRequest } from '../rpc.js'
+import { bareSignature } from '../wallet.js'
+import type { UptoPayment } from './shared.js'
+
+/**
+ * The call that takes a part of what was permitted (EVM-UPTO-051).
+ *
+ * @example
+ * settleCall(payment, 12_345n)
+ */
+export function settleCall(
+  { authorization, signature }: UptoPayment,
+  amount: bigint,
+): Pick<CallRequest, 'to' | 'data'> {
+  const { from, token, nonce, deadline, to, facilitator, validAfter } = authorization
+  const words = [token, authorization.amount, nonce, deadline, amount, from, to, facilitator, validAfter]
+  return { to: UPTO_PERMIT2_PROXY, data: encodeCallWithBytes('0xff11e7b4', words, bareSignature(signature)) }
+}
+
+/** Asks which of the 256 nonces around one are used: `nonceBitmap(address,uint256)`. */
+export function nonceBitmapCall(owner: Address, nonce: bigint): Pick<CallRequest, 'to' | 'data'> {
+  return { to: PERMIT2, data: encodeCall('0x4fe02b44', owner, nonce >> 8n) }
+}
+
+/** Whether a nonce stands in the answer. */
+export const isUsed = (bitmap: bigint, nonce: bigint): boolean => ((bitmap >> (nonce & 255n)) & 1n) === 1n
+
+/** What Permit2 may take from an account: `allowance(address,address)`. */
+export const encodeAllowance = (owner: Address): Hex => encodeCall('0xdd62ed3e', owner, PERMIT2)
