@@ -11,7 +11,14 @@ import type { Answer } from './answer.js'
  * again; an open one may be worked for again. Faults of the store are thrown.
  */
 export interface ClaimStore {
+  /**
+   * Names the store, the same for all who share it. It stands in every offer, so that a payment is good for the shops that know of one
+   * another's claims and for no other.
+   */
+  readonly audience: string
   claim(request: ClaimRequest): Promise<ClaimOutcome>
+  /** Takes up a payment that was claimed before for this binding and may have been settled; never makes a claim. */
+  resume(request: Omit<ClaimRequest, 'expiresAt'>): Promise<ClaimedBefore | undefined>
   /**
    * Says that settlement may be sent from now on, and keeps the work's answer where there is one. `false`: the lease ran out and the claim
    * is somebody else's; do not settle.
@@ -36,6 +43,12 @@ export interface ClaimStore {
 /** Milliseconds for which an answer is kept after its payment has expired: what was paid for at the last moment is still asked for. */
 export const KEEP_ANSWER_MS = 15 * 60_000
 
+/**
+ * Milliseconds for which an answer is kept, after its payment has expired, whose settlement nobody has heard of. After that it has to make
+ * room: should the payment be settled all the same, the work is done again.
+ */
+export const KEEP_UNSETTLED_ANSWER_MS = 24 * 3_600_000
+
 /** Milliseconds for which what is still owed is kept after its payment has expired: an unknown settlement, an open entitlement. */
 export const KEEP_UNSETTLED_MS = 30 * 24 * 3_600_000
 
@@ -56,8 +69,11 @@ export type ClaimToken = { readonly pid: Pid; readonly fence: string }
 export type ClaimOutcome =
   /** Ours, and new: verify, do the work. */
   | { readonly status: 'claimed'; readonly token: ClaimToken }
-  /** Ours; settlement may have been sent: settle again. Where there is an answer, never work again. */
-  | { readonly status: 'settling'; readonly token: ClaimToken; readonly answer?: Answer }
+  /**
+   * Ours; settlement may have been sent: settle again. Where there is an answer, never work again. `charged` is the answer's, kept
+   * although the answer is not.
+   */
+  | { readonly status: 'settling'; readonly token: ClaimToken; readonly answer?: Answer; readonly charged?: string }
   /** Ours; paid for and not delivered: work, and deliver. `partly`: how often some of it was sent. */
   | { readonly status: 'open'; readonly token: ClaimToken; readonly receipt: Receipt; readonly partly: number }
   /** Somebody else holds it right now. */
@@ -66,3 +82,6 @@ export type ClaimOutcome =
   | { readonly status: 'mismatch' }
   /** Settled; the answer while it is kept. */
   | { readonly status: 'settled'; readonly receipt: Receipt; readonly answer?: Answer }
+
+/** What is found of a payment that was claimed before. */
+export type ClaimedBefore = Exclude<ClaimOutcome, { readonly status: 'claimed' }>

@@ -1,6 +1,7 @@
 import {
   canonicalJson,
   type Decoded,
+  findScheme,
   type InspectedPayment,
   isJsonObject,
   type Json,
@@ -8,6 +9,8 @@ import {
   type PaymentRequirements,
   type Refusal,
   refuse,
+  requirementsId,
+  type SchemeServer,
   sameAddress,
 } from '@groat/core'
 import type { Offer } from './offers.js'
@@ -17,7 +20,12 @@ import { type Terms, withoutQuery } from './terms.js'
 export type Decision =
   /** It carries no payment. */
   | { readonly type: 'unpaid' }
-  | { readonly type: 'refused'; readonly refusal: Refusal }
+  | {
+      readonly type: 'refused'
+      readonly refusal: Refusal
+      /** Set when it reads as a payment, and answers none of today's offers: it may have answered one of yesterday's. */
+      readonly payment?: PaymentPayload
+    }
   /** It comes too late to be begun. It may be one that was paid for in time. */
   | ({ readonly type: 'late' } & Late)
   /** A payment that reads as good for one of the offers. */
@@ -49,7 +57,7 @@ export function decide(
   if (!decoded.ok) return { type: 'refused', refusal: decoded }
   const payment = decoded.value
   if (payment.resource !== undefined && withoutQuery(payment.resource.url) !== resource.url) {
-    return { type: 'refused', refusal: refuse('resource_mismatch') }
+    return { type: 'refused', refusal: refuse('resource_mismatch'), payment }
   }
   const refusals: Refusal[] = []
   let late: Decision | undefined
@@ -62,7 +70,23 @@ export function decide(
     refusals.push(refusal)
     if (inspected.late !== undefined) late ??= { type: 'late', refusal, payment, offer, inspected: inspected.late }
   }
-  return late ?? { type: 'refused', refusal: refusals[0] ?? refuse('no_matching_requirements') }
+  if (late !== undefined) return late
+  const [refusal] = refusals
+  if (refusal !== undefined) return { type: 'refused', refusal }
+  return { type: 'refused', refusal: refuse('no_matching_requirements'), payment }
+}
+
+/**
+ * A payment read against the offer that it says it answers. That it was ever made is not known: only a claim that was made for this very
+ * offer shows it.
+ */
+export function recall(payment: PaymentPayload, schemes: readonly SchemeServer[], now: number): Candidate | undefined {
+  const { accepted } = payment
+  const scheme = findScheme(schemes, payment)
+  if (accepted === undefined || scheme === undefined) return undefined
+  const inspected = inspect(scheme, payment, accepted, now)
+  if (inspected === undefined) return undefined
+  return { payment, offer: { requirements: accepted, scheme, rid: requirementsId(accepted), worth: 0n }, inspected }
 }
 
 /**
@@ -90,4 +114,19 @@ function contains(whole: Json | undefined, part: Json): boolean {
       ([key, value]) => value === undefined || (Object.hasOwn(whole, key) && contains(whole[key], value)),
     )
   )
+}
+
+/** Reads a payment against terms that a stranger wrote: a scheme may throw over those. */
+function inspect(
+  scheme: SchemeServer,
+  payment: PaymentPayload,
+  accepted: PaymentRequirements,
+  now: number,
+): InspectedPayment | undefined {
+  try {
+    const read = scheme.inspect(payment, accepted, { now, minRemainingSeconds: 0 })
+    return read.ok ? read : read.late
+  } catch {
+    return undefined
+  }
 }

@@ -42,6 +42,29 @@ test('what is not settled never gives way: new claims are refused instead', asyn
   await claim(claims, 99)
 })
 
+test('answers that nobody has come for since their payment expired give way too, and are made again if somebody comes', async () => {
+  let now = 2_000_000_000_000 - 60_000
+  const claims = createMemoryClaims({ singleProcess: true, maxBytes: 60 * KIB, clock: () => now })
+  const big = { status: 200, headers: {}, body: new Uint8Array(20 * KIB) }
+  for (let n = 0; n < 2; n++) await claims.settling(await claim(claims, n), big, 1_000)
+  const more = async (): Promise<boolean> => {
+    const token = await claim(claims, 9)
+    const kept = await claims.settling(token, big, 1_000).catch(() => false)
+    await claims.release(token)
+    return kept
+  }
+  expect(await more()).toBe(false)
+  now += 60_000 + 14 * 60_000
+  expect(await more()).toBe(false)
+  now += 60_000
+  expect(await more()).toBe(true)
+  const found = await claims.claim(request(0))
+  expect(found).toEqual({ status: 'settling', token: expect.anything() })
+  if (found.status === 'settling') await claims.settled(found.token, receipt, 'e')
+  now += 1_000
+  expect(await claims.claim(request(0))).toMatchObject({ status: 'open', receipt })
+})
+
 test('a program that does not say that it is alone does not compile, and does not run', () => {
   // @ts-expect-error: memory must be asked for by name.
   expect(() => createMemoryClaims({ maxBytes: 1 })).toThrow(expect.objectContaining({ code: 'invalid_config' }))

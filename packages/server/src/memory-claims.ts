@@ -1,6 +1,7 @@
 import { type Clock, type Pid, type Receipt, systemClock, X402Error } from '@groat/core'
 import type { Answer } from './answer.js'
 import {
+  type ClaimedBefore,
   type ClaimOutcome,
   type ClaimRequest,
   type ClaimStore,
@@ -22,7 +23,8 @@ export type MemoryClaimsOptions = {
  * Claims in the memory of one process. Two processes would each sell the same payment once, so this must be asked for by name.
  *
  * When room runs out, answers of settled payments go first, the oldest before the others: such a payment is then refused with
- * `payment_already_used` instead of being answered again. When that is not enough, claiming throws `X402Error` `store_unavailable`,
+ * `payment_already_used` instead of being answered again. Then go answers of payments that expired 15 minutes ago and whose end nobody
+ * knows: whoever paid for one of those is worked for again. When that is not enough, claiming throws `X402Error` `store_unavailable`,
  * and nothing is charged.
  *
  * @example
@@ -55,13 +57,25 @@ export function createMemoryClaims({
     for (const [pid, row] of rows) if (row.expiresAt + keepMs(row) <= now) drop(pid, row)
   }
 
+  const forgetAnswer = (pid: Pid, row: Row): void => {
+    answered.delete(pid)
+    bytes -= row.bytes - ROW_BYTES
+    row.bytes = ROW_BYTES
+    delete row.answer
+  }
+
   const makeRoom = (wanted: number): void => {
+    if (bytes + wanted <= maxBytes) return
     for (const [pid, row] of answered) {
       if (bytes + wanted <= maxBytes) return
-      answered.delete(pid)
-      bytes -= row.bytes - ROW_BYTES
-      row.bytes = ROW_BYTES
-      delete row.answer
+      forgetAnswer(pid, row)
+    }
+    const now = clock()
+    for (const [pid, row] of rows) {
+      if (bytes + wanted <= maxBytes) return
+      // Whoever paid for it and comes after all is worked for again.
+      if (row.state === 'settling' && row.leaseUntil <= now && row.expiresAt + KEEP_ANSWER_MS <= now)
+        forgetAnswer(pid, row)
     }
     if (bytes + wanted > maxBytes) throw new X402Error('store_unavailable', { reason: 'memory is full', maxBytes })
   }
@@ -89,29 +103,44 @@ export function createMemoryClaims({
       bytes += ROW_BYTES
       return { status: 'claimed', token: lease(pid, row, now, leaseMs) }
     }
-    const { receipt, answer, state } = known
-    if (state !== 'settled' && known.leaseUntil > now) return { status: 'busy' }
-    if (state === 'claimed') {
+    if (known.state !== 'settled' && known.leaseUntil > now) return { status: 'busy' }
+    if (known.state === 'claimed') {
       known.binding = binding
       return { status: 'claimed', token: lease(pid, known, now, leaseMs) }
     }
-    if (known.binding !== binding) return { status: 'mismatch' }
+    return known.binding === binding ? takeUp(pid, known, now, leaseMs) : { status: 'mismatch' }
+  }
+
+  const takeUp = (pid: Pid, row: Row, now: number, leaseMs: number): ClaimedBefore => {
+    const { receipt, answer, charged, state, partly } = row
     const kept = answer === undefined ? {} : { answer }
-    if (receipt === undefined) return { status: 'settling', token: lease(pid, known, now, leaseMs), ...kept }
+    if (receipt === undefined) {
+      const price = charged === undefined ? {} : { charged }
+      return { status: 'settling', token: lease(pid, row, now, leaseMs), ...kept, ...price }
+    }
     if (state === 'settled') return { status: 'settled', receipt, ...kept }
-    return { status: 'open', token: lease(pid, known, now, leaseMs), receipt, partly: known.partly }
+    return { status: 'open', token: lease(pid, row, now, leaseMs), receipt, partly }
   }
 
   const keep = (row: Row, answer: Answer): void => {
     const size = sizeOf(answer)
     makeRoom(size)
     row.answer = answer
+    if (answer.charged !== undefined) row.charged = answer.charged
     row.bytes += size
     bytes += size
   }
 
   return {
+    audience: globalThis.crypto.randomUUID().slice(0, 18),
     claim: async (request) => claim(request),
+    resume: async ({ pid, binding, leaseMs }) => {
+      const now = clock()
+      const row = rows.get(pid)
+      if (row === undefined || row.state === 'claimed' || row.binding !== binding) return undefined
+      if (row.state !== 'settled' && row.leaseUntil > now) return { status: 'busy' }
+      return takeUp(pid, row, now, leaseMs)
+    },
     settling: async (token, answer, leaseMs) => {
       const row = held(token)
       if (row === undefined || row.state !== 'claimed') return false
@@ -168,6 +197,7 @@ type Row = {
   partly: number
   bytes: number
   answer?: Answer
+  charged?: string
   receipt?: Receipt
   evidence?: string
 }

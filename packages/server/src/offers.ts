@@ -52,7 +52,7 @@ export type OfferTemplate = {
   readonly maxTimeoutSeconds: number
   readonly price?: Price
   readonly asset?: Asset
-  readonly extra?: JsonObject
+  readonly extra: JsonObject
 }
 
 /** What a paywall says about all of its offers. */
@@ -61,6 +61,8 @@ export type OfferDefaults = {
   /** Receiving account by network, in the order in which offers are made. */
   readonly payTo: ReadonlyMap<Network, string>
   readonly maxTimeoutSeconds: number
+  /** Whose claims a payment is good for. */
+  readonly audience: string
 }
 
 /**
@@ -116,7 +118,7 @@ export function makeOffer(template: OfferTemplate, price: Price, supported: Supp
     amount,
     payTo,
     maxTimeoutSeconds,
-    ...(extra === undefined ? {} : { extra }),
+    extra,
     ...(kind === undefined ? {} : { kind }),
   })
   return { requirements, scheme, rid: requirementsId(requirements), worth: worthOf(price) }
@@ -128,7 +130,8 @@ export function kindOf({ scheme, network }: OfferTemplate, { kinds }: Supported)
 }
 
 function templateFor(network: Network, option: OfferOptions, defaults: OfferDefaults): OfferTemplate {
-  const { price, asset, extra } = option
+  const { price, asset } = option
+  const extra = { audience: defaults.audience, ...option.extra }
   const payTo = option.payTo ?? defaults.payTo.get(network)
   if (payTo === undefined) throw new X402Error('invalid_config', { field: 'payTo', network })
   const scheme = schemeFor(network, option.scheme, defaults.schemes)
@@ -144,7 +147,7 @@ function templateFor(network: Network, option: OfferOptions, defaults: OfferDefa
     maxTimeoutSeconds,
     ...(price === undefined ? {} : { price }),
     ...(asset === undefined ? {} : { asset }),
-    ...(extra === undefined ? {} : { extra }),
+    extra,
   }
 }
 

@@ -89,6 +89,7 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
     payTo: payToByNetwork(options.payTo, options.networks),
     origin: options.origin === undefined ? undefined : originOf(options.origin),
     maxTimeoutSeconds: options.maxTimeoutSeconds ?? 300,
+    audience: options.store.audience,
     maxResponseBytes: options.maxResponseBytes ?? 1024 * 1024,
     mode: options.mode ?? 'strict',
   }

@@ -9,10 +9,10 @@ import {
   X402Error,
 } from '@groat/core'
 import { type Answer, problemAnswer } from './answer.js'
-import { decide } from './decide.js'
+import { decide, recall } from './decide.js'
 import type { Gate } from './paywall.js'
 import type { Route } from './route.js'
-import { serve } from './serve.js'
+import { serve, serveAgain } from './serve.js'
 import type { StreamReply } from './stream.js'
 import { type Challenge, type GateRequest, refusalAnswer, type Terms } from './terms.js'
 
@@ -98,7 +98,9 @@ function judge<Native>(
       notify(gate.onEvent, { type: 'challenge_sent', at: now, resource: terms.resource.url })
       return terms.challenge
     case 'refused': {
-      const { refusal } = decision
+      const { refusal, payment } = decision
+      const before = payment && recall(payment, route.schemes, now)
+      if (before !== undefined) return serveAgain(gate, route, exchange, terms, before, refusal)
       notify(gate.onEvent, { type: 'payment_refused', at: now, resource: terms.resource.url, code: refusal.code })
       return refusalAnswer(terms, refusal)
     }

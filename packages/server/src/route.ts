@@ -1,4 +1,4 @@
-import { type ResourceInfo, type Supported, X402Error } from '@groat/core'
+import { type ResourceInfo, type SchemeServer, type Supported, X402Error } from '@groat/core'
 import { createLossBudget, type LossBudget } from './loss-budget.js'
 import { createLru } from './lru.js'
 import {
@@ -60,6 +60,8 @@ export type Route = {
   readonly name: string
   readonly mode: RouteMode
   readonly budget: LossBudget | undefined
+  /** All that the paywall sells by, also what this route does not offer any more. */
+  readonly schemes: readonly SchemeServer[]
   readonly maxResponseBytes: number
   /** What a request is asked to pay; a promise only when the price function gives one. */
   terms(request: GateRequest): Terms | Promise<Terms>
@@ -148,6 +150,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     return {
       name,
       mode,
+      schemes: defaults.schemes,
       budget: options.lossBudget === undefined ? undefined : createLossBudget(options.lossBudget),
       maxResponseBytes,
       terms(request) {

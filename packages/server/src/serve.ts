@@ -2,6 +2,7 @@ import {
   canonicalJson,
   errorInfo,
   type FacilitatorRequest,
+  type Pid,
   type Receipt,
   type Refusal,
   refuse,
@@ -11,8 +12,8 @@ import {
 } from '@groat/core'
 import { type Answer, problemAnswer } from './answer.js'
 import { askToSettle } from './ask-to-settle.js'
-import type { ClaimOutcome, ClaimToken } from './claims.js'
-import type { Candidate, Late } from './decide.js'
+import type { ClaimedBefore, ClaimToken } from './claims.js'
+import { type Candidate, type Late, recall } from './decide.js'
 import { createMeter } from './meter.js'
 import type { Gate } from './paywall.js'
 import type { AnswerReply, Exchange, Reply } from './protect.js'
@@ -32,7 +33,7 @@ import {
   tell,
 } from './run.js'
 import { stream, streamFirst } from './stream.js'
-import { pathOf, type Terms } from './terms.js'
+import { pathOf, type Terms, withoutQuery } from './terms.js'
 
 /**
  * Serves a request that carries a payment: claims it, and goes on by the route's mode.
@@ -51,25 +52,56 @@ export async function serve<Native>(
   terms: Terms,
   candidate: Candidate | Late,
 ): Promise<Reply<Native>> {
-  const { payment, offer } = candidate
-  const asked = { payment, requirements: offer.requirements, resource: terms.resource }
-  const run: Run<Native> = { gate, route, exchange, terms, candidate, asked }
+  const run = runOf(gate, route, exchange, terms, candidate)
   tell(run, 'payment_presented')
-  const claim = await quietly(claimFor(run))
+  const claim = await quietly(gate.claims.claim({ ...claimOf(run), expiresAt: candidate.inspected.expiresAt }))
   if (claim === undefined) return fault(run, 'store_unavailable')
+  if (claim.status === 'mismatch') {
+    // What it says that it answers is not today's offer: the life of what is signed may have changed.
+    const before = recall(candidate.payment, route.schemes, gate.clock())
+    const other = before !== undefined && before.offer.rid !== candidate.offer.rid
+    if (other) return serveAgain(gate, route, exchange, terms, before, refuse('idempotency_mismatch'))
+  }
+  if (claim.status !== 'claimed') return serveClaimed(run, claim)
+  if ('refusal' in candidate) {
+    await letGo(run, claim.token)
+    return refused(run, candidate.refusal)
+  }
+  tell(run, 'payment_claimed')
+  return serveFirst(run, claim.token)
+}
+
+/**
+ * Serves a payment that answers none of today's offers, if it was claimed here for the offer that it names: what was sold is delivered,
+ * whatever is sold now (SRV-027). Anything else is refused.
+ */
+export async function serveAgain<Native>(
+  gate: Gate,
+  route: Route,
+  exchange: Exchange<Native>,
+  terms: Terms,
+  before: Candidate,
+  refusal: Refusal,
+): Promise<Reply<Native>> {
+  const run = runOf(gate, route, exchange, terms, before)
+  let claim: ClaimedBefore | undefined
+  try {
+    claim = await gate.claims.resume(claimOf(run, before.payment.resource?.url))
+  } catch {
+    return fault(run, 'store_unavailable')
+  }
+  if (claim !== undefined) return serveClaimed(run, claim)
+  return refusal.code === 'idempotency_mismatch' ? answer(problemAnswer('idempotency_mismatch')) : refused(run, refusal)
+}
+
+/** Serves a payment that was claimed before. */
+async function serveClaimed<Native>(run: Run<Native>, claim: ClaimedBefore): Promise<Reply<Native>> {
   switch (claim.status) {
-    case 'claimed':
-      if ('refusal' in candidate) {
-        await letGo(run, claim.token)
-        return refused(run, candidate.refusal)
-      }
-      tell(run, 'payment_claimed')
-      return serveFirst(run, claim.token)
     case 'settling':
-      return serveSettled(run, claim.token, claim.answer, true)
+      return serveSettled(run, claim.token, { ...claim, again: true })
     case 'open':
       if (claim.partly < MAX_PARTLY) return stream(run, claim.token, claim.receipt)
-      await quietly(gate.claims.pause(claim.token, false))
+      await quietly(run.gate.claims.pause(claim.token, false))
       return refused(run, refuse('payment_already_used'))
     case 'settled':
       return claim.answer === undefined
@@ -85,16 +117,31 @@ export async function serve<Native>(
 /** How often a payment may be delivered in part before it counts as used: a buyer whose line breaks, not one who breaks it. */
 const MAX_PARTLY = 3
 
-function claimFor({
-  gate,
-  exchange: { request },
-  candidate: { payment, offer, inspected },
-}: Run): Promise<ClaimOutcome> {
+function runOf<Native>(
+  gate: Gate,
+  route: Route,
+  exchange: Exchange<Native>,
+  terms: Terms,
+  candidate: Candidate,
+): Run<Native> {
+  const { payment, offer } = candidate
+  const asked = { payment, requirements: offer.requirements, resource: terms.resource }
+  return { gate, route, exchange, terms, candidate, asked }
+}
+
+/** What is claimed: this payment, for this offer of this resource, in this request. */
+function claimOf(
+  { gate, exchange: { request }, terms, candidate: { payment, offer, inspected } }: Run,
+  resource = terms.resource.url,
+): { readonly pid: Pid; readonly binding: string; readonly leaseMs: number } {
   // The whole payload, signature and all: who has only read a nonce off the chain gets nothing by it (SRV-023).
-  const { rid } = offer
-  const binding = sha256Hex(`${rid}\n${request.method} ${pathOf(request.url)}\n${canonicalJson(payment.payload)}`)
-  const { pid, expiresAt } = inspected
-  return gate.claims.claim({ pid, expiresAt, binding, leaseMs: gate.leaseMs })
+  const lines = [
+    offer.rid,
+    withoutQuery(resource),
+    `${request.method} ${pathOf(request.url)}`,
+    canonicalJson(payment.payload),
+  ]
+  return { pid: inspected.pid, binding: sha256Hex(lines.join('\n')), leaseMs: gate.leaseMs }
 }
 
 /** Seconds of validity that a new payment must have left, for the work and for its inclusion on chain. */
@@ -113,7 +160,7 @@ async function serveFirst<Native>(run: Run<Native>, token: ClaimToken): Promise<
   if (route.mode === 'optimistic' && route.budget?.take(candidate.offer.worth)) {
     return streamFirst(run, token, () => settle(run, token, false))
   }
-  return serveSettled(run, token, step.answer, false)
+  return serveSettled(run, token, { ...step, again: false })
 }
 
 /** The answer of the work in strict mode, kept in the claim store; or a reply for which nothing is charged. */
@@ -172,10 +219,9 @@ function judged(run: Run, refusal: Refusal): AnswerReply {
 async function serveSettled<Native>(
   run: Run<Native>,
   token: ClaimToken,
-  held: Answer | undefined,
-  again: boolean,
+  { answer: held, charged = held?.charged, again }: { answer?: Answer; charged?: string; again: boolean },
 ): Promise<Reply<Native>> {
-  const end = await settle(run, token, again, held?.charged)
+  const end = await settle(run, token, again, charged)
   if ('receipt' in end) return held === undefined ? stream(run, token, end.receipt) : released(run, held, end.receipt)
   return end.accepted === true ? streamFirst(run, token, () => settle(run, token, true)) : end.reply
 }

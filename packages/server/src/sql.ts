@@ -1,8 +1,16 @@
 import { decodeSettlement, encodeSettlement, isJsonObject, type Pid, type Receipt, X402Error } from '@groat/core'
-import { type AnyStore, isUniqueViolation, type Migrations } from '@groat/store'
+import { type AnyStore, isUniqueViolation, type Migrations, type Store } from '@groat/store'
 import type { Transaction } from 'kysely'
-import type { Answer, HeaderFields } from './answer.js'
-import { type ClaimOutcome, type ClaimStore, type ClaimToken, KEEP_ANSWER_MS, KEEP_UNSETTLED_MS } from './claims.js'
+import type { Answer } from './answer.js'
+import {
+  type ClaimedBefore,
+  type ClaimOutcome,
+  type ClaimStore,
+  type ClaimToken,
+  KEEP_ANSWER_MS,
+  KEEP_UNSETTLED_ANSWER_MS,
+  KEEP_UNSETTLED_MS,
+} from './claims.js'
 
 /** How long claims stay in a database. */
 export type SqlClaimsOptions = {
@@ -45,9 +53,34 @@ export async function sqlClaims(
       .where('state', '=', 'settled')
       .where('head', 'is not', null)
       .execute()
+    await trx
+      .updateTable('server_claim')
+      .set({ body: null })
+      .where('expires_at', '<=', now - KEEP_UNSETTLED_ANSWER_MS)
+      .where('state', '=', 'settling')
+      .where('body', 'is not', null)
+      .execute()
+  }
+
+  /** Hands out a claim that may have been settled. */
+  const takeUp = async (
+    trx: Transaction<Tables>,
+    pid: Pid,
+    row: Row,
+    lease: Pick<Row, 'fence' | 'lease_until'>,
+  ): Promise<ClaimedBefore> => {
+    const answer = answerFrom(row)
+    const kept = answer === undefined ? {} : { answer }
+    if (row.state === 'settled') return { status: 'settled', receipt: receiptFrom(row), ...kept }
+    await trx.updateTable('server_claim').set(lease).where('pid', '=', pid).execute()
+    const token = { pid, fence: lease.fence }
+    if (row.state === 'open') return { status: 'open', token, receipt: receiptFrom(row), partly: row.partly }
+    const charged = headFrom(row)?.charged
+    return { status: 'settling', token, ...kept, ...(charged === undefined ? {} : { charged }) }
   }
 
   return {
+    audience: await audienceOf(store),
     claim: ({ pid, binding, expiresAt, leaseMs }) =>
       store.transaction(async (trx): Promise<ClaimOutcome> => {
         const now = await store.now(trx)
@@ -64,24 +97,27 @@ export async function sqlClaims(
         if (made !== undefined) return { status: 'claimed', token }
 
         const row = await trx.selectFrom('server_claim').selectAll().where('pid', '=', pid).executeTakeFirstOrThrow()
-        const take = (change: Partial<Row>) =>
-          trx.updateTable('server_claim').set(change).where('pid', '=', pid).execute()
         if (row.state !== 'settled' && row.lease_until > now) return { status: 'busy' }
         if (row.state === 'claimed') {
-          await take(fresh)
+          await trx.updateTable('server_claim').set(fresh).where('pid', '=', pid).execute()
           return { status: 'claimed', token }
         }
-        if (row.binding !== binding) return { status: 'mismatch' }
-        const answer = answerFrom(row)
-        if (row.state === 'settled') {
-          return { status: 'settled', receipt: receiptFrom(row), ...(answer === undefined ? {} : { answer }) }
-        }
-        if (row.state === 'open') {
-          await take(lease)
-          return { status: 'open', token, receipt: receiptFrom(row), partly: row.partly }
-        }
-        await take(lease)
-        return { status: 'settling', token, ...(answer === undefined ? {} : { answer }) }
+        return row.binding === binding ? takeUp(trx, pid, row, lease) : { status: 'mismatch' }
+      }),
+
+    resume: ({ pid, binding, leaseMs }) =>
+      store.transaction(async (trx) => {
+        const now = await store.now(trx)
+        const row = await trx
+          .selectFrom('server_claim')
+          .selectAll()
+          .where('pid', '=', pid)
+          .where('binding', '=', binding)
+          .where('state', '!=', 'claimed')
+          .executeTakeFirst()
+        if (row === undefined) return undefined
+        if (row.state !== 'settled' && row.lease_until > now) return { status: 'busy' }
+        return takeUp(trx, pid, row, { fence: newFence(), lease_until: now + leaseMs })
       }),
 
     settling: ({ pid, fence }, answer, leaseMs) =>
@@ -180,7 +216,24 @@ type Row = {
   readonly evidence: string | null
 }
 
-type Tables = { readonly server_claim: Row }
+type Tables = {
+  readonly server_claim: Row
+  /** One row: the name of this store. */
+  readonly server_audience: { readonly one: 1; readonly audience: string }
+}
+
+async function audienceOf(store: Store<Tables>): Promise<string> {
+  const audience = globalThis.crypto.randomUUID().slice(0, 18)
+  return store.transaction(async (trx) => {
+    await trx
+      .insertInto('server_audience')
+      .values({ one: 1, audience })
+      .onConflict((conflict) => conflict.column('one').doNothing())
+      .execute()
+    const row = await trx.selectFrom('server_audience').select('audience').executeTakeFirstOrThrow()
+    return row.audience
+  })
+}
 
 const migrations: Migrations = {
   namespace: 'server',
@@ -207,6 +260,13 @@ const migrations: Migrations = {
         .addColumn('partly', 'integer', (column) => column.notNull().defaultTo(0))
         .execute()
     },
+    '003_audience': async (db) => {
+      await db.schema
+        .createTable('server_audience')
+        .addColumn('one', 'integer', (column) => column.primaryKey())
+        .addColumn('audience', 'text', (column) => column.notNull())
+        .execute()
+    },
   },
 }
 
@@ -214,15 +274,22 @@ function rowFrom({ body, ...head }: Answer): Pick<Row, 'head' | 'body'> {
   return { head: JSON.stringify(head), body: typeof body === 'string' ? new TextEncoder().encode(body) : body }
 }
 
-function answerFrom({ pid, head, body }: Row): Answer | undefined {
-  if (head === null || body === null) return undefined
-  const value: unknown = JSON.parse(head)
-  if (!isHead(value)) throw corrupt(pid)
-  return { ...value, body: new Uint8Array(body) }
+function answerFrom(row: Row): Answer | undefined {
+  const head = headFrom(row)
+  return head === undefined || row.body === null ? undefined : { ...head, body: new Uint8Array(row.body) }
 }
 
+function headFrom({ pid, head }: Row): Head | undefined {
+  if (head === null) return undefined
+  const value: unknown = JSON.parse(head)
+  if (!isHead(value)) throw corrupt(pid)
+  return value
+}
+
+type Head = Omit<Answer, 'body'>
+
 /** What we wrote ourselves: the shape is asked for, not the last detail. */
-function isHead(value: unknown): value is Omit<Answer, 'body'> & { readonly headers: HeaderFields } {
+function isHead(value: unknown): value is Head {
   return isJsonObject(value) && typeof value.status === 'number' && isJsonObject(value.headers)
 }
 

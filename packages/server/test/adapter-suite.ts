@@ -82,7 +82,7 @@ export function describeAdapter(framework: Framework): void {
               asset: usdc,
               payTo,
               maxTimeoutSeconds: 300,
-              extra: { name: 'USDC', version: '2' },
+              extra: { name: 'USDC', version: '2', audience: expect.any(String) },
             },
           ],
         })
@@ -100,7 +100,7 @@ export function describeAdapter(framework: Framework): void {
               payTo,
               maxTimeoutSeconds: 300,
               asset: usdc,
-              extra: { name: 'USDC', version: '2' },
+              extra: { name: 'USDC', version: '2', audience: expect.any(String) },
             },
           ],
           type: 'urn:x402:error:payment_required',

@@ -193,12 +193,45 @@ export function describeClaims(name: string, open: () => Promise<ClaimStoreUnder
       expect('answer' in late).toBe(false)
     })
 
-    test('an answer that may have been paid for is kept, however long its payment has expired', async () => {
+    test('an answer that may have been paid for is kept for a day after its payment has expired', async () => {
       const token = await claimed(newPid())
       await store.claims.settling(token, answer, 10_000)
-      store.later(7 * 24 * 3_600_000)
+      store.later(23 * 3_600_000)
       await claimed(newPid(), { expiresAt: start / 1000 + 8 * 24 * 3_600 })
       expect(await store.claims.claim(request(token.pid))).toMatchObject({ status: 'settling', answer })
+    })
+
+    test('what is charged is kept with what may have been paid for, longer than the answer', async () => {
+      const token = await claimed(newPid())
+      await store.claims.settling(token, { ...answer, charged: '7' }, 10_000)
+      store.later(7 * 24 * 3_600_000)
+      await claimed(newPid(), { expiresAt: start / 1000 + 8 * 24 * 3_600 })
+      const found = await store.claims.claim(request(token.pid))
+      expect(found).toMatchObject({ status: 'settling', charged: '7' })
+      expect(await store.claims.settled(tokenOf(found), receipt, 'e1')).toBe(true)
+    })
+
+    test('SRV-027 what was claimed is taken up again for the same binding, and nothing is claimed by it', async () => {
+      const { pid } = await claimed(newPid())
+      const resume = (binding = 'GET /weather', of = pid) => store.other.resume({ pid: of, binding, leaseMs: 10_000 })
+      expect(await resume('GET /weather', newPid())).toBeUndefined()
+      expect(await resume()).toBeUndefined()
+      store.later(10_000)
+      expect(await resume()).toBeUndefined()
+      const token = await claimed(pid)
+      await store.claims.settling(token, answer, 10_000)
+      expect(await resume()).toEqual({ status: 'busy' })
+      expect(await resume('GET /news')).toBeUndefined()
+      await store.claims.pause(token, false)
+      const again = await resume()
+      expect(again).toMatchObject({ status: 'settling', answer })
+      await store.claims.settled(token, receipt, 'e1')
+      expect(await resume()).toEqual({ status: 'settled', receipt, answer })
+    })
+
+    test('SRV-028 a store has one name for all who share it', async () => {
+      expect(store.claims.audience).toMatch(/^[0-9a-f-]{18}$/)
+      expect(store.other.audience).toBe(store.claims.audience)
     })
   })
 }

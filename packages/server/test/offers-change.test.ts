@@ -1,0 +1,133 @@
+import { type Facilitator, network, type Settlement } from '@groat/core'
+import { createMemoryClaims, type PaywallOptions, paywall } from '@groat/server'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type Answered, errorOf, offersOf, problemOf, receiptOf } from './shop.js'
+import { headersOf, payer, paymentFor, payTo, testScheme } from './test-scheme.js'
+
+// What was sold is delivered, whatever is sold by now; and what was sold here is not sold there.
+
+let runs: number
+let settles: number
+let outcomes: Settlement[]
+beforeEach(() => {
+  runs = 0
+  settles = 0
+  outcomes = []
+})
+
+const settled: Settlement = {
+  status: 'settled',
+  receipt: { payer, network: network('base-sepolia'), transaction: '0x1' },
+}
+const facilitator: Facilitator = {
+  verify: async () => ({ ok: true, payer }),
+  settle: async () => {
+    settles += 1
+    return outcomes.shift() ?? settled
+  },
+  supported: async () => ({ kinds: [], extensions: [], signers: {} }),
+}
+const store = () => createMemoryClaims({ singleProcess: true })
+
+function openShop(claims: PaywallOptions['store'], more: Partial<PaywallOptions> = {}, price = '$0.001') {
+  const options = { facilitator, payTo: { 'base-sepolia': payTo }, schemes: [testScheme], store: claims, ...more }
+  const shop = paywall(options)(price, () => {
+    runs += 1
+    return new Response('sunny')
+  })
+  const ask = async (headers = {}, host = 'shop.example'): Promise<Answered> => {
+    const response = await shop(new Request(`http://${host}/weather`, { headers }))
+    return { status: response.status, headers: response.headers, text: await response.text() }
+  }
+  const sign = async (version: 1 | 2 = 2, host = 'shop.example') => {
+    const payment = paymentFor(offersOf(await ask({}, host))[0], { version })
+    return headersOf(version === 2 ? { ...payment, resource: { url: `http://${host}/weather` } } : payment)
+  }
+  return { ask, sign }
+}
+
+describe('SRV-027 a payment whose end was unknown when the offer changed', () => {
+  const changes: readonly (readonly [string, Partial<PaywallOptions>, string | undefined])[] = [
+    ['its price', {}, '$0.002'],
+    ['its account', { payTo: { 'base-sepolia': payer } }, undefined],
+    ['its network', { payTo: { base: payTo } }, undefined],
+    ['how long it is good for', { maxTimeoutSeconds: 60 }, undefined],
+    ['the origin', { origin: 'https://other.example' }, undefined],
+  ]
+  test.each(changes)('%s: is settled again and delivered', async (_, more, price) => {
+    const claims = store()
+    const payment = await openShop(claims).sign()
+    outcomes = [{ status: 'unknown', retryAfter: 1 }]
+    expect(await openShop(claims).ask(payment)).toMatchObject({ status: 503 })
+    const today = openShop(claims, more, price)
+    const answer = await today.ask(payment)
+    expect(answer).toMatchObject({ status: 200, text: 'sunny' })
+    expect(receiptOf(answer)).toMatchObject({ status: 'settled' })
+    expect(await today.ask(payment)).toMatchObject({ status: 200, text: 'sunny' })
+    expect([runs, settles]).toEqual([1, 2])
+  })
+
+  test.each(changes)('%s: what was never claimed is refused', async (_, more, price) => {
+    const claims = store()
+    const payment = await openShop(claims).sign()
+    const answer = await openShop(claims, more, price).ask(payment)
+    // A shorter life is no other offer: the scheme reads it.
+    expect(answer.status).toBe('maxTimeoutSeconds' in more ? 200 : 402)
+    expect(settles).toBe('maxTimeoutSeconds' in more ? 1 : 0)
+  })
+
+  test('what it says of the offer is believed only if it was claimed for just that', async () => {
+    const claims = store()
+    const shop = openShop(claims)
+    const [offer] = offersOf(await shop.ask())
+    const payment = paymentFor(offer)
+    expect(await shop.ask(headersOf(payment))).toMatchObject({ status: 200 })
+    const cheap = { ...offer, amount: 1n, received: { ...offer.received, amount: '1' } }
+    const answer = await shop.ask(headersOf({ ...payment, accepted: cheap }))
+    expect([answer.status, errorOf(answer)]).toEqual([402, 'no_matching_requirements'])
+    expect([runs, settles]).toEqual([1, 1])
+  })
+})
+
+describe('SRV-028 one payment, several shops of one seller', () => {
+  test('is good for the shops that share their claims, once', async () => {
+    const claims = store()
+    const [one, other] = [openShop(claims), openShop(claims)]
+    const payment = await one.sign()
+    expect(await other.ask(payment)).toMatchObject({ status: 200 })
+    expect(await one.ask(payment)).toMatchObject({ status: 200 })
+    expect([runs, settles]).toEqual([1, 1])
+  })
+
+  test('is not good for one that keeps its own', async () => {
+    const [one, other] = [openShop(store()), openShop(store())]
+    const payment = await one.sign()
+    expect(errorOf(await other.ask(payment))).toBe('no_matching_requirements')
+    expect(await one.ask(payment)).toMatchObject({ status: 200 })
+    expect([runs, settles]).toEqual([1, 1])
+  })
+
+  test('the facilitator is shown other terms by each, where the payment does not repeat them', async () => {
+    const asked: string[] = []
+    const spy: Facilitator = {
+      ...facilitator,
+      settle: async (request) => {
+        asked.push(JSON.stringify(request.requirements.extra))
+        return facilitator.settle(request)
+      },
+    }
+    const shops = [openShop(store(), { facilitator: spy }), openShop(store(), { facilitator: spy })]
+    const payment = await shops[0]?.sign(1)
+    for (const shop of shops) await shop.ask(payment)
+    expect(new Set(asked).size).toBe(2)
+  })
+
+  test('an answer that was made for one host is not another host’s', async () => {
+    const { ask, sign } = openShop(store())
+    const payment = await sign(1)
+    expect(await ask(payment)).toMatchObject({ status: 200 })
+    const answer = await ask(payment, 'other.example')
+    expect([answer.status, problemOf(answer).code]).toEqual([409, 'idempotency_mismatch'])
+    expect(runs).toBe(1)
+  })
+})
