@@ -21,7 +21,7 @@ import { loadEngine } from './crypto/load-engine.js'
 import { createGroups } from './groups.js'
 import { formatHex, type Hex } from './hex.js'
 import { MULTICALL3 } from './multicall.js'
-import { createEvmRpc, type EvmRpc } from './rpc.js'
+import { createEvmRpc, type EvmRpc, type Fees } from './rpc.js'
 import { createTogether, type TryTogether } from './together.js'
 import { signTransaction } from './transaction.js'
 
@@ -45,6 +45,8 @@ export interface EvmChain extends ChainDriver<EvmCall> {
   readonly engine: CryptoEngine
   /** The accepted token at an address. */
   asset(address: Address): Asset | undefined
+  /** What a transaction with so much gas would offer for it right now. Throws `fee_above_limit`. */
+  fees(gas: bigint): Promise<Fees>
   /** Tries payments of concurrent callers in one call. `undefined` where the chain has no Multicall3, and before it was asked for. */
   readonly tryTogether: TryTogether | undefined
   /** The chain as it decides over so many atomic units of an asset: from the operator's tier on, what counts is what two nodes say. */
@@ -135,6 +137,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
       if (code !== '0x') multicall = createTogether(rpc)
     },
     groups,
+    fees: async (gas) => capFees(await feeCap(), maxTransactionFee / gas, network),
     async nextNonce(signer) {
       const { address } = accountFor(accounts, signer)
       // Two nodes know better than one, and one better than none.
@@ -235,7 +238,6 @@ async function proveAsset(rpc: EvmRpc, engine: CryptoEngine, chainId: bigint, as
   }
 }
 
-type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
 type FeeFacts = { readonly baseFee: bigint; readonly tip: bigint }
 
 /** What the network asks for right now; concurrent callers share one answer. */

@@ -41,7 +41,17 @@ export interface EvmRpc {
 }
 
 /** A call that is only tried. */
-export type CallRequest = { readonly from?: Address; readonly to: Address; readonly data: Hex; readonly gas?: bigint }
+export type CallRequest = {
+  readonly from?: Address
+  readonly to: Address
+  readonly data: Hex
+  readonly gas?: bigint
+  /** What it would offer for its gas; nothing unless told, which the code that runs can see. */
+  readonly fees?: Fees
+}
+
+/** Wei per gas. */
+export type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
 
 /** What a call came to. */
 export type CallOutcome = { readonly ok: true; readonly data: Hex } | { readonly ok: false; readonly data: Hex }
@@ -133,8 +143,12 @@ type Ask = <T>(
 
 function over(json: JsonRpc, ask: Ask): EvmRpc {
   const rpc: EvmRpc = {
-    call({ from, to, data, gas }, block = 'latest') {
-      const request = { from, to, data, gas: gas === undefined ? gas : quantity(gas) }
+    call({ from, to, data, gas, fees }, block = 'latest') {
+      const offered = fees && {
+        maxFeePerGas: quantity(fees.maxFeePerGas),
+        maxPriorityFeePerGas: quantity(fees.maxPriorityFeePerGas),
+      }
+      const request = { from, to, data, gas: gas === undefined ? gas : quantity(gas), ...offered }
       return ask('eth_call', [request, typeof block === 'bigint' ? quantity(block) : block], readCall)
     },
     code: (address) =>

@@ -4,7 +4,7 @@ import { openMemoryStore } from '@groat/store'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createFacilitatorApp, serveFacilitator } from '../src/index.js'
-import { until, useFacilitator } from './chain-kit.js'
+import { PRICE, until, useFacilitator } from './chain-kit.js'
 import { mutationOf } from './mutation.js'
 
 // Real USDC on a real node. What the engine decides in a race is in settle.test.ts; here it is money.
@@ -137,6 +137,31 @@ describe('a node that misbehaves', () => {
     expect(transactionOf(await work)).toBe(hash)
     await on.expectMoved(1)
   })
+})
+
+test('EVM-EXACT-074 a wallet that notices when it is only tried costs no gas', async () => {
+  const wallet = `0x${'ab'.repeat(20)}` as const
+  await on.chain.setCode(wallet, '0x3a601457631626ba7e60e01b60005260206000f35bfe')
+  await on.chain.fund(wallet, PRICE)
+  const service = await on.serve()
+  const { requirements, payment } = await on.pay()
+  const { authorization } = payment.payload as { authorization: object }
+  const payload = { signature: `0x${'11'.repeat(70)}`, authorization: { ...authorization, from: wallet } }
+  const before = await on.chain.nativeBalance(on.chain.account('facilitator').address)
+  expect(await service.settle({ requirements, payment: { ...payment, payload } })).toMatchObject({
+    status: 'refused',
+    code: 'invalid_exact_evm_transaction_simulation_failed',
+  })
+  expect(await on.chain.nativeBalance(on.chain.account('facilitator').address)).toBe(before)
+})
+
+test('EVM-EXACT-076 a payment of nothing moves nothing and costs no gas', async () => {
+  const service = await on.serve()
+  const request = await on.pay('payer', { amount: 0n })
+  const refusal = { code: 'invalid_payment_requirements', detail: 'amount' }
+  expect(await service.verify(request)).toMatchObject(refusal)
+  expect(await service.settle(request)).toMatchObject(refusal)
+  expect(await on.tables().selectFrom('attempt').selectAll().execute()).toEqual([])
 })
 
 test('A17, D31 a payment that somebody else landed is settled, and credited once', async () => {

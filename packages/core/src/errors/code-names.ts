@@ -220,6 +220,9 @@ export const codeNames = [
   'invalid_upto_evm_payload_settlement_exceeds_amount',
   'upto_exposure_exceeded',
   'invalid_upto_evm_transaction_failed',
+
+  // Payers whose own code spends the facilitator's gas, on EVM.
+  'payer_on_hold',
 ] as const
 
 /** A code of the registry. */

@@ -1015,6 +1015,14 @@ export const errorCodes = {
     title: 'The settlement was included and did not move the money',
     hint: 'Sign a new payment.',
   },
+
+  // Payers whose own code spends the facilitator's gas, on EVM.
+  payer_on_hold: {
+    ...refused,
+    title: 'The payer’s contract made an earlier payment fail on chain',
+    detail: '402.2',
+    hint: 'Pay from another account, or wait ten minutes.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

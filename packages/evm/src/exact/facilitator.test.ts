@@ -69,6 +69,9 @@ function resigned(payment: PaymentPayload, change: (signature: Uint8Array) => Ui
   return { ...payment, payload: { ...payment.payload, signature } }
 }
 
+/** Runs out of gas where `GASPRICE` is not zero, and answers with the magic value of ERC-1271 else. */
+const YES_WHILE_FREE: Hex = '0x3a601457631626ba7e60e01b60005260206000f35bfe'
+
 /** A contract that pays: it answers for the signatures of its owner. */
 const walletAccount = (address: Hex, owner: Hex): EvmAccount => ({
   address,
@@ -194,6 +197,39 @@ describe('signatures', () => {
 
     await delegate7702(sandbox, sandbox.account('payer').address, await deployPlainDelegate(sandbox))
     expect(await verify(await pay(offer, payer()))).toBe('invalid_exact_evm_signature')
+  })
+
+  test('EVM-EXACT-074 code that answers yes only while no gas is paid is tried with the gas that will be paid', async () => {
+    const wallet: Hex = `0x${'ab'.repeat(20)}`
+    await sandbox.setCode(wallet, YES_WHILE_FREE)
+    await sandbox.fund(wallet, 5_000n)
+    const payment = await pay(offer, walletAccount(wallet, generatePrivateKey()))
+    expect(await verify(payment)).toBe('invalid_exact_evm_transaction_simulation_failed')
+
+    // Delegated code is asked even where the key has signed.
+    await sandbox.setCode(payer().address, YES_WHILE_FREE)
+    const settling = { ...now(), settling: true }
+    expect(await scheme().verify(await pay(offer, payer()), offer, settling)).toMatchObject({
+      code: 'invalid_exact_evm_transaction_simulation_failed',
+    })
+  })
+
+  test('EVM-EXACT-075 whose code made a payment fail on chain waits', async () => {
+    const owner = generatePrivateKey()
+    const wallet = await deployErc1271Wallet(sandbox, privateKeyToAccount(owner).address)
+    const code = (await sandbox.client.getCode({ address: wallet })) ?? '0x'
+    await sandbox.fund(wallet, 5_000n)
+    let later = 0
+    const clock = () => Date.now() + later
+    const by = exactEvm({ chains: [chain], clock })
+    const payment = await pay(offer, walletAccount(wallet, owner))
+    expect(await verify(payment, offer, by)).toBe('ok')
+    await sandbox.setCode(wallet, '0x60006000fd')
+    expect(await by.outcome(payment, offer, [await submit(payment)])).toMatchObject({ status: 'reverted' })
+    await sandbox.setCode(wallet, code)
+    expect(await verify(payment, offer, by)).toBe('payer_on_hold')
+    later = 601_000
+    expect(await verify(payment, offer, by)).toBe('ok')
   })
 
   test('EVM-EXACT-040 an envelope (ERC-6492) is refused for an account without code, its own key’s too', async () => {

@@ -1,4 +1,5 @@
 import {
+  type Clock,
   type Inspection,
   type PaymentPayload,
   type PaymentRequirements,
@@ -7,6 +8,7 @@ import {
   type SchemeFacilitator,
   type SupportedKind,
   sameAddress,
+  systemClock,
   type Verdict,
   v1NameOf,
 } from '@groat/core'
@@ -17,6 +19,7 @@ import type { CallOutcome, CallRequest } from '../rpc.js'
 import { bareSignature, signerOf } from '../wallet.js'
 import { explainFailure } from './diagnosis.js'
 import { authorizationDigest, exactOnEvm } from './eip3009.js'
+import { createHolds } from './holds.js'
 import { chainOutcome } from './outcome.js'
 import { type ExactPayment, inspectExact, readExact } from './shared.js'
 import { encodeAuthorizationState, encodeBalanceOf, encodeTransfer } from './token.js'
@@ -30,6 +33,7 @@ export type ExactEvmFacilitatorOptions = {
   readonly lookbackBlocks?: bigint
   /** Seconds by which a block's clock must have passed a payment's end before it counts as dead; 30 unless told. */
   readonly expiryMarginSeconds?: bigint
+  readonly clock?: Clock
 }
 
 /** The facilitator's half. Whatever it settles needs a transaction. */
@@ -47,7 +51,7 @@ export interface ExactEvmFacilitator extends SchemeFacilitator<EvmCall> {
  * Besides what `inspectExact` refuses: `invalid_network`, `payer_is_facilitator`, `asset_not_allowed`, `invalid_exact_evm_token_name_mismatch`,
  * `invalid_exact_evm_token_version_mismatch`, `invalid_exact_evm_signature`, `eip6492_factory_not_allowed`,
  * `asset_not_deployed_contract`, `invalid_exact_evm_eip3009_not_supported`, `invalid_exact_evm_nonce_already_used`,
- * `invalid_exact_evm_insufficient_balance`, `invalid_exact_evm_transaction_simulation_failed`.
+ * `invalid_exact_evm_insufficient_balance`, `invalid_exact_evm_transaction_simulation_failed`, `payer_on_hold`.
  * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict (EVM-EXACT-050).
  *
  * @example
@@ -55,8 +59,15 @@ export interface ExactEvmFacilitator extends SchemeFacilitator<EvmCall> {
  * const verdict = await scheme.verify(payment, requirements, { now: Date.now() })
  */
 export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitator {
-  const { chains, gasLimit = 300_000n, lookbackBlocks = 10_000n, expiryMarginSeconds = 30n } = options
+  const {
+    chains,
+    gasLimit = 300_000n,
+    lookbackBlocks = 10_000n,
+    expiryMarginSeconds = 30n,
+    clock = systemClock,
+  } = options
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
+  const holds = createHolds(clock)
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: { readonly now: number }): Inspection {
     const inspection = inspectExact(payment, terms, now)
@@ -84,7 +95,9 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
       if (!inspection.ok) return inspection
       const { chain, payment: read } = known(payment, terms)
       const sender = parseAddress(signer ?? chain.signers[0] ?? '')
-      return verifyOnChain(chain, read, { gas: gasLimit, ...(sender ? { from: sender } : {}) }, reserved)
+      if (holds.has(inspection.payer)) return { ...refuse('payer_on_hold'), payer: inspection.payer }
+      const as = { gas: gasLimit, ...(sender ? { from: sender } : {}) }
+      return verifyOnChain(chain, read, as, { reserved, settling: now.settling === true })
     },
     prepare(payment, terms) {
       const { payment: read } = known(payment, terms)
@@ -94,7 +107,11 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     },
     async outcome(payment, terms, sent) {
       const { chain, payment: read } = known(payment, terms)
-      return chainOutcome(chain, read, sent, { lookbackBlocks, expiryMarginSeconds })
+      const outcome = await chainOutcome(chain, read, sent, { lookbackBlocks, expiryMarginSeconds })
+      // It was tried right before, and did something else when it was paid for.
+      const { from: payer, validBefore } = read.authorization
+      if (outcome.status === 'reverted' && (await chain.rpc.code(payer)) !== '0x') holds.add(payer, validBefore)
+      return outcome
     },
   }
 }
@@ -125,7 +142,7 @@ async function verifyOnChain(
   chain: EvmChain,
   payment: ExactPayment,
   as: { readonly from?: Address; readonly gas: bigint },
-  reserved = 0n,
+  { reserved = 0n, settling }: { readonly reserved?: bigint | undefined; readonly settling: boolean },
 ): Promise<Verdict> {
   const { authorization, signature, domain } = payment
   const payer = authorization.from
@@ -144,26 +161,39 @@ async function verifyOnChain(
 
   if (chain.tryTogether && recoverAddress(chain.engine, digest, signature) === payer) {
     const reads = reserved > 0n ? [readFunds, readState] : [readState]
-    const tried = await chain.tryTogether({ calls: [...reads, transfer], payer, payTo: authorization.to })
+    const [tried, code] = await Promise.all([
+      chain.tryTogether({ calls: [...reads, transfer], payer, payTo: authorization.to }),
+      settling ? chain.rpc.code(payer) : '0x',
+    ])
     const [moved, state, funds] = tried.toReversed()
     const verdict = verdictOf(state, moved, funds)
-    if (verdict?.ok) return verdict
+    if (verdict?.ok && code === '0x') return verdict
   }
-  const [moved, state, signer, funds] = await Promise.all([
+  const [moved, state, signer, funds, code] = await Promise.all([
     chain.rpc.call({ ...transfer, ...as }),
     chain.rpc.call(readState),
     signerOf(chain, { payer, digest, signature }),
     reserved > 0n ? chain.rpc.call(readFunds) : undefined,
+    // Delegated code (EIP-7702) is asked even about what its account's own key has signed.
+    settling ? chain.rpc.code(payer) : '0x',
   ])
   if (signer === 'undeployed') return { ...refuse('eip6492_factory_not_allowed'), payer }
   if (signer === 'nobody') return { ...refuse('invalid_exact_evm_signature'), payer }
   const verdict = verdictOf(state, moved, funds)
+  if (verdict?.ok && (signer === 'contract' || code !== '0x')) return asPaidFor(verdict)
   if (verdict !== undefined) return verdict
   const refusal = await explainFailure(chain, payment)
   // The newest block of an idle chain may be older than the payment; the next one will not be.
   const early = refusal.code === 'invalid_exact_evm_payload_authorization_valid_after'
   if (early && (await chain.rpc.call({ ...transfer, ...as }, 'pending')).ok) return { ok: true, payer }
   return { ...refusal, payer }
+
+  /** The payer's code sees what gas is paid, and so whether it is only tried (EVM-EXACT-074). */
+  async function asPaidFor(verdict: Verdict): Promise<Verdict> {
+    if (as.from === undefined) return verdict
+    const paid = await chain.rpc.call({ ...transfer, ...as, fees: await chain.fees(as.gas) })
+    return paid.ok ? verdict : { ...refuse('invalid_exact_evm_transaction_simulation_failed'), payer }
+  }
 }
 
 function transferCall({ authorization, signature, domain }: ExactPayment): Pick<CallRequest, 'to' | 'data'> {

@@ -38,6 +38,7 @@ test.each<[string, object, string]>([
   ['a token without an address', { asset: { ...terms.asset, address: 'USDC' } }, 'unknown_asset'],
   ['a token of another method', { asset: { ...terms.asset, transfer: 'permit2' } }, 'unsupported_transfer_method'],
   ['another method', { extra: { assetTransferMethod: 'permit2' } }, 'unsupported_transfer_method'],
+  ['nothing', { amount: 0n }, 'invalid_config'],
   ['too little time', { maxTimeoutSeconds: 14 }, 'invalid_config'],
   ['no time', { maxTimeoutSeconds: Number.NaN }, 'invalid_config'],
 ])('an offer to pay %s fails at start', (_name, changes, code) => {

@@ -11,7 +11,7 @@ const SHORTEST_TIMEOUT_SECONDS = 15
  * Sells for `exact` payments on EVM chains by EIP-3009.
  *
  * `offer` throws `X402Error` `invalid_network`, `unknown_asset`, `unsupported_transfer_method`, `invalid_pay_to` and
- * `invalid_config` (a `maxTimeoutSeconds` below 15). `inspect` refuses whatever payment, offer and clock can show to be bad.
+ * `invalid_config` (an amount of nothing, a `maxTimeoutSeconds` below 15). `inspect` refuses whatever payment, offer and clock can show to be bad.
  *
  * @example
  * const offer = exactEvm.offer({ network: network('base'), asset, amount: 1000n, payTo, maxTimeoutSeconds: 60 })
@@ -31,6 +31,7 @@ function offer({ network, asset, amount, payTo, maxTimeoutSeconds, extra = {} }:
   if (method !== 'eip3009') throw new X402Error('unsupported_transfer_method', { network, asset: asset.symbol })
   const payee = parseAddress(payTo)
   if (payee === undefined || !isPayable(payTo, token)) throw new X402Error('invalid_pay_to', { network, payTo })
+  if (amount < 1n) throw new X402Error('invalid_config', { amount, reason: 'nothing is no price' })
   if (!(maxTimeoutSeconds >= SHORTEST_TIMEOUT_SECONDS)) {
     throw new X402Error('invalid_config', { maxTimeoutSeconds, atLeast: SHORTEST_TIMEOUT_SECONDS })
   }

@@ -108,6 +108,7 @@ test.each<[string, PaymentPayload, PaymentRequirements, string]>([
     'invalid_network',
   ],
   ['terms without a token', payment, { ...offer, asset: 'USDC' }, 'invalid_payment_requirements'],
+  ['EVM-EXACT-076 terms for nothing', payment, { ...offer, amount: 0n }, 'invalid_payment_requirements'],
   ['terms without a recipient', payment, { ...offer, payTo: 'me' }, 'invalid_payment_requirements'],
   ['an echo of another amount', echo({ amount: 1n }), offer, 'no_matching_requirements'],
   ['an echo of another recipient', echo({ payTo: otherAddress }), offer, 'no_matching_requirements'],

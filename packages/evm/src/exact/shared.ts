@@ -122,6 +122,7 @@ function readTerms(payment: PaymentPayload, terms: PaymentRequirements): TokenDo
   const verifyingContract = parseAddress(terms.asset)
   if (verifyingContract === undefined) return refuse('invalid_payment_requirements', 'asset')
   if (parseAddress(terms.payTo) === undefined) return refuse('invalid_payment_requirements', 'payTo')
+  if (terms.amount < 1n) return refuse('invalid_payment_requirements', 'amount')
   if (accepted && !sameTerms(accepted, terms)) return refuse('no_matching_requirements')
   return { name, version, chainId, verifyingContract }
 }
