@@ -147,7 +147,7 @@ async function signIntent(chosen: Chosen, call: Call): Promise<SignedIntent | un
   }
 }
 
-/** Presents a claimed payment and gives the claim back. `over`: it had expired, it brought nothing, and a new one may be signed. */
+/** Presents a claimed payment and gives the claim back. `over`: it had expired, it brought nothing, not even a receipt, and a new one may be signed. */
 async function presentIntent(
   intent: SignedIntent,
   call: Call,
@@ -169,8 +169,11 @@ async function presentIntent(
     const judged = judgeAnswer(answer, intent)
     const { outcome } = judged
     const expired = intent.state === 'signed' && clock() / 1000 > intent.expiresAt + limits.graceSeconds
-    const over = expired && judged.end === undefined && answer.pending === undefined
-    if (intent.state === 'signed') end = over ? (intent.transaction === undefined ? 'dead' : 'settled') : judged.end
+    const ended = expired && judged.end === undefined && answer.pending === undefined
+    // A receipt is known, of now or of before: whether to pay anew is the caller's to say, by asking anew.
+    const hasReceipt = 'receipt' in outcome
+    const over = ended && !hasReceipt && intent.transaction === undefined
+    if (intent.state === 'signed' && !(ended && hasReceipt)) end = over ? 'dead' : ended ? 'settled' : judged.end
     if (outcome.status === 'settled') transaction = outcome.receipt.transaction
     tellOutcome(tools, outcome, intent)
     return { paid: { response: answer.response, outcome }, over }

@@ -332,6 +332,29 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
       expect(seller.presented()).toEqual([first!.nonce, first!.nonce, first!.nonce, second!.nonce])
     })
 
+    test('CLI-027 no other is signed while the seller shows a receipt for the first and withholds the answer', async () => {
+      let now = 1_700_000_000_000
+      let sold = true
+      const { seller, scheme, payer } = await payerFor(
+        ({ payment }) =>
+          payment === undefined || !sold ? challenge({ accepts: [offer()] }) : paid(payment, { status: 500 }),
+        { clock: () => now },
+      )
+      for (let call = 0; call < 4; call++) {
+        const response = await payer.fetch(seller.url)
+        expect([response.status, payer.outcome(response)?.status]).toEqual([500, 'settled'])
+        now += 3_600_000
+      }
+      expect(scheme.signed.length).toBe(1)
+
+      // Nobody shows it any more: the caller is told, and pays anew by asking anew.
+      sold = false
+      expect((await payer.fetch(seller.url)).status).toBe(402)
+      expect(scheme.signed.length).toBe(1)
+      await payer.fetch(seller.url)
+      expect(scheme.signed.length).toBe(2)
+    })
+
     test('an expired payment whose content can still be had is not paid again', async () => {
       let now = 1_700_000_000_000
       let up = false

@@ -1,4 +1,5 @@
-import { type FacilitatorRequest, network, paymentId, X402Error } from '@groat/core'
+import type { ServerResponse } from 'node:http'
+import { DEFAULT_RETRY_AFTER, type FacilitatorRequest, network, paymentId, X402Error } from '@groat/core'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
@@ -81,6 +82,21 @@ describe.each([
       paymentPayload: { x402Version: 1, network: 'base-sepolia' },
       paymentRequirements: { network: 'base-sepolia', maxAmountRequired: '1000', resource: 'https://shop.example/a' },
     })
+  })
+
+  test('SEC-003 an answer that nests without an end is none: a settlement is unknown, a verdict a fault', async () => {
+    const deep = `{"a":${'['.repeat(30_000)}${']'.repeat(30_000)}}`
+    const answer = (text: string) => (_: unknown, response: ServerResponse) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(text)
+    }
+    const settled = `"success":true,"transaction":"0x1","network":"eip155:84532","payer":"${payer}"`
+    stub.does.settle = [answer(`{${settled},"extra":${deep}}`), answer(`{"success":false,${settled}}`)]
+    stub.does.verify = [answer(`{"isValid":true,"payer":"${payer}","extra":${deep}}`)]
+    const facilitator = connect(stub.url)
+    expect(await facilitator.settle(request)).toEqual({ status: 'unknown', retryAfter: DEFAULT_RETRY_AFTER })
+    // Read by the first or by the last of its two members, it says two things.
+    expect(await facilitator.settle(request)).toEqual({ status: 'unknown', retryAfter: DEFAULT_RETRY_AFTER })
+    expect(await codeOf(facilitator.verify(request))).toBe('facilitator_invalid_answer')
   })
 
   describe('verify', () => {

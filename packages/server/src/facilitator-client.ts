@@ -2,6 +2,7 @@ import {
   type CallOptions,
   DEFAULT_RETRY_AFTER,
   type Decoded,
+  decodeJsonObject,
   decodeSettlement,
   decodeSupported,
   decodeVerdict,
@@ -178,12 +179,10 @@ function createCaller(base: string, { fetch, timeoutMs = 30_000, headers = {} }:
   }
 }
 
+/** A facilitator is believed about payments, and about nothing that takes this process down. */
 function jsonOf(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  const decoded = text === undefined ? undefined : decodeJsonObject(text)
+  return decoded?.ok ? decoded.value : undefined
 }
 
 /** Whole seconds; a date, or anything else, is taken for no answer. */
