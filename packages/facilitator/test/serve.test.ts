@@ -76,6 +76,32 @@ test('a caller that hangs up in the middle is nobody’s fault', async () => {
   expect(faults).toEqual([])
 })
 
+test.each([
+  ['head', 'POST /settle HTTP/1.1\r\nhost: x'],
+  ['body', request('{', 'content-length: 60000')],
+])('SEC-004 a %s that does not come to its end is not waited for, however it trickles', async (_, begun) => {
+  const hasty = await serveFacilitator(service, { port: 0, requestTimeout: 200 })
+  const answer = await new Promise<string>((resolve, reject) => {
+    const socket = connect(hasty.port, '127.0.0.1', () => socket.write(begun))
+    const trickle = setInterval(() => socket.write('x'), 50)
+    let text = ''
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+    // Where it is closed while it still says something, the connection is reset.
+    socket
+      .on('error', () => undefined)
+      .on('close', () => {
+        clearInterval(trickle)
+        resolve(text)
+      })
+    setTimeout(() => reject(new Error('still open')), 10_000).unref()
+  })
+  expect(answer).toMatch(/^(HTTP\/1\.1 408|$)/)
+  await hasty.close()
+  expect(faults).toEqual([])
+})
+
 test('a port that is taken is a configuration that cannot be', async () => {
   const taken = serveFacilitator(service, { port: served.port })
   await expect(taken).rejects.toSatisfy((error) => X402Error.is(error) && error.code === 'invalid_config')

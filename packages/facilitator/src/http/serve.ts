@@ -10,6 +10,8 @@ export type ServeOptions = FacilitatorAppOptions & {
   readonly host?: string
   /** Default 4402; 0 takes a free one. */
   readonly port?: number
+  /** Milliseconds for a request to arrive, its body included; 15,000 unless told. */
+  readonly requestTimeout?: number
 }
 
 /** A facilitator that listens. */
@@ -29,13 +31,12 @@ export type ServedFacilitator = {
  */
 export async function serveFacilitator(
   service: FacilitatorService,
-  { host = '127.0.0.1', port = 4402, ...options }: ServeOptions = {},
+  { host = '127.0.0.1', port = 4402, requestTimeout = REQUEST_TIMEOUT, ...options }: ServeOptions = {},
 ): Promise<ServedFacilitator> {
   const app = createFacilitatorApp(service, options)
   // Without TLS options it is a plain server.
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
-  // A request is small: whoever takes longer to send one is holding the door open.
-  server.requestTimeout = REQUEST_TIMEOUT
+  const serverOptions = patienceOf(requestTimeout)
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false, serverOptions }) as Server
   await listen(server, host, port)
   const address = server.address()
   const bound = typeof address === 'object' && address !== null ? address.port : port
@@ -55,8 +56,12 @@ export async function serveFacilitator(
   }
 }
 
-/** Milliseconds for a request to arrive. */
 const REQUEST_TIMEOUT = 15_000
+
+/** A request is small: whoever takes longer to send one is holding the door open. Node looks only so often, every 30 s unless told. */
+function patienceOf(requestTimeout: number) {
+  return { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval: Math.min(1000, requestTimeout) }
+}
 
 /** Milliseconds for answers to leave after the service has stopped. */
 const LINGER = 1000
