@@ -154,6 +154,7 @@ function chainThatSays(facts: ChainFacts, now: number): EvmChain {
     asset: (at: Address) => (at === token ? usdc : undefined),
     worth: () => chain as unknown as EvmChain,
     rpc,
+    fees: async () => ({ maxFeePerGas: 1n, maxPriorityFeePerGas: 1n }),
   }
   // A verification asks for nothing else; if one did, it would fail here.
   return chain as unknown as EvmChain
