@@ -322,6 +322,24 @@ describe('what the chain says', () => {
     })
   })
 
+  test('EVM-UPTO-056 a node that has the state and not the receipt buries no settlement', async () => {
+    const payment = await payUpto(offer, payer())
+    const terms = charging(5n)
+    const sent = await submit(payment, terms)
+    await sandbox.client.setNextBlockTimestamp({ timestamp: BigInt(Math.floor(Date.now() / 1000) + 200) })
+    await sandbox.mine()
+    const forgetful: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init)
+      if (!String(init?.body).includes('eth_getTransactionReceipt')) return response
+      const { jsonrpc, id } = (await response.json()) as { jsonrpc: string; id: number }
+      return Response.json({ jsonrpc, id, result: null })
+    }
+    const by = uptoEvm({ chains: [await connect({ fetch: forgetful })] })
+    await by.chains[0]?.ready()
+    await expect(by.outcome(payment, terms, [sent])).rejects.toMatchObject({ code: 'rpc_invalid_answer' })
+    expect(await scheme.outcome(payment, terms, [sent])).toMatchObject({ status: 'settled', transaction: sent.hash })
+  })
+
   test.each(['fee-on-transfer', 'lying-log', 'no-log', 'returns-false', 'paused', 'burns-gas'] as const)(
     'EVM-UPTO-052 a token with %s settles nothing that it does not log',
     async (conduct) => {

@@ -1,4 +1,4 @@
-import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction } from '@groat/core'
+import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Error } from '@groat/core'
 import { decodeInteger } from '../abi.js'
 import type { EvmChain } from '../chain.js'
 import { TRANSFER, topicOf } from '../exact/token.js'
@@ -37,9 +37,15 @@ export async function chainOutcome(
     const code = last.success ? 'invalid_upto_evm_transaction_failed' : await whyReverted(chain, payment, amount)
     return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
   }
-  const [block, bitmap] = await Promise.all([chain.rpc.latestBlock(), chain.rpc.call(nonceBitmapCall(from, nonce))])
+  const block = await chain.rpc.latestBlock()
   if (block.timestamp <= deadline + expiryMarginSeconds) return { status: 'pending' }
-  const used = bitmap.ok && isUsed(decodeInteger(bitmap.data) ?? 0n, nonce)
+  // In this very block: what answers for the newest one may be behind it.
+  const bitmap = await chain.rpc.call(nonceBitmapCall(from, nonce), block.number)
+  const used = !bitmap.ok || isUsed(decodeInteger(bitmap.data) ?? 0n, nonce)
+  // Nobody but us can have settled it: that we did is not shown false by a node that has the state and not yet the receipt.
+  if (used && sent.length > 0) {
+    throw new X402Error('rpc_invalid_answer', { reason: 'the nonce is used, and no receipt says by what' })
+  }
   return { status: 'dead', refusal: refuse(used ? 'permit2_invalid_nonce' : 'payment_expired') }
 }
 
