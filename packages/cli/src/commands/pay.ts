@@ -7,7 +7,7 @@ import { type Asset, errorInfo, formatUnits } from '@groat/core'
 import { openStore } from '@groat/store'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
-import { formatDuration, type Io, type Style } from '../terminal/io.js'
+import { formatDuration, type Io, plain, type Style } from '../terminal/io.js'
 import { askOnce } from './ask-once.js'
 import { checkOutput, writeOutput } from './output.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
@@ -31,7 +31,7 @@ export type PayCommand = WalletOptions & {
 /** `groat pay URL`: requests, shows the price, pays within limits, prints the answer. The receipt goes to standard error. */
 export async function pay(url: string, options: PayCommand, io: Io): Promise<number> {
   const target = parseTarget(url)
-  const init = requestInit(options)
+  const init = requestInit(target, options)
   if (options.output !== undefined && !options.dryRun) await checkOutput(options.output)
   const file = options.store ?? join(io.environment.GROAT_HOME ?? join(homedir(), '.groat'), 'purse.db')
   await mkdir(dirname(file), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
@@ -92,18 +92,35 @@ function parseTarget(url: string): URL {
   )
 }
 
-function requestInit({ method, header = [], data }: PayCommand): RequestInit {
+function requestInit(target: URL, { method, header = [], data }: PayCommand): RequestInit {
   const headers = new Headers()
   for (const line of header) {
     const colon = line.indexOf(':')
     if (colon < 1) throw new CliError('usage', `${line} is not a header`, 'Write it as "Name: value".')
-    headers.append(line.slice(0, colon).trim(), line.slice(colon + 1).trim())
+    try {
+      headers.append(line.slice(0, colon).trim(), line.slice(colon + 1).trim())
+    } catch (cause) {
+      throw new CliError(
+        'usage',
+        `${plain(line)} is not a header`,
+        'Names are of letters, digits and -, values of Latin-1.',
+        {
+          cause,
+        },
+      )
+    }
   }
-  return {
+  const init = {
     method: method?.toUpperCase() ?? (data === undefined ? 'GET' : 'POST'),
     headers,
     ...(data === undefined ? {} : { body: data }),
   }
+  try {
+    new Request(target, init)
+  } catch (cause) {
+    throw new CliError('usage', `${init.method} is not a method for this`, 'GET and HEAD have no body.', { cause })
+  }
+  return init
 }
 
 /** What the platform's fetch throws before anything was paid: the seller is not there. */
@@ -163,9 +180,9 @@ function tell(outcome: PaymentOutcome | undefined, ms: number, { say, style }: I
 function describe(outcome: PaymentOutcome, ms: number, style: Style): string {
   switch (outcome.status) {
     case 'settled':
-      return `${style.good('paid')} ${outcome.receipt.transaction} in ${formatDuration(ms)}`
+      return `${style.good('paid')} ${plain(outcome.receipt.transaction)} in ${formatDuration(ms)}`
     case 'disputed':
-      return `${style.bad('paid')} ${outcome.receipt.transaction}, but the receipt does not fit: ${outcome.receipt.dispute}`
+      return `${style.bad('paid')} ${plain(outcome.receipt.transaction)}, but the receipt does not fit: ${outcome.receipt.dispute}`
     case 'answered':
       return `${style.good('answered')}, without a receipt`
     case 'unknown':

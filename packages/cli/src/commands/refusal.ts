@@ -10,6 +10,7 @@ import {
   type SchemeClient,
   v1NameOf,
 } from '@groat/core'
+import { plain } from '../terminal/io.js'
 
 /** A quote that says no. */
 export type RefusedQuote = Extract<Quote, { status: 'refused' }>
@@ -34,8 +35,10 @@ export function explainRefusal({ code, refusals }: RefusedQuote, asked: Asked): 
   const here = told.filter(({ offer }) => wanted?.includes(offer.network) !== false)
   const [closest] = (here.length > 0 ? here : told).toSorted((a, b) => distance(a.rule) - distance(b.rule))
   return {
-    offers: told.map(({ offer, code, reason }) => `${offer.scheme} on ${nameOf(offer.network)}: ${reason} (${code})`),
-    hint: closest?.hint ?? errorInfo(code).hint,
+    offers: told.map(({ offer, code, reason }) =>
+      plain(`${offer.scheme} on ${nameOf(offer.network)}: ${reason} (${code})`),
+    ),
+    hint: plain(closest?.hint ?? errorInfo(code).hint),
   }
 }
 

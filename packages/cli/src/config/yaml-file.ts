@@ -39,7 +39,7 @@ export async function readYamlFile<T extends z.core.$ZodType>(
     const name = path.map(String).join('.')
     return new CliError('usage', `${at(offsetOf(document, path))}: ${name === '' ? '' : `${name}: `}${reason}`)
   }
-  const expanded = expand(document.toJS(), [], environment, fail)
+  const expanded = expand(valuesOf(document, file), [], environment, fail)
   const result = z.safeParse(schema, expanded)
   if (!result.success) {
     const [issue] = result.error.issues
@@ -49,6 +49,21 @@ export async function readYamlFile<T extends z.core.$ZodType>(
   const isLiteral = (path: readonly PropertyKey[]) => !/\$\{/.test(String(document.getIn(path)))
   return { value: result.data, fail, isLiteral, isPrivate: (mode & 0o077) === 0 }
 }
+
+/** Aliases may name nothing, or make a file of a page one of a million values, or one without an end. */
+function valuesOf(document: YAML.Document.Parsed, file: string): unknown {
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES })
+    JSON.stringify(value)
+    return value
+  } catch (cause) {
+    throw new CliError('usage', `${file}: its aliases cannot be followed`, 'Write values out, or use fewer aliases.', {
+      cause,
+    })
+  }
+}
+
+const MOST_ALIASES = 50
 
 /** The place of a field, or of the closest parent that is there. */
 function offsetOf(document: YAML.Document.Parsed, path: readonly PropertyKey[]): number {

@@ -44,6 +44,27 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
+/**
+ * Text of a stranger as one line that a terminal can be shown: without control characters, which move the cursor, clear the screen or name
+ * the window, and without those that turn the direction of what follows.
+ *
+ * @example
+ * plain('\u001b[2Jexact') // '[2Jexact'
+ */
+export function plain(text: string): string {
+  return text.replace(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, '')
+}
+
+/**
+ * An answer as a terminal can be shown it: like `plain`, but with its lines and tabs.
+ *
+ * @example
+ * plainLines('11 °C\n\u001b[2J') // '11 °C\n[2J'
+ */
+export function plainLines(text: string): string {
+  return text.replace(/[^\n\t]+/g, plain)
+}
+
 /** Where a duration went, for people: `35 ms`, `1.2 s`. */
 export function formatDuration(milliseconds: number): string {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { createStyle, type Io } from './io.js'
+import { createStyle, type Io, plainLines } from './io.js'
 
 /** The terminal and environment of this process. */
 export function processIo(): Io {
@@ -7,7 +7,8 @@ export function processIo(): Io {
   const isPerson = stdin.isTTY === true && stderr.isTTY === true
   return {
     environment: env,
-    out: (text) => void stdout.write(text),
+    // What is piped elsewhere stays as it is; a terminal would obey it.
+    out: (text) => void stdout.write(stdout.isTTY === true ? plainLines(text) : text),
     say: (line) => void stderr.write(`${line}\n`),
     ask: isPerson ? ask : undefined,
     style: createStyle(stderr.isTTY === true && env.NO_COLOR === undefined),

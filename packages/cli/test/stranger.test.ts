@@ -1,0 +1,116 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { decodePayment, encodeChallenge, network, type PaymentRequirements } from '@groat/core'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { runCli } from '../src/program.js'
+import { plain, plainLines } from '../src/terminal/io.js'
+import { recordedIo } from './io.js'
+
+// What a server, a header or a file says must not command the terminal, the purse or the program.
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'groat-stranger-'))
+})
+afterEach(async () => {
+  vi.unstubAllGlobals()
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function run(args: readonly string[], ask?: (question: string) => Promise<boolean>) {
+  const environment = { GROAT_HOME: folder, GROAT_EVM_KEY: `0x${'7'.repeat(64)}` }
+  const io = recordedIo({ environment, ask })
+  return { exitCode: await runCli(args, io), out: io.written(), said: io.said() }
+}
+
+const offerOf = (terms: Partial<PaymentRequirements> = {}): PaymentRequirements => ({
+  scheme: 'exact',
+  network: network('base'),
+  amount: 1_000n,
+  asset: '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913',
+  payTo: `0x${'11'.repeat(20)}`,
+  maxTimeoutSeconds: 300,
+  extra: { name: 'USD Coin', version: '2' },
+  ...terms,
+})
+
+/** A seller whose every challenge is another one. */
+function seller(...challenges: readonly PaymentRequirements[]) {
+  const paid: unknown[] = []
+  let asked = 0
+  vi.stubGlobal('fetch', async (_: unknown, init?: RequestInit) => {
+    const headers = new Headers(init?.headers)
+    const payment = decodePayment((name) => headers.get(name))
+    if (payment?.ok) {
+      paid.push(payment.value.payload)
+      return new Response('thanks')
+    }
+    const offer = challenges[Math.min(asked, challenges.length - 1)] ?? offerOf()
+    asked += 1
+    return new Response('{}', { status: 402, headers: encodeChallenge({ accepts: [offer] }).headers })
+  })
+  return paid
+}
+
+test('CLI-005 what is signed is what was shown, whatever the server asks for afterwards', async () => {
+  const paid = seller(offerOf(), offerOf({ amount: 100_000n, payTo: `0x${'66'.repeat(20)}` }))
+  const asked: string[] = []
+  const { exitCode } = await run(['pay', 'https://shop.example/x'], async (question) => {
+    asked.push(question)
+    return true
+  })
+  expect({ exitCode, asked, paid }).toMatchObject({
+    exitCode: 0,
+    asked: ['  Pay 0.001 USDC?'],
+    paid: [{ authorization: { value: '1000', to: `0x${'11'.repeat(20)}` } }],
+  })
+})
+
+test.each([
+  ['scheme', { scheme: 'x\u001b[2J\u001b[1;1H\nAll fine' }],
+  ['asset', { asset: '\u001b]0;name\u0007\u202e' }],
+])('control characters in the %s of an offer do not reach the terminal', async (_, terms) => {
+  seller(offerOf(terms))
+  const { exitCode, said } = await run(['pay', 'https://shop.example/x'])
+  expect(exitCode).toBe(1)
+  expect(said.split('\n').map(plain).join('\n')).toBe(said)
+  expect(said).not.toMatch(/^All fine/m)
+})
+
+test('an answer on a terminal keeps its lines and nothing else', () => {
+  expect(plainLines('a\tb\n\u001b[2Jc\r\u009b1m\u202ed')).toBe('a\tb\n[2Jc1md')
+})
+
+test.each([
+  [['-H', 'bad name: x']],
+  [['-H', 'a: \u0100']],
+  [['-X', 'GE T']],
+  [['-X', 'TRACE']],
+  [['-X', 'GET', '-d', 'body']],
+])('%j is a mistake in the command, told without a stack', async (options) => {
+  const { exitCode, said } = await run(['pay', 'http://127.0.0.1:1/x', ...options])
+  expect(exitCode).toBe(2)
+  expect(said).toMatch(/^groat: .* is not a (header|method)/)
+  expect(said).not.toContain(' at ')
+})
+
+const letters = [...'abcdefghi']
+const bomb = letters.map((name, at) => {
+  const inner = at === 0 ? '"x"' : `*${letters[at - 1]}`
+  return `${name}: &${name} [${Array(9).fill(inner).join(', ')}]`
+})
+
+test.each([
+  ['a bomb of aliases', bomb.join('\n')],
+  ['a cycle', 'a: &a [*a]\n'],
+  ['an alias of nothing', 'a: *nope\n'],
+  ['a merge of nothing', '<<: *x\n'],
+])('%s in a file is a mistake in the file, told without a stack', async (_, text) => {
+  const file = join(folder, 'pay.yaml')
+  await writeFile(file, text)
+  const { exitCode, said } = await run(['facilitator', file, '--check'])
+  expect(exitCode).toBe(2)
+  expect(said).toContain(`groat: ${file}`)
+  expect(said).not.toContain(' at ')
+})
