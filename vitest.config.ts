@@ -11,6 +11,7 @@ export default defineConfig({
       'packages/*/src/**/*.test.ts',
       'packages/*/test/**/*.test.ts',
       'spec/test/**/*.test.ts',
+      'conformance/**/*.test.ts',
       'interop/**/*.test.ts',
       'scripts/**/*.test.mjs',
     ],

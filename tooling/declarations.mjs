@@ -7,14 +7,17 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const packages = readdirSync(join(root, 'packages')).filter((name) => existsSync(join(root, 'packages', name, 'src')))
+const packages = [
+  ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`),
+  'conformance',
+].filter((path) => existsSync(join(root, path, 'src')))
 
-for (const name of packages) removeDeclarations(join(root, 'packages', name, 'dist'))
+for (const path of packages) removeDeclarations(join(root, path, 'dist'))
 const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
 const { fileNames, options } = ts.parseJsonConfigFileContent(
   {
     ...config,
-    include: packages.map((name) => `packages/${name}/src`),
+    include: packages.map((path) => `${path}/src`),
     exclude: ['**/*.test.ts', '**/*.test-d.ts', '**/*.bench.ts'],
   },
   ts.sys,
@@ -29,7 +32,7 @@ for (const { messageText } of diagnostics)
 process.exitCode = diagnostics.length > 0 ? 1 : 0
 
 function writeDeclaration(path, text) {
-  const file = path.replace(/(\/packages\/[^/]+)\/src\//, '$1/dist/')
+  const file = path.replace(/(\/(?:packages\/[^/]+|conformance))\/src\//, '$1/dist/')
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, text)
 }

@@ -19,9 +19,12 @@ export const arrows = {
   '@groat/facilitator': { groat: ['@groat/core', '@groat/store'] },
   '@groat/sandbox': { groat: [] },
   '@groat/spec': { groat: [] },
+  // It signs and encodes by itself, so that a fault of ours cannot certify itself.
+  '@groat/conformance': { groat: ['@groat/sandbox', '@groat/spec'] },
   '@groat/cli': {
     groat: [
       '@groat/client',
+      '@groat/conformance',
       '@groat/core',
       '@groat/evm',
       '@groat/facilitator',

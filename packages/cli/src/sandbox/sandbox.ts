@@ -2,6 +2,7 @@ import { type Network, v1NameOf } from '@groat/core'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { openMemoryStore } from '@groat/store'
 import { Hono } from 'hono'
+import { announceSandbox } from './announce.js'
 import { type Buyer, createBuyer, type Purchase } from './buyer.js'
 import { createDemoApi, type DemoRoute } from './demo-api.js'
 import { startEvmNetwork } from './evm-network.js'
@@ -79,6 +80,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     )
     onProgress('facilitator')
     const facilitator = await startFacilitator(networks, nth(1), started)
+    started.push(await announceSandbox(facilitator.url, nodesOf(networks)))
 
     const buyer = createBuyer(networks)
     const common = {
@@ -103,6 +105,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     throw error
   }
 }
+
+const nodesOf = (networks: readonly LocalNetwork[]) =>
+  Object.fromEntries(networks.flatMap(({ ready, rpcUrl }) => Object.keys(ready).map((family) => [family, rpcUrl])))
 
 /** Waits for all of them, also when one fails: what starts late has to be stopped too. */
 async function allOrNone<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {

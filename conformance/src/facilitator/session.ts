@@ -1,0 +1,150 @@
+import { startEvmRail } from '../chain/evm.js'
+import type { Rail } from '../chain/rail.js'
+import { startSvmRail } from '../chain/svm.js'
+import { createHttp, isObject, jsonIn } from '../http/exchange.js'
+import type { Check } from '../model/check.js'
+import { untestable } from '../model/finding.js'
+import type { ChainDiff, Family } from '../model/result.js'
+import { jobsOf, type Session } from '../run/session.js'
+import type { Endpoint, Support } from '../target/manifest.js'
+import { openEndpoint, UnreachableError } from '../target/process.js'
+import { apiChecks } from './api.js'
+import { exactEvmChecks } from './exact-evm.js'
+import { exactSvmChecks } from './exact-svm.js'
+import { settleChecks } from './settle.js'
+import { createFacilitatorStage, type FacilitatorStage } from './stage.js'
+import { verifyChecks } from './verify.js'
+
+/** Everything that is asked of a facilitator. */
+export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
+  ...apiChecks,
+  ...verifyChecks,
+  ...settleChecks,
+  ...exactEvmChecks,
+  ...exactSvmChecks,
+]
+
+/** Nodes that run already, by family. */
+export type NodeUrls = Partial<Readonly<Record<Family, string>>>
+
+/** Opens a facilitator and the chains that it settles on. Throws `UnreachableError`. */
+export async function openFacilitator(
+  endpoint: Endpoint,
+  {
+    supports,
+    nodes,
+    only,
+  }: { readonly supports?: readonly Support[]; readonly nodes: NodeUrls; readonly only?: readonly Family[] },
+): Promise<Session> {
+  const runsAlready = 'url' in endpoint
+  const wanted = (['evm', 'svm'] as const).filter((family) => only?.includes(family) ?? true)
+  const rails: Rail[] = []
+  const closing: (() => Promise<void>)[] = []
+  try {
+    for (const family of wanted) {
+      // A facilitator that runs already has its chain; a new one would not be the same.
+      if (runsAlready && nodes[family] === undefined) continue
+      if (supports !== undefined && !supports.some(({ network }) => familyOf(network) === family)) continue
+      const rail = await startRail(family, nodes[family])
+      rails.push(rail)
+      closing.push(() => rail.stop())
+    }
+    const opened = await openEndpoint(endpoint, environmentOf(rails))
+    closing.push(() => opened.close())
+    const listed = await familiesOf(opened.url)
+    const claimed = wanted.filter(
+      (family) => listed.includes(family) || supports?.some(({ network }) => familyOf(network) === family),
+    )
+    // With nothing listed the checks still run, and say what is missing.
+    const families = claimed.length > 0 ? claimed : wanted.slice(0, 1)
+    return {
+      jobs: jobsOf(facilitatorChecks, families, async (check, family, { http, runs, seed, path, onEnd }) => {
+        const rail = rails.find((each) => each.family === family)
+        if (family !== undefined && rail === undefined) {
+          untestable(`the kit needs the node on which the facilitator settles: give --${family}-rpc URL`)
+        }
+        const stage = createFacilitatorStage({
+          http,
+          url: opened.url,
+          rail,
+          runs,
+          seed,
+          ...(path === undefined ? {} : { path }),
+        })
+        onEnd(() => diffsOf(stage, rail))
+        await check.run(stage)
+      }),
+      close: async () => {
+        for (const close of closing.reverse()) await close()
+      },
+    }
+  } catch (error) {
+    for (const close of closing.reverse()) await close()
+    throw error
+  }
+}
+
+/** Starts a chain of a family, or uses the one that runs at a URL. */
+export async function startRail(family: Family, rpcUrl?: string): Promise<Rail> {
+  try {
+    return await (family === 'evm' ? startEvmRail(rpcUrl) : startSvmRail(rpcUrl))
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new UnreachableError(
+      `the ${family === 'evm' ? 'EVM' : 'Solana'} chain ${rpcUrl ?? ''} cannot be used: ${why}`,
+      { cause },
+    )
+  }
+}
+
+const familyOf = (network: string): Family | undefined =>
+  /^(eip155:|base)/.test(network) ? 'evm' : /^solana/.test(network) ? 'svm' : undefined
+
+/** Families of the networks that `/supported` lists and the kit knows. */
+async function familiesOf(url: string): Promise<readonly Family[]> {
+  const http = createHttp({ note: () => {}, limits: { timeoutMs: 5_000 } })
+  const answer = await http.attempt({ url: `${url.replace(/\/$/, '')}/supported` })
+  if ('silent' in answer) {
+    // Whoever hangs or closes is there, and the checks say what is wrong with it.
+    if (/refuses|could not be reached/.test(answer.silent)) throw new UnreachableError(`${url} ${answer.silent}`)
+    return []
+  }
+  const body = jsonIn(answer)
+  const kinds = isObject(body) && Array.isArray(body.kinds) ? body.kinds.filter(isObject) : []
+  const networks = kinds.map(({ network }) => String(network))
+  const known = { evm: 'eip155:84532', svm: 'solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1' }
+  return (['evm', 'svm'] as const).filter((family) => networks.includes(known[family]))
+}
+
+/** What a facilitator that the kit starts is told. */
+export function environmentOf(rails: readonly Rail[]): Readonly<Record<string, string>> {
+  const evm = rails.find(({ family }) => family === 'evm')
+  const svm = rails.find(({ family }) => family === 'svm')
+  return {
+    PORT: '0',
+    ...(evm === undefined
+      ? {}
+      : { X402_EVM_RPC_URL: evm.rpcUrl, X402_EVM_NETWORK: evm.network, X402_EVM_PRIVATE_KEY: evmSender }),
+    ...(svm === undefined
+      ? {}
+      : { X402_SVM_RPC_URL: svm.rpcUrl, X402_SVM_NETWORK: svm.network, X402_SVM_SECRET_KEY: svmSender }),
+  }
+}
+
+// Accounts of every sandbox chain that hold gas money. Everybody knows the keys.
+const evmSender = '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a'
+const svmSender = '2AXDGYSE4f2sz7tvMMzyHvUfcoJmxudvdhBcmiUSo6iuCXagjUCKEQF21awZnUGxmwD4m9vGXuC3qieHXJQHAcT'
+
+async function diffsOf({ scenes }: FacilitatorStage, rail: Rail | undefined): Promise<readonly ChainDiff[]> {
+  if (rail === undefined) return []
+  const rows = scenes.slice(0, 4).flatMap(({ payer, recipient, held }) => [
+    { who: 'payer', account: payer.address, before: held },
+    { who: 'recipient', account: recipient, before: 0n },
+  ])
+  return Promise.all(
+    rows.map(async ({ who, account, before }) => {
+      const after = await rail.balance(account)
+      return { who, account, network: rail.network, before: before.toString(), after: after.toString() }
+    }),
+  )
+}

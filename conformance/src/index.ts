@@ -1,0 +1,49 @@
+export {
+  type Baseline,
+  type BaselineEntry,
+  baselineOf,
+  isRed,
+  type Judgement,
+  judge,
+  readBaseline,
+} from './baseline.js'
+export {
+  type Conformance,
+  type ConformOptions,
+  closingLine,
+  conform,
+  conformExit,
+  type Replay,
+  readReplay,
+  writeReports,
+} from './conform.js'
+export { formatFinding } from './model/finding.js'
+export type {
+  ChainDiff,
+  CheckKind,
+  CheckResult,
+  Exchange,
+  Family,
+  FindingText,
+  Profile,
+  Role,
+  Status,
+} from './model/result.js'
+export { renderHtml } from './report/html.js'
+export { renderJunit } from './report/junit.js'
+export { type RunRecord, readRuns } from './report/read.js'
+export { renderBadge, renderMarkdown, scoreOf } from './report/summary.js'
+export { allChecks, type CheckEntry, explain } from './run/catalogue.js'
+export { matches, type RunEvent, type RunHeader, type RunOptions, type RunSummary, run } from './run/run.js'
+export {
+  type ClientAnswer,
+  type ClientEndpoint,
+  type ClientRequest,
+  type Endpoint,
+  type Opened,
+  readTarget,
+  type Support,
+  type Target,
+  UsageError,
+} from './target/manifest.js'
+export { UnreachableError } from './target/process.js'

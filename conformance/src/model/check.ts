@@ -1,0 +1,25 @@
+import type { CheckKind, Family, Role } from './result.js'
+
+/**
+ * One thing that is asked of a target. `S` is the stage that it plays on. The id is the requirement and a name,
+ * `FAC-031/twice`; on a family of chains the name of the family is added, `FAC-031/twice/evm`.
+ */
+export type Check<S> = {
+  readonly id: string
+  readonly role: Role
+  readonly kind: CheckKind
+  /** What is right, in one sentence. */
+  readonly title: string
+  /** The families it is played on, one after the other; none when no chain is needed. */
+  readonly families?: readonly Family[]
+  /** Moves clocks or blocks: nothing else may run meanwhile. */
+  readonly alone?: boolean
+  /** Returns when the target is right; throws an `Outcome` otherwise. */
+  run(stage: S): Promise<void>
+}
+
+/** The requirement that a check is about. */
+export const requirementOf = (id: string): string => id.split('/')[0] ?? id
+
+/** Both families of chains. */
+export const both: readonly Family[] = ['evm', 'svm']

@@ -1,0 +1,66 @@
+import type { FindingText, Status } from './result.js'
+
+/** Ends a check with an outcome other than a pass. */
+export class Outcome extends Error {
+  override readonly name = 'Outcome'
+  readonly status: Exclude<Status, 'pass'>
+  readonly finding: FindingText
+
+  constructor(status: Exclude<Status, 'pass'>, finding: FindingText) {
+    super(formatFinding(finding))
+    this.status = status
+    this.finding = finding
+  }
+}
+
+/** The target does not do what the requirement says. Throws. */
+export function fail(what: string, expected?: unknown, saw?: unknown): never {
+  throw new Outcome('fail', findingOf(what, expected, saw))
+}
+
+/** The target does what it must, and not quite what it ought to. Throws. */
+export function warn(what: string, expected?: unknown, saw?: unknown): never {
+  throw new Outcome('warn', findingOf(what, expected, saw))
+}
+
+/** The target does not have what the check is about, and need not have it. Throws. */
+export function notApplicable(why: string): never {
+  throw new Outcome('not-applicable', { what: why })
+}
+
+/** What the check needs is missing. Throws. */
+export function untestable(why: string): never {
+  throw new Outcome('untestable', { what: why })
+}
+
+/** Fails unless the two are the same, as JSON says it. */
+export function expectSame(what: string, expected: unknown, saw: unknown): void {
+  if (show(expected) !== show(saw)) fail(what, expected, saw)
+}
+
+/** Fails unless it holds. */
+export function expectThat(holds: boolean, what: string, expected?: unknown, saw?: unknown): asserts holds {
+  if (!holds) fail(what, expected, saw)
+}
+
+/** One line: what, expected, seen. */
+export function formatFinding({ what, expected, saw }: FindingText): string {
+  return `${what}${expected === undefined ? '' : `: expected ${expected}`}${saw === undefined ? '' : `, saw ${saw}`}`
+}
+
+/** A value in one line of at most 200 characters. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return cut(value)
+  const text = JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? each.toString() : each))
+  return cut(text ?? String(value))
+}
+
+function findingOf(what: string, expected: unknown, saw: unknown): FindingText {
+  return {
+    what,
+    ...(expected === undefined ? {} : { expected: show(expected) }),
+    ...(saw === undefined && expected === undefined ? {} : { saw: show(saw ?? 'nothing') }),
+  }
+}
+
+const cut = (text: string) => (text.length > 200 ? `${text.slice(0, 197)}...` : text)

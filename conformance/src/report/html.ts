@@ -1,0 +1,82 @@
+import { requirements } from '../spec/requirements.js'
+import { areaOf } from './junit.js'
+import { script, style } from './page.js'
+import type { RunRecord } from './read.js'
+import { scoreOf } from './summary.js'
+
+/**
+ * One file for the browser: requirements down, targets across, and behind every cell what went over the wire and what the
+ * chain says. It loads nothing.
+ */
+export function renderHtml(runs: readonly RunRecord[]): string {
+  const columns = runs.flatMap((run, at) => {
+    const families = [...new Set(run.results.map(({ check }) => familyOf(check)))].sort()
+    return families.map((family) => ({
+      run: at,
+      family,
+      name: run.header.target.name,
+      version: run.header.target.version ?? '',
+    }))
+  })
+  const used = new Set(runs.flatMap(({ results }) => results.map(({ requirement }) => requirement)))
+  const texts = Object.fromEntries(
+    [...used].map((id) => {
+      const found = requirements.get(id)
+      return [id, { text: found?.text ?? '', basis: found?.basis ?? '', source: found?.source ?? '' }]
+    }),
+  )
+  const data = {
+    columns,
+    texts,
+    runs: runs.map(({ header, results }) => ({ header, results })),
+    areas: [...new Set([...used].map(areaOf))].sort(),
+  }
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>x402 conformance</title>
+<style>${style}</style>
+</head>
+<body>
+<header>
+<h1>x402 conformance</h1>
+${runs.map(renderScore).join('\n')}
+</header>
+<nav aria-label="Filter">
+<label>Show <select id="status"><option value="">everything</option><option value="red">what is red</option><option value="warn">red and warnings</option></select></label>
+<label>Profile <select id="profile"><option value="">all</option><option>core</option><option>hardening</option></select></label>
+<label>Find <input id="find" type="search" placeholder="FAC-031, signature…"></label>
+<span class="legend"><b class="c pass">✓</b> pass <b class="c warn">!</b> warning <b class="c fail">✗</b> fail <b class="c untestable">?</b> untestable <b class="c not-applicable">–</b> does not apply</span>
+</nav>
+<main id="matrix"></main>
+<dialog id="detail"><form method="dialog"><button aria-label="Close">✕</button></form><div id="body"></div></dialog>
+<script type="application/json" id="data">${JSON.stringify(data).replaceAll('<', '\\u003c')}</script>
+<script>${script}</script>
+</body>
+</html>
+`
+}
+
+function renderScore({ header, results, summary }: RunRecord): string {
+  const core = scoreOf(results, 'core')
+  const hard = scoreOf(results, 'hardening')
+  const score = (name: string, { passed, of }: { passed: number; of: number }) =>
+    of === 0 ? '' : `<span class="score ${passed === of ? 'pass' : 'fail'}"><b>${passed}</b> of ${of} ${name}</span>`
+  const { name, version = '', language = '' } = header.target
+  const facts = [
+    `suite ${header.suite}`,
+    `specification ${header.specification}`,
+    `seed ${header.seed}`,
+    `${header.runs} runs`,
+    ...(summary === undefined ? ['not finished'] : [`${(summary.ms / 1000).toFixed(1)} s`]),
+    header.at,
+  ]
+  return `<section><h2>${encodeText(`${name} ${version}`)} <small>${encodeText(language)}</small></h2>${score('core', core)}${score('hardening', hard)}<p>${encodeText(facts.join(' · '))}</p></section>`
+}
+
+const familyOf = (check: string) => /\/(evm|svm)$/.exec(check)?.[1] ?? ''
+
+const encodeText = (text: string) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')

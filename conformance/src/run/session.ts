@@ -1,0 +1,55 @@
+import type { Http } from '../http/exchange.js'
+import type { Check } from '../model/check.js'
+import type { ChainDiff, Exchange, Family } from '../model/result.js'
+
+/** What a role's checks need of the run that they are part of. */
+export type JobContext = {
+  readonly http: Http
+  readonly seed: number
+  readonly runs: number
+  readonly path?: string
+  note(exchange: Omit<Exchange, 'at'>): void
+  /** Asked when the check is over. */
+  onEnd(diffs: () => Promise<readonly ChainDiff[]>): void
+}
+
+/** One check on one family of chains, ready to be played. */
+export type Job = {
+  readonly id: string
+  // The stage is the role's own business.
+  readonly check: Omit<Check<never>, 'run'>
+  play(context: JobContext): Promise<void>
+}
+
+/** A role of a target, opened. */
+export type Session = { readonly jobs: readonly Job[]; close(): Promise<void> }
+
+/** Jobs for checks: one for each family that a check is played on. */
+export function jobsOf<S>(
+  checks: readonly Check<S>[],
+  families: readonly Family[],
+  play: (check: Check<S>, family: Family | undefined, context: JobContext) => Promise<void>,
+): readonly Job[] {
+  return checks.flatMap((check): readonly Job[] => {
+    if (check.families === undefined)
+      return [{ id: check.id, check, play: (context) => play(check, undefined, context) }]
+    return check.families
+      .filter((family) => families.includes(family))
+      .map((family) => ({
+        id: `${check.id}/${family}`,
+        check,
+        play: (context) => play(check, family, context),
+      }))
+  })
+}
+
+/** Notices when a target has stopped answering for good, so that a run with it ends. */
+export function createPatience(limit = 4): { heard(answered: boolean): void; isGone(): boolean } {
+  let silences = 0
+  return {
+    heard(answered) {
+      silences = answered ? 0 : silences + 1
+    },
+    isGone: () => silences >= limit,
+  }
+}

@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { isObject } from '../http/exchange.js'
+import type { Role } from '../model/result.js'
+
+/** A program that runs already, one that the kit starts by a command, or one in this process. */
+export type Endpoint =
+  | { readonly url: string; readonly path?: string }
+  | { readonly start: string; readonly cwd?: string; readonly env?: Readonly<Record<string, string>> }
+  | { readonly open: (env: Readonly<Record<string, string>>) => Promise<Opened> }
+
+/** A program that listens. */
+export type Opened = { readonly url: string; close(): Promise<void> }
+
+/** A client: a command that speaks JSON lines, or is run once for every request; or a function in this process. */
+export type ClientEndpoint =
+  | {
+      readonly start: string
+      readonly protocol?: 'stdio' | 'exec'
+      readonly cwd?: string
+      readonly env?: Readonly<Record<string, string>>
+    }
+  | { readonly fetch: (request: ClientRequest) => Promise<ClientAnswer> }
+
+/** What a client is asked to do. */
+export type ClientRequest = {
+  readonly request: {
+    readonly method: string
+    readonly url: string
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body?: string
+  }
+  /** Private keys: hexadecimal for `eip155`, base58 of 64 bytes for `solana`. */
+  readonly wallet: { readonly eip155?: string; readonly solana?: string }
+  /** Atomic units. */
+  readonly policy: { readonly maxAtomic: string }
+  /** Nodes of the kit. */
+  readonly rpc: { readonly eip155?: string; readonly solana?: string }
+}
+
+/** What a client did: it has an answer, would not pay, could not, or cannot do such a thing at all. */
+export type ClientAnswer =
+  | { readonly ok: { readonly status: number; readonly body?: string; readonly paid?: boolean } }
+  | { readonly refused: { readonly code: string } }
+  | { readonly error: { readonly message: string } }
+  | { readonly skipped: { readonly issue: string } }
+
+/** What is tested, and how it is reached. The form of `x402-target.json`. */
+export type Target = {
+  readonly name: string
+  readonly version?: string
+  readonly language?: string
+  readonly roles: {
+    readonly facilitator?: Endpoint
+    readonly server?: Endpoint
+    readonly client?: ClientEndpoint
+  }
+  /** What it claims to serve. Whatever is claimed and refused is a failure; nothing is skipped quietly. */
+  readonly supports?: readonly Support[]
+  /** Routes of `/conformance/` that a server has beside `paid`; all unless told. */
+  readonly routes?: readonly string[]
+}
+
+/** One claim. `network` may end with `*`. */
+export type Support = { readonly x402Version: 1 | 2; readonly scheme: string; readonly network: string }
+
+/** A mistake in a manifest or in an option; exit code 64. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/**
+ * Reads a manifest. Commands in it run in its folder. Throws `UsageError` that names the member that is wrong.
+ *
+ * @example
+ * ```ts
+ * const target = await readTarget('x402-target.json')
+ * ```
+ */
+export async function readTarget(file: string): Promise<Target> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new UsageError(`${file} cannot be read`, { cause })
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new UsageError(`${file} is no JSON`, { cause })
+  }
+  return decodeTarget(value, file)
+}
+
+function decodeTarget(value: unknown, file: string): Target {
+  const wrong = (what: string): never => {
+    throw new UsageError(`${file}: ${what}`)
+  }
+  if (!isObject(value)) return wrong('a target is a JSON object')
+  const { name, version, language, roles, supports, routes } = value
+  if (typeof name !== 'string' || name === '') return wrong('`name` is missing')
+  if (!isObject(roles)) return wrong('`roles` is missing')
+  const cwd = dirname(resolve(file))
+  const names = Object.keys(roles)
+  const unknown = names.find((role) => !['facilitator', 'server', 'client'].includes(role))
+  if (unknown !== undefined) wrong(`\`roles.${unknown}\` is no role`)
+  if (names.length === 0) wrong('`roles` is empty')
+  const endpoint = (role: Role) => {
+    const found = roles[role]
+    if (found === undefined) return undefined
+    if (!isObject(found) || (typeof found.url !== 'string' && typeof found.start !== 'string')) {
+      return wrong(`\`roles.${role}\` needs \`url\` or \`start\``)
+    }
+    return typeof found.start === 'string' ? { cwd, ...found } : found
+  }
+  if (supports !== undefined && !(Array.isArray(supports) && supports.every(isObject)))
+    wrong('`supports` is no list of objects')
+  if (isObject(roles.client) && typeof roles.client.start !== 'string') wrong('`roles.client` needs `start`')
+  const decoded = { facilitator: endpoint('facilitator'), server: endpoint('server'), client: endpoint('client') }
+  const given = Object.fromEntries(Object.entries(decoded).filter(([, each]) => each !== undefined))
+  return {
+    name,
+    ...(typeof version === 'string' ? { version } : {}),
+    ...(typeof language === 'string' ? { language } : {}),
+    // Each member was looked at above.
+    roles: given as Target['roles'],
+    ...(supports === undefined ? {} : { supports: supports as readonly Support[] }),
+    ...(Array.isArray(routes) ? { routes: routes.map(String) } : {}),
+  }
+}

@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { isObject } from '../http/exchange.js'
+import type { Endpoint, Opened } from './manifest.js'
+
+/** The target cannot be started or reached at all; exit code 3. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError'
+}
+
+/** A command that the kit started. */
+export type Started = {
+  /** The next line of standard output; undefined when there is none in time, or the process has ended. */
+  line(timeoutMs: number): Promise<string | undefined>
+  write(line: string): void
+  /** The end of what it wrote to standard error. */
+  complaints(): string
+  stop(): Promise<void>
+}
+
+const readyTimeoutMs = 60_000
+
+/** Starts or finds what listens. Throws `UnreachableError`. */
+export async function openEndpoint(endpoint: Endpoint, env: Readonly<Record<string, string>>): Promise<Opened> {
+  if ('url' in endpoint) return { url: endpoint.url, close: async () => {} }
+  if ('open' in endpoint) return endpoint.open(env)
+  const started = startCommand(endpoint.start, { ...env, ...endpoint.env }, endpoint.cwd)
+  const until = Date.now() + readyTimeoutMs
+  for (;;) {
+    const line = await started.line(until - Date.now())
+    if (line === undefined) {
+      await started.stop()
+      throw new UnreachableError(
+        `\`${endpoint.start}\` did not say {"ready":{"url":…}}\n${started.complaints()}`.trimEnd(),
+      )
+    }
+    const url = readyUrl(line)
+    if (url !== undefined) return { url, close: () => started.stop() }
+  }
+}
+
+/** Starts a command in a shell, in a process group of its own. */
+export function startCommand(command: string, env: Readonly<Record<string, string>>, cwd?: string): Started {
+  const child = spawn(command, {
+    shell: true,
+    detached: process.platform !== 'win32',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+  })
+  const lines: string[] = []
+  const waiting: ((line: string | undefined) => void)[] = []
+  let complaints = ''
+  let ended = false
+  const reader = createInterface({ input: child.stdout })
+  reader.on('line', (line) => {
+    const next = waiting.shift()
+    if (next) next(line)
+    else if (lines.length < 10_000) lines.push(line)
+  })
+  const end = () => {
+    ended = true
+    for (const next of waiting.splice(0)) next(undefined)
+  }
+  reader.on('close', end)
+  child.on('error', end)
+  // A target that has ended reads nothing more.
+  child.stdin.on('error', () => {})
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaints = (complaints + chunk.toString('utf8')).slice(-4_000)
+  })
+  return {
+    complaints: () => complaints,
+    write: (line) => void child.stdin.write(`${line}\n`),
+    line(timeoutMs) {
+      const first = lines.shift()
+      if (first !== undefined || ended) return Promise.resolve(first)
+      return new Promise((resolve) => {
+        const next = (line: string | undefined) => {
+          clearTimeout(timer)
+          resolve(line)
+        }
+        const timer = setTimeout(
+          () => {
+            waiting.splice(waiting.indexOf(next), 1)
+            resolve(undefined)
+          },
+          Math.max(0, timeoutMs),
+        )
+        waiting.push(next)
+      })
+    },
+    stop: () => stop(child),
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+  const gone = once(child, 'exit')
+  const signal = (name: NodeJS.Signals) => {
+    try {
+      if (process.platform === 'win32' || child.pid === undefined) child.kill(name)
+      else process.kill(-child.pid, name)
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  signal('SIGTERM')
+  const timer = setTimeout(() => signal('SIGKILL'), 5_000)
+  await gone
+  clearTimeout(timer)
+}
+
+function readyUrl(line: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(line)
+    const ready = isObject(value) ? value.ready : undefined
+    return isObject(ready) && typeof ready.url === 'string' ? ready.url : undefined
+  } catch {
+    return undefined
+  }
+}

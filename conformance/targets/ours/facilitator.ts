@@ -1,0 +1,50 @@
+// Our facilitator, as a target that the kit starts.
+import { network } from '@groat/core'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm } from '@groat/evm/exact/facilitator'
+import { createFacilitator, serveFacilitator } from '@groat/facilitator'
+import { openMemoryStore } from '@groat/store'
+import { createSvmChain } from '@groat/svm/chain'
+import { exactSvm } from '@groat/svm/exact/facilitator'
+
+/** Opens our facilitator on the chains that the environment names. */
+export async function openFacilitator(env: Readonly<Record<string, string | undefined>>) {
+  const {
+    X402_EVM_RPC_URL,
+    X402_EVM_NETWORK,
+    X402_EVM_PRIVATE_KEY,
+    X402_SVM_RPC_URL,
+    X402_SVM_NETWORK,
+    X402_SVM_SECRET_KEY,
+  } = env
+  const schemes = []
+  if (X402_EVM_RPC_URL !== undefined) {
+    const key = X402_EVM_PRIVATE_KEY as `0x${string}`
+    const chain = await createEvmChain({
+      network: network(X402_EVM_NETWORK ?? ''),
+      rpc: X402_EVM_RPC_URL,
+      signers: [key],
+    })
+    schemes.push(exactEvm({ chains: [chain] }))
+  }
+  if (X402_SVM_RPC_URL !== undefined) {
+    const key = X402_SVM_SECRET_KEY ?? ''
+    schemes.push(
+      exactSvm({
+        chains: [createSvmChain({ network: network(X402_SVM_NETWORK ?? ''), rpc: X402_SVM_RPC_URL, signers: [key] })],
+      }),
+    )
+  }
+  const store = await openMemoryStore()
+  const service = createFacilitator({ schemes, store })
+  await service.start()
+  const { url, close } = await serveFacilitator(service, { port: 0 })
+  return {
+    url,
+    async close() {
+      await close()
+      await service.stop()
+      await store.close()
+    },
+  }
+}

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import type { CheckResult } from '../src/index.js'
+import { run } from '../src/index.js'
+import { openFacilitator } from '../targets/ours/facilitator.js'
+
+test('our facilitator passes every check, on both chains', async () => {
+  const results: CheckResult[] = []
+  const target = { name: 'groat', roles: { facilitator: { open: openFacilitator } } }
+  for await (const event of run({ target, profile: 'hardening' })) if (event.type === 'result') results.push(event)
+  expect(
+    results
+      .filter(({ status }) => !['pass', 'not-applicable'].includes(status))
+      .map(({ check, finding }) => [check, finding]),
+  ).toEqual([])
+}, 180_000)

@@ -1,0 +1,241 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  allChecks,
+  baselineOf,
+  type CheckResult,
+  type Conformance,
+  closingLine,
+  conform,
+  explain,
+  type Family,
+  formatFinding,
+  isRed,
+  judge,
+  matches,
+  type Profile,
+  type Role,
+  type RunEvent,
+  readBaseline,
+  readReplay,
+  readRuns,
+  readTarget,
+  renderHtml,
+  renderMarkdown,
+  scoreOf,
+  type Target,
+  UnreachableError,
+  UsageError,
+} from '@groat/conformance'
+import { findSandbox } from '../sandbox/announce.js'
+import { CliError, exitCodes } from '../terminal/exit.js'
+import { columns, formatDuration, type Io } from '../terminal/io.js'
+
+/** Options of `groat conform`. */
+export type ConformCommand = {
+  readonly facilitator?: string
+  readonly server?: string
+  readonly target?: string
+  readonly role?: readonly Role[]
+  readonly report?: string
+  readonly profile?: Profile
+  readonly seed?: number
+  readonly runs?: number
+  readonly only?: readonly string[]
+  readonly chain?: readonly Family[]
+  readonly evmRpc?: string
+  readonly svmRpc?: string
+  readonly baseline?: string
+  readonly strict?: boolean
+  readonly verbose?: boolean
+  readonly json?: boolean
+}
+
+/** `groat conform`: tests, tells what is red, writes the report. */
+export async function runConform(options: ConformCommand, io: Io): Promise<number> {
+  return withUsage(async () => {
+    const { report, profile, seed, runs, only, chain, baseline, strict, role } = options
+    const target = await targetOf(options)
+    const conformance = await conform({
+      target,
+      nodes: await nodesOf(options, io),
+      ...given({ report, profile, seed, runs, only, strict, families: chain, roles: role }),
+      ...(baseline === undefined ? {} : { baseline: await readBaseline(baseline) }),
+      onEvent: tell(options, io),
+    })
+    conclude(conformance, options, io)
+    return conformance.exitCode
+  })
+}
+
+/** `groat conform list`. */
+export function listChecks({ role, only, profile, json }: ConformCommand, io: Io): number {
+  const chosen = allChecks().filter(
+    (each) =>
+      (role?.includes(each.role) ?? true) &&
+      (only?.some((pattern) => matches(pattern, each.id)) ?? true) &&
+      (profile === 'hardening' || each.profile === 'core' || only !== undefined),
+  )
+  if (json) for (const each of chosen) io.out(`${JSON.stringify(each)}\n`)
+  else
+    for (const line of columns(chosen.map(({ id, role: of, kind, title }) => [id, of, kind, title])))
+      io.out(`${line}\n`)
+  return exitCodes.ok
+}
+
+/** `groat conform explain ID`. */
+export function explainRequirement(id: string, io: Io): number {
+  try {
+    io.out(`${explain(id)}\n`)
+    return exitCodes.ok
+  } catch (error) {
+    throw asCliError(error)
+  }
+}
+
+/** `groat conform replay TOKEN`. */
+export async function replay(token: string, options: ConformCommand, io: Io): Promise<number> {
+  return withUsage(async () => {
+    const results = options.report === undefined ? undefined : join(options.report, 'results.ndjson')
+    const { check, seed, path } = await readReplay(token, results)
+    const target = await targetOf(options)
+    const nodes = await nodesOf(options, io)
+    const more = given({ runs: options.runs, path })
+    const conformance = await conform({ target, nodes, seed, only: [check], ...more, onEvent: tell(options, io) })
+    for (const result of conformance.record.results) explainResult(result, io, true)
+    return conformance.exitCode
+  })
+}
+
+/** `groat conform baseline write|check FILE`. */
+export async function baseline(
+  action: string,
+  file: string,
+  { report: folder }: ConformCommand,
+  io: Io,
+): Promise<number> {
+  return withUsage(async () => {
+    if (folder === undefined) throw new UsageError('--report says which results are meant')
+    const [run] = await readRuns(folder)
+    if (run === undefined) throw new UsageError(`${folder} has no results`)
+    if (action === 'write') {
+      const known = baselineOf(run.results, run.header.target.name)
+      await writeFile(file, `${JSON.stringify(known, undefined, 2)}\n`)
+      io.say(`${known.entries.length} failures are known now; each needs its issue`)
+      return exitCodes.ok
+    }
+    if (action !== 'check') throw new UsageError('the action is write or check')
+    const { unexpected, stale } = judge(run.results, await readBaseline(file), new Date().toISOString().slice(0, 10))
+    for (const result of unexpected) explainResult(result, io, false)
+    for (const { entry, why } of stale) io.out(`STALE ${entry.check}  ${why}\n`)
+    return unexpected.length > 0 ? 1 : stale.length > 0 ? 2 : 0
+  })
+}
+
+/** `groat conform report`. */
+export async function report(options: { in: string; html: string; markdown?: string }, io: Io): Promise<number> {
+  return withUsage(async () => {
+    const runs = await readRuns(options.in)
+    await writeFile(options.html, renderHtml(runs))
+    if (options.markdown !== undefined) await writeFile(options.markdown, renderMarkdown(runs))
+    io.say(`${options.html}: ${runs.length} runs`)
+    return exitCodes.ok
+  })
+}
+
+async function targetOf({ facilitator, server, target }: ConformCommand): Promise<Target> {
+  const chosen = [facilitator, server, target].filter((each) => each !== undefined)
+  if (chosen.length !== 1) throw new UsageError('name one of --facilitator URL, --server URL, --target FILE')
+  if (target !== undefined) return readTarget(target)
+  const url = asUrl(facilitator ?? server ?? '')
+  return { name: url, roles: facilitator === undefined ? { server: { url } } : { facilitator: { url } } }
+}
+
+function asUrl(text: string): string {
+  try {
+    const { protocol } = new URL(text)
+    if (protocol === 'http:' || protocol === 'https:') return text
+  } catch {
+    // Told below.
+  }
+  throw new UsageError(`${text} is no http(s) URL`)
+}
+
+/** The nodes that were named; else those of the sandbox whose facilitator it is. */
+async function nodesOf({ facilitator, evmRpc, svmRpc }: ConformCommand, { environment }: Io) {
+  const found = facilitator === undefined ? {} : await findSandbox(facilitator)
+  return given({
+    evm: evmRpc ?? (environment.GROAT_EVM_RPC_URL || found.evm),
+    svm: svmRpc ?? (environment.GROAT_SVM_RPC_URL || found.svm),
+  })
+}
+
+function tell({ json = false }: ConformCommand, io: Io): (event: RunEvent) => void {
+  const isWatched = io.ask !== undefined
+  let done = 0
+  let all = 0
+  return (event) => {
+    if (json) return io.out(`${JSON.stringify(event)}\n`)
+    if (event.type === 'run') {
+      all = event.checks
+      if (isWatched) io.say(io.style.quiet(`${event.target.name}: ${all} checks, seed ${event.seed}`))
+    }
+    if (event.type !== 'result') return
+    done += 1
+    if (isWatched && done % 25 === 0) io.say(io.style.quiet(`  ${done} of ${all}`))
+  }
+}
+
+function conclude(
+  { record, unexpected, known, stale }: Conformance,
+  { json, verbose = false, report: folder }: ConformCommand,
+  io: Io,
+): void {
+  if (json) return
+  const { header, results, summary } = record
+  const score = (profile: Profile) => {
+    const { passed, of } = scoreOf(results, profile)
+    return of === 0 ? [] : [`${profile} ${passed} of ${of}`]
+  }
+  const facts = [...score('core'), ...score('hardening'), `seed ${header.seed}`, formatDuration(summary?.ms ?? 0)]
+  io.out(`  ${facts.join('   ')}\n`)
+  for (const result of unexpected) explainResult(result, io, verbose)
+  for (const { check, finding } of known) io.out(`KNOWN ${check}  ${finding?.what ?? ''}\n`)
+  for (const { entry, why } of stale) io.out(`STALE ${entry.check}  ${why}; take it out of the baseline\n`)
+  if (folder !== undefined) io.say(io.style.quiet(`  report: ${join(folder, 'report.html')}`))
+  io.out(`${closingLine(results)}\n`)
+}
+
+function explainResult(result: CheckResult, io: Io, verbose: boolean): void {
+  const { check, status, finding, replay: token, trace = [], hint } = result
+  const word = isRed(result) ? (status === 'fail' ? 'FAIL ' : status.toUpperCase()) : status.toUpperCase()
+  io.out(`${word} ${check}  ${finding === undefined ? result.title : formatFinding(finding)}\n`)
+  if (token !== undefined) io.out(`      replay: groat conform replay ${token}\n`)
+  if (!verbose) return
+  if (hint !== undefined) io.out(`      what it means: ${hint}\n`)
+  for (const { at, method, url, requestBody = '', status: answered, failure, responseBody = '' } of trace) {
+    io.out(`      ${at} ms  ${method} ${url}  ${answered ?? failure ?? ''}\n`)
+    if (requestBody !== '') io.out(`        > ${requestBody}\n`)
+    if (responseBody !== '') io.out(`        < ${responseBody}\n`)
+  }
+}
+
+/** Only what has a value. */
+function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  // The members that are undefined are left out.
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
+}
+
+async function withUsage(work: () => Promise<number>): Promise<number> {
+  try {
+    return await work()
+  } catch (error) {
+    throw asCliError(error)
+  }
+}
+
+function asCliError(error: unknown): unknown {
+  if (error instanceof UsageError) return new CliError('usage', error.message, undefined, { cause: error })
+  if (error instanceof UnreachableError) return new CliError('unreachable', error.message, undefined, { cause: error })
+  return error
+}

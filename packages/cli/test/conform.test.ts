@@ -1,0 +1,45 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runCli, type Sandbox, startSandbox } from '../src/index.js'
+import { recordedIo } from './io.js'
+
+let sandbox: Sandbox
+let folder: string
+beforeAll(async () => {
+  sandbox = await startSandbox({ demo: false })
+  folder = await mkdtemp(join(tmpdir(), 'groat-conform-'))
+}, 60_000)
+afterAll(async () => {
+  await sandbox?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+test('a facilitator of a sandbox is tested on the chains of that sandbox, and the report is written', async () => {
+  const io = recordedIo()
+  const { url } = sandbox.ready.facilitator
+  const only = ['FAC-031', 'FAC-038']
+  expect(await runCli(['conform', '--facilitator', url, '--report', folder, '--only', ...only], io)).toBe(0)
+  expect(io.written()).toMatch(/core 8 of 8 {3}seed 1 .*\n8 passed, 0 failed, 0 skipped\n$/s)
+  const lines = (await readFile(join(folder, 'results.ndjson'), 'utf8')).trim().split('\n')
+  expect(lines.map((line) => JSON.parse(line).type)).toEqual(['run', ...Array(8).fill('result'), 'summary'])
+  expect(await readFile(join(folder, 'junit.xml'), 'utf8')).toContain('tests="8" failures="0"')
+  expect(JSON.parse(await readFile(join(folder, 'badge.json'), 'utf8'))).toMatchObject({ message: '8 of 8' })
+  expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain('<title>x402 conformance</title>')
+}, 60_000)
+
+test('exit codes tell usage from a target that is not there', async () => {
+  const io = recordedIo()
+  expect(await runCli(['conform'], io)).toBe(64)
+  expect(await runCli(['conform', '--nonsense'], io)).toBe(64)
+  expect(await runCli(['conform', '--facilitator', 'http://127.0.0.1:9'], io)).toBe(3)
+  expect(io.said()).toContain('http://127.0.0.1:9 refuses connections')
+})
+
+test('a requirement is explained', async () => {
+  const io = recordedIo()
+  expect(await runCli(['conform', 'explain', 'FAC-031'], io)).toBe(0)
+  expect(io.written()).toContain('MUST NOT move value more than once')
+  expect(await runCli(['conform', 'explain', 'FAC-999'], io)).toBe(64)
+})
