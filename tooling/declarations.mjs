@@ -7,10 +7,9 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const packages = [
-  ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`),
-  'conformance',
-].filter((path) => existsSync(join(root, path, 'src')))
+const packages = [...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`), 'conformance'].filter(
+  (path) => existsSync(join(root, path, 'src')),
+)
 
 for (const path of packages) removeDeclarations(join(root, path, 'dist'))
 const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
