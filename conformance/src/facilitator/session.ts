@@ -1,6 +1,5 @@
-import { startEvmRail } from '../chain/evm.js'
 import type { Rail } from '../chain/rail.js'
-import { startSvmRail } from '../chain/svm.js'
+import { startRail } from '../chain/start.js'
 import { createHttp, isObject, jsonIn } from '../http/exchange.js'
 import type { Check } from '../model/check.js'
 import { untestable } from '../model/finding.js'
@@ -11,6 +10,7 @@ import { openEndpoint, UnreachableError } from '../target/process.js'
 import { apiChecks } from './api.js'
 import { exactEvmChecks } from './exact-evm.js'
 import { exactSvmChecks } from './exact-svm.js'
+import { facilitatorProperties } from './properties.js'
 import { settleChecks } from './settle.js'
 import { createFacilitatorStage, type FacilitatorStage } from './stage.js'
 import { verifyChecks } from './verify.js'
@@ -22,6 +22,7 @@ export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
   ...settleChecks,
   ...exactEvmChecks,
   ...exactSvmChecks,
+  ...facilitatorProperties,
 ]
 
 /** Nodes that run already, by family. */
@@ -81,19 +82,6 @@ export async function openFacilitator(
   } catch (error) {
     for (const close of closing.reverse()) await close()
     throw error
-  }
-}
-
-/** Starts a chain of a family, or uses the one that runs at a URL. */
-export async function startRail(family: Family, rpcUrl?: string): Promise<Rail> {
-  try {
-    return await (family === 'evm' ? startEvmRail(rpcUrl) : startSvmRail(rpcUrl))
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new UnreachableError(
-      `the ${family === 'evm' ? 'EVM' : 'Solana'} chain ${rpcUrl ?? ''} cannot be used: ${why}`,
-      { cause },
-    )
   }
 }
 

@@ -19,6 +19,8 @@ export type Answer = {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly text: string
+  /** When the first byte came, by `performance.now`. */
+  readonly begunAt: number
 }
 
 /** No answer, and why, as a sentence about the target. */
@@ -129,6 +131,7 @@ function exchange(request: WireRequest, timeoutMs: number, maxBytes: number): Pr
     outgoing.on('error', (error: NodeJS.ErrnoException) => silence(reasonOf(error)))
     outgoing.on('response', (incoming) => {
       begun = incoming
+      const begunAt = performance.now()
       const chunks: Buffer[] = []
       let size = 0
       incoming.on('data', (chunk: Buffer) => {
@@ -143,6 +146,7 @@ function exchange(request: WireRequest, timeoutMs: number, maxBytes: number): Pr
           status: incoming.statusCode ?? 0,
           headers: flatten(incoming.headers),
           text: Buffer.concat(chunks).toString('utf8'),
+          begunAt,
         }),
       )
     })

@@ -1,6 +1,7 @@
 import { facilitatorChecks } from '../facilitator/session.js'
 import { requirementOf } from '../model/check.js'
 import type { CheckKind, Family, Profile, Role } from '../model/result.js'
+import { serverChecks } from '../server/session.js'
 import { requirement, requirements } from '../spec/requirements.js'
 import { UsageError } from '../target/manifest.js'
 
@@ -25,7 +26,7 @@ export type CheckEntry = {
  * ```
  */
 export function allChecks(): readonly CheckEntry[] {
-  return facilitatorChecks.map(({ id, role, kind, title, families = [] }) => {
+  return [...facilitatorChecks, ...serverChecks].map(({ id, role, kind, title, families = [] }) => {
     const { level, profile } = requirement(requirementOf(id))
     return { id, requirement: requirementOf(id), role, kind, profile, level, title, families }
   })

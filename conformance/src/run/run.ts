@@ -4,6 +4,7 @@ import { createHttp } from '../http/exchange.js'
 import { requirementOf } from '../model/check.js'
 import { Outcome } from '../model/finding.js'
 import type { ChainDiff, CheckResult, Exchange, Family, Profile, Role, Status } from '../model/result.js'
+import { openServer } from '../server/session.js'
 import { requirement, specification } from '../spec/requirements.js'
 import type { Target } from '../target/manifest.js'
 import { createPatience, type Job, type Session } from './session.js'
@@ -153,6 +154,9 @@ async function open(role: Role, { target, nodes = {}, families }: RunOptions): P
     ...(families === undefined ? {} : { only: families }),
   }
   if (role === 'facilitator' && roles.facilitator) return openFacilitator(roles.facilitator, common)
+  if (role === 'server' && roles.server && !('url' in roles.server)) {
+    return openServer(roles.server, { ...common, ...(target.routes === undefined ? {} : { routes: target.routes }) })
+  }
   return { jobs: [], close: async () => {} }
 }
 

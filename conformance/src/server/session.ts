@@ -1,0 +1,81 @@
+import type { Rail } from '../chain/rail.js'
+import { startRail } from '../chain/start.js'
+import type { Check } from '../model/check.js'
+import type { ChainDiff, Exchange, Family } from '../model/result.js'
+import { type Job, jobsOf, type Session } from '../run/session.js'
+import type { Endpoint, Support } from '../target/manifest.js'
+import { openEndpoint } from '../target/process.js'
+import { offerChecks } from './offers.js'
+import { paymentChecks } from './payments.js'
+import { startScriptedFacilitator } from './scripted-facilitator.js'
+import { settlementChecks } from './settlements.js'
+import { createServerStage, type ServerStage } from './stage.js'
+
+/** Everything that is asked of a resource server. */
+export const serverChecks: readonly Check<ServerStage>[] = [...offerChecks, ...paymentChecks, ...settlementChecks]
+
+const allRoutes = ['paid', 'hits', 'failing', 'throwing', 'cached', 'forged', 'stream']
+
+/** Opens a server once for each family of chains, each with a facilitator that obeys the kit. Throws `UnreachableError`. */
+export async function openServer(
+  endpoint: Exclude<Endpoint, { readonly url: string }>,
+  {
+    supports,
+    routes,
+    only,
+  }: { readonly supports?: readonly Support[]; readonly routes?: readonly string[]; readonly only?: readonly Family[] },
+): Promise<Session> {
+  const served = (['evm', 'svm'] as const).filter(
+    (family) =>
+      (only?.includes(family) ?? true) && (supports?.some(({ network }) => network.startsWith(prefix[family])) ?? true),
+  )
+  const closing: (() => Promise<void>)[] = []
+  const close = async () => {
+    for (const each of closing.reverse()) await each()
+  }
+  try {
+    const jobs: Job[] = []
+    for (const family of served) {
+      const rail = await startRail(family)
+      closing.push(() => rail.stop())
+      jobs.push(...(await openOn(endpoint, rail, routes ?? allRoutes, closing)))
+    }
+    return { jobs, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+const prefix = { evm: 'eip155:', svm: 'solana:' } as const
+
+async function openOn(
+  endpoint: Exclude<Endpoint, { readonly url: string }>,
+  rail: Rail,
+  routes: readonly string[],
+  closing: (() => Promise<void>)[],
+): Promise<readonly Job[]> {
+  // Checks of a server are played one after the other, so what the facilitator sees belongs to the one that is played.
+  let listener: (exchange: Omit<Exchange, 'at'>) => void = () => {}
+  const facilitator = await startScriptedFacilitator(rail.family, rail.network, rail.v1Network, (exchange) =>
+    listener(exchange),
+  )
+  closing.push(() => facilitator.close())
+  const sale = { payTo: await rail.recipient(), amount: '10000', network: rail.network, asset: rail.asset }
+  const opened = await openEndpoint(endpoint, {
+    PORT: '0',
+    X402_FACILITATOR_URL: facilitator.url,
+    X402_NETWORK: sale.network,
+    X402_PAY_TO: sale.payTo,
+    X402_ASSET: sale.asset,
+    X402_AMOUNT: sale.amount,
+    ...(rail.family === 'svm' ? { X402_SVM_RPC_URL: rail.rpcUrl } : { X402_EVM_RPC_URL: rail.rpcUrl }),
+  })
+  closing.push(() => opened.close())
+  return jobsOf(serverChecks, [rail.family], async (check, _, { http, runs, seed, path, note, onEnd }) => {
+    listener = note
+    onEnd(async (): Promise<readonly ChainDiff[]> => [])
+    const more = path === undefined ? {} : { path }
+    await check.run(createServerStage({ http, url: opened.url, rail, facilitator, sale, routes, runs, seed, ...more }))
+  })
+}

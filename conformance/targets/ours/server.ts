@@ -1,0 +1,59 @@
+// Our gate on Hono, as a target that the kit starts.
+import type { SchemeServer } from '@groat/core'
+import { exactEvm } from '@groat/evm/exact/server'
+import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
+import { paywall } from '@groat/server/hono'
+import { exactSvm } from '@groat/svm/exact/server'
+import { Hono } from 'hono'
+import { listenOn } from '../listen.js'
+
+/** What is sold at every paid route. */
+export const secret = { resource: 'groat-conformance-secret' }
+
+/** Opens our server as the environment says. */
+export async function openServer(env: Readonly<Record<string, string | undefined>>) {
+  const { X402_FACILITATOR_URL = '', X402_NETWORK = '', X402_PAY_TO = '', X402_AMOUNT = '' } = env
+  const scheme: SchemeServer = X402_NETWORK.startsWith('solana:') ? exactSvm : exactEvm
+  const paid = paywall({
+    facilitator: createFacilitatorClient(X402_FACILITATOR_URL, { timeoutMs: 5_000 }),
+    payTo: { [X402_NETWORK]: X402_PAY_TO },
+    schemes: [scheme],
+    store: createMemoryClaims({ singleProcess: true }),
+  })
+  const price = `$${(Number(X402_AMOUNT) / 1e6).toFixed(6)}`
+  const hits: Record<string, number> = {}
+  const count = (route: string) => {
+    hits[route] = (hits[route] ?? 0) + 1
+  }
+  const app = new Hono()
+  app.get('/conformance/hits', (c) => c.json({ hits }))
+  app.get('/conformance/paid', paid(price), (c) => {
+    count('paid')
+    return c.json(secret, 200, { 'x-work': 'done', 'set-cookie': 'work=groat-conformance-secret' })
+  })
+  app.get('/conformance/failing', paid(price), (c) => c.json({ error: 'broken' }, 500))
+  app.get('/conformance/throwing', paid(price), () => {
+    throw new Error('broken')
+  })
+  app.get('/conformance/cached', paid(price), (c) =>
+    c.json(secret, 200, { 'cache-control': 'public, s-maxage=60, max-age=60' }),
+  )
+  app.get('/conformance/forged', paid(price), (c) =>
+    c.json(secret, 200, {
+      'payment-response': Buffer.from('{"success":true,"transaction":"forged"}').toString('base64'),
+    }),
+  )
+  app.get('/conformance/stream', paid(price), () => {
+    const parts = [JSON.stringify(secret), '\n', 'end'].map((part) => new TextEncoder().encode(part))
+    const body = new ReadableStream({
+      pull(controller) {
+        const part = parts.shift()
+        if (part === undefined) controller.close()
+        else controller.enqueue(part)
+      },
+    })
+    return new Response(body)
+  })
+  await paid.ready()
+  return listenOn(app)
+}

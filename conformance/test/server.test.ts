@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { type CheckResult, run } from '../src/index.js'
+import { openServer } from '../targets/ours/server.js'
+
+test('our server passes every check, on both chains', async () => {
+  const results: CheckResult[] = []
+  const target = { name: 'groat', roles: { server: { open: openServer } } }
+  for await (const event of run({ target, profile: 'hardening', runs: 20 }))
+    if (event.type === 'result') results.push(event)
+  expect(
+    results
+      .filter(({ status }) => !['pass', 'not-applicable'].includes(status))
+      .map(({ check, finding }) => [check, finding]),
+  ).toEqual([])
+}, 280_000)
