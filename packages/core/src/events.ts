@@ -18,6 +18,7 @@ export type X402Event = {
     | 'transaction_sent'
     | 'delivery_released'
     | 'delivery_failed'
+    | 'entitlement_used'
     | 'fault'
   /** Milliseconds since 1970. */
   readonly at: number

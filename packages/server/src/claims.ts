@@ -1,5 +1,6 @@
 import type { Pid, Receipt } from '@groat/core'
 import type { Answer } from './answer.js'
+import type { Entitlements } from './entitlements.js'
 
 /**
  * Where the gate claims payments before any work is done for them (SRV-003). Every method is one atomic step, and what comes after a
@@ -16,6 +17,8 @@ export interface ClaimStore {
    * another's claims and for no other.
    */
   readonly audience: string
+  /** What payments bought beyond their own answer. */
+  readonly entitlements: Entitlements
   claim(request: ClaimRequest): Promise<ClaimOutcome>
   /** Takes up a payment that was claimed before for this binding and may have been settled; never makes a claim. */
   resume(request: Omit<ClaimRequest, 'expiresAt'>): Promise<ClaimedBefore | undefined>

@@ -2,6 +2,7 @@ export { type FetchHandler, type PaidHandler, paywall, type WrapFetch } from './
 export type { Answer, HeaderFields } from './answer.js'
 export type { ClaimOutcome, ClaimRequest, ClaimStore, ClaimToken } from './claims.js'
 export { type Candidate, type Decision, decide } from './decide.js'
+export type { Balance, Entitlements, Grant } from './entitlements.js'
 export {
   createFacilitatorClient,
   type FacilitatorClientOptions,

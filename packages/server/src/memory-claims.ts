@@ -9,6 +9,7 @@ import {
   KEEP_ANSWER_MS,
   KEEP_UNSETTLED_MS,
 } from './claims.js'
+import { createMemoryEntitlements } from './entitlements.js'
 
 /** How the memory store is bounded. */
 export type MemoryClaimsOptions = {
@@ -132,6 +133,7 @@ export function createMemoryClaims({
   }
 
   return {
+    entitlements: createMemoryEntitlements(clock),
     audience: globalThis.crypto.randomUUID().slice(0, 18),
     claim: async (request) => claim(request),
     resume: async ({ pid, binding, leaseMs }) => {

@@ -15,6 +15,7 @@ import {
   type SupportedKind,
   X402Error,
 } from '@groat/core'
+import type { Sold } from './entitled.js'
 import { worthOf } from './loss-budget.js'
 
 /** A price as a person writes it: `$0.001`, or `0.5 EURC` for an asset of that ticker. */
@@ -63,6 +64,8 @@ export type OfferDefaults = {
   readonly maxTimeoutSeconds: number
   /** Whose claims a payment is good for. */
   readonly audience: string
+  /** What one payment buys beyond its own answer: stands in the offer, for the buyer to see. */
+  readonly sold?: Sold | undefined
 }
 
 /**
@@ -131,7 +134,9 @@ export function kindOf({ scheme, network }: OfferTemplate, { kinds }: Supported)
 
 function templateFor(network: Network, option: OfferOptions, defaults: OfferDefaults): OfferTemplate {
   const { price, asset } = option
-  const extra = { audience: defaults.audience, ...option.extra }
+  const { audience, sold } = defaults
+  const { scope: _, ...entitlement } = sold ?? { scope: '' }
+  const extra = { audience, ...(sold === undefined ? {} : { entitlement }), ...option.extra }
   const payTo = option.payTo ?? defaults.payTo.get(network)
   if (payTo === undefined) throw new X402Error('invalid_config', { field: 'payTo', network })
   const scheme = schemeFor(network, option.scheme, defaults.schemes)

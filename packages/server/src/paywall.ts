@@ -8,6 +8,7 @@ import {
   systemRandom,
   X402Error,
 } from '@groat/core'
+import { type Bearers, createBearers } from './bearer.js'
 import type { ClaimStore } from './claims.js'
 import { createFacilitatorClient } from './facilitator-client.js'
 import { payToByNetwork } from './offers.js'
@@ -62,6 +63,7 @@ export type Paywall<Wrap> = Wrap & {
 export type Gate = {
   readonly facilitator: Facilitator
   readonly claims: ClaimStore
+  readonly bearers: Bearers
   readonly leaseMs: number
   readonly clock: Clock
   readonly random: Random
@@ -116,6 +118,7 @@ function gateOf({ facilitator, store, leaseSeconds = 60, onEvent, clock, random 
   return {
     facilitator: typeof facilitator === 'string' ? createFacilitatorClient(facilitator) : facilitator,
     claims: store,
+    bearers: createBearers(store.entitlements.key),
     leaseMs: leaseSeconds * 1000,
     onEvent,
     clock: clock ?? systemClock,

@@ -10,6 +10,7 @@ import {
 } from '@groat/core'
 import { type Answer, problemAnswer } from './answer.js'
 import { decide, recall } from './decide.js'
+import { ENTITLEMENT_HEADER, serveEntitled } from './entitled.js'
 import type { Gate } from './paywall.js'
 import type { Route } from './route.js'
 import { serve, serveAgain } from './serve.js'
@@ -94,9 +95,12 @@ function judge<Native>(
   const now = gate.clock()
   const decision = decide(decodePayment(exchange.request.header), terms, now)
   switch (decision.type) {
-    case 'unpaid':
+    case 'unpaid': {
+      const token = route.sold && exchange.request.header(ENTITLEMENT_HEADER)
+      if (token) return serveEntitled(gate, route.sold, terms, token)
       notify(gate.onEvent, { type: 'challenge_sent', at: now, resource: terms.resource.url })
       return terms.challenge
+    }
     case 'refused': {
       const { refusal, payment } = decision
       const before = payment && recall(payment, route.schemes, now)

@@ -1,4 +1,5 @@
 import { type ResourceInfo, type SchemeServer, type Supported, X402Error } from '@groat/core'
+import type { Sold } from './entitled.js'
 import { createLossBudget, type LossBudget } from './loss-budget.js'
 import { createLru } from './lru.js'
 import {
@@ -48,6 +49,12 @@ export type RouteOptions = {
   readonly streams?: boolean
   /** In optimistic mode: how much one process may have delivered unpaid before it asks for payment first, such as `$1`. */
   readonly lossBudget?: Price
+  /** One payment buys this many uses, the first of which it is presented with. */
+  readonly bundle?: number
+  /** One payment buys as many uses as one likes for this long: a number and `s`, `m`, `h` or `d`. */
+  readonly pass?: string
+  /** What a bundle or a pass is good for: the routes of one scope. Default: whatever this paywall sells on the same terms. */
+  readonly scope?: string
   /** The route's name in errors and in messages of this library; two routes cannot share one. */
   readonly name?: string
 }
@@ -60,6 +67,8 @@ export type Route = {
   readonly name: string
   readonly mode: RouteMode
   readonly budget: LossBudget | undefined
+  /** What one payment buys beyond its own answer. */
+  readonly sold: Sold | undefined
   /** All that the paywall sells by, also what this route does not offer any more. */
   readonly schemes: readonly SchemeServer[]
   readonly maxResponseBytes: number
@@ -86,7 +95,8 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     const { maxTimeoutSeconds = defaults.maxTimeoutSeconds, maxResponseBytes = defaults.maxResponseBytes } = options
     const { mode = defaults.mode } = options
     checkMode(mode, options)
-    const templates = offerTemplates(options.offers ?? [{}], { ...defaults, maxTimeoutSeconds })
+    const sold = soldBy(options)
+    const templates = offerTemplates(options.offers ?? [{}], { ...defaults, maxTimeoutSeconds, sold })
     if (mode !== 'strict' && templates.some(({ scheme }) => scheme.metered)) {
       throw new X402Error('invalid_config', {
         field: 'mode',
@@ -151,6 +161,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       name,
       mode,
       schemes: defaults.schemes,
+      sold,
       budget: options.lossBudget === undefined ? undefined : createLossBudget(options.lossBudget),
       maxResponseBytes,
       terms(request) {
@@ -184,6 +195,40 @@ function checkMode(mode: RouteMode, { streams, lossBudget }: RouteOptions): void
       reason: 'the optimistic mode, and no other, has a budget for loss',
     })
   }
+}
+
+/** Throws `X402Error` `invalid_config`. */
+function soldBy({ bundle, pass, scope, price }: RouteOptions): Sold | undefined {
+  if (bundle === undefined && pass === undefined) return undefined
+  const seconds = pass === undefined ? undefined : secondsOf(pass)
+  const uses = Number.isSafeInteger(bundle) && Number(bundle) >= 2 ? bundle : undefined
+  if (bundle !== undefined && uses === undefined) {
+    throw new X402Error('invalid_config', { field: 'bundle', value: bundle, reason: 'a whole number from 2 on' })
+  }
+  if (scope === undefined && typeof price === 'function') {
+    throw new X402Error('invalid_config', {
+      field: 'scope',
+      reason: 'a bundle or a pass without a fixed price needs one',
+    })
+  }
+  const terms = [`${price}`, ...(bundle === undefined ? [] : [`x${bundle}`]), ...(pass === undefined ? [] : [pass])]
+  return {
+    scope: scope ?? terms.join(' '),
+    ...(uses === undefined ? {} : { uses }),
+    ...(seconds === undefined ? {} : { seconds }),
+  }
+}
+
+function secondsOf(pass: string): number {
+  const [, count, unit = ''] = /^([1-9][0-9]{0,5})([smhd])$/.exec(pass) ?? []
+  if (count === undefined) {
+    throw new X402Error('invalid_config', {
+      field: 'pass',
+      value: pass,
+      reason: 'a number and s, m, h or d, such as 1h',
+    })
+  }
+  return Number(count) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[unit] ?? 0)
 }
 
 const MODES: readonly RouteMode[] = ['strict', 'upfront', 'accepted', 'optimistic']

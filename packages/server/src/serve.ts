@@ -14,6 +14,7 @@ import { type Answer, problemAnswer } from './answer.js'
 import { askToSettle } from './ask-to-settle.js'
 import type { ClaimedBefore, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
+import { grantFor } from './entitled.js'
 import { createMeter } from './meter.js'
 import type { Gate } from './paywall.js'
 import type { AnswerReply, Exchange, Reply } from './protect.js'
@@ -100,7 +101,7 @@ async function serveClaimed<Native>(run: Run<Native>, claim: ClaimedBefore): Pro
     case 'settling':
       return serveSettled(run, claim.token, { ...claim, again: true })
     case 'open':
-      if (claim.partly < MAX_PARTLY) return stream(run, claim.token, claim.receipt)
+      if (claim.partly < MAX_PARTLY) return stream(run, claim.token, claim.receipt, await grantFor(run))
       await quietly(run.gate.claims.pause(claim.token, false))
       return refused(run, refuse('payment_already_used'))
     case 'settled':
@@ -222,7 +223,9 @@ async function serveSettled<Native>(
   { answer: held, charged = held?.charged, again }: { answer?: Answer; charged?: string; again: boolean },
 ): Promise<Reply<Native>> {
   const end = await settle(run, token, again, charged)
-  if ('receipt' in end) return held === undefined ? stream(run, token, end.receipt) : released(run, held, end.receipt)
+  if ('receipt' in end) {
+    return held === undefined ? stream(run, token, end.receipt, await grantFor(run)) : released(run, held, end.receipt)
+  }
   return end.accepted === true ? streamFirst(run, token, () => settle(run, token, true)) : end.reply
 }
 
@@ -291,8 +294,12 @@ function askedFor({ asked }: Run, charged: string | undefined): FacilitatorReque
   return { ...asked, requirements: { ...asked.requirements, amount: BigInt(charged) } }
 }
 
-function released(run: Run, held: Answer, receipt: Receipt): AnswerReply {
+async function released(run: Run, held: Answer, receipt: Receipt): Promise<AnswerReply> {
   const { name, value } = receiptHeader(run, { status: 'settled', receipt })
   tell(run, 'delivery_released', { transaction: receipt.transaction })
-  return { type: 'answer', answer: { ...held, headers: { ...held.headers, [name]: value } }, paid: true }
+  return {
+    type: 'answer',
+    answer: { ...held, headers: { ...held.headers, ...(await grantFor(run)), [name]: value } },
+    paid: true,
+  }
 }

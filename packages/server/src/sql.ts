@@ -11,6 +11,7 @@ import {
   KEEP_UNSETTLED_ANSWER_MS,
   KEEP_UNSETTLED_MS,
 } from './claims.js'
+import { createEntitlementTables, type EntitlementTables, sqlEntitlements } from './sql-entitlements.js'
 
 /** How long claims stay in a database. */
 export type SqlClaimsOptions = {
@@ -81,6 +82,7 @@ export async function sqlClaims(
 
   return {
     audience: await audienceOf(store),
+    entitlements: await sqlEntitlements(store),
     claim: ({ pid, binding, expiresAt, leaseMs }) =>
       store.transaction(async (trx): Promise<ClaimOutcome> => {
         const now = await store.now(trx)
@@ -216,7 +218,7 @@ type Row = {
   readonly evidence: string | null
 }
 
-type Tables = {
+type Tables = EntitlementTables & {
   readonly server_claim: Row
   /** One row: the name of this store. */
   readonly server_audience: { readonly one: 1; readonly audience: string }
@@ -267,6 +269,7 @@ const migrations: Migrations = {
         .addColumn('audience', 'text', (column) => column.notNull())
         .execute()
     },
+    '004_entitlement': createEntitlementTables,
   },
 }
 

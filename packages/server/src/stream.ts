@@ -34,7 +34,12 @@ export type StreamEnd = {
 }
 
 /** The work of a payment that is settled. Until all of its answer was sent, the buyer can present the payment again and is served. */
-export function stream(run: Run, token: ClaimToken, receipt: Receipt): StreamReply {
+export function stream(
+  run: Run,
+  token: ClaimToken,
+  receipt: Receipt,
+  granted: Readonly<Record<string, string>>,
+): StreamReply {
   const { name, value } = receiptHeader(run, { status: 'settled', receipt })
   return {
     type: 'stream',
@@ -42,6 +47,7 @@ export function stream(run: Run, token: ClaimToken, receipt: Receipt): StreamRep
     keepBytes: run.route.maxResponseBytes,
     head: (headers) => {
       sealHead(headers)
+      for (const [name, value] of Object.entries(granted)) headers.set(name, value)
       headers.set(name, value)
     },
     ended: (end) => close(run, token, end, receipt.transaction),

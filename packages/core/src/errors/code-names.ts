@@ -223,6 +223,10 @@ export const codeNames = [
 
   // Payers whose own code spends the facilitator's gas, on EVM.
   'payer_on_hold',
+
+  // Bundles and passes.
+  'entitlement_invalid',
+  'entitlement_used_up',
 ] as const
 
 /** A code of the registry. */

@@ -1023,6 +1023,18 @@ export const errorCodes = {
     detail: '402.2',
     hint: 'Pay from another account, or wait ten minutes.',
   },
+
+  // Bundles and passes.
+  entitlement_invalid: {
+    ...refused,
+    title: 'The entitlement is not one of this server',
+    hint: 'Send the value of the PAYMENT-ENTITLEMENT header that came with the paid answer, or pay.',
+  },
+  entitlement_used_up: {
+    ...refused,
+    title: 'The entitlement has no uses or no time left, or is for something else',
+    hint: 'Pay again for a new one.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

@@ -1,0 +1,77 @@
+import { type Clock, type Pid, systemClock } from '@groat/core'
+
+/** What is left of an entitlement: uses, or time until `expiresAt` in milliseconds since 1970. */
+export type Balance = { readonly left?: number; readonly expiresAt?: number }
+
+/** What a payment bought beyond its own answer. */
+export type Grant = {
+  readonly pid: Pid
+  /** What it opens: routes of the same scope. */
+  readonly scope: string
+  /** Uses beside the one that was paid with. */
+  readonly uses?: number
+  readonly seconds?: number
+  /** The payment and the terms that it settled, as JSON: handlers are told of it at every use. */
+  readonly proof: string
+}
+
+/**
+ * Bundles and passes that were paid for. Every method is one atomic step that holds for all processes which share the store; faults are
+ * thrown.
+ */
+export interface Entitlements {
+  /** The key that bearers are made with, the same for all who share the store. */
+  readonly key: Uint8Array<ArrayBuffer>
+  /** Grants once: what a payment has bought already stays as it is. Answers with what is left of it. */
+  grant(grant: Grant): Promise<Balance>
+  /** Takes one use. `undefined`: none is left, its time is over, or it is for something else. */
+  redeem(pid: Pid, scope: string): Promise<(Balance & { readonly proof: string }) | undefined>
+  /** Gives a use back: nothing was delivered for it. */
+  giveBack(pid: Pid): Promise<void>
+}
+
+/** Entitlements in the memory of one process: a restart forgets them. */
+export function createMemoryEntitlements(clock: Clock = systemClock): Entitlements {
+  const rows = new Map<Pid, Row>()
+
+  const prune = (now: number): void => {
+    for (const [pid, row] of rows) if (row.left === 0 || (row.expiresAt ?? now) < now) rows.delete(pid)
+  }
+
+  return {
+    key: globalThis.crypto.getRandomValues(new Uint8Array(32)),
+    grant: async ({ pid, scope, uses, seconds, proof }) => {
+      const known = rows.get(pid)
+      if (known !== undefined) return balanceOf(known)
+      const now = clock()
+      if (rows.size % PRUNE_EVERY === PRUNE_EVERY - 1) prune(now)
+      const row: Row = {
+        scope,
+        proof,
+        ...(uses === undefined ? {} : { left: uses }),
+        ...(seconds === undefined ? {} : { expiresAt: now + seconds * 1000 }),
+      }
+      rows.set(pid, row)
+      return balanceOf(row)
+    },
+    redeem: async (pid, scope) => {
+      const row = rows.get(pid)
+      if (row === undefined || row.scope !== scope || row.left === 0) return undefined
+      if (row.expiresAt !== undefined && row.expiresAt <= clock()) return undefined
+      if (row.left !== undefined) row.left -= 1
+      return { ...balanceOf(row), proof: row.proof }
+    },
+    giveBack: async (pid) => {
+      const row = rows.get(pid)
+      if (row?.left !== undefined) row.left += 1
+    },
+  }
+}
+
+type Row = { readonly scope: string; readonly proof: string; left?: number; readonly expiresAt?: number }
+
+const PRUNE_EVERY = 1024
+
+function balanceOf({ left, expiresAt }: Row): Balance {
+  return { ...(left === undefined ? {} : { left }), ...(expiresAt === undefined ? {} : { expiresAt }) }
+}

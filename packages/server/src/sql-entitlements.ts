@@ -1,0 +1,98 @@
+import type { Store } from '@groat/store'
+import type { Kysely } from 'kysely'
+import type { Balance, Entitlements } from './entitlements.js'
+
+/** The tables of entitlements, beside those of claims. */
+export type EntitlementTables = {
+  readonly server_entitlement: Row
+  /** One row: the key that bearers are made with. */
+  readonly server_key: { readonly one: 1; readonly key: Uint8Array }
+}
+
+/** Entitlements in a database: a use is one conditional update, so processes cannot take the same one. */
+export async function sqlEntitlements<Tables extends EntitlementTables>(shared: Store<Tables>): Promise<Entitlements> {
+  const store: Store<EntitlementTables> = shared.withTables<EntitlementTables>()
+  return {
+    key: await keyOf(store),
+    grant: ({ pid, scope, uses, seconds, proof }) =>
+      store.transaction(async (trx) => {
+        const expires_at = seconds === undefined ? null : (await store.now(trx)) + seconds * 1000
+        await trx
+          .insertInto('server_entitlement')
+          .values({ pid, scope, proof, left_uses: uses ?? null, expires_at })
+          .onConflict((conflict) => conflict.column('pid').doNothing())
+          .execute()
+        const row = trx.selectFrom('server_entitlement').selectAll().where('pid', '=', pid)
+        return balanceOf(await row.executeTakeFirstOrThrow())
+      }),
+    redeem: (pid, scope) =>
+      store.transaction(async (trx) => {
+        const now = await store.now(trx)
+        const row = await trx
+          .updateTable('server_entitlement')
+          .set((eb) => ({ left_uses: eb('left_uses', '-', 1) }))
+          .where('pid', '=', pid)
+          .where('scope', '=', scope)
+          .where((eb) => eb.or([eb('left_uses', 'is', null), eb('left_uses', '>', 0)]))
+          .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+          .returningAll()
+          .executeTakeFirst()
+        return row === undefined ? undefined : { ...balanceOf(row), proof: row.proof }
+      }),
+    giveBack: (pid) =>
+      store.transaction(async (trx) => {
+        await trx
+          .updateTable('server_entitlement')
+          .set((eb) => ({ left_uses: eb('left_uses', '+', 1) }))
+          .where('pid', '=', pid)
+          .where('left_uses', 'is not', null)
+          .execute()
+      }),
+  }
+}
+
+/** Makes the tables; a step of the server's migrations. */
+export async function createEntitlementTables(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('server_entitlement')
+    .addColumn('pid', 'text', (column) => column.primaryKey())
+    .addColumn('scope', 'text', (column) => column.notNull())
+    .addColumn('left_uses', 'integer')
+    .addColumn('expires_at', 'bigint')
+    .addColumn('proof', 'text', (column) => column.notNull())
+    .execute()
+  await db.schema
+    .createTable('server_key')
+    .addColumn('one', 'integer', (column) => column.primaryKey())
+    .addColumn('key', 'bytea', (column) => column.notNull())
+    .execute()
+}
+
+async function keyOf(store: Store<EntitlementTables>): Promise<Uint8Array<ArrayBuffer>> {
+  const key = globalThis.crypto.getRandomValues(new Uint8Array(32))
+  return store.transaction(async (trx) => {
+    await trx
+      .insertInto('server_key')
+      .values({ one: 1, key })
+      .onConflict((conflict) => conflict.column('one').doNothing())
+      .execute()
+    const row = await trx.selectFrom('server_key').select('key').executeTakeFirstOrThrow()
+    return new Uint8Array(row.key)
+  })
+}
+
+type Row = {
+  readonly pid: string
+  readonly scope: string
+  readonly left_uses: number | null
+  /** Milliseconds since 1970. */
+  readonly expires_at: number | null
+  readonly proof: string
+}
+
+function balanceOf({ left_uses, expires_at }: Row): Balance {
+  return {
+    ...(left_uses === null ? {} : { left: left_uses }),
+    ...(expires_at === null ? {} : { expiresAt: expires_at }),
+  }
+}
