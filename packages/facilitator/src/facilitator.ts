@@ -17,6 +17,7 @@ import {
   type Verdict,
   X402Error,
 } from '@groat/core'
+import { readyChain } from './chain-ready.js'
 import { crashpoint } from './crashpoint.js'
 import { createLane } from './engine/lane.js'
 import { createRoutes, type Route, type Routes } from './engine/route.js'
@@ -55,7 +56,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
   async function start(): Promise<void> {
     await journal.migrate()
-    await Promise.all(routes.chains.map((chain) => chain.ready()))
+    await Promise.all(routes.chains.map(readyChain))
     await Promise.all(routes.lanes().map((lane) => lane.resume()))
     const open = await journal.open()
     for (let at = 0; at < open.length; at += SWEEP) {
@@ -163,6 +164,20 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     notify(onEvent, { type: 'payment_claimed', at: clock(), pid, network, scheme, payer, payTo, asset, amount })
   }
 
+  /** Which payment it is, and what stands in the way of sending it, where that is known. */
+  function tellUnknown(request: FacilitatorRequest): void {
+    const { network, scheme } = request.requirements
+    const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds: 0 })
+    const { pid, payer } = presented.ok ? presented.claim : { pid: presented.late?.pid, payer: presented.payer }
+    const code = presented.ok ? presented.route.laneOf(presented.claim.payer, request).blocked : undefined
+    notify(onEvent, {
+      ...{ type: 'settlement_unknown', at: clock(), network, scheme },
+      ...(pid === undefined ? {} : { pid }),
+      ...(payer === undefined ? {} : { payer }),
+      ...(code === undefined ? {} : { code }),
+    })
+  }
+
   function assertServing(): void {
     if (phase === 'stopping') throw new X402Error('shutting_down')
     if (phase === 'starting') throw new X402Error('facilitator_starting')
@@ -227,10 +242,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
         const work = settle(request, callOptions)
         settling.add(work)
         const settlement = await work.finally(() => settling.delete(work))
-        if (settlement.status === 'unknown') {
-          const { network, scheme } = request.requirements
-          notify(onEvent, { type: 'settlement_unknown', at: clock(), network, scheme })
-        }
+        if (settlement.status === 'unknown') tellUnknown(request)
         return settlement
       }),
 

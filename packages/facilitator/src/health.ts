@@ -1,4 +1,5 @@
 import { type Clock, type ErrorCode, X402Error } from '@groat/core'
+import { fundedChain, readyChain } from './chain-ready.js'
 import type { Routes } from './engine/route.js'
 import type { Journal } from './journal/journal.js'
 import type { Health, HealthReason } from './service.js'
@@ -19,7 +20,10 @@ export function createHealth({ journal, routes, clock, phase }: HealthOptions): 
     const asked = [
       reasonOf(journal.ready(), (code): HealthReason => ({ part: 'store', code })),
       ...routes.chains.map((chain) =>
-        reasonOf(chain.ready(), (code): HealthReason => ({ part: 'chain', network: chain.network, code })),
+        reasonOf(
+          readyChain(chain).then(() => fundedChain(chain)),
+          (code): HealthReason => ({ part: 'chain', network: chain.network, code }),
+        ),
       ),
     ]
     return (await Promise.all(asked)).flat()
@@ -35,9 +39,14 @@ export function createHealth({ journal, routes, clock, phase }: HealthOptions): 
     if (known === undefined || clock() - known.at >= FRESH) known = { at: clock(), reasons: probe() }
     const state = phase()
     const reasons: HealthReason[] = state === 'serving' ? [] : [{ part: 'service', state }]
-    reasons.push(...(await known.reasons), ...blocked())
+    reasons.push(...(await known.reasons))
+    reasons.push(...blocked().filter((reason) => !reasons.some((known) => isSame(known, reason))))
     return { ready: reasons.length === 0, reasons }
   }
+}
+
+function isSame(a: HealthReason, b: HealthReason): boolean {
+  return a.part === 'chain' && b.part === 'chain' && a.network === b.network && a.code === b.code
 }
 
 /** Milliseconds for which an answer holds. */

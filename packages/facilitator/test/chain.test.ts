@@ -1,9 +1,11 @@
-import { encodeFacilitatorRequest, isErrorCode, type Settlement, X402Error } from '@groat/core'
+import { encodeFacilitatorRequest, isErrorCode, network, type Settlement, X402Error } from '@groat/core'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm } from '@groat/evm/exact/facilitator'
 import { startRpcProxy } from '@groat/sandbox'
 import { openMemoryStore } from '@groat/store'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createFacilitatorApp, serveFacilitator } from '../src/index.js'
+import { createFacilitator, createFacilitatorApp, serveFacilitator } from '../src/index.js'
 import { PRICE, until, useFacilitator } from './chain-kit.js'
 import { mutationOf } from './mutation.js'
 
@@ -162,6 +164,17 @@ test('EVM-EXACT-076 a payment of nothing moves nothing and costs no gas', async 
   expect(await service.verify(request)).toMatchObject(refusal)
   expect(await service.settle(request)).toMatchObject(refusal)
   expect(await on.tables().selectFrom('attempt').selectAll().execute()).toEqual([])
+})
+
+test('signers that have nothing for gas are known before anybody pays', async () => {
+  const { rpcUrl } = on.chain
+  const signers = [`0x${'33'.repeat(32)}`, `0x${'44'.repeat(32)}`]
+  const poor = await createEvmChain({ network: network('base-sepolia'), rpc: rpcUrl, signers })
+  const service = createFacilitator({ schemes: [exactEvm({ chains: [poor] })], store: on.store })
+  await service.start()
+  const reason = { part: 'chain', network: 'eip155:84532', code: 'signer_out_of_gas' }
+  expect(await service.health()).toEqual({ ready: false, reasons: [reason] })
+  await service.stop()
 })
 
 test('A17, D31 a payment that somebody else landed is settled, and credited once', async () => {

@@ -1,4 +1,4 @@
-import { type FacilitatorRequest, requirementsId, type Settlement } from '@groat/core'
+import { type FacilitatorRequest, requirementsId, type Settlement, X402Error, type X402Event } from '@groat/core'
 import { openMemoryStore, type Store } from '@groat/store'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createFacilitator, type FacilitatorOptions, type FacilitatorService, type Fault } from '../src/index.js'
@@ -350,12 +350,24 @@ describe('the chain', () => {
   })
 
   test('A19 a signer without gas money takes nothing new, and goes on when it is funded', async () => {
-    const service = await serve()
+    const events: X402Event[] = []
+    const service = await serve({ onEvent: (event) => events.push(event) })
     const earlier = makePayment()
     settled(await service.settle(earlier))
     chain.rejects = { status: 'rejected', code: 'signer_out_of_gas' }
     const request = makePayment()
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    expect(events.filter(({ type }) => type === 'settlement_unknown')).toEqual([
+      {
+        type: 'settlement_unknown',
+        at: expect.any(Number),
+        network: NETWORK,
+        scheme: 'exact',
+        payer: PAYER,
+        pid: expect.stringMatching(/./),
+        code: 'signer_out_of_gas',
+      },
+    ])
     await expect(service.settle(makePayment())).rejects.toMatchObject({ code: 'signer_out_of_gas' })
     settled(await service.settle(earlier))
     expect(await service.health()).toEqual({
@@ -367,6 +379,16 @@ describe('the chain', () => {
     settled(await service.settle(makePayment()))
     expect(await service.health()).toEqual({ ready: true, reasons: [] })
     await expectOnce(3)
+  })
+
+  test('a chain that cannot be used at the start is named', async () => {
+    chain.disturb = (method) => {
+      if (method === 'ready') throw new X402Error('rpc_wrong_chain', { expected: 84532n })
+    }
+    await expect(serve()).rejects.toMatchObject({
+      code: 'rpc_wrong_chain',
+      context: { network: NETWORK, expected: 84532n },
+    })
   })
 
   test('B04 a node that is down is nobody’s fault: verify throws, settle is unknown and goes on by itself', async () => {
