@@ -64,12 +64,16 @@ export function createFacilitatorClient(url: string, options: FacilitatorClientO
     return body
   }
 
-  const askSupported = async (callOptions?: CallOptions): Promise<Supported> =>
-    decodedOf(
-      'supported',
-      okAnswer('supported', await call('supported', '/supported', undefined, callOptions)),
-      decodeSupported,
-    )
+  /** Asked at the start, when the URL may be a wrong one: what is thrown names it. */
+  const askSupported = async (callOptions?: CallOptions): Promise<Supported> => {
+    try {
+      const answer = await call('supported', '/supported', undefined, callOptions)
+      return decodedOf('supported', okAnswer('supported', answer), decodeSupported)
+    } catch (error) {
+      if (!X402Error.is(error)) throw error
+      throw new X402Error(error.code, { ...error.context, facilitator: base }, { cause: error.cause })
+    }
+  }
 
   return {
     verify: async (request, callOptions) => verdictOf(await call('verify', '/verify', bodyOf(request), callOptions)),

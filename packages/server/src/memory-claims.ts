@@ -31,12 +31,13 @@ export type MemoryClaimsOptions = {
  * @example
  * paywall({ facilitator, payTo, schemes, store: createMemoryClaims({ singleProcess: true }) })
  */
-export function createMemoryClaims({
-  singleProcess,
-  maxBytes = 64 * 1024 * 1024,
-  clock = systemClock,
-}: MemoryClaimsOptions): ClaimStore {
-  if (singleProcess !== true) throw new X402Error('invalid_config', { field: 'singleProcess' })
+export function createMemoryClaims(options: MemoryClaimsOptions): ClaimStore {
+  // Programs without types forget it, and then there are no options at all.
+  if (options?.singleProcess !== true) {
+    const reason = 'write createMemoryClaims({ singleProcess: true }), or use sqlClaims'
+    throw new X402Error('invalid_config', { field: 'singleProcess', reason })
+  }
+  const { maxBytes = 64 * 1024 * 1024, clock = systemClock } = options
   const rows = new Map<Pid, Row>()
   const evidenceOf = new Map<string, Pid>()
   /** Settled rows that still have their answer, oldest first. */

@@ -76,6 +76,10 @@ export function payToByNetwork(
   payTo: string | Readonly<Record<string, string>>,
   networks: readonly string[] | undefined,
 ): ReadonlyMap<Network, string> {
+  if (typeof payTo === 'string' && networks === undefined) {
+    const reason = "one account says no network: write { 'base-sepolia': account }, or name networks"
+    throw new X402Error('invalid_config', { field: 'payTo', reason })
+  }
   const accounts =
     typeof payTo === 'string'
       ? (networks ?? []).map((name) => [networkOf(name), payTo] as const)

@@ -21,6 +21,25 @@ function thrownBy(run: () => unknown): { code: string; context: object } | undef
   }
 }
 
+/** What a scheme of a client is before it has an account. */
+const exactEvmClient = (): void => {}
+
+test('claims in memory must be asked for by name', () => {
+  // @ts-expect-error programs without types forget it
+  expect(thrownBy(() => createMemoryClaims())).toEqual({
+    code: 'invalid_config',
+    context: { field: 'singleProcess', reason: 'write createMemoryClaims({ singleProcess: true }), or use sqlClaims' },
+  })
+})
+
+test('a facilitator that is not there is named, by whoever starts', async () => {
+  const shop = paywall({ ...good, facilitator: 'http://127.0.0.1:9/pay' })
+  await expect(shop.ready()).rejects.toMatchObject({
+    code: 'facilitator_unreachable',
+    context: { operation: 'supported', facilitator: 'http://127.0.0.1:9/pay' },
+  })
+})
+
 describe('a paywall that is set up wrongly says so at start', () => {
   test.each<readonly [string, Partial<PaywallOptions>, string, object]>([
     ['a facilitator that is no URL', { facilitator: 'pay.example' }, 'invalid_config', { field: 'facilitator' }],
@@ -32,7 +51,21 @@ describe('a paywall that is set up wrongly says so at start', () => {
     ],
     ['an unknown network', { payTo: { bse: payTo } }, 'invalid_network', { network: 'bse' }],
     ['no network', { payTo: {} }, 'invalid_config', { field: 'networks' }],
-    ['one account and no network', { payTo }, 'invalid_config', { field: 'networks' }],
+    [
+      'one account and no network',
+      { payTo },
+      'invalid_config',
+      { field: 'payTo', reason: "one account says no network: write { 'base-sepolia': account }, or name networks" },
+    ],
+    [
+      'a half of another role',
+      { schemes: [exactEvmClient as never] },
+      'invalid_config',
+      {
+        field: 'schemes',
+        reason: 'holds something that is no server half; import it from a path that ends in /server',
+      },
+    ],
     [
       'a network without an account',
       { networks: ['base'] },

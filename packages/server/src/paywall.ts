@@ -83,6 +83,10 @@ export type PaywallCore = {
  * Throws `X402Error` `invalid_config`, `invalid_network`.
  */
 export function createPaywall(options: PaywallOptions): PaywallCore {
+  if (!options.schemes.every(isServerHalf)) {
+    const reason = 'holds something that is no server half; import it from a path that ends in /server'
+    throw new X402Error('invalid_config', { field: 'schemes', reason })
+  }
   const gate = gateOf(options)
   const support = createSupport(gate.facilitator, gate.clock)
   const defaults = {
@@ -111,6 +115,11 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
       for (const route of routes.values()) route.confirm(supported)
     },
   }
+}
+
+/** The halves of the other roles have the same names, and editors offer them first. */
+function isServerHalf({ scheme, offer }: Partial<SchemeServer>): boolean {
+  return scheme !== undefined && offer !== undefined
 }
 
 function gateOf({ facilitator, store, leaseSeconds = 60, onEvent, clock, random }: PaywallOptions): Gate {

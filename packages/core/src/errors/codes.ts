@@ -254,13 +254,13 @@ export const errorCodes = {
   facilitator_unreachable: {
     ...later,
     title: 'The facilitator cannot be reached',
-    hint: 'Try again after Retry-After; nothing was charged.',
+    hint: 'Nothing was charged: a buyer tries again after Retry-After; a seller looks at the facilitator, and at its URL.',
   },
   facilitator_invalid_answer: {
     status: 502,
     retry: 'later',
     title: 'The facilitator’s answer cannot be used',
-    hint: 'Try again later; tell the seller.',
+    hint: 'A buyer tries again later and tells the seller; a seller looks whether the URL is that of a facilitator.',
   },
   handler_failed: {
     status: 500,
