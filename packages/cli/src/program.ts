@@ -113,7 +113,14 @@ function explain(error: unknown, { say, style }: Io): number {
     return error.exitCode
   }
   if (error instanceof SandboxError) {
-    say(`${style.bad('groat:')} ${error.message}`)
+    const isPort = error.code === 'port_taken'
+    say(`${style.bad('groat:')} ${error.message.split('\nhint: ')[0]}`)
+    say(`  ${isPort ? 'Stop what listens there, or choose another with --port: 0 takes free ones.' : error.hint}`)
+    return exitCodes.unreachable
+  }
+  if (X402Error.is(error) && error.context.reason === 'EADDRINUSE') {
+    say(`${style.bad('groat:')} Port ${error.context.port} is taken`)
+    say('  Stop what listens there, or choose another: with --port, or as `listen` in the file of a facilitator.')
     return exitCodes.unreachable
   }
   if (X402Error.is(error)) {

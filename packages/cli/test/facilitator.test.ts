@@ -23,17 +23,17 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const configure = async (assets: string) => {
+const configure = async (assets: string, change = (text: string) => text) => {
   const file = join(folder, 'pay.yaml')
   await writeFile(
     file,
-    `
+    change(`
 listen: 127.0.0.1:0
 store: pay.db
 networks:
   base-sepolia: { rpc: ["\${EVM_RPC}"], signers: ["\${EVM_KEY}"]${assets} }
   solana-devnet: { rpc: ["\${SVM_RPC}"], fee_payer: "\${SVM_KEY}"${assets} }
-`,
+`),
   )
   const { evm, svm, accounts } = sandbox.ready
   const key = accounts.find(({ role }) => role === 'facilitator2')
@@ -93,4 +93,42 @@ test('an empty list of assets would settle nothing, and is said to be a mistake'
   expect(io.said()).toContain(
     'pay.yaml:5: networks.base-sepolia.assets: names no asset; leave it out for the default ones',
   )
+})
+
+test('a signer without gas is warned of at the start, and the service is not ready', async () => {
+  const { file, io } = await configure('')
+  const environment = { ...io.environment, EVM_KEY: `0x${'33'.repeat(32)}` }
+  const running = runCli(['facilitator', file], { ...io, environment })
+  const { ready } = JSON.parse(await Promise.race([io.firstLine, running.then(() => io.said())]))
+  const readiness = await fetch(`${ready.url}/readyz`)
+  io.stop()
+  expect(await running).toBe(0)
+  expect([readiness.status, await readiness.json()]).toMatchObject([
+    503,
+    { reasons: [{ network: 'eip155:84532', code: 'signer_out_of_gas' }] },
+  ])
+  expect(io.said()).toContain('not ready  base-sepolia: The settling account cannot pay for gas (signer_out_of_gas)')
+})
+
+const taken = () => new URL(sandbox.ready.facilitator.url).host
+test.each<[string, (text: string) => string, number, RegExp]>([
+  [
+    'a node of another chain',
+    (text) => text.replace('base-sepolia', 'base'),
+    1,
+    /network: eip155:8453\n {2}expected: 8453/,
+  ],
+  ['a node that is down', (text) => text.replace(/\$\{EVM_RPC\}/, 'http://127.0.0.1:9'), 3, /network: eip155:84532/],
+  [
+    'no folder',
+    (text) => text.replace('pay.db', 'no/pay.db'),
+    3,
+    /\/no\/pay\.db cannot be opened: cannot_open, ENOENT/,
+  ],
+  ['a port that is taken', (text) => text.replace('127.0.0.1:0', taken()), 3, /Port \d+ is taken\n.*`listen`/],
+])('%s: it is said where', async (_, change, exitCode, said) => {
+  const { file, io } = await configure('', change)
+  const running = runCli(['facilitator', file], io)
+  expect(await Promise.race([running, io.firstLine])).toBe(exitCode)
+  expect(io.said()).toMatch(said)
 })

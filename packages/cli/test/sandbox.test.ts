@@ -104,6 +104,25 @@ test('without the demo there is no API', async () => {
   expect(await running).toBe(0)
 })
 
+test('beside another sandbox the hint is an option of the command', async () => {
+  const io = recordedIo()
+  const running = runCli(['sandbox', '--json', '--only', 'evm', '--no-demo', '--port', '0'], io)
+  const { ready } = JSON.parse(await io.firstLine) as { ready: ReadyLine }
+  // The chain takes the third port after that of the API.
+  for (const [offset, url] of [
+    [1, ready.facilitator.url],
+    [2, ready.evm?.rpcUrl ?? ''],
+  ] as const) {
+    const other = recordedIo()
+    const port = String(Number(new URL(url).port) - offset)
+    expect(await runCli(['sandbox', '--only', 'evm', '--no-demo', '--port', port], other)).toBe(3)
+    expect(other.said()).toMatch(/groat: .*\d+.*\n {2}Stop what listens there, or choose another.* --port/)
+    expect(other.said()).not.toContain('leave')
+  }
+  io.stop()
+  expect(await running).toBe(0)
+})
+
 /** The data of the first events of a stream. */
 async function firstEvents(url: string, count: number): Promise<unknown[]> {
   const abort = new AbortController()

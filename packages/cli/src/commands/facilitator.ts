@@ -1,13 +1,14 @@
-import { networkFamily, type SchemeFacilitator, X402Error, type X402Event } from '@groat/core'
+import { errorInfo, networkFamily, type SchemeFacilitator, X402Error, type X402Event } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
-import { createFacilitator, serveFacilitator } from '@groat/facilitator'
-import { openStore } from '@groat/store'
+import { createFacilitator, type HealthReason, serveFacilitator } from '@groat/facilitator'
 import { createSvmChain } from '@groat/svm/chain'
 import { exactSvm } from '@groat/svm/exact/facilitator'
 import { type NetworkConfig, readFacilitatorConfig } from '../config/facilitator-config.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
+import { openNamedStore, withoutSecrets } from './open-store.js'
+import { nameOf } from './refusal.js'
 
 /** Options of `groat facilitator`. */
 export type FacilitatorCommand = { readonly check?: boolean; readonly json?: boolean }
@@ -24,7 +25,7 @@ export async function runFacilitator(
     return exitCodes.ok
   }
   const schemes = await schemesOf(config.networks)
-  const store = await openStore(config.store)
+  const store = await openNamedStore(config.store)
   const log = logger(json, io)
   const service = createFacilitator({
     schemes,
@@ -37,6 +38,7 @@ export async function runFacilitator(
     const { host, port } = config
     const served = await serveFacilitator(service, { host, port })
     io.out(`${JSON.stringify({ ready: { url: served.url, store: withoutSecrets(config.store) } })}\n`)
+    for (const reason of (await service.health()).reasons) warn(reason, json, io)
     await io.stopped
     await served.close()
   } finally {
@@ -44,13 +46,6 @@ export async function runFacilitator(
     await store.close()
   }
   return exitCodes.ok
-}
-
-/** A path as it is; of a database only where it is. */
-function withoutSecrets(store: string): string {
-  if (!URL.canParse(store)) return store
-  const { protocol, host, pathname } = new URL(store)
-  return `${protocol}//${host}${pathname}`
 }
 
 /** One half per family, over all of its networks. */
@@ -78,6 +73,13 @@ function urlsOf([first = '', ...others]: readonly string[]): readonly [string, .
 
 function isHexKey(key: string): key is `0x${string}` {
   return key.startsWith('0x')
+}
+
+/** What stands in the way of payments before there is one. */
+function warn(reason: HealthReason, json: boolean, { say, style }: Io): void {
+  const where = reason.part === 'chain' ? nameOf(reason.network) : reason.part
+  const what = reason.part === 'service' ? reason.state : `${errorInfo(reason.code).title} (${reason.code})`
+  say(json ? JSON.stringify({ type: 'not_ready', ...reason }) : `${style.bad('not ready')}  ${where}: ${what}`)
 }
 
 /** One line per event. Amounts and addresses are on the chain anyway; signatures and URLs are never part of an event. */

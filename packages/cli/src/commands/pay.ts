@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path'
 import { createPayer, type Payer, type PaymentOutcome, type Quote } from '@groat/client'
 import { sqlIntents } from '@groat/client/sql'
 import { type Asset, errorInfo, formatUnits } from '@groat/core'
-import { openStore } from '@groat/store'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io, plain, type Style } from '../terminal/io.js'
 import { askOnce } from './ask-once.js'
+import { openNamedStore } from './open-store.js'
 import { checkOutput, writeOutput } from './output.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
@@ -40,7 +40,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
     })
   })
   const schemes = await openWallet(target, options, io)
-  const store = await openStore(file)
+  const store = await openNamedStore(file)
   try {
     const payer = createPayer({
       schemes,

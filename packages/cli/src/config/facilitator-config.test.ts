@@ -19,7 +19,7 @@ const read = async (text: string, environment: Record<string, string> = {}, mode
   try {
     return await readFacilitatorConfig(file, environment)
   } catch (error) {
-    return (error as Error).message.replace(folder, '')
+    return (error as Error).message.replaceAll(folder, '')
   }
 }
 
@@ -63,6 +63,9 @@ test('what is wrong is said with file, line and reason', async () => {
     await read('store: pay.db\nstore: pay.db\n'),
     await read('store: pay.db\ncolour: red\nnetworks: {}\n'),
     await read('store: pay.db\n\nnetworks: {}\n'),
+    await read('stor: pay.db\nnetworks: {}\n'),
+    await read(networks('    rpc: "http://x"\n    signers: ["KEY"]\n'), { KEY: key }),
+    await read(networks('    rpc: ["NO_RPC"]\n    signers: ["NO_KEY"]\n')),
     await read('listen: nowhere\nstore: pay.db\nnetworks: {}\n'),
     await read(networks('    rpc: ["ftp://x"]\n    signers: ["KEY"]\n'), { KEY: key }),
     await read(networks('    rpc: ["http://x"]\n    signers:\n      - "NO_KEY"\n')),
@@ -81,6 +84,11 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:2: Map keys must be unique",
       "/pay.yaml:2: colour: unknown field",
       "/pay.yaml:3: networks: no network is given",
+      "/pay.yaml:1: store: is missing
+    /pay.yaml:1: stor: unknown field",
+      "/pay.yaml:4: networks.base.rpc: expected a list: [one, another]",
+      "/pay.yaml:4: networks.base.rpc.0: the environment has no NO_RPC
+    /pay.yaml:5: networks.base.signers.0: the environment has no NO_KEY",
       "/pay.yaml:1: listen: expected HOST:PORT",
       "/pay.yaml:4: networks.base.rpc.0: expected an http or https URL",
       "/pay.yaml:6: networks.base.signers.0: the environment has no NO_KEY",

@@ -35,20 +35,25 @@ export async function readYamlFile<T extends z.core.$ZodType>(
   const [broken] = document.errors
   if (broken) throw new CliError('usage', `${at(broken.pos[0])}: ${broken.message}`)
 
-  const fail = (path: readonly PropertyKey[], reason: string) => {
+  const lineFor = ({ path, reason }: Problem) => {
     const name = path.map(String).join('.')
-    return new CliError('usage', `${at(offsetOf(document, path))}: ${name === '' ? '' : `${name}: `}${reason}`)
+    return `${at(offsetOf(document, path))}: ${name === '' ? '' : `${name}: `}${reason}`
   }
-  const expanded = expand(valuesOf(document, file), [], environment, fail)
+  const failAll = (problems: readonly Problem[]) => new CliError('usage', problems.map(lineFor).join('\n'))
+  const fail = (path: Problem['path'], reason: string) => failAll([{ path, reason }])
+
+  const unset: Problem[] = []
+  const expanded = expand(valuesOf(document, file), [], environment, unset)
+  if (unset.length > 0) throw failAll(unset)
   const result = z.safeParse(schema, expanded)
-  if (!result.success) {
-    const [issue] = result.error.issues
-    throw fail(pathOf(issue), reasonOf(issue))
-  }
+  if (!result.success) throw failAll(result.error.issues.flatMap((issue) => problemsOf(issue, expanded)))
   const { mode } = await stat(file)
   const isLiteral = (path: readonly PropertyKey[]) => !/\$\{/.test(String(document.getIn(path)))
   return { value: result.data, fail, isLiteral, isPrivate: (mode & 0o077) === 0 }
 }
+
+/** What is wrong, and where. */
+type Problem = { readonly path: readonly PropertyKey[]; readonly reason: string }
 
 /** Aliases may name nothing, or make a file of a page one of a million values, or one without an end. */
 function valuesOf(document: YAML.Document.Parsed, file: string): unknown {
@@ -74,35 +79,43 @@ function offsetOf(document: YAML.Document.Parsed, path: readonly PropertyKey[]):
   return 0
 }
 
-function expand(
-  value: unknown,
-  path: readonly PropertyKey[],
-  environment: Environment,
-  fail: (path: readonly PropertyKey[], reason: string) => CliError,
-): unknown {
+function expand(value: unknown, path: readonly PropertyKey[], environment: Environment, unset: Problem[]): unknown {
   if (typeof value === 'string') {
     return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
       const found = environment[name]
-      if (found === undefined || found === '') throw fail(path, `the environment has no ${name}`)
-      return found
+      if (found === undefined || found === '') unset.push({ path, reason: `the environment has no ${name}` })
+      return found ?? ''
     })
   }
-  if (Array.isArray(value)) return value.map((item, index) => expand(item, [...path, index], environment, fail))
+  if (Array.isArray(value)) return value.map((item, index) => expand(item, [...path, index], environment, unset))
   if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [key, expand(inner, [...path, key], environment, fail)]),
+      Object.entries(value).map(([key, inner]) => [key, expand(inner, [...path, key], environment, unset)]),
     )
   }
   return value
 }
 
-function pathOf(issue: z.core.$ZodIssue | undefined): readonly PropertyKey[] {
-  if (issue?.code === 'unrecognized_keys') return [...issue.path, ...issue.keys.slice(0, 1)]
-  return issue?.path ?? []
+function problemsOf(issue: z.core.$ZodIssue, value: unknown): readonly Problem[] {
+  const { path } = issue
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], reason: 'unknown field' }))
+  }
+  if (issue.code !== 'invalid_type') return [{ path, reason: issue.message }]
+  const isMissing = valueAt(value, path) === undefined
+  return [{ path, reason: isMissing ? 'is missing' : `expected ${kinds[issue.expected] ?? issue.expected}` }]
 }
 
-function reasonOf(issue: z.core.$ZodIssue | undefined): string {
-  if (issue?.code === 'unrecognized_keys') return 'unknown field'
-  if (issue?.code === 'invalid_type') return `expected ${issue.expected}`
-  return issue?.message ?? 'not valid'
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((inner, key) => (Object(inner) as Record<PropertyKey, unknown>)[key], value)
+}
+
+/** How the kinds of values are written, for people who know YAML and not the checker. */
+const kinds: Readonly<Record<string, string>> = {
+  array: 'a list: [one, another]',
+  object: 'fields',
+  record: 'fields',
+  string: 'text',
+  number: 'a number',
+  boolean: 'true or false',
 }

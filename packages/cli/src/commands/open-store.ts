@@ -1,0 +1,21 @@
+import { X402Error } from '@groat/core'
+import { openStore, type Store } from '@groat/store'
+import { CliError } from '../terminal/exit.js'
+
+/** Opens the store that an option or a file names; when that cannot be opened, says which it is, and why. */
+export async function openNamedStore(target: string): Promise<Store> {
+  return openStore(target).catch((cause: unknown) => {
+    if (!X402Error.is(cause)) throw cause
+    const inner = cause.cause instanceof Error && 'code' in cause.cause ? cause.cause.code : undefined
+    const reason = [cause.context.reason, inner].filter((part) => part !== undefined).join(', ')
+    const hint = 'A file needs a folder that is there and can be written; a database has to run.'
+    throw new CliError('unreachable', `${withoutSecrets(target)} cannot be opened: ${reason}`, hint, { cause })
+  })
+}
+
+/** A path as it is; of a database only where it is. */
+export function withoutSecrets(target: string): string {
+  if (!URL.canParse(target)) return target
+  const { protocol, host, pathname } = new URL(target)
+  return `${protocol}//${host}${pathname}`
+}
