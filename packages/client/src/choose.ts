@@ -99,11 +99,11 @@ async function prepare(
   offer: PaymentRequirements,
   asset: Asset,
   scheme: SchemeClient,
-  { policy, clock, random }: ChooseInput,
+  { challenge: { extensions }, policy, clock, random }: ChooseInput,
 ): Promise<PreparedPayment | Refusal> {
   const { maxLifetimeSeconds } = policy
   const now = clock()
-  const prepared = await scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds })
+  const prepared = await scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds, extensions })
   if (!prepared.ok) return prepared
   const lifetime = prepared.expiresAt - Math.floor(now / 1000)
   if (lifetime > maxLifetimeSeconds + 1) return refuse('lifetime_over_limit', `${lifetime} seconds`)

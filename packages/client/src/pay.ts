@@ -134,7 +134,8 @@ async function signIntent(chosen: Chosen, call: Call): Promise<SignedIntent | un
       if (X402Error.is(cause) || request.signal?.aborted) throw cause
       throw new X402Error('signer_failed', {}, { cause })
     })
-    const { x402Version, resource, extensions } = read.challenge
+    const { x402Version, resource } = read.challenge
+    const extensions = prepared.extensions?.() ?? read.challenge.extensions
     return encodePayment({
       x402Version,
       scheme: scheme.scheme.name,

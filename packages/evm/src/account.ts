@@ -1,7 +1,9 @@
+import { X402Error } from '@groat/core'
 import { type Address, addressOfKey } from './address.js'
 import { nobleSigningEngine } from './crypto/noble-signing.js'
+import { parseSignature } from './crypto/signature.js'
 import type { SignatureBytes, SigningEngine } from './crypto/signing.js'
-import { type Hex, parseHex } from './hex.js'
+import { formatHex, type Hex, parseHex } from './hex.js'
 
 /** Typed data as wallets take it (EIP-712, `eth_signTypedData_v4`). */
 export type TypedData = {
@@ -33,6 +35,26 @@ export interface KeyAccount {
 export type EvmAccount = WalletAccount | KeyAccount
 
 /**
+ * The account's signature of typed data, given as the digest and, for wallets, as the data itself. Throws `X402Error` `signer_failed`.
+ *
+ * @example
+ * const signature = await signTyped(account, () => digest, () => typedData)
+ */
+export async function signTyped(account: EvmAccount, digest: () => Uint8Array, data: () => TypedData): Promise<Hex> {
+  try {
+    if ('signDigest' in account) return formatHex(await account.signDigest(digest()))
+    const bytes = parseSignature(await account.signTypedData(data()))
+    if (bytes === undefined) throw new TypeError('no signature')
+    // Some wallets give the parity alone as the last byte; tokens want 27 or 28.
+    const v = bytes[64]
+    if (bytes.length === 65 && (v === 0 || v === 1)) bytes[64] = 27 + v
+    return formatHex(bytes)
+  } catch (cause) {
+    throw new X402Error('signer_failed', { payer: account.address }, { cause })
+  }
+}
+
+/**
  * An account from a private key. Throws a `RangeError`, which does not quote the key, when it is not one.
  *
  * @example
@@ -44,8 +66,8 @@ export function privateKeyAccount(
   { engine = nobleSigningEngine }: { readonly engine?: SigningEngine } = {},
 ): KeyAccount & { readonly address: Address } {
   // A copy, so that the caller may wipe its own.
-  const key = typeof privateKey === 'string' ? parseHex(privateKey) : Uint8Array.from(privateKey)
-  if (key === undefined) throw new RangeError('not a secp256k1 private key: write it as 0x and 64 hexadecimal digits')
+  // What is no hex is no key either, and the engine says so.
+  const key = typeof privateKey === 'string' ? (parseHex(privateKey) ?? new Uint8Array()) : Uint8Array.from(privateKey)
   return {
     address: addressOfKey(engine, engine.publicKey(key)),
     signDigest: async (digest) => engine.sign(digest, key),

@@ -54,7 +54,7 @@ describe('from the operator’s tier on two nodes have to agree', () => {
     const payment = await pay(large, payer())
     const [signer = ''] = chain.signers
     const nonce = await chain.nextNonce?.(signer)
-    const sent = await chain.sign(by.prepare(payment, large), { signer, nonce: nonce ?? 0n })
+    const sent = await chain.sign(await by.prepare(payment, large), { signer, nonce: nonce ?? 0n })
     await chain.send(sent)
     await sandbox.client.waitForTransactionReceipt({ hash: sent.hash as `0x${string}` })
 

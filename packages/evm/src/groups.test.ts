@@ -29,7 +29,7 @@ const connect = (options: { groupGas?: bigint } = {}) =>
   })
 const scheme = () => exactEvm({ chains: [chain] })
 const payBy = (role: 'payer' | 'payer2' | 'payer3') => pay(offer, privateKeyAccount(sandbox.account(role).privateKey))
-const callOf = (payment: PaymentPayload): EvmCall => scheme().prepare(payment, offer)
+const callOf = (payment: PaymentPayload): Promise<EvmCall> => scheme().prepare(payment, offer)
 const groups = () => {
   if (chain.groups === undefined) throw new Error('no groups')
   return chain.groups
@@ -46,9 +46,9 @@ async function land(call: EvmCall) {
 test('one that fails takes no other with it, and each is found by its own log', async () => {
   const payments = [await payBy('payer'), await payBy('payer2'), await payBy('payer3')]
   const [first, second, third] = payments
-  await land(callOf(second!))
+  await land(await callOf(second!))
   const before = await sandbox.balance(sandbox.account('seller').address)
-  const sent = await land(groups().join(payments.map(callOf)))
+  const sent = await land(groups().join(await Promise.all(payments.map(callOf))))
   expect(await sandbox.balance(sandbox.account('seller').address)).toBe(before + 2n * offer.amount)
 
   const outcomes = await Promise.all([first!, third!].map((payment) => scheme().outcome(payment, offer, [sent])))
@@ -63,12 +63,12 @@ test('one that fails takes no other with it, and each is found by its own log', 
 test('of two that spend the same authorization one moves money', async () => {
   const payment = await payBy('payer')
   const before = await sandbox.balance(sandbox.account('seller').address)
-  await land(groups().join([callOf(payment), callOf(payment)]))
+  await land(groups().join([await callOf(payment), await callOf(payment)]))
   expect(await sandbox.balance(sandbox.account('seller').address)).toBe(before + offer.amount)
 })
 
 test('only payers without code are admitted', async () => {
-  const call = callOf(await payBy('payer'))
+  const call = await callOf(await payBy('payer'))
   expect([groups().joins(call), await groups().admits(call)]).toEqual([true, true])
   const delegate = await deployPlainDelegate(sandbox)
   await delegate7702(sandbox, sandbox.account('payer').address, delegate)
@@ -78,7 +78,7 @@ test('only payers without code are admitted', async () => {
 })
 
 test('a group keeps to its gas, and without gas for two there is none', async () => {
-  const call = callOf(await payBy('payer'))
+  const call = await callOf(await payBy('payer'))
   const many = Array.from({ length: 300 }, () => call)
   expect(groups().fit(many)).toBe(100)
   const small = await connect({ groupGas: 700_000n })
@@ -89,7 +89,7 @@ test('a group keeps to its gas, and without gas for two there is none', async ()
 
 test('A32 a replacement pays an eighth more in both fields, within the limit', async () => {
   const signer = chain.signers[0] ?? ''
-  const call = callOf(await payBy('payer'))
+  const call = await callOf(await payBy('payer'))
   const first = await chain.sign(call, { signer, nonce: 0n })
   const second = await chain.sign(call, { signer, nonce: 0n, outbids: [first] })
   for (const field of ['maxFeePerGas', 'maxPriorityFeePerGas']) {

@@ -25,6 +25,8 @@ export interface EvmRpc {
   suggestedTip(): Promise<bigint | undefined>
   /** The receipt of an included transaction. */
   receipt(hash: Hex): Promise<Receipt | undefined>
+  /** A transaction by its hash: whom it called, and with what. */
+  transaction(hash: Hex): Promise<SeenTransaction | undefined>
   /** Logs of one contract from a block on; `undefined` topics match anything. */
   logs(filter: LogFilter): Promise<readonly Log[]>
   /** Hands in a signed transaction. */
@@ -78,6 +80,9 @@ export type Receipt = {
   readonly fee: bigint
   readonly logs: readonly Log[]
 }
+
+/** A transaction as others see it. `to` is absent where it creates a contract. */
+export type SeenTransaction = { readonly to?: Address; readonly data: Hex }
 
 /** One event of a contract. */
 export type Log = {
@@ -205,6 +210,18 @@ function over(json: JsonRpc, ask: Ask): EvmRpc {
         return found === null || found === undefined ? undefined : decodeReceipt(object(found, method), hash)
       }
       // What one node does not know yet is not agreed upon yet.
+      return ask(method, [hash], decode, (a, b) => a && b && theSame(method, a, b))
+    },
+    transaction(hash) {
+      const method = 'eth_getTransactionByHash'
+      const decode = (reply: RpcReply): SeenTransaction | undefined => {
+        const found = result(method, reply)
+        if (found === null || found === undefined) return undefined
+        const { hash: own, to, input } = object(found, method)
+        if (hash32(own, method) !== hash.toLowerCase()) throw invalid(method)
+        const called = typeof to === 'string' ? parseAddress(to) : undefined
+        return { data: hex(input, method), ...(called ? { to: called } : {}) }
+      }
       return ask(method, [hash], decode, (a, b) => a && b && theSame(method, a, b))
     },
     logs({ address, topics, fromBlock }) {

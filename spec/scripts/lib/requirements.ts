@@ -8,15 +8,17 @@ export const pages = [
   'http.md',
   'facilitator.md',
   'schemes/exact-evm.md',
+  'schemes/exact-evm-permit2.md',
   'schemes/exact-svm.md',
   'schemes/upto-evm.md',
   'schemes/upto-svm.md',
+  'extensions/eip2612-gas-sponsoring.md',
   'errors.md',
   'security.md',
 ] as const
 
 /** What an id looks like, wherever it stands. */
-export const ID = '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|SVM-EXACT|SVM-UPTO|ERR|SEC)-[0-9]{3}'
+export const ID = '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'

@@ -1,5 +1,6 @@
 import { v1, v2 } from '@groat/core/schema'
-import { Eip3009Extra, Eip3009Payload } from '@groat/evm/exact/schema'
+import { Eip3009Extra, Eip3009Payload, Permit2Extra, Permit2Payload } from '@groat/evm/exact/schema'
+import { Eip2612Info } from '@groat/evm/sponsoring/schema'
 import { UptoEvmExtra, UptoEvmPayload } from '@groat/evm/upto/schema'
 import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
 import { UptoSvmExtra, UptoSvmPayload } from '@groat/svm/upto/schema'
@@ -8,7 +9,7 @@ import type * as z from 'zod/mini'
 /** A message or a part of one, as it is published. */
 export type WireType = {
   /** The protocol version, or the scheme whose own data this is. */
-  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm' | 'upto-svm' | 'upto-evm'
+  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm' | 'upto-svm' | 'upto-evm' | 'extensions'
   readonly name: string
   readonly schema: z.core.$ZodType
   /** What it is, in one line. */
@@ -86,6 +87,42 @@ export const wireTypes: readonly WireType[] = [
     name: 'Eip3009Payload',
     schema: Eip3009Payload,
     title: 'The payload of a payment by EIP-3009',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Permit2Extra',
+    schema: Permit2Extra,
+    title: 'The extra of an offer that is paid by Permit2',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Permit2Permissions',
+    schema: Permit2Payload.shape.permit2Authorization.shape.permitted,
+    title: 'What may be taken',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Permit2Witness',
+    schema: Permit2Payload.shape.permit2Authorization.shape.witness,
+    title: 'What binds the contract that takes it',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Permit2Authorization',
+    schema: Permit2Payload.shape.permit2Authorization,
+    title: 'What a payer signs under Permit2',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Permit2Payload',
+    schema: Permit2Payload,
+    title: 'The payload of a payment by Permit2',
+  },
+  {
+    version: 'extensions',
+    name: 'Eip2612Info',
+    schema: Eip2612Info,
+    title: 'What a payer puts under eip2612GasSponsoring',
   },
   {
     version: 'exact-svm',
@@ -247,6 +284,35 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
   'upto-evm/UptoEvmPayload': {
     signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
     permit2Authorization: 'what is signed',
+  },
+  'exact-evm/Permit2Extra': {
+    assetTransferMethod: 'how the token is moved',
+    name: 'name of the token in its EIP-712 domain, where it understands EIP-2612',
+    version: 'version of the token in its EIP-712 domain, where it understands EIP-2612',
+  },
+  'exact-evm/Permit2Permissions': { token: 'the asset', amount: 'atomic units' },
+  'exact-evm/Permit2Witness': { to: 'the recipient', validAfter: 'seconds since 1970; valid from this second on' },
+  'exact-evm/Permit2Authorization': {
+    from: 'the payer',
+    permitted: 'what may be taken',
+    spender: 'who may take it: the proxy of the scheme',
+    nonce: 'a number of 256 bits; names this authorization among all of this payer',
+    deadline: 'seconds since 1970; valid until and in this second',
+    witness: 'what the proxy is bound to',
+  },
+  'exact-evm/Permit2Payload': {
+    signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
+    permit2Authorization: 'what is signed, and the payer',
+  },
+  'extensions/Eip2612Info': {
+    from: 'the payer',
+    asset: 'the token',
+    spender: 'Permit2',
+    amount: 'atomic units: what the Permit2 authorization names',
+    nonce: 'the next one of the payer, as the token counts them',
+    deadline: 'seconds since 1970',
+    signature: '65 bytes `r ‖ s ‖ v` in hex',
+    version: 'version of the extension',
   },
   'exact-svm/SvmExactExtra': {
     feePayer: 'who pays the fee, and signs first',

@@ -29,6 +29,8 @@ export type PrepareContext = {
   readonly random: Random
   /** Upper bound, in seconds, on the life of what is signed. */
   readonly maxLifetimeSeconds: number
+  /** What the challenge announces under `extensions`. */
+  readonly extensions?: JsonObject | undefined
 }
 
 /** A payment that is fully decided and not yet signed. */
@@ -45,4 +47,6 @@ export type PreparedPayment = {
   readonly preview: JsonObject
   /** Signs, and gives the scheme's `payload`. Throws `X402Error` `signer_failed`. */
   sign(): Promise<JsonObject>
+  /** What goes into the payment's `extensions` in the place of the challenge's own; asked after `sign`. Absent where that is only echoed. */
+  extensions?(): JsonObject
 }

@@ -33,8 +33,11 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
   proofOf?(payment: PaymentPayload, requirements: PaymentRequirements): string
   /** Every check there is, at the current state of the chain. Throws `X402Error` when the chain cannot be asked: that is no verdict. */
   verify(payment: PaymentPayload, requirements: PaymentRequirements, options: VerifyOptions): Promise<Verdict>
-  /** What has to be sent so that the payment settles; `undefined` when nothing has to: it is settled, and used up, as it is. Pure. */
-  prepare(payment: PaymentPayload, requirements: PaymentRequirements): Call | undefined
+  /**
+   * What has to be sent so that the payment settles; `undefined` when nothing has to: it is settled, and used up, as it is. Asked right after a
+   * verification. A promise only where that depends on the chain: whether a wallet exists yet.
+   */
+  prepare(payment: PaymentPayload, requirements: PaymentRequirements): Call | undefined | Promise<Call | undefined>
   /**
    * What the chain says became of a payment: by the hashes that were sent for it, and by the payment's own mark on chain (its nonce),
    * so that a payment which somebody else landed is found too.

@@ -9,13 +9,11 @@ import {
   type Refusal,
   refuse,
   type SchemeClient,
-  X402Error,
 } from '@groat/core'
-import type { EvmAccount } from '../account.js'
+import { type EvmAccount, signTyped } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
-import { parseSignature } from '../crypto/signature.js'
 import type { SigningEngine } from '../crypto/signing.js'
 import { formatHex } from '../hex.js'
 import {
@@ -72,7 +70,7 @@ export function exactEvm({ account, assets = [], engine = nobleSigningEngine }: 
       if ('ok' in domain) return domain
       const authorization = authorize(payer, offer, context)
       if ('ok' in authorization) return authorization
-      return prepared(asset, domain, authorization, account, () => sign(account, engine, domain, authorization))
+      return prepared(asset, domain, authorization, account, engine)
     },
   }
 }
@@ -113,10 +111,10 @@ function authorize(
 
 function prepared(
   { network, symbol, address: token }: Asset,
-  { verifyingContract }: TokenDomain,
+  domain: TokenDomain,
   authorization: Authorization,
   account: EvmAccount,
-  signature: () => Promise<string>,
+  engine: SigningEngine,
 ): PreparedPayment {
   const { from, to, value, validAfter, validBefore, nonce } = authorization
   const wire: JsonObject = {
@@ -129,32 +127,18 @@ function prepared(
   }
   return {
     ok: true,
-    pid: authorizationId(network, verifyingContract, authorization),
+    pid: authorizationId(network, domain.verifyingContract, authorization),
     payer: from,
     amount: value,
     expiresAt: Number(validBefore),
     preview: { network, asset: symbol, token, authorization: wire },
-    sign: async () => ({ signature: await signature(), authorization: wire }),
-  }
-}
-
-async function sign(
-  account: EvmAccount,
-  engine: SigningEngine,
-  domain: TokenDomain,
-  authorization: Authorization,
-): Promise<string> {
-  try {
-    if ('signDigest' in account) {
-      return formatHex(await account.signDigest(authorizationDigest(engine, domain, authorization)))
-    }
-    const bytes = parseSignature(await account.signTypedData(authorizationTypedData(domain, authorization)))
-    if (bytes === undefined) throw new TypeError('the wallet answered no signature')
-    // Some wallets give the parity alone as the last byte; tokens want 27 or 28.
-    const v = bytes[64]
-    if (bytes.length === 65 && (v === 0 || v === 1)) bytes[64] = 27 + v
-    return formatHex(bytes)
-  } catch (cause) {
-    throw new X402Error('signer_failed', { payer: account.address }, { cause })
+    sign: async () => ({
+      signature: await signTyped(
+        account,
+        () => authorizationDigest(engine, domain, authorization),
+        () => authorizationTypedData(domain, authorization),
+      ),
+      authorization: wire,
+    }),
   }
 }

@@ -54,7 +54,10 @@ async function verify(payment: PaymentPayload, terms: PaymentRequirements = offe
 async function submit(payment: PaymentPayload, terms: PaymentRequirements = offer, by = scheme(), on = chain) {
   const signer = on.signers[0] ?? ''
   const nonce = await on.nextNonce?.(signer)
-  const transaction = await on.sign(by.prepare(payment, terms), { signer, ...(nonce === undefined ? {} : { nonce }) })
+  const transaction = await on.sign(await by.prepare(payment, terms), {
+    signer,
+    ...(nonce === undefined ? {} : { nonce }),
+  })
   expect(await on.send(transaction)).toEqual({ status: 'accepted' })
   // A node that mines by itself does so a moment after it has taken a transaction.
   if (await sandbox.client.getAutomine()) {

@@ -30,7 +30,7 @@ const goodPayment = () => pay(offer, privateKeyAccount(sandbox.account('payer').
 
 async function submit(payment: PaymentPayload) {
   const signer = chain.signers[0] ?? ''
-  const transaction = await chain.sign(scheme().prepare(payment, offer), {
+  const transaction = await chain.sign(await scheme().prepare(payment, offer), {
     signer,
     nonce: (await chain.nextNonce?.(signer)) ?? 0n,
   })
@@ -47,7 +47,7 @@ async function mined(hash: Hex) {
 /** Anybody who sees a payment can hand it in. */
 async function submitAsStranger(payment: PaymentPayload): Promise<Hex> {
   const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
-  const { to, data } = scheme().prepare(payment, offer)
+  const { to, data } = await scheme().prepare(payment, offer)
   const hash = await sandbox.client.sendTransaction({ account, to, data })
   await mined(hash)
   return hash
@@ -92,7 +92,7 @@ test('EVM-EXACT-067 also when our own transaction failed because of it', async (
   const payment = await goodPayment()
   const sent = await submit(payment)
   const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
-  const { to, data, gas } = scheme().prepare(payment, offer)
+  const { to, data, gas } = await scheme().prepare(payment, offer)
   const fees = { maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 10n ** 11n }
   const hash = await sandbox.client.sendTransaction({ account, to, data, gas, ...fees })
   await sandbox.mine()
@@ -138,7 +138,7 @@ test('a nonce that paid for other terms is dead for these', async () => {
     random: () => Buffer.from((payment.payload.authorization as { nonce: Hex }).nonce.slice(2), 'hex'),
   })
   const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
-  const { to, data } = scheme().prepare(other, cheaper)
+  const { to, data } = await scheme().prepare(other, cheaper)
   await mined(await sandbox.client.sendTransaction({ account, to, data }))
   expect(await scheme().outcome(other, cheaper, [])).toMatchObject({ status: 'settled', amount: 1n })
   expect(await scheme().outcome(payment, offer, [])).toEqual({
@@ -184,10 +184,11 @@ test('EVM-EXACT-065 a transaction that failed says why', async () => {
 test('EVM-EXACT-064 two equal payments in one transaction have each their own log', async () => {
   const payments = [await goodPayment(), await goodPayment()]
   const account = privateKeyToAccount(sandbox.account('payer5').privateKey)
-  const calls = payments.map((payment) => {
-    const { to, data } = scheme().prepare(payment, offer)
+  const preparing = payments.map(async (payment) => {
+    const { to, data } = await scheme().prepare(payment, offer)
     return { target: to, allowFailure: true, callData: data }
   })
+  const calls = await Promise.all(preparing)
   const inputs = [
     {
       name: 'calls',

@@ -4,6 +4,7 @@ import type { EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
 import type { Log, Receipt } from '../rpc.js'
 import { explainFailure } from './diagnosis.js'
+import type { OutcomeOptions } from './method.js'
 import type { ExactPayment } from './shared.js'
 import {
   AUTHORIZATION_CANCELED,
@@ -13,9 +14,6 @@ import {
   isMark,
   topicOf,
 } from './token.js'
-
-/** How far the chain is searched, and when an end counts as passed. */
-export type OutcomeOptions = { readonly lookbackBlocks: bigint; readonly expiryMarginSeconds: bigint }
 
 /**
  * What became of a payment: settled by a transaction of ours or by anybody's (EVM-EXACT-067), failed, dead, or still open.
@@ -100,7 +98,8 @@ async function findForeign(
   return { status: 'dead', refusal: refuse('invalid_exact_evm_nonce_already_used') }
 }
 
-function settled(receipt: Receipt, transfer: Log, amount: bigint, fee?: bigint): ChainOutcome {
+/** Settled by this log of this receipt; `fee` is what it cost us. */
+export function settled(receipt: Receipt, transfer: Log, amount: bigint, fee?: bigint): ChainOutcome {
   const { transactionHash: transaction, blockNumber, blockHash } = receipt
   const outcome = {
     status: 'settled',

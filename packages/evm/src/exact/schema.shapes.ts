@@ -19,3 +19,25 @@ export const Eip3009Payload: Shape<z.output<typeof schema.Eip3009Payload>> = { t
     nonce: { type: 'string', pattern: /^0x[0-9a-fA-F]{64}$/ },
   }, required: ['from', 'to', 'value', 'validAfter', 'validBefore', 'nonce'] },
 }, required: ['signature', 'authorization'] }
+export const Permit2Extra: Shape<z.output<typeof schema.Permit2Extra>> = { type: 'object', properties: {
+  assetTransferMethod: { type: 'string', const: 'permit2' },
+  name: { type: 'string', minLength: 1 },
+  version: { type: 'string', minLength: 1 },
+}, required: ['assetTransferMethod'] }
+export const Permit2Payload: Shape<z.output<typeof schema.Permit2Payload>> = { type: 'object', properties: {
+  signature: { type: 'string' },
+  permit2Authorization: { type: 'object', properties: {
+    from: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ },
+    permitted: { type: 'object', properties: {
+      token: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ },
+      amount: { type: 'string', pattern: /^(?:0|[1-9][0-9]{0,77})$/ },
+    }, required: ['token', 'amount'] },
+    spender: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ },
+    nonce: { type: 'string', pattern: /^(?:0|[1-9][0-9]{0,77})$/ },
+    deadline: { type: 'string', pattern: /^(?:0|[1-9][0-9]{0,77})$/ },
+    witness: { type: 'object', properties: {
+      to: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ },
+      validAfter: { type: 'string', pattern: /^(?:0|[1-9][0-9]{0,77})$/ },
+    }, required: ['to', 'validAfter'] },
+  }, required: ['from', 'permitted', 'spender', 'nonce', 'deadline', 'witness'] },
+}, required: ['signature', 'permit2Authorization'] }

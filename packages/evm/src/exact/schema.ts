@@ -25,5 +25,29 @@ export const Eip3009Extra = z.looseObject({
   assetTransferMethod: z.optional(z.literal('eip3009')),
 })
 
+/** The `payload` of a payment by Permit2. */
+export const Permit2Payload = z.looseObject({
+  signature: z.string(),
+  permit2Authorization: z.looseObject({
+    from: AddressText,
+    permitted: z.looseObject({ token: AddressText, amount: AtomicAmount }),
+    spender: AddressText,
+    nonce: AtomicAmount,
+    deadline: AtomicAmount,
+    witness: z.looseObject({ to: AddressText, validAfter: AtomicAmount }),
+  }),
+})
+
+/** The `extra` of an offer that is paid by Permit2: the method, and the token's EIP-712 domain where it understands EIP-2612. */
+export const Permit2Extra = z.looseObject({
+  assetTransferMethod: z.literal('permit2'),
+  name: z.optional(z.string().check(z.minLength(1))),
+  version: z.optional(z.string().check(z.minLength(1))),
+})
+
 /** `exact` on EVM chains, as data. */
-export const exactEvmScheme = defineScheme({ ...exactOnEvm, payload: Eip3009Payload, extra: Eip3009Extra })
+export const exactEvmScheme = defineScheme({
+  ...exactOnEvm,
+  payload: z.union([Eip3009Payload, Permit2Payload]),
+  extra: z.union([Eip3009Extra, Permit2Extra]),
+})

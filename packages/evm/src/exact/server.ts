@@ -2,13 +2,15 @@ import { type OfferTerms, type PaymentRequirements, type SchemeServer, X402Error
 import { formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { exactOnEvm } from './eip3009.js'
-import { inspectExact, isPayable } from './shared.js'
+import { inspectExact } from './shared.js'
+import { isPayable } from './terms.js'
 
 /** Seconds below which a payment could expire between the answer of the wallet and the block. */
 const SHORTEST_TIMEOUT_SECONDS = 15
 
 /**
- * Sells for `exact` payments on EVM chains by EIP-3009.
+ * Sells for `exact` payments on EVM chains, by EIP-3009 or, for assets that are marked so and where `extra.assetTransferMethod` says so, by
+ * Permit2.
  *
  * `offer` throws `X402Error` `invalid_network`, `unknown_asset`, `unsupported_transfer_method`, `invalid_pay_to` and
  * `invalid_config` (an amount of nothing, a `maxTimeoutSeconds` below 15). `inspect` refuses whatever payment, offer and clock can show to be bad.
@@ -25,17 +27,19 @@ export const exactEvm: SchemeServer = {
 function offer({ network, asset, amount, payTo, maxTimeoutSeconds, extra = {} }: OfferTerms): PaymentRequirements {
   if (chainIdOf(network) === undefined) throw new X402Error('invalid_network', { network })
   const token = parseAddress(asset.address)
-  if (token === undefined || asset.domain === undefined)
-    throw new X402Error('unknown_asset', { network, asset: asset.address })
   const method = extra.assetTransferMethod ?? asset.transfer
-  if (method !== 'eip3009') throw new X402Error('unsupported_transfer_method', { network, asset: asset.symbol })
+  if (method !== 'eip3009' && method !== 'permit2') {
+    throw new X402Error('unsupported_transfer_method', { network, asset: asset.symbol })
+  }
+  if (token === undefined || (asset.domain === undefined && method === 'eip3009')) {
+    throw new X402Error('unknown_asset', { network, asset: asset.address })
+  }
   const payee = parseAddress(payTo)
   if (payee === undefined || !isPayable(payTo, token)) throw new X402Error('invalid_pay_to', { network, payTo })
   if (amount < 1n) throw new X402Error('invalid_config', { amount, reason: 'nothing is no price' })
   if (!(maxTimeoutSeconds >= SHORTEST_TIMEOUT_SECONDS)) {
     throw new X402Error('invalid_config', { maxTimeoutSeconds, atLeast: SHORTEST_TIMEOUT_SECONDS })
   }
-  const { name, version } = asset.domain
   return {
     scheme: exactOnEvm.name,
     network,
@@ -43,6 +47,7 @@ function offer({ network, asset, amount, payTo, maxTimeoutSeconds, extra = {} }:
     asset: formatAddress(token),
     payTo: formatAddress(payee),
     maxTimeoutSeconds,
-    extra: { ...extra, name, version },
+    // Payers read EIP-3009 where nothing is said.
+    extra: { ...extra, ...asset.domain, ...(method === 'permit2' && { assetTransferMethod: method }) },
   }
 }

@@ -62,6 +62,18 @@ export function isMark(log: Log, topic: Hex, { from, nonce }: Authorization): bo
 /** An address as an indexed argument. */
 export const topicOf = (address: Address): Hex => `0x${address.slice(2).padStart(64, '0')}`
 
-function isTransferOf({ topics, data }: Log, { from, to, value }: Authorization): boolean {
+/** Money that a token says it moved. */
+export type Move = Pick<Authorization, 'from' | 'to' | 'value'>
+
+/**
+ * The token's own word that exactly this money moved, among the logs of one transaction.
+ *
+ * @example
+ * findTransferOf(receipt.logs, token, { from, to, value })?.logIndex
+ */
+export const findTransferOf = (logs: readonly Log[], token: Address, move: Move): Log | undefined =>
+  logs.find((log) => log.address === token && log.topics[0] === TRANSFER && isTransferOf(log, move))
+
+function isTransferOf({ topics, data }: Log, { from, to, value }: Move): boolean {
   return topics[1] === topicOf(from) && topics[2] === topicOf(to) && decodeInteger(data) === value
 }

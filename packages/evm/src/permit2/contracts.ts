@@ -11,9 +11,6 @@ export const PERMIT2 = '0x000000000022d473030f116ddee9f6b43ac78ba3' as Address
 export const EXACT_PERMIT2_PROXY = '0x402085c248eea27d92e8b30b2c58ed07f9e20001' as Address
 /** The spender of `upto`: takes any part of the amount, to the signed recipient, for the signed facilitator. */
 export const UPTO_PERMIT2_PROXY = '0x4020a4f3b7b90cca423b9fabcc0ce57c6c240002' as Address
-/** Many calls in one, by nobody: a contract that owns nothing and is trusted by nobody. */
-export const MULTICALL3 = '0xca11bde05977b3631167028862be2a173976ca11' as Address
-
 /** A proxy of x402, and the type hash of the witness that it insists on. */
 export type Permit2Proxy = { readonly address: Address; readonly witnessTypehash: Hex }
 

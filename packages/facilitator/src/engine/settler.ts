@@ -170,7 +170,7 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
     const now = { now: clock(), minRemainingSeconds, settling: true }
     const verdict = await half.verify(payment, requirements, { ...now, signer: lane.signer })
     if (!verdict.ok) return { record, verdict }
-    const call = half.prepare(payment, requirements)
+    const call = await half.prepare(payment, requirements)
     if (call === undefined) return end(await journal.waived(record), { type: 'payment_settled' })
     const latest = (record.expiresAt - minRemainingSeconds) * 1000
     const written = await lane.sign(record, call, () => clock() > latest)
