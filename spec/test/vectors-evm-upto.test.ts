@@ -30,14 +30,14 @@ const operations: Readonly<Record<string, (input: Input) => Result | Promise<Res
     if (!prepared.ok) return { error: prepared.code }
     return { payload: await prepared.sign(), digest: formatHex(digest) }
   },
-  settleUpto({ payment, amount }) {
+  async settleUpto({ payment, amount }) {
     const { accepted, payload } = payment as { readonly accepted: JsonObject; readonly payload: JsonObject }
     const request = requestOf(payload, accepted)
     const terms = { ...request.requirements, amount: BigInt(String(amount)) }
     const chain = { network: terms.network, worth: () => chain }
     const chains = [chain] as unknown as UptoEvmFacilitatorOptions['chains']
     const scheme = uptoEvm({ chains })
-    const call = scheme.prepare(request.payment, terms)
+    const call = await scheme.prepare(request.payment, terms)
     if (call === undefined) return { transaction: null }
     return { from: scheme.signerOf?.(request.payment, terms), to: call.to, data: call.data }
   },

@@ -71,7 +71,7 @@ async function verifyCharge(payment: PaymentPayload, amount: bigint, by = scheme
 async function submit(payment: PaymentPayload, terms: PaymentRequirements, by = scheme, on = chain) {
   const signer = by.signerOf?.(payment, terms) ?? on.signers[0] ?? ''
   const nonce = await on.nextNonce?.(signer)
-  const call = by.prepare(payment, terms)
+  const call = await by.prepare(payment, terms)
   if (call === undefined) throw new TypeError('nothing to send')
   const transaction = await on.sign(call, { signer, ...(nonce === undefined ? {} : { nonce }) })
   expect(await on.send(transaction)).toEqual({ status: 'accepted' })
@@ -128,7 +128,7 @@ describe('a good payment', () => {
   test("EVM-UPTO-054 a charge of nothing needs no transaction, only the payer's signature", async () => {
     const payment = await payUpto(offer, payer())
     expect(await verifyCharge(payment, 0n)).toBe('ok')
-    expect(scheme.prepare(payment, charging(0n))).toBeUndefined()
+    expect(await scheme.prepare(payment, charging(0n))).toBeUndefined()
     const forged = resigned(payment, (signature) => signature.fill(7, 0, 32))
     expect(await verifyCharge(forged, 0n)).toBe('invalid_permit2_signature')
   })

@@ -1,7 +1,7 @@
 import { type OfferTerms, type PaymentRequirements, type SchemeServer, X402Error } from '@groat/core'
 import { formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
-import { isPayable } from '../exact/shared.js'
+import { isPayable } from '../exact/terms.js'
 import { uptoOnEvm } from './identity.js'
 import { inspectUpto } from './shared.js'
 
