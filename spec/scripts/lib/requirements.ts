@@ -18,7 +18,8 @@ export const pages = [
 ] as const
 
 /** What an id looks like, wherever it stands. */
-export const ID = '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|ERR|SEC)-[0-9]{3}'
+export const ID =
+  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'
