@@ -3,7 +3,7 @@ import { type ErrorCode, X402Error } from '@groat/core'
 import { SandboxError } from '@groat/sandbox'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addConform } from './commands/conform-options.js'
-import { runFacilitator } from './commands/facilitator.js'
+import { makeKey, runFacilitator } from './commands/facilitator.js'
 import { pay } from './commands/pay.js'
 import { runSandbox } from './commands/sandbox.js'
 import { start } from './commands/start.js'
@@ -86,12 +86,20 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--json', 'one JSON line on standard output')
     .action(async (url, options) => finish(await pay(url, options, io)))
 
-  command('facilitator')
+  const facilitator = command('facilitator')
     .description('verify and settle payments for sellers')
     .argument('<file>', 'YAML configuration')
     .option('--check', 'read the configuration and stop')
     .option('--json', 'log as JSON lines')
-    .action(async (file, options) => finish(await runFacilitator(file, options, io)))
+    .action(async (file, { check, json }) => {
+      finish(await runFacilitator(file, { check, json, version: manifest.version }, io))
+    })
+  facilitator
+    .command('key')
+    .description('make an API key for a tenant, or a token for the admin listener, and the hash of it for the file')
+    .option('--json', 'one JSON line on standard output')
+    // The option is also one of the command above, which takes it first.
+    .action((_, key: Command) => finish(makeKey(key.optsWithGlobals(), io)))
 
   addConform(command('conform'), io, finish)
 

@@ -249,6 +249,11 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     supported: async () => supported,
     settlement: async (pid) => (await find(pid))?.settlement,
     find: (pid) => told('settle', 'unexpected_settle_error', () => find(pid)),
+    inspect({ payment, requirements }) {
+      const route = routes.find(requirements)
+      return route.ok ? route.half.inspect(payment, requirements, { now: clock(), minRemainingSeconds }) : route
+    },
+    schemes: options.schemes,
     health,
   }
 }

@@ -1,10 +1,23 @@
+export { createApiKey, hashApiKey, isApiKeyHash, type NewApiKey } from './access/api-key.js'
+export type { PressureLimits } from './access/pressure.js'
+export type { Rate } from './access/quota.js'
+export { createTenants, type Scope, scopes, type Tenant } from './access/tenants.js'
 export { createFacilitator } from './facilitator.js'
 export type { Fault } from './fault.js'
 export {
+  type Access,
+  type AccessLimits,
+  type AccessOptions,
+  createAccess,
   createFacilitatorApp,
+  type Denial,
   type FacilitatorAppOptions,
   type ServedFacilitator,
   type ServeOptions,
+  serveApp,
   serveFacilitator,
 } from './http.js'
+export { createLocalList, type LocalListOptions } from './screening/local-list.js'
+export type { ScreeningDecision, ScreeningProvider, ScreeningSubject } from './screening/screening.js'
+export { type WithScreeningOptions, withScreening } from './screening/with-screening.js'
 export type { FacilitatorOptions, FacilitatorService, Health, HealthReason, StoredSettlement } from './service.js'

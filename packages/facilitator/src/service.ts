@@ -3,6 +3,8 @@ import type {
   Clock,
   ErrorCode,
   Facilitator,
+  FacilitatorRequest,
+  Inspection,
   Network,
   OnEvent,
   Pid,
@@ -32,6 +34,10 @@ export interface FacilitatorService extends Facilitator {
   settlement(pid: Pid, options?: CallOptions): Promise<Settlement | undefined>
   /** What the journal holds of a payment, without anything that could settle it elsewhere. */
   find(pid: Pid): Promise<StoredSettlement | undefined>
+  /** What a payment is, read against its terms without a chain and without the journal. */
+  inspect(request: Pick<FacilitatorRequest, 'payment' | 'requirements'>): Inspection
+  /** The schemes that are served. */
+  readonly schemes: readonly SchemeFacilitator[]
 }
 
 /** A payment as the journal knows it, under the terms it was claimed with. */
@@ -48,6 +54,7 @@ export type HealthReason =
   | { readonly part: 'service'; readonly state: 'starting' | 'stopping' }
   | { readonly part: 'store'; readonly code: ErrorCode }
   | { readonly part: 'chain'; readonly network: Network; readonly code: ErrorCode }
+  | { readonly part: 'screening'; readonly code: ErrorCode }
 
 /** What a facilitator is made of. */
 export type FacilitatorOptions = {

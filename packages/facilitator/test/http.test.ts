@@ -1,5 +1,6 @@
 import { encodeFacilitatorRequest, type FacilitatorRequest, isErrorCode } from '@groat/core'
 import { openMemoryStore, type Store } from '@groat/store'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import type { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -389,5 +390,60 @@ describe('fuzz', () => {
       }),
       { numRuns: 300 },
     )
+  })
+})
+
+describe('described', () => {
+  test('FAC-105 readiness by network and scheme', async () => {
+    let now = Date.now()
+    await serve({ clock: () => now })
+    expect((await app.request(`/readyz/${NETWORK}/exact`)).status).toBe(200)
+    expect((await app.request(`/readyz/${NETWORK}/upto`)).status).toBe(404)
+    chain.disturb = (method) => {
+      if (method === 'ready') throw unreachable()
+    }
+    now += 2_000
+    const response = await app.request(`/readyz/${NETWORK}/exact`)
+    expect([response.status, response.headers.get('retry-after'), await response.json()]).toEqual([
+      503,
+      '2',
+      { ready: false, reasons: [{ part: 'chain', network: NETWORK, code: 'rpc_unreachable' }] },
+    ])
+  })
+
+  test('as OpenAPI, whose schemas take what is answered', async () => {
+    const document = (await (await app.request('/openapi.json')).json()) as {
+      readonly paths: Record<string, unknown>
+      readonly components: { readonly schemas: Record<string, object> }
+    }
+    expect(Object.keys(document.paths)).toEqual([
+      '/verify',
+      '/settle',
+      '/supported',
+      '/settlements/{pid}',
+      '/livez',
+      '/readyz',
+      '/readyz/{network}/{scheme}',
+    ])
+    const ajv = new Ajv2020({ strict: false })
+    ajv.addSchema({ $id: 'openapi', components: document.components })
+    const fits = async (name: string, value: unknown) => {
+      const check = ajv.compile({ $ref: `openapi#/components/schemas/${name}` })
+      return [name, check(value), check.errors ?? null]
+    }
+    const ask = async (path: string, init?: RequestInit) => (await app.request(path, init)).json()
+    const settled = await (await post('/settle', wire(makePayment()))).json()
+    for (const [name, value] of [
+      ['VerifyRequest', wire(makePayment())],
+      ['VerifyResponse', await (await post('/verify', wire(makePayment()))).json()],
+      ['SettleResponse', settled],
+      ['SupportedResponse', await ask('/supported')],
+      ['Health', await ask('/readyz')],
+      ['Live', await ask('/livez')],
+      ['Problem', await ask('/nothing')],
+    ] as const) {
+      expect(await fits(name, value)).toEqual([name, true, null])
+    }
+    expect((await fits('VerifyResponse', { isValid: 'yes' }))[1]).toBe(false)
   })
 })

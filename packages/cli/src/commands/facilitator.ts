@@ -1,22 +1,37 @@
-import { errorInfo, networkFamily, type SchemeFacilitator, X402Error, type X402Event } from '@groat/core'
+import { compose, errorInfo, networkFamily, type OnEvent, type SchemeFacilitator, type Wrap } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
-import { createFacilitator, type HealthReason, serveFacilitator } from '@groat/facilitator'
+import {
+  createAccess,
+  createApiKey,
+  createFacilitator,
+  createLocalList,
+  type FacilitatorService,
+  type HealthReason,
+  type ServedFacilitator,
+  serveApp,
+  serveFacilitator,
+  type WithScreeningOptions,
+  withScreening,
+} from '@groat/facilitator'
+import { createAdminApp, createOverview } from '@groat/facilitator/admin'
+import { createLog, createMetrics, withTracing } from '@groat/facilitator/observe'
 import { createSvmChain } from '@groat/svm/chain'
 import { exactSvm } from '@groat/svm/exact/facilitator'
 import { type NetworkConfig, readFacilitatorConfig } from '../config/facilitator-config.js'
+import type { OperationConfig } from '../config/operation-config.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openNamedStore, withoutSecrets } from './open-store.js'
 import { nameOf } from './refusal.js'
 
 /** Options of `groat facilitator`. */
-export type FacilitatorCommand = { readonly check?: boolean; readonly json?: boolean }
+export type FacilitatorCommand = { readonly check?: boolean; readonly json?: boolean; readonly version?: string }
 
 /** `groat facilitator FILE`: verifies and settles until it is told to stop. Prints one JSON line when it serves. */
 export async function runFacilitator(
   file: string,
-  { check = false, json = false }: FacilitatorCommand,
+  { check = false, json = false, version = '0.0.0' }: FacilitatorCommand,
   io: Io,
 ): Promise<number> {
   const config = await readFacilitatorConfig(file, io.environment)
@@ -24,28 +39,82 @@ export async function runFacilitator(
     io.say(`${file} is valid`)
     return exitCodes.ok
   }
+  const { operation, host, port } = config
   const schemes = await schemesOf(config.networks)
   const store = await openNamedStore(config.store)
-  const log = logger(json, io)
-  const service = createFacilitator({
-    schemes,
+  const log = createLog({ level: operation.logLevel, write: (line) => io.say(json ? line.trimEnd() : readable(line)) })
+  const metrics = createMetrics()
+  const { onFault } = log
+  const onEvent: OnEvent = (event) => {
+    log.onEvent(event)
+    metrics.onEvent(event)
+  }
+  const service = guarded(createFacilitator({ schemes, store, onEvent, onFault }), operation, {
     store,
-    onEvent: log,
-    onFault: ({ reference, error }) => io.say(`fault ${reference}: ${faultText(error)}`),
+    onEvent,
+    onFault,
   })
+  const access = createAccess(service, {
+    ...(operation.tenants === undefined ? {} : { tenants: operation.tenants }),
+    limits: operation.limits,
+    onDenied(denial) {
+      log.onDenied(denial)
+      metrics.onDenied(denial)
+    },
+  })
+  const overview = createOverview({ service, store, pressure: access.pressure })
+  const opened: ServedFacilitator[] = []
   try {
     await service.start()
-    const { host, port } = config
-    const served = await serveFacilitator(service, { host, port })
-    io.out(`${JSON.stringify({ ready: { url: served.url, store: withoutSecrets(config.store) } })}\n`)
+    const { trustedProxies, admin } = operation
+    opened.push(
+      await serveFacilitator(service, { host, port, access, metrics, overview, trustedProxies, onFault, version }),
+    )
+    if (admin !== undefined) {
+      const { tokenHash } = admin
+      const app = createAdminApp({
+        store,
+        overview,
+        metrics,
+        onFault,
+        ...(tokenHash === undefined ? {} : { tokenHash }),
+      })
+      opened.push(await serveApp(app.fetch, admin))
+    }
+    const [served, operator] = opened
+    const ready = {
+      url: served?.url,
+      store: withoutSecrets(config.store),
+      ...(operator === undefined ? {} : { admin: operator.url }),
+    }
+    io.out(`${JSON.stringify({ ready })}\n`)
     for (const reason of (await service.health()).reasons) warn(reason, json, io)
     await io.stopped
-    await served.close()
   } finally {
+    await Promise.all(opened.map((each) => each.close()))
     await service.stop()
     await store.close()
   }
   return exitCodes.ok
+}
+
+/** `groat facilitator key`: an API key, and the hash of it that the configuration takes. */
+export function makeKey({ json = false }: FacilitatorCommand, io: Io): number {
+  const { key, hash } = createApiKey()
+  if (json) io.out(`${JSON.stringify({ key, hash })}\n`)
+  else io.out(`key   ${key}   give it to its holder; it is shown this once\nhash  ${hash}   put it into the file\n`)
+  return exitCodes.ok
+}
+
+/** Spans outside, then whoever may turn a payment down. */
+function guarded(
+  facilitator: FacilitatorService,
+  { screening }: OperationConfig,
+  parts: Pick<WithScreeningOptions, 'store' | 'onEvent' | 'onFault'>,
+): FacilitatorService {
+  const wraps: Wrap<FacilitatorService>[] = [withTracing()]
+  if (screening !== undefined) wraps.push(withScreening({ provider: createLocalList(screening), ...parts }))
+  return compose(...wraps)(facilitator)
 }
 
 /** One half per family, over all of its networks. */
@@ -53,8 +122,14 @@ async function schemesOf(networks: readonly NetworkConfig[]): Promise<readonly S
   const of = (family: string) => networks.filter(({ network }) => networkFamily(network) === family)
   const [evm, svm] = [of('eip155'), of('solana')]
   const chains = await Promise.all(
-    evm.map(({ network, rpc, signers, assets }) =>
-      createEvmChain({ network, rpc: urlsOf(rpc), signers: signers.filter(isHexKey), assets }),
+    evm.map(({ network, rpc, signers, assets, agreeFrom }) =>
+      createEvmChain({
+        network,
+        rpc: urlsOf(rpc),
+        signers: signers.filter(isHexKey),
+        assets,
+        ...(agreeFrom === undefined ? {} : { agreeFrom }),
+      }),
     ),
   )
   const clusters = svm.map(({ network, rpc, signers, assets }) =>
@@ -82,22 +157,12 @@ function warn(reason: HealthReason, json: boolean, { say, style }: Io): void {
   say(json ? JSON.stringify({ type: 'not_ready', ...reason }) : `${style.bad('not ready')}  ${where}: ${what}`)
 }
 
-/** One line per event. Amounts and addresses are on the chain anyway; signatures and URLs are never part of an event. */
-function logger(json: boolean, { say }: Io): (event: X402Event) => void {
-  return (event) => {
-    const { type, at, amount, ...rest } = event
-    const fields = { ...rest, ...(amount === undefined ? {} : { amount: amount.toString() }) }
-    const time = new Date(at).toISOString()
-    if (json) return say(JSON.stringify({ at: time, type, ...fields }))
-    say(
-      `${time} ${type} ${Object.entries(fields)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(' ')}`,
-    )
-  }
-}
-
-/** The registry's words only: causes may hold URLs with keys. */
-function faultText(error: unknown): string {
-  return X402Error.is(error) ? error.code : error instanceof Error ? error.name : 'unknown'
+/** A line of the log for people: when, what, and the rest as pairs. */
+function readable(line: string): string {
+  // The log has just written it.
+  const { time, level, msg, ...rest } = JSON.parse(line) as Record<string, unknown>
+  const pairs = Object.entries(rest).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
+  return [time, msg, ...pairs].join(' ')
 }

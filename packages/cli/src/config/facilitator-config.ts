@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { type Asset, assetByAddress, assetByTicker, type Network, network, networkFamily, X402Error } from '@groat/core'
 import * as z from 'zod/mini'
+import { Operation, type OperationConfig, operationOf, parseListen } from './operation-config.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
 /** What `groat facilitator` runs. */
@@ -10,6 +11,8 @@ export type FacilitatorConfig = {
   /** Absolute path of the journal, or the URL of its database. */
   readonly store: string
   readonly networks: readonly NetworkConfig[]
+  /** Who may use it, how much, and how it is watched. */
+  readonly operation: OperationConfig
 }
 
 /** One chain of a facilitator. */
@@ -20,6 +23,8 @@ export type NetworkConfig = {
   readonly signers: readonly string[]
   /** The tokens that are settled; absent: the network's default assets. */
   readonly assets?: readonly Asset[]
+  /** Tokens, as decimal text, from which on two nodes must agree. */
+  readonly agreeFrom?: string
 }
 
 const File = z.strictObject({
@@ -31,11 +36,13 @@ const File = z.strictObject({
       rpc: z.array(z.string().check(z.regex(/^https?:\/\//, 'expected an http or https URL'))).check(z.minLength(1)),
       signers: z.optional(z.array(z.string()).check(z.minLength(1))),
       fee_payer: z.optional(z.string()),
+      agree_from: z.optional(z.union([z.number(), z.string()])),
       assets: z.optional(
         z.array(z.string()).check(z.minLength(1, 'names no asset; leave it out for the default ones')),
       ),
     }),
   ),
+  ...Operation,
 })
 
 /**
@@ -44,11 +51,12 @@ const File = z.strictObject({
  * Keys stand in the file only as `${NAME}`, or in a file that its owner alone can read.
  */
 export async function readFacilitatorConfig(file: string, environment: Environment): Promise<FacilitatorConfig> {
-  const { value, fail, isLiteral, isPrivate } = await readYamlFile(file, File, environment)
-  const listen = /^(.+):([0-9]{1,5})$/.exec(value.listen)
-  if (listen?.[1] === undefined || Number(listen[2]) > 65_535) throw fail(['listen'], 'expected HOST:PORT')
+  const read = await readYamlFile(file, File, environment)
+  const { value, fail, isLiteral, isPrivate } = read
+  const listen = parseListen(value.listen)
+  if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
 
-  const networks = Object.entries(value.networks).map(([name, { rpc, assets, ...keys }]): NetworkConfig => {
+  const networks = Object.entries(value.networks).map(([name, { rpc, assets, agree_from, ...keys }]): NetworkConfig => {
     const path = ['networks', name]
     const id = networkOf(name)
     if (id === undefined) throw fail(path, 'not a CAIP-2 id and not a known name such as base or base-sepolia')
@@ -70,10 +78,25 @@ export async function readFacilitatorConfig(file: string, environment: Environme
       if (found === undefined) throw fail([...path, 'assets', index], `${asset} is no default asset of this network`)
       return found
     })
-    return { network: id, rpc, signers, ...(known === undefined ? {} : { assets: known }) }
+    const agreeFrom = agree_from === undefined ? undefined : String(agree_from)
+    if (agreeFrom !== undefined && !/^[0-9]{1,30}([.][0-9]{1,30})?$/.test(agreeFrom)) {
+      throw fail([...path, 'agree_from'], 'expected a number of tokens, such as 100')
+    }
+    if (agreeFrom !== undefined && rpc.length < 2) throw fail([...path, 'agree_from'], 'takes two nodes in rpc')
+    if (agreeFrom !== undefined && family.field !== 'signers') {
+      throw fail([...path, 'agree_from'], 'is not there for this chain yet')
+    }
+    return {
+      network: id,
+      rpc,
+      signers,
+      ...(known === undefined ? {} : { assets: known }),
+      ...(agreeFrom === undefined ? {} : { agreeFrom }),
+    }
   })
   if (networks.length === 0) throw fail(['networks'], 'no network is given')
-  return { host: listen[1], port: Number(listen[2]), store: storeOf(value.store, file), networks }
+  const operation = operationOf(value, { networks, networkOf, fail, isLiteral, isPrivate, file })
+  return { ...listen, store: storeOf(value.store, file), networks, operation }
 }
 
 /** A path in the file is meant from where the file is, wherever the command is run. */

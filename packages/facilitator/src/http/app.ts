@@ -18,51 +18,95 @@ import {
 } from '@groat/core'
 import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { Scope } from '../access/tenants.js'
+import type { Overview } from '../admin/overview.js'
 import { createReporter, type Fault } from '../fault.js'
+import type { Metrics } from '../observe/metrics.js'
+import { traceRequest } from '../observe/trace.js'
 import type { FacilitatorService } from '../service.js'
+import { type Access, createAccess, type Denied } from './access.js'
 import { readJsonBody } from './body.js'
+import { readinessOf } from './readiness.js'
 
 /** How the HTTP face of a facilitator is made. */
 export type FacilitatorAppOptions = {
   /** Gets the story of what went wrong in answering. */
   readonly onFault?: (fault: Fault) => void
+  /** Tenants and limits; without, whoever reaches the listener may verify and settle. */
+  readonly access?: Access
+  readonly metrics?: Metrics
+  /** How the facilitator stands, for readiness and metrics. */
+  readonly overview?: () => Promise<Overview>
+  /** Proxies of yours in front, each of which adds an address to `X-Forwarded-For`; 0 unless told: the header is not believed. */
+  readonly trustedProxies?: number
+  /** For the OpenAPI document. */
+  readonly version?: string
 }
 
 /**
  * A facilitator over HTTP, as a function from `Request` to `Response` (`app.fetch`): `POST /verify`, `POST /settle`, `GET /supported`,
- * `GET /settlements/{pid}`, `GET /livez`, `GET /readyz`. Whatever could be judged is answered with 200 and the protocol's own object; a
+ * `GET /settlements/{pid}`, `GET /livez`, `GET /readyz`, `GET /readyz/{network}/{scheme}`, `GET /metrics`, `GET /openapi.json`. Whatever could be judged is answered with 200 and the protocol's own object; a
  * world that is broken is a problem with a reference, and never a verdict.
  *
  * @example
  * const app = createFacilitatorApp(facilitator)
  * const response = await app.fetch(new Request('http://localhost/supported'))
  */
-export function createFacilitatorApp(service: FacilitatorService, { onFault }: FacilitatorAppOptions = {}): Hono {
+export function createFacilitatorApp(service: FacilitatorService, options: FacilitatorAppOptions = {}): Hono {
+  const { onFault, metrics, overview, trustedProxies = 0, version = '0.0.0' } = options
+  const access = options.access ?? createAccess(service, {})
   const report = createReporter({ onFault })
   const app = new Hono()
 
   app.use(async (c, next) => {
-    await next()
+    const began = performance.now()
+    await traceRequest(`${c.req.method} ${routeOf(c.req.path)}`, c.req.raw.headers, next)
     c.header('cache-control', 'no-store')
+    metrics?.answered(routeOf(c.req.path), c.res.status, (performance.now() - began) / 1000)
   })
 
+  const admit = (c: Context, scope: Scope) => {
+    const authorization = c.req.header('authorization')
+    return access.admit(scope, { authorization, ip: addressOf(c, trustedProxies) })
+  }
+
   app.post('/verify', async (c) => {
+    const caller = admit(c, 'verify')
+    if (!caller.ok) return answerDenied(c, caller)
     const body = await readJsonBody(c.req.raw)
     if (!body.ok) return unread(c, body, (refusal) => encodeVerdict(2, refusal))
     const request = decodeFacilitatorRequest(body.value)
     if (!request.ok) return c.json(encodeVerdict(2, request), statusOf(request))
-    const verdict = await service.verify(request.value)
-    return c.json(encodeVerdict(request.value.payment.x402Version, verdict))
+    const { x402Version } = request.value.payment
+    const refusal = access.judge(caller.tenant, request.value)
+    if (refusal !== undefined) return c.json(encodeVerdict(x402Version, refusal))
+    const work = access.enter('verify', caller.tenant, request.value)
+    if (!work.ok) return answerDenied(c, work)
+    try {
+      return c.json(encodeVerdict(x402Version, await service.verify(request.value)))
+    } finally {
+      work.leave()
+    }
   })
 
   app.post('/settle', async (c) => {
+    const caller = admit(c, 'settle')
+    if (!caller.ok) return answerDenied(c, caller)
     const body = await readJsonBody(c.req.raw)
     if (!body.ok) return unread(c, body, (refusal) => refusedUnread(refusal, ''))
     const request = decodeFacilitatorRequest(body.value)
     if (!request.ok) return c.json(refusedUnread(request, networkText(body.value)), statusOf(request))
-    const settlement = await service.settle(request.value)
-    waitBefore(c, settlement)
-    return c.json(encodeFor(request.value, settlement))
+    const refusal = access.judge(caller.tenant, request.value)
+    if (refusal !== undefined) return c.json(refusedUnread(refusal, networkText(body.value)))
+    const work = access.enter('settle', caller.tenant, request.value)
+    if (!work.ok) return answerDenied(c, work)
+    try {
+      const settlement = await service.settle(request.value)
+      waitBefore(c, settlement)
+      return c.json(encodeFor(request.value, settlement))
+    } finally {
+      work.leave()
+    }
   })
 
   let supported: Promise<JsonObject> | undefined
@@ -72,9 +116,12 @@ export function createFacilitatorApp(service: FacilitatorService, { onFault }: F
   })
 
   app.get('/settlements/:pid', async (c) => {
+    const caller = admit(c, 'read')
+    if (!caller.ok) return answerDenied(c, caller)
     const pid = c.req.param('pid')
     const found = isPid(pid) ? await service.find(pid) : undefined
-    if (found === undefined) return answerProblem(c, 'settlement_not_found')
+    // What a tenant may not have settled is none of its business.
+    if (found === undefined || !access.mayRead(caller.tenant, found)) return answerProblem(c, 'settlement_not_found')
     const { network, scheme, payTo, asset, amount, settlement } = found
     waitBefore(c, settlement)
     const { status } = settlement
@@ -90,6 +137,32 @@ export function createFacilitatorApp(service: FacilitatorService, { onFault }: F
     return c.json(health, health.ready ? 200 : 503)
   })
 
+  app.get('/readyz/:network/:scheme', async (c) => {
+    const { network, scheme } = c.req.param()
+    const half = service.schemes.find(
+      ({ scheme: { name }, networks }) => name === scheme && networks.some((id) => id === network),
+    )
+    if (half === undefined) return answerProblem(c, 'not_found')
+    const health = readinessOf(network, await service.health(), await overview?.().catch(() => undefined))
+    if (!health.ready) c.header('retry-after', String(DEFAULT_RETRY_AFTER))
+    return c.json(health, health.ready ? 200 : 503)
+  })
+
+  app.get('/metrics', async (c) => {
+    const caller = admit(c, 'metrics')
+    if (!caller.ok) return answerDenied(c, caller)
+    if (metrics === undefined || overview === undefined) return answerProblem(c, 'not_found')
+    const { type, text } = await metrics.read(overview)
+    return c.body(text, 200, { 'content-type': type })
+  })
+
+  let openApi: Promise<object> | undefined
+  app.get('/openapi.json', async (c) => {
+    // Schemas weigh something, and most never ask.
+    openApi ??= import('./openapi.js').then((made) => made.createOpenApi({ version, keys: access.tenants.length > 0 }))
+    return c.json(await openApi)
+  })
+
   for (const [path, allow] of METHODS) {
     app.all(path, (c) => {
       c.header('allow', allow)
@@ -99,9 +172,9 @@ export function createFacilitatorApp(service: FacilitatorService, { onFault }: F
   app.notFound((c) => answerProblem(c, 'not_found'))
   app.onError((error, c) => {
     if (X402Error.is(error) && typeof error.context.reference === 'string') {
-      return answerProblem(c, error.code, error.context.reference)
+      return answerProblem(c, error.code, { reference: error.context.reference })
     }
-    return answerProblem(c, unexpectedAt(c.req.path), report(error, { during: 'http' }))
+    return answerProblem(c, unexpectedAt(c.req.path), { reference: report(error, { during: 'http' }) })
   })
   return app
 }
@@ -113,7 +186,31 @@ const METHODS = [
   ['/settlements/:pid', 'GET, HEAD'],
   ['/livez', 'GET, HEAD'],
   ['/readyz', 'GET, HEAD'],
+  ['/readyz/:network/:scheme', 'GET, HEAD'],
+  ['/metrics', 'GET, HEAD'],
+  ['/openapi.json', 'GET, HEAD'],
 ] as const
+
+/** The route of a path: what strangers write into paths is no label. */
+function routeOf(path: string): string {
+  const [first] = path.split('/', 2).slice(1)
+  const route = METHODS.find(([known]) => known.split('/', 2)[1] === first)
+  return route === undefined ? 'other' : `/${first}`
+}
+
+/** Where a request comes from: the socket, or what the last proxy that is ours saw. */
+function addressOf(c: Context, trustedProxies: number): string | undefined {
+  // Set by the Node server; a request that was made in this process has none.
+  const socket = (c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined)?.incoming?.socket
+  if (trustedProxies === 0) return socket?.remoteAddress
+  const seen = c.req.header('x-forwarded-for')?.split(',') ?? []
+  return seen.at(-trustedProxies)?.trim() ?? socket?.remoteAddress
+}
+
+function answerDenied(c: Context, { code, retryAfter, ring }: Denied): Response {
+  if (code === 'api_key_missing' || code === 'api_key_unknown') c.header('www-authenticate', 'Bearer')
+  return answerProblem(c, code, { retryAfter, detail: ring })
+}
 
 /** Bytes that are no request at all are 400; a request that asks for what is not served could be judged, and is 200. */
 function statusOf({ code }: Refusal): 200 | 400 {
@@ -147,9 +244,16 @@ function waitBefore(c: Context, settlement: Settlement): void {
   if (again) c.header('retry-after', String(DEFAULT_RETRY_AFTER))
 }
 
-function answerProblem(c: Context, code: ErrorCode, reference?: string): Response {
-  const { status, ...rest } = problem(code, { reference })
-  if (status === 503) c.header('retry-after', String(DEFAULT_RETRY_AFTER))
+type About = {
+  readonly reference?: string | undefined
+  readonly detail?: string | undefined
+  readonly retryAfter?: number | undefined
+}
+
+function answerProblem(c: Context, code: ErrorCode, { retryAfter, ...about }: About = {}): Response {
+  const { status, ...rest } = problem(code, about)
+  const wait = retryAfter ?? (status === 503 ? DEFAULT_RETRY_AFTER : undefined)
+  if (wait !== undefined) c.header('retry-after', String(wait))
   c.header('content-type', PROBLEM_TYPE)
   // The registry's statuses all have a body.
   return c.body(JSON.stringify({ ...rest, status }), status as ContentfulStatusCode)

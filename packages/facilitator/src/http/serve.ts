@@ -34,9 +34,22 @@ export async function serveFacilitator(
   { host = '127.0.0.1', port = 4402, requestTimeout = REQUEST_TIMEOUT, ...options }: ServeOptions = {},
 ): Promise<ServedFacilitator> {
   const app = createFacilitatorApp(service, options)
+  return serveApp(app.fetch, { host, port, requestTimeout, stop: () => service.stop() })
+}
+
+/**
+ * Puts a handler on a socket. Throws `X402Error` `invalid_config` when it cannot listen there.
+ *
+ * @example
+ * const admin = await serveApp(createAdminApp(options).fetch, { host: '127.0.0.1', port: 4403 })
+ */
+export async function serveApp(
+  fetch: Handler,
+  { host, port, stop, requestTimeout = REQUEST_TIMEOUT }: SocketOptions,
+): Promise<ServedFacilitator> {
   // Without TLS options it is a plain server.
   const serverOptions = patienceOf(requestTimeout)
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false, serverOptions }) as Server
+  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false, serverOptions }) as Server
   await listen(server, host, port)
   const address = server.address()
   const bound = typeof address === 'object' && address !== null ? address.port : port
@@ -45,7 +58,7 @@ export async function serveFacilitator(
     port: bound,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      await service.stop()
+      await stop?.()
       // Kept-alive connections go as they fall idle; what is left after that talks to nobody.
       const idle = setInterval(() => server.closeIdleConnections(), 10)
       const patience = setTimeout(() => server.closeAllConnections(), LINGER)
@@ -56,6 +69,19 @@ export async function serveFacilitator(
   }
 }
 
+/** Where, and what goes with it. */
+type SocketOptions = {
+  readonly host: string
+  readonly port: number
+  /** Milliseconds for a request to arrive; 15,000 unless told. */
+  readonly requestTimeout?: number
+  /** Runs while the listener closes. */
+  readonly stop?: () => Promise<void>
+}
+
+type Handler = Parameters<typeof createAdaptorServer>[0]['fetch']
+
+/** Milliseconds for a request to arrive. */
 const REQUEST_TIMEOUT = 15_000
 
 /** A request is small: whoever takes longer to send one is holding the door open. Node looks only so often, every 30 s unless told. */

@@ -1,0 +1,191 @@
+import { dirname, resolve } from 'node:path'
+import { type Asset, assetByTicker, type Network } from '@groat/core'
+import { type AccessLimits, isApiKeyHash, type Rate, scopes, type Tenant } from '@groat/facilitator'
+import * as z from 'zod/mini'
+import type { ConfigFile } from './yaml-file.js'
+
+/** Who may use a facilitator, how much, and how it is watched. */
+export type OperationConfig = {
+  readonly tenants?: readonly Tenant[]
+  readonly limits: AccessLimits
+  readonly trustedProxies: number
+  readonly admin?: { readonly host: string; readonly port: number; readonly tokenHash?: string }
+  readonly screening?: { readonly file: string; readonly maxAgeHours: number }
+  readonly webhooks: readonly WebhookConfig[]
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+/** Who is told of what becomes of payments. */
+export type WebhookConfig = { readonly url: string; readonly secret: string }
+
+const RateText = z
+  .string()
+  .check(z.regex(/^[0-9]{1,6}(?:[.][0-9]{1,3})?\/(?:s|min)$/, 'expected a rate such as 20/s or 5/min'))
+const Count = z.int().check(z.gt(0))
+const KeyHash = z
+  .string()
+  .check(z.refine(isApiKeyHash, 'expected sha256: and 64 hex digits; `groat facilitator key` makes one'))
+
+/** The fields of the file, besides those that say what is settled where. */
+export const Operation = {
+  admin: z.optional(
+    z.strictObject({ listen: z._default(z.string(), '127.0.0.1:4403'), token_hash: z.optional(KeyHash) }),
+  ),
+  tenants: z.optional(
+    z.record(
+      z.string(),
+      z.strictObject({
+        keys: z.array(KeyHash).check(z.minLength(1)),
+        scopes: z._default(z.array(z.enum(scopes)), ['verify', 'settle', 'read']),
+        pay_to: z.optional(z.array(z.string()).check(z.minLength(1))),
+        assets: z.optional(z.array(z.string()).check(z.minLength(1))),
+        networks: z.optional(z.array(z.string()).check(z.minLength(1))),
+        schemes: z.optional(z.array(z.string()).check(z.minLength(1))),
+        limits: z.optional(
+          z.strictObject({ verify: z.optional(RateText), settle: z.optional(RateText), open: z.optional(Count) }),
+        ),
+      }),
+    ),
+  ),
+  limits: z.optional(
+    z.strictObject({
+      per_ip: z.optional(RateText),
+      per_tenant: z.optional(z.strictObject({ verify: z.optional(RateText), settle: z.optional(RateText) })),
+      per_payer: z.optional(z.strictObject({ rate: RateText, open: z.optional(Count) })),
+      settling: z.optional(Count),
+      verifying: z.optional(Count),
+    }),
+  ),
+  trusted_proxies: z._default(z.int().check(z.gte(0), z.lte(10)), 0),
+  screening: z.optional(z.strictObject({ list: z.string(), max_age_hours: z._default(Count, 48) })),
+  webhooks: z.optional(
+    z.array(
+      z.strictObject({
+        url: z
+          .string()
+          .check(z.regex(/^https:\/\/|^http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])[:/]/, 'expected an https URL')),
+        secret: z.string().check(z.minLength(24, 'expected a secret of 24 characters at least')),
+      }),
+    ),
+  ),
+  log: z.optional(z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']) })),
+}
+
+const Value = z.object(Operation)
+
+type Reading = Pick<ConfigFile<unknown>, 'fail' | 'isLiteral' | 'isPrivate'> & {
+  readonly networks: readonly { readonly network: Network; readonly assets?: readonly Asset[] }[]
+  networkOf(name: string): Network | undefined
+  /** Where the file is: paths in it are meant from there. */
+  readonly file: string
+}
+
+/** Makes of the fields what the service takes. Throws what `fail` makes, where a name means nothing here. */
+export function operationOf(value: z.output<typeof Value>, reading: Reading): OperationConfig {
+  const { admin, limits, screening, webhooks = [], log, trusted_proxies } = value
+  const { fail, isLiteral, isPrivate } = reading
+  const tenants = Object.entries(value.tenants ?? {}).map(([id, tenant]) => tenantOf(id, tenant, reading))
+  for (const index of webhooks.keys()) {
+    if (!isPrivate && isLiteral(['webhooks', index, 'secret'])) {
+      throw fail(
+        ['webhooks', index, 'secret'],
+        'a secret stands in a file that others can read; name a variable, or chmod 600',
+      )
+    }
+  }
+  return {
+    ...(value.tenants === undefined ? {} : { tenants }),
+    limits: limitsOf(limits ?? {}),
+    trustedProxies: trusted_proxies,
+    ...(admin === undefined ? {} : { admin: adminOf(admin, reading) }),
+    ...(screening === undefined
+      ? {}
+      : { screening: { file: resolve(dirname(reading.file), screening.list), maxAgeHours: screening.max_age_hours } }),
+    webhooks,
+    logLevel: log?.level ?? 'info',
+  }
+}
+
+/**
+ * Reads `HOST:PORT`.
+ *
+ * @example
+ * parseListen('127.0.0.1:4402') // { host: '127.0.0.1', port: 4402 }
+ */
+export function parseListen(text: string): { readonly host: string; readonly port: number } | undefined {
+  const [, host, port] = /^(.+):([0-9]{1,5})$/.exec(text) ?? []
+  return host === undefined || Number(port) > 65_535 ? undefined : { host, port: Number(port) }
+}
+
+type TenantFields = NonNullable<z.output<typeof Value>['tenants']>[string]
+
+function tenantOf(id: string, fields: TenantFields, { fail, networkOf, networks }: Reading): Tenant {
+  const path = ['tenants', id]
+  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(id)) throw fail(path, 'expected a name of small letters, digits, . _ and -')
+  const served = fields.networks?.map((name, index) => {
+    const found = networkOf(name)
+    if (found === undefined || !networks.some(({ network }) => network === found)) {
+      throw fail([...path, 'networks', index], `${name} is not among the networks of this file`)
+    }
+    return found
+  })
+  const assets = fields.assets?.flatMap((name, index) => {
+    if (/^0x[0-9a-fA-F]{40}$/.test(name) || /^[1-9A-HJ-NP-Za-km-z]{32,44}$/.test(name)) return [name]
+    const found = networks.flatMap(({ network }) => assetByTicker(network, name)?.address ?? [])
+    if (found.length === 0) throw fail([...path, 'assets', index], `${name} is no asset of the networks of this file`)
+    return found
+  })
+  const { keys, scopes: allowed, pay_to, schemes, limits = {} } = fields
+  const rates = { ...named('verify', rateOf(limits.verify)), ...named('settle', rateOf(limits.settle)) }
+  return {
+    id,
+    keyHashes: keys,
+    scopes: allowed,
+    ...named('recipients', pay_to),
+    ...named('assets', assets),
+    ...named('networks', served),
+    ...named('schemes', schemes),
+    ...(Object.keys(rates).length === 0 ? {} : { rates }),
+    ...named('maxSettling', limits.open),
+  }
+}
+
+function limitsOf(limits: NonNullable<z.output<typeof Value>['limits']>): AccessLimits {
+  const { per_ip, per_tenant, per_payer, settling, verifying } = limits
+  const payer = rateOf(per_payer?.rate)
+  return {
+    ...named('perIp', rateOf(per_ip)),
+    ...(per_tenant && {
+      perTenant: { ...named('verify', rateOf(per_tenant.verify)), ...named('settle', rateOf(per_tenant.settle)) },
+    }),
+    ...(payer && { perPayer: { ...payer, ...named('maxOpen', per_payer?.open) } }),
+    ...named('maxSettling', settling),
+    ...named('maxVerifying', verifying),
+  }
+}
+
+function adminOf(
+  { listen, token_hash }: NonNullable<z.output<typeof Value>['admin']>,
+  { fail }: Reading,
+): NonNullable<OperationConfig['admin']> {
+  const at = parseListen(listen)
+  if (at === undefined) throw fail(['admin', 'listen'], 'expected HOST:PORT')
+  const isLocal = /^(127\.[0-9.]+|localhost|\[?::1\]?)$/.test(at.host)
+  if (!isLocal && token_hash === undefined) {
+    throw fail(['admin'], 'a listener that others reach needs a token_hash; `groat facilitator key` makes one')
+  }
+  return { ...at, ...named('tokenHash', token_hash) }
+}
+
+function rateOf(text: string | undefined): Rate | undefined {
+  if (text === undefined) return undefined
+  const [count, unit] = text.split('/')
+  const perSecond = unit === 'min' ? Number(count) / 60 : Number(count)
+  return { perSecond, burst: Math.max(1, unit === 'min' ? Number(count) : 2 * perSecond) }
+}
+
+/** A member that is there only where it has a value. */
+function named<K extends string, V>(name: K, value: V | undefined): { readonly [key in K]?: V } {
+  // TypeScript does not see that a computed key of type K makes this very object.
+  return (value === undefined ? {} : { [name]: value }) as { readonly [key in K]?: V }
+}

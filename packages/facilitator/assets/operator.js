@@ -1,0 +1,237 @@
+// The operator's page: asks every two seconds how the facilitator stands, and shows it. It changes nothing.
+const byId = (id) => document.getElementById(id)
+const element = (name, className, ...children) => {
+  const node = document.createElement(name)
+  if (className) node.className = className
+  node.append(...children)
+  return node
+}
+const cell = (content, className) => element('td', className, content)
+const short = (text) => (text.length > 18 ? `${text.slice(0, 10)}…${text.slice(-6)}` : text)
+const code = (text) => Object.assign(element('code', '', short(text)), { title: text })
+const dash = () => element('span', 'quiet', '–')
+const number = new Intl.NumberFormat('en')
+
+const PULSE = 2000
+/** Settlements below which a signer has to be seen to; and what fills the bar. */
+const [LOW, PLENTY] = [200, 2000]
+
+const tone = { settled: 'good', final: 'good', refused: 'bad', dead: 'bad', reorged: 'bad' }
+const nodeTone = { up: 'good', behind: 'wait', failing: 'wait', down: 'bad' }
+let names = new Map()
+const seen = new Set()
+let chosen
+let query = new URLSearchParams(location.search).get('q') ?? ''
+byId('query').value = query
+
+async function ask(path) {
+  const response = await fetch(path, { headers: { accept: 'application/json' } })
+  if (!response.ok) throw new Error(`${response.status}`)
+  return response.json()
+}
+
+function showHealth({ ready, reasons }) {
+  const pill = byId('health')
+  pill.className = `pill ${ready ? 'good' : 'bad'}`
+  pill.textContent = ready ? 'takes payments' : 'takes no payments'
+  const what = reasons.map(({ part, network, code, state }) =>
+    [network ? nameOf(network) : part, code ?? state].join(': '),
+  )
+  byId('reasons').textContent = [...new Set(what)].join(' · ')
+  byId('reasons').hidden = what.length === 0
+}
+
+function showFigures({ settledLately, open, oldestOpenSeconds, settling, verifying }) {
+  const waiting = Object.values(open).reduce((sum, count) => sum + count, 0)
+  const states = Object.entries(open).map(([state, count]) => `${count} ${state}`)
+  const figures = [
+    [number.format(settledLately), 'settled in the last minute'],
+    [number.format(waiting), states.length > 0 ? `open: ${states.join(', ')}` : 'open settlements'],
+    [
+      oldestOpenSeconds === undefined ? '–' : `${oldestOpenSeconds} s`,
+      'oldest open',
+      oldestOpenSeconds > 60 ? 'bad' : '',
+    ],
+    [number.format(settling), 'callers wait for a settlement'],
+    [number.format(verifying), 'verifications under way'],
+  ]
+  byId('figures').replaceChildren(
+    ...figures.map(([figure, label, className]) =>
+      element('li', '', element('b', className ?? '', figure), element('span', '', label)),
+    ),
+  )
+}
+
+function showLanes(chains) {
+  byId('lanes').replaceChildren(
+    ...chains.flatMap(({ network, lanes }) =>
+      lanes.map(({ signer, nextNonce, open, lowest, highest, balance, runway }) =>
+        element(
+          'tr',
+          '',
+          cell(code(signer)),
+          cell(nameOf(network)),
+          cell(nextNonce === undefined ? dash() : number.format(nextNonce), 'number'),
+          cell(openText(open, lowest, highest), 'number'),
+          cell(balance ?? dash(), 'number'),
+          cell(runwayOf(runway), 'number'),
+        ),
+      ),
+    ),
+  )
+}
+
+function openText(open, lowest, highest) {
+  if (open === 0) return element('span', 'quiet', 'none')
+  return lowest === undefined ? `${open}` : `${open} (${lowest === highest ? lowest : `${lowest}–${highest}`})`
+}
+
+function runwayOf(runway) {
+  if (runway === undefined) return dash()
+  const meter = Object.assign(document.createElement('meter'), {
+    min: 0,
+    max: PLENTY,
+    low: LOW,
+    high: LOW,
+    optimum: PLENTY,
+    value: Math.min(runway, PLENTY),
+  })
+  meter.title = `${number.format(runway)} settlements`
+  return element('span', `runway ${runway < LOW ? 'bad' : ''}`, meter, compact(runway))
+}
+
+const compact = (value) => new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(value)
+
+function showNodes(chains) {
+  const rows = chains.flatMap(({ network, nodes }) =>
+    nodes.map(({ host, state, lag, latencyMs, fault }) => {
+      const pill = element('span', `pill ${nodeTone[state]}`, state)
+      if (fault) pill.title = fault
+      const several = nodes.length > 1
+      return element(
+        'tr',
+        '',
+        cell(element('code', '', host)),
+        cell(nameOf(network)),
+        cell(pill),
+        cell(several ? `${lag} blocks` : dash(), 'number'),
+        cell(latencyMs === undefined ? dash() : `${latencyMs} ms`, 'number'),
+      )
+    }),
+  )
+  byId('nodes').replaceChildren(...rows)
+}
+
+function showPayments(payments) {
+  const isFirst = seen.size === 0
+  const isNew = ({ pid }) => !isFirst && query === '' && !seen.has(pid)
+  byId('payments').replaceChildren(
+    ...payments.map((payment) => {
+      const { pid, state, code: reason, network, payer, payTo, amount, price, transaction, createdAt } = payment
+      const pill = element('span', `pill ${tone[state] ?? 'wait'}`, state)
+      if (reason) pill.title = reason
+      const row = element(
+        'tr',
+        isNew(payment) ? 'fresh' : '',
+        cell(timeOf(createdAt), 'quiet'),
+        cell(pill),
+        cell(price ?? amount, 'number'),
+        cell(nameOf(network)),
+        cell(code(payer)),
+        cell(code(payTo)),
+        cell(transaction ? code(transaction) : reason ? element('span', 'bad', reason) : dash()),
+      )
+      row.tabIndex = 0
+      row.dataset.pid = pid
+      row.setAttribute('aria-selected', String(chosen?.pid === pid))
+      row.addEventListener('click', () => choose(payment))
+      row.addEventListener('keydown', ({ key }) => key === 'Enter' && choose(payment))
+      return row
+    }),
+  )
+  for (const { pid } of payments) seen.add(pid)
+  byId('none').hidden = payments.length > 0
+  byId('none').textContent = query === '' ? 'No payment yet.' : `Nothing is known of ${query}.`
+}
+
+function timeOf(at) {
+  const time = new Date(at)
+  const isToday = time.toDateString() === new Date().toDateString()
+  return isToday ? time.toLocaleTimeString('en-GB') : time.toLocaleString('en-GB')
+}
+
+const nameOf = (network) => names.get(network) ?? network
+
+async function choose(payment) {
+  chosen = payment
+  const { pid, state, code: reason, scheme, network, payer, payTo, asset, amount, price, transaction } = payment
+  const facts = {
+    pid,
+    state,
+    reason,
+    scheme,
+    network,
+    payer,
+    'paid to': payTo,
+    asset,
+    amount: price ? `${price} (${amount})` : amount,
+    transaction,
+  }
+  byId('facts').replaceChildren(
+    ...Object.entries(facts)
+      .filter(([, value]) => value !== undefined)
+      .flatMap(([name, value]) => [element('dt', '', name), element('dd', '', value)]),
+  )
+  for (const row of byId('payments').children) row.setAttribute('aria-selected', String(row.dataset.pid === pid))
+  byId('detail').hidden = false
+  const { history } = await ask(`/api/payments/${pid}`).catch(() => ({ history: [] }))
+  byId('history').replaceChildren(
+    ...history.map(({ at, state, code: reason }) =>
+      element(
+        'li',
+        '',
+        element('span', tone[state] ?? '', reason ? `${state} (${reason})` : state),
+        ' ',
+        element('span', 'quiet', clock(at)),
+      ),
+    ),
+  )
+}
+
+const clock = (at) => new Date(at).toISOString().slice(11, 23)
+
+async function look() {
+  try {
+    const [overview, payments] = await Promise.all([
+      ask('/api/overview'),
+      ask(`/api/payments?q=${encodeURIComponent(query)}`),
+    ])
+    names = new Map(overview.chains.map(({ network, name }) => [network, name]))
+    showHealth(overview.health)
+    showFigures(overview)
+    showLanes(overview.chains)
+    showNodes(overview.chains)
+    showPayments(payments)
+    const now = payments.find(({ pid }) => pid === chosen?.pid)
+    if (now && now.state !== chosen.state) await choose(now)
+  } catch {
+    const pill = byId('health')
+    pill.className = 'pill bad'
+    pill.textContent = 'no answer'
+  }
+}
+
+byId('search').addEventListener('submit', (event) => event.preventDefault())
+byId('query').addEventListener('input', () => {
+  query = byId('query').value.trim()
+  history.replaceState(null, '', query === '' ? '/' : `/?q=${encodeURIComponent(query)}`)
+  void look()
+})
+byId('close').addEventListener('click', () => {
+  chosen = undefined
+  byId('detail').hidden = true
+})
+for (;;) {
+  if (!document.hidden) await look()
+  await new Promise((resolve) => setTimeout(resolve, PULSE))
+}

@@ -1,0 +1,74 @@
+import type { Clock } from '@groat/core'
+
+/** So many a second in the long run, and so many at once; `burst` is twice the rate unless told. */
+export type Rate = { readonly perSecond: number; readonly burst?: number }
+
+/** Lets so many through. */
+export interface Quota {
+  /** Takes one. Answers 0, or the seconds to wait when there is none left. */
+  take(key: string): number
+}
+
+/** Keys that are remembered. Whoever is forgotten starts with a full bucket: that is as generous as a wait would have been. */
+const MAX_KEYS = 100_000
+
+/**
+ * Makes a token bucket for every key. It lives in this process: replicas each grant the rate.
+ *
+ * @example
+ * const perPayer = createQuota({ perSecond: 5 }, clock)
+ * const wait = perPayer.take(payer)
+ */
+export function createQuota({ perSecond, burst = 2 * perSecond }: Rate, clock: Clock): Quota {
+  const most = Math.max(1, burst)
+  const buckets = new Map<string, { left: number; at: number }>()
+  return {
+    take(key) {
+      const now = clock()
+      const known = buckets.get(key)
+      const left = known === undefined ? most : Math.min(most, known.left + ((now - known.at) / 1000) * perSecond)
+      // The one that was asked for last stands last: those at the front are the oldest.
+      buckets.delete(key)
+      if (buckets.size >= MAX_KEYS) forgetOldest(buckets)
+      buckets.set(key, { left: left >= 1 ? left - 1 : left, at: now })
+      return left >= 1 ? 0 : Math.max(1, Math.ceil((1 - left) / perSecond))
+    },
+  }
+}
+
+/** Counts what is under way, by key, up to a limit. */
+export interface Slots {
+  /** Takes a place; `undefined` when all are taken. What it gives back must be called once. */
+  enter(key: string, most: number): (() => void) | undefined
+  readonly total: number
+}
+
+/** Makes a counter of what is under way. */
+export function createSlots(): Slots {
+  const taken = new Map<string, number>()
+  let total = 0
+  return {
+    get total() {
+      return total
+    },
+    enter(key, most) {
+      const mine = taken.get(key) ?? 0
+      if (mine >= most) return undefined
+      taken.set(key, mine + 1)
+      total += 1
+      return () => {
+        total -= 1
+        const left = (taken.get(key) ?? 1) - 1
+        if (left === 0) taken.delete(key)
+        else taken.set(key, left)
+      }
+    },
+  }
+}
+
+function forgetOldest(buckets: Map<string, unknown>): void {
+  for (const key of buckets.keys()) {
+    buckets.delete(key)
+    return
+  }
+}

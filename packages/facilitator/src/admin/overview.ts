@@ -1,0 +1,146 @@
+import {
+  type ChainDriver,
+  type Clock,
+  type Network,
+  type NodeStatus,
+  networkFamily,
+  systemClock,
+  v1NameOf,
+} from '@groat/core'
+import type { Store } from '@groat/store'
+import type { Pressure } from '../access/pressure.js'
+import type { FacilitatorService, Health } from '../service.js'
+import { createJournalView } from './journal-view.js'
+
+/** How a facilitator stands. It is what the operator's page and the metrics show. */
+export type Overview = {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly health: Health
+  /** Settlements that are not at their end, by state. */
+  readonly open: Readonly<Record<string, number>>
+  readonly oldestOpenSeconds?: number
+  readonly settling: number
+  readonly verifying: number
+  /** Settled in the last minute. */
+  readonly settledLately: number
+  readonly chains: readonly ChainOverview[]
+}
+
+/** One chain. */
+export type ChainOverview = {
+  readonly network: Network
+  /** What people call it. */
+  readonly name: string
+  readonly schemes: readonly string[]
+  readonly nodes: readonly NodeStatus[]
+  readonly lanes: readonly LaneOverview[]
+}
+
+/** One signer on one chain. */
+export type LaneOverview = {
+  readonly signer: string
+  /** The sequence number after the highest that the journal knows. */
+  readonly nextNonce?: number
+  /** Transactions that may still land, and the lowest and highest of their nonces. */
+  readonly open: number
+  readonly lowest?: number
+  readonly highest?: number
+  /** What it has for fees, in the chain's own coin. */
+  readonly balance?: string
+  /** Settlements that this pays for, by what the last hundred cost. */
+  readonly runway?: number
+}
+
+/** What an overview is taken of. */
+export type OverviewOptions = {
+  readonly service: Pick<FacilitatorService, 'health' | 'schemes'>
+  readonly store: Store
+  readonly pressure?: Pick<Pressure, 'settling' | 'verifying'>
+  readonly clock?: Clock
+}
+
+/** Milliseconds for which an overview holds, so that many who look cost as much as one. */
+const FRESH_MS = 1_000
+
+/**
+ * Makes the question after how a facilitator stands. What a chain does not answer now is left out.
+ *
+ * @example
+ * const overview = createOverview({ service, store })
+ * ;(await overview()).chains
+ */
+export function createOverview(options: OverviewOptions): () => Promise<Overview> {
+  const { service, store, pressure, clock = systemClock } = options
+  const view = createJournalView(store)
+  const chains = [...new Set(service.schemes.flatMap((half) => half.chains))]
+  let known: { readonly at: number; readonly overview: Promise<Overview> } | undefined
+
+  async function take(): Promise<Overview> {
+    const at = clock()
+    const [health, counts, lately, shown] = await Promise.all([
+      service.health(),
+      view.open(),
+      view.settledSince(at - 60_000),
+      Promise.all(chains.map(describe)),
+    ])
+    const oldest = Math.min(...counts.map(({ oldest }) => oldest))
+    return {
+      at,
+      health,
+      open: Object.fromEntries(counts.map(({ state, count }) => [state, count])),
+      ...(counts.length === 0 ? {} : { oldestOpenSeconds: Math.max(0, Math.round((at - oldest) / 1000)) }),
+      settling: pressure?.settling ?? 0,
+      verifying: pressure?.verifying ?? 0,
+      settledLately: lately,
+      chains: shown,
+    }
+  }
+
+  async function describe(chain: ChainDriver): Promise<ChainOverview> {
+    const { network } = chain
+    const schemes = service.schemes
+      .filter(({ networks }) => networks.includes(network))
+      .map(({ scheme }) => scheme.name)
+    const [cost, lanes] = await Promise.all([view.meanFee(network), view.lanes(network)])
+    return {
+      network,
+      name: v1NameOf(network) ?? network,
+      schemes: [...new Set(schemes)],
+      nodes: chain.nodes?.() ?? [],
+      lanes: await Promise.all(
+        chain.signers.map(async (signer): Promise<LaneOverview> => {
+          const lane = lanes.find((each) => each.signer.toLowerCase() === signer.toLowerCase())
+          const balance = await chain.gasBalance?.(signer).catch(() => undefined)
+          return {
+            signer,
+            open: lane?.open ?? 0,
+            ...(lane?.next === undefined ? {} : { nextNonce: lane.next }),
+            ...(lane?.lowest === undefined ? {} : { lowest: lane.lowest }),
+            ...(lane?.highest === undefined ? {} : { highest: lane.highest }),
+            ...(balance === undefined ? {} : { balance: formatCoin(balance, network) }),
+            ...(balance === undefined || cost === undefined ? {} : { runway: Number(balance / cost) }),
+          }
+        }),
+      ),
+    }
+  }
+
+  return () => {
+    if (known === undefined || clock() - known.at >= FRESH_MS) {
+      const mine = { at: clock(), overview: take() }
+      known = mine
+      mine.overview.catch(() => {
+        if (known === mine) known = undefined
+      })
+    }
+    return known.overview
+  }
+}
+
+/** Ether and the like have 18 decimals, SOL has 9. */
+function formatCoin(amount: bigint, network: ChainDriver['network']): string {
+  const decimals = networkFamily(network) === 'solana' ? 9 : 18
+  const digits = amount.toString().padStart(decimals + 1, '0')
+  return `${digits.slice(0, -decimals)}.${digits.slice(-decimals).slice(0, 6)}`
+}

@@ -1,0 +1,164 @@
+import { type Clock, type ErrorCode, type FacilitatorRequest, type Refusal, systemClock } from '@groat/core'
+import { bearerOf } from '../access/api-key.js'
+import { createPressure, type Pressure, type PressureLimits } from '../access/pressure.js'
+import { createQuota, createSlots, type Quota, type Rate } from '../access/quota.js'
+import { createTenants, judgeTerms, type Scope, type Tenant } from '../access/tenants.js'
+import type { FacilitatorService, StoredSettlement } from '../service.js'
+
+/** Who may do what, and how much of it. */
+export type AccessOptions = {
+  /** Absent: whoever reaches the listener may verify and settle. */
+  readonly tenants?: readonly Tenant[]
+  readonly limits?: AccessLimits
+  /** Told of every request that was turned away. */
+  readonly onDenied?: (denial: Denial) => void
+  readonly clock?: Clock
+}
+
+/** The three rings, and how much is too much for the process. */
+export type AccessLimits = PressureLimits & {
+  /** Requests of one address that bring no known key. */
+  readonly perIp?: Rate
+  /** Of one tenant, where it has no rates of its own; 50 verifications and 20 settlements a second unless told, where there are tenants. */
+  readonly perTenant?: { readonly verify?: Rate; readonly settle?: Rate }
+  /** Of one payer; 5 a second and 20 open settlements unless told, where there are tenants. */
+  readonly perPayer?: Rate & { readonly maxOpen?: number }
+}
+
+/** A request that was turned away. */
+export type Denial = {
+  readonly code: ErrorCode
+  readonly during: Scope
+  readonly tenant?: string
+  /** Which of the limits: `ip`, `tenant`, `payer`, `service`. */
+  readonly ring?: string
+  /** Seconds to wait. */
+  readonly retryAfter?: number
+}
+
+/** Somebody who may come in. Without tenants there is one, who may do everything. */
+export type Admitted = { readonly ok: true; readonly tenant: Tenant | undefined }
+
+/** Turned away. */
+export type Denied = { readonly ok: false } & Denial
+
+/** The door of the service. */
+export interface Access {
+  readonly pressure: Pressure
+  readonly tenants: readonly Tenant[]
+  /** Who it is, and whether that one may do such a thing at all and now. */
+  admit(
+    scope: Scope,
+    from: { readonly authorization: string | undefined; readonly ip: string | undefined },
+  ): Admitted | Denied
+  /** Whether a tenant may use these terms. */
+  judge(tenant: Tenant | undefined, request: FacilitatorRequest): Refusal | undefined
+  /** Whether a tenant may be told what became of a payment: it may, where it could have had it settled. */
+  mayRead(
+    tenant: Tenant | undefined,
+    settlement: Pick<StoredSettlement, 'network' | 'scheme' | 'asset' | 'payTo'>,
+  ): boolean
+  /** Lets work begin, or not; `leave` has to be called when it ended. */
+  enter(
+    kind: 'verify' | 'settle',
+    tenant: Tenant | undefined,
+    request: FacilitatorRequest,
+  ): { readonly ok: true; leave(): void } | Denied
+}
+
+/** Makes the door. Throws `X402Error` `invalid_config` as `createTenants` does. */
+export function createAccess(service: Pick<FacilitatorService, 'inspect'>, options: AccessOptions): Access {
+  const { limits = {}, onDenied, clock = systemClock } = options
+  const tenants = options.tenants === undefined ? undefined : createTenants(options.tenants)
+  const pressure = createPressure(limits, clock)
+  const perIp = limits.perIp && createQuota(limits.perIp, clock)
+  const { perTenant, perPayer } = tenants === undefined ? limits : { ...CLOSED, ...limits }
+  const ofPayer = perPayer && createQuota(perPayer, clock)
+  const open = { tenant: createSlots(), payer: createSlots() }
+  const ofTenant = new Map<string, Quota>()
+
+  function quotaOf(tenant: Tenant, kind: 'verify' | 'settle'): Quota | undefined {
+    const rate = tenant.rates?.[kind] ?? perTenant?.[kind] ?? CLOSED.perTenant[kind]
+    const key = `${kind} ${tenant.id}`
+    const known = ofTenant.get(key)
+    if (known !== undefined) return known
+    const made = createQuota(rate, clock)
+    ofTenant.set(key, made)
+    return made
+  }
+
+  function deny(denial: Denial): Denied {
+    try {
+      onDenied?.(denial)
+    } catch {
+      // An observer must not change an outcome.
+    }
+    return { ok: false, ...denial }
+  }
+
+  return {
+    pressure,
+    tenants: tenants?.all ?? [],
+
+    admit(scope, { authorization, ip }) {
+      const key = bearerOf(authorization)
+      const tenant = key === undefined ? undefined : tenants?.find(key)
+      const wait = tenant === undefined && ip !== undefined ? (perIp?.take(ip) ?? 0) : 0
+      if (wait > 0) return deny({ code: 'quota_exceeded', during: scope, ring: 'ip', retryAfter: wait })
+      if (tenants === undefined) return { ok: true, tenant: undefined }
+      if (key === undefined) return deny({ code: 'api_key_missing', during: scope })
+      if (tenant === undefined) return deny({ code: 'api_key_unknown', during: scope })
+      const about = { during: scope, tenant: tenant.id }
+      if (!tenant.scopes.includes(scope)) return deny({ code: 'scope_missing', ...about })
+      if (scope === 'verify' || scope === 'settle') {
+        const retryAfter = quotaOf(tenant, scope)?.take(tenant.id) ?? 0
+        if (retryAfter > 0) return deny({ code: 'quota_exceeded', ...about, ring: 'tenant', retryAfter })
+      }
+      return { ok: true, tenant }
+    },
+
+    judge: (tenant, { requirements }) => tenant && judgeTerms(tenant, requirements),
+    mayRead: (tenant, settlement) => tenant === undefined || judgeTerms(tenant, settlement) === undefined,
+
+    enter(kind, tenant, request) {
+      const about = { during: kind, ...(tenant === undefined ? {} : { tenant: tenant.id }) }
+      const inspected = service.inspect(request)
+      // What cannot even be read costs nobody anything.
+      const known = inspected.ok ? inspected : inspected.late
+      if (known === undefined) return { ok: true, leave() {} }
+      const secondsLeft = known.expiresAt - clock() / 1000
+      const wait = kind === 'verify' ? pressure.verify() : pressure.settle(secondsLeft)
+      if (wait > 0) return deny({ code: 'facilitator_overloaded', ...about, ring: 'service', retryAfter: wait })
+      const payer = `${request.requirements.network} ${known.payer}`
+      const slow = ofPayer?.take(payer) ?? 0
+      if (slow > 0) return deny({ code: 'quota_exceeded', ...about, ring: 'payer', retryAfter: slow })
+      if (kind === 'verify') return { ok: true, leave: pressure.began(kind) }
+
+      const ofIt = open.payer.enter(payer, perPayer?.maxOpen ?? Number.POSITIVE_INFINITY)
+      if (ofIt === undefined) return deny({ code: 'quota_exceeded', ...about, ring: 'payer', retryAfter: 1 })
+      const most = tenant === undefined ? Number.POSITIVE_INFINITY : (tenant.maxSettling ?? MAX_SETTLING)
+      const ofThem = open.tenant.enter(tenant?.id ?? '', most)
+      if (ofThem === undefined) {
+        ofIt()
+        return deny({ code: 'quota_exceeded', ...about, ring: 'tenant', retryAfter: 1 })
+      }
+      const ended = pressure.began(kind)
+      return {
+        ok: true,
+        leave() {
+          ofIt()
+          ofThem()
+          ended()
+        },
+      }
+    },
+  }
+}
+
+/** What holds where there are tenants, unless told otherwise. */
+const CLOSED = {
+  perTenant: { verify: { perSecond: 50 }, settle: { perSecond: 20 } },
+  perPayer: { perSecond: 5, maxOpen: 20 },
+} as const
+
+const MAX_SETTLING = 500

@@ -1,0 +1,89 @@
+import { createHmac } from 'node:crypto'
+import { type Clock, type OnEvent, type Random, systemClock, systemRandom, type X402Event } from '@groat/core'
+import { type Logger, pino, stdTimeFunctions } from 'pino'
+import type { Fault } from '../fault.js'
+import type { Denial } from '../http/access.js'
+import { errorRecord } from './secrets.js'
+
+/** Where a log goes, and how much of it. */
+export type LogOptions = {
+  /** Takes one line of JSON with its newline. */
+  readonly write: (line: string) => void
+  /** `info` unless told; `silent` for nothing. */
+  readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+/** The log of a facilitator, as the observers of its parts. */
+export interface FacilitatorLog {
+  readonly onEvent: OnEvent
+  readonly onFault: (fault: Fault) => void
+  readonly onDenied: (denial: Denial) => void
+}
+
+/**
+ * A log by pino: one JSON object a line. It knows payments by their pid. Signatures, payloads, URLs and keys are in none of what it is
+ * given; payers stand there under a name that changes every day, so that a log does not say who bought what.
+ *
+ * @example
+ * const log = createLog({ write: (line) => process.stderr.write(line) })
+ * const facilitator = createFacilitator({ …, onEvent: log.onEvent, onFault: log.onFault })
+ */
+export function createLog(options: LogOptions): FacilitatorLog {
+  const { write, level = 'info', clock = systemClock, random = systemRandom } = options
+  const logger: Logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      // Nothing hands these over; a mistake that did must not become a leak.
+      redact: { paths: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`]), censor: '[secret]' },
+    },
+    { write },
+  )
+  const pseudonym = createPseudonyms(clock, random)
+  return {
+    onEvent({ type, at: _, amount, payer, ...rest }: X402Event) {
+      const fields = {
+        ...rest,
+        ...(payer === undefined ? {} : { payer: pseudonym(payer) }),
+        ...(amount === undefined ? {} : { amount: amount.toString() }),
+      }
+      if (type === 'fault') logger.error(fields, type)
+      else logger.info(fields, type)
+    },
+    onFault: ({ reference, during, error, pid }) =>
+      logger.error(
+        { reference, during, ...(pid === undefined ? {} : { pid }), error: errorRecord(error) },
+        'fault_story',
+      ),
+    onDenied: (denial) => logger.warn(denial, 'request_denied'),
+  }
+}
+
+const SECRET_MEMBERS = [
+  'signature',
+  'payload',
+  'raw',
+  'request',
+  'requestText',
+  'authorization',
+  'key',
+  'privateKey',
+  'rpc',
+  'url',
+]
+
+const DAY_MS = 86_400_000
+
+/** The same name for the same payer within a day, and nobody can tell whose it is: the pepper is never written down. */
+function createPseudonyms(clock: Clock, random: Random): (payer: string) => string {
+  let current: { readonly day: number; readonly pepper: Uint8Array } | undefined
+  return (payer) => {
+    const day = Math.floor(clock() / DAY_MS)
+    if (current?.day !== day) current = { day, pepper: random(32) }
+    return `payer_${createHmac('sha256', current.pepper).update(payer.toLowerCase()).digest('hex').slice(0, 12)}`
+  }
+}

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import { type Clock, canonicalAddress, sha256Hex, systemClock, X402Error } from '@groat/core'
+import type { ScreeningProvider } from './screening.js'
+
+/** Where the list is, and how old it may be. */
+export type LocalListOptions = {
+  /** A text file: one address a line; `#` begins a comment. The line `# date: 2026-11-20` says of when it is. */
+  readonly file: string
+  /** Hours after which a list that names its date is too old to decide by; 48 unless told. */
+  readonly maxAgeHours?: number
+  readonly clock?: Clock
+}
+
+/** Milliseconds between two looks at the file. */
+const FRESH_MS = 30_000
+
+/**
+ * Screens against a file of addresses, which is read anew as it changes. Without a date, without the file, or past its age it decides nothing,
+ * so nothing is settled.
+ *
+ * @example
+ * const screening = createLocalList({ file: 'sanctioned.txt' })
+ */
+export function createLocalList({ file, maxAgeHours = 48, clock = systemClock }: LocalListOptions): ScreeningProvider {
+  let known: { readonly at: number; readonly list: Promise<AddressList> } | undefined
+
+  async function current(): Promise<AddressList> {
+    if (known === undefined || clock() - known.at >= FRESH_MS) {
+      const mine = { at: clock(), list: readList(file) }
+      known = mine
+      mine.list.catch(() => {
+        if (known === mine) known = undefined
+      })
+    }
+    const list = await known.list
+    if (clock() - list.date > maxAgeHours * 3_600_000) {
+      throw new X402Error('screening_unavailable', { reason: 'the list is too old', version: list.version })
+    }
+    return list
+  }
+
+  return {
+    name: 'list',
+    async screen({ payer, payTo }) {
+      const { addresses, version } = await current()
+      const hit = [payer, payTo].find((address) => addresses.has(canonicalAddress(address)))
+      return hit === undefined
+        ? { allowed: true, version }
+        : { allowed: false, version, reason: `${hit === payer ? 'payer' : 'payTo'} is on the list` }
+    },
+    async ready() {
+      await current()
+    },
+  }
+}
+
+type AddressList = { readonly addresses: ReadonlySet<string>; readonly date: number; readonly version: string }
+
+async function readList(file: string): Promise<AddressList> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new X402Error('screening_unavailable', { reason: 'the list cannot be read' }, { cause })
+  })
+  const date = Date.parse(/^# *date: *(\S+) *$/m.exec(text)?.[1] ?? '')
+  if (Number.isNaN(date)) throw new X402Error('screening_unavailable', { reason: 'the list names no date' })
+  const addresses = text
+    .split('\n')
+    .map((line) => line.replace(/#.*/, '').trim())
+    .filter((line) => line !== '')
+  return {
+    addresses: new Set(addresses.map(canonicalAddress)),
+    date,
+    version: `${new Date(date).toISOString().slice(0, 10)} ${sha256Hex(text).slice(0, 16)}`,
+  }
+}

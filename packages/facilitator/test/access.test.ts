@@ -1,0 +1,239 @@
+import { encodeFacilitatorRequest, type FacilitatorRequest } from '@groat/core'
+import { openMemoryStore, type Store } from '@groat/store'
+import fc from 'fast-check'
+import type { Hono } from 'hono'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createQuota } from '../src/access/quota.js'
+import {
+  type AccessOptions,
+  createAccess,
+  createApiKey,
+  createFacilitator,
+  createFacilitatorApp,
+  createTenants,
+  type Denial,
+  type FacilitatorService,
+  hashApiKey,
+  type Tenant,
+} from '../src/index.js'
+import { ASSET, createFakeScheme, FakeChain, makePayment, NETWORK, SELLER } from './fake-chain.js'
+
+let chain: FakeChain
+let store: Store
+let service: FacilitatorService
+let denials: Denial[]
+let now: number
+const [shop, other] = [createApiKey(), createApiKey()]
+
+beforeEach(async () => {
+  chain = new FakeChain()
+  store = await openMemoryStore()
+  denials = []
+  now = Date.now()
+  service = createFacilitator({ schemes: [createFakeScheme(chain)], store, stopTimeout: 1 })
+  await service.start()
+})
+afterEach(async () => {
+  await service.stop()
+  await store.close()
+})
+
+function door(options: AccessOptions = {}): Hono {
+  const onDenied = (denial: Denial) => void denials.push(denial)
+  return createFacilitatorApp(service, { access: createAccess(service, { onDenied, clock: () => now, ...options }) })
+}
+
+const tenant = (more: Partial<Tenant> = {}): Tenant => ({
+  id: 'shop',
+  keyHashes: [shop.hash],
+  scopes: ['verify', 'settle', 'read'],
+  ...more,
+})
+
+function post(app: Hono, path: string, request: FacilitatorRequest, key?: string) {
+  return app.request(path, {
+    method: 'POST',
+    body: JSON.stringify(encodeFacilitatorRequest(request)),
+    headers: { 'content-type': 'application/json', ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
+  })
+}
+
+const told = async (response: Response) => {
+  const body = (await response.json()) as Record<string, unknown>
+  const { code, detail, isValid, invalidReason, success, errorReason } = body
+  const wait = response.headers.get('retry-after')
+  return [response.status, code ?? invalidReason ?? errorReason ?? isValid ?? success, detail ?? null, wait]
+}
+
+describe('tenants', () => {
+  test('FAC-100 a key is asked for, known by its hash only, and has its scopes', async () => {
+    const app = door({ tenants: [tenant({ scopes: ['verify'] })] })
+    const ask = async (path: string, key?: string) => told(await post(app, path, makePayment(), key))
+    expect([
+      await ask('/verify'),
+      await ask('/verify', other.key),
+      await ask('/verify', shop.hash),
+      await ask('/settle', shop.key),
+      await ask('/verify', shop.key),
+    ]).toEqual([
+      [401, 'api_key_missing', null, null],
+      [401, 'api_key_unknown', null, null],
+      [401, 'api_key_unknown', null, null],
+      [403, 'scope_missing', null, null],
+      [200, true, null, null],
+    ])
+    expect(denials).toEqual([
+      { code: 'api_key_missing', during: 'verify' },
+      { code: 'api_key_unknown', during: 'verify' },
+      { code: 'api_key_unknown', during: 'verify' },
+      { code: 'scope_missing', during: 'settle', tenant: 'shop' },
+    ])
+    expect((await app.request('/supported')).status).toBe(200)
+  })
+
+  test('FAC-101 settles only for its recipients, in its assets, on its networks, by its schemes', async () => {
+    const ask = async (terms: Partial<Tenant>, path = '/settle') =>
+      (await told(await post(door({ tenants: [tenant(terms)] }), path, makePayment(), shop.key)))[1]
+    expect([
+      await ask({ recipients: [`0x${'11'.repeat(20)}`] }),
+      await ask({ assets: [`0x${'11'.repeat(20)}`] }),
+      await ask({ networks: [] }),
+      await ask({ schemes: ['upto'] }),
+      await ask({ recipients: [] }, '/verify'),
+      await ask({
+        recipients: [SELLER.toUpperCase().replace('0X', '0x')],
+        assets: [ASSET],
+        networks: [NETWORK],
+        schemes: ['exact'],
+      }),
+    ]).toEqual([
+      'recipient_not_allowed',
+      'asset_not_allowed',
+      'invalid_network',
+      'unsupported_scheme',
+      'recipient_not_allowed',
+      true,
+    ])
+    expect(chain.seen).toHaveLength(1)
+  })
+
+  test('is told of settlements that could have been its own', async () => {
+    const request = makePayment()
+    await service.settle(request)
+    const inspected = service.inspect(request)
+    const path = `/settlements/${inspected.ok ? inspected.pid : ''}`
+    const read = async (terms: Partial<Tenant>) => {
+      const headers = { authorization: `Bearer ${shop.key}` }
+      return (await door({ tenants: [tenant(terms)] }).request(path, { headers })).status
+    }
+    expect([await read({}), await read({ recipients: [] }), await read({ scopes: ['settle'] })]).toEqual([
+      200, 404, 403,
+    ])
+  })
+
+  test('a configuration that cannot be meant is refused', () => {
+    const twice = [tenant(), tenant({ id: 'b' })]
+    for (const wrong of [
+      [tenant({ keyHashes: ['secret'] })],
+      twice,
+      [tenant(), tenant({ keyHashes: [] })],
+      [tenant({ id: 'A b' })],
+    ]) {
+      expect(() => createTenants(wrong)).toThrow(expect.objectContaining({ code: 'invalid_config' }))
+    }
+    expect(hashApiKey(shop.key)).toBe(shop.hash)
+    expect(shop.key).not.toBe(other.key)
+  })
+})
+
+describe('quotas in three rings', () => {
+  test('FAC-102 of an address that brings no known key', async () => {
+    const access = createAccess(service, { limits: { perIp: { perSecond: 1, burst: 2 } }, clock: () => now })
+    const ask = (ip: string) => access.admit('verify', { authorization: undefined, ip })
+    expect([ask('a').ok, ask('a').ok, ask('b').ok, ask('a')]).toEqual([
+      true,
+      true,
+      true,
+      { ok: false, code: 'quota_exceeded', during: 'verify', ring: 'ip', retryAfter: 1 },
+    ])
+    now += 1000
+    expect(ask('a').ok).toBe(true)
+  })
+
+  test('FAC-102 of a tenant, verifications and settlements apart', async () => {
+    const app = door({ tenants: [tenant({ rates: { settle: { perSecond: 0.1, burst: 1 } } })] })
+    const ask = async (path: string) => told(await post(app, path, makePayment(), shop.key))
+    expect([await ask('/settle'), await ask('/settle'), await ask('/verify')]).toEqual([
+      [200, true, null, null],
+      [429, 'quota_exceeded', 'tenant', '10'],
+      [200, true, null, null],
+    ])
+    now += 10_000
+    expect((await ask('/settle'))[0]).toBe(200)
+  })
+
+  test('FAC-102 of a payer, by rate and by what is open', async () => {
+    const app = door({ limits: { perPayer: { perSecond: 1, burst: 3, maxOpen: 1 } } })
+    chain.automine = false
+    const first = post(app, '/settle', makePayment())
+    while (chain.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(await told(await post(app, '/settle', makePayment()))).toEqual([429, 'quota_exceeded', 'payer', '1'])
+    chain.automine = true
+    chain.mine()
+    expect((await told(await first))[1]).toBe(true)
+    expect((await told(await post(app, '/settle', makePayment())))[1]).toBe(true)
+    expect(await told(await post(app, '/verify', makePayment()))).toEqual([429, 'quota_exceeded', 'payer', '1'])
+  })
+
+  test('a bucket gives as many as its rate and its burst in any time, and says rightly when there is one again', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.array(fc.integer({ min: 0, max: 3_000 }), { maxLength: 60 }),
+        (perSecond, burst, pauses) => {
+          let at = 0
+          const quota = createQuota({ perSecond, burst }, () => at)
+          let taken = 0
+          for (const pause of pauses) {
+            at += pause
+            const wait = quota.take('x')
+            if (wait === 0) taken += 1
+            else {
+              at += wait * 1000
+              expect(quota.take('x')).toBe(0)
+              taken += 1
+            }
+          }
+          expect(taken).toBeLessThanOrEqual(burst + (at / 1000) * perSecond + 1e-6)
+        },
+      ),
+    )
+  })
+})
+
+describe('too much work', () => {
+  test('FAC-103 verifications give way, settlements wait their turn elsewhere, and nothing is accepted', async () => {
+    const app = door({ limits: { maxSettling: 1, maxVerifying: 10 } })
+    chain.automine = false
+    const first = post(app, '/settle', makePayment())
+    while (chain.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(await told(await post(app, '/settle', makePayment()))).toEqual([
+      503,
+      'facilitator_overloaded',
+      'service',
+      '1',
+    ])
+    expect(await told(await post(app, '/verify', makePayment()))).toEqual([
+      503,
+      'facilitator_overloaded',
+      'service',
+      '1',
+    ])
+    expect(chain.seen).toHaveLength(1)
+    chain.mine()
+    expect((await told(await first))[1]).toBe(true)
+    chain.automine = true
+    expect((await told(await post(app, '/settle', makePayment())))[1]).toBe(true)
+  })
+})

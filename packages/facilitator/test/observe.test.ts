@@ -1,0 +1,175 @@
+import { encodeFacilitatorRequest, X402Error } from '@groat/core'
+import { openMemoryStore, type Store } from '@groat/store'
+import { context, propagation, type TextMapPropagator, trace } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createOverview } from '../src/admin.js'
+import {
+  createAccess,
+  createApiKey,
+  createFacilitator,
+  createFacilitatorApp,
+  type FacilitatorService,
+} from '../src/index.js'
+import { createLog, createMetrics, errorRecord, scrub, withTracing } from '../src/observe.js'
+import { createFakeScheme, FakeChain, makePayment, NETWORK, PAYER } from './fake-chain.js'
+
+let store: Store
+let service: FacilitatorService
+let chain: FakeChain
+const lines: Record<string, unknown>[] = []
+const log = createLog({ write: (line) => lines.push(JSON.parse(line)), clock: () => now })
+let now = 0
+
+beforeEach(async () => {
+  lines.length = 0
+  chain = new FakeChain()
+  store = await openMemoryStore()
+  service = createFacilitator({
+    schemes: [createFakeScheme(chain)],
+    store,
+    stopTimeout: 1,
+    onEvent: log.onEvent,
+    onFault: log.onFault,
+  })
+  await service.start()
+})
+afterEach(async () => {
+  await service.stop()
+  await store.close()
+})
+
+const post = (
+  app: { request(path: string, init: RequestInit): Response | Promise<Response> },
+  path: string,
+  headers = {},
+) =>
+  app.request(path, {
+    method: 'POST',
+    body: JSON.stringify(encodeFacilitatorRequest(makePayment())),
+    headers: { 'content-type': 'application/json', ...headers },
+  })
+
+describe('the log', () => {
+  test('has a line for each thing that happens, by pid, with payers under a name of the day', async () => {
+    now = 0
+    await service.settle(makePayment())
+    expect(lines.map(({ msg, level }) => `${level} ${msg}`)).toEqual([
+      'info payment_claimed',
+      'info transaction_sent',
+      'info payment_settled',
+    ])
+    const [name] = lines.map(({ payer }) => payer)
+    expect(lines.every(({ payer, pid, amount }) => payer === name && pid !== undefined && amount === '1000')).toBe(true)
+    expect(JSON.stringify(lines)).not.toContain(PAYER)
+    now = 86_400_000
+    await service.settle(makePayment())
+    expect(lines.at(-1)?.payer).toMatch(/^payer_[0-9a-f]{12}$/)
+    expect(lines.at(-1)?.payer).not.toBe(name)
+  })
+
+  test('SEC-001 has no secret, wherever one may turn up', () => {
+    const secrets = [
+      'https://user:hunter2@rpc.example/v2/KEY123?k=KEY123',
+      `0x${'ab'.repeat(32)}`,
+      'postgres://groat:hunter2@db.example/pay',
+      createApiKey().key,
+      'QUJD'.repeat(40),
+    ]
+    const cause = new Error(`failed: ${secrets.join(' and ')}`, { cause: new Error(secrets[0]) })
+    const error = new X402Error('rpc_unreachable', { node: secrets[0] }, { cause })
+    log.onFault({ reference: 'r', during: 'verify', error })
+    log.onEvent({ type: 'payment_signed', at: 0, signature: secrets[1], payload: { raw: secrets[4] } } as never)
+    const text = JSON.stringify(lines)
+    for (const part of ['hunter2', 'KEY123', 'ab'.repeat(32), 'groat_', 'QUJDQUJD'])
+      expect([part, text.includes(part)]).toEqual([part, false])
+    expect(text).toContain('rpc.example')
+    expect(errorRecord(error)).toMatchObject({ code: 'rpc_unreachable', cause: { cause: { name: 'Error' } } })
+    expect(scrub('connect ECONNREFUSED 127.0.0.1:8545')).toBe('connect ECONNREFUSED 127.0.0.1:8545')
+  })
+})
+
+describe('the metrics', () => {
+  test('count what happens and what was turned away, with bounded labels', async () => {
+    const metrics = createMetrics()
+    const counted = createFacilitator({
+      schemes: [createFakeScheme(chain)],
+      store,
+      stopTimeout: 1,
+      onEvent: metrics.onEvent,
+    })
+    await counted.start()
+    const { key, hash } = createApiKey()
+    const access = createAccess(counted, {
+      tenants: [{ id: 'shop', keyHashes: [hash], scopes: ['settle', 'metrics'] }],
+      onDenied: metrics.onDenied,
+    })
+    const overview = createOverview({ service: counted, store, pressure: access.pressure })
+    const app = createFacilitatorApp(counted, { access, metrics, overview })
+    const headers = { authorization: `Bearer ${key}` }
+    await post(app, '/settle', headers)
+    await post(app, '/settle')
+    await app.request('/settlements/whatever-a-stranger-writes')
+    expect((await app.request('/metrics')).status).toBe(401)
+    const response = await app.request('/metrics', { headers })
+    const text = await response.text()
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+    for (const line of [
+      `groat_payments_total{event="payment_settled",network="${NETWORK}",scheme="exact"} 1`,
+      'groat_denied_total{code="api_key_missing",tenant="",ring=""} 3',
+      'groat_http_request_seconds_count{route="/settle",status="200"} 1',
+      'groat_http_request_seconds_count{route="/settlements",status="401"} 1',
+      `groat_network_ready{network="${NETWORK}"} 1`,
+      'nodejs_eventloop_lag_seconds',
+    ]) {
+      expect(text).toContain(line)
+    }
+    expect(text).not.toContain(PAYER)
+    expect(text).not.toContain('stranger')
+    await counted.stop()
+  })
+})
+
+/** W3C trace context, as a program would set it up. */
+const propagator: TextMapPropagator = {
+  inject() {},
+  fields: () => ['traceparent'],
+  extract(into, from, getter) {
+    const [, traceId = '', spanId = ''] = String(getter.get(from, 'traceparent')).split('-')
+    return trace.setSpanContext(into, { traceId, spanId, traceFlags: 1, isRemote: true })
+  },
+}
+
+describe('the traces', () => {
+  const spans = new InMemorySpanExporter()
+  beforeEach(() => {
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+    propagation.setGlobalPropagator(propagator)
+    trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }))
+  })
+  afterEach(() => {
+    trace.disable()
+    context.disable()
+    propagation.disable()
+    spans.reset()
+  })
+
+  test('go on from the caller’s, and say what came of it but not whose it was', async () => {
+    const app = createFacilitatorApp(withTracing<FacilitatorService>()(service))
+    const traceId = '0af7651916cd43dd8448eb211c80319c'
+    await post(app, '/settle', { traceparent: `00-${traceId}-b7ad6b7169203331-01` })
+    const seen = spans.getFinishedSpans().map((span) => ({
+      name: span.name,
+      trace: span.spanContext().traceId,
+      parent: span.parentSpanContext?.spanId,
+      outcome: span.attributes['x402.outcome'],
+    }))
+    const [, outer] = spans.getFinishedSpans()
+    expect(seen).toEqual([
+      { name: 'x402.settle', trace: traceId, parent: outer?.spanContext().spanId, outcome: 'settled' },
+      { name: 'POST /settle', trace: traceId, parent: 'b7ad6b7169203331', outcome: undefined },
+    ])
+    expect(JSON.stringify(spans.getFinishedSpans().map(({ attributes }) => attributes))).not.toContain(PAYER)
+  })
+})

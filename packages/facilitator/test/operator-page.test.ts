@@ -1,0 +1,144 @@
+import { existsSync } from 'node:fs'
+import { type Browser, chromium } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createAdminApp, createOverview } from '../src/admin.js'
+import { createAccess, createApiKey, type ServedFacilitator, serveApp } from '../src/index.js'
+import { createMetrics } from '../src/observe.js'
+import { useFacilitator } from './chain-kit.js'
+
+/** Debian's browser, or any other that is named. Where there is none and nobody insists, the page is not looked at. */
+const executablePath = [process.env.GROAT_CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
+  (path) => path !== undefined && existsSync(path),
+)
+
+const on = useFacilitator()
+let browser: Browser
+let admin: ServedFacilitator | undefined
+beforeAll(async () => {
+  if (executablePath) browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+})
+afterEach(async () => {
+  await admin?.close()
+  admin = undefined
+})
+afterAll(() => browser?.close())
+
+async function open(options: { readonly tokenHash?: string } = {}) {
+  const metrics = createMetrics()
+  const service = await on.serve({ onEvent: metrics.onEvent, signers: ['facilitator', 'facilitator2'] })
+  const { pressure } = createAccess(service, {})
+  const overview = createOverview({ service, store: on.store, pressure })
+  const app = createAdminApp({ store: on.store, overview, metrics, ...options })
+  admin = await serveApp(app.fetch, { host: '127.0.0.1', port: 0 })
+  return { service, url: admin.url }
+}
+
+/** The page asks every two seconds. */
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000 })
+
+describe('the operator’s listener', () => {
+  test('answers the machine’s own names only, unless it has a token', async () => {
+    const { url } = await open()
+    const { port } = new URL(url)
+    const status = async (headers: Record<string, string>) => (await appOf(headers)).status
+    const { request } = await import('node:http')
+    const appOf = (headers: Record<string, string>) =>
+      new Promise<{ status: number }>((resolve, reject) => {
+        const sent = request({ host: '127.0.0.1', port, path: '/api/overview', headers }, (response) => {
+          response.resume()
+          resolve({ status: response.statusCode ?? 0 })
+        })
+        sent.on('error', reject)
+        sent.end()
+      })
+    expect([await status({ host: `127.0.0.1:${port}` }), await status({ host: 'evil.example' })]).toEqual([200, 403])
+  })
+
+  test('asks for its token, as a bearer or as a browser’s password', async () => {
+    const { key, hash } = createApiKey()
+    const { url } = await open({ tokenHash: hash })
+    const status = async (authorization?: string) =>
+      (await fetch(`${url}/metrics`, authorization === undefined ? {} : { headers: { authorization } })).status
+    const basic = (password: string) => `Basic ${Buffer.from(`operator:${password}`).toString('base64')}`
+    expect([await status(), await status('Bearer no'), await status(basic('no'))]).toEqual([401, 401, 401])
+    expect([await status(`Bearer ${key}`), await status(basic(key))]).toEqual([200, 200])
+  })
+
+  test('tells how the facilitator stands, as JSON and as metrics', async () => {
+    const { service, url } = await open()
+    expect(await service.settle(await on.pay())).toMatchObject({ status: 'settled' })
+    expect(await (await fetch(`${url}/api/overview`)).json()).toMatchObject({
+      health: { ready: true, reasons: [] },
+      settledLately: 1,
+      chains: [
+        {
+          network: 'eip155:84532',
+          name: 'base-sepolia',
+          schemes: ['exact'],
+          nodes: [{ state: 'up', failures: 0, lag: '0' }],
+          lanes: [
+            { signer: on.chain.account('facilitator').address, balance: expect.stringMatching(/^\d+\.\d{6}$/) },
+            { signer: on.chain.account('facilitator2').address },
+          ],
+        },
+      ],
+    })
+    const text = await (await fetch(`${url}/metrics`)).text()
+    for (const line of [
+      'groat_payments_total{event="payment_settled",network="eip155:84532",scheme="exact"} 1',
+      'groat_network_ready{network="eip155:84532"} 1',
+      'groat_oldest_open_seconds 0',
+    ]) {
+      expect(text).toContain(line)
+    }
+    expect(text).toMatch(/groat_gas_runway_settlements\{network="eip155:84532",signer="0x[0-9a-fA-F]{40}"\} [1-9]/)
+    expect(text.toLowerCase()).not.toContain(on.chain.account('payer').address.toLowerCase())
+  })
+})
+
+describe.skipIf(executablePath === undefined && process.env.CI === undefined)('the operator’s page', () => {
+  test('shows payments as they come, lanes, gas and nodes, and finds a payment by payer, pid and transaction', async () => {
+    const { service, url } = await open()
+    const problems: string[] = []
+    const page = await browser.newPage({ viewport: { width: 1360, height: 900 } })
+    page.on('pageerror', (error) => problems.push(error.message))
+    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
+    await page.goto(url)
+    await page.getByText('takes payments').waitFor()
+    await page.getByText('No payment yet.').waitFor()
+
+    const first = await on.pay('payer')
+    expect(await service.settle(first)).toMatchObject({ status: 'settled' })
+    const rows = page.locator('#payments tr')
+    await rows.first().waitFor()
+    await eventually(() => rows.first().innerText()).toContain('0.001 USDC')
+    const second = await service.settle(await on.pay('payer2'))
+    if (second.status !== 'settled') throw new Error(second.status)
+    await eventually(() => rows.count()).toBe(2)
+    await eventually(() => page.locator('#lanes tr').allInnerTexts()).toContainEqual(expect.stringMatching(/\d[KM]?$/))
+    expect(await page.locator('#nodes tr').innerText()).toMatch(/127\.0\.0\.1:\d+\s+base-sepolia\s+up/)
+
+    const find = async (text: string, count: number) => {
+      await page.getByRole('searchbox').fill(text)
+      await eventually(() => rows.count()).toBe(count)
+      return count === 0 ? '' : rows.first().getAttribute('data-pid')
+    }
+    const byPayer = await find(on.chain.account('payer2').address, 1)
+    expect(await find(second.receipt.transaction, 1)).toBe(byPayer)
+    const inspected = service.inspect(first)
+    const pid = inspected.ok ? inspected.pid : ''
+    expect(await find(pid, 1)).toBe(pid)
+    await rows.first().click()
+    await page.locator('#history li').first().waitFor()
+    expect(await page.locator('#history').innerText()).toMatch(/claimed[\s\S]*signed[\s\S]*settled/)
+    await find('0xnobody', 0)
+    await page.getByText('Nothing is known of 0xnobody.').waitFor()
+    const shot = process.env.GROAT_SCREENSHOT
+    if (shot !== undefined) {
+      await find('', 2)
+      await page.screenshot({ path: shot, fullPage: true })
+    }
+    await page.close()
+    expect(problems).toEqual([])
+  }, 60_000)
+})

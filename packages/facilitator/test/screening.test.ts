@@ -1,0 +1,113 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openMemoryStore, type Store } from '@groat/store'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import {
+  createFacilitator,
+  createLocalList,
+  type FacilitatorService,
+  type Fault,
+  type ScreeningProvider,
+  withScreening,
+} from '../src/index.js'
+import { createFakeScheme, FakeChain, makePayment, PAYER } from './fake-chain.js'
+
+let chain: FakeChain
+let store: Store
+let folder: string
+let faults: Fault[]
+let now: number
+let services: FacilitatorService[]
+
+beforeEach(async () => {
+  chain = new FakeChain()
+  store = await openMemoryStore()
+  folder = await mkdtemp(join(tmpdir(), 'groat-screening-'))
+  faults = []
+  services = []
+  now = Date.parse('2026-11-21T00:00:00Z')
+})
+afterEach(async () => {
+  await Promise.all(services.map((service) => service.stop()))
+  await store.close()
+  await rm(folder, { recursive: true })
+})
+
+async function serve(provider: ScreeningProvider, timeout = 2_000) {
+  const onFault = (fault: Fault) => void faults.push(fault)
+  const facilitator = createFacilitator({ schemes: [createFakeScheme(chain)], store, stopTimeout: 1, onFault })
+  const service = withScreening({ provider, store, timeout, onFault })(facilitator)
+  services.push(service)
+  await service.start()
+  return service
+}
+
+const decisions = () =>
+  store
+    .withTables<{
+      screening: { during: string; allowed: number; version: string; reason: string | null; at: number }
+    }>()
+    .db.selectFrom('screening')
+    .select(['during', 'allowed', 'reason'])
+    .orderBy('at')
+    .execute()
+
+const list = async (...lines: string[]) => {
+  const file = join(folder, 'list.txt')
+  await writeFile(file, lines.join('\n'))
+  return createLocalList({ file, clock: () => now })
+}
+
+test('FAC-104 whoever is on the list neither verifies nor settles, and it is written down', async () => {
+  const service = await serve(
+    await list('# date: 2026-11-20', `${PAYER.toUpperCase().replace('0X', '0x')}   # a payer`),
+  )
+  expect(await service.verify(makePayment())).toEqual({ ok: false, code: 'payment_screened', payer: PAYER })
+  expect(await service.settle(makePayment())).toEqual({ status: 'refused', code: 'payment_screened', payer: PAYER })
+  expect(chain.seen).toEqual([])
+  expect(await decisions()).toEqual([
+    { during: 'verify', allowed: 0, reason: 'payer is on the list' },
+    { during: 'settle', allowed: 0, reason: 'payer is on the list' },
+  ])
+})
+
+test('FAC-104 a list that changes between verify and settle counts at settle; what was begun is told to its end', async () => {
+  const provider = await list('# date: 2026-11-20')
+  const service = await serve(provider)
+  const [first, second] = [makePayment(), makePayment()]
+  expect(await service.verify(second)).toMatchObject({ ok: true })
+  expect(await service.settle(first)).toMatchObject({ status: 'settled' })
+  await list('# date: 2026-11-21', PAYER)
+  now += 60_000
+  expect(await service.settle(second)).toMatchObject({ status: 'refused', code: 'payment_screened' })
+  expect(await service.settle(first)).toMatchObject({ status: 'settled' })
+  expect(chain.seen).toHaveLength(1)
+})
+
+test('FAC-104 what is not decided is not settled: no list, an old list, one without a date, a provider that fails or hangs', async () => {
+  const broken: readonly (readonly [string, ScreeningProvider])[] = [
+    ['missing', createLocalList({ file: join(folder, 'nowhere'), clock: () => now })],
+    ['old', await list('# date: 2026-11-18')],
+    ['hanging', { name: 'x', screen: () => new Promise(() => {}) }],
+    ['failing', { name: 'x', screen: () => Promise.reject(new Error('down')) }],
+  ]
+  for (const [name, provider] of broken) {
+    const service = await serve(provider, 50)
+    for (const ask of [service.verify(makePayment()), service.settle(makePayment())]) {
+      const error = await ask.then(
+        () => undefined,
+        (reason) => reason,
+      )
+      expect([name, error?.code, typeof error?.context.reference]).toEqual([name, 'screening_unavailable', 'string'])
+    }
+  }
+  expect(chain.seen).toEqual([])
+  expect(faults).toHaveLength(8)
+  const undated = await serve(await list(PAYER))
+  await expect(undated.settle(makePayment())).rejects.toMatchObject({ code: 'screening_unavailable' })
+  expect(await undated.health()).toMatchObject({
+    ready: false,
+    reasons: [{ part: 'screening', code: 'screening_unavailable' }],
+  })
+})
