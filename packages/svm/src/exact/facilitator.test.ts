@@ -2,8 +2,18 @@ import { type Asset, assetByTicker, type PaymentRequirements } from '@groat/core
 import { type SvmChain as LocalChain, startSvmChain } from '@groat/sandbox'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Extension, keys, mintAccount, transferFee } from '../../testing/mints.js'
-import { DEVNET, FEE_PAYER, FEE_PAYER_KEY, offerOf, PAYER, PAYER_KEY, payBy, SELLER } from '../../testing/payments.js'
-import { createSvmChain } from '../chain.js'
+import {
+  DEVNET,
+  FEE_PAYER,
+  FEE_PAYER_KEY,
+  offerOf,
+  PAYER,
+  PAYER_KEY,
+  pay,
+  payBy,
+  SELLER,
+} from '../../testing/payments.js'
+import { createSvmChain, createSvmRpc } from '../chain.js'
 import { addressBytes, formatAddress, type Key } from '../wire/address.js'
 import { associatedTokenAccount } from '../wire/derived-address.js'
 import { memo, setComputeUnitLimit, setComputeUnitPrice } from '../wire/instructions.js'
@@ -39,6 +49,21 @@ async function settle({ chain, scheme }: ReturnType<typeof schemeOf>, ...payment
   expect(await chain.send(signed)).toEqual({ status: 'accepted' })
   return scheme.outcome(...payment, [signed])
 }
+
+test('SVM-EXACT-078 what other payments of the payer will take is left to them', async () => {
+  const offer = offerOf()
+  const { scheme } = schemeOf(undefined)
+  const payment = await pay(offer, account, { blockhash: await blockhashOf() })
+  const left = (await local.balance(PAYER)) - offer.amount
+  expect(await scheme.verify(payment, offer, { ...at(), reserved: left })).toEqual({ ok: true, payer: PAYER })
+  expect(await scheme.verify(payment, offer, { ...at(), reserved: left + 1n })).toEqual({
+    ok: false,
+    code: 'invalid_exact_svm_insufficient_balance',
+    payer: PAYER,
+  })
+})
+
+const blockhashOf = () => createSvmRpc({ urls: [local.rpcUrl], network: DEVNET }).latestBlockhash()
 
 describe('Token-2022', () => {
   const MINT = 'FSxJ85FXVsXSr51SeWf9ciJWTcRnqKFSmBgRDeL3KyWw'

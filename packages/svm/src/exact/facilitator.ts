@@ -103,11 +103,11 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): ExactSvmFacilitat
     signerOf: (payment, terms) => formatAddress(known(payment, terms).payment.terms.feePayer),
     // The fee payer's slot is ours to fill, whatever stands in it.
     proofOf: (payment, terms) => known(payment, terms).payment.transaction.signatures.slice(1).map(encodeBase58).join(),
-    async verify(payment, terms, now) {
+    async verify(payment, terms, { reserved, ...now }) {
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection
       const { chain, payment: read } = known(payment, terms)
-      const refusal = await judgeOnChain(chain, read, terms, mintPowers)
+      const refusal = await judgeOnChain(chain, read, terms, { allowed: mintPowers, reserved })
       return refusal ? { ...refusal, payer: inspection.payer } : { ok: true, payer: inspection.payer }
     },
     prepare(payment, terms) {
@@ -136,7 +136,7 @@ async function judgeOnChain(
   chain: SvmChain,
   payment: ExactPayment,
   { asset, network }: PaymentRequirements,
-  allowed: readonly MintPower[],
+  { allowed, reserved = 0n }: { readonly allowed: readonly MintPower[]; readonly reserved?: bigint | undefined },
 ): Promise<Refusal | undefined> {
   const { transaction, text, transfer } = payment
   // Costs nobody a call to a node.
@@ -147,13 +147,17 @@ async function judgeOnChain(
     return judgeMint(network, asset, mint, { allowed }) ?? judgeEffect(chain, payment, mint)
   }
   const [simulation, mint] = await Promise.all([
-    chain.rpc.simulate(text, [formatAddress(transfer.destination)]),
+    chain.rpc.simulate(text, [transfer.destination, transfer.source].map(formatAddress)),
     chain.mint(asset),
   ])
   const flaw = mint && judgeMint(network, asset, mint, { allowed })
   if (flaw !== undefined) return flaw
   if (!simulation.ok) return explainFailure(chain, payment, simulation.error)
-  return judgeRecipient(payment, simulation.accounts[0])
+  const [recipient, source] = simulation.accounts
+  // Other payments live on what this one leaves (SVM-EXACT-078): each that fails on chain costs the fee payer.
+  const left = (source && decodeTokenAccount(source.data)?.amount) ?? 0n
+  if (left < reserved) return refuse('invalid_exact_svm_insufficient_balance')
+  return judgeRecipient(payment, recipient)
 }
 
 /** A token account can be given away while its address stays. */
