@@ -81,6 +81,7 @@ export type {
   SignOptions,
   VerifyOptions,
 } from './scheme/facilitator.js'
+export { createHolds, type Holds } from './scheme/holds.js'
 export { defineScheme, findScheme, type SchemeData, type SchemeHalf } from './scheme/scheme.js'
 export type {
   InspectContext,

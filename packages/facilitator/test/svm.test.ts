@@ -352,6 +352,30 @@ test('SVM-EXACT-064 a transaction that is included and fails ends the payment, a
   await on.expectMoved(0)
 })
 
+test('SVM-EXACT-084 whose payment failed on chain though it was good when it was tried waits ten minutes', async () => {
+  let later = 0
+  const service = await on.serve({ exact: { clock: () => Date.now() + later } })
+  const delayed = on.chain.intercept(() => ({ afterSlots: 3 }))
+  const work = service.settle(await on.pay())
+  await on.sent()
+  delayed()
+  const { usdcAccount } = accountOf('payer')
+  const full = await on.chain.getAccount(usdcAccount)
+  if (full?.data === undefined) throw new TypeError('the payer has no account')
+  const empty = Buffer.from(full.data)
+  empty.writeBigUInt64LE(1n, 64)
+  await on.chain.setAccount(usdcAccount, { ...full, data: empty })
+  await on.chain.step(3)
+  expect(await work).toMatchObject({ status: 'refused', code: 'invalid_exact_svm_insufficient_balance' })
+  await on.chain.setAccount(usdcAccount, full)
+
+  const [again, other] = [await on.pay(), await on.pay('payer2')]
+  expect(await service.settle(again)).toEqual({ status: 'refused', code: 'payer_on_hold', payer })
+  expect(await service.settle(other)).toMatchObject({ status: 'settled' })
+  later = 601_000
+  expect(await service.verify(again)).toMatchObject({ ok: true })
+})
+
 test('SVM-EXACT-023 a fee payer that offers name no more goes on to settle them', async () => {
   const service = await on.serve({ signers: ['facilitator2', 'facilitator'] })
   expect((await service.supported()).kinds.map(({ extra }) => extra?.feePayer)).toEqual([

@@ -221,7 +221,7 @@ export const codeNames = [
   'upto_exposure_exceeded',
   'invalid_upto_evm_transaction_failed',
 
-  // Payers whose own code spends the facilitator's gas, on EVM.
+  // Payers who spend the facilitator's fees.
   'payer_on_hold',
 
   // Bundles and passes.

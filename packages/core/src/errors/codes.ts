@@ -1016,10 +1016,10 @@ export const errorCodes = {
     hint: 'Sign a new payment.',
   },
 
-  // Payers whose own code spends the facilitator's gas, on EVM.
+  // Payers who spend the facilitator's fees.
   payer_on_hold: {
     ...refused,
-    title: 'The payer’s contract made an earlier payment fail on chain',
+    title: 'An earlier payment of this payer failed on chain',
     detail: '402.2',
     hint: 'Pay from another account, or wait ten minutes.',
   },

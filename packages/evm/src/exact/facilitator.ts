@@ -1,5 +1,6 @@
 import {
   type Clock,
+  createHolds,
   type Inspection,
   type PaymentPayload,
   type PaymentRequirements,
@@ -15,7 +16,6 @@ import { parseAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
 import { exactOnEvm } from './eip3009.js'
 import { eip3009 } from './eip3009-chain.js'
-import { createHolds } from './holds.js'
 import type { ChainMethod, ExactRequest } from './method.js'
 import { permit2 } from './permit2-chain.js'
 import { inspectExact } from './shared.js'
@@ -98,7 +98,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
       if (!inspection.ok) return inspection
       const { method, ...request } = known(payment, terms)
       const from = parseAddress(signer ?? request.chain.signers[0] ?? '')
-      if (holds.has(inspection.payer)) return { ...refuse('payer_on_hold'), payer: inspection.payer }
+      if (holds.has(inspection.payer.toLowerCase())) return { ...refuse('payer_on_hold'), payer: inspection.payer }
       return method.verify(request, { ...now, gas: gasLimit, ...(from ? { from } : {}) })
     },
     async prepare(payment, terms) {

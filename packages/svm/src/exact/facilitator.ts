@@ -1,4 +1,6 @@
 import {
+  type Clock,
+  createHolds,
   type InspectContext,
   type Inspection,
   type PaymentPayload,
@@ -7,6 +9,7 @@ import {
   refuse,
   type SchemeFacilitator,
   type SupportedKind,
+  systemClock,
   v1NameOf,
 } from '@groat/core'
 import type { SvmCall, SvmChain } from '../chain.js'
@@ -40,6 +43,7 @@ export type ExactSvmFacilitatorOptions = {
   readonly smartWallets?: boolean | { readonly programs: readonly string[] }
   /** What mints may be able to do that are not in the registry of assets; nothing unless told. */
   readonly mintPowers?: readonly MintPower[]
+  readonly clock?: Clock
 }
 
 /** The facilitator's half. Whatever it settles needs a transaction. */
@@ -57,7 +61,8 @@ export interface ExactSvmFacilitator extends SchemeFacilitator<SvmCall> {
  * `invalid_exact_svm_payload_fee_above_limit`, `invalid_exact_svm_payload_signature_invalid`, `invalid_exact_svm_mint_extension_not_allowed`,
  * `payment_expired`, `payment_already_used`, `invalid_exact_svm_destination_ata_missing`, `invalid_exact_svm_destination_ata_unusable`,
  * `invalid_exact_svm_insufficient_balance`, `invalid_exact_svm_transaction_simulation_failed`, and of smart wallets
- * `invalid_exact_svm_smart_wallet_program_not_allowed`, `…_alt_resolution_failed`, `…_transfer_mismatch`.
+ * `invalid_exact_svm_smart_wallet_program_not_allowed`, `…_alt_resolution_failed`, `…_transfer_mismatch`. A payer whose payment failed on chain
+ * waits: `payer_on_hold`.
  * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict (SVM-EXACT-056).
  *
  * @example
@@ -65,10 +70,11 @@ export interface ExactSvmFacilitator extends SchemeFacilitator<SvmCall> {
  * const verdict = await scheme.verify(payment, requirements, { now: Date.now() })
  */
 export function exactSvm(options: ExactSvmFacilitatorOptions): ExactSvmFacilitator {
-  const { chains, fees = {}, requireMemo = true, mintPowers = [], smartWallets = false } = options
+  const { chains, fees = {}, requireMemo = true, mintPowers = [], smartWallets = false, clock = systemClock } = options
   const allowed = smartWallets && walletPrograms(smartWallets === true ? undefined : smartWallets.programs)
   const policy = { fees, ...(allowed ? { walletPrograms: allowed } : {}) }
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
+  const holds = createHolds(clock)
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
     const chain = byNetwork.get(terms.network)
@@ -107,8 +113,10 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): ExactSvmFacilitat
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection
       const { chain, payment: read } = known(payment, terms)
+      const { payer } = inspection
+      if (holds.has(payer)) return { ...refuse('payer_on_hold'), payer }
       const refusal = await judgeOnChain(chain, read, terms, { allowed: mintPowers, reserved })
-      return refusal ? { ...refusal, payer: inspection.payer } : { ok: true, payer: inspection.payer }
+      return refusal ? { ...refusal, payer } : { ok: true, payer }
     },
     prepare(payment, terms) {
       const { signatures, message } = known(payment, terms).payment.transaction
@@ -116,7 +124,12 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): ExactSvmFacilitat
     },
     async outcome(payment, terms, sent) {
       const { chain, payment: read } = known(payment, terms)
-      return chainOutcome(chain, read, sent)
+      const outcome = await chainOutcome(chain, read, sent)
+      // It was tried right before. Assertions about the time or the payer's own accounts can tell the trial from the landing (SVM-EXACT-084).
+      if (outcome.status === 'dead' && outcome.refusal.code !== 'payment_expired') {
+        holds.add(formatAddress(read.payer))
+      }
+      return outcome
     },
   }
 }

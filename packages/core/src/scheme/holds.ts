@@ -1,11 +1,10 @@
-import type { Clock } from '@groat/core'
-import type { Address } from '../address.js'
+import type { Clock } from '../ports.js'
 
-/** Payers whose own code made a transaction fail that had just been tried: nothing is sent for them for a while. */
+/** Payers whose payment failed on chain right after it had been tried: for a while nothing is sent for them. */
 export interface Holds {
-  has(payer: Address | string): boolean
-  /** `until`: seconds since 1970; ten minutes from now at the least. */
-  add(payer: Address, until: bigint): void
+  has(payer: string): boolean
+  /** For ten minutes, and at the least until `until`, in seconds since 1970. */
+  add(payer: string, until?: bigint): void
 }
 
 const LEAST_MS = 600_000
@@ -14,16 +13,17 @@ const LEAST_MS = 600_000
 const MOST = 10_000
 
 /**
- * Makes an empty list, in memory.
+ * Makes an empty list, in memory. Payers are told apart by their text.
  *
  * @example
  * const holds = createHolds(Date.now)
+ * holds.add(payer)
  */
 export function createHolds(clock: Clock): Holds {
   const ends = new Map<string, number>()
   return {
-    has: (payer) => (ends.get(payer.toLowerCase()) ?? 0) > clock(),
-    add(payer, until) {
+    has: (payer) => (ends.get(payer) ?? 0) > clock(),
+    add(payer, until = 0n) {
       ends.delete(payer)
       ends.set(payer, Math.max(Number(until) * 1000, clock() + LEAST_MS))
       for (const oldest of ends.keys()) {
