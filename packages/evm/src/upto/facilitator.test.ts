@@ -27,6 +27,9 @@ const payer = () => privateKeyAccount(sandbox.account('payer').privateKey)
 const offer = uptoOfferOf()
 const now = () => ({ now: Date.now() })
 const settling = () => ({ ...now(), settling: true })
+/** Answers with the magic value of ERC-1271; the second runs out of gas where `GASPRICE` is not zero. */
+const YES_ALWAYS: Hex = '0x631626ba7e60e01b60005260206000f3'
+const YES_WHILE_FREE: Hex = '0x3a601457631626ba7e60e01b60005260206000f35bfe'
 /** The terms of a settlement: what is charged of the ceiling. */
 const charging = (amount: bigint, terms = offer): PaymentRequirements => ({ ...terms, amount })
 
@@ -289,6 +292,29 @@ describe('a payer without means', () => {
     await allow(payer().address)
     expect(await verify(payment, offer, strict)).toBe('ok')
     expect(await verify(await payUpto(offer, payer()), offer, strict)).toBe('upto_exposure_exceeded')
+  })
+
+  test('EVM-EXACT-074 code that answers yes only while no gas is paid is tried with the gas that will be paid', async () => {
+    await sandbox.setCode(payer().address, YES_WHILE_FREE)
+    expect(await verifyCharge(await payUpto(offer, payer()), 5n)).toBe('permit2_simulation_failed')
+    // What no key has signed, only code can answer for: it is asked at once.
+    const byCode = resigned(await payUpto(offer, payer()), (signature) => signature.fill(7, 0, 32))
+    expect(await verify(byCode)).toBe('permit2_simulation_failed')
+  })
+
+  test('EVM-EXACT-075 whose code made a settlement fail on chain waits, and it is not tried again', async () => {
+    await sandbox.setCode(payer().address, YES_ALWAYS)
+    const [payment, open] = [await payUpto(offer, payer()), await payUpto(offer, payer())]
+    expect([await verify(payment), await verify(open)]).toEqual(['ok', 'ok'])
+    await sandbox.setCode(payer().address, '0x60006000fd')
+    const sent = await submit(payment, charging(5n))
+    expect(await scheme.outcome(payment, charging(5n), [sent])).toMatchObject({ status: 'reverted' })
+    await sandbox.setCode(payer().address, YES_ALWAYS)
+    expect([await verifyCharge(payment, 5n), await verify(await payUpto(offer, payer()))]).toEqual([
+      'payer_on_hold',
+      'payer_on_hold',
+    ])
+    expect(await verifyCharge(open, 5n)).toBe('ok')
   })
 
   test('the facilitator pays nobody for itself', async () => {

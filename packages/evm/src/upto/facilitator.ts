@@ -1,4 +1,6 @@
 import {
+  type Clock,
+  createHolds,
   type InspectContext,
   type Inspection,
   type PaymentPayload,
@@ -7,6 +9,7 @@ import {
   refuse,
   type SchemeFacilitator,
   sameAddress,
+  systemClock,
 } from '@groat/core'
 import { decodeInteger } from '../abi.js'
 import { formatAddress } from '../address.js'
@@ -32,6 +35,7 @@ export type UptoEvmFacilitatorOptions = {
   readonly maxOpen?: number
   /** Seconds by which a block's clock must have passed a payment's end before it counts as dead; 30 unless told. */
   readonly expiryMarginSeconds?: bigint
+  readonly clock?: Clock
 }
 
 /**
@@ -43,7 +47,7 @@ export type UptoEvmFacilitatorOptions = {
  *
  * Besides what `inspectUpto` refuses: `invalid_network`, `payer_is_facilitator`, `asset_not_allowed`, `upto_facilitator_mismatch`,
  * `permit2_proxy_not_deployed`, `invalid_permit2_signature`, `upto_exposure_exceeded`, `asset_not_deployed_contract`, `permit2_invalid_nonce`,
- * `permit2_insufficient_balance`, `permit2_allowance_required`, `permit2_simulation_failed`.
+ * `permit2_insufficient_balance`, `permit2_allowance_required`, `permit2_simulation_failed`, `payer_on_hold`.
  * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict.
  *
  * @example
@@ -51,9 +55,10 @@ export type UptoEvmFacilitatorOptions = {
  * const verdict = await scheme.verify(payment, requirements, { now: Date.now() })
  */
 export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
-  const { chains, gasLimit = 300_000n, maxOpen = 1_000, expiryMarginSeconds = 30n } = options
+  const { chains, gasLimit = 300_000n, maxOpen = 1_000, expiryMarginSeconds = 30n, clock = systemClock } = options
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
   const exposures = createExposures()
+  const holds = createHolds(clock)
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
     const inspection = inspectUpto(payment, terms, now)
@@ -94,6 +99,8 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
       if (!inspection.ok) return inspection
       const { chain, payment: read } = inspected(payment, terms)
       const { payer } = inspection
+      // What was verified before is still charged, but not tried again.
+      if (holds.has(now.settling ? read.pid : read.authorization.from)) return { ...refuse('payer_on_hold'), payer }
       if (!(await hasPermit2Proxy(chain.rpc, uptoPermit2Proxy))) {
         return { ...refuse('permit2_proxy_not_deployed'), payer }
       }
@@ -113,6 +120,11 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
       const outcome = await chainOutcome(chain, read, terms.amount, sent, expiryMarginSeconds)
       if (outcome.status === 'settled' || outcome.status === 'dead') {
         exposures.hold(accountOf(chain, read), read.pid, 0n, 0)
+      }
+      // It was tried right before, and did something else when it was paid for (EVM-EXACT-075).
+      const { from: account, deadline } = read.authorization
+      if (outcome.status === 'reverted' && (await chain.rpc.code(account)) !== '0x') {
+        for (const each of [account, read.pid]) holds.add(each, deadline)
       }
       return outcome
     },
@@ -171,7 +183,7 @@ async function judgeCharge(
   if (amount > 0n) {
     const { token, from } = payment.authorization
     const [refusal, balance] = await Promise.all([
-      simulate(chain, payment, amount, gas),
+      simulate(chain, payment, amount, gas, true),
       reserved > 0n ? chain.rpc.call({ to: token, data: encodeBalanceOf(from) }) : undefined,
     ])
     const short = balance !== undefined && integerOf(balance) < amount + reserved
@@ -188,12 +200,20 @@ async function simulate(
   payment: UptoPayment,
   amount: bigint,
   gas: bigint,
+  settling = false,
 ): Promise<Refusal | undefined> {
   // The proxy pays for nobody but the facilitator that was signed, so it is asked as that one (EVM-UPTO-044).
   const call = { ...settleCall(payment, amount), from: payment.authorization.facilitator, gas }
-  const [simulation, signer] = await Promise.all([chain.rpc.call(call), signerOf(chain, claimOf(chain, payment))])
+  const [simulation, signer, code] = await Promise.all([
+    chain.rpc.call(call),
+    signerOf(chain, claimOf(chain, payment)),
+    // Delegated code (EIP-7702) is asked even about what its account's own key has signed.
+    settling ? chain.rpc.code(payment.authorization.from) : '0x',
+  ])
   if (signer === 'undeployed' || signer === 'nobody') return refuse('invalid_permit2_signature')
-  if (simulation.ok) return undefined
+  if (simulation.ok && signer === 'key' && code === '0x') return undefined
+  // The payer's code sees what gas is paid, and so whether it is only tried (EVM-EXACT-074).
+  if (simulation.ok && (await chain.rpc.call({ ...call, fees: await chain.fees(gas) })).ok) return undefined
   const refusal = await explainFailure(chain, payment, amount)
   // The newest block of an idle chain may be older than the payment; the next one will not be.
   const early = refusal.code === 'permit2_not_yet_valid'
