@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { decodePayment, encodeChallenge, network, type PaymentRequirements } from '@groat/core'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { runCli } from '../src/program.js'
-import { plain, plainLines } from '../src/terminal/io.js'
+import { createStyle, painted, plain, plainLines } from '../src/terminal/io.js'
 import { recordedIo } from './io.js'
 
 // What a server, a header or a file says must not command the terminal, the purse or the program.
@@ -80,6 +80,11 @@ test.each([
 
 test('an answer on a terminal keeps its lines and nothing else', () => {
   expect(plainLines('a\tb\n\u001b[2Jc\r\u009b1m\u202ed')).toBe('a\tb\n[2Jc1md')
+})
+
+test('what is said on a terminal keeps our colours and no other command', () => {
+  const { good, bold } = createStyle(true)
+  expect(painted(`${good('paid')} \u001b[2J${bold('0x1')}\u0007\n`)).toBe(`${good('paid')} [2J${bold('0x1')}\n`)
 })
 
 test.each([

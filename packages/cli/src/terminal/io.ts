@@ -65,6 +65,22 @@ export function plainLines(text: string): string {
   return text.replace(/[^\n\t]+/g, plain)
 }
 
+/**
+ * What is said as a terminal can be shown it: like `plainLines`, but with the colours of `createStyle`.
+ *
+ * @example
+ * painted('\u001b[32mpaid\u001b[0m 0x1\u001b[2J') // '\u001b[32mpaid\u001b[0m 0x1[2J'
+ */
+export function painted(text: string): string {
+  return text
+    .split(COLOURS)
+    .map((part, at) => (at % 2 === 0 ? plainLines(part) : part))
+    .join('')
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape is what is looked for
+const COLOURS = /(\u001b\[(?:0|1|2|31|32)m)/
+
 /** Where a duration went, for people: `35 ms`, `1.2 s`. */
 export function formatDuration(milliseconds: number): string {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { createStyle, type Io, plainLines } from './io.js'
+import { createStyle, type Io, painted, plainLines } from './io.js'
 
 /** The terminal and environment of this process. */
 export function processIo(): Io {
@@ -9,7 +9,7 @@ export function processIo(): Io {
     environment: env,
     // What is piped elsewhere stays as it is; a terminal would obey it.
     out: (text) => void stdout.write(stdout.isTTY === true ? plainLines(text) : text),
-    say: (line) => void stderr.write(`${line}\n`),
+    say: (line) => void stderr.write(`${stderr.isTTY === true ? painted(line) : line}\n`),
     ask: isPerson ? ask : undefined,
     style: createStyle(stderr.isTTY === true && env.NO_COLOR === undefined),
     stopped: new Promise((resolve) => {
