@@ -34,8 +34,12 @@ export interface Entitlements {
 export function createMemoryEntitlements(clock: Clock = systemClock): Entitlements {
   const rows = new Map<Pid, Row>()
 
+  // What is used up is remembered: its payment, presented again, must not buy it again.
   const prune = (now: number): void => {
-    for (const [pid, row] of rows) if (row.left === 0 || (row.expiresAt ?? now) < now) rows.delete(pid)
+    for (const [pid, row] of rows) {
+      const isOver = row.left === 0 || (row.expiresAt ?? now) < now
+      if (isOver && row.since + KEPT_MS < now) rows.delete(pid)
+    }
   }
 
   return {
@@ -48,6 +52,7 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
       const row: Row = {
         scope,
         proof,
+        since: now,
         ...(uses === undefined ? {} : { left: uses }),
         ...(seconds === undefined ? {} : { expiresAt: now + seconds * 1000 }),
       }
@@ -68,9 +73,18 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
   }
 }
 
-type Row = { readonly scope: string; readonly proof: string; left?: number; readonly expiresAt?: number }
+type Row = {
+  readonly scope: string
+  readonly proof: string
+  readonly since: number
+  left?: number
+  readonly expiresAt?: number
+}
 
 const PRUNE_EVERY = 1024
+
+/** For so long, and longer, no payment is answered again by what it has settled. */
+const KEPT_MS = 60 * 86_400_000
 
 function balanceOf({ left, expiresAt }: Row): Balance {
   return { ...(left === undefined ? {} : { left }), ...(expiresAt === undefined ? {} : { expiresAt }) }

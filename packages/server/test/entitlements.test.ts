@@ -44,3 +44,19 @@ test('a pass runs out by the clock of the store', async () => {
   now += 60_000
   expect(await entitlements.redeem(pidOf(1), 's')).toBeUndefined()
 })
+
+test.each([
+  ['bundle', { uses: 1 }, { left: 0 }],
+  ['pass', { seconds: 1 }, { expiresAt: 1_800_000_001_000 }],
+])('SRV-029 a %s that is used up is not had again by the payment that bought it', async (_, sold, over) => {
+  let now = 1_800_000_000_000
+  const { entitlements } = createMemoryClaims({ singleProcess: true, clock: () => now })
+  const grant = { pid: pidOf(0), scope: 's', ...sold, proof: '{}' }
+  await entitlements.grant(grant)
+  expect(await entitlements.redeem(pidOf(0), 's')).toBeDefined()
+  now += 60_000
+  // Enough of others that the memory is tidied up.
+  for (let n = 1; n <= 1_100; n++) await entitlements.grant({ ...grant, pid: pidOf(n), uses: 5 })
+  expect(await entitlements.grant(grant)).toEqual(over)
+  expect(await entitlements.redeem(pidOf(0), 's')).toBeUndefined()
+})
