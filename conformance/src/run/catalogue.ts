@@ -1,3 +1,4 @@
+import { clientChecks } from '../client/session.js'
 import { facilitatorChecks } from '../facilitator/session.js'
 import { requirementOf } from '../model/check.js'
 import type { CheckKind, Family, Profile, Role } from '../model/result.js'
@@ -26,7 +27,7 @@ export type CheckEntry = {
  * ```
  */
 export function allChecks(): readonly CheckEntry[] {
-  return [...facilitatorChecks, ...serverChecks].map(({ id, role, kind, title, families = [] }) => {
+  return [...facilitatorChecks, ...serverChecks, ...clientChecks].map(({ id, role, kind, title, families = [] }) => {
     const { level, profile } = requirement(requirementOf(id))
     return { id, requirement: requirementOf(id), role, kind, profile, level, title, families }
   })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { openClientSession } from '../client/session.js'
 import { type NodeUrls, openFacilitator } from '../facilitator/session.js'
 import { createHttp } from '../http/exchange.js'
 import { requirementOf } from '../model/check.js'
@@ -157,6 +158,7 @@ async function open(role: Role, { target, nodes = {}, families }: RunOptions): P
   if (role === 'server' && roles.server && !('url' in roles.server)) {
     return openServer(roles.server, { ...common, ...(target.routes === undefined ? {} : { routes: target.routes }) })
   }
+  if (role === 'client' && roles.client) return openClientSession(roles.client, common)
   return { jobs: [], close: async () => {} }
 }
 

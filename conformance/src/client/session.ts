@@ -1,0 +1,66 @@
+import type { Rail } from '../chain/rail.js'
+import { startRail } from '../chain/start.js'
+import type { Check } from '../model/check.js'
+import { untestable } from '../model/finding.js'
+import type { Family } from '../model/result.js'
+import { jobsOf, type Session } from '../run/session.js'
+import { openClient } from '../target/client.js'
+import type { ClientEndpoint, Support } from '../target/manifest.js'
+import { choosingChecks } from './choosing.js'
+import { payingChecks } from './paying.js'
+import { clientProperties } from './properties.js'
+import { signingChecks } from './signing.js'
+import { type ClientStage, createClientStage } from './stage.js'
+
+/** Everything that is asked of a client. */
+export const clientChecks: readonly Check<ClientStage>[] = [
+  ...choosingChecks,
+  ...payingChecks,
+  ...signingChecks,
+  ...clientProperties,
+]
+
+const prefix = { evm: 'eip155:', svm: 'solana:' } as const
+
+/** Opens a client, and chains on which its wallet has money. Throws `UnreachableError`. */
+export async function openClientSession(
+  endpoint: ClientEndpoint,
+  { supports, only }: { readonly supports?: readonly Support[]; readonly only?: readonly Family[] },
+): Promise<Session> {
+  const families = (['evm', 'svm'] as const).filter(
+    (family) =>
+      (only?.includes(family) ?? true) && (supports?.some(({ network }) => network.startsWith(prefix[family])) ?? true),
+  )
+  const closing: (() => Promise<void>)[] = []
+  const close = async () => {
+    for (const each of closing.reverse()) await each()
+  }
+  try {
+    const rails: Rail[] = []
+    for (const family of families) {
+      const rail = await startRail(family)
+      rails.push(rail)
+      closing.push(() => rail.stop())
+    }
+    const session = await openClient(endpoint)
+    closing.push(() => session.close())
+    return {
+      close,
+      jobs: jobsOf(clientChecks, families, async (check, family, { runs, seed, path, note }) => {
+        const rail = rails.find((each) => each.family === family) ?? untestable('there is no chain')
+        // A wallet for each check: a careful client remembers what it paid.
+        const [wallet, payTo] = [await rail.payer(1_000_000_000n), await rail.recipient()]
+        const more = path === undefined ? {} : { path }
+        const stage = createClientStage({ session, rail, wallet, payTo, runs, seed, note, ...more })
+        try {
+          await check.run(stage)
+        } finally {
+          await stage.close()
+        }
+      }),
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
