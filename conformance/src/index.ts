@@ -7,6 +7,8 @@ export {
   judge,
   readBaseline,
 } from './baseline.js'
+export type { Payer, Rail, Sponsor, Transfer } from './chain/rail.js'
+export { startRail } from './chain/start.js'
 export {
   type Conformance,
   type ConformOptions,

@@ -16,3 +16,19 @@ export async function startRail(family: Family, rpcUrl?: string): Promise<Rail> 
     )
   }
 }
+
+/** A chain of the caller, or a new one that is stopped with the others. */
+export async function takeRail(
+  family: Family,
+  {
+    given,
+    rpcUrl,
+    closing,
+  }: { given?: readonly Rail[] | undefined; rpcUrl?: string | undefined; closing: (() => Promise<void>)[] },
+): Promise<Rail> {
+  const found = given?.find((rail) => rail.family === family)
+  if (found !== undefined) return found
+  const rail = await startRail(family, rpcUrl)
+  closing.push(() => rail.stop())
+  return rail
+}

@@ -1,5 +1,5 @@
 import type { Rail } from '../chain/rail.js'
-import { startRail } from '../chain/start.js'
+import { takeRail } from '../chain/start.js'
 import type { Check } from '../model/check.js'
 import { untestable } from '../model/finding.js'
 import type { Family } from '../model/result.js'
@@ -25,7 +25,11 @@ const prefix = { evm: 'eip155:', svm: 'solana:' } as const
 /** Opens a client, and chains on which its wallet has money. Throws `UnreachableError`. */
 export async function openClientSession(
   endpoint: ClientEndpoint,
-  { supports, only }: { readonly supports?: readonly Support[]; readonly only?: readonly Family[] },
+  {
+    supports,
+    only,
+    rails: given,
+  }: { readonly supports?: readonly Support[]; readonly only?: readonly Family[]; readonly rails?: readonly Rail[] },
 ): Promise<Session> {
   const families = (['evm', 'svm'] as const).filter(
     (family) =>
@@ -38,9 +42,7 @@ export async function openClientSession(
   try {
     const rails: Rail[] = []
     for (const family of families) {
-      const rail = await startRail(family)
-      rails.push(rail)
-      closing.push(() => rail.stop())
+      rails.push(await takeRail(family, { given, closing }))
     }
     const session = await openClient(endpoint)
     closing.push(() => session.close())

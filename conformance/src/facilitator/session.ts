@@ -1,5 +1,5 @@
 import type { Rail } from '../chain/rail.js'
-import { startRail } from '../chain/start.js'
+import { takeRail } from '../chain/start.js'
 import { createHttp, isObject, jsonIn } from '../http/exchange.js'
 import type { Check } from '../model/check.js'
 import { untestable } from '../model/finding.js'
@@ -35,7 +35,13 @@ export async function openFacilitator(
     supports,
     nodes,
     only,
-  }: { readonly supports?: readonly Support[]; readonly nodes: NodeUrls; readonly only?: readonly Family[] },
+    rails: given,
+  }: {
+    readonly supports?: readonly Support[]
+    readonly nodes: NodeUrls
+    readonly only?: readonly Family[]
+    readonly rails?: readonly Rail[]
+  },
 ): Promise<Session> {
   const runsAlready = 'url' in endpoint
   const wanted = (['evm', 'svm'] as const).filter((family) => only?.includes(family) ?? true)
@@ -46,9 +52,7 @@ export async function openFacilitator(
       // A facilitator that runs already has its chain; a new one would not be the same.
       if (runsAlready && nodes[family] === undefined) continue
       if (supports !== undefined && !supports.some(({ network }) => familyOf(network) === family)) continue
-      const rail = await startRail(family, nodes[family])
-      rails.push(rail)
-      closing.push(() => rail.stop())
+      rails.push(await takeRail(family, { given, rpcUrl: nodes[family], closing }))
     }
     const opened = await openEndpoint(endpoint, environmentOf(rails))
     closing.push(() => opened.close())

@@ -8,7 +8,8 @@ export type Listening = { readonly url: string; close(): Promise<void> }
 export async function listen(
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
 ): Promise<Listening> {
-  const server = createServer((request, response) => {
+  // Peers of the kit read longer headers than most: what is too long is for the target to say.
+  const server = createServer({ maxHeaderSize: 128 << 10 }, (request, response) => {
     // A peer may go away at any moment.
     response.on('error', () => {})
     handle(request, response).catch(() => response.destroy())

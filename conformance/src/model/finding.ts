@@ -35,8 +35,15 @@ export function untestable(why: string): never {
 
 /** Fails unless the two are the same, as JSON says it. */
 export function expectSame(what: string, expected: unknown, saw: unknown): void {
-  if (show(expected) !== show(saw)) fail(what, expected, saw)
+  if (exact(expected) !== exact(saw)) fail(what, shown(expected, saw), shown(saw, expected))
 }
+
+/** Text is told from a number that looks like it. */
+const shown = (value: unknown, beside: unknown) =>
+  typeof value === 'string' && typeof beside !== 'string' ? JSON.stringify(value) : value
+
+const exact = (value: unknown) =>
+  JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? `${each}n` : each)) ?? 'undefined'
 
 /** Fails unless it holds. */
 export function expectThat(holds: boolean, what: string, expected?: unknown, saw?: unknown): asserts holds {

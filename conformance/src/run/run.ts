@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Rail } from '../chain/rail.js'
 import { openClientSession } from '../client/session.js'
 import { type NodeUrls, openFacilitator } from '../facilitator/session.js'
 import { createHttp } from '../http/exchange.js'
@@ -29,6 +30,8 @@ export type RunOptions = {
   readonly families?: readonly Family[]
   /** Nodes that run already. */
   readonly nodes?: NodeUrls
+  /** Chains of the caller to run on, which it stops itself; chains of the run's own unless told. */
+  readonly rails?: readonly Rail[]
   /** Checks at the same time; 4 unless told. */
   readonly concurrency?: number
   /** Continues a property at a counterexample. */
@@ -147,12 +150,13 @@ function rolesOf({ target, roles }: RunOptions): readonly Role[] {
   return roles === undefined ? there : there.filter((role) => roles.includes(role))
 }
 
-async function open(role: Role, { target, nodes = {}, families }: RunOptions): Promise<Session> {
+async function open(role: Role, { target, nodes = {}, families, rails }: RunOptions): Promise<Session> {
   const { supports, roles } = target
   const common = {
     nodes,
     ...(supports === undefined ? {} : { supports }),
     ...(families === undefined ? {} : { only: families }),
+    ...(rails === undefined ? {} : { rails }),
   }
   if (role === 'facilitator' && roles.facilitator) return openFacilitator(roles.facilitator, common)
   if (role === 'server' && roles.server && !('url' in roles.server)) {

@@ -31,7 +31,7 @@ export function jobsOf<S>(
   play: (check: Check<S>, family: Family | undefined, context: JobContext) => Promise<void>,
 ): readonly Job[] {
   return checks.flatMap((check): readonly Job[] => {
-    if (check.families === undefined)
+    if (check.families === undefined || check.families.length === 0)
       return [{ id: check.id, check, play: (context) => play(check, undefined, context) }]
     return check.families
       .filter((family) => families.includes(family))

@@ -241,6 +241,7 @@ export const paymentChecks: readonly ServerCheck[] = [
   serverCheck('CORE-010/request', 'the facilitator is asked with JSON in the form of its schema', async (stage) => {
     const { header } = await stage.pay()
     await stage.ask('paid', { 'PAYMENT-SIGNATURE': header })
+    expectThat(stage.facilitator.asked().length > 0, 'the facilitator was not asked')
     for (const { path, body, contentType } of stage.facilitator.asked()) {
       expectThat(contentType.startsWith('application/json'), `Content-Type of ${path}`, 'application/json', contentType)
       expectMessage(path === '/verify' ? 'v2/VerifyRequest' : 'v2/SettleRequest', body)
@@ -249,6 +250,7 @@ export const paymentChecks: readonly ServerCheck[] = [
   serverCheck('FAC-003/version', 'x402Version stands at the top of what the facilitator is asked', async (stage) => {
     const { header } = await stage.pay()
     await stage.ask('paid', { 'PAYMENT-SIGNATURE': header })
+    expectThat(stage.facilitator.asked().length > 0, 'the facilitator was not asked')
     for (const { path, body } of stage.facilitator.asked()) expectSame(`x402Version of ${path}`, 2, body.x402Version)
   }),
   serverCheck('SRV-020/other-resource', 'a payment that names another resource is refused', async (stage) => {

@@ -1,5 +1,5 @@
 import type { Rail } from '../chain/rail.js'
-import { startRail } from '../chain/start.js'
+import { takeRail } from '../chain/start.js'
 import type { Check } from '../model/check.js'
 import type { ChainDiff, Exchange, Family } from '../model/result.js'
 import { type Job, jobsOf, type Session } from '../run/session.js'
@@ -23,7 +23,13 @@ export async function openServer(
     supports,
     routes,
     only,
-  }: { readonly supports?: readonly Support[]; readonly routes?: readonly string[]; readonly only?: readonly Family[] },
+    rails: given,
+  }: {
+    readonly supports?: readonly Support[]
+    readonly routes?: readonly string[]
+    readonly only?: readonly Family[]
+    readonly rails?: readonly Rail[]
+  },
 ): Promise<Session> {
   const served = (['evm', 'svm'] as const).filter(
     (family) =>
@@ -36,8 +42,7 @@ export async function openServer(
   try {
     const jobs: Job[] = []
     for (const family of served) {
-      const rail = await startRail(family)
-      closing.push(() => rail.stop())
+      const rail = await takeRail(family, { given, closing })
       jobs.push(...(await openOn(endpoint, rail, routes ?? allRoutes, closing)))
     }
     return { jobs, close }

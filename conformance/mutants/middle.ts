@@ -1,0 +1,104 @@
+import { request as send } from 'node:http'
+import { bodyOf, listen, type Reply, reply } from '../src/http/listen.js'
+
+/** A request on its way to the honest target. `json` is its body, if it is JSON. */
+export type Passing = {
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  /** Names of headers as they came. */
+  readonly rawNames: readonly string[]
+  readonly text: string
+  readonly json: unknown
+}
+
+/** What the honest target said. */
+export type Said = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+  /** Undefined when it is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: a mutant spoils whatever it finds.
+  readonly json: any
+}
+
+/** Hands a request on, changed or not. */
+export type Forward = (change?: Partial<Passing>) => Promise<Said>
+
+/** A small fault: what a broken target does with a request. */
+export type Fault = (passing: Passing, forward: Forward) => Promise<Reply>
+
+/** A target that is honest but for one fault. */
+export async function spoil(honestUrl: string, fault: Fault): Promise<{ url: string; close(): Promise<void> }> {
+  return listen(async (request, response) => {
+    const text = await bodyOf(request)
+    const { connection: _, 'content-length': __, 'transfer-encoding': ___, ...headers } = request.headers
+    const distinct = Object.fromEntries(
+      Object.keys(headers).map((name) => {
+        const values = request.headersDistinct[name] ?? []
+        return [name, values.length > 1 ? values : (values[0] ?? '')]
+      }),
+    )
+    const rawNames = request.rawHeaders.filter((_, at) => at % 2 === 0)
+    const passing: Passing = {
+      method: request.method ?? 'GET',
+      path: request.url ?? '/',
+      headers: distinct,
+      rawNames,
+      text,
+      json: parse(text),
+    }
+    const forward: Forward = (change = {}) => {
+      const body = change.json === undefined ? (change.text ?? text) : JSON.stringify(change.json)
+      return pass(honestUrl, { ...passing, ...change, text: body })
+    }
+    await reply(response, await fault(passing, forward))
+  })
+}
+
+/** What was said, as it was said. */
+export const asSaid = ({ status, headers, text }: Said): Reply => ({ status, headers: without(headers), text })
+
+/** What was said, with other JSON. */
+export const saying = ({ status, headers }: Said, json: unknown, other: number = status): Reply => ({
+  status: other,
+  headers: without(headers),
+  text: JSON.stringify(json),
+})
+
+function pass(url: string, { method, path, headers, text }: Passing): Promise<Said> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const length = text === '' ? {} : { 'content-length': String(Buffer.byteLength(text)) }
+    const outgoing = send(
+      { hostname, port, method, path, headers: { ...headers, ...length } as Record<string, string>, agent: false },
+      (incoming) => {
+        const chunks: Buffer[] = []
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+        incoming.on('error', reject)
+        incoming.on('end', () => {
+          const body = Buffer.concat(chunks).toString('utf8')
+          const flat = Object.fromEntries(
+            Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]),
+          )
+          resolve({ status: incoming.statusCode ?? 0, headers: flat, text: body, json: parse(body) })
+        })
+      },
+    )
+    outgoing.on('error', reject)
+    outgoing.end(text)
+  })
+}
+
+function without(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const { 'content-length': _, 'transfer-encoding': __, connection: ___, 'keep-alive': ____, ...rest } = headers
+  return rest
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
