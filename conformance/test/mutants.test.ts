@@ -1,4 +1,6 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { brokenClient, type ClientMutant, clientMutants } from '../mutants/clients.js'
 import { alwaysNo, alwaysYes, facilitatorMutants, type Mutant } from '../mutants/facilitators.js'
 import { spoil } from '../mutants/middle.js'
 import { openBroken, type ServerMutant, serverAlwaysNo, serverAlwaysYes, serverMutants } from '../mutants/servers.js'
@@ -35,13 +37,42 @@ afterAll(async () => {
 
 const killed = new Set<string>()
 
+/** The kill matrix is written by `npm run mutants`, and held against the table here. */
+const file = new URL('../mutants/KILLS.md', import.meta.url)
+const title = (role: string) => `\n## Broken ${role}\n\n| what is wrong with it | checks that notice |\n| --- | --- |\n`
+const rows = (mutants: readonly Pick<Mutant, 'name' | 'kills'>[]) =>
+  mutants.map(({ name, kills }) => `| ${name} | ${kills.join(', ')} |\n`).join('')
+
+test('the published kill matrix is that of the table', async () => {
+  const matrix = [
+    '# Which broken target is noticed by which check\n\nEach is ours with one fault. `npm run mutants` plays them all and writes this file.\n',
+    title('facilitators'),
+    rows(facilitatorMutants),
+    title('servers'),
+    rows(serverMutants),
+    title('clients'),
+    rows(clientMutants),
+  ]
+  if (process.env.GROAT_MUTANT_RUNS !== undefined) await writeFile(file, matrix.join(''))
+  expect(await readFile(file, 'utf8')).toBe(matrix.join(''))
+  expect(facilitatorMutants.length + serverMutants.length + clientMutants.length).toBeGreaterThan(60)
+})
+
 async function survivors(
   target: Target,
   only: readonly string[],
   families: readonly Family[],
 ): Promise<readonly string[]> {
   const results: CheckResult[] = []
-  for await (const event of run({ target, only, families, rails, profile: 'hardening', runs: 15, seed: 3 })) {
+  for await (const event of run({
+    target,
+    only,
+    families,
+    rails,
+    profile: 'hardening',
+    runs: Number(process.env.GROAT_MUTANT_RUNS ?? 8),
+    seed: 3,
+  })) {
     if (event.type === 'result') results.push(event)
   }
   for (const { check, status } of results)
@@ -103,4 +134,26 @@ describe('servers', () => {
     await survivors(target(serverAlwaysNo), every, ['evm'])
     expect(every.filter((id) => !killed.has(id))).toEqual([])
   }, 180_000)
+})
+
+describe('clients', () => {
+  const target = ({ name, faults }: Pick<ClientMutant, 'name' | 'faults'>): Target => ({
+    name,
+    roles: { client: { fetch: brokenClient(faults) } },
+  })
+  test.each(clientMutants.map((mutant) => [mutant.name, mutant] as const))(
+    'one that %s is noticed',
+    async (_, mutant) => {
+      expect(await survivors(target(mutant), mutant.kills, familiesOf(mutant.kills))).toEqual([])
+    },
+    60_000,
+  )
+
+  test('every check of a client can fail', () => {
+    expect(
+      idsOf('client')
+        .map(({ id }) => id)
+        .filter((id) => !killed.has(id)),
+    ).toEqual([])
+  })
 })
