@@ -12,7 +12,7 @@ export const arrows = {
   '@groat/core': { groat: [], only: ['zod'] },
   '@groat/store': { groat: ['@groat/core'] },
   '@groat/rpc': { groat: ['@groat/core'], only: [] },
-  '@groat/evm': { groat: ['@groat/core', '@groat/rpc'] },
+  '@groat/evm': { groat: ['@groat/core', '@groat/rpc', '@groat/store'] },
   '@groat/svm': { groat: ['@groat/core', '@groat/rpc'] },
   '@groat/client': { groat: ['@groat/core', '@groat/store'], only: [] },
   '@groat/server': { groat: ['@groat/core', '@groat/store'], only: [] },

@@ -2,6 +2,7 @@ import {
   type Clock,
   encodePayment,
   type Fetch,
+  findScheme,
   MAX_HEADER_LENGTH,
   notify,
   type OnEvent,
@@ -175,7 +176,10 @@ async function presentIntent(
     const hasReceipt = 'receipt' in outcome
     const over = ended && !hasReceipt && intent.transaction === undefined
     if (intent.state === 'signed' && !(ended && hasReceipt)) end = over ? 'dead' : ended ? 'settled' : judged.end
-    if (outcome.status === 'settled') transaction = outcome.receipt.transaction
+    if (outcome.status === 'settled') {
+      transaction = outcome.receipt.transaction
+      await findScheme(tools.schemes, intent)?.settled?.(intent.pid, outcome.receipt)
+    }
     tellOutcome(tools, outcome, intent)
     return { paid: { response: answer.response, outcome }, over }
   } catch (error) {

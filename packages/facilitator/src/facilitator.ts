@@ -127,9 +127,19 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     return settlementFor(request, await outcomeOf(stand(record, route), enough), route)
   }
 
-  function settlementFor(request: FacilitatorRequest, record: SettlementRecord, route: Route): Settlement {
-    if (isSamePayment(record, request, route)) return settlementOf(record, DEFAULT_RETRY_AFTER)
-    return refused({ ...refuse('payment_already_used'), payer: record.payer })
+  async function settlementFor(
+    request: FacilitatorRequest,
+    record: SettlementRecord,
+    { half, ...route }: Route,
+  ): Promise<Settlement> {
+    if (!isSamePayment(record, request, { half, ...route })) {
+      return refused({ ...refuse('payment_already_used'), payer: record.payer })
+    }
+    const settlement = settlementOf(record, DEFAULT_RETRY_AFTER)
+    if (settlement.status !== 'settled' || half.receiptExtra === undefined) return settlement
+    // The money has moved: what cannot be read now is left out.
+    const extra = await half.receiptExtra(request.payment, request.requirements).catch(() => undefined)
+    return extra === undefined ? settlement : { ...settlement, receipt: { ...settlement.receipt, extra } }
   }
 
   async function outcomeOf(standing: Standing, enough: Deadline): Promise<SettlementRecord> {

@@ -3,6 +3,7 @@ import {
   encodeReceipt,
   errorInfo,
   type FacilitatorRequest,
+  type JsonObject,
   notify,
   type PaymentHeader,
   type Refusal,
@@ -31,9 +32,10 @@ export type Run<Native = unknown> = {
 }
 
 /** A 402 with the offers again. */
-export function refused(run: Run, refusal: Refusal, receipt?: PaymentHeader): AnswerReply {
+export function refused(run: Run, refusal: Refusal, receipt?: PaymentHeader, extra?: JsonObject): AnswerReply {
   tell(run, 'payment_refused', { code: refusal.code })
-  return answer(refusalAnswer(run.terms, refusal, receipt))
+  const correction = extra && { offer: run.candidate.offer, extra }
+  return answer(refusalAnswer(run.terms, refusal, receipt, correction))
 }
 
 /** Nobody knows yet: present the same payment again (HTTP-043, HTTP-044). */

@@ -2,6 +2,7 @@ import {
   canonicalJson,
   errorInfo,
   type FacilitatorRequest,
+  type JsonObject,
   type Pid,
   type Receipt,
   type Refusal,
@@ -202,7 +203,7 @@ function tooLate(run: Run): AnswerReply | undefined {
 async function verify(run: Run): Promise<AnswerReply | undefined> {
   try {
     const verdict = await run.gate.facilitator.verify(run.asked)
-    if (!verdict.ok) return judged(run, refuse(verdict.code, publicDetail(verdict.detail)))
+    if (!verdict.ok) return judged(run, refuse(verdict.code, publicDetail(verdict.detail)), verdict.extra)
     const lies = verdict.payer !== '' && !sameAddress(verdict.payer, run.candidate.inspected.payer)
     return lies ? fault(run, 'facilitator_invalid_answer') : undefined
   } catch (error) {
@@ -211,9 +212,9 @@ async function verify(run: Run): Promise<AnswerReply | undefined> {
 }
 
 /** A verdict about the payer is a 402; one about the world is not the payer's to mend (HTTP-046). */
-function judged(run: Run, refusal: Refusal): AnswerReply {
+function judged(run: Run, refusal: Refusal, extra?: JsonObject): AnswerReply {
   const blame = errorInfo(refusal.code).status === 402 || refusal.code === 'unexpected_verify_error'
-  return blame ? refused(run, refusal) : fault(run, refusal.code)
+  return blame ? refused(run, refusal, undefined, extra) : fault(run, refusal.code)
 }
 
 /** Settles; then releases what was held back, or works. */

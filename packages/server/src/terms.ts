@@ -3,6 +3,7 @@ import {
   type ErrorCode,
   encodeChallenge,
   type GetHeader,
+  type JsonObject,
   type PaymentHeader,
   problem,
   type Refusal,
@@ -39,12 +40,20 @@ export function createTerms(resource: ResourceInfo, offers: readonly Offer[]): T
   return { resource, offers, challenge: challengeAnswer(resource, offers, 'payment_required') }
 }
 
+/** What the payer of one offer has to know before it pays again. */
+export type Correction = { readonly offer: Offer; readonly extra: JsonObject }
+
 /**
  * A 402 that says why the payment was refused, with the offers again. The code alone stands in the challenge's `error` (HTTP-041);
  * what else there is to say stands beside the version 1 members of the body, as the members of an RFC 9457 problem.
  */
-export function refusalAnswer({ resource, offers }: Terms, refusal: Refusal, receipt?: PaymentHeader): Challenge {
-  const answer = challengeAnswer(resource, offers, refusal.code, refusal.detail)
+export function refusalAnswer(
+  { resource, offers }: Terms,
+  refusal: Refusal,
+  receipt?: PaymentHeader,
+  correction?: Correction,
+): Challenge {
+  const answer = challengeAnswer(resource, offers, refusal.code, refusal.detail, correction)
   return receipt === undefined ? answer : { ...answer, headers: { ...answer.headers, [receipt.name]: receipt.value } }
 }
 
@@ -74,8 +83,13 @@ function challengeAnswer(
   offers: readonly Offer[],
   code: ErrorCode,
   detail?: string,
+  correction?: Correction,
 ): Challenge {
-  const accepts = offers.map(({ requirements }) => requirements)
+  const accepts = offers.map((offer) => {
+    const { requirements } = offer
+    if (offer !== correction?.offer) return requirements
+    return { ...requirements, extra: { ...requirements.extra, ...correction.extra } }
+  })
   const { headers, body } = encodeChallenge({ error: code, resource, accepts })
   // A code that elsewhere has another status is the reason for this 402.
   const why = asciiJson({ ...problem(code, { detail }), status: 402 })

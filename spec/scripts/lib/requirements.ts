@@ -11,6 +11,7 @@ export const pages = [
   'schemes/exact-evm-permit2.md',
   'schemes/exact-svm.md',
   'schemes/upto-evm.md',
+  'schemes/batch-settlement-evm.md',
   'schemes/upto-svm.md',
   'extensions/eip2612-gas-sponsoring.md',
   'errors.md',
@@ -19,7 +20,7 @@ export const pages = [
 
 /** What an id looks like, wherever it stands. */
 export const ID =
-  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|ERR|SEC)-[0-9]{3}'
+  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'

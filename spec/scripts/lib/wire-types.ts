@@ -1,4 +1,11 @@
 import { v1, v2 } from '@groat/core/schema'
+import {
+  BatchChannelConfig,
+  BatchDepositPayload,
+  BatchEvmExtra,
+  BatchVoucher,
+  BatchVoucherPayload,
+} from '@groat/evm/batch-settlement/schema'
 import { Eip3009Extra, Eip3009Payload, Permit2Extra, Permit2Payload } from '@groat/evm/exact/schema'
 import { Eip2612Info } from '@groat/evm/sponsoring/schema'
 import { UptoEvmExtra, UptoEvmPayload } from '@groat/evm/upto/schema'
@@ -9,7 +16,7 @@ import type * as z from 'zod/mini'
 /** A message or a part of one, as it is published. */
 export type WireType = {
   /** The protocol version, or the scheme whose own data this is. */
-  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm' | 'upto-svm' | 'upto-evm' | 'extensions'
+  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm' | 'upto-svm' | 'upto-evm' | 'batch-evm' | 'extensions'
   readonly name: string
   readonly schema: z.core.$ZodType
   /** What it is, in one line. */
@@ -136,6 +143,21 @@ export const wireTypes: readonly WireType[] = [
     schema: SvmTransactionPayload,
     title: 'The payload of a payment on Solana',
   },
+  { version: 'batch-evm', name: 'BatchEvmExtra', schema: BatchEvmExtra, title: 'The extra of an offer of channels' },
+  { version: 'batch-evm', name: 'BatchChannelConfig', schema: BatchChannelConfig, title: 'What makes a channel' },
+  { version: 'batch-evm', name: 'BatchVoucher', schema: BatchVoucher, title: 'How much of a channel may be claimed' },
+  {
+    version: 'batch-evm',
+    name: 'BatchVoucherPayload',
+    schema: BatchVoucherPayload,
+    title: 'The payload of a payment out of a channel',
+  },
+  {
+    version: 'batch-evm',
+    name: 'BatchDepositPayload',
+    schema: BatchDepositPayload,
+    title: 'The payload of a payment that fills its channel too',
+  },
   {
     version: 'upto-evm',
     name: 'UptoEvmExtra',
@@ -261,6 +283,39 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
   'exact-evm/Eip3009Payload': {
     signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
     authorization: 'what is signed',
+  },
+  'batch-evm/BatchEvmExtra': {
+    receiverAuthorizer: "whose word claims and refunds need: an account of the seller's",
+    withdrawDelay: 'seconds that a payer who takes money out alone waits for',
+    name: 'name of the token in its EIP-712 domain',
+    version: 'version of the token in its EIP-712 domain',
+    assetTransferMethod: 'how a deposit is moved: `eip3009` or `permit2`',
+    minDeposit: 'atomic units that a deposit should have',
+  },
+  'batch-evm/BatchChannelConfig': {
+    payer: 'whose money it is',
+    payerAuthorizer: 'the key whose vouchers count',
+    receiver: 'who is paid',
+    receiverAuthorizer: 'whose word claims and refunds need',
+    token: 'the token',
+    withdrawDelay: 'seconds that a payer who takes money out alone waits for',
+    salt: '32 bytes in hex; tells channels of the same two apart',
+  },
+  'batch-evm/BatchVoucher': {
+    channelId: 'the digest of the configuration',
+    maxClaimableAmount: 'atomic units that may be claimed, in all',
+    signature: '65 bytes `r ‖ s ‖ v` in hex',
+  },
+  'batch-evm/BatchVoucherPayload': {
+    type: '`voucher`',
+    channelConfig: 'the channel',
+    voucher: 'the voucher',
+  },
+  'batch-evm/BatchDepositPayload': {
+    type: '`deposit`',
+    channelConfig: 'the channel',
+    voucher: 'the first voucher after the deposit',
+    deposit: '`amount` in atomic units, and `authorization` with an `erc3009Authorization` or a `permit2Authorization`',
   },
   'upto-evm/UptoEvmExtra': {
     facilitatorAddress: 'the only account that can settle',

@@ -1035,6 +1035,203 @@ export const errorCodes = {
     title: 'The entitlement has no uses or no time left, or is for something else',
     hint: 'Pay again for a new one.',
   },
+
+  // batch-settlement on EVM. Names as in practice, where it has one.
+  invalid_batch_settlement_evm_scheme: {
+    ...newPayment,
+    title: 'The payment or its terms are not of the scheme batch-settlement',
+    hint: 'Sign for an offer whose scheme is batch-settlement.',
+  },
+  invalid_batch_settlement_evm_network_mismatch: {
+    ...newPayment,
+    title: 'The payment is for another network than its terms',
+    hint: 'Sign for the network of the offer.',
+  },
+  invalid_batch_settlement_evm_payload_type: {
+    ...newPayment,
+    title: 'The payload is of a type that is not served here',
+    hint: 'Send a deposit or a voucher; sellers also claims, sweeps and refunds.',
+  },
+  invalid_batch_settlement_evm_channel_id_mismatch: {
+    ...newPayment,
+    title: 'The id is not that of the channel',
+    hint: 'Derive the id from the configuration of the channel.',
+  },
+  invalid_batch_settlement_evm_receiver_mismatch: {
+    ...newPayment,
+    title: 'The channel is for another receiver',
+    hint: 'Open a channel for the payTo of the offer.',
+  },
+  invalid_batch_settlement_evm_receiver_authorizer_mismatch: {
+    ...newPayment,
+    title: 'The channel names another authorizer of its receiver',
+    hint: 'Open a channel with the receiverAuthorizer of the offer.',
+  },
+  invalid_batch_settlement_evm_token_mismatch: {
+    ...newPayment,
+    title: 'The channel is in another token',
+    hint: 'Open a channel in the asset of the offer.',
+  },
+  invalid_batch_settlement_evm_withdraw_delay_mismatch: {
+    ...newPayment,
+    title: 'The channel has another withdraw delay than the offer',
+    hint: 'Open a channel with the withdrawDelay of the offer.',
+  },
+  invalid_batch_settlement_evm_withdraw_delay_out_of_range: {
+    ...newPayment,
+    title: 'The withdraw delay is out of range',
+    hint: 'Use 900 to 2592000 seconds.',
+  },
+  invalid_batch_settlement_evm_voucher_signature: {
+    ...newPayment,
+    title: 'The voucher is not signed by the key of the channel',
+    hint: 'Sign with the payerAuthorizer, which is a key, in the canonical form.',
+  },
+  invalid_batch_settlement_evm_channel_not_found: {
+    ...newPayment,
+    title: 'The channel holds nothing',
+    hint: 'Send a deposit first.',
+  },
+  invalid_batch_settlement_evm_cumulative_exceeds_balance: {
+    ...newPayment,
+    title: 'The voucher is for more than the channel holds',
+    hint: 'Send a deposit with the next voucher.',
+  },
+  invalid_batch_settlement_evm_cumulative_below_claimed: {
+    ...newPayment,
+    title: 'The voucher is for no more than was claimed already',
+    hint: 'Take the state of the channel from this answer.',
+  },
+  invalid_batch_settlement_evm_cumulative_amount_mismatch: {
+    ...newPayment,
+    title: 'The voucher does not continue what was charged so far',
+    hint: 'Take the state of the channel from this answer and sign again.',
+  },
+  invalid_batch_settlement_evm_channel_busy: {
+    ...newPayment,
+    title: 'Another request of this channel is under way',
+    hint: 'Wait for it, or use another channel.',
+  },
+  invalid_batch_settlement_evm_withdrawal_pending: {
+    ...newPayment,
+    title: 'The payer is taking money out of the channel',
+    hint: 'Use another channel.',
+  },
+  invalid_batch_settlement_evm_charge_exceeds_signed_cumulative: {
+    ...newPayment,
+    title: 'More is charged than the voucher allows',
+    hint: 'Sign a new payment.',
+  },
+  invalid_batch_settlement_evm_missing_channel: {
+    ...newPayment,
+    title: 'The seller does not know the channel',
+    hint: 'Send a new payment.',
+  },
+  invalid_batch_settlement_evm_erc3009_authorization_required: {
+    ...newPayment,
+    title: 'The deposit has no authorization',
+    hint: 'Authorize the deposit by EIP-3009 or by Permit2.',
+  },
+  invalid_batch_settlement_evm_missing_eip712_domain: {
+    ...newPayment,
+    title: 'The terms do not name the domain of the token',
+    hint: 'Name version and name of the token in the offer.',
+  },
+  invalid_batch_settlement_evm_payload_authorization_valid_before: {
+    ...newPayment,
+    title: 'The deposit is valid for too short a time',
+    hint: 'Sign again and check the clock.',
+  },
+  invalid_batch_settlement_evm_payload_authorization_valid_after: {
+    ...newPayment,
+    title: 'The deposit is not valid yet',
+    hint: 'Check the clock.',
+  },
+  invalid_batch_settlement_evm_receive_authorization_signature: {
+    ...newPayment,
+    title: 'The signature of the deposit cannot be read',
+    hint: 'Sign the deposit with the key of the payer.',
+  },
+  invalid_batch_settlement_evm_permit2_invalid_signature: {
+    ...newPayment,
+    title: 'The deposit is not signed by the payer',
+    hint: 'Sign the deposit with the key of the payer.',
+  },
+  invalid_batch_settlement_evm_permit2_invalid_spender: {
+    ...newPayment,
+    title: 'The deposit lets another contract take the money',
+    hint: 'Sign for the collector of the scheme.',
+  },
+  invalid_batch_settlement_evm_permit2_amount_mismatch: {
+    ...newPayment,
+    title: 'The deposit is signed for another amount',
+    hint: 'Sign exactly the amount of the deposit.',
+  },
+  invalid_batch_settlement_evm_permit2_deadline_expired: {
+    ...newPayment,
+    title: 'The deposit is valid for too short a time',
+    hint: 'Sign again and check the clock.',
+  },
+  invalid_batch_settlement_evm_permit2_allowance_required: {
+    ...newPayment,
+    title: 'Permit2 may not take the token',
+    hint: 'Approve Permit2 for the token once.',
+  },
+  invalid_batch_settlement_evm_insufficient_balance: {
+    ...newPayment,
+    title: 'The payer has less than the deposit',
+    hint: 'Fund the payer.',
+  },
+  invalid_batch_settlement_evm_deposit_simulation_failed: {
+    ...newPayment,
+    title: 'The deposit would fail on chain',
+    hint: 'Check signature, nonce and token of the deposit.',
+  },
+  invalid_batch_settlement_evm_deposit_transaction_failed: {
+    ...newPayment,
+    title: 'The deposit failed on chain',
+    hint: 'Sign a new payment.',
+  },
+  invalid_batch_settlement_evm_authorizer_not_configured: {
+    ...newPayment,
+    title: 'The word of the authorizer of the receiver is missing',
+    hint: 'Sign with the key of the receiverAuthorizer: it is the seller who has it.',
+  },
+  invalid_batch_settlement_evm_claim_simulation_failed: {
+    ...newPayment,
+    title: 'The claim would fail on chain',
+    hint: 'Claim the rows one by one to find the one that is refused.',
+  },
+  invalid_batch_settlement_evm_claim_transaction_failed: {
+    ...newPayment,
+    title: 'The claim failed on chain',
+    hint: 'Run the claim again.',
+  },
+  invalid_batch_settlement_evm_nothing_to_settle: {
+    ...newPayment,
+    title: 'Nothing was claimed that is not sent yet',
+    hint: 'Claim first.',
+  },
+  invalid_batch_settlement_evm_settle_transaction_failed: {
+    ...newPayment,
+    title: 'The sweep failed on chain',
+    hint: 'Run it again.',
+  },
+  invalid_batch_settlement_evm_refund_amount_invalid: {
+    ...newPayment,
+    title: 'The refund is not for an amount',
+    hint: 'Name an amount above nothing.',
+  },
+  invalid_batch_settlement_evm_refund_simulation_failed: {
+    ...newPayment,
+    title: 'The refund would fail on chain',
+    hint: 'Take the nonce of the channel from the chain and sign again.',
+  },
+  invalid_batch_settlement_evm_refund_transaction_failed: {
+    ...newPayment,
+    title: 'The refund failed on chain',
+    hint: 'Sign a new refund.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

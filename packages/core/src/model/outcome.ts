@@ -12,7 +12,11 @@ export type Refusal = {
 /** The answer to "is this payment good for these terms?". */
 export type Verdict =
   | { readonly ok: true; readonly payer: string; readonly extra?: JsonObject }
-  | (Refusal & { readonly payer?: string })
+  | (Refusal & {
+      readonly payer?: string
+      /** What the payer has to know to pay rightly next time: it goes into the `extra` of the offer that is made again. */
+      readonly extra?: JsonObject
+    })
 
 /** The answer to "settle this payment": there are three, and unknown is one of them. */
 export type Settlement =

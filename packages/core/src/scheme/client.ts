@@ -3,7 +3,7 @@ import type { Pid } from '../model/identity.js'
 import type { JsonObject } from '../model/json.js'
 import type { Network } from '../model/network.js'
 import type { Refusal } from '../model/outcome.js'
-import type { PaymentRequirements } from '../model/payment.js'
+import type { PaymentRequirements, Receipt } from '../model/payment.js'
 import type { Clock, Random } from '../ports.js'
 import type { SchemeHalf } from './scheme.js'
 
@@ -21,6 +21,8 @@ export interface SchemeClient extends SchemeHalf {
     offer: PaymentRequirements,
     context: PrepareContext,
   ): PreparedPayment | Refusal | Promise<PreparedPayment | Refusal>
+  /** Told of a receipt that fits its payment, by schemes whose next payment hangs on the last. */
+  settled?(pid: Pid, receipt: Receipt): Promise<void>
 }
 
 /** What a payer decides by. */

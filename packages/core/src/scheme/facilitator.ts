@@ -47,6 +47,8 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
     requirements: PaymentRequirements,
     sent: readonly SentTransaction[],
   ): Promise<ChainOutcome>
+  /** What a receipt says besides, read anew for each answer. */
+  receiptExtra?(payment: PaymentPayload, requirements: PaymentRequirements): Promise<JsonObject | undefined>
 }
 
 /** How a verification is run. */

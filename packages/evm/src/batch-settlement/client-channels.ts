@@ -1,0 +1,86 @@
+import type { Pid } from '@groat/core'
+import type { AnyStore, Migrations } from '@groat/store'
+import type { Hex } from '../hex.js'
+
+/** A channel as its payer remembers it. Amounts in atomic units. */
+export type PayerChannel = {
+  /** What the seller has charged, in all. */
+  readonly charged: bigint
+  readonly balance: bigint
+  /** The payment that is under way. */
+  readonly pending?: { readonly pid: Pid; readonly amount: bigint; readonly deposit: bigint }
+}
+
+/** Where a payer remembers its channels. What it forgets, the seller's next refusal tells, with the payer's own signature on it. */
+export interface PayerChannels {
+  get(channelId: Hex): Promise<PayerChannel | undefined>
+  put(channelId: Hex, channel: PayerChannel): Promise<void>
+}
+
+/**
+ * Channels in the memory of one process.
+ *
+ * @example
+ * batchEvm({ account, channels: createMemoryChannels() })
+ */
+export function createMemoryChannels(): PayerChannels {
+  const rows = new Map<Hex, PayerChannel>()
+  return {
+    get: async (id) => rows.get(id),
+    put: async (id, channel) => void rows.set(id, channel),
+  }
+}
+
+/**
+ * Channels in a database. Brings its own table. Throws `X402Error` `store_unavailable`, `store_busy`.
+ *
+ * @example
+ * batchEvm({ account, channels: await sqlChannels(await openStore('purse.db')) })
+ */
+export async function sqlChannels(anyStore: AnyStore): Promise<PayerChannels> {
+  const store = anyStore.withTables<{ evm_payer_channel: { channel_id: string; state: string } }>()
+  await store.migrate(migrations)
+  return {
+    async get(id) {
+      const row = await store.db
+        .selectFrom('evm_payer_channel')
+        .select('state')
+        .where('channel_id', '=', id)
+        .executeTakeFirst()
+      return row && decodeChannel(row.state)
+    },
+    async put(id, channel) {
+      const state = JSON.stringify(channel, (_, value) => (typeof value === 'bigint' ? value.toString() : value))
+      await store.transaction((trx) =>
+        trx
+          .insertInto('evm_payer_channel')
+          .values({ channel_id: id, state })
+          .onConflict((conflict) => conflict.column('channel_id').doUpdateSet({ state }))
+          .execute(),
+      )
+    },
+  }
+}
+
+const migrations: Migrations = {
+  namespace: 'evm_payer',
+  steps: {
+    '001_channel': async (db) => {
+      await db.schema
+        .createTable('evm_payer_channel')
+        .addColumn('channel_id', 'text', (column) => column.primaryKey())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .execute()
+    },
+  },
+}
+
+/** What we wrote ourselves. */
+function decodeChannel(text: string): PayerChannel {
+  const { charged, balance, pending } = JSON.parse(text)
+  return {
+    charged: BigInt(charged),
+    balance: BigInt(balance),
+    ...(pending && { pending: { pid: pending.pid, amount: BigInt(pending.amount), deposit: BigInt(pending.deposit) } }),
+  }
+}

@@ -1,0 +1,229 @@
+import {
+  type Asset,
+  evmAssets,
+  findAsset,
+  isJsonObject,
+  type JsonObject,
+  type PaymentRequirements,
+  parseAtomic,
+  paymentId,
+  type Refusal,
+  refuse,
+  type SchemeClient,
+} from '@groat/core'
+import type { EvmAccount } from '../account.js'
+import { parseAddress } from '../address.js'
+import { chainIdOf } from '../chain-id.js'
+import type { CryptoEngine } from '../crypto/engine.js'
+import { nobleEngine } from '../crypto/noble.js'
+import { parseSignature } from '../crypto/signature.js'
+import type { TokenDomain } from '../exact/eip3009.js'
+import { formatHex, type Hex } from '../hex.js'
+
+import { signWith } from '../sign.js'
+import { type ChannelConfig, channelIdOf, voucherDigest, voucherTypedData, wireOfConfig } from './channel.js'
+import { createMemoryChannels, type PayerChannel, type PayerChannels } from './client-channels.js'
+import { depositNonce, depositPermit, depositTransfer, receiveDigest, receiveTypedData } from './deposit.js'
+import { BATCH_SETTLEMENT, batchOnEvm, PERMIT2_COLLECTOR, WITHDRAW_DELAY } from './identity.js'
+import { isVoucherSigned, voucherId } from './shared.js'
+
+export { type EvmAccount, type KeyAccount, privateKeyAccount, type TypedData, type WalletAccount } from '../account.js'
+export { createMemoryChannels, type PayerChannel, type PayerChannels } from './client-channels.js'
+
+/** What the payer's half needs. */
+export type BatchEvmClientOptions = {
+  /** Whose money it is; its key signs the vouchers. */
+  readonly account: EvmAccount
+  /** Where channels are remembered; in memory unless told. */
+  readonly channels?: PayerChannels
+  /** How many payments a deposit is for, at the price of the first; 5 unless told. A policy's limit holds the deposit too. */
+  readonly depositFor?: number
+  /** Tells channels with the same seller apart, such as one for each of several agents: 32 bytes. */
+  readonly salt?: Hex
+  readonly assets?: readonly Asset[]
+  readonly engine?: CryptoEngine
+}
+
+/**
+ * Pays out of channels: a deposit once, and then vouchers whose ceiling rises by the price, one after the other.
+ *
+ * `prepare` refuses `asset_not_known`, `unsupported_transfer_method`, `domain_mismatch`, `invalid_network`, `invalid_payment_requirements`; `sign`
+ * throws `signer_failed`. One channel carries one payment at a time. Throws a `TypeError` when the account has no address.
+ *
+ * @example
+ * const scheme = batchEvm({ account: privateKeyAccount(process.env.KEY), depositFor: 100 })
+ */
+export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
+  const { account, channels = createMemoryChannels(), depositFor = 5, assets = [], engine = nobleEngine } = options
+  const payer = parseAddress(account.address)
+  if (payer === undefined) throw new TypeError('the account has no address')
+  const salt: Hex = options.salt ?? `0x${'0'.repeat(64)}`
+  const known = [...assets, ...evmAssets]
+  const assetOf = ({ network, asset }: PaymentRequirements) => findAsset(known, network, asset)
+  const pending = new Map<string, Hex>()
+
+  const configOf = ({ payTo, asset, extra }: PaymentRequirements): ChannelConfig | Refusal => {
+    const [receiver, token] = [parseAddress(payTo), parseAddress(asset)]
+    const { receiverAuthorizer: authorizer, withdrawDelay = WITHDRAW_DELAY.least } = extra
+    const receiverAuthorizer = typeof authorizer === 'string' ? parseAddress(authorizer) : undefined
+    if (receiver === undefined || BigInt(receiver) === 0n) return malformed('payTo')
+    if (token === undefined) return malformed('asset')
+    if (receiverAuthorizer === undefined || BigInt(receiverAuthorizer) === 0n)
+      return malformed('extra.receiverAuthorizer')
+    if (
+      typeof withdrawDelay !== 'number' ||
+      !(withdrawDelay >= WITHDRAW_DELAY.least && withdrawDelay <= WITHDRAW_DELAY.most)
+    ) {
+      return malformed('extra.withdrawDelay')
+    }
+    return {
+      payer,
+      payerAuthorizer: payer,
+      receiver,
+      receiverAuthorizer,
+      token,
+      withdrawDelay,
+      salt,
+    }
+  }
+
+  return {
+    scheme: batchOnEvm,
+    payer: (network) => (chainIdOf(network) === undefined ? undefined : account.address),
+    asset: assetOf,
+    async prepare(offer, context) {
+      const asset = assetOf(offer)
+      if (asset === undefined) return refuse('asset_not_known')
+      const chainId = chainIdOf(offer.network)
+      if (chainId === undefined) return refuse('invalid_network')
+      const config = configOf(offer)
+      if ('ok' in config) return config
+      const method = offer.extra.assetTransferMethod ?? asset.transfer
+      if (method !== 'eip3009' && method !== 'permit2') return refuse('unsupported_transfer_method')
+      const { name, version } = offer.extra
+      if (method === 'eip3009' && (asset.domain?.name !== name || asset.domain?.version !== version)) {
+        return refuse('domain_mismatch')
+      }
+      const channelId = channelIdOf(engine, chainId, config)
+      const channel = toldBy(offer, config, channelId, chainId) ?? (await channels.get(channelId)) ?? NEW
+      const voucher = { channelId, maxClaimable: channel.charged + offer.amount }
+      const deposit =
+        voucher.maxClaimable > channel.balance ? depositOf(offer, voucher.maxClaimable - channel.balance) : 0n
+      const expiresAt =
+        Math.floor(context.clock() / 1000) + Math.floor(Math.min(offer.maxTimeoutSeconds, context.maxLifetimeSeconds))
+      const nonce = formatHex(context.random(32))
+      const pid =
+        deposit === 0n
+          ? voucherId(offer.network, voucher, nonce)
+          : paymentId([
+              ...[offer.network, BATCH_SETTLEMENT, config.payer, method],
+              ...[method === 'eip3009' ? `${channelId}${nonce}` : BigInt(nonce).toString(), batchOnEvm.name],
+            ])
+      const shown: JsonObject = {
+        network: offer.network,
+        asset: asset.symbol,
+        channelId,
+        maxClaimableAmount: voucher.maxClaimable.toString(),
+        ...(deposit === 0n ? {} : { deposit: deposit.toString() }),
+      }
+
+      const authorize = async (): Promise<JsonObject> => {
+        const end = BigInt(expiresAt)
+        const { token } = config
+        if (method === 'permit2') {
+          const transfer = depositTransfer(token, { amount: deposit, nonce: BigInt(nonce), deadline: end })
+          const signature = await signWith(account, {
+            digest: () => depositPermit.digest(engine, chainId, transfer, { channelId }),
+            typedData: () => depositPermit.typedData(chainId, transfer, { channelId }),
+          })
+          return {
+            permit2Authorization: {
+              from: account.address,
+              permitted: { token, amount: deposit.toString() },
+              spender: PERMIT2_COLLECTOR,
+              nonce: transfer.nonce.toString(),
+              deadline: end.toString(),
+              witness: { channelId },
+              signature,
+            },
+          }
+        }
+        const domain: TokenDomain = {
+          name: String(name),
+          version: String(version),
+          chainId,
+          verifyingContract: token,
+        }
+        const receive = { method: 'eip3009', amount: deposit, validAfter: 0n, validBefore: end, salt: nonce } as const
+        const tokenNonce = depositNonce(engine, channelId, nonce)
+        const from = config.payer
+        const signature = await signWith(account, {
+          digest: () => receiveDigest(engine, domain, from, tokenNonce, receive),
+          typedData: () => receiveTypedData(domain, from, tokenNonce, receive),
+        })
+        return { erc3009Authorization: { validAfter: '0', validBefore: end.toString(), salt: nonce, signature } }
+      }
+
+      const sign = async (): Promise<JsonObject> => {
+        const signature = await signWith(account, {
+          digest: () => voucherDigest(engine, chainId, voucher),
+          typedData: () => voucherTypedData(chainId, voucher),
+        })
+        const wire = {
+          channelConfig: wireOfConfig(config),
+          voucher: { channelId, maxClaimableAmount: voucher.maxClaimable.toString(), signature },
+        }
+        await channels.put(channelId, { ...channel, pending: { pid, amount: offer.amount, deposit } })
+        pending.set(pid, channelId)
+        if (deposit === 0n) return { type: 'voucher', id: nonce, ...wire }
+        const authorization = await authorize()
+        return { type: 'deposit', ...wire, deposit: { amount: deposit.toString(), authorization } }
+      }
+
+      const amount = deposit === 0n ? offer.amount : deposit
+      return { ok: true, pid, payer: config.payer, amount, expiresAt, preview: shown, sign }
+    },
+    async settled(pid, receipt) {
+      const channelId = pending.get(pid)
+      const channel = channelId && (await channels.get(channelId))
+      if (channelId === undefined || channel?.pending?.pid !== pid) return
+      const { amount, deposit } = channel.pending
+      const said = isJsonObject(receipt.extra) ? receipt.extra.chargedAmount : undefined
+      const charged = typeof said === 'string' ? parseAtomic(said) : (receipt.amount ?? amount)
+      // A seller that says more than was signed for is not believed.
+      const counted = charged === undefined || charged > amount ? amount : charged
+      pending.delete(pid)
+      await channels.put(channelId, { charged: channel.charged + counted, balance: channel.balance + deposit })
+    },
+  }
+
+  /** What the seller says of the channel, as far as the payer's own signature bears it out (EVM-BATCH-016). */
+  function toldBy(
+    { extra }: PaymentRequirements,
+    config: ChannelConfig,
+    channelId: Hex,
+    chainId: bigint,
+  ): PayerChannel | undefined {
+    const { channelState: state, voucherState: proof } = extra
+    if (!isJsonObject(state) || !isJsonObject(proof)) return undefined
+    const [charged, balance, signed] = [state.chargedCumulativeAmount, state.balance, proof.signedMaxClaimable].map(
+      (text) => (typeof text === 'string' ? parseAtomic(text) : undefined),
+    )
+    const signature = typeof proof.signature === 'string' ? parseSignature(proof.signature) : undefined
+    if (charged === undefined || balance === undefined || signed === undefined || signature === undefined)
+      return undefined
+    const voucher = { channelId, maxClaimable: signed }
+    return charged <= signed && isVoucherSigned(engine, { chainId, voucher, signature, config })
+      ? { charged, balance }
+      : undefined
+  }
+
+  function depositOf({ amount, extra }: PaymentRequirements, least: bigint): bigint {
+    const asked = typeof extra.minDeposit === 'string' ? (parseAtomic(extra.minDeposit) ?? 0n) : 0n
+    const wanted = amount * BigInt(Math.max(1, Math.floor(depositFor)))
+    return [least, wanted, asked < wanted * 10n ? asked : 0n].reduce((most, each) => (each > most ? each : most))
+  }
+}
+
+const NEW: PayerChannel = { charged: 0n, balance: 0n }
+const malformed = (part: string) => refuse('invalid_payment_requirements', part)

@@ -1,0 +1,104 @@
+import { encodeCall, encodeCallWithBytes } from '../abi.js'
+import type { TypedData } from '../account.js'
+import type { Address } from '../address.js'
+import { defineStruct, domainSeparator, typedDataDigest } from '../crypto/eip712.js'
+import type { SigningEngine } from '../crypto/signing.js'
+import type { TokenDomain } from '../exact/eip3009.js'
+import { formatHex, type Hex, parseHex } from '../hex.js'
+import { definePermit, type PermitTransfer } from '../permit2/signing.js'
+import { ERC3009_COLLECTOR, PERMIT2_COLLECTOR } from './identity.js'
+
+/** A deposit that the token takes on the payer's word (EIP-3009). Amounts in atomic units, times in seconds since 1970. */
+export type Eip3009Deposit = {
+  readonly method: 'eip3009'
+  readonly amount: bigint
+  readonly validAfter: bigint
+  readonly validBefore: bigint
+  readonly salt: Hex
+  readonly signature: Uint8Array
+}
+
+/** A deposit that Permit2 takes. */
+export type Permit2Deposit = {
+  readonly method: 'permit2'
+  readonly amount: bigint
+  readonly nonce: bigint
+  readonly deadline: bigint
+  readonly signature: Uint8Array
+}
+
+export type Deposit = Eip3009Deposit | Permit2Deposit
+
+/** The token's nonce of a deposit: it opens this channel and no other (EVM-BATCH-014). */
+export function depositNonce(engine: SigningEngine, channelId: Hex, salt: Hex): Hex {
+  return formatHex(engine.keccak256(parseHex(encodeCall(channelId, salt)) ?? new Uint8Array()))
+}
+
+/** What a payer signs for a deposit by EIP-3009 (EVM-BATCH-014). */
+export function receiveDigest(
+  engine: SigningEngine,
+  domain: TokenDomain,
+  payer: Address,
+  nonce: Hex,
+  { amount, validAfter, validBefore }: Omit<Eip3009Deposit, 'signature'>,
+): Uint8Array {
+  const struct = hashReceive(engine, payer, ERC3009_COLLECTOR, amount, validAfter, validBefore, nonce)
+  return typedDataDigest(engine, domainSeparator(engine, domain), struct)
+}
+
+/** The same as typed data, for wallets that show what they sign. */
+export function receiveTypedData(
+  domain: TokenDomain,
+  payer: Address,
+  nonce: Hex,
+  { amount, validAfter, validBefore }: Omit<Eip3009Deposit, 'signature'>,
+): TypedData {
+  return {
+    domain: { ...domain, chainId: Number(domain.chainId) },
+    types: { ReceiveWithAuthorization: FIELDS },
+    primaryType: 'ReceiveWithAuthorization',
+    message: { from: payer, to: ERC3009_COLLECTOR, value: amount, validAfter, validBefore, nonce },
+  }
+}
+
+/** Permit2 signatures of deposits: the witness is the channel. */
+export const depositPermit = definePermit<{ channelId: Hex }>({
+  name: 'DepositWitness',
+  fields: [{ name: 'channelId', type: 'bytes32' }],
+})
+
+/** The transfer of a deposit by Permit2. */
+export const depositTransfer = (
+  token: Address,
+  { amount, nonce, deadline }: Pick<Permit2Deposit, 'amount' | 'nonce' | 'deadline'>,
+): PermitTransfer => ({ token, amount, spender: PERMIT2_COLLECTOR, nonce, deadline })
+
+/** Who brings a deposit, and what it is told. */
+export function collectorOf(deposit: Deposit): { readonly collector: Address; readonly data: Uint8Array } {
+  if (deposit.method === 'eip3009') {
+    const { validAfter, validBefore, salt, signature } = deposit
+    const data = encodeCallWithBytes('0x', [validAfter, validBefore, salt], signature)
+    return { collector: ERC3009_COLLECTOR, data: parseHex(data) ?? new Uint8Array() }
+  }
+  // (uint256 nonce, uint256 deadline, bytes signature, bytes): the last is empty, and stands behind the first.
+  const { nonce, deadline, signature } = deposit
+  const padded = 32 * Math.ceil(signature.length / 32)
+  const head = encodeCall('0x', nonce, deadline, 128n, BigInt(128 + 32 + padded), BigInt(signature.length))
+  const bytes = new Uint8Array(32 * 5 + padded + 32)
+  bytes.set(parseHex(head) ?? new Uint8Array())
+  bytes.set(signature, 160)
+  return { collector: PERMIT2_COLLECTOR, data: bytes }
+}
+
+const FIELDS = [
+  { name: 'from', type: 'address' },
+  { name: 'to', type: 'address' },
+  { name: 'value', type: 'uint256' },
+  { name: 'validAfter', type: 'uint256' },
+  { name: 'validBefore', type: 'uint256' },
+  { name: 'nonce', type: 'bytes32' },
+] as const
+
+const hashReceive = defineStruct<[Address, Address, bigint, bigint, bigint, Hex]>(
+  `ReceiveWithAuthorization(${FIELDS.map(({ name, type }) => `${type} ${name}`).join(',')})`,
+)

@@ -1,0 +1,236 @@
+import {
+  type InspectContext,
+  type Inspection,
+  type JsonObject,
+  type PaymentPayload,
+  type PaymentRequirements,
+  type Refusal,
+  refuse,
+  type SchemeFacilitator,
+  sameAddress,
+  type Verdict,
+} from '@groat/core'
+import { decodeInteger } from '../abi.js'
+import { type Address, parseAddress } from '../address.js'
+import type { EvmCall, EvmChain } from '../chain.js'
+import { encodeBalanceOf } from '../exact/token.js'
+import type { Hex } from '../hex.js'
+import { encodeAllowance } from '../upto/proxy.js'
+import { type BatchAction, readAction } from './action.js'
+import type { ChannelState } from './channel.js'
+import { readChannel, readDue } from './contract.js'
+import { BATCH_SETTLEMENT, batchOnEvm } from './identity.js'
+import { type BatchPayment, inspectBatch, isVoucherSigned, readBatch } from './shared.js'
+
+/** What the facilitator's half needs. */
+export type BatchEvmFacilitatorOptions = {
+  readonly chains: readonly EvmChain[]
+  /** Seconds by which a block's clock must have passed a deposit's end before it counts as dead; 30 unless told. */
+  readonly expiryMarginSeconds?: bigint
+}
+
+/**
+ * Puts deposits, claims, sweeps and refunds of payment channels on chain, and says how channels stand. It counts no vouchers, that is the seller's
+ * ledger's, and it has no authorizer's key: what gives money away is signed by the seller (EVM-BATCH-060). Every request is read anew
+ * and tried before it is sent.
+ *
+ * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict.
+ *
+ * @example
+ * const scheme = batchEvm({ chains: [chain] })
+ */
+export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
+  const { chains, expiryMarginSeconds = 30n } = options
+  const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
+  const actions = new WeakMap<PaymentPayload, BatchAction>()
+
+  function chainOf({ network }: PaymentRequirements): EvmChain {
+    const chain = byNetwork.get(network)
+    if (chain === undefined) throw new TypeError('the payment was not inspected')
+    return chain
+  }
+
+  /** The action of a request; a sweep keeps the identity that it got when it was read first. Only that reading needs the time. */
+  function actionOf(payment: PaymentPayload, terms: PaymentRequirements, now: number): BatchAction | Refusal {
+    const known = actions.get(payment)
+    if (known !== undefined) return known
+    const action = readAction(chainOf(terms).engine, payment, terms, { now })
+    if (action.ok) actions.set(payment, action)
+    return action
+  }
+
+  function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
+    const chain = byNetwork.get(terms.network)
+    if (chain === undefined) return refuse('invalid_network')
+    if (payment.payload.type === 'deposit' || payment.payload.type === 'voucher') {
+      const inspection = inspectBatch(chain.engine, payment, terms, now)
+      if (!inspection.ok) return inspection
+      const refusal = judge(inspection.payer, chain, terms)
+      if (refusal !== undefined) return { ...refusal, payer: inspection.payer }
+      if (payment.payload.type === 'deposit' || !now.settling) return inspection
+      // A voucher is counted by the seller; there is nothing to put on chain.
+      return { ...refuse('invalid_batch_settlement_evm_payload_type'), payer: inspection.payer }
+    }
+    const action = actionOf(payment, terms, now.now)
+    if (!action.ok) return action
+    return { ok: true, pid: action.pid, payer: action.payer, expiresAt: Math.floor(now.now / 1000) + ACTION_SECONDS }
+  }
+
+  async function verifyPayment(chain: EvmChain, read: BatchPayment, now: InspectContext): Promise<Verdict> {
+    const { config, channelId, voucher, deposit } = read
+    const payer = config.payer
+    const refused = (code: Parameters<typeof refuse>[0]): Verdict => ({ ...refuse(code), payer })
+    if (!isVoucherSigned(chain.engine, read)) return refused('invalid_batch_settlement_evm_voucher_signature')
+    const state = await readChannel(chain.rpc, channelId)
+    if (deposit === undefined && state.balance === 0n) return refused('invalid_batch_settlement_evm_channel_not_found')
+    if (voucher.maxClaimable > state.balance + (deposit?.amount ?? 0n)) {
+      return refused('invalid_batch_settlement_evm_cumulative_exceeds_balance')
+    }
+    if (voucher.maxClaimable <= state.totalClaimed) {
+      return refused('invalid_batch_settlement_evm_cumulative_below_claimed')
+    }
+    if (state.withdrawRequestedAt > 0 && !now.settling)
+      return refused('invalid_batch_settlement_evm_withdrawal_pending')
+    return { ok: true, payer, extra: extraOf(channelId, state) }
+  }
+
+  return {
+    scheme: batchOnEvm,
+    networks: chains.map(({ network }) => network),
+    chains,
+    kinds: () => chains.map(({ network }) => ({ x402Version: 2, scheme: batchOnEvm.name, network })),
+    inspect,
+    async verify(payment, terms, { signer, ...now }) {
+      const inspection = inspect(payment, terms, now)
+      if (!inspection.ok) return inspection
+      const chain = chainOf(terms)
+      const { payer } = inspection
+      const { type } = payment.payload
+      let verdict: Verdict = { ok: true, payer }
+      if (type === 'deposit' || type === 'voucher') {
+        const read = readBatch(chain.engine, payment, terms)
+        if (!read.ok) return read
+        verdict = await verifyPayment(chain, read, now)
+        if (!verdict.ok || type === 'voucher') return verdict
+      }
+      const action = actionOf(payment, terms, now.now)
+      if (!action.ok) return action
+      if (type === 'settle') {
+        const token = parseAddress(String(payment.payload.token))
+        if (token === undefined || (await readDue(chain.rpc, action.payer, token)) === 0n) {
+          return { ...refuse('invalid_batch_settlement_evm_nothing_to_settle'), payer }
+        }
+      }
+      const from = parseAddress(signer ?? chain.signers[0] ?? '')
+      const tried = await chain.rpc.call({ ...action.call, gas: gasOf(action), ...(from ? { from } : {}) })
+      if (tried.ok) return verdict
+      return { ...(await whyRefused(chain, action, payment, terms)), payer }
+    },
+    prepare(payment, terms) {
+      const action = actionOf(payment, terms, 0)
+      if (!action.ok) throw new TypeError('the payment was not inspected')
+      return { ...action.call, gas: gasOf(action) }
+    },
+    async outcome(payment, terms, sent) {
+      const chain = chainOf(terms)
+      const action = actionOf(payment, terms, 0)
+      if (!action.ok) throw new TypeError('the payment was not inspected')
+      // The hashes are those that `sign` gave out.
+      const receipts = await Promise.all(sent.map(({ hash }) => chain.rpc.receipt(hash as Hex)))
+      const included = receipts.filter((receipt) => receipt !== undefined)
+      for (const { success, logs, transactionHash: transaction, blockNumber, blockHash, fee } of included) {
+        const { event, subject } = action.mark
+        const log = logs.find(
+          ({ address, topics }) => address === BATCH_SETTLEMENT && topics[0] === event && topics[1] === subject,
+        )
+        if (!success || log === undefined) continue
+        const amount = decodeInteger(log.data) ?? 0n
+        return { status: 'settled', transaction, logIndex: log.logIndex, blockNumber, blockHash, amount, fee }
+      }
+      const [last] = included.slice(-1)
+      if (last) {
+        return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(failed[action.kind]) }
+      }
+      const block = await chain.rpc.latestBlock()
+      const end = endOf(chain, payment, terms)
+      if (end === undefined || block.timestamp <= end + expiryMarginSeconds) return { status: 'pending' }
+      return { status: 'dead', refusal: refuse('payment_expired') }
+    },
+    async receiptExtra(payment, terms) {
+      const chain = byNetwork.get(terms.network)
+      const action = chain && actionOf(payment, terms, 0)
+      if (chain === undefined || !action?.ok || action.channelId === undefined) return undefined
+      return { channelState: extraOf(action.channelId, await readChannel(chain.rpc, action.channelId)) }
+    },
+  }
+}
+
+/** Seconds for which a seller's wish is worth trying. */
+const ACTION_SECONDS = 300
+
+const failed = {
+  deposit: 'invalid_batch_settlement_evm_deposit_transaction_failed',
+  claim: 'invalid_batch_settlement_evm_claim_transaction_failed',
+  settle: 'invalid_batch_settlement_evm_settle_transaction_failed',
+  refund: 'invalid_batch_settlement_evm_refund_transaction_failed',
+} as const
+
+const gasOf = ({ rows, kind }: BatchAction): bigint =>
+  kind === 'deposit' ? 400_000n : 150_000n + 100_000n * BigInt(rows)
+
+function judge(payer: string, chain: EvmChain, { asset }: PaymentRequirements): Refusal | undefined {
+  if (chain.signers.some((signer) => sameAddress(signer, payer))) return refuse('payer_is_facilitator')
+  const token = parseAddress(asset)
+  return token === undefined || chain.asset(token) === undefined ? refuse('asset_not_allowed') : undefined
+}
+
+/** When a deposit can land no more. What a seller wishes has no end. */
+function endOf(chain: EvmChain, payment: PaymentPayload, terms: PaymentRequirements): bigint | undefined {
+  const read = payment.payload.type === 'deposit' ? readBatch(chain.engine, payment, terms) : undefined
+  if (!read?.ok || read.deposit === undefined) return undefined
+  return read.deposit.method === 'eip3009' ? read.deposit.validBefore : read.deposit.deadline
+}
+
+/** Why an action would not go through, in one more round trip. */
+async function whyRefused(
+  chain: EvmChain,
+  { kind, payer }: BatchAction,
+  payment: PaymentPayload,
+  terms: PaymentRequirements,
+): Promise<Refusal> {
+  if (kind !== 'deposit') return refuse(simulated[kind])
+  const read = readBatch(chain.engine, payment, terms)
+  if (!read.ok || read.deposit === undefined) return refuse(simulated.deposit)
+  const to: Address = read.config.token
+  const [balance, allowance] = await Promise.all([
+    chain.rpc.call({ to, data: encodeBalanceOf(payer) }),
+    chain.rpc.call({ to, data: encodeAllowance(payer) }),
+  ])
+  const short = (answer: typeof balance) =>
+    ((answer.ok ? decodeInteger(answer.data) : 0n) ?? 0n) < (read.deposit?.amount ?? 0n)
+  if (short(balance)) return refuse('invalid_batch_settlement_evm_insufficient_balance')
+  if (read.deposit.method === 'permit2' && short(allowance)) {
+    return refuse('invalid_batch_settlement_evm_permit2_allowance_required')
+  }
+  return refuse(simulated.deposit)
+}
+
+const simulated = {
+  deposit: 'invalid_batch_settlement_evm_deposit_simulation_failed',
+  claim: 'invalid_batch_settlement_evm_claim_simulation_failed',
+  settle: 'invalid_batch_settlement_evm_nothing_to_settle',
+  refund: 'invalid_batch_settlement_evm_refund_simulation_failed',
+} as const
+
+function extraOf(
+  channelId: Hex,
+  { balance, totalClaimed, withdrawRequestedAt, refundNonce }: ChannelState,
+): JsonObject {
+  return {
+    channelId,
+    balance: balance.toString(),
+    totalClaimed: totalClaimed.toString(),
+    withdrawRequestedAt,
+    refundNonce: refundNonce.toString(),
+  }
+}
