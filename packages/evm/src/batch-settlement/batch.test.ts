@@ -207,7 +207,7 @@ describe('on a chain', () => {
       async settle({ payment, requirements }) {
         const verdict = await by.verify(payment, requirements, { now: Date.now(), settling: true })
         if (!verdict.ok) return { status: 'refused', code: verdict.code }
-        const call = by.prepare(payment, requirements)
+        const call = await by.prepare(payment, requirements)
         const signer = chain.signers[0]!
         const sent = await chain.sign(call!, { signer, nonce: await chain.nextNonce!(signer) })
         await chain.send(sent)

@@ -3,7 +3,7 @@ import { formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
 import type { SigningEngine } from '../crypto/signing.js'
-import { isPayable } from '../exact/shared.js'
+import { isPayable } from '../exact/terms.js'
 import { batchOnEvm, WITHDRAW_DELAY } from './identity.js'
 import { inspectBatch } from './shared.js'
 
