@@ -1,4 +1,4 @@
-import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction } from '@groat/core'
+import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Error } from '@groat/core'
 import { decodeInteger, encodeCall } from '../abi.js'
 import type { EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
@@ -50,7 +50,13 @@ export async function permit2Outcome(
     return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
   }
   if (block.timestamp <= transfer.deadline + expiryMarginSeconds) return { status: 'pending' }
-  return { status: 'dead', refusal: refuse(used ? 'permit2_invalid_nonce' : 'payment_expired') }
+  // In this very block: what answers for the newest one may be behind it.
+  const isGone = used || (await isNonceUsed(rpc, payer, transfer.nonce, block.number))
+  // Permit2 leaves no mark of a use. While a transaction of ours is unaccounted for, it may be that one (EVM-EXACT-072).
+  if (isGone && sent.length > 0) {
+    throw new X402Error('rpc_invalid_answer', { reason: 'the nonce is used, and no log or receipt says by what' })
+  }
+  return { status: 'dead', refusal: refuse(isGone ? 'permit2_invalid_nonce' : 'payment_expired') }
 }
 
 /** The number is gone, and not by a receipt that we hold: somebody may have called the proxy with this very payment. */

@@ -12,6 +12,7 @@ import {
   type HostileConduct,
   type EvmChain as Sandbox,
   startEvmChain,
+  startRpcProxy,
 } from '@groat/sandbox'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -353,6 +354,26 @@ describe('what the chain says', () => {
         status: 'dead',
         refusal: { ok: false, code: 'permit2_invalid_nonce' },
       })
+    })
+
+    test('EVM-EXACT-072 a node that has the state and not what happened buries no transaction of ours', async () => {
+      const payment = await pay()
+      const sent = await submit(payment)
+      await sandbox.warp(200)
+      const rules = [
+        { method: 'eth_getTransactionReceipt', fault: { action: 'result', result: null } },
+        { method: 'eth_getLogs', fault: { action: 'result', result: [] } },
+      ] as const
+      const proxy = await startRpcProxy({ target: sandbox.rpcUrl, rules })
+      const signers = [sandbox.account('facilitator').privateKey]
+      const assets = [plain, usdc]
+      const by = exactEvm({
+        chains: [await createEvmChain({ network: chain.network, rpc: proxy.url, signers, assets })],
+      })
+      const said = by.outcome(payment, payment.accepted!, [sent])
+      await expect(said).rejects.toMatchObject({ code: 'rpc_invalid_answer' })
+      await proxy.stop()
+      expect(await outcome(payment, [sent])).toMatchObject({ status: 'settled', transaction: sent.hash })
     })
 
     test('one that reverted says why, and may still live', async () => {

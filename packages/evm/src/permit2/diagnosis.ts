@@ -47,13 +47,14 @@ export async function explainPermit2(rpc: EvmRpc, { claim, transfer, validAfter 
 }
 
 /**
- * Whether a payer's number is used up, by a transfer or because the payer took it back.
+ * Whether a payer's number is used up, by a transfer or because the payer took it back, in the newest block unless told in which.
  *
  * @example
  * await isNonceUsed(chain.rpc, payer, transfer.nonce) // false
  */
-export async function isNonceUsed(rpc: EvmRpc, payer: Address, nonce: bigint): Promise<boolean> {
-  const bitmap = integerOf(await rpc.call({ to: PERMIT2, data: encodeCall(NONCE_BITMAP, payer, nonce >> 8n) }))
+export async function isNonceUsed(rpc: EvmRpc, payer: Address, nonce: bigint, block?: bigint): Promise<boolean> {
+  const call = { to: PERMIT2, data: encodeCall(NONCE_BITMAP, payer, nonce >> 8n) }
+  const bitmap = integerOf(await rpc.call(call, block))
   return (bitmap & bitOf(nonce)) !== 0n
 }
 
