@@ -19,6 +19,7 @@ export {
   readReplay,
   writeReports,
 } from './conform.js'
+export { type Diagnosis, examine } from './doctor.js'
 export { formatFinding } from './model/finding.js'
 export type {
   ChainDiff,

@@ -1,4 +1,4 @@
-import { isObject, jsonIn } from '../http/exchange.js'
+import { isObject, jsonIn, objectIn } from '../http/exchange.js'
 import { both, type Check } from '../model/check.js'
 import { expectSame, expectThat, fail, notApplicable, warn } from '../model/finding.js'
 import { expectMessage } from '../spec/messages.js'
@@ -26,8 +26,11 @@ export const apiChecks: readonly FacilitatorCheck[] = [
   check('FAC-001/endpoints', '/supported, /verify and /settle are served', async (stage) => {
     const supported = await stage.http.send({ url: stage.url('/supported') })
     expectSame('GET /supported', 200, supported.status)
+    objectIn(supported, 'the answer of GET /supported')
     for (const path of ['/verify', '/settle'] as const) {
-      const { status } = await stage.post(path, {})
+      const answer = await stage.post(path, {})
+      objectIn(answer, `the answer of POST ${path}`)
+      const { status } = answer
       expectThat(![404, 405, 501].includes(status), `POST ${path} is not served`, 'any verdict', status)
     }
   }),

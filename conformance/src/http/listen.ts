@@ -78,10 +78,10 @@ export async function reply(response: ServerResponse, with_: Reply): Promise<voi
 /** Writes until the reader has had enough. */
 async function pour(response: ServerResponse, bytes: number): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/json' })
-  const block = Buffer.alloc(64 << 10, ' ')
+  // An endless answer is slow, so that it is a matter of time and not of size.
+  const block = Buffer.alloc(bytes === Number.POSITIVE_INFINITY ? 64 : 64 << 10, ' ')
   for (let sent = 0; sent < bytes && !response.destroyed; sent += block.length) {
     if (response.write(block)) {
-      // An endless answer is slow, so that it is a matter of time and not of size.
       if (bytes === Number.POSITIVE_INFINITY) await new Promise((resolve) => setTimeout(resolve, 200))
       continue
     }

@@ -6,7 +6,7 @@ import { createHttp } from '../http/exchange.js'
 import { requirementOf } from '../model/check.js'
 import { Outcome } from '../model/finding.js'
 import type { ChainDiff, CheckResult, Exchange, Family, Profile, Role, Status } from '../model/result.js'
-import { openServer } from '../server/session.js'
+import { openPaidUrl, openServer } from '../server/session.js'
 import { requirement, specification } from '../spec/requirements.js'
 import type { Target } from '../target/manifest.js'
 import { createPatience, type Job, type Session } from './session.js'
@@ -159,7 +159,8 @@ async function open(role: Role, { target, nodes = {}, families, rails }: RunOpti
     ...(rails === undefined ? {} : { rails }),
   }
   if (role === 'facilitator' && roles.facilitator) return openFacilitator(roles.facilitator, common)
-  if (role === 'server' && roles.server && !('url' in roles.server)) {
+  if (role === 'server' && roles.server) {
+    if ('url' in roles.server) return openPaidUrl(roles.server.url)
     return openServer(roles.server, { ...common, ...(target.routes === undefined ? {} : { routes: target.routes }) })
   }
   if (role === 'client' && roles.client) return openClientSession(roles.client, common)

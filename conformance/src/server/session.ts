@@ -9,12 +9,37 @@ import { offerChecks } from './offers.js'
 import { paymentChecks } from './payments.js'
 import { startScriptedFacilitator } from './scripted-facilitator.js'
 import { settlementChecks } from './settlements.js'
-import { createServerStage, type ServerStage } from './stage.js'
+import { createReadOnlyStage, createServerStage, type ServerStage } from './stage.js'
 
 /** Everything that is asked of a resource server. */
 export const serverChecks: readonly Check<ServerStage>[] = [...offerChecks, ...paymentChecks, ...settlementChecks]
 
 const allRoutes = ['paid', 'hits', 'failing', 'throwing', 'cached', 'forged', 'stream']
+
+/** What can be seen of a server that runs, without its facilitator: its offers. The rest is not asked. */
+const readOnly = new Set([
+  'HTTP-002/header',
+  'HTTP-020/base64',
+  'HTTP-060/no-store',
+  'CORE-001/version',
+  'CORE-020/accepts',
+  'CORE-026/extra',
+  'CORE-028/timeout',
+  'CORE-050/amount',
+  'CORE-060/network',
+  'HTTP-048/head',
+  'HTTP-049/options',
+  'HTTP-050/problem',
+])
+
+/** A paid URL that runs already. Nothing is paid. */
+export function openPaidUrl(url: string): Session {
+  const checks = serverChecks.filter(({ id }) => readOnly.has(id)).map((check) => ({ ...check, families: [] }))
+  return {
+    jobs: jobsOf(checks, [], (check, _, { http }) => check.run(createReadOnlyStage(http, url))),
+    close: async () => {},
+  }
+}
 
 /** Opens a server once for each family of chains, each with a facilitator that obeys the kit. Throws `UnreachableError`. */
 export async function openServer(

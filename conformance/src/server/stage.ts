@@ -110,6 +110,32 @@ export function createServerStage(setup: ServerSetup): ServerStage {
   }
 }
 
+/** A stage for a paid URL that runs, where nothing can be scripted and nothing is paid. */
+export function createReadOnlyStage(http: Http, url: string): ServerStage {
+  const missing = () => untestable('this needs a server that the kit starts')
+  return {
+    http,
+    runs: 1,
+    seed: 1,
+    get rail() {
+      return missing()
+    },
+    get facilitator() {
+      return missing()
+    },
+    get sale() {
+      return missing()
+    },
+    needRoute: missing,
+    url: () => url,
+    ask: (_, headers = {}, method = 'GET') => http.send({ method, url, headers }),
+    offer: missing,
+    pay: missing,
+    payload: missing,
+    hits: missing,
+  }
+}
+
 /** The offers in the header of a 402; none when it cannot be read. */
 export function offersIn(answer: Answer): readonly Requirements[] {
   const { accepts } = decodeHeader(answer.headers['payment-required']) ?? {}

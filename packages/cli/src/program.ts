@@ -103,6 +103,16 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
 
   addConform(command('conform'), io, finish)
 
+  command('doctor')
+    .description('why the 402 of a URL is not understood; pays nothing')
+    .argument('<url>')
+    .option('--json', 'JSON lines on standard output')
+    .action(async (url, options) => {
+      // The kit is large, and most people pay.
+      const { doctor } = await import('./commands/doctor.js')
+      finish(await doctor(url, options, io))
+    })
+
   return groat
 }
 

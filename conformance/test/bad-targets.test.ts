@@ -1,0 +1,76 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { listen, type Reply, reply } from '../src/http/listen.js'
+import { type CheckResult, conform, readTarget, UnreachableError, UsageError } from '../src/index.js'
+
+const only = ['FAC-001', 'FAC-060', 'FAC-007']
+
+async function against(answer: Reply): Promise<readonly CheckResult[]> {
+  const { url, close } = await listen(async (_, response) => reply(response, answer))
+  try {
+    const target = { name: 'bad', roles: { facilitator: { url } } }
+    return (await conform({ target, only })).record.results
+  } finally {
+    await close()
+  }
+}
+
+test.each([
+  ['answers HTML', { text: '<html>welcome</html>' }, /is no JSON object: expected a JSON object, saw 200 .*<html>/],
+  ['closes the connection', 'close', /has no answer: the target closed the connection/],
+  ['sends a gigabyte', 'gigabyte', /the target sent more than 1024 KiB/],
+  ['never answers', 'hang', /the target did not answer within 15 s|stopped answering/],
+  ['writes for ever', 'endless', /began to answer \(200\) and did not end within 15 s|stopped answering/],
+] as const)(
+  'a target that %s is a finding with a clear line',
+  async (_, answer, line) => {
+    const results = await against(answer)
+    expect(results.length).toBe(4)
+    expect(results.filter(({ status }) => status === 'pass')).toEqual([])
+    expect(results.filter(({ status }) => status === 'harness-error')).toEqual([])
+    expect(
+      results.map(({ finding }) => `${finding?.what}: expected ${finding?.expected}, saw ${finding?.saw}`).join('\n'),
+    ).toMatch(line)
+  },
+  120_000,
+)
+
+test('what is not HTTP is a finding', async () => {
+  const server = createServer()
+  server.on('connection', (socket) => socket.end('SSH-2.0-OpenSSH\r\n'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const target = { name: 'bad', roles: { facilitator: { url: `http://127.0.0.1:${port}` } } }
+  const { record } = await conform({ target, only: ['FAC-060/kinds'] })
+  await new Promise((resolve) => server.close(resolve))
+  expect(record.results[0]?.finding?.what).toContain('the target answered with something that is not HTTP')
+})
+
+test('a target that is not there, and one that does not start, are unreachable', async () => {
+  const gone = { name: 'gone', roles: { facilitator: { url: 'http://127.0.0.1:9' } } }
+  await expect(conform({ target: gone })).rejects.toThrow(UnreachableError)
+  const dies = { name: 'dies', roles: { client: { start: 'node -e "process.exit(3)"' } } }
+  await expect(conform({ target: dies })).rejects.toThrow(UnreachableError)
+  await expect(readTarget('no-such-file.json')).rejects.toThrow(UsageError)
+}, 60_000)
+
+test('a paid URL that runs is looked at without paying; one that is not there is a finding', async () => {
+  const answer = { status: 402, headers: { 'PAYMENT-REQUIRED': 'e30=' }, json: {} }
+  const { url, close } = await listen(async (_, response) => reply(response, answer))
+  const { record } = await conform({ target: { name: 'url', roles: { server: { url: `${url}/paid` } } } })
+  await close()
+  const failed = record.results.filter(({ status }) => status === 'fail').map(({ check }) => check)
+  expect([record.results.length, failed]).toEqual([
+    9,
+    ['HTTP-002/header', 'HTTP-060/no-store', 'CORE-001/version', 'CORE-020/accepts'],
+  ])
+})
+
+test('a server in plain Node needs a manifest and no code', async () => {
+  const target = await readTarget(fileURLToPath(new URL('../targets/plain/x402-target.json', import.meta.url)))
+  const { record, exitCode } = await conform({ target })
+  const red = record.results.filter(({ status }) => !['pass', 'not-applicable', 'warn'].includes(status))
+  expect([red.map(({ check, finding }) => [check, finding]), exitCode]).toEqual([[], 0])
+}, 120_000)
