@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createPayer } from '@groat/client'
 import { exactEvm as evmPays, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm as evmSells } from '@groat/evm/exact/server'
+import { hashApiKey } from '@groat/facilitator'
 import { createMemoryClaims, paywall } from '@groat/server'
 import { secretKeyAccount, exactSvm as svmPays } from '@groat/svm/exact/client'
 import { exactSvm as svmSells } from '@groat/svm/exact/server'
@@ -131,4 +132,11 @@ test.each<[string, (text: string) => string, number, RegExp]>([
   const running = runCli(['facilitator', file], io)
   expect(await Promise.race([running, io.firstLine])).toBe(exitCode)
   expect(io.said()).toMatch(said)
+})
+
+test('a key and the hash of it', async () => {
+  const io = recordedIo()
+  expect(await runCli(['facilitator', 'key', '--json'], io)).toBe(0)
+  const { key, hash } = JSON.parse(io.written())
+  expect(hashApiKey(key)).toBe(hash)
 })

@@ -107,3 +107,80 @@ test('what is wrong is said with file, line and reason', async () => {
     networks: [{ signers: [key] }],
   })
 })
+
+const served =
+  'store: pay.db\nnetworks:\n  base: { rpc: ["http://a", "http://b"], signers: ["KEY"], agree_from: 100 }\n'
+const hash = `sha256:${'ab'.repeat(32)}`
+
+test('who may use it, how much, and how it is watched', async () => {
+  const text = `${served}
+admin: { listen: 0.0.0.0:4411, token_hash: ${hash} }
+tenants:
+  shop:
+    keys: ["${hash}"]
+    pay_to: ["0x70997970C51812dc3A010C7d01b50e0d17dc79C8"]
+    assets: [USDC]
+    networks: [base]
+    limits: { verify: 50/s, settle: 120/min, open: 7 }
+limits: { per_ip: 20/s, per_payer: { rate: 5/s, open: 20 }, settling: 100 }
+screening: { list: sanctioned.txt }
+trusted_proxies: 1
+log: { level: warn }
+`
+  expect(await read(text, { KEY: key })).toMatchObject({
+    networks: [{ agreeFrom: '100' }],
+    operation: {
+      admin: { host: '0.0.0.0', port: 4411, tokenHash: hash },
+      tenants: [
+        {
+          id: 'shop',
+          keyHashes: [hash],
+          scopes: ['verify', 'settle', 'read'],
+          recipients: ['0x70997970C51812dc3A010C7d01b50e0d17dc79C8'],
+          assets: ['0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913'],
+          networks: ['eip155:8453'],
+          rates: { verify: { perSecond: 50, burst: 100 }, settle: { perSecond: 2, burst: 120 } },
+          maxSettling: 7,
+        },
+      ],
+      limits: { perIp: { perSecond: 20 }, perPayer: { perSecond: 5, maxOpen: 20 }, maxSettling: 100 },
+      screening: { file: join(folder, 'sanctioned.txt'), maxAgeHours: 48 },
+      trustedProxies: 1,
+      logLevel: 'warn',
+    },
+  })
+})
+
+test('and what is wrong with that', async () => {
+  const of = (more: string) => read(`${served}${more}`, { KEY: key })
+  const tenant = (more: string) => of(`tenants:\n  shop: { keys: ["${hash}"], ${more} }\n`)
+  expect([
+    await of('admin: { listen: 0.0.0.0:1 }\n'),
+    await of('admin: { listen: nowhere }\n'),
+    await of('tenants:\n  Shop: { keys: ["x"] }\n'),
+    await of(`tenants:\n  SHOP: { keys: ["${hash}"] }\n`),
+    await tenant('networks: [solana]'),
+    await tenant('assets: [DOGE]'),
+    await tenant('scopes: [admin]'),
+    await tenant('limits: { settle: fast }'),
+    await of('limits: { per_ip: 20 }\n'),
+    await of('webhooks: []\n'),
+    await read(served.replace('"http://a", ', ''), { KEY: key }),
+    await read(served.replace('100', 'much'), { KEY: key }),
+  ]).toMatchInlineSnapshot(`
+    [
+      "/pay.yaml:4: admin: a listener that others reach needs a token_hash; \`groat facilitator key\` makes one",
+      "/pay.yaml:4: admin.listen: expected HOST:PORT",
+      "/pay.yaml:5: tenants.Shop.keys.0: expected sha256: and 64 hex digits; \`groat facilitator key\` makes one",
+      "/pay.yaml:5: tenants.SHOP: expected a name of small letters, digits, . _ and -",
+      "/pay.yaml:5: tenants.shop.networks.0: solana is not among the networks of this file",
+      "/pay.yaml:5: tenants.shop.assets.0: DOGE is no asset of the networks of this file",
+      "/pay.yaml:5: tenants.shop.scopes.0: expected verify, settle, read or metrics",
+      "/pay.yaml:5: tenants.shop.limits.settle: expected a rate such as 20/s or 5/min",
+      "/pay.yaml:4: limits.per_ip: expected text",
+      "/pay.yaml:4: webhooks: unknown field",
+      "/pay.yaml:3: networks.base.agree_from: takes two nodes in rpc",
+      "/pay.yaml:3: networks.base.agree_from: expected a number of tokens, such as 100",
+    ]
+  `)
+})

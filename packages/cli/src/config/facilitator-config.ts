@@ -95,7 +95,7 @@ export async function readFacilitatorConfig(file: string, environment: Environme
     }
   })
   if (networks.length === 0) throw fail(['networks'], 'no network is given')
-  const operation = operationOf(value, { networks, networkOf, fail, isLiteral, isPrivate, file })
+  const operation = operationOf(value, { networks, networkOf, fail, file })
   return { ...listen, store: storeOf(value.store, file), networks, operation }
 }
 

@@ -11,12 +11,8 @@ export type OperationConfig = {
   readonly trustedProxies: number
   readonly admin?: { readonly host: string; readonly port: number; readonly tokenHash?: string }
   readonly screening?: { readonly file: string; readonly maxAgeHours: number }
-  readonly webhooks: readonly WebhookConfig[]
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
 }
-
-/** Who is told of what becomes of payments. */
-export type WebhookConfig = { readonly url: string; readonly secret: string }
 
 const RateText = z
   .string()
@@ -36,7 +32,11 @@ export const Operation = {
       z.string(),
       z.strictObject({
         keys: z.array(KeyHash).check(z.minLength(1)),
-        scopes: z._default(z.array(z.enum(scopes)), ['verify', 'settle', 'read']),
+        scopes: z._default(z.array(z.enum(scopes, 'expected verify, settle, read or metrics')), [
+          'verify',
+          'settle',
+          'read',
+        ]),
         pay_to: z.optional(z.array(z.string()).check(z.minLength(1))),
         assets: z.optional(z.array(z.string()).check(z.minLength(1))),
         networks: z.optional(z.array(z.string()).check(z.minLength(1))),
@@ -58,22 +58,12 @@ export const Operation = {
   ),
   trusted_proxies: z._default(z.int().check(z.gte(0), z.lte(10)), 0),
   screening: z.optional(z.strictObject({ list: z.string(), max_age_hours: z._default(Count, 48) })),
-  webhooks: z.optional(
-    z.array(
-      z.strictObject({
-        url: z
-          .string()
-          .check(z.regex(/^https:\/\/|^http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])[:/]/, 'expected an https URL')),
-        secret: z.string().check(z.minLength(24, 'expected a secret of 24 characters at least')),
-      }),
-    ),
-  ),
   log: z.optional(z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']) })),
 }
 
 const Value = z.object(Operation)
 
-type Reading = Pick<ConfigFile<unknown>, 'fail' | 'isLiteral' | 'isPrivate'> & {
+type Reading = Pick<ConfigFile<unknown>, 'fail'> & {
   readonly networks: readonly { readonly network: Network; readonly assets?: readonly Asset[] }[]
   networkOf(name: string): Network | undefined
   /** Where the file is: paths in it are meant from there. */
@@ -82,17 +72,8 @@ type Reading = Pick<ConfigFile<unknown>, 'fail' | 'isLiteral' | 'isPrivate'> & {
 
 /** Makes of the fields what the service takes. Throws what `fail` makes, where a name means nothing here. */
 export function operationOf(value: z.output<typeof Value>, reading: Reading): OperationConfig {
-  const { admin, limits, screening, webhooks = [], log, trusted_proxies } = value
-  const { fail, isLiteral, isPrivate } = reading
+  const { admin, limits, screening, log, trusted_proxies } = value
   const tenants = Object.entries(value.tenants ?? {}).map(([id, tenant]) => tenantOf(id, tenant, reading))
-  for (const index of webhooks.keys()) {
-    if (!isPrivate && isLiteral(['webhooks', index, 'secret'])) {
-      throw fail(
-        ['webhooks', index, 'secret'],
-        'a secret stands in a file that others can read; name a variable, or chmod 600',
-      )
-    }
-  }
   return {
     ...(value.tenants === undefined ? {} : { tenants }),
     limits: limitsOf(limits ?? {}),
@@ -101,7 +82,6 @@ export function operationOf(value: z.output<typeof Value>, reading: Reading): Op
     ...(screening === undefined
       ? {}
       : { screening: { file: resolve(dirname(reading.file), screening.list), maxAgeHours: screening.max_age_hours } }),
-    webhooks,
     logLevel: log?.level ?? 'info',
   }
 }
