@@ -170,6 +170,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
         gas: gas.toString(),
         maxFeePerGas: fees.maxFeePerGas.toString(),
         maxPriorityFeePerGas: fees.maxPriorityFeePerGas.toString(),
+        ...(payments > 1 ? { payments } : {}),
       }
       return { hash, raw, signer, nonce, details, maxCost: gas * fees.maxFeePerGas }
     },

@@ -10,6 +10,9 @@ export type CrashPoint =
   | 'FP-08' // the node's acknowledgement is committed
   | 'FP-09' // the receipt is read
   | 'FP-10' // the settlement is committed
+  | 'FP-11' // it has been told to others
+  | 'FP-12' // a transaction that outbids another is signed
+  | 'FP-13' // what is open is being looked up at the start
 
 /**
  * Kills this process, as a power cut would, when `GROAT_CRASH` names this point (`FP-07`, or `FP-07:3` for the third time).

@@ -4,6 +4,7 @@ import {
   DEFAULT_RETRY_AFTER,
   type ErrorCode,
   type FacilitatorRequest,
+  type Network,
   networkFamily,
   notify,
   type Pid,
@@ -16,12 +17,16 @@ import {
   systemRandom,
   type Verdict,
   X402Error,
+  type X402Event,
 } from '@groat/core'
 import { readyChain } from './chain-ready.js'
 import { crashpoint } from './crashpoint.js'
+import { type Budget, createBudget } from './engine/budget.js'
+import { createKeeper } from './engine/keeper.js'
 import { createLane } from './engine/lane.js'
 import { createRoutes, type Route, type Routes } from './engine/route.js'
 import { createSettler, type Run } from './engine/settler.js'
+import { createWatcher } from './engine/watcher.js'
 import { createReporter, type Fault } from './fault.js'
 import { createHealth } from './health.js'
 import { createJournal } from './journal/journal.js'
@@ -42,29 +47,95 @@ import type { FacilitatorOptions, FacilitatorService } from './service.js'
 export function createFacilitator(options: FacilitatorOptions): FacilitatorService {
   const { clock = systemClock, random = systemRandom, onEvent, onFault, rebroadcast = 5000 } = options
   const { minRemainingSeconds = 6, settleTimeout = 25_000, stopTimeout = 25_000 } = options
+  const { lease = 15_000, watchInterval = 2000, depth = 4, limits = {}, finality = () => 1, outbox = false } = options
   const report = createReporter({ onFault, onEvent, clock, random })
-  const journal = createJournal(options.store, clock)
-  const routes = createRoutes(options.schemes, (chain, signer) =>
-    createLane({ chain, signer, journal, rebroadcast, onError: (error) => report(error, { during: 'broadcast' }) }),
-  )
-  const settler = createSettler({ journal, clock, minRemainingSeconds, onEvent, report })
+  const { openPerPayer = 64, failuresPerPayer = 5 } = limits
+  const journal = createJournal({
+    store: options.store,
+    clock,
+    replica: Buffer.from(random(8)).toString('hex'),
+    limits: { open: openPerPayer, failures: failuresPerPayer },
+    tells: outbox,
+  })
+  const onError = (error: unknown) => void report(error, { during: 'broadcast' })
+  const budgets = new Map<Network, Budget>()
+  const routes = createRoutes(options.schemes, (chain, signer) => {
+    const { network } = chain
+    const perHour = limits.feePerHour?.(network)
+    const budget = budgets.get(network) ?? createBudget({ journal, network, perHour, clock })
+    budgets.set(network, budget)
+    const maxCost = ({ asset, amount }: SettlementRecord) => limits.feePerPayment?.({ network, asset, amount })
+    return createLane({ chain, signer, journal, clock, budget, recall: callFor, maxCost, depth, rebroadcast, onError })
+  })
+  const settler = createSettler({ journal, clock, minRemainingSeconds, finality, onEvent, report })
+  const keeper = createKeeper({
+    journal,
+    lanes: () => routes.lanes().filter(({ isOrdered }) => isOrdered),
+    networks: routes.chains.map(({ network }) => network),
+    lease,
+    carry: (record) => void resume(record),
+    onError,
+  })
+  const watcher = createWatcher({
+    journal,
+    chains: routes.chains,
+    lanes: () => routes.lanes(),
+    interval: watchInterval,
+    blockOf,
+    onFinal: (record) => tell(record, 'payment_final'),
+    onReorg: (record) => {
+      tell(record, 'payment_reorged')
+      void resume(record)
+    },
+    onError,
+  })
   const supported = describe(options.schemes, routes)
   const health = createHealth({ journal, routes, clock, phase: () => phase })
   const settling = new Set<Promise<unknown>>()
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
   let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
 
   async function start(): Promise<void> {
     await journal.migrate()
     await Promise.all(routes.chains.map(readyChain))
-    await Promise.all(routes.lanes().map((lane) => lane.resume()))
-    const open = await journal.open()
+    await Promise.all(routes.lanes().map((lane) => (lane.isOrdered ? undefined : lane.take({ fence: 0 }))))
+    await keeper.start()
+    const open = await journal.adopt()
     for (let at = 0; at < open.length; at += SWEEP) {
       await Promise.all(open.slice(at, at + SWEEP).map((record) => resume(record)))
+      crashpoint('FP-13')
     }
+    watcher.start()
     if (phase === 'starting') phase = 'serving'
   }
 
+  /** What has to be sent for payments that are known from the journal only. */
+  async function callFor(records: readonly SettlementRecord[]): Promise<unknown> {
+    const calls = await Promise.all(
+      records.map(async (record) => {
+        const route = routes.find(record)
+        const { payment, requirements } = storedRequest(record)
+        return route.ok ? { chain: route.chain, call: await route.half.prepare(payment, requirements) } : undefined
+      }),
+    )
+    const [first] = calls
+    if (first === undefined || calls.length === 1) return first?.call
+    // A group that cannot be made again as it was is not outbid.
+    if (calls.some((each) => each?.call === undefined)) return undefined
+    return first.chain.groups?.join(calls.map((each) => each?.call))
+  }
+
+  async function blockOf(record: SettlementRecord) {
+    const route = routes.find(record)
+    if (!route.ok) return undefined
+    const { payment, requirements } = storedRequest(record)
+    const sent = record.attempts.map(({ transaction }) => transaction)
+    const outcome = await route.half.outcome(payment, requirements, sent)
+    return outcome.status === 'settled' ? { number: outcome.blockNumber, hash: outcome.blockHash } : undefined
+  }
+
+  /** Carries on with what is in the journal; resolves when the chain was asked once. */
   async function resume(record: SettlementRecord): Promise<void> {
     const route = routes.find(record)
     if (route.ok) return settler.carry(record, storedRequest(record), route).looked
@@ -148,30 +219,43 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   }
 
   async function take(claim: Claim, route: Route): Promise<Standing | 'unknown'> {
-    const { blocked } = route.laneOf(claim.payer, claim.request)
-    if (blocked !== undefined) {
+    const lane = route.laneOf(claim.payer, claim.request)
+    if (lane?.blocked !== undefined) {
       const known = await journal.load(claim.pid)
       if (known !== undefined && known.state !== 'refused') return stand(known, route)
-      throw new X402Error(blocked, { network: route.chain.network })
+      throw new X402Error(lane.blocked, { network: route.chain.network })
     }
-    const claimed = await journal.claim(claim).catch((error) => {
-      if (X402Error.is(error) && error.context.committed === 'unknown') return 'unknown' as const
+    // Who has no lane leaves it to who has.
+    const claimed = await journal.claim(claim, lane === undefined ? null : journal.replica).catch((error) => {
+      if (X402Error.is(error) && error.context.committed === 'unknown') return { status: 'unknown' } as const
       throw error
     })
-    if (claimed === 'unknown') return claimed
     crashpoint('FP-03')
-    const { won, record } = claimed
-    if (won) tellClaimed(record)
-    return stand(record, route, won ? claim.request : undefined)
+    switch (claimed.status) {
+      case 'won': {
+        tell(claimed.record, 'payment_claimed')
+        return settler.carry(claimed.record, claim.request, route, claimed.reserved === 0n)
+      }
+      case 'taken': {
+        const record = await journal.load(claim.pid)
+        return record === undefined ? 'unknown' : stand(record, route)
+      }
+      case 'unknown':
+        return 'unknown'
+      default:
+        throw new X402Error('payer_over_limit', { reason: claimed.status })
+    }
   }
 
-  function stand(record: SettlementRecord, route: Route, request?: FacilitatorRequest): Standing {
+  function stand(record: SettlementRecord, route: Route): Standing {
     if (!isOpen(record.state)) return { record, end: done, decided: done, stalled: () => done }
-    return settler.carry(record, request ?? storedRequest(record), route)
+    return settler.carry(record, storedRequest(record), route)
   }
 
-  function tellClaimed({ pid, network, scheme, payer, payTo, asset, amount }: SettlementRecord): void {
-    notify(onEvent, { type: 'payment_claimed', at: clock(), pid, network, scheme, payer, payTo, asset, amount })
+  function tell(record: SettlementRecord, type: X402Event['type']): void {
+    const { pid, network, scheme, payer, payTo, asset, amount, evidence } = record
+    const about = { pid, network, scheme, payer, payTo, asset, amount }
+    notify(onEvent, { type, at: clock(), ...about, ...(evidence && { transaction: evidence.transaction }) })
   }
 
   /** Which payment it is, and what stands in the way of sending it, where that is known. */
@@ -179,7 +263,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     const { network, scheme } = request.requirements
     const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds: 0 })
     const { pid, payer } = presented.ok ? presented.claim : { pid: presented.late?.pid, payer: presented.payer }
-    const code = presented.ok ? presented.route.laneOf(presented.claim.payer, request).blocked : undefined
+    const code = presented.ok ? presented.route.laneOf(presented.claim.payer, request)?.blocked : undefined
     notify(onEvent, {
       ...{ type: 'settlement_unknown', at: clock(), network, scheme },
       ...(pid === undefined ? {} : { pid }),
@@ -203,6 +287,19 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     }
   }
 
+  async function stop(): Promise<void> {
+    phase = 'stopping'
+    const patience = new AbortController()
+    await Promise.race([
+      Promise.allSettled(settling),
+      sleep(stopTimeout, undefined, { signal: patience.signal }).catch(() => undefined),
+    ])
+    patience.abort()
+    await watcher.stop()
+    await Promise.all([settler.stop(), ...routes.lanes().map((lane) => lane.stop())])
+    await keeper.stop()
+  }
+
   async function find(pid: Pid) {
     const record = settler.run(pid)?.record ?? (await journal.load(pid))
     if (record === undefined) return undefined
@@ -219,16 +316,9 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       return starting
     },
 
-    async stop() {
-      phase = 'stopping'
-      const patience = new AbortController()
-      await Promise.race([
-        Promise.allSettled(settling),
-        sleep(stopTimeout, undefined, { signal: patience.signal }).catch(() => undefined),
-      ])
-      patience.abort()
-      await settler.stop()
-      await Promise.all(routes.lanes().map((lane) => lane.stop()))
+    stop() {
+      stopping ??= stop()
+      return stopping
     },
 
     verify: (request) =>
@@ -264,6 +354,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       return route.ok ? route.half.inspect(payment, requirements, { now: clock(), minRemainingSeconds }) : route
     },
     schemes: options.schemes,
+    outbox: journal.outbox,
     health,
   }
 }

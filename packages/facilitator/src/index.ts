@@ -2,6 +2,7 @@ export { createApiKey, hashApiKey, isApiKeyHash, type NewApiKey } from './access
 export type { PressureLimits } from './access/pressure.js'
 export type { Rate } from './access/quota.js'
 export { createTenants, type Scope, scopes, type Tenant } from './access/tenants.js'
+export type { FinalityLevel } from './engine/finality.js'
 export { createFacilitator } from './facilitator.js'
 export type { Fault } from './fault.js'
 export {
@@ -17,7 +18,16 @@ export {
   serveApp,
   serveFacilitator,
 } from './http.js'
+export type { Outbox, OutboxMessage } from './journal/outbox.js'
 export { createLocalList, type LocalListOptions } from './screening/local-list.js'
 export type { ScreeningDecision, ScreeningProvider, ScreeningSubject } from './screening/screening.js'
 export { type WithScreeningOptions, withScreening } from './screening/with-screening.js'
-export type { FacilitatorOptions, FacilitatorService, Health, HealthReason, StoredSettlement } from './service.js'
+export type {
+  FacilitatorLimits,
+  FacilitatorOptions,
+  FacilitatorService,
+  Health,
+  HealthReason,
+  PaymentValue,
+  StoredSettlement,
+} from './service.js'

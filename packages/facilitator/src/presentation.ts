@@ -31,11 +31,9 @@ export function readPresentation(
   if (!inspected.ok) return { ...inspected, route }
   const { pid, payer, expiresAt } = inspected
   const rid = requirementsId(requirements)
-  return {
-    ok: true,
-    route,
-    claim: { pid, rid, payer, expiresAt, request, requestText: requestText(request) },
-  }
+  const signer = route.signerOf(request)
+  const claim = { pid, rid, payer, expiresAt, request, requestText: requestText(request) }
+  return { ok: true, route, claim: signer === undefined ? claim : { ...claim, signer } }
 }
 
 /** The request that the journal has of a payment. */

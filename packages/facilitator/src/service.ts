@@ -13,7 +13,9 @@ import type {
   Settlement,
 } from '@groat/core'
 import type { Store } from '@groat/store'
+import type { FinalityLevel } from './engine/finality.js'
 import type { Fault } from './fault.js'
+import type { Outbox } from './journal/outbox.js'
 import type { SettlementRecord } from './journal/record.js'
 
 /** A facilitator in this process: the port of core, and a life. */
@@ -29,6 +31,8 @@ export interface FacilitatorService extends Facilitator {
    * the journal and goes on at the next start. Closes neither the store nor the chains: whoever opened them does.
    */
   stop(): Promise<void>
+  /** What others have to be told of payments; empty unless the facilitator was made with `outbox`. */
+  readonly outbox: Outbox
   /** Whether payments can be taken now, and if not, why. Never throws. */
   health(): Promise<Health>
   settlement(pid: Pid, options?: CallOptions): Promise<Settlement | undefined>
@@ -74,4 +78,30 @@ export type FacilitatorOptions = {
   readonly stopTimeout?: number
   /** Milliseconds after which a transaction that has not landed is sent again. Default 5000. */
   readonly rebroadcast?: number
+  /** Milliseconds after which a replica that was not heard of counts as gone, and others go on with its work. Default 15000. */
+  readonly lease?: number
+  /** Transactions of one signer that wait for their block at the same time; further payments wait and leave together. Default 4. */
+  readonly depth?: number
+  /** How deep the block of a payment has to be before it is called settled. Default 1, the block itself. */
+  readonly finality?: (payment: PaymentValue) => FinalityLevel
+  /** Milliseconds between two looks at whether settled payments are still in the chain. Default 2000. */
+  readonly watchInterval?: number
+  readonly limits?: FacilitatorLimits
+  /** Whether what happens to payments is also kept to be told to others. Default false. */
+  readonly outbox?: boolean
+}
+
+/** What a payment is worth, and where. */
+export type PaymentValue = Pick<SettlementRecord, 'network' | 'asset' | 'amount'>
+
+/** What protects the facilitator's own money. Costs in the chain's own coin (wei, lamports). */
+export type FacilitatorLimits = {
+  /** What the transaction of a payment may cost at the most, beside the chain's own limit; a group may cost what its payments may together. */
+  readonly feePerPayment?: (payment: PaymentValue) => bigint | undefined
+  /** What all transactions on a network may cost in an hour, all replicas together. */
+  readonly feePerHour?: (network: Network) => bigint | undefined
+  /** Payments that one payer may have open at a time. Default 64. */
+  readonly openPerPayer?: number
+  /** Transactions of one payer that may fail on our gas in an hour before nothing more is taken from it. Default 5. */
+  readonly failuresPerPayer?: number
 }

@@ -88,7 +88,9 @@ test('C12, ENG-17 SIGTERM with payments under way: who waits gets an answer, and
   const requests = await Promise.all(Array.from({ length: 5 }, () => on.pay()))
   const { child, url, ended } = await startChild()
   const answers = requests.map((request) => settleOver(url, request).then((response) => response.json()))
-  await until(async () => (await on.tables().selectFrom('attempt').select('hash').execute()).length === 5)
+  const sent = () =>
+    on.tables().selectFrom('settlement').select('pid').where('state', 'in', ['sent', 'settled']).execute()
+  await until(async () => (await sent()).length === 5)
   child.kill('SIGTERM')
   expect((await Promise.all(answers)).map(({ success }) => success)).toEqual(requests.map(() => true))
   expect(await ended).toEqual([0, null])

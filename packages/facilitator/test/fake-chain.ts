@@ -15,6 +15,7 @@ import {
   type SignedTransaction,
   sha256Hex,
   type Verdict,
+  type VerifyOptions,
   X402Error,
 } from '@groat/core'
 
@@ -173,7 +174,7 @@ export function createFakeScheme(chain: FakeChain): SchemeFacilitator<Transfer> 
       { x402Version: 1, scheme: 'exact', network: NETWORK },
     ],
     inspect,
-    async verify(payment, offer, at): Promise<Verdict> {
+    async verify(payment, offer, at: VerifyOptions): Promise<Verdict> {
       const inspected = inspect(payment, offer, at)
       if (!inspected.ok) return inspected
       const { payer } = inspected
@@ -182,7 +183,8 @@ export function createFakeScheme(chain: FakeChain): SchemeFacilitator<Transfer> 
         if (payment.payload.signature !== 'good') return { ...refuse('invalid_exact_evm_signature'), payer }
         if (offer.extra.name !== 'Fake Dollar') return { ...refuse('invalid_exact_evm_token_name_mismatch'), payer }
         if (chain.used.has(payer + transfer.nonce)) return { ...refuse('invalid_exact_evm_nonce_already_used'), payer }
-        if (chain.balance(payer) < offer.amount) return { ...refuse('invalid_exact_evm_insufficient_balance'), payer }
+        if (chain.balance(payer) < offer.amount + (at.reserved ?? 0n))
+          return { ...refuse('invalid_exact_evm_insufficient_balance'), payer }
         return { ok: true, payer }
       })
     },

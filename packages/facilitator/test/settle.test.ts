@@ -29,6 +29,7 @@ async function serve(options: Partial<FacilitatorOptions> = {}): Promise<Facilit
     onFault: (fault) => faults.push(fault),
     rebroadcast: 20,
     stopTimeout: 50,
+    lease: 300,
     ...options,
   })
   services.push(service)
@@ -46,6 +47,25 @@ async function expectOnce(times: number) {
   expect(chain.balance(SELLER)).toBe(BigInt(times) * 1000n)
   expect(evidence.reduce((sum, { amount }) => sum + BigInt(amount), 0n)).toBe(chain.balance(SELLER))
   expect(new Set(evidence.map(({ transaction }) => transaction)).size).toBe(times)
+}
+
+/** A store that its process has no hold of any more, once that is dead. */
+function mortalStore(real: Store): { mortal: Store; die(): void } {
+  let dead = false
+  const wrap = (inner: Store): Store =>
+    new Proxy(inner, {
+      get(target, key) {
+        if (key === 'withTables') return () => wrap(target)
+        if (key === 'transaction' && dead) return () => new Promise(() => {})
+        return Reflect.get(target, key)
+      },
+    })
+  return {
+    mortal: wrap(real),
+    die() {
+      dead = true
+    },
+  }
 }
 
 async function until(condition: () => boolean | Promise<boolean>) {
@@ -241,11 +261,16 @@ describe('the chain', () => {
   test('A06 bytes that did not get out go out again, and before later ones', async () => {
     chain.automine = false
     let down = true
+    let tried = 0
     chain.disturb = (method, when) => {
-      if (method === 'send' && when === 'before' && down) throw unreachable()
+      if (method !== 'send' || when !== 'before' || !down) return
+      tried += 1
+      throw unreachable()
     }
     const service = await serve()
-    const work = [service.settle(makePayment()), service.settle(makePayment()), service.settle(makePayment())]
+    const first = service.settle(makePayment())
+    await until(() => tried > 0)
+    const work = [first, service.settle(makePayment()), service.settle(makePayment())]
     await until(async () => (await tables().selectFrom('attempt').select('hash').execute()).length === 3)
     down = false
     const miner = setInterval(() => chain.mine(), 5)
@@ -443,7 +468,8 @@ describe('the chain', () => {
 describe('a restart', () => {
   /** A process that is gone: whatever it waits for never comes, and nothing it does reaches anybody. */
   async function lostAt(method: string, when: 'before' | 'after'): Promise<FacilitatorRequest> {
-    const gone = await serve({ settleTimeout: 1 })
+    const { mortal, die } = mortalStore(store)
+    const gone = await serve({ settleTimeout: 1, store: mortal })
     const request = makePayment()
     let reached = false
     chain.disturb = (each, at) => {
@@ -454,6 +480,7 @@ describe('a restart', () => {
     void gone.settle(request).catch(() => {})
     await until(() => reached)
     chain.disturb = () => {}
+    die()
     services.pop()
     return request
   }
@@ -475,7 +502,7 @@ describe('a restart', () => {
 
   test('ENG-12 looks every open payment up before it is ready', async () => {
     chain.automine = false
-    const first = await serve({ settleTimeout: 1 })
+    const first = await serve({ settleTimeout: 1, depth: 8 })
     const requests = Array.from({ length: 5 }, () => makePayment())
     await Promise.all(requests.map((request) => first.settle(request)))
     await until(() => chain.seen.length === 5)

@@ -17,8 +17,11 @@ export interface Backend {
   readonly reads: ConnectionProvider
   /** The database's time in milliseconds, as an SQL expression. */
   readonly now: RawBuilder<number>
-  /** Runs `use` in a serialisable transaction; the connection dies with it. */
-  transact<T>(use: (connection: ConnectionProvider) => Promise<T>): Promise<T>
+  /** Runs `use` in a transaction; the connection dies with it. */
+  transact<T>(
+    use: (connection: ConnectionProvider) => Promise<T>,
+    isolation: 'serializable' | 'read committed',
+  ): Promise<T>
   /** Runs `use` on a handle on which a Kysely migrator is atomic and alone. */
   migrating<T>(use: (kysely: Kysely<unknown>) => Promise<T>): Promise<T>
   close(): Promise<void>

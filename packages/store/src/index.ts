@@ -1,4 +1,12 @@
 export { isUniqueViolation, type StoreReason, storeReason } from './errors.js'
 export type { Migrations } from './migrations.js'
 export { savepoint } from './savepoint.js'
-export { type AnyStore, openMemoryStore, openStore, type Reader, type Store, type StoreOptions } from './store.js'
+export {
+  type AnyStore,
+  openMemoryStore,
+  openStore,
+  type Reader,
+  type Store,
+  type StoreOptions,
+  type TransactionOptions,
+} from './store.js'

@@ -58,10 +58,20 @@ export interface Store<DB = unknown> extends AnyStore {
    *   return trx.insertInto('claim').values(row).onConflict((c) => c.doNothing()).returning('pid').executeTakeFirst()
    * })
    */
-  transaction<T>(fn: (trx: Transaction<DB>) => Promise<T>): Promise<T>
+  transaction<T>(fn: (trx: Transaction<DB>) => Promise<T>, options?: TransactionOptions): Promise<T>
 
   /** The database's time in milliseconds. Inside a transaction pass its `trx`. */
   now(on?: Reader<DB>): Promise<number>
+}
+
+/** How a transaction runs. */
+export type TransactionOptions = {
+  /**
+   * What it may see of others that run at the same time on PostgreSQL; on SQLite there are none. `serializable` unless told. With
+   * `read committed` every statement sees what is committed by then: for work that locks the rows it decides by (`for update`), which
+   * then never has to run again because others read what it wrote.
+   */
+  readonly isolation?: 'serializable' | 'read committed'
 }
 
 /** How a store waits and what time it tells. */
@@ -116,7 +126,8 @@ function createStore<DB>(backend: Backend, options: StoreOptions): Store<DB> {
   return {
     kind: backend.kind,
     db,
-    transaction: (fn) => backend.transact((connection) => fn(backend.handles.transaction<DB>(connection))),
+    transaction: (fn, { isolation = 'serializable' } = {}) =>
+      backend.transact((connection) => fn(backend.handles.transaction<DB>(connection)), isolation),
     migrate: (migrations) => backend.migrating((kysely) => runMigrations(kysely, migrations)),
     async now(on = db) {
       if (clock) return clock()

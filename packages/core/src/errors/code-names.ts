@@ -268,6 +268,9 @@ export const codeNames = [
   'invalid_batch_settlement_evm_refund_amount_invalid',
   'invalid_batch_settlement_evm_refund_simulation_failed',
   'invalid_batch_settlement_evm_refund_transaction_failed',
+
+  // What a facilitator takes from one payer.
+  'payer_over_limit',
 ] as const
 
 /** A code of the registry. */

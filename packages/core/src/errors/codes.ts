@@ -1024,6 +1024,14 @@ export const errorCodes = {
     hint: 'Pay from another account, or wait ten minutes.',
   },
 
+  // What a facilitator takes from one payer.
+  payer_over_limit: {
+    status: 429,
+    retry: 'same-payment',
+    title: 'The payer has too many payments under way, or too many that failed of late',
+    hint: 'Present the same payment again when earlier ones have settled.',
+  },
+
   // Bundles and passes.
   entitlement_invalid: {
     ...refused,

@@ -1,5 +1,7 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
   type ChainDriver,
+  type Clock,
   type ErrorCode,
   type Network,
   type SendOutcome,
@@ -8,32 +10,50 @@ import {
   X402Error,
 } from '@groat/core'
 import { crashpoint } from '../crashpoint.js'
-import type { Journal, Written } from '../journal/journal.js'
-import type { SettlementRecord } from '../journal/record.js'
-import { createSerial } from './serial.js'
+import type { Hold, Journal, Written } from '../journal/journal.js'
+import { type SettlementRecord, slotOf } from '../journal/record.js'
+import { isOpen } from '../journal/state.js'
+import type { Budget } from './budget.js'
+import { pollDelay } from './plan.js'
+import { createSignal, type Signal } from './signal.js'
 
 /**
  * One signer on one chain. Nonces are given out here, one after the other, from the journal; bytes leave only after they are in it, and
- * the lowest nonce that is not out goes first, so that no gap stays open.
+ * the lowest nonce that is not out goes first, so that no gap stays open. Payments that wait for it together leave in one transaction,
+ * where the chain can do that. What does not land goes out again, and then pays more.
  */
 export interface Lane {
   readonly network: Network
   readonly signer: string
+  /** Whether one replica signs here at a time. On chains without nonces everybody may. */
+  readonly isOrdered: boolean
+  /** Whether this replica may sign here. */
+  readonly held: boolean
+  /** Whether nothing is under way. */
+  readonly idle: boolean
   /** Why nothing new can be sent: what the node said to the transaction at the head. */
   readonly blocked: ErrorCode | undefined
   /** Takes up where the journal and the chain stand. Throws when either cannot be read. */
-  resume(): Promise<void>
+  take(hold: Hold): Promise<void>
+  /** Somebody else signs here from now on. */
+  lose(): void
   /**
-   * Signs under the next nonce and writes the bytes down. `late` says that signing is no longer wanted; then, and when it throws, no
-   * nonce is used up. Throws `X402Error` of the chain, of the journal, and the code under which the lane is blocked.
+   * Signs and writes the bytes down. `late` says that signing is no longer wanted, `lost` that this replica cannot; then, and when it throws,
+   * no nonce is used up. Throws `X402Error` of the chain, of the journal, and the code under which the lane is blocked.
    */
-  sign(record: SettlementRecord, call: unknown, late: () => boolean): Promise<Written | 'late'>
+  sign(record: SettlementRecord, call: unknown, late: () => boolean): Promise<Written | 'late' | 'lost'>
   /** Sends bytes that are in the journal. Never throws: what is not certain is `unknown`. */
   send(transaction: SignedTransaction): Promise<SendOutcome>
+  /** Resolves when the nonce of a transaction is in a block; `undefined` where that cannot be known, or is known already. */
+  included(transaction: SignedTransaction): Promise<void> | undefined
+  /** How often a transaction has been outbid by now. */
+  outbids(transaction: SignedTransaction): number
   /** The transaction has landed or can land no more. */
-  forget(hash: string): void
-  /** Its payment is over, but its nonce is not: it is sent until the nonce is gone. */
-  leave(hash: string): void
+  forget(transaction: SignedTransaction): void
+  /** A payment in it is over, but its nonce is not: it is sent until the nonce is gone. */
+  leave(transaction: SignedTransaction): void
+  /** The chain has undone blocks: what was in them goes out again. */
+  reopen(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -42,91 +62,263 @@ export type LaneOptions = {
   readonly chain: ChainDriver
   readonly signer: string
   readonly journal: Journal
+  readonly clock: Clock
+  readonly budget: Budget
+  /** What has to be sent for payments, from what the journal knows of them. */
+  readonly recall: (records: readonly SettlementRecord[]) => Promise<unknown>
+  /** What the transaction of one payment may cost at the most, in the chain's own coin. */
+  readonly maxCost: (record: SettlementRecord) => bigint | undefined
+  /** Transactions that wait for a block at the same time; what comes on top waits and leaves together. */
+  readonly depth: number
   /** Milliseconds after which what has not landed is sent again. */
   readonly rebroadcast: number
   readonly onError: (error: unknown) => void
 }
 
-/** A transaction that may still land, as the lane sees it. */
-type Open = {
-  readonly transaction: SignedTransaction
-  /** A node has it. */
+/** What was signed under one nonce and may still land, as the lane sees it. */
+type Slot = {
+  readonly id: string
+  readonly nonce: bigint
+  /** Those that outbid each other, the dearest last. */
+  readonly transactions: SignedTransaction[]
+  /** A node has the dearest. */
   out: boolean
+  /** It could not be sent at one time. */
+  failed: boolean
   /** It is being sent right now. */
   flight?: Promise<SendOutcome> | undefined
-  /** Its payment is over. */
+  /** The payments in it are over. */
   ended: boolean
+  /** The nonce is in a block. */
+  included: boolean
+  readonly landed: Signal
+  /** When it was signed, and when it was last sent. */
+  readonly since: number
+  sentAt: number
+  /** The chain's height when it was first seen to wait for its block. */
+  height?: bigint
 }
 
-/** Makes a lane. It does nothing before `resume`. */
-export function createLane({ chain, signer, journal, rebroadcast, onError }: LaneOptions): Lane {
-  /** By hash. Signing goes by nonce, so they stand in its order. */
-  const open = new Map<string, Open>()
-  /** Without nonces nothing waits for anything. */
+/** A payment that waits to be signed for. */
+type Rider = {
+  readonly record: SettlementRecord
+  readonly call: unknown
+  readonly late: () => boolean
+  /** It travels with nobody. */
+  alone: boolean
+  asked?: { readonly at: number; readonly admitted: Promise<boolean> }
+  resolve(written: Written | 'late' | 'lost'): void
+  reject(error: unknown): void
+}
+
+/** Makes a lane. It does nothing before it is taken. */
+export function createLane(options: LaneOptions): Lane {
+  const { chain, signer, journal, clock, budget, recall, depth, rebroadcast, onError } = options
+  const { network, groups } = chain
+  /** By id. Signing goes by nonce, so they stand in its order. */
+  const open = new Map<string, Slot>()
+  const queue: Rider[] = []
+  /** Without nonces nothing waits for anything, and nobody is in anybody's way. */
   const isOrdered = chain.nextNonce !== undefined
-  const inTurn = createSerial()
+  let hold: Hold | undefined
   /** Read again when `undefined`. */
   let next: bigint | undefined
+  let mined: bigint | undefined
+  let lookedAt = 0
   let blocked: ErrorCode | undefined
-  let timer: NodeJS.Timeout | undefined
-  let healing: Promise<void> | undefined
+  let pumping = false
+  let tending: Promise<void> | undefined
+  let wake: Signal | undefined
+  let isDozing = false
+  let regressions = 0
   let stopped = false
 
-  async function signNext(record: SettlementRecord, call: unknown, late: () => boolean): Promise<Written | 'late'> {
-    for (;;) {
-      if (late()) return 'late'
-      if (blocked !== undefined) throw new X402Error(blocked, { network: chain.network })
-      const nonce = chain.nextNonce === undefined ? undefined : (next ?? (await standing(chain.nextNonce(signer))))
-      crashpoint('FP-04')
-      const transaction = await chain.sign(call, nonce === undefined ? { signer } : { signer, nonce })
-      if (!sameAddress(transaction.signer, signer) || transaction.nonce !== nonce) {
-        throw new TypeError('The chain driver signed something else than it was asked to')
+  async function pump(): Promise<void> {
+    if (pumping) return
+    pumping = true
+    try {
+      while (queue.length > 0 && waiting() < depth) {
+        // Those whose checks end in the same turn of the loop come along.
+        await turnOfTheLoop()
+        const group = await board()
+        if (group.length > 0) await signFor(group)
       }
-      crashpoint('FP-05')
-      // Should writing fail, it may have been written all the same: the journal will say where we stand.
-      next = undefined
-      const written = await journal.signed(record, transaction)
-      if (written === 'nonce_used') continue
-      if (written === 'moved') return written
-      crashpoint('FP-06')
-      if (nonce !== undefined) next = nonce + 1n
-      hold(transaction, false)
-      return written
+    } finally {
+      pumping = false
     }
+  }
+
+  function waiting(): number {
+    let count = 0
+    for (const { included } of open.values()) if (!included) count += 1
+    return count
+  }
+
+  /** Who leaves next: the first in line, and all who may travel with it. */
+  async function board(): Promise<readonly Rider[]> {
+    const [first] = queue
+    if (first === undefined) return []
+    const couldJoin = (rider: Rider) => groups !== undefined && !rider.alone && groups.joins(rider.call)
+    const candidates = couldJoin(first) ? queue.filter(couldJoin) : [first]
+    const fit = groups === undefined || candidates.length === 1 ? 1 : groups.fit(candidates.map(({ call }) => call))
+    const company = candidates.slice(0, fit)
+    const admitted = company.length === 1 ? [true] : await Promise.all(company.map(isAdmitted))
+    for (const [at, rider] of company.entries()) rider.alone ||= !admitted[at]
+    const group = company.filter((rider) => rider === first || (!first.alone && !rider.alone))
+    for (const rider of group) queue.splice(queue.indexOf(rider), 1)
+    return group.filter((rider) => {
+      if (!rider.late()) return true
+      rider.resolve('late')
+      return false
+    })
+  }
+
+  function isAdmitted(rider: Rider): Promise<boolean> {
+    const known = rider.asked
+    if (known !== undefined && clock() - known.at < ADMISSION) return known.admitted
+    // Who cannot be asked about travels alone: that harms nobody.
+    const admitted = groups?.admits(rider.call).catch(() => false) ?? Promise.resolve(false)
+    rider.asked = { at: clock(), admitted }
+    return admitted
+  }
+
+  async function signFor(riders: readonly Rider[]): Promise<void> {
+    let group = riders
+    try {
+      while (group.length > 0) {
+        const written = await signOnce(group)
+        if (written === 'nonce_used') continue
+        if (written === 'lost') {
+          lose()
+          for (const rider of group) rider.resolve('lost')
+          return
+        }
+        if (!('moved' in written)) {
+          for (const [at, rider] of group.entries()) rider.resolve(written[at] ?? 'moved')
+          return
+        }
+        const { moved } = written
+        for (const rider of group) if (moved.includes(rider.record.pid)) rider.resolve('moved')
+        group = group.filter(({ record }) => !moved.includes(record.pid))
+      }
+    } catch (error) {
+      if (X402Error.is(error) || group.length === 1) for (const rider of group) rider.reject(error)
+      else queue.unshift(...group.map((rider) => Object.assign(rider, { alone: true })))
+    }
+  }
+
+  async function signOnce(group: readonly Rider[]) {
+    const [first] = group
+    if (blocked !== undefined) throw new X402Error(blocked, { network })
+    if (isOrdered && hold === undefined) return 'lost'
+    const nonce = chain.nextNonce === undefined ? undefined : (next ?? (await standing(chain.nextNonce(signer))))
+    crashpoint('FP-04')
+    const calls = group.map(({ call }) => call)
+    const call = groups === undefined || group.length === 1 ? first?.call : groups.join(calls)
+    const records = group.map(({ record }) => record)
+    const transaction = await signed(call, nonce, [], await mostFor(records))
+    crashpoint('FP-05')
+    // Should writing fail, it may have been written all the same: the journal will say where we stand.
+    next = undefined
+    const written = await journal.signed(records, transaction, hold)
+    if (typeof written === 'string' || 'moved' in written) return written
+    crashpoint('FP-06')
+    if (nonce !== undefined) next = nonce + 1n
+    budget.spend(transaction.hash, transaction.maxCost)
+    keep(transaction, false)
+    return written
+  }
+
+  async function signed(
+    call: unknown,
+    nonce: bigint | undefined,
+    outbids: readonly SignedTransaction[],
+    maxCost: bigint | undefined,
+  ): Promise<SignedTransaction> {
+    const transaction = await chain.sign(call, {
+      signer,
+      ...(nonce === undefined ? {} : { nonce }),
+      ...(outbids.length === 0 ? {} : { outbids }),
+      ...(maxCost === undefined ? {} : { maxCost }),
+    })
+    if (!sameAddress(transaction.signer, signer) || transaction.nonce !== nonce) {
+      throw new TypeError('The chain driver signed something else than it was asked to')
+    }
+    return transaction
+  }
+
+  /** What a transaction for these payments may cost: what each is worth it, within what is left of the hour. */
+  async function mostFor(records: readonly SettlementRecord[]): Promise<bigint | undefined> {
+    const left = await budget.left()
+    let most: bigint | undefined = 0n
+    for (const record of records) {
+      const each = options.maxCost(record)
+      most = each === undefined || most === undefined ? undefined : most + each
+    }
+    if (records.length === 0) most = undefined
+    if (most === undefined) return left
+    return left === undefined || most < left ? most : left
   }
 
   /** The journal knows what we signed, the chain knows what others signed with the same key. */
   async function standing(seen: Promise<bigint>): Promise<bigint> {
-    const [{ next: written = 0n }, onChain] = await Promise.all([journal.lane(chain.network, signer), seen])
+    const [{ next: written = 0n }, onChain] = await Promise.all([journal.lane(network, signer), seen])
     if (written > onChain) return written
     return onChain
   }
 
-  function hold(transaction: SignedTransaction, ended: boolean): Open {
-    const mine = { transaction, out: false, ended }
-    open.set(transaction.hash, mine)
-    schedule()
-    return mine
-  }
-
-  function drop(hash: string): void {
-    // What stood in the way may have been this one; the next send says whether something still does.
-    if (open.delete(hash)) blocked = undefined
-  }
-
-  function transmit(mine: Open): Promise<SendOutcome> {
-    mine.flight ??= sendBytes(mine).finally(() => {
-      mine.flight = undefined
+  function keep(transaction: SignedTransaction, ended: boolean): Slot {
+    const id = slotOf(network, transaction)
+    const known = open.get(id)
+    if (known !== undefined) {
+      if (!known.transactions.some(({ hash }) => hash === transaction.hash)) known.transactions.push(transaction)
+      return known
+    }
+    const slot: Slot = {
+      id,
+      nonce: transaction.nonce ?? 0n,
+      transactions: [transaction],
+      out: false,
+      failed: false,
+      ended,
+      included: false,
+      landed: createSignal(),
+      since: clock(),
+      sentAt: clock(),
+    }
+    open.set(id, slot)
+    tending ??= tend().finally(() => {
+      tending = undefined
     })
-    return mine.flight
+    if (isDozing) wake?.give()
+    return slot
   }
 
-  async function sendBytes(mine: Open): Promise<SendOutcome> {
-    const said = await chain.send(mine.transaction).catch((error): SendOutcome => {
+  function drop(slot: Slot): void {
+    // What stood in the way may have been this one; the next send says whether something still does.
+    if (open.delete(slot.id)) blocked = undefined
+    slot.included = true
+    slot.landed.give()
+    void pump()
+  }
+
+  function transmit(slot: Slot): Promise<SendOutcome> {
+    slot.flight ??= sendBytes(slot).finally(() => {
+      slot.flight = undefined
+    })
+    return slot.flight
+  }
+
+  async function sendBytes(slot: Slot): Promise<SendOutcome> {
+    const newest = slot.transactions.at(-1)
+    if (newest === undefined) return { status: 'unknown', reason: 'nothing is signed' }
+    slot.sentAt = clock()
+    const said = await chain.send(newest).catch((error): SendOutcome => {
       if (!X402Error.is(error)) onError(error)
       return { status: 'unknown', reason: X402Error.is(error) ? error.code : 'unexpected' }
     })
-    mine.out = said.status === 'accepted'
+    slot.out = said.status === 'accepted'
+    slot.failed ||= !slot.out
     if (said.status === 'accepted') blocked = undefined
     if (said.status === 'rejected') blocked = said.code
     // Somebody else signs with this key.
@@ -135,71 +327,220 @@ export function createLane({ chain, signer, journal, rebroadcast, onError }: Lan
   }
 
   async function send(transaction: SignedTransaction): Promise<SendOutcome> {
-    const mine = open.get(transaction.hash) ?? hold(transaction, false)
-    for (const lower of open.values()) {
-      if (lower.out || lower.flight !== undefined || nonceOf(lower) >= nonceOf(mine)) continue
-      const said = await transmit(lower)
-      if (said.status === 'unknown' || said.status === 'rejected') {
-        return { status: 'unknown', reason: 'an earlier transaction is not out yet' }
+    // Whoever holds the lane sends what is signed in it.
+    if (isOrdered && hold === undefined) return { status: 'unknown', reason: 'another replica sends it' }
+    const mine = open.get(slotOf(network, transaction)) ?? keep(transaction, false)
+    if (isOrdered) {
+      for (const lower of open.values()) {
+        const isUnderWay = lower.flight !== undefined && !lower.failed
+        if (lower.out || lower.included || isUnderWay || lower.nonce >= mine.nonce) continue
+        const said = await transmit(lower)
+        if (said.status === 'unknown' || said.status === 'rejected') {
+          return { status: 'unknown', reason: 'an earlier transaction is not out yet' }
+        }
       }
     }
     return transmit(mine)
   }
 
-  async function heal(): Promise<void> {
-    const seen = await chain.nextNonce?.(signer)
-    for (const mine of open.values()) {
-      const { transaction, ended } = mine
-      const gone = seen !== undefined && transaction.nonce !== undefined && transaction.nonce < seen
-      if (gone && ended) {
-        await journal.spent(transaction.hash)
-        drop(transaction.hash)
-      } else if (!gone) {
-        const said = await transmit(mine)
-        if (isOrdered && (said.status === 'unknown' || said.status === 'rejected')) return
-      }
+  /** Looks after what is signed until all of it is in blocks: quickly at first, then slowly. */
+  async function tend(): Promise<void> {
+    while (!stopped && open.size > 0) {
+      const youngest = Math.max(...[...open.values()].map(({ since }) => since))
+      const delay = isOrdered ? pollDelay(clock() - youngest) : rebroadcast
+      wake = createSignal()
+      isDozing = delay > 20
+      await Promise.race([sleepUnref(delay), wake.given])
+      if (stopped || (isOrdered && hold === undefined)) return
+      await look().catch(onError)
     }
   }
 
-  function schedule(): void {
-    if (stopped || timer !== undefined || open.size === 0) return
-    timer = setTimeout(() => {
-      healing = heal()
-        .catch(onError)
-        .finally(() => {
-          timer = undefined
-          schedule()
-        })
-    }, rebroadcast).unref()
+  async function look(): Promise<void> {
+    const gone = chain.minedNonce === undefined ? await chain.nextNonce?.(signer) : await chain.minedNonce(signer)
+    // One node may be behind another; a chain that says so twice has undone blocks.
+    regressions = gone !== undefined && mined !== undefined && gone < mined ? regressions + 1 : 0
+    if (regressions === 1) return
+    if (gone !== undefined && regressions > 1) await reopen(gone)
+    mined = gone ?? mined
+    const passed = [...open.values()].filter(({ nonce }) => gone !== undefined && nonce < gone)
+    for (const slot of passed) {
+      slot.included = true
+      slot.landed.give()
+    }
+    const over = passed.filter(({ ended, since }) => ended || clock() - since > FORGET_AFTER)
+    if (over.length > 0) await journal.spent(over.flatMap(({ transactions }) => transactions.map(({ hash }) => hash)))
+    over.forEach(drop)
+    if (passed.length > 0) void pump()
+    await hurry()
+  }
+
+  /** Sends again what has not landed, in order; makes those pay more that blocks went by without. */
+  async function hurry(): Promise<void> {
+    const late = [...open.values()].filter(({ included }) => !included)
+    const now = clock()
+    for (const slot of late) {
+      const isRecent = now - slot.sentAt < rebroadcast
+      // What comes after one that is not out would wait in the pool for it.
+      if (isRecent && isOrdered && slot.failed && !slot.out) break
+      if (isRecent) continue
+      const said = await transmit(slot)
+      if (isOrdered && (said.status === 'unknown' || said.status === 'rejected')) break
+    }
+    const [oldest] = late
+    if (!isOrdered || chain.head === undefined || oldest === undefined) return
+    if (now - oldest.since < LOOK_AFTER || now - lookedAt < LOOK_AFTER) return
+    lookedAt = now
+    const { latest } = await chain.head()
+    await fillGaps()
+    for (const slot of late) {
+      slot.height ??= latest
+      if (latest - slot.height < BLOCKS_TO_WAIT || slot.included) continue
+      slot.height = latest
+      await outbid(slot)
+    }
+  }
+
+  async function outbid(slot: Slot): Promise<void> {
+    if (slot.transactions.length > MOST_OUTBIDS) return
+    const riders = await journal.riders(slot.id)
+    const isOver = riders.every(({ state }) => !isOpen(state))
+    const call = isOver ? chain.idle?.(signer) : await recall(riders)
+    if (call === undefined) return
+    try {
+      const transaction = await signed(call, slot.nonce, slot.transactions, await mostFor(isOver ? [] : riders))
+      crashpoint('FP-12')
+      if ((await journal.outbid(network, transaction, hold)) === 'lost') return lose()
+      budget.spend(transaction.hash, transaction.maxCost)
+      slot.transactions.push(transaction)
+      slot.out = false
+      await slot.flight
+      await transmit(slot)
+    } catch (error) {
+      if (!X402Error.is(error)) throw error
+      // It stays as it is, and nothing new joins the line until it has landed.
+      if (error.code === 'fee_above_limit') blocked = error.code
+      onError(error)
+    }
+  }
+
+  /** A nonce that nothing of ours will use holds up all that follow it. */
+  async function fillGaps(): Promise<void> {
+    if (chain.idle === undefined || chain.nextNonce === undefined || hold === undefined || mined === undefined) return
+    const highest = Math.max(-1, ...[...open.values()].map(({ nonce }) => Number(nonce)))
+    const pooled = await chain.nextNonce(signer)
+    for (let nonce = pooled > mined ? pooled : mined; nonce < highest; nonce++) {
+      if (open.has(slotOf(network, { signer, nonce, hash: '', raw: '' }))) continue
+      const transaction = await signed(chain.idle(signer), nonce, [], await budget.left())
+      if ((await journal.outbid(network, transaction, hold)) === 'lost') return lose()
+      await transmit(keep(transaction, true))
+    }
+  }
+
+  async function reopen(from: bigint): Promise<void> {
+    await journal.reopen(network, signer, from)
+    await load()
+  }
+
+  async function load(): Promise<void> {
+    const { open: left } = await journal.lane(network, signer)
+    for (const { transaction, ended } of left) {
+      const slot = keep(transaction, ended)
+      slot.included = false
+      slot.out = false
+      slot.ended = ended
+    }
+  }
+
+  function lose(): void {
+    hold = undefined
+    next = undefined
+    for (const rider of queue.splice(0)) rider.resolve('lost')
+    for (const slot of [...open.values()]) {
+      open.delete(slot.id)
+      slot.landed.give()
+    }
   }
 
   return {
-    network: chain.network,
+    network,
     signer,
+    isOrdered,
+    get held() {
+      return !isOrdered || hold !== undefined
+    },
+    get idle() {
+      return queue.length === 0 && !pumping && waiting() === 0
+    },
     get blocked() {
       return blocked
     },
-    async resume() {
-      const { open: left } = await journal.lane(chain.network, signer)
-      for (const { transaction, ended } of left) hold(transaction, ended)
+    async take(mine) {
+      await load()
       if (chain.nextNonce !== undefined) next = await standing(chain.nextNonce(signer))
+      mined = await chain.minedNonce?.(signer)
+      hold = mine
     },
-    sign: (record, call, late) =>
-      isOrdered ? inTurn(() => signNext(record, call, late)) : signNext(record, call, late),
+    lose,
+    sign(record, call, late) {
+      if (stopped || (isOrdered && hold === undefined)) return Promise.resolve('lost')
+      return new Promise((resolve, reject) => {
+        const rider: Rider = { record, call, late, alone: record.attempts.length > 0, resolve, reject }
+        if (!isOrdered) {
+          if (late()) return resolve('late')
+          void signFor([rider])
+          return
+        }
+        queue.push(rider)
+        // There will be company: what the chain says of it is asked while it waits.
+        if ((pumping || queue.length > 1) && !rider.alone && groups?.joins(call)) void isAdmitted(rider)
+        void pump()
+      })
+    },
     send,
-    forget: drop,
-    leave(hash) {
-      const mine = open.get(hash)
-      if (mine !== undefined) mine.ended = true
+    included(transaction) {
+      const slot = open.get(slotOf(network, transaction))
+      return slot === undefined || slot.included || !isOrdered ? undefined : slot.landed.given
+    },
+    outbids: (transaction) => (open.get(slotOf(network, transaction))?.transactions.length ?? 1) - 1,
+    forget(transaction) {
+      const slot = open.get(slotOf(network, transaction))
+      if (slot !== undefined) drop(slot)
+    },
+    leave(transaction) {
+      const slot = open.get(slotOf(network, transaction))
+      if (slot !== undefined) slot.ended = true
+    },
+    async reopen() {
+      if (!isOrdered || hold === undefined) return
+      const from = (await chain.minedNonce?.(signer)) ?? (await chain.nextNonce?.(signer))
+      if (from !== undefined) await reopen(from)
+      mined = from
     },
     async stop() {
       stopped = true
-      clearTimeout(timer)
-      await healing
+      wake?.give()
+      for (const rider of queue.splice(0)) rider.resolve('lost')
+      await tending
     },
   }
 }
 
-function nonceOf({ transaction: { nonce } }: Open): bigint {
-  return nonce ?? 0n
+/** Milliseconds for which a payer that has no code is taken to have none. */
+const ADMISSION = 1000
+
+/** Milliseconds after which it is asked why something has not landed, and how often at the most. */
+const LOOK_AFTER = 1000
+
+/** Milliseconds after which whoever carries the payments has had time to find them. */
+const FORGET_AFTER = 600_000
+
+/** Blocks that may go by before more is paid (ENG-8). */
+const BLOCKS_TO_WAIT = 2n
+
+/** Times that one nonce is outbid. */
+const MOST_OUTBIDS = 6
+
+function sleepUnref(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, milliseconds).unref())
 }

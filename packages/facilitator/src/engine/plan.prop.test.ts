@@ -1,13 +1,15 @@
 import { type ChainOutcome, refuse, type SendOutcome, type Verdict } from '@groat/core'
 import fc from 'fast-check'
 import { test } from 'vitest'
-import type { Attempt } from '../journal/record.js'
+import type { Attempt, Evidence } from '../journal/record.js'
 import { edges, isLive, isOpen, type SettlementState } from '../journal/state.js'
 import { type Known, MAX_ATTEMPTS, plan } from './plan.js'
 
 // A world that answers anything, also what no chain would answer, and a settlement that follows the plan through it.
 
 type Answers = {
+  readonly deep: readonly boolean[]
+  readonly blocks: readonly string[]
   readonly verdicts: readonly boolean[]
   readonly sends: readonly SendOutcome['status'][]
   readonly looks: readonly (ChainOutcome['status'] | 'reverted before')[]
@@ -28,15 +30,18 @@ const answers: fc.Arbitrary<Answers> = fc.record({
     { minLength: 1, maxLength: 30 },
   ),
   clock: fc.array(fc.integer({ min: 0, max: 20_000 }), { minLength: 1, maxLength: 30 }),
+  deep: fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
+  blocks: fc.array(fc.constantFrom('b', 'c'), { minLength: 1, maxLength: 10 }),
 })
 
-function walk({ verdicts, sends, looks, clock }: Answers): void {
+function walk({ verdicts, sends, looks, clock, deep, blocks }: Answers): void {
   let state = 'claimed' as SettlementState
   let attempts: readonly Attempt[] = []
   let known: Omit<Known, 'record' | 'now'> = {}
   let now = 0
   let stepsSinceWait = 0
-  const asked = { verdict: 0, send: 0, look: 0, wait: 0 }
+  let evidence: Evidence | undefined
+  const asked = { verdict: 0, send: 0, look: 0, wait: 0, deep: 0, block: 0 }
 
   const go = (to: SettlementState) => {
     law(edges[state].includes(to), 'along an edge')
@@ -49,7 +54,8 @@ function walk({ verdicts, sends, looks, clock }: Answers): void {
     const status = looks[asked.look++ % looks.length] ?? 'pending'
     const last = attempts.at(-1)?.transaction.hash ?? 'none'
     if (status === 'settled') {
-      return { status, transaction: last, logIndex: 0, blockNumber: 1n, blockHash: 'b', amount: 1n }
+      const blockHash = blocks[asked.block++ % blocks.length] ?? 'b'
+      return { status, transaction: last, logIndex: 0, blockNumber: 1n, blockHash, amount: 1n }
     }
     if (status === 'dead') return { status, refusal: REFUSAL }
     if (status === 'pending') return { status }
@@ -57,7 +63,8 @@ function walk({ verdicts, sends, looks, clock }: Answers): void {
   }
 
   for (let i = 0; i < 100; i++) {
-    const step = plan({ record: { state, attempts, expiresAt: EXPIRES }, now, ...known })
+    const record = { state, attempts, expiresAt: EXPIRES, ...(evidence === undefined ? {} : { evidence }) }
+    const step = plan({ record, now, ...known })
     if (step.do === 'done') {
       law(!isOpen(state), 'done is done')
       return
@@ -77,13 +84,16 @@ function walk({ verdicts, sends, looks, clock }: Answers): void {
         }
         law(!attempts.some(isLive), 'a second transaction only when no first one can land')
         const nonce = BigInt(attempts.length)
-        attempts = [...attempts, { transaction: { hash: `h${nonce}`, signer: 's', nonce, raw: '' }, status: 'signed' }]
+        attempts = [
+          ...attempts,
+          { transaction: { hash: `h${nonce}`, signer: 's', nonce, raw: '' }, status: 'signed', slot: `s${nonce}` },
+        ]
         if (state === 'claimed') go('signed')
         known = {}
         break
       }
       case 'look':
-        known = { ...known, chain: look() }
+        known = { ...known, chain: look(), isDeep: deep[asked.deep++ % deep.length] ?? true }
         break
       case 'send': {
         law(isLive(step.attempt), 'only what can land is sent')
@@ -113,8 +123,23 @@ function walk({ verdicts, sends, looks, clock }: Answers): void {
         now += clock[asked.wait++ % clock.length] ?? 0
         known = known.verdict === undefined ? {} : { verdict: known.verdict }
         break
+      case 'mine':
+        law(chain?.status === 'settled' && known.isDeep === false, 'evidence, not deep enough')
+        go('mined')
+        evidence = step.evidence
+        break
+      case 'undo':
+        law(evidence !== undefined && chain !== undefined, 'only what was there can be gone')
+        go('reorged')
+        evidence = undefined
+        known = {}
+        break
       case 'settle':
-        law(chain?.status === 'settled', 'settled by evidence')
+        law(chain?.status === 'settled' && known.isDeep === true, 'settled by evidence, deep enough')
+        law(
+          evidence === undefined || evidence.blockHash === step.evidence.blockHash,
+          'in the block that was written down',
+        )
         go('settled')
         break
       case 'refuse':
@@ -122,7 +147,7 @@ function walk({ verdicts, sends, looks, clock }: Answers): void {
         go('refused')
         break
       case 'bury':
-        law(attempts.length > 0 && chain?.status === 'dead', 'dead by proof')
+        law(state !== 'claimed' && chain?.status === 'dead', 'dead by proof')
         go('dead')
         break
     }

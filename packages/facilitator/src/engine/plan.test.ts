@@ -5,7 +5,7 @@ import { type Known, MAX_ATTEMPTS, plan, pollDelay } from './plan.js'
 
 const EXPIRES = 1000
 const now = 0
-const live: Attempt = { transaction: { hash: 'a', signer: 's', nonce: 0n, raw: 'raw' }, status: 'signed' }
+const live: Attempt = { transaction: { hash: 'a', signer: 's', nonce: 0n, raw: 'raw' }, status: 'signed', slot: 's' }
 const out: Attempt = { ...live, status: 'sent' }
 const failed: Attempt = { ...live, status: 'failed' }
 const settled: ChainOutcome = {
@@ -69,7 +69,8 @@ describe('signed', () => {
     expect(plan(known('sent', [failed]))).toEqual({ do: 'look' })
     expect(plan(known('sent', [failed], { chain: pending }))).toEqual({ do: 'check' })
     expect(plan(known('sent', [failed], { chain: pending, verdict: bad }))).toEqual({ do: 'wait' })
-    expect(plan(known('sent', Array(MAX_ATTEMPTS).fill(failed), { chain: pending }))).toEqual({ do: 'wait' })
+    const many = Array.from({ length: MAX_ATTEMPTS }, (_, at) => ({ ...failed, slot: `${at}` }))
+    expect(plan(known('sent', many, { chain: pending }))).toEqual({ do: 'wait' })
     expect(plan(known('sent', [failed], { chain: pending, now: EXPIRES * 1000 }))).toEqual({ do: 'wait' })
   })
   test('is buried only on proof', () => {
@@ -78,7 +79,31 @@ describe('signed', () => {
   })
 })
 
-test.each(['settled', 'refused', 'dead'] as const)('%s is the end', (state) => {
+describe('ENG-11 a block that is not deep enough', () => {
+  const shallow = { chain: settled, isDeep: false }
+  const mined = (rest: Partial<Known>): Known => {
+    const { record, ...more } = known('mined', [{ ...out, status: 'landed' }], rest)
+    return { record: { ...record, evidence: settled }, ...more }
+  }
+  test('is written down and waited for', () => {
+    expect(plan(known('sent', [out], shallow))).toEqual({ do: 'mine', evidence: settled })
+    expect(plan(mined(shallow))).toEqual({ do: 'wait' })
+    expect(plan(mined({}))).toEqual({ do: 'look' })
+    expect(plan(mined({ chain: settled, isDeep: true }))).toEqual({ do: 'settle', evidence: settled })
+  })
+  test('that is gone is undone, also when another one has the payment', () => {
+    expect(plan(mined({ chain: pending }))).toEqual({ do: 'undo' })
+    expect(plan(mined({ chain: { ...settled, blockHash: 'c' }, isDeep: true }))).toEqual({ do: 'undo' })
+    expect(plan(known('reorged', [live]))).toEqual({ do: 'send', attempt: live })
+  })
+})
+
+test('D33 whose money earlier payments will take waits, and does not spend gas', () => {
+  expect(plan(known('claimed', [], { crowded: true, chain: pending }))).toEqual({ do: 'wait' })
+  expect(plan(known('claimed', [], { crowded: true, now: EXPIRES * 1000 }))).toEqual({ do: 'look' })
+})
+
+test.each(['settled', 'final', 'refused', 'dead'] as const)('%s is the end', (state) => {
   expect(plan(known(state, [out], { chain: settled }))).toEqual({ do: 'done' })
 })
 

@@ -4,9 +4,13 @@ import { isLive, isOpen } from '../journal/state.js'
 
 /** Everything a settlement's next step is decided by. */
 export type Known = {
-  readonly record: Pick<SettlementRecord, 'state' | 'expiresAt' | 'attempts'>
+  readonly record: Pick<SettlementRecord, 'state' | 'expiresAt' | 'attempts' | 'evidence'>
   /** What the last check at the current state of the chain refused with. */
   readonly verdict?: Refusal
+  /** The payer has the money, but earlier payments of it, which are under way, will take it. */
+  readonly crowded?: boolean
+  /** The block of what the chain said is as deep as this value asks. */
+  readonly isDeep?: boolean
   /** What the chain said; absent when it has not been asked since something was done. */
   readonly chain?: ChainOutcome
   /** What the node said to the live transaction; absent when it was not sent since the last wait. */
@@ -29,12 +33,16 @@ export type Step =
   | { readonly do: 'close'; readonly attempt: Attempt; readonly as: 'failed' | 'void' }
   /** Nothing is known that was not known before: wait. */
   | { readonly do: 'wait' }
+  /** Write down what the chain showed, though its block is not deep enough yet. */
+  | { readonly do: 'mine'; readonly evidence: Evidence }
+  /** Write down that the block is gone which it showed it in. */
+  | { readonly do: 'undo' }
   /** Write down the end. */
   | { readonly do: 'settle'; readonly evidence: Evidence }
   | { readonly do: 'refuse'; readonly refusal: Refusal }
   | { readonly do: 'bury'; readonly refusal: Refusal }
 
-/** Transactions that are signed for one payment before we only watch it: each one that fails costs gas. */
+/** Nonces that are signed under for one payment before we only watch it: each one that fails costs gas. */
 export const MAX_ATTEMPTS = 3
 
 /**
@@ -49,24 +57,35 @@ export const MAX_ATTEMPTS = 3
 export function plan(known: Known): Step {
   const { record, chain } = known
   if (!isOpen(record.state)) return { do: 'done' }
-  if (chain?.status === 'settled') return { do: 'settle', evidence: chain }
+  if (chain?.status === 'settled') return planSettled(known, chain)
+  if (record.state === 'mined') return { do: chain === undefined ? 'look' : 'undo' }
   if (record.state === 'claimed') return planUnsigned(known)
   if (chain?.status === 'dead') return { do: 'bury', refusal: chain.refusal }
-  const live = record.attempts.find(isLive)
-  return live === undefined ? planAnother(known) : planLive(known, live)
+  const live = record.attempts.filter(isLive)
+  const [first] = live
+  return first === undefined ? planAnother(known) : planLive(known, first, live)
+}
+
+/** Settled is said as soon as its block is deep enough; until then it is written down which block that is. */
+function planSettled({ record, isDeep = true }: Known, evidence: Evidence): Step {
+  const { evidence: before } = record
+  const hasMoved = before !== undefined && before.blockHash !== evidence.blockHash
+  if (record.state === 'mined' && hasMoved) return { do: 'undo' }
+  if (isDeep) return { do: 'settle', evidence }
+  return record.state === 'mined' ? { do: 'wait' } : { do: 'mine', evidence }
 }
 
 /** Nothing can have left: a refusal may end it. But somebody else may have landed it, so the chain is asked first. */
-function planUnsigned({ record, verdict, chain, now }: Known): Step {
+function planUnsigned({ record, verdict, crowded, chain, now }: Known): Step {
+  if (crowded === true && now < record.expiresAt * 1000) return { do: 'wait' }
   const refusal = verdict ?? (now >= record.expiresAt * 1000 ? refuse('payment_expired') : undefined)
   if (refusal === undefined) return { do: 'check' }
   return chain === undefined ? { do: 'look' } : { do: 'refuse', refusal }
 }
 
-function planLive({ chain, said }: Known, live: Attempt): Step {
-  if (chain?.status === 'reverted' && chain.transaction === live.transaction.hash) {
-    return { do: 'close', attempt: live, as: 'failed' }
-  }
+function planLive({ chain, said }: Known, live: Attempt, all: readonly Attempt[]): Step {
+  const failed = chain?.status === 'reverted' && all.find(({ transaction }) => transaction.hash === chain.transaction)
+  if (failed) return { do: 'close', attempt: failed, as: 'failed' }
   if (said === undefined && live.status === 'signed' && chain === undefined) return { do: 'send', attempt: live }
   if (chain === undefined) return { do: 'look' }
   // The nonce went to another transaction, and after that the chain knew nothing of ours: these bytes are worth nothing.
@@ -75,9 +94,11 @@ function planLive({ chain, said }: Known, live: Attempt): Step {
 }
 
 /** Everything signed so far is provably gone, and the payment may be alive. */
-function planAnother({ record, verdict, chain, now }: Known): Step {
+function planAnother({ record, verdict, crowded, chain, now }: Known): Step {
   if (chain === undefined) return { do: 'look' }
-  const another = verdict === undefined && record.attempts.length < MAX_ATTEMPTS && now < record.expiresAt * 1000
+  if (crowded === true) return { do: 'wait' }
+  const spent = new Set(record.attempts.map(({ slot }) => slot)).size
+  const another = verdict === undefined && spent < MAX_ATTEMPTS && now < record.expiresAt * 1000
   return { do: another ? 'check' : 'wait' }
 }
 

@@ -17,8 +17,13 @@ export type Route = {
   readonly ok: true
   readonly half: SchemeFacilitator
   readonly chain: ChainDriver
-  /** The lane that a payment goes by: that of the signer it names, or else always the same one for a payer. */
-  laneOf(payer: string, request: FacilitatorRequest): Lane
+  /** The signer that a payment itself names. */
+  signerOf(request: FacilitatorRequest): string | undefined
+  /**
+   * The lane that a payment goes by: that of the signer it names, or else the same one for a payer for as long as this replica holds the same
+   * lanes. `undefined` when it holds none.
+   */
+  laneOf(payer: string, request: FacilitatorRequest): Lane | undefined
   /** The lane of a signer, also of one that was taken out of the configuration and still has something under way. */
   laneBy(signer: string): Lane
 }
@@ -58,15 +63,15 @@ export function createRoutes(
     const chain = half.chains.find((candidate) => candidate.network === network)
     if (chain === undefined) throw new X402Error('invalid_config', { ...context, missing: 'chain' })
     const mine = chain.signers.map((signer) => lane(chain, signer))
-    const [first] = mine
-    if (first === undefined) throw new X402Error('invalid_config', { ...context, missing: 'signer' })
+    if (mine.length === 0) throw new X402Error('invalid_config', { ...context, missing: 'signer' })
     const laneBy = (signer: string) => lane(chain, signer)
-    const laneOf: Route['laneOf'] = (payer, { payment, requirements }) => {
-      const named = half.signerOf?.(payment, requirements)
-      if (named !== undefined) return laneBy(named)
-      return mine[mine.length === 1 ? 0 : hash(payer) % mine.length] ?? first
+    const signerOf: Route['signerOf'] = ({ payment, requirements }) => half.signerOf?.(payment, requirements)
+    const laneOf: Route['laneOf'] = (payer, request) => {
+      const named = signerOf(request)
+      const held = named === undefined ? mine.filter((each) => each.held) : [laneBy(named)].filter((each) => each.held)
+      return held[held.length <= 1 ? 0 : hash(payer) % held.length]
     }
-    return { ok: true, half, chain, laneOf, laneBy }
+    return { ok: true, half, chain, signerOf, laneOf, laneBy }
   }
 
   for (const half of schemes) {

@@ -16,9 +16,12 @@ import { crashpoint } from '../crashpoint.js'
 import type { ReportFault } from '../fault.js'
 import type { Journal, Written } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
-import { isLive } from '../journal/state.js'
+import { isLive, isOpen } from '../journal/state.js'
+import { type FinalityLevel, isDeepEnough } from './finality.js'
+import { createFollower, type Follower } from './follower.js'
 import { type Known, plan, pollDelay, type Step } from './plan.js'
 import type { Route } from './route.js'
+import { createSignal } from './signal.js'
 
 /** A payment that is being carried to its end in this process. There is one for each open payment. */
 export interface Run {
@@ -37,8 +40,8 @@ export interface Run {
 /** Carries payments to their end. */
 export interface Settler {
   run(pid: Pid): Run | undefined
-  /** The run of an open record: the one there is, or a new one. */
-  carry(record: SettlementRecord, request: FacilitatorRequest, route: Route): Run
+  /** The run of an open record: the one there is, or a new one. `isFirst`: no earlier payment of this payer is under way. */
+  carry(record: SettlementRecord, request: FacilitatorRequest, route: Route, isFirst?: boolean): Run
   /** Stops carrying. What is in the journal stays there for the next start. */
   stop(): Promise<void>
 }
@@ -48,6 +51,8 @@ export type SettlerOptions = {
   readonly journal: Journal
   readonly clock: Clock
   readonly minRemainingSeconds: number
+  /** How deep the block of a payment has to be before it is called settled. */
+  readonly finality: (record: SettlementRecord) => FinalityLevel
   readonly onEvent: OnEvent | undefined
   readonly report: ReportFault
 }
@@ -56,24 +61,29 @@ export type SettlerOptions = {
 export function createSettler(options: SettlerOptions): Settler {
   const runs = new Map<Pid, Run>()
   const stopping = new AbortController()
+  const follower = createFollower(options.journal, (error) => options.report(error, { during: 'settle' }))
   // Every open payment sleeps on it.
   setMaxListeners(0, stopping.signal)
 
   return {
     run: (pid) => runs.get(pid),
-    carry(record, request, route) {
+    carry(record, request, route, isFirst = false) {
       const known = runs.get(record.pid)
       if (known !== undefined) return known
-      const run = startRun(record, request, route, options, stopping.signal, () => runs.delete(record.pid))
+      const tools = { ...options, follower, isFirst }
+      const run = startRun(record, request, route, tools, stopping.signal, () => runs.delete(record.pid))
       runs.set(record.pid, run)
       return run
     },
     async stop() {
       stopping.abort()
       await Promise.all([...runs.values()].map(({ end }) => end))
+      follower.stop()
     },
   }
 }
+
+type Tools = SettlerOptions & { readonly follower: Follower; readonly isFirst: boolean }
 
 /** What is known between two steps. */
 type Facts = Omit<Known, 'record' | 'now'> & { readonly record: SettlementRecord }
@@ -82,11 +92,11 @@ function startRun(
   first: SettlementRecord,
   request: FacilitatorRequest,
   route: Route,
-  options: SettlerOptions,
+  options: Tools,
   stopping: AbortSignal,
   onEnd: () => void,
 ): Run {
-  const { journal, clock, report } = options
+  const { journal, clock, report, follower } = options
   const { pid } = first
   const steps = createSteps(first.payer, request, route, options)
   const decided = createSignal()
@@ -95,6 +105,7 @@ function startRun(
   let record = first
   let faults = 0
   let since = clock()
+  const aborted = new Promise<void>((resolve) => stopping.addEventListener('abort', () => resolve(), { once: true }))
 
   async function go(): Promise<void> {
     let known: Facts | undefined = { record }
@@ -102,12 +113,19 @@ function startRun(
       try {
         known ??= { record: await reload(journal, pid) }
         note(known.record)
+        if (isOpen(record.state) && record.owner !== journal.replica) {
+          looked.give()
+          const changed = await Promise.race([follower.changed(record), aborted])
+          if (changed === undefined) return
+          known = { record: changed }
+          continue
+        }
         const step = plan({ ...known, now: clock() })
         if (step.do === 'done') return
         if (step.do === 'wait') {
           looked.give()
           if (known.said?.status === 'rejected' || known.verdict !== undefined) stall()
-          await sleep(pollDelay(clock() - since), undefined, { signal: stopping })
+          await pause()
           known = { record, ...(known.verdict === undefined ? {} : { verdict: known.verdict }) }
           continue
         }
@@ -123,6 +141,19 @@ function startRun(
         if (known === undefined) await sleep(faultDelay(faults), undefined, { signal: stopping }).catch(() => undefined)
       }
     }
+  }
+
+  /** Until it is worth asking again: its transaction is in a block, or time has passed. */
+  async function pause(): Promise<void> {
+    const live = record.attempts.findLast(isLive)
+    const landed = live && route.laneBy(live.transaction.signer).included(live.transaction)
+    if (landed === undefined) return sleep(pollDelay(clock() - since), undefined, { signal: stopping })
+    const enough = new AbortController()
+    const late = sleep(Math.max(pollDelay(clock() - since), BLIND), undefined, { signal: enough.signal })
+    const came = await Promise.race([landed.then(() => true), late.then(() => false).catch(() => false), aborted])
+    enough.abort()
+    if (came === true) since = clock()
+    if (stopping.aborted) throw stopping.reason
   }
 
   /** A fault of our own, before anything was signed, ends the presentation: trying the same again would end the same. */
@@ -160,30 +191,43 @@ function startRun(
 }
 
 /** The effects behind the steps: each does one thing and says what is known after it; nothing, when the journal has to be read again. */
-function createSteps(payer: string, request: FacilitatorRequest, route: Route, options: SettlerOptions) {
+function createSteps(payer: string, request: FacilitatorRequest, route: Route, options: Tools) {
   const { payment, requirements } = request
   const { journal, clock, minRemainingSeconds, onEvent } = options
-  const { half } = route
-  const lane = route.laneOf(payer, request)
+  const { half, chain } = route
+  const begun = clock()
+  /** Earlier payments of this payer may be under way. */
+  let isCrowded = !options.isFirst
 
   async function check({ record }: Facts): Promise<Facts | undefined> {
-    const now = { now: clock(), minRemainingSeconds, settling: true }
-    const verdict = await half.verify(payment, requirements, { ...now, signer: lane.signer })
-    if (!verdict.ok) return { record, verdict }
+    const lane = route.laneOf(payer, request)
+    // Who cannot sign lets somebody else.
+    if (lane === undefined)
+      return record.state === 'claimed' ? after(await journal.give(record)) : { record, chain: PENDING }
+    const reserved = isCrowded ? await journal.reserved(record) : 0n
+    if (reserved === 0n) isCrowded = false
+    const at = { now: clock(), minRemainingSeconds, settling: true, signer: lane.signer }
+    const verdict = await half.verify(payment, requirements, reserved === 0n ? at : { ...at, reserved })
+    if (!verdict.ok) {
+      const waits =
+        reserved > 0n && clock() - begun < CROWD_PATIENCE && (await half.verify(payment, requirements, at)).ok
+      return waits ? { record, chain: PENDING, crowded: true } : { record, verdict }
+    }
     const call = await half.prepare(payment, requirements)
     if (call === undefined) return end(await journal.waived(record), { type: 'payment_settled' })
     const latest = (record.expiresAt - minRemainingSeconds) * 1000
     const written = await lane.sign(record, call, () => clock() > latest)
-    // Waited too long for its turn: the next check will say so in the scheme's own words.
-    return written === 'late' ? { record } : after(written)
+    // Waited too long for its turn, or for a lane that is somebody else's by now: the next check will say so.
+    return written === 'late' || written === 'lost' ? { record } : after(written)
   }
 
-  async function look(record: SettlementRecord): Promise<ChainOutcome> {
+  async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep'>> {
     // What is known to have failed has nothing more to say, and would drown what the chain says of the payment itself.
     const sent = record.attempts.flatMap(({ transaction, status }) => (status === 'failed' ? [] : [transaction]))
     const outcome = await half.outcome(payment, requirements, sent)
     crashpoint('FP-09')
-    return outcome
+    if (outcome.status !== 'settled') return { chain: outcome }
+    return { chain: outcome, isDeep: await isDeepEnough(chain, outcome.blockNumber, options.finality(record)) }
   }
 
   async function send(known: Facts, transaction: SignedTransaction): Promise<Facts | undefined> {
@@ -192,9 +236,16 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
     if (said.status !== 'accepted') return { ...known, said }
     crashpoint('FP-07')
     tell(record, { type: 'transaction_sent', transaction: transaction.hash })
-    const [written, chain] = await Promise.all([journal.sent(record, transaction), look(record)])
+    const [written, seen] = await Promise.all([journal.sent(record, transaction), look(record)])
     crashpoint('FP-08')
-    return written === 'moved' ? undefined : { ...known, record: written, said, chain }
+    return written === 'moved' ? undefined : { ...known, record: written, said, ...seen }
+  }
+
+  /** A transaction that was outbid is known to the lane first. */
+  function isOutbid({ attempts }: SettlementRecord): boolean {
+    const live = attempts.filter(isLive)
+    const [first] = live
+    return first !== undefined && route.laneBy(first.transaction.signer).outbids(first.transaction) > live.length - 1
   }
 
   /** What we found is another payment's. Unsigned, ours ends there; signed, there may be more to find. */
@@ -206,15 +257,19 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
     return end(await journal.refused(record, refusal), { type: 'payment_refused', code: refusal.code })
   }
 
-  async function end(written: Written, event: Told): Promise<Facts | undefined> {
+  function end(written: Written, event: Told): Facts | undefined {
     if (written === 'moved') return undefined
-    for (const attempt of written.attempts) {
-      const { hash, signer } = attempt.transaction
-      if (isLive(attempt)) route.laneBy(signer).leave(hash)
-      else route.laneBy(signer).forget(hash)
-    }
+    release(written)
     tell(written, event)
     return after(written)
+  }
+
+  function release(written: SettlementRecord): void {
+    for (const attempt of written.attempts) {
+      const lane = route.laneBy(attempt.transaction.signer)
+      if (isLive(attempt)) lane.leave(attempt.transaction)
+      else lane.forget(attempt.transaction)
+    }
   }
 
   function after(written: Written): Facts | undefined {
@@ -232,13 +287,25 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
       case 'check':
         return check(known)
       case 'look':
-        return { ...known, chain: await look(record) }
+        return isOutbid(record) ? lookAgain(await reload(journal, record.pid)) : { ...known, ...(await look(record)) }
       case 'send':
         return send(known, step.attempt.transaction)
       case 'close': {
-        const { transaction } = step.attempt
-        const written = await journal.closed(record, transaction, step.as)
-        if (written !== 'moved') route.laneBy(transaction.signer).forget(transaction.hash)
+        const written = await journal.closed(record, step.attempt, step.as)
+        if (written !== 'moved') route.laneBy(step.attempt.transaction.signer).forget(step.attempt.transaction)
+        return after(written)
+      }
+      case 'mine': {
+        const written = await journal.settled(record, step.evidence, 'mined')
+        if (written === 'credited') return credited(record, step.evidence.transaction)
+        if (written !== 'moved') release(written)
+        return written === 'moved' ? undefined : { ...known, record: written }
+      }
+      case 'undo': {
+        const written = await journal.reorged(record)
+        if (written === 'moved') return undefined
+        tell(written, { type: 'payment_reorged', ...(record.evidence && { transaction: record.evidence.transaction }) })
+        for (const attempt of written.attempts) await route.laneBy(attempt.transaction.signer).reopen()
         return after(written)
       }
       case 'settle': {
@@ -253,7 +320,19 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
         return end(await journal.dead(record, step.refusal), { type: 'payment_refused', code: step.refusal.code })
     }
   }
+
+  async function lookAgain(record: SettlementRecord): Promise<Facts> {
+    return { record, ...(await look(record)) }
+  }
 }
+
+const PENDING: ChainOutcome = { status: 'pending' }
+
+/** Milliseconds that a payment waits for earlier ones of its payer, which would take the money that it needs. */
+const CROWD_PATIENCE = 10_000
+
+/** Milliseconds after which the chain is asked, though the lane has not seen the transaction in a block: somebody else may have landed it. */
+const BLIND = 1000
 
 type Told = Pick<X402Event, 'type' | 'transaction' | 'code'>
 
@@ -266,12 +345,4 @@ async function reload(journal: Journal, pid: Pid): Promise<SettlementRecord> {
 /** Milliseconds before trying again after so many faults in a row. */
 function faultDelay(faults: number): number {
   return Math.min(50 * 2 ** (faults - 1), 5000)
-}
-
-function createSignal(): { readonly given: Promise<void>; give(): void } {
-  let give = () => {}
-  const given = new Promise<void>((resolve) => {
-    give = resolve
-  })
-  return { given, give }
 }

@@ -6,24 +6,52 @@ import {
   requirementsId,
   type SignedTransaction,
 } from '@groat/core'
-import { openMemoryStore, type Store } from '@groat/store'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createJournal, type Journal, type Written } from './journal.js'
+import { openMemoryStore, openStore, type Store } from '@groat/store'
+import { sql } from 'kysely'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type EmbeddedPostgres, startPostgres } from '../../../store/test/embedded-postgres.js'
+import { verifyEvents } from './audit.js'
+import { createJournal, type Hold, type Journal, type Written } from './journal.js'
 import { type Claim, type Evidence, type SettlementRecord, settlementOf } from './record.js'
 import { edges, isOpen, openStates, type SettlementState } from './state.js'
 import type { JournalTables } from './tables.js'
 
 const NETWORK = network('base-sepolia')
 const SIGNER = '0xf1'
+let server: EmbeddedPostgres
+let databases = 0
 let store: Store
 let journal: Journal
+let hold: Hold
 
-beforeEach(async () => {
-  store = await openMemoryStore()
-  journal = createJournal(store, () => 1000)
-  await journal.migrate()
+beforeAll(async () => {
+  server = await startPostgres()
 })
-afterEach(() => store.close())
+afterAll(() => server.remove())
+
+async function freshPostgres(): Promise<Store> {
+  const name = `journal_${databases++}`
+  const admin = await openStore(server.url)
+  await sql.raw(`create database ${name}`).execute(admin.db)
+  await admin.close()
+  return openStore(server.url.replace(/postgres$/, name))
+}
+
+describe.each([
+  ['sqlite', () => openMemoryStore()],
+  ['postgres', freshPostgres],
+])('%s', (_, openFresh) => {
+  beforeEach(async () => {
+    store = await openFresh()
+    journal = createJournal({ store, clock: () => 1000, replica: 'r' })
+    await journal.migrate()
+    await journal.leases.renew(1000)
+    hold = (await journal.leases.acquire(NETWORK, SIGNER, 1000)) ?? { fence: -1 }
+  })
+  afterEach(() => store.close())
+
+  describeJournal()
+})
 
 function claimOf(nonce: string, extra: FacilitatorRequest['requirements']['extra'] = {}): Claim {
   const requirements = {
@@ -64,138 +92,299 @@ function written(outcome: Written | string): SettlementRecord {
   return outcome
 }
 
-const claimed = async (nonce = '1') => (await journal.claim(claimOf(nonce))).record
+async function claimed(nonce = '1', extra: FacilitatorRequest['requirements']['extra'] = {}) {
+  const claim = await journal.claim(claimOf(nonce, extra), 'r')
+  if (claim.status !== 'won') throw new Error(claim.status)
+  return claim.record
+}
 
-test('what settles with nothing sent is used up, and stays so', async () => {
-  const record = written(await journal.waived(await claimed()))
-  expect(settlementOf(record, 2)).toEqual({
-    status: 'settled',
-    receipt: { payer: '0x03', network: NETWORK, transaction: '', amount: 0n },
-  })
-  expect(await journal.claim(claimOf('1'))).toMatchObject({ won: false, record: { state: 'settled', attempts: [] } })
-  expect(
-    await journal.waived(await claimed('2').then((other) => ({ ...other, state: 'claimed', pid: record.pid }))),
-  ).toBe('moved')
-})
+async function sign(record: SettlementRecord, transaction: SignedTransaction): Promise<Written | string> {
+  const outcome = await journal.signed([record], transaction, hold)
+  if (typeof outcome === 'string') return outcome
+  return 'moved' in outcome ? 'moved' : (outcome[0] ?? 'moved')
+}
 
-describe('claim', () => {
-  test('ENG-2 one of many wins, and the others see what it claimed', async () => {
-    const claims = await Promise.all(Array.from({ length: 20 }, () => journal.claim(claimOf('1'))))
-    expect(claims.filter(({ won }) => won)).toHaveLength(1)
-    expect(new Set(claims.map(({ record }) => JSON.stringify({ ...record, amount: 0 }))).size).toBe(1)
-  })
+const close = (record: SettlementRecord, as: 'failed' | 'void') => {
+  const [attempt] = record.attempts
+  if (attempt === undefined) throw new Error('nothing to close')
+  return journal.closed(record, attempt, as)
+}
 
-  test('a refusal binds nobody: it is claimed anew, under any terms', async () => {
-    const first = await claimed()
-    written(await journal.refused(first, refuse('invalid_exact_evm_signature', 'why')))
-    expect(await journal.load(first.pid)).toMatchObject({
-      state: 'refused',
-      refusal: { ok: false, code: 'invalid_exact_evm_signature', detail: 'why' },
+function describeJournal(): void {
+  test('what settles with nothing sent is used up, and stays so', async () => {
+    const record = written(await journal.waived(await claimed()))
+    expect(settlementOf(record, 2)).toEqual({
+      status: 'settled',
+      receipt: { payer: '0x03', network: NETWORK, transaction: '', amount: 0n },
     })
-    const again = await journal.claim(claimOf('1', { other: 'terms' }))
-    expect(again.won).toBe(true)
-    expect(again.record.rid).not.toBe(first.rid)
-    const { refusal: _, ...stored } = (await journal.load(first.pid)) ?? {}
-    expect(stored).toEqual(again.record)
+    expect(await journal.claim(claimOf('1'), 'r')).toEqual({ status: 'taken' })
+    expect(await journal.load(record.pid)).toMatchObject({ state: 'settled', attempts: [] })
+    expect(
+      await journal.waived(await claimed('2').then((other) => ({ ...other, state: 'claimed', pid: record.pid }))),
+    ).toBe('moved')
   })
 
-  test('nothing else does', async () => {
-    const record = written(await journal.signed(await claimed(), tx('a', 0n)))
-    expect((await journal.claim(claimOf('1'))).won).toBe(false)
-    written(await journal.dead(record, refuse('payment_expired')))
-    expect((await journal.claim(claimOf('1'))).won).toBe(false)
-  })
-})
+  describe('claim', () => {
+    test('ENG-2 one of many wins, and the others see what it claimed', async () => {
+      const other = createJournal({ store, clock: () => 1000, replica: 's' })
+      const claims = await Promise.all(
+        Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? journal : other).claim(claimOf('1'), 'r')),
+      )
+      expect(claims.map(({ status }) => status).sort()).toEqual([...Array(19).fill('taken'), 'won'])
+    })
 
-test('a record comes back as it was written', async () => {
-  const signed = written(await journal.signed(await claimed(), tx('a', 0n)))
-  const sent = written(await journal.sent(signed, tx('a', 0n)))
-  expect(await journal.load(sent.pid)).toEqual(sent)
-  expect(await journal.open()).toEqual([sent])
-  const settled = written(await journal.settled(sent, evidence))
-  expect(await journal.load(sent.pid)).toEqual(settled)
-  expect(settled).toMatchObject({ state: 'settled', evidence, attempts: [{ status: 'landed' }] })
-  expect(await journal.open()).toEqual([])
-})
+    test('a refusal binds nobody: it is claimed anew, under any terms', async () => {
+      const first = await claimed()
+      written(await journal.refused(first, refuse('invalid_exact_evm_signature', 'why')))
+      expect(await journal.load(first.pid)).toMatchObject({
+        state: 'refused',
+        refusal: { ok: false, code: 'invalid_exact_evm_signature', detail: 'why' },
+      })
+      const again = await claimed('1', { other: 'terms' })
+      expect(again.rid).not.toBe(first.rid)
+      const { refusal: _, ...stored } = (await journal.load(first.pid)) ?? {}
+      expect(stored).toEqual(again)
+    })
 
-describe('nonces', () => {
-  test('INV-7 the bytes and their nonce are written together or not at all', async () => {
-    written(await journal.signed(await claimed('1'), tx('a', 0n)))
-    const second = await claimed('2')
-    expect(await journal.signed(second, tx('b', 0n))).toBe('nonce_used')
-    expect(await journal.load(second.pid)).toEqual(second)
-    expect((await journal.lane(NETWORK, SIGNER)).next).toBe(1n)
-    written(await journal.signed(second, tx('b', 5n)))
-    expect((await journal.lane(NETWORK, SIGNER)).next).toBe(6n)
-  })
-
-  test('what cannot be written uses none up', async () => {
-    const record = await claimed()
-    written(await journal.signed(record, tx('a', 0n)))
-    expect(await journal.signed(record, tx('b', 1n))).toBe('moved')
-    expect((await journal.lane(NETWORK, SIGNER)).next).toBe(1n)
+    test('nothing else does', async () => {
+      const record = written(await sign(await claimed(), tx('a', 0n)))
+      expect((await journal.claim(claimOf('1'), 'r')).status).toBe('taken')
+      written(await journal.dead(record, refuse('payment_expired')))
+      expect((await journal.claim(claimOf('1'), 'r')).status).toBe('taken')
+    })
   })
 
-  test('a lane starts from what may still land, the lowest first', async () => {
-    for (const [nonce, hash] of ['a', 'b', 'c'].entries()) {
-      const record = written(await journal.signed(await claimed(hash), tx(hash, BigInt(nonce))))
-      if (hash === 'b') written(await journal.dead(record, refuse('payment_expired')))
-    }
-    const { open } = await journal.lane(NETWORK, SIGNER)
-    expect(open.map(({ transaction, ended }) => [transaction, ended])).toEqual([
-      [tx('a', 0n), false],
-      [tx('b', 1n), true],
-      [tx('c', 2n), false],
+  test('a record comes back as it was written', async () => {
+    const signed = written(await sign(await claimed(), tx('a', 0n)))
+    const sent = written(await journal.sent(signed, tx('a', 0n)))
+    expect(await journal.load(sent.pid)).toEqual(sent)
+    const settled = written(await journal.settled(sent, evidence))
+    expect(await journal.load(sent.pid)).toEqual(settled)
+    expect(settled).toMatchObject({ state: 'settled', evidence, attempts: [{ status: 'landed' }] })
+  })
+
+  describe('nonces', () => {
+    test('INV-7 the bytes and their nonce are written together or not at all', async () => {
+      written(await sign(await claimed('1'), tx('a', 0n)))
+      const second = await claimed('2')
+      expect(await sign(second, tx('b', 0n))).toBe('nonce_used')
+      expect(await journal.load(second.pid)).toEqual(second)
+      expect((await journal.lane(NETWORK, SIGNER)).next).toBe(1n)
+      written(await sign(second, tx('b', 5n)))
+      expect((await journal.lane(NETWORK, SIGNER)).next).toBe(6n)
+    })
+
+    test('what cannot be written uses none up', async () => {
+      const record = await claimed()
+      written(await sign(record, tx('a', 0n)))
+      expect(await sign(record, tx('b', 1n))).toBe('moved')
+      expect((await journal.lane(NETWORK, SIGNER)).next).toBe(1n)
+    })
+
+    test('a lane starts from what may still land, the lowest first', async () => {
+      for (const [nonce, hash] of ['a', 'b', 'c'].entries()) {
+        const record = written(await sign(await claimed(hash), tx(hash, BigInt(nonce))))
+        if (hash === 'b') written(await journal.dead(record, refuse('payment_expired')))
+      }
+      const { open } = await journal.lane(NETWORK, SIGNER)
+      expect(open.map(({ transaction, ended }) => [transaction, ended])).toEqual([
+        [tx('a', 0n), false],
+        [tx('b', 1n), true],
+        [tx('c', 2n), false],
+      ])
+      await journal.spent(['b'])
+      expect((await journal.lane(NETWORK, SIGNER)).open).toHaveLength(2)
+    })
+  })
+
+  test('INV-6 a second transaction that may land is refused by the database itself', async () => {
+    const record = written(await sign(await claimed(), tx('a', 0n)))
+    expect(await sign(record, tx('b', 1n))).toBe('moved')
+    const closed = written(await close(record, 'void'))
+    written(await sign(closed, tx('b', 1n)))
+    const attempts = store.withTables<JournalTables>().db.selectFrom('attempt').select(['hash', 'status'])
+    expect(await attempts.orderBy('nonce').execute()).toEqual([
+      { hash: 'a', status: 'void' },
+      { hash: 'b', status: 'signed' },
     ])
-    await journal.spent('b')
-    expect((await journal.lane(NETWORK, SIGNER)).open).toHaveLength(2)
   })
-})
 
-test('INV-6 a second transaction that may land is refused by the database itself', async () => {
-  const record = written(await journal.signed(await claimed(), tx('a', 0n)))
-  expect(await journal.signed(record, tx('b', 1n))).toBe('moved')
-  const closed = written(await journal.closed(record, tx('a', 0n), 'void'))
-  written(await journal.signed(closed, tx('b', 1n)))
-  const attempts = store.withTables<JournalTables>().db.selectFrom('attempt').select(['hash', 'status'])
-  expect(await attempts.orderBy('nonce').execute()).toEqual([
-    { hash: 'a', status: 'void' },
-    { hash: 'b', status: 'signed' },
-  ])
-})
+  test('ENG-10, FAC-037 one log credits one payment', async () => {
+    const first = written(await sign(await claimed('1'), tx('a', 0n)))
+    const second = written(await sign(await claimed('2'), tx('b', 1n)))
+    written(await journal.settled(first, evidence))
+    expect(await journal.settled(second, evidence)).toBe('credited')
+    expect(await journal.load(second.pid)).toEqual(second)
+    written(await journal.settled(second, { ...evidence, logIndex: 3 }))
+  })
 
-test('ENG-10, FAC-037 one log credits one payment', async () => {
-  const first = written(await journal.signed(await claimed('1'), tx('a', 0n)))
-  const second = written(await journal.signed(await claimed('2'), tx('b', 1n)))
-  written(await journal.settled(first, evidence))
-  expect(await journal.settled(second, evidence)).toBe('credited')
-  expect(await journal.load(second.pid)).toEqual(second)
-  written(await journal.settled(second, { ...evidence, logIndex: 3 }))
-})
+  describe('INV-22 states', () => {
+    const all = Object.keys(edges) as SettlementState[]
 
-describe('INV-22 states', () => {
-  const all = Object.keys(edges) as SettlementState[]
+    test('go forward only, but for a refusal, which is an end for nobody else', () => {
+      const reached = (from: SettlementState, seen = new Set<SettlementState>()): Set<SettlementState> => {
+        for (const to of edges[from]) if (!seen.has(to)) reached(to, seen.add(to))
+        return seen
+      }
+      expect(all.filter((state) => reached(state).has(state))).toEqual([
+        'claimed',
+        'sent',
+        'mined',
+        'settled',
+        'reorged',
+        'refused',
+      ])
+      expect([...reached('signed')].sort()).toEqual(['dead', 'final', 'mined', 'reorged', 'sent', 'settled'])
+      // But for a block that is gone, and says so.
+      const { reorged: _, ...forward } = edges
+      const ahead = (from: SettlementState): readonly SettlementState[] =>
+        from === 'reorged' ? [] : forward[from].flatMap((to) => [to, ...(to === 'claimed' ? [] : ahead(to))])
+      expect(all.filter((state) => ahead(state).includes(state))).toEqual(['claimed'])
+      expect(all.filter(isOpen)).toEqual([...openStates])
+    })
 
-  test('go forward only, but for a refusal, which is an end for nobody else', () => {
-    const reached = (from: SettlementState, seen = new Set<SettlementState>()): Set<SettlementState> => {
-      for (const to of edges[from]) if (!seen.has(to)) reached(to, seen.add(to))
-      return seen
+    test('that are not joined by an edge are a mistake of ours, and nothing is written', async () => {
+      const record = await claimed()
+      await expect(journal.dead(record, refuse('payment_expired'))).rejects.toThrow('claimed to dead')
+      expect(await journal.load(record.pid)).toEqual(record)
+    })
+
+    test('of a record that has moved on in the meantime are left alone', async () => {
+      const record = await claimed()
+      const signed = written(await sign(record, tx('a', 0n)))
+      expect(await journal.refused(record, refuse('payment_expired'))).toBe('moved')
+      expect(await journal.load(record.pid)).toEqual(signed)
+    })
+  })
+
+  describe('ENG-5 leases', () => {
+    test('one holds a lane, and who took it over has a higher fence: the one before writes nothing there', async () => {
+      const other = createJournal({ store, clock: () => 1000, replica: 's' })
+      await other.leases.renew(1000)
+      expect(await other.leases.acquire(NETWORK, SIGNER, 1000)).toBeUndefined()
+      const record = await claimed()
+      const before = hold
+      await journal.leases.release({ network: NETWORK, signer: SIGNER, fence: hold.fence })
+      const taken = await other.leases.acquire(NETWORK, SIGNER, 1000)
+      expect(taken?.fence).toBeGreaterThan(before.fence)
+      expect(await sign(record, tx('a', 0n))).toBe('lost')
+      expect(await journal.outbid(NETWORK, tx('b', 0n), before)).toBe('lost')
+      expect(await journal.load(record.pid)).toEqual(record)
+      await other.leases.leave()
+    })
+
+    test('what a dead replica carried is taken over once, and lanes whose lease ended', async () => {
+      const gone = createJournal({ store, clock: () => 1000, replica: 'gone' })
+      await gone.leases.renew(-1)
+      await gone.leases.acquire(NETWORK, '0xf2', -1)
+      const claim = await gone.claim(claimOf('7'), 'gone')
+      expect(claim.status).toBe('won')
+      expect((await journal.adopt()).map(({ owner }) => owner)).toEqual(['r'])
+      expect(await journal.adopt()).toEqual([])
+      expect(await journal.leases.acquire(NETWORK, '0xf2', 1000)).toMatchObject({ fence: 2 })
+      expect(await journal.leases.renew(1000)).toMatchObject({ alive: 1 })
+    })
+
+    test('what was claimed by who cannot sign goes to one who can', async () => {
+      const other = createJournal({ store, clock: () => 1000, replica: 's' })
+      await other.claim(claimOf('1'), null)
+      const taken = await Promise.all([journal.take([NETWORK], []), other.take([NETWORK], [])])
+      expect(taken.flat()).toHaveLength(1)
+      const given = await journal.give(taken.flat()[0]!)
+      expect(given).not.toBe('moved')
+    })
+  })
+
+  describe('ENG-2, INV-11 exposure', () => {
+    test('a claim says what earlier ones of the payer will take, and an end gives it back', async () => {
+      const [first, second] = await Promise.all([claimed('1'), claimed('2')])
+      const [early, late] = [first, second].sort((a, b) => a.place - b.place)
+      expect(await journal.reserved(early!)).toBe(0n)
+      expect(await journal.reserved(late!)).toBe(10n ** 30n)
+      written(await journal.refused(early!, refuse('payment_expired')))
+      expect(await journal.reserved(late!)).toBe(0n)
+    })
+
+    test('a payer has so many payments open, and so many failures', async () => {
+      const limits = { open: 2, failures: 1 }
+      const strict = createJournal({ store, clock: () => 1000, replica: 'r', limits })
+      const statuses = []
+      for (const nonce of ['1', '2', '3']) statuses.push((await strict.claim(claimOf(nonce), 'r')).status)
+      expect(statuses).toEqual(['won', 'won', 'too_many_open'])
+      const [record] = await journal.loadAll([paymentId([NETWORK, '1'])])
+      const signed = written(await sign(record!, tx('a', 0n)))
+      written(await close(signed, 'failed'))
+      await journal.dead(signed, refuse('payment_expired'))
+      expect((await strict.claim(claimOf('3'), 'r')).status).toBe('too_many_failures')
+    })
+  })
+
+  test('a group is written as one: every payment in it, one nonce, or nothing', async () => {
+    const records = await Promise.all(['1', '2', '3'].map((nonce) => claimed(nonce)))
+    written(await journal.refused(records[1]!, refuse('payment_expired')))
+    expect(await journal.signed(records, tx('a', 0n), hold)).toEqual({ moved: [records[1]?.pid] })
+    expect((await journal.lane(NETWORK, SIGNER)).open).toEqual([])
+    const rest = [records[0]!, records[2]!]
+    expect(await journal.signed(rest, tx('a', 0n), hold)).toMatchObject([{ state: 'signed' }, { state: 'signed' }])
+    const { open } = await journal.lane(NETWORK, SIGNER)
+    expect(open.map(({ pids }) => [...pids].sort())).toEqual([rest.map(({ pid }) => pid).sort()])
+  })
+
+  test('ENG-8 those that outbid each other are one place for the payment, and what lands says what became of the rest', async () => {
+    const signed = written(await sign(await claimed(), tx('a', 0n)))
+    expect(await journal.outbid(NETWORK, tx('b', 0n), hold)).toBe('written')
+    const [record] = await journal.loadAll([signed.pid])
+    expect(record?.attempts.map(({ transaction: { hash }, status }) => [hash, status])).toEqual([
+      ['a', 'signed'],
+      ['b', 'signed'],
+    ])
+    const settled = written(await journal.settled(record!, { ...evidence, transaction: 'b' }))
+    expect(await journal.load(signed.pid)).toEqual(settled)
+    expect(settled.attempts.map(({ status }) => status)).toEqual(['void', 'landed'])
+  })
+
+  test('INV-22 a block that is gone takes its evidence along, and what was in it may land again', async () => {
+    const signed = written(await sign(await claimed(), tx('a', 0n)))
+    const settled = written(await journal.settled(signed, evidence))
+    const reorged = written(await journal.reorged(settled))
+    expect(await journal.load(signed.pid)).toEqual(reorged)
+    expect(reorged).toMatchObject({ state: 'reorged', attempts: [{ status: 'signed' }] })
+    expect(await sign(reorged, tx('b', 1n))).toBe('moved')
+    const again = written(await journal.settled(reorged, { ...evidence, blockHash: 'c' }))
+    expect(written(await journal.final(again))).toMatchObject({ state: 'final', evidence: { blockHash: 'c' } })
+  })
+
+  test('I17 every event is chained to the one before it: nothing can be changed or left out unseen', async () => {
+    for (const nonce of ['1', '2']) {
+      const signed = written(await sign(await claimed(nonce), tx(nonce, BigInt(nonce))))
+      written(await journal.settled(signed, { ...evidence, transaction: nonce }))
     }
-    expect(all.filter((state) => reached(state).has(state))).toEqual(['claimed', 'refused'])
-    expect([...reached('signed')].sort()).toEqual(['dead', 'sent', 'settled'])
-    expect(all.filter(isOpen)).toEqual([...openStates])
+    const { db } = store.withTables<JournalTables>()
+    expect(await verifyEvents(db)).toEqual({
+      ok: true,
+      events: 6,
+      heads: [expect.objectContaining({ writer: 'r', seq: 6 })],
+    })
+    const change = (set: Partial<JournalTables['event']>, seq: number) =>
+      store
+        .withTables<JournalTables>()
+        .transaction((trx) => trx.updateTable('event').set(set).where('seq', '=', seq).execute())
+    await change({ to_state: 'refused' }, 2)
+    expect(await verifyEvents(db)).toEqual({ ok: false, writer: 'r', seq: 2 })
+    await change({ to_state: 'settled' }, 2)
+    expect(await verifyEvents(db)).toMatchObject({ ok: true })
+    await store.withTables<JournalTables>().transaction((trx) => trx.deleteFrom('event').where('seq', '=', 3).execute())
+    expect(await verifyEvents(db)).toEqual({ ok: false, writer: 'r', seq: 4 })
   })
 
-  test('that are not joined by an edge are a mistake of ours, and nothing is written', async () => {
-    const record = await claimed()
-    await expect(journal.dead(record, refuse('payment_expired'))).rejects.toThrow('claimed to dead')
-    expect(await journal.load(record.pid)).toEqual(record)
+  test('C09 what others have to be told is there until it is marked, by the same id', async () => {
+    const told = createJournal({ store, clock: () => 1000, replica: 't', tells: true })
+    const signed = written(await sign(await claimed(), tx('a', 0n)))
+    written(await told.settled(signed, evidence))
+    const messages = await told.outbox.take(10)
+    expect(messages).toMatchObject([{ topic: 'settled', pid: signed.pid }])
+    expect(await told.outbox.take(10)).toEqual(messages)
+    await told.outbox.published(messages.map(({ id }) => id))
+    expect(await told.outbox.take(10)).toEqual([])
   })
-
-  test('of a record that has moved on in the meantime are left alone', async () => {
-    const record = await claimed()
-    const signed = written(await journal.signed(record, tx('a', 0n)))
-    expect(await journal.refused(record, refuse('payment_expired'))).toBe('moved')
-    expect(await journal.load(record.pid)).toEqual(signed)
-  })
-})
+}

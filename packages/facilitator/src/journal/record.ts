@@ -18,13 +18,29 @@ export type Claim = {
   readonly payer: string
   /** Seconds since 1970. */
   readonly expiresAt: number
+  /** The signer that the payment itself names. */
+  readonly signer?: string
   readonly request: FacilitatorRequest
   /** The request as JSON. */
   readonly requestText: string
 }
 
-/** A transaction of ours for a payment. */
-export type Attempt = { readonly transaction: SignedTransaction; readonly status: AttemptStatus }
+/** A transaction of ours for a payment. Those that outbid each other have the same nonce, and so the same slot. */
+export type Attempt = {
+  readonly transaction: SignedTransaction
+  readonly status: AttemptStatus
+  readonly slot: string
+}
+
+/**
+ * What one nonce of one signer is called in the journal; on chains without nonces every transaction stands for itself.
+ *
+ * @example
+ * slotOf(network('base'), transaction) // 'eip155:8453 0xf1… 7'
+ */
+export function slotOf(network: Network, { signer, nonce, hash }: SignedTransaction): string {
+  return nonce === undefined ? `${network} ${hash}` : `${network} ${signer} ${nonce}`
+}
 
 /** What the chain showed: one log, which credits one payment. */
 export type Evidence = {
@@ -34,7 +50,7 @@ export type Evidence = {
   readonly blockHash: string
   /** Atomic units that moved. */
   readonly amount: bigint
-  /** Cost of the transaction in the chain's own coin, where it was ours. */
+  /** Cost of the whole transaction in the chain's own coin, where it was ours. */
   readonly fee?: bigint
 }
 
@@ -53,6 +69,12 @@ export type SettlementRecord = {
   readonly expiresAt: number
   readonly state: SettlementState
   readonly refusal?: Refusal
+  /** The replica that carries it. */
+  readonly owner?: string
+  /** The signer that the payment itself names. */
+  readonly signer?: string
+  /** Its place among the payer's claims. */
+  readonly place: number
   readonly requestText: string
   /** In the order in which they were signed. */
   readonly attempts: readonly Attempt[]
@@ -67,7 +89,9 @@ export type SettlementRecord = {
  */
 export function settlementOf(record: SettlementRecord, retryAfter: number): Settlement {
   const { state, payer, refusal } = record
-  if (state === 'settled') return { status: 'settled', receipt: receiptOf(record, record.evidence) }
+  if (state === 'settled' || state === 'final') {
+    return { status: 'settled', receipt: receiptOf(record, record.evidence) }
+  }
   if (state === 'refused' || state === 'dead') {
     const code: ErrorCode = refusal?.code ?? 'unexpected_settle_error'
     const failed = record.attempts.findLast(({ status }) => status === 'failed')?.transaction.hash
@@ -79,11 +103,18 @@ export function settlementOf(record: SettlementRecord, retryAfter: number): Sett
       ...(failed === undefined ? {} : { transaction: failed }),
     }
   }
-  const last = record.attempts.at(-1)?.transaction.hash
+  const last = record.evidence?.transaction ?? record.attempts.at(-1)?.transaction.hash
   return { status: 'unknown', retryAfter, payer, ...(last === undefined ? {} : { transaction: last }) }
 }
 
-/** Without evidence nothing was charged. */
-function receiptOf({ payer, network }: SettlementRecord, evidence: Evidence | undefined): Receipt {
-  return { payer, network, transaction: evidence?.transaction ?? '', amount: evidence?.amount ?? 0n }
+/**
+ * Without evidence nothing was charged. Where the transaction carries several payments, or is somebody else's and may, the log says which
+ * part of it is this one's.
+ */
+function receiptOf({ payer, network, attempts }: SettlementRecord, evidence: Evidence | undefined): Receipt {
+  if (evidence === undefined) return { payer, network, transaction: '', amount: 0n }
+  const { transaction, amount, logIndex } = evidence
+  const ours = attempts.find(({ transaction: { hash } }) => hash === transaction)
+  const isAlone = ours !== undefined && ours.transaction.details?.payments === undefined
+  return { payer, network, transaction, amount, ...(isAlone ? {} : { extra: { logIndex } }) }
 }

@@ -8,13 +8,17 @@ import {
   type SignedTransaction,
 } from '@groat/core'
 import type { Selectable } from 'kysely'
-import type { Attempt, Claim, Evidence, SettlementRecord } from './record.js'
+import { type Attempt, type Claim, type Evidence, type SettlementRecord, slotOf } from './record.js'
+import type { RideStatus } from './state.js'
 import type { JournalTables } from './tables.js'
 
 // Rows to values and back: the one place that casts.
 
-export function rowOf(claim: Claim, now: number): JournalTables['settlement'] {
-  const { pid, rid, payer, expiresAt, request, requestText } = claim
+export function rowOf(
+  claim: Claim,
+  { owner, place, now }: { readonly owner: string | null; readonly place: number; readonly now: number },
+): JournalTables['settlement'] {
+  const { pid, rid, payer, expiresAt, signer, request, requestText } = claim
   const { network, scheme, payTo, asset, amount } = request.requirements
   return {
     pid,
@@ -29,6 +33,9 @@ export function rowOf(claim: Claim, now: number): JournalTables['settlement'] {
     state: 'claimed',
     reason: null,
     detail: null,
+    owner,
+    signer: signer ?? null,
+    place,
     request: requestText,
     created_at: now,
     updated_at: now,
@@ -37,7 +44,7 @@ export function rowOf(claim: Claim, now: number): JournalTables['settlement'] {
 
 export function recordOf(
   row: Selectable<JournalTables['settlement']>,
-  attempts: readonly Selectable<JournalTables['attempt']>[],
+  attempts: readonly Attempt[],
   evidence: Selectable<JournalTables['evidence']> | undefined,
 ): SettlementRecord {
   return {
@@ -51,8 +58,11 @@ export function recordOf(
     amount: BigInt(row.amount),
     expiresAt: row.valid_before,
     state: row.state,
+    place: row.place,
     requestText: row.request,
-    attempts: attempts.map(attemptOf),
+    attempts,
+    ...(row.owner === null ? {} : { owner: row.owner }),
+    ...(row.signer === null ? {} : { signer: row.signer }),
     ...(row.reason === null ? {} : { refusal: refusalOf(row.reason, row.detail) }),
     ...(evidence === undefined ? {} : { evidence: evidenceOf(evidence) }),
   }
@@ -63,35 +73,36 @@ function refusalOf(reason: string, detail: string | null): Refusal {
   return detail === null ? { ok: false, code } : { ok: false, code, detail }
 }
 
-export function attemptRow(
-  { pid, network }: SettlementRecord,
-  { hash, signer, nonce, raw, details }: SignedTransaction,
-  now: number,
-): JournalTables['attempt'] {
+export function attemptRow(network: Network, transaction: SignedTransaction, now: number): JournalTables['attempt'] {
+  const { hash, signer, nonce, raw, details, maxCost } = transaction
   return {
     hash,
-    pid,
+    slot: slotOf(network, transaction),
     network,
     signer,
     nonce: nonce === undefined ? null : Number(nonce),
     raw,
     status: 'signed',
     details: details === undefined ? null : JSON.stringify(details),
+    max_cost: maxCost?.toString() ?? null,
+    fee: null,
     signed_at: now,
     sent_at: null,
   }
 }
 
-export function attemptOf(row: Selectable<JournalTables['attempt']>): Attempt {
-  const { hash, signer, nonce, raw, details, status } = row
+/** A transaction as one payment sees it that travels in it: `ride` says what became of that payment's place. */
+export function attemptOf(row: Selectable<JournalTables['attempt']>, ride: RideStatus = 'live'): Attempt {
+  const { hash, signer, nonce, raw, details, status, slot, max_cost: maxCost } = row
   const transaction = {
     hash,
     signer,
     raw,
     ...(nonce === null ? {} : { nonce: BigInt(nonce) }),
     ...(details === null ? {} : { details: JSON.parse(details) as JsonObject }),
+    ...(maxCost === null ? {} : { maxCost: BigInt(maxCost) }),
   }
-  return { transaction, status }
+  return { transaction, slot, status: ride === 'live' || status === 'void' ? status : ride }
 }
 
 export function evidenceRow(

@@ -1,6 +1,6 @@
 import type { Migrations } from '@groat/store'
 import { type Kysely, sql } from 'kysely'
-import type { AttemptStatus, SettlementState } from './state.js'
+import { type AttemptStatus, openStates, type RideStatus, type SettlementState, watchedStates } from './state.js'
 
 /** The tables of the journal. Amounts are decimal text, `valid_before` is in seconds, every other time in milliseconds. */
 export type JournalTables = {
@@ -19,14 +19,21 @@ export type JournalTables = {
     reason: string | null
     /** Words of a refusal that are safe to show. */
     detail: string | null
+    /** The replica that carries it; nobody yet while it is null. */
+    owner: string | null
+    /** The signer that the payment itself names. */
+    signer: string | null
+    /** Its place among the payer's claims: a payer's means go to the earlier ones first. */
+    place: number
     /** The request as JSON, so that a restart can go on. It holds the payer's signature: it never leaves the process. */
     request: string
     created_at: number
     updated_at: number
   }
+  /** Bytes that were signed. Those that outbid each other share a slot. */
   attempt: {
     hash: string
-    pid: string
+    slot: string
     network: string
     signer: string
     nonce: number | null
@@ -34,10 +41,28 @@ export type JournalTables = {
     status: AttemptStatus
     /** What the chain's driver decided for it (fees, gas), as JSON. */
     details: string | null
+    /** What it may cost at the most, in the chain's own coin. */
+    max_cost: string | null
+    /** What it did cost. */
+    fee: string | null
     signed_at: number
     sent_at: number | null
   }
-  signer_nonce: { network: string; signer: string; next: number }
+  /** Which payments a slot carries. */
+  ride: { slot: string; pid: string; status: RideStatus }
+  /** A signer on a chain: its next nonce, and which replica may use it. Every holder has a higher fence than the one before. */
+  lane: {
+    network: string
+    signer: string
+    next: number
+    owner: string | null
+    fence: number
+    lease_until: number
+  }
+  /** Processes that share this journal, and where they run. */
+  replica: { id: string; host: string; process: number; lease_until: number }
+  /** What is kept of a payer to protect from it: how many claims there were, and lately how many transactions that failed. */
+  payer: { network: string; payer: string; claims: number; failures: number; failing_since: number }
   evidence: {
     network: string
     transaction: string
@@ -49,13 +74,26 @@ export type JournalTables = {
     fee: string | null
     found_at: number
   }
+  /** What happened, in chains: each entry has the hash of the one before it by the same writer. */
   event: {
-    pid: string
+    writer: string
     seq: number
+    pid: string
     from_state: SettlementState | null
     to_state: SettlementState
     at: number
     code: string | null
+    prev_hash: string
+    hash: string
+  }
+  /** What others have to be told; written with the change itself. */
+  outbox: {
+    id: string
+    topic: string
+    pid: string
+    payload: string
+    created_at: number
+    published_at: number | null
   }
 }
 
@@ -63,8 +101,8 @@ export type JournalTables = {
 export const journalMigrations: Migrations = { namespace: 'facilitator', steps: { '001_journal': createTables } }
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
-  const live = sql<boolean>`status in ('signed', 'sent')`
-  await db.schema
+  const { schema } = db
+  await schema
     .createTable('settlement')
     .addColumn('pid', 'text', (c) => c.primaryKey())
     .addColumn('rid', 'text', (c) => c.notNull())
@@ -78,46 +116,83 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('state', 'text', (c) => c.notNull())
     .addColumn('reason', 'text')
     .addColumn('detail', 'text')
+    .addColumn('owner', 'text')
+    .addColumn('signer', 'text')
+    .addColumn('place', 'bigint', (c) => c.notNull())
     .addColumn('request', 'text', (c) => c.notNull())
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addColumn('updated_at', 'bigint', (c) => c.notNull())
     .execute()
-  await db.schema
-    .createIndex('settlement_open')
+  const inStates = (states: readonly SettlementState[]) =>
+    sql<boolean>`state in (${sql.join(states.map((s) => sql.lit(s)))})`
+  await schema.createIndex('settlement_open').on('settlement').column('payer').where(inStates(openStates)).execute()
+  await schema
+    .createIndex('settlement_watched')
     .on('settlement')
-    .column('state')
-    .where(sql<boolean>`state in ('claimed', 'signed', 'sent')`)
+    .column('owner')
+    .where(inStates(watchedStates))
     .execute()
-  await db.schema
+  await schema
+    .createIndex('settlement_free')
+    .on('settlement')
+    .column('network')
+    .where(inStates(['claimed']))
+    .execute()
+  await schema
     .createTable('attempt')
     .addColumn('hash', 'text', (c) => c.primaryKey())
-    .addColumn('pid', 'text', (c) => c.notNull().references('settlement.pid'))
+    .addColumn('slot', 'text', (c) => c.notNull())
     .addColumn('network', 'text', (c) => c.notNull())
     .addColumn('signer', 'text', (c) => c.notNull())
     .addColumn('nonce', 'bigint')
     .addColumn('raw', 'text', (c) => c.notNull())
     .addColumn('status', 'text', (c) => c.notNull())
     .addColumn('details', 'text')
+    .addColumn('max_cost', 'text')
+    .addColumn('fee', 'text')
     .addColumn('signed_at', 'bigint', (c) => c.notNull())
     .addColumn('sent_at', 'bigint')
     .execute()
-  // The law itself, not only the code that keeps it: one payment, one transaction that can land.
-  await db.schema.createIndex('attempt_live').on('attempt').column('pid').unique().where(live).execute()
-  await db.schema.createIndex('attempt_pid').on('attempt').column('pid').execute()
-  await db.schema
-    .createIndex('attempt_lane')
-    .on('attempt')
-    .columns(['network', 'signer', 'nonce'])
-    .where(live)
+  await schema.createIndex('attempt_slot').on('attempt').column('slot').execute()
+  await schema.createIndex('attempt_lane').on('attempt').columns(['network', 'signer', 'nonce']).execute()
+  await schema
+    .createTable('ride')
+    .addColumn('slot', 'text', (c) => c.notNull())
+    .addColumn('pid', 'text', (c) => c.notNull().references('settlement.pid'))
+    .addColumn('status', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('ride_key', ['slot', 'pid'])
     .execute()
-  await db.schema
-    .createTable('signer_nonce')
+  // The law itself, not only the code that keeps it: one payment, one nonce under which it can land.
+  const live = sql<boolean>`status = 'live'`
+  await schema.createIndex('ride_live').on('ride').column('pid').unique().where(live).execute()
+  await schema.createIndex('ride_pid').on('ride').column('pid').execute()
+  await schema
+    .createTable('lane')
     .addColumn('network', 'text', (c) => c.notNull())
     .addColumn('signer', 'text', (c) => c.notNull())
     .addColumn('next', 'bigint', (c) => c.notNull())
-    .addPrimaryKeyConstraint('signer_nonce_key', ['network', 'signer'])
+    .addColumn('owner', 'text')
+    .addColumn('fence', 'bigint', (c) => c.notNull())
+    .addColumn('lease_until', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('lane_key', ['network', 'signer'])
     .execute()
-  await db.schema
+  await schema
+    .createTable('replica')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('host', 'text', (c) => c.notNull())
+    .addColumn('process', 'bigint', (c) => c.notNull())
+    .addColumn('lease_until', 'bigint', (c) => c.notNull())
+    .execute()
+  await schema
+    .createTable('payer')
+    .addColumn('network', 'text', (c) => c.notNull())
+    .addColumn('payer', 'text', (c) => c.notNull())
+    .addColumn('claims', 'bigint', (c) => c.notNull())
+    .addColumn('failures', 'bigint', (c) => c.notNull())
+    .addColumn('failing_since', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('payer_key', ['network', 'payer'])
+    .execute()
+  await schema
     .createTable('evidence')
     .addColumn('network', 'text', (c) => c.notNull())
     .addColumn('transaction', 'text', (c) => c.notNull())
@@ -130,14 +205,33 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('found_at', 'bigint', (c) => c.notNull())
     .addPrimaryKeyConstraint('evidence_key', ['network', 'transaction', 'log_index'])
     .execute()
-  await db.schema
+  await schema
     .createTable('event')
-    .addColumn('pid', 'text', (c) => c.notNull())
+    .addColumn('writer', 'text', (c) => c.notNull())
     .addColumn('seq', 'bigint', (c) => c.notNull())
+    .addColumn('pid', 'text', (c) => c.notNull())
     .addColumn('from_state', 'text')
     .addColumn('to_state', 'text', (c) => c.notNull())
     .addColumn('at', 'bigint', (c) => c.notNull())
     .addColumn('code', 'text')
-    .addPrimaryKeyConstraint('event_key', ['pid', 'seq'])
+    .addColumn('prev_hash', 'text', (c) => c.notNull())
+    .addColumn('hash', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('event_key', ['writer', 'seq'])
+    .execute()
+  await schema.createIndex('event_pid').on('event').column('pid').execute()
+  await schema
+    .createTable('outbox')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('topic', 'text', (c) => c.notNull())
+    .addColumn('pid', 'text', (c) => c.notNull())
+    .addColumn('payload', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addColumn('published_at', 'bigint')
+    .execute()
+  await schema
+    .createIndex('outbox_open')
+    .on('outbox')
+    .column('created_at')
+    .where(sql<boolean>`published_at is null`)
     .execute()
 }

@@ -5,8 +5,8 @@ import { exactEvm } from '@groat/evm/exact/facilitator'
 import { openStore } from '@groat/store'
 import { createFacilitator, serveFacilitator } from '../../src/index.js'
 
-const [rpc = '', storePath = '', signer = ''] = process.argv.slice(2)
-const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers: [signer] })
+const [rpc = '', storePath = '', ...signers] = process.argv.slice(2)
+const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers })
 const service = createFacilitator({ schemes: [exactEvm({ chains: [chain] })], store: await openStore(storePath) })
 const { url, close } = await serveFacilitator(service, { port: 0 })
 process.once('SIGTERM', () => void close().then(() => process.exit(0)))

@@ -12,12 +12,12 @@ export async function openPostgres(url: string, bounds: Bounds): Promise<Backend
   const kysely = new Kysely<unknown>({ dialect })
   const handles = createHandles(dialect)
 
-  async function once<T>(use: Parameters<typeof lend<T>>[2]): Promise<T> {
+  async function once<T>(use: Parameters<typeof lend<T>>[2], isolation: 'serializable' | 'read committed'): Promise<T> {
     let done = false
     try {
       return await kysely
         .transaction()
-        .setIsolationLevel('serializable')
+        .setIsolationLevel(isolation)
         .execute(async (trx) => {
           const result = await lend(trx.getExecutor(), bounds.transactionTimeout, use)
           done = true
@@ -36,9 +36,13 @@ export async function openPostgres(url: string, bounds: Bounds): Promise<Backend
     handles,
     reads: kysely.getExecutor(),
     now: sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`,
-    async transact(use) {
+    async transact(use, isolation) {
       try {
-        return await retry(() => once(use), { passes: isCollision, budget: bounds.busyTimeout, jitter: bounds.jitter })
+        return await retry(() => once(use, isolation), {
+          passes: isCollision,
+          budget: bounds.busyTimeout,
+          jitter: bounds.jitter,
+        })
       } catch (error) {
         throw isCollision(error) ? storeError('contention', { cause: error }) : error
       }

@@ -1,0 +1,23 @@
+// A facilitator in a process of its own.
+import { network } from '@groat/core'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm } from '@groat/evm/exact/facilitator'
+import { createFacilitator, serveFacilitator } from '@groat/facilitator'
+import { openStore } from '@groat/store'
+
+const { rpc, store: target, keys, options } = JSON.parse(process.argv[2] ?? '{}')
+const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers: keys })
+const store = await openStore(target)
+const limits = { openPerPayer: 100_000 }
+const service = createFacilitator({ schemes: [exactEvm({ chains: [chain] })], store, limits, ...options })
+const { url, close } = await serveFacilitator(service, { port: 0 })
+process.once(
+  'SIGTERM',
+  () =>
+    void close()
+      .then(() => store.close())
+      .then(() => process.exit(0)),
+)
+process.once('disconnect', () => process.exit(1))
+await service.start()
+process.send?.({ url })

@@ -1,0 +1,253 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startWorld } from './world.mjs'
+
+/** The runs of the load plan, by name. Each starts what it needs, ends with an audit, and stops what it started. */
+export const plans = {
+  L3: {
+    shape: 'replay storm: every payment is presented 50 times at once',
+    run: ({ payments = 200, copies = 50 }) =>
+      inWorld({ signers: 1 }, async (world) => {
+        const bodies = await many(payments, world.sign)
+        const late = []
+        const transactions = new Set()
+        await inLots(bodies, 8, async (body) => {
+          const answers = await Promise.all(
+            Array.from({ length: copies }, async () => {
+              const begin = performance.now()
+              const answer = await untilSettled(world, body)
+              late.push(performance.now() - begin)
+              return answer
+            }),
+          )
+          const places = new Set(answers.map(({ transaction, extra }) => `${transaction} ${extra?.logIndex ?? ''}`))
+          transactions.add([...places].join())
+          if (places.size !== 1) throw new Error('copies of one payment were told different things')
+        })
+        const audited = await world.audit()
+        return {
+          laws: { ...audited.laws, 'every payment settled once': expected(audited.settled, payments) },
+          figures: { 'answers p50, p99 (ms)': percentiles(late), transactions: audited.transactions },
+        }
+      }),
+  },
+  L5: {
+    shape: 'settle steadily: 30 a second, 2 replicas, 4 signers, a block a second',
+    run: ({ seconds = 600, rate = 30 }) => steady({ seconds, rate, blockSeconds: 1, replicas: 2, signers: 4 }),
+  },
+  L6: {
+    shape: 'settle burst: 500 at once, a block a second',
+    run: ({ payments = 500 }) =>
+      inWorld({ blockSeconds: 1, signers: 2 }, async (world) => {
+        const bodies = await many(payments, world.sign)
+        const begin = performance.now()
+        await Promise.all(bodies.map((body) => untilSettled(world, body)))
+        const took = performance.now() - begin
+        const audited = await world.audit()
+        return {
+          laws: {
+            ...audited.laws,
+            'all of them settled': expected(audited.settled, payments),
+            'in 20 seconds': { ok: took < 20_000, said: `${Math.round(took)} ms` },
+          },
+          figures: { transactions: audited.transactions },
+        }
+      }),
+  },
+  L9: {
+    shape: 'overload: three times what L5 asks, on one replica and one signer',
+    run: ({ seconds = 180, rate = 90 }) => steady({ seconds, rate, blockSeconds: 1, replicas: 1, signers: 1 }),
+  },
+  S1: {
+    shape: 'soak: 15 settlements a second, ten times as many verifications, one request in a hundred malformed',
+    run: ({ seconds = 600, rate = 15 }) =>
+      steady({ seconds, rate, blockSeconds: 1, replicas: 1, signers: 2, verifies: 10, malformed: 0.01 }),
+  },
+  S2: {
+    shape: 'chaos: 8 settlements a second, a fault every 20 seconds, a kill every 60, blocks undone every 5 minutes',
+    run: ({ seconds = 600, rate = 8, seed }) =>
+      steady({
+        seconds,
+        rate,
+        blockSeconds: 1,
+        replicas: 2,
+        signers: 2,
+        chaos: { seed },
+        options: { watchInterval: 500 },
+      }),
+  },
+  S5: {
+    shape: 'restart: everything is killed with many payments open, and started again',
+    run: ({ payments = 10_000 }) => restart(payments),
+  },
+}
+
+async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...shape }) {
+  return inWorld(shape, async (world) => {
+    const end = Date.now() + seconds * 1000
+    const late = []
+    const work = []
+    const memory = []
+    let refusals = 0
+    let withoutAdvice = 0
+    const stopChaos = chaos === undefined ? () => {} : startChaos(world, chaos)
+    for (let count = 0; Date.now() < end; count++) {
+      // Open loop: what is late does not hold up what comes after it.
+      const begin = performance.now()
+      const body = await world.sign()
+      work.push(
+        untilSettled(world, body, (answer) => {
+          if (answer === undefined || answer.status < 400) return
+          refusals++
+          if (answer.status >= 429 && answer.retryAfter === undefined) withoutAdvice++
+        }).then(() => void late.push(performance.now() - begin)),
+      )
+      for (let more = 0; more < verifies; more++) work.push(world.present(body, '/verify'))
+      if (Math.random() < malformed) work.push(world.present('{"paymentPayload":[]}'))
+      if (count % (rate * 10) === 0) memory.push(process.memoryUsage().rss)
+      await sleep(Math.max(0, 1000 / rate - (performance.now() - begin)))
+    }
+    await stopChaos()
+    const backlog = Date.now()
+    await Promise.all(work)
+    const drained = Date.now() - backlog
+    await sleep(1500)
+    const audited = await world.audit()
+    return {
+      laws: {
+        ...audited.laws,
+        'every payment settled once': expected(audited.settled, late.length),
+        'every refusal says when to come again': { ok: withoutAdvice === 0, said: `${refusals} refusals` },
+      },
+      figures: {
+        'settled p50, p99 (ms)': percentiles(late),
+        'payments a transaction': (audited.settled / audited.transactions).toFixed(2),
+        'backlog after the end (ms)': drained,
+      },
+    }
+  })
+}
+
+/** Faults in the order that a seed gives; the last one is undone. */
+function startChaos(world, { seed }) {
+  const random = createRandom(seed)
+  let stopped = false
+  const { chain } = world
+  const faults = [
+    () => chain.setNextBaseFee(BigInt(Math.floor(2e9 + random() * 8e9))),
+    async () => {
+      await chain.setIntervalMining(0)
+      await sleep(3000)
+      await chain.setIntervalMining(1)
+    },
+    async () => {
+      const pool = await chain.client.getTxpoolContent()
+      const [first] = Object.values(pool.pending).flatMap((byNonce) => Object.values(byNonce))
+      if (first !== undefined) await chain.dropTransaction(first.hash)
+    },
+    () => chain.reorg(1 + Math.floor(random() * 2)),
+  ]
+  async function kill() {
+    const alive = world.children.filter(({ child }) => child.exitCode === null && child.signalCode === null)
+    const victim = alive[Math.floor(random() * alive.length)]
+    if (victim === undefined) return
+    victim.child.kill('SIGKILL')
+    await victim.ended
+    await world.startReplica()
+  }
+  const run = (async () => {
+    for (let second = 1; !stopped; second++) {
+      await sleep(1000)
+      if (stopped) return
+      if (second % 60 === 0) await kill()
+      else if (second % 20 === 0) await faults[Math.floor(random() * faults.length)]().catch(() => undefined)
+    }
+  })()
+  return async () => {
+    stopped = true
+    await run
+    await chain.setIntervalMining(1)
+  }
+}
+
+async function restart(payments) {
+  return inWorld({ signers: 1, replicas: 1, options: { depth: 4 } }, async (world) => {
+    await world.chain.setAutomine(false)
+    const bodies = await many(payments, world.sign)
+    for (const body of bodies) void world.present(body)
+    await sleep(Math.max(5000, payments))
+    const [first] = world.children
+    first.child.kill('SIGKILL')
+    await first.ended
+    const begin = performance.now()
+    await world.startReplica()
+    const ready = performance.now() - begin
+    await world.chain.setIntervalMining(1)
+    await inLots(bodies, 64, (body) => untilSettled(world, body))
+    const audited = await world.audit()
+    return {
+      laws: {
+        ...audited.laws,
+        'every payment settled once': expected(audited.settled, payments),
+        'ready in 60 seconds': { ok: ready < 60_000, said: `${Math.round(ready)} ms` },
+      },
+      figures: { transactions: audited.transactions },
+    }
+  })
+}
+
+async function inWorld(shape, run) {
+  const world = await startWorld(shape)
+  try {
+    return await run(world)
+  } finally {
+    await world.close()
+  }
+}
+
+/** The same payment again and again, never another one, until it is settled. */
+async function untilSettled(world, body, onAnswer = () => {}) {
+  for (;;) {
+    const answer = await world.present(body)
+    onAnswer(answer)
+    if (answer?.body?.success === true) return answer.body
+    if (answer !== undefined && answer.status === 200 && answer.body.errorReason !== 'settlement_pending') {
+      throw new Error(`refused: ${JSON.stringify(answer.body)}`)
+    }
+    await sleep(answer?.retryAfter === undefined ? 100 : 300)
+  }
+}
+
+async function many(count, make) {
+  const made = []
+  for (let at = 0; at < count; at++) made.push(await make())
+  return made
+}
+
+async function inLots(items, atOnce, work) {
+  const queue = [...items]
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+}
+
+function expected(actual, wanted) {
+  return { ok: actual === wanted, said: `${actual} of ${wanted}` }
+}
+
+function percentiles(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  const at = (share) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0)
+  return `${at(0.5)}, ${at(0.99)}`
+}
+
+/** mulberry32: the same seed, the same faults. */
+function createRandom(seed) {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}

@@ -1,0 +1,140 @@
+import type { Network } from '@groat/core'
+import type { Journal } from '../journal/journal.js'
+import type { HeldLane } from '../journal/leases.js'
+import type { SettlementRecord } from '../journal/record.js'
+import type { Lane } from './lane.js'
+
+/** Keeps this replica alive in the journal, with its share of the lanes and of the work. */
+export interface Keeper {
+  /** Takes a share; rejects when the journal or a chain cannot be read. */
+  start(): Promise<void>
+  /** Lets everything go, so that others need not wait. */
+  stop(): Promise<void>
+}
+
+/** What a keeper works with. */
+export type KeeperOptions = {
+  readonly journal: Journal
+  /** Lanes in which one replica signs at a time. */
+  readonly lanes: () => readonly Lane[]
+  /** Networks on which payments are taken over from replicas that cannot sign for them. */
+  readonly networks: readonly Network[]
+  /** Milliseconds after which a replica that was not heard of counts as gone. */
+  readonly lease: number
+  /** Carries on with what was somebody else's. */
+  readonly carry: (record: SettlementRecord) => void
+  readonly onError: (error: unknown) => void
+}
+
+/**
+ * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones.
+ *
+ * @example
+ * const keeper = createKeeper({ journal, lanes, networks, lease: 15_000, carry, onError })
+ */
+export function createKeeper({ journal, lanes, networks, lease, carry, onError }: KeeperOptions): Keeper {
+  const { leases } = journal
+  const held = new Map<Lane, HeldLane>()
+  let alive = 1
+  let stopped = false
+  let beating: Promise<void> | undefined
+  let taking: Promise<void> | undefined
+  let timers: NodeJS.Timeout[] = []
+
+  async function beat(): Promise<void> {
+    const renewed = await leases.renew(lease)
+    alive = renewed.alive
+    for (const [lane, mine] of held) {
+      const isMine = lane.held && renewed.held.some((each) => isSame(each, mine))
+      if (isMine) continue
+      held.delete(lane)
+      lane.lose()
+    }
+    const share = Math.ceil(lanes().length / alive)
+    for (const lane of lanes()) {
+      if (held.size >= share || held.has(lane) || stopped) continue
+      const mine = await leases.acquire(lane.network, lane.signer, lease)
+      if (mine === undefined) continue
+      await lane.take(mine)
+      held.set(lane, mine)
+    }
+    for (const [lane, mine] of [...held].reverse()) {
+      if (held.size <= share || !lane.idle) continue
+      held.delete(lane)
+      lane.lose()
+      await leases.release(mine)
+    }
+  }
+
+  async function takeOver(): Promise<void> {
+    const mine = [...held.keys()]
+    const at = [...new Set(mine.map(({ network }) => network))]
+    // A chain without nonces has no lanes to hold: there everybody signs.
+    const open = networks.filter((network) => at.includes(network) || !lanes().some((lane) => lane.network === network))
+    const taken = await journal.take(
+      open,
+      lanes().map(({ signer }) => signer),
+    )
+    taken.forEach(carry)
+  }
+
+  function schedule(): void {
+    const share = Math.ceil(lanes().length / alive)
+    const restless = held.size < share ? Math.min(lease / 5, RESTLESS) : lease / 5
+    timers = [
+      setTimeout(() => {
+        beating = beat()
+          .then(async () => {
+            const orphans = await journal.adopt()
+            orphans.forEach(carry)
+            if (alive === 1) await takeOver()
+          })
+          .catch(onError)
+          .finally(() => {
+            if (!stopped) schedule()
+          })
+      }, restless).unref(),
+    ]
+  }
+
+  /** While there are others, what they claim and cannot sign is looked for all the time. */
+  function watch(): void {
+    const timer = setInterval(() => {
+      if (alive === 1 || taking !== undefined || held.size === 0) return
+      taking = takeOver()
+        .catch(onError)
+        .finally(() => {
+          taking = undefined
+        })
+    }, TAKE_INTERVAL).unref()
+    stopWatching = () => clearInterval(timer)
+  }
+  let stopWatching = () => {}
+
+  return {
+    async start() {
+      await beat()
+      schedule()
+      watch()
+    },
+    async stop() {
+      stopped = true
+      stopWatching()
+      timers.forEach(clearTimeout)
+      await Promise.all([beating, taking])
+      for (const lane of held.keys()) lane.lose()
+      held.clear()
+      await leases.leave().catch(onError)
+    },
+  }
+}
+
+/** Milliseconds between two tries of who has too few lanes, at the most. */
+const RESTLESS = 250
+
+/** Milliseconds between two looks at what others hand over. */
+const TAKE_INTERVAL = 20
+
+function isSame(a: HeldLane, b: HeldLane): boolean {
+  return a.network === b.network && a.signer === b.signer && a.fence === b.fence
+}

@@ -1,0 +1,121 @@
+import { hostname } from 'node:os'
+import type { Network } from '@groat/core'
+import type { Store } from '@groat/store'
+import type { JournalTables } from './tables.js'
+
+/** Which of the processes on one journal may do what. Time is the database's. */
+export interface Leases {
+  /** This replica is alive, and so are the lanes that it holds. Answers how many are alive, and which lanes of it are still its. */
+  renew(milliseconds: number): Promise<{ readonly alive: number; readonly held: readonly HeldLane[] }>
+  /** Takes a lane that nobody alive holds; `undefined` when somebody does. */
+  acquire(network: Network, signer: string, milliseconds: number): Promise<HeldLane | undefined>
+  /** Lets a lane go. */
+  release(lane: HeldLane): Promise<void>
+  /** Lets everything go: lanes, and payments that nothing was signed for. */
+  leave(): Promise<void>
+}
+
+/** A lane, and the fence under which it is held. */
+export type HeldLane = { readonly network: Network; readonly signer: string; readonly fence: number }
+
+/** Makes the leases of one replica. */
+export function createLeases(store: Store<JournalTables>, replica: string): Leases {
+  const transact: typeof store.transaction = (fn) => store.transaction(fn, { isolation: 'read committed' })
+  const host = hostname()
+
+  return {
+    renew: (milliseconds) =>
+      transact(async (trx) => {
+        const now = await store.now(trx)
+        const lease_until = now + milliseconds
+        const neighbours = await trx
+          .selectFrom('replica')
+          .select(['id', 'process'])
+          .where('host', '=', host)
+          .where('id', '!=', replica)
+          .execute()
+        const gone = neighbours.flatMap(({ id, process }) => (isRunning(process) ? [] : [id]))
+        if (gone.length > 0) {
+          await trx.deleteFrom('replica').where('id', 'in', gone).execute()
+          await trx.updateTable('lane').set({ owner: null, lease_until: 0 }).where('owner', 'in', gone).execute()
+        }
+        await trx
+          .insertInto('replica')
+          .values({ id: replica, host, process: process.pid, lease_until })
+          .onConflict((conflict) => conflict.column('id').doUpdateSet({ lease_until }))
+          .execute()
+        const held = await trx
+          .updateTable('lane')
+          .set({ lease_until })
+          .where('owner', '=', replica)
+          .returning(['network', 'signer', 'fence'])
+          .execute()
+        const { alive } = await trx
+          .selectFrom('replica')
+          .select((eb) => eb.fn.countAll<number>().as('alive'))
+          .where('lease_until', '>', now)
+          .executeTakeFirstOrThrow()
+        // A codec: the journal holds nothing else.
+        return { alive, held: held as HeldLane[] }
+      }),
+
+    acquire: (network, signer, milliseconds) =>
+      transact(async (trx) => {
+        const now = await store.now(trx)
+        const fresh = { network, signer, next: 0, owner: null, fence: 0, lease_until: 0 }
+        await trx
+          .insertInto('lane')
+          .values(fresh)
+          .onConflict((conflict) => conflict.doNothing())
+          .execute()
+        const taken = await trx
+          .updateTable('lane')
+          .set((eb) => ({ owner: replica, fence: eb('fence', '+', 1), lease_until: now + milliseconds }))
+          .where('network', '=', network)
+          .where('signer', '=', signer)
+          .where((eb) => eb.or([eb('owner', 'is', null), eb('lease_until', '<=', now)]))
+          .returning('fence')
+          .executeTakeFirst()
+        return taken === undefined ? undefined : { network, signer, fence: taken.fence }
+      }),
+
+    async release({ network, signer, fence }) {
+      await transact((trx) =>
+        trx
+          .updateTable('lane')
+          .set({ owner: null, lease_until: 0 })
+          .where('network', '=', network)
+          .where('signer', '=', signer)
+          .where('owner', '=', replica)
+          .where('fence', '=', fence)
+          .execute(),
+      )
+    },
+
+    async leave() {
+      await transact(async (trx) => {
+        await trx.updateTable('lane').set({ owner: null, lease_until: 0 }).where('owner', '=', replica).execute()
+        await trx
+          .updateTable('settlement')
+          .set({ owner: null })
+          .where('owner', '=', replica)
+          .where('state', '=', 'claimed')
+          .execute()
+        await trx.deleteFrom('replica').where('id', '=', replica).execute()
+      })
+    },
+  }
+}
+
+/**
+ * Whether a process of this machine lives: one that was killed is not waited for. Should that be wrong, it is only too early: whoever lost
+ * its lane finds the fence changed and writes nothing.
+ */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

@@ -1,0 +1,159 @@
+import type { Settlement } from '@groat/core'
+import { startRpcProxy } from '@groat/sandbox'
+import { expect, test } from 'vitest'
+import { until, useFacilitator } from './chain-kit.js'
+
+// Lanes on a real node: payments that travel together, fees that rise, blocks that are undone.
+
+const on = useFacilitator()
+const GWEI = 10n ** 9n
+
+function receiptOf(settlement: Settlement) {
+  if (settlement.status !== 'settled') throw new Error(`not settled: ${JSON.stringify(settlement)}`)
+  return settlement.receipt
+}
+
+const roles = ['payer', 'payer2', 'payer3', 'payer4', 'payer5'] as const
+const payMany = (count: number) =>
+  Promise.all(Array.from({ length: count }, (_, at) => on.pay(roles[at % roles.length])))
+const attempts = () => on.tables().selectFrom('attempt').selectAll().orderBy('nonce').execute()
+
+test('payments that wait together leave together, and each has a receipt of its own', async () => {
+  await on.chain.setAutomine(false)
+  const service = await on.serve({ depth: 1 })
+  const [first, ...rest] = await payMany(21)
+  const alone = service.settle(first!)
+  await until(async () => (await attempts()).length === 1)
+  const others = rest.map((request) => service.settle(request))
+  const claimed = () => on.tables().selectFrom('settlement').select('pid').execute()
+  await until(async () => (await claimed()).length === 21)
+  await on.chain.mine()
+  await until(async () => {
+    await on.chain.mine()
+    return (await on.tables().selectFrom('evidence').select('pid').execute()).length === 21
+  })
+  const receipts = (await Promise.all([alone, ...others])).map(receiptOf)
+  const places = receipts.map(({ transaction, extra }) => `${transaction} ${extra?.logIndex}`)
+  expect(new Set(places).size).toBe(21)
+  expect(receipts[0]?.extra).toBeUndefined()
+  expect((await attempts()).length).toBeLessThan(6)
+  await on.expectMoved(21)
+})
+
+test('one that fails in a group takes no other with it', async () => {
+  await on.chain.setAutomine(false)
+  const service = await on.serve({ depth: 1, settleTimeout: 200 })
+  const [first, second, third] = [await on.pay('payer'), await on.pay('payer2'), await on.pay('payer3')]
+  const work = [first, second, third].map((request) => service.settle(request))
+  await Promise.all(work)
+  // Whoever sees a payment can hand it in: then ours fails, and what it paid for is settled all the same.
+  await until(async () => {
+    await on.chain.mine()
+    return (await on.tables().selectFrom('evidence').select('pid').execute()).length === 3
+  })
+  for (const request of [first, second, third]) receiptOf(await service.settle(request))
+  await on.expectMoved(3)
+})
+
+test('A11 a transaction that the base fee has left behind is outbid, and lands once', async () => {
+  await on.chain.setAutomine(false)
+  const service = await on.serve()
+  const request = await on.pay()
+  void service.settle(request)
+  await until(async () => (await attempts()).length === 1)
+  await on.chain.setNextBaseFee(20n * GWEI)
+  await on.chain.mine()
+  await until(async () => {
+    await on.chain.setNextBaseFee(20n * GWEI)
+    await on.chain.mine()
+    return (await on.tables().selectFrom('evidence').select('pid').execute()).length === 1
+  })
+  const { transaction } = receiptOf(await service.settle(request))
+  const signed = await attempts()
+  expect(signed.length).toBeGreaterThan(1)
+  expect(new Set(signed.map(({ nonce }) => nonce)).size).toBe(1)
+  expect(signed.map(({ hash, status }) => [hash === transaction, status])).toEqual(
+    signed.map(({ hash }) => (hash === transaction ? [true, 'landed'] : [false, 'void'])),
+  )
+  await on.expectMoved(1)
+})
+
+test('A12 at the operator’s limit it stays as it is, takes nothing new, and goes on when fees fall', async () => {
+  await on.chain.setAutomine(false)
+  const service = await on.serve({ settleTimeout: 100, limits: { feePerPayment: () => 300_000n * 6n * GWEI } })
+  const request = await on.pay()
+  await service.settle(request)
+  await until(async () => (await attempts()).length === 1)
+  await until(async () => {
+    await on.chain.setNextBaseFee(200n * GWEI)
+    await on.chain.mine()
+    return (await service.health()).reasons.some((reason) => 'code' in reason && reason.code === 'fee_above_limit')
+  })
+  await expect(service.settle(await on.pay('payer2'))).rejects.toMatchObject({ code: 'fee_above_limit' })
+  await until(async () => {
+    await on.chain.setNextBaseFee(GWEI)
+    await on.chain.mine()
+    return (await service.settle(request)).status === 'settled'
+  })
+  await on.expectMoved(1)
+})
+
+test('B16 no more is spent in an hour than the operator allows', async () => {
+  const service = await on.serve({ settleTimeout: 300, limits: { feePerHour: () => 1n } })
+  expect(await service.settle(await on.pay())).toMatchObject({ status: 'unknown' })
+  expect(await attempts()).toEqual([])
+  await on.chain.mine()
+  await on.expectMoved(0)
+})
+
+test('A14 a block that is undone after a success is noticed, and the payment lands again', async () => {
+  const service = await on.serve({ watchInterval: 50, rebroadcast: 100 })
+  const request = await on.pay()
+  const first = receiptOf(await service.settle(request))
+  await on.chain.reorg(1)
+  const events = () =>
+    on
+      .tables()
+      .selectFrom('event')
+      .select('to_state')
+      .execute()
+      .then((rows) => rows.map(({ to_state }) => to_state))
+  await until(async () => (await events()).includes('reorged'))
+  await until(async () => (await service.settle(request)).status === 'settled')
+  expect(receiptOf(await service.settle(request)).transaction).toBe(first.transaction)
+  expect(await attempts()).toMatchObject([{ status: 'landed' }])
+  await on.expectMoved(1)
+})
+
+test('ENG-11 a payment that has to be deep is not called settled before it is, and is final in the end', async () => {
+  await on.chain.setAutomine(false)
+  const service = await on.serve({ settleTimeout: 100, finality: () => 3, watchInterval: 50 })
+  const request = await on.pay()
+  await service.settle(request)
+  await until(async () => (await attempts()).length === 1)
+  await on.chain.mine()
+  const state = async () => (await on.tables().selectFrom('settlement').select('state').executeTakeFirst())?.state
+  await until(async () => (await state()) === 'mined')
+  expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+  await on.chain.mine(2)
+  await until(async () => (await service.settle(request)).status === 'settled')
+  await on.chain.mine(80)
+  await until(async () => (await state()) === 'final')
+  await on.expectMoved(1)
+})
+
+test('A06 a nonce that nothing of ours will use any more is filled, and those behind it land', async () => {
+  const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+  const service = await on.serve({ rpc: proxy.url })
+  receiptOf(await service.settle(await on.pay()))
+  // A backup that is older than what was sent: the journal is one nonce ahead of the chain, and has nothing for it.
+  await on.store
+    .withTables<{ lane: { next: number } }>()
+    .transaction((trx) => trx.updateTable('lane').set({ next: 2 }).execute())
+  await service.stop()
+  const second = await on.serve({ rpc: proxy.url })
+  receiptOf(await second.settle(await on.pay('payer2')))
+  expect((await attempts()).map(({ nonce }) => nonce)).toEqual([0, 1, 2])
+  await on.expectMoved(2)
+  await proxy.stop()
+})
