@@ -6,6 +6,7 @@ import { addConform } from './commands/conform-options.js'
 import { makeKey, runFacilitator } from './commands/facilitator.js'
 import { pay } from './commands/pay.js'
 import { runSandbox } from './commands/sandbox.js'
+import { runServe } from './commands/serve.js'
 import { start } from './commands/start.js'
 import { CliError, exitCodes } from './terminal/exit.js'
 import type { Io } from './terminal/io.js'
@@ -112,6 +113,13 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
       const { doctor } = await import('./commands/doctor.js')
       finish(await doctor(url, options, io))
     })
+  command('serve')
+    .description('put prices before the routes of an API, without touching it')
+    .argument('[file]', 'YAML configuration')
+    .option('--check', 'read the configuration and stop')
+    .option('--schema', 'print the JSON Schema of the configuration, for editors')
+    .option('--json', 'log as JSON lines')
+    .action(async (file, options) => finish(await runServe(file, options, io)))
 
   return groat
 }

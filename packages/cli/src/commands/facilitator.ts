@@ -22,6 +22,7 @@ import { type NetworkConfig, readFacilitatorConfig } from '../config/facilitator
 import type { OperationConfig } from '../config/operation-config.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
+import { readable } from '../terminal/log-line.js'
 import { openNamedStore, withoutSecrets } from './open-store.js'
 import { nameOf } from './refusal.js'
 
@@ -155,14 +156,4 @@ function warn(reason: HealthReason, json: boolean, { say, style }: Io): void {
   const where = reason.part === 'chain' ? nameOf(reason.network) : reason.part
   const what = reason.part === 'service' ? reason.state : `${errorInfo(reason.code).title} (${reason.code})`
   say(json ? JSON.stringify({ type: 'not_ready', ...reason }) : `${style.bad('not ready')}  ${where}: ${what}`)
-}
-
-/** A line of the log for people: when, what, and the rest as pairs. */
-function readable(line: string): string {
-  // The log has just written it.
-  const { time, level, msg, ...rest } = JSON.parse(line) as Record<string, unknown>
-  const pairs = Object.entries(rest).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  )
-  return [time, msg, ...pairs].join(' ')
 }

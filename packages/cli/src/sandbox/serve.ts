@@ -6,10 +6,20 @@ import { CliError } from '../terminal/exit.js'
 export type Served = { readonly url: string; close(): Promise<void> }
 
 /** Listens on loopback; port 0 takes a free one. Throws an `unreachable` error that names the port when it is taken. */
-export function serveLocally(fetch: (request: Request) => Response | Promise<Response>, port: number): Promise<Served> {
+export function serveLocally(fetch: FetchHandler, port: number): Promise<Served> {
+  return serveOn(fetch, { host: '127.0.0.1', port })
+}
+
+type FetchHandler = (request: Request) => Response | Promise<Response>
+
+/** Listens on an address; port 0 takes a free one. Throws as `serveLocally` does. */
+export function serveOn(
+  fetch: FetchHandler,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<Served> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, port, hostname: '127.0.0.1' }, ({ port: actual }: AddressInfo) => {
-      resolve({ url: `http://127.0.0.1:${actual}`, close: () => close(server) })
+    const server = serve({ fetch, port, hostname: host }, ({ port: actual }: AddressInfo) => {
+      resolve({ url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`, close: () => close(server) })
     })
     server.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EADDRINUSE') return reject(cause)

@@ -1,0 +1,71 @@
+import { unwatchFile, watchFile } from 'node:fs'
+import { createLog } from '@groat/facilitator/observe'
+import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
+import { sqlClaims } from '@groat/server/sql'
+import { readShopConfig, type ShopConfig, shopSchema } from '../config/shop-config.js'
+import { serveOn } from '../sandbox/serve.js'
+import { createShopApp, type ShopApp } from '../shop/shop-app.js'
+import { exitCodes } from '../terminal/exit.js'
+import type { Io } from '../terminal/io.js'
+import { readable } from '../terminal/log-line.js'
+import { openNamedStore } from './open-store.js'
+
+/** Options of `groat serve`. */
+export type ServeCommand = { readonly check?: boolean; readonly json?: boolean; readonly schema?: boolean }
+
+/** `groat serve FILE`: sells the routes of an API until it is told to stop. A file that changes is read again. */
+export async function runServe(
+  file: string | undefined,
+  { check = false, json = false, schema = false }: ServeCommand,
+  io: Io,
+): Promise<number> {
+  if (schema) {
+    io.out(`${JSON.stringify(shopSchema(), null, 2)}\n`)
+    return exitCodes.ok
+  }
+  if (file === undefined) {
+    io.say('groat serve FILE.yaml (groat serve --help shows what there is)')
+    return exitCodes.usage
+  }
+  const config = await readShopConfig(file, io.environment)
+  if (check) {
+    createShopApp(config, {
+      ...partsOf(config),
+      claims: createMemoryClaims({ singleProcess: true }),
+      onEvent: () => {},
+    })
+    io.say(`${file} is valid: ${config.routes.length} routes`)
+    return exitCodes.ok
+  }
+  const log = createLog({ write: (line) => io.say(json ? line.trimEnd() : readable(line)) })
+  const store = await openNamedStore(config.store)
+  try {
+    const claims = await sqlClaims(store)
+    const build = (from: ShopConfig): ShopApp => createShopApp(from, { ...partsOf(from), claims, onEvent: log.onEvent })
+    let shop = build(config)
+    await shop.ready()
+    const served = await serveOn((request) => shop.fetch(request), config)
+    io.out(`${JSON.stringify({ ready: { url: served.url, upstream: config.upstream.href } })}\n`)
+    const reload = async (): Promise<void> => {
+      try {
+        const next = build(await readShopConfig(file, io.environment))
+        await next.ready()
+        shop = next
+        io.say(`${file} was read again`)
+      } catch (error) {
+        io.say(`${file} changed and was not taken: ${error instanceof Error ? error.message : 'not valid'}`)
+      }
+    }
+    watchFile(file, { interval: 500 }, () => void reload())
+    await io.stopped
+    unwatchFile(file)
+    await served.close()
+  } finally {
+    await store.close()
+  }
+  return exitCodes.ok
+}
+
+function partsOf({ facilitator, allowHttp }: ShopConfig) {
+  return { facilitator: createFacilitatorClient(facilitator, { allowHttp }) }
+}

@@ -1,0 +1,57 @@
+import type { Facilitator, OnEvent } from '@groat/core'
+import { exactEvm } from '@groat/evm/exact/server'
+import type { ClaimStore } from '@groat/server'
+import { paywall } from '@groat/server/hono'
+import { exactSvm } from '@groat/svm/exact/server'
+import { Hono } from 'hono'
+import { RegExpRouter } from 'hono/router/reg-exp-router'
+import { SmartRouter } from 'hono/router/smart-router'
+import { TrieRouter } from 'hono/router/trie-router'
+import type { ShopConfig } from '../config/shop-config.js'
+import { forward } from './forward.js'
+import { loosePath } from './paths.js'
+
+/** A shop in front of an API. */
+export type ShopApp = {
+  readonly fetch: (request: Request) => Response | Promise<Response>
+  /** Asks the facilitator whether it supports what is offered. */
+  ready(): Promise<void>
+}
+
+/** What a shop works with. */
+export type ShopParts = { readonly facilitator: Facilitator; readonly claims: ClaimStore; readonly onEvent: OnEvent }
+
+/**
+ * Puts prices before the routes of an API. Throws `X402Error` for what is wrong with a price, an account or a mode, with the route.
+ */
+export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent }: ShopParts): ShopApp {
+  const { payTo, origin, routes, rest } = config
+  const paid = paywall({
+    facilitator,
+    payTo,
+    schemes: [exactEvm, exactSvm],
+    store: claims,
+    onEvent,
+    ...(origin === undefined ? {} : { origin }),
+  })
+  const app = new Hono()
+  const loose = new SmartRouter<true>({ routers: [new RegExpRouter(), new TrieRouter()] })
+  for (const { method, path, terms } of routes) {
+    if (terms === undefined) app.on(method, path, (c) => forward(c.req.raw, config))
+    else {
+      app.on(method, path, paid(terms), (c) => forward(c.req.raw, config, c.get('payment')))
+      loose.add('ALL', path.toLowerCase(), true)
+    }
+  }
+  if (rest === 'free') {
+    app.all('*', (c) => {
+      // What some server may take for a paid path goes nowhere, unless it is that path itself, by a method that is not sold.
+      const spelling = loosePath(c.req.path)
+      if (spelling === undefined) return c.notFound()
+      const isPaidPath = loose.match('ALL', spelling)[0].length > 0
+      return isPaidPath && spelling !== c.req.path ? c.notFound() : forward(c.req.raw, config)
+    })
+  }
+  app.onError((_, c) => c.text('Internal Server Error', 500))
+  return { fetch: (request) => app.fetch(request), ready: paid.ready }
+}

@@ -1,0 +1,259 @@
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createPayer, type Payer } from '@groat/client'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { runCli } from '../src/program.js'
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
+import { recordedIo } from './io.js'
+
+// A shop in front of an API that knows nothing of payments, on a real chain.
+
+let sandbox: Sandbox
+let folder: string
+let upstream: Server
+let upstreamUrl: string
+let asked: { readonly line: string; readonly headers: IncomingHttpHeaders; readonly body: string }[] = []
+const secret = 'a secret of 16 and more'
+
+beforeAll(async () => {
+  sandbox = await startSandbox({ demo: false, only: 'evm' })
+  folder = await mkdtemp(join(tmpdir(), 'groat-serve-'))
+  upstream = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += String(chunk)
+    const { method, url = '/', headers } = request
+    asked.push({ line: `${method} ${url}`, headers, body })
+    if (url.startsWith('/base/broken')) response.writeHead(500).end('sorry')
+    else if (url.startsWith('/base/slow')) return
+    else if (url.startsWith('/base/feed')) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write('data: 1\n\n')
+      setTimeout(() => response.end('data: 2\n\n'), 20)
+    } else if (url.startsWith('/base/moved')) response.writeHead(302, { location: '/elsewhere' }).end()
+    else {
+      response.writeHead(200, { 'PAYMENT-RESPONSE': 'forged', 'content-type': 'text/plain', 'set-cookie': 'a=1' })
+      response.end(`${method} ${url} ${body}`)
+    }
+  })
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/base/`
+})
+afterAll(async () => {
+  upstream?.closeAllConnections()
+  upstream?.close()
+  await sandbox?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+let stop: (() => Promise<void>) | undefined
+let count = 0
+beforeEach(() => {
+  asked = []
+})
+afterEach(async () => {
+  await stop?.()
+  stop = undefined
+})
+
+const routes = `
+  GET /weather: $0.001
+  POST /order: { price: $0.002, description: An order }
+  GET /broken: $0.001
+  GET /slow: $0.001
+  GET /moved: $0.001
+  GET /feed: { price: $0.001, mode: upfront, streams: true }
+  GET /search: { price: $0.01, bundle: 3 }
+  GET /health: free`
+
+const configure = async (more = '', sold = routes): Promise<string> => {
+  const file = join(folder, `shop-${++count}.yaml`)
+  await writeFile(
+    file,
+    `listen: 127.0.0.1:0
+upstream: ${upstreamUrl}
+upstream_timeout: 1
+upstream_secret: "\${SECRET}"
+facilitator: ${sandbox.ready.facilitator.url}
+payTo: { base-sepolia: "0x209693Bc6afc0C5328bA36FaF03C514EF312287C" }
+store: shop-${count}.db
+${more}
+routes:${sold}
+`,
+  )
+  return file
+}
+
+const open = async (file: string): Promise<{ url: string; io: ReturnType<typeof recordedIo> }> => {
+  const io = recordedIo({ environment: { SECRET: secret } })
+  const end = runCli(['serve', file], io)
+  stop = async () => {
+    io.stop()
+    await end
+  }
+  return { url: JSON.parse(await Promise.race([io.firstLine, end.then(() => io.said())])).ready.url, io }
+}
+
+const payer = (): Payer =>
+  createPayer({
+    schemes: [exactEvm({ account: privateKeyAccount(keyOf('payer')) })],
+    policy: { perPayment: '$0.05', networks: ['base-sepolia'] },
+  })
+
+const keyOf = (role: string): `0x${string}` => {
+  const key = sandbox.ready.accounts.find((account) => account.role === role)?.evm?.privateKey
+  if (key === undefined) throw new Error(`no ${role}`)
+  return key as `0x${string}`
+}
+
+test('an API is sold as it is, and learns who paid', async () => {
+  const { url } = await open(await configure())
+  const unpaid = await fetch(`${url}/weather?city=Rome`)
+  expect([unpaid.status, asked]).toEqual([402, []])
+  const answer = await payer().fetch(`${url}/weather?city=Rome`, {
+    headers: { 'groat-payment': 'forged', 'x-forwarded-for': '1.2.3.4' },
+  })
+  expect([answer.status, await answer.text()]).toEqual([200, 'GET /base/weather?city=Rome '])
+  expect(answer.headers.get('PAYMENT-RESPONSE')).not.toBe('forged')
+  expect(answer.headers.getSetCookie()).toEqual(['a=1'])
+  const [only] = asked
+  expect(asked).toHaveLength(1)
+  expect(only?.headers['payment-signature']).toBeUndefined()
+  expect(only?.headers['x-forwarded-for']).toBeUndefined()
+  const [text = '', mark] = String(only?.headers['groat-payment']).split('.')
+  expect(createHmac('sha256', secret).update(text).digest('hex')).toBe(mark)
+  const evm = sandbox.ready.accounts.find(({ role }) => role === 'payer')?.evm
+  expect(JSON.parse(Buffer.from(text, 'base64url').toString())).toMatchObject({
+    payer: evm?.address.toLowerCase(),
+    amount: '1000',
+    method: 'GET',
+    path: '/weather',
+  })
+})
+
+test('a body goes through, and a redirect is not followed', async () => {
+  const { url } = await open(await configure())
+  const order = await payer().fetch(`${url}/order`, { method: 'POST', body: '{"a":1}' })
+  expect([order.status, await order.text()]).toEqual([200, 'POST /base/order {"a":1}'])
+  const moved = await payer().fetch(`${url}/moved`, { redirect: 'manual' })
+  expect([moved.status, moved.headers.get('location')]).toEqual([302, '/elsewhere'])
+})
+
+test('SRV-006 an API that fails, hangs or is down is not charged for', async () => {
+  const { url } = await open(await configure())
+  const broken = await payer().fetch(`${url}/broken`)
+  expect([broken.status, await broken.text(), broken.headers.get('PAYMENT-RESPONSE')]).toEqual([500, 'sorry', null])
+  const slow = await payer().fetch(`${url}/slow`)
+  expect([slow.status, slow.headers.get('PAYMENT-RESPONSE')]).toEqual([504, null])
+})
+
+test('an event stream leaves as it comes, once it is paid for', async () => {
+  const { url } = await open(await configure())
+  const answer = await payer().fetch(`${url}/feed`)
+  expect([answer.status, await answer.text()]).toEqual([200, 'data: 1\n\ndata: 2\n\n'])
+})
+
+test('a bundle is bought once', async () => {
+  const { url } = await open(await configure())
+  const first = await payer().fetch(`${url}/search`)
+  const token = first.headers.get('PAYMENT-ENTITLEMENT') ?? ''
+  expect([first.status, token.split('; ')[1]]).toEqual([200, 'left=2'])
+  const second = await fetch(`${url}/search?q=2`, { headers: { 'PAYMENT-ENTITLEMENT': token } })
+  expect([second.status, await second.text()]).toEqual([200, 'GET /base/search?q=2 '])
+  expect(asked.at(-1)?.headers['payment-entitlement']).toBeUndefined()
+})
+
+test('what is free is free, and what is not listed is not there', async () => {
+  const { url } = await open(await configure())
+  expect(await (await fetch(`${url}/health`)).text()).toBe('GET /base/health ')
+  expect((await fetch(`${url}/secret`)).status).toBe(404)
+  expect((await fetch(`${url}/weather`, { method: 'POST' })).status).toBe(404)
+  expect(asked.map(({ line }) => line)).toEqual(['GET /base/health'])
+})
+
+test('SEC-020 where the rest is free, no spelling of a paid path is', async () => {
+  const { url } = await open(await configure('rest: free'))
+  expect((await fetch(`${url}/about`)).status).toBe(200)
+  expect((await fetch(`${url}/weather`, { method: 'POST' })).status).toBe(200)
+  asked = []
+  const { port } = new URL(url)
+  const spellings = [
+    '/weather/',
+    '/WEATHER',
+    '//weather',
+    '/./weather',
+    '/x/../weather',
+    '/%77eather',
+    '/%2577eather',
+    '/weather%2F',
+    '/weather%00',
+    '/weather;a=1',
+    '/weather.',
+    '/weather%20',
+    '/%2e/weather',
+    '/x%2f..%2fweather',
+    '/x\\..\\weather',
+    '/%5cweather',
+  ]
+  for (const method of ['GET', 'HEAD']) {
+    for (const target of spellings) {
+      const socket = connect(Number(port), '127.0.0.1')
+      socket.on('data', () => {})
+      socket.write(
+        `${method} ${target} HTTP/1.1\r\nHost: shop\r\nX-HTTP-Method-Override: GET\r\nConnection: close\r\n\r\n`,
+      )
+      await once(socket, 'close')
+    }
+  }
+  expect(asked.map(({ line }) => line)).toEqual([])
+  await fetch(`${url}/about`, { headers: { 'X-HTTP-Method-Override': 'POST' } })
+  expect(asked.at(-1)?.headers['x-http-method-override']).toBeUndefined()
+})
+
+test('a file that changes is read again, and one that is wrong is not taken', async () => {
+  const file = await configure()
+  const { url, io } = await open(file)
+  const said = async (words: string): Promise<void> => {
+    for (let i = 0; i < 500 && !io.said().includes(words); i++) await new Promise((done) => setTimeout(done, 20))
+    expect(io.said()).toContain(words)
+  }
+  await writeFile(file, 'routes: {}')
+  await said('was not taken')
+  expect((await fetch(`${url}/weather`)).status).toBe(402)
+  const changed = await configure('', '\n  GET /news: $0.003')
+  await copyFile(changed, file)
+  await said('was read again')
+  expect((await fetch(`${url}/news`)).status).toBe(402)
+  expect((await fetch(`${url}/weather`)).status).toBe(404)
+})
+
+test.each([
+  ['rest: maybe', routes, /shop-\d+\.yaml:\d+: rest/],
+  ['', '\n  /weather: $1', /routes.\/weather: a route is a method and a path/],
+  ['', '\n  GET /weather: { price: $1, bundel: 3 }', /:\d+: routes.GET \/weather/],
+  ['', '\n  GET /weather: cheap', /invalid_price|not a price|price/i],
+  ['', '\n  GET /weather: { price: $1, streams: true }', /strict|upfront/],
+  ['lisen: x', routes, /lisen: unknown field/],
+])('what is wrong in a file is said with its line or route: %s', async (more, sold, said) => {
+  const io = recordedIo({ environment: { SECRET: secret } })
+  expect(await runCli(['serve', '--check', await configure(more, sold)], io)).toBe(2)
+  expect(io.said()).toMatch(said)
+})
+
+test('a good file is said to be good without asking anybody, and has a schema for editors', async () => {
+  const io = recordedIo({ environment: { SECRET: secret } })
+  expect(await runCli(['serve', '--check', await configure()], io)).toBe(0)
+  expect(io.said()).toContain('is valid: 8 routes')
+  const schema = recordedIo()
+  expect(await runCli(['serve', '--schema'], schema)).toBe(0)
+  expect(JSON.parse(schema.written())).toMatchObject({
+    type: 'object',
+    required: expect.arrayContaining(['upstream', 'routes']),
+  })
+})
