@@ -1,6 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createPayer } from '@groat/client'
+import { createBuyer } from '@groat/client/buyer'
+import { sqlIntents } from '@groat/client/sql'
 import { loadEngine } from '@groat/evm/crypto/node'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { openStore } from '@groat/store'
 import { ExactEvmScheme } from '@x402/evm/exact/client'
 import { wrapFetchWithPaymentFromConfig } from '@x402/fetch'
 import { privateKeyToAccount } from 'viem/accounts'
@@ -18,6 +24,14 @@ export async function run() {
   const engine = await loadEngine()
   const payer = (options) =>
     createPayer({ schemes: [exactEvm({ account: privateKeyAccount(key, options), ...options })] }).fetch
+  const folder = await mkdtemp(join(tmpdir(), 'groat-bench-'))
+  const store = await openStore(join(folder, 'purse.db'))
+  const buyer = (purse) =>
+    createBuyer({
+      schemes: [exactEvm({ account: privateKeyAccount(key, { engine }), engine })],
+      policy: { perDay: '$1000000', eachOrigin: { perDay: '$1000000' } },
+      ...(purse && { purse }),
+    }).fetch
   const official = wrapFetchWithPaymentFromConfig(fetch, {
     schemes: [{ network: 'eip155:*', client: new ExactEvmScheme(privateKeyToAccount(key)) }],
   })
@@ -35,6 +49,8 @@ export async function run() {
       'official fetch': finished(official),
       [`groat, ${engine.name} engine`]: finished(payer({ engine })),
       'groat, noble engine': finished(payer({})),
+      'groat buyer, budgets in memory': finished(buyer()),
+      'groat buyer, budgets and intents on disk': finished(buyer(await sqlIntents(store))),
       'two bare requests': finished(twice),
     })
     printTable('402 to answer, one client', rows)
@@ -44,6 +60,8 @@ export async function run() {
     }
   } finally {
     await seller.close()
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
   }
 }
 

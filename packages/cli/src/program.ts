@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type ErrorCode, X402Error } from '@groat/core'
 import { SandboxError } from '@groat/sandbox'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addBuying } from './commands/buying-options.js'
 import { addConform } from './commands/conform-options.js'
 import { makeKey, runFacilitator } from './commands/facilitator.js'
 import { pay } from './commands/pay.js'
@@ -73,7 +74,10 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('-H, --header <header...>', 'request header, as "Name: value"')
     .option('-d, --data <text>', 'request body; makes the method POST')
     .option('-o, --output <file>', 'write the answer to a file')
-    .option('--max <price>', 'most to pay', '$0.10')
+    .option('--max <price>', 'most to pay; default is what the policy says, or $0.10')
+    .option('--policy <file>', 'spending policy in YAML; default is ~/.groat/policy.yaml where there is one')
+    .option('--task <name>', 'what it is for: kept with the receipt, and counted for per_task')
+    .option('--retry <times>', 'present the same payment that often again when the answer is lost; default 3')
     .option('--network <name...>', 'networks to pay on, the preferred first')
     .option('--v1', 'pay sellers that speak protocol version 1 only')
     .option(
@@ -102,6 +106,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     // The option is also one of the command above, which takes it first.
     .action((_, key: Command) => finish(makeKey(key.optsWithGlobals(), io)))
 
+  addBuying(command, io, finish)
   addConform(command('conform'), io, finish)
 
   command('doctor')

@@ -1,8 +1,8 @@
-import { type Decoded, decodeChallenge, headerNames, type PaymentRequired, refuse, sha256Hex } from '@groat/core'
+import { type Decoded, decodeChallenge, headerNames, type PaymentRequired, refuse } from '@groat/core'
 import { readBounded } from './body.js'
 
-/** A challenge, and the digest of the bytes it came in. */
-export type ReadChallenge = { readonly challenge: PaymentRequired; readonly digest: string }
+/** A challenge, and the header or body that it came in. */
+export type ReadChallenge = { readonly challenge: PaymentRequired; readonly terms: string }
 
 /** Most that is read of the body of a 402: 64 KiB. */
 export const MAX_CHALLENGE_BYTES = 65_536
@@ -17,7 +17,7 @@ export async function readChallenge(response: Response, ms: number): Promise<Dec
   const decoded = decodeChallenge((name) => response.headers.get(name), body)
   if (decoded === undefined) return undefined
   if (!decoded.ok) return refuse('invalid_challenge', decoded.detail ?? decoded.code)
-  return { ok: true, value: { challenge: decoded.value, digest: sha256Hex(header ?? body ?? '') } }
+  return { ok: true, value: { challenge: decoded.value, terms: header || body || '' } }
 }
 
 /** Reads what is left of an answer that nobody will see, so that its connection can be used again. */

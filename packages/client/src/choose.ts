@@ -10,9 +10,10 @@ import {
   refuse,
   type SchemeClient,
 } from '@groat/core'
+import type { Entry, RuleRefusal } from './entry.js'
 import type { ParsedPolicy } from './policy.js'
-import { checkAmount, type RuleContext } from './rules.js'
-import { compareValues, type Value } from './value.js'
+import { checkAmount, type RuleContext, worthOf } from './rules.js'
+import { compareValues } from './value.js'
 
 /** What a choice is made from. */
 export type ChooseInput = {
@@ -28,7 +29,7 @@ export type ChooseInput = {
 }
 
 /** An offer that must not be paid, and which rule says so. */
-export type OfferRefusal = Refusal & { readonly rule: string; readonly offer: PaymentRequirements }
+export type OfferRefusal = RuleRefusal & { readonly offer: PaymentRequirements }
 
 /** The offer to pay, decided to the last byte but not signed. */
 export type Chosen = {
@@ -39,6 +40,8 @@ export type Chosen = {
   readonly prepared: PreparedPayment
   /** The offers that were refused on the way. Dearer acceptable ones are in neither place. */
   readonly refusals: readonly OfferRefusal[]
+  /** What a guard wants written down with the intent. */
+  readonly entry?: Entry
 }
 
 /** No offer may be paid. `code` is the reason that all offers share, else `no_acceptable_offer`. */
@@ -73,7 +76,7 @@ type Candidate = { readonly offer: PaymentRequirements; readonly asset: Asset; r
 
 function judge(offer: PaymentRequirements, input: ChooseInput): Candidate | OfferRefusal {
   const { challenge, policy, requested, challenged } = input
-  const scheme = schemeFor(offer, input.schemes)
+  const scheme = halfFor(offer, input.schemes)
   const asset = scheme?.asset(offer)
   const context: RuleContext = { policy, challenge, requested, challenged, scheme, asset }
   for (const rule of policy.rules) {
@@ -86,8 +89,8 @@ function judge(offer: PaymentRequirements, input: ChooseInput): Candidate | Offe
   return { offer, asset, scheme }
 }
 
-/** A half without an account on the network does not hide one that has it. */
-function schemeFor(offer: PaymentRequirements, schemes: readonly SchemeClient[]): SchemeClient | undefined {
+/** The half that would sign for an offer. One without an account on the network does not hide one that has it. */
+export function halfFor(offer: PaymentRequirements, schemes: readonly SchemeClient[]): SchemeClient | undefined {
   return findScheme(
     schemes.filter((half) => half.payer(offer.network) !== undefined),
     offer,
@@ -107,7 +110,9 @@ async function prepare(
   if (!prepared.ok) return prepared
   const lifetime = prepared.expiresAt - Math.floor(now / 1000)
   if (lifetime > maxLifetimeSeconds + 1) return refuse('lifetime_over_limit', `${lifetime} seconds`)
-  return checkAmount(prepared.amount, { policy, asset }) ?? prepared
+  const { amount, allowance } = prepared
+  if (allowance !== undefined && allowance > amount) return refuse('allowance_over_limit', `${allowance} atomic units`)
+  return checkAmount(amount, { policy, asset }) ?? prepared
 }
 
 function inOrderOf({ schemes, policy }: ChooseInput): (a: Candidate, b: Candidate) => number {
@@ -118,12 +123,9 @@ function inOrderOf({ schemes, policy }: ChooseInput): (a: Candidate, b: Candidat
   return (a, b) => {
     const [schemeA = 0, networkA = 0] = place(a)
     const [schemeB = 0, networkB = 0] = place(b)
-    return compareValues(worthOf(a), worthOf(b)) || schemeA - schemeB || networkA - networkB
+    const value = ({ offer, asset }: Candidate) => worthOf(offer.amount, { policy, asset })
+    return compareValues(value(a), value(b)) || schemeA - schemeB || networkA - networkB
   }
-}
-
-function worthOf({ offer, asset }: Candidate): Value {
-  return { units: offer.amount, decimals: asset.decimals }
 }
 
 function sharedReason([first, ...rest]: readonly OfferRefusal[]): Refusal {

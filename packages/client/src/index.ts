@@ -5,6 +5,8 @@ export {
   type NoneChosen,
   type OfferRefusal,
 } from './choose.js'
+export type { Charge, Entry, Fact, RuleRefusal } from './entry.js'
+export type { Choose, Guard, Question, Witness } from './guard.js'
 export {
   type Claim,
   type Intent,
@@ -16,7 +18,7 @@ export {
 } from './intents.js'
 export type { PaymentOutcome, PaymentReceipt, SignedPayment } from './outcome.js'
 export { createPayer, type Payer, type PayerOptions, type PayingFetch, payingFetch, type Quote } from './payer.js'
-export { type ParsedPolicy, type Policy, parsePolicy } from './policy.js'
+export { type ParsedPolicy, type Policy, parseLimit, parsePolicy } from './policy.js'
 export type { Limits } from './present.js'
 export type { PayInit } from './request.js'
 export { type Rule, type RuleContext, rules } from './rules.js'

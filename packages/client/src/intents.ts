@@ -1,15 +1,17 @@
 import { type Network, type PaymentHeader, type Pid, X402Error, type X402Version } from '@groat/core'
+import type { Entry, RuleRefusal } from './entry.js'
 
 /**
  * What a payer means to pay, written down before it signs.
  *
  * `open`: decided, not signed. `signed`: the payment exists and can be settled until it expires. The rest are ends: `settled` (with a
  * receipt), `answered` (the answer was had without a receipt), `disputed` (answered with a receipt that contradicts the payment),
- * `dead` (expired without an answer) and `unsent` (the payment never left this machine).
+ * `dead` (expired without an answer), `void` (proven that it can never be settled) and `unsent` (the payment never left this machine).
+ * All but `void` and `unsent` count as spent.
  */
 export type IntentState = 'open' | 'signed' | IntentEnd
 /** How an intent ended. */
-export type IntentEnd = 'settled' | 'answered' | 'disputed' | 'dead' | 'unsent'
+export type IntentEnd = 'settled' | 'answered' | 'disputed' | 'dead' | 'void' | 'unsent'
 
 /** What is written down of one payment, from before its signature to its end. */
 export type Intent = {
@@ -61,8 +63,11 @@ export interface Intents {
    * `open` intent whose claim has lapsed was never sent and becomes `unsent`.
    */
   take(key: string, owner: string): Promise<Taken>
-  /** Writes an `open` intent, claimed by its owner. `false` when it is exclusive and its key has a living intent already. */
-  create(intent: Intent, owner: string): Promise<boolean>
+  /**
+   * Writes an `open` intent, claimed by its owner, with the entry of a guard. `false` when it is exclusive and its key has a living
+   * intent already; a refusal when the entry does not fit.
+   */
+  create(intent: Intent, owner: string, entry?: Entry): Promise<boolean | RuleRefusal>
   /** Keeps the signed payment: the intent becomes `signed`. `false` when the owner has lost its claim: then nothing may be sent. */
   sign(id: string, owner: string, payment: PaymentHeader): Promise<boolean>
   renew(id: string, owner: string): Promise<void>

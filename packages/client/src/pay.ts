@@ -14,8 +14,10 @@ import {
   type X402Event,
 } from '@groat/core'
 import { drain, type ReadChallenge, readChallenge } from './challenge.js'
-import { type Chosen, choose, type OfferRefusal } from './choose.js'
+import type { Chosen, OfferRefusal } from './choose.js'
 import { claimUnresolved, whileClaimed } from './claim.js'
+import type { RuleRefusal } from './entry.js'
+import type { Choose, Question, Witness } from './guard.js'
 import type { Intent, IntentEnd, Intents } from './intents.js'
 import { judgeAnswer, type PaymentOutcome } from './outcome.js'
 import type { ParsedPolicy } from './policy.js'
@@ -34,6 +36,8 @@ export type PayTools = {
   readonly random: Random
   readonly sleep: Sleep
   readonly onEvent: OnEvent | undefined
+  readonly choose: Choose
+  readonly witness: Witness | undefined
   /** Opens the name of every claim of this process. */
   readonly process: string
 }
@@ -61,18 +65,30 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
     if (again !== undefined && !again.over) return again.paid
 
     const response = again?.paid.response ?? unpaid
-    const choice = await choose({
-      challenge: call.read.challenge,
-      requested: request.url,
-      challenged: new URL(unpaid.url || request.url),
-      ...tools,
-    })
+    const choice = await tools.choose(questionOf(request, replay.fingerprint, unpaid, call.read, tools, true))
     if (!choice.ok) return refusedByPolicy(response, choice, request, tools)
-    drain(response, tools.limits.answerMs)
     const intent = await signIntent(choice, call)
+    if (intent && 'code' in intent) {
+      const refusals = [{ ...intent, offer: choice.offer }]
+      return refusedByPolicy(response, { ...intent, refusals }, request, tools)
+    }
+    drain(response, tools.limits.answerMs)
     if (intent !== undefined) return (await presentIntent(intent, call)).paid
     // Another call with the same idempotency key was faster: its payment is ours.
   }
+}
+
+/** What is to be decided about a challenge. */
+export function questionOf(
+  request: PayableRequest,
+  fingerprint: string,
+  unpaid: Response,
+  read: ReadChallenge,
+  tools: PayTools,
+  binding: boolean,
+): Question {
+  const { url } = request
+  return { ...tools, ...read, request, fingerprint, requested: url, challenged: new URL(unpaid.url || url), binding }
 }
 
 /** Servers take 16 KiB for all headers together: the others need room too. */
@@ -106,12 +122,13 @@ async function claimEarlier({ request, replay, owner, tools }: Call): Promise<Si
 }
 
 /** Keeps the intent, signs, keeps the signed payment. `undefined` when another call holds the request's key. */
-async function signIntent(chosen: Chosen, call: Call): Promise<SignedIntent | undefined> {
+async function signIntent(chosen: Chosen, call: Call): Promise<SignedIntent | RuleRefusal | undefined> {
   const { request, owner, tools } = call
   const { intents, limits } = tools
   const intent = intentOf(chosen, call)
   request.signal?.throwIfAborted()
-  if (!(await intents.create(intent, owner))) return undefined
+  const created = await intents.create(intent, owner, chosen.entry)
+  if (created !== true) return created || undefined
   try {
     const payment = await whileClaimed(intent, { intents, owner }, () => sign(chosen, call))
     tell(tools, 'payment_signed', intent)
@@ -174,8 +191,12 @@ async function presentIntent(
     const ended = expired && judged.end === undefined && answer.pending === undefined
     // A receipt is known, of now or of before: whether to pay anew is the caller's to say, by asking anew.
     const hasReceipt = 'receipt' in outcome
-    const over = ended && !hasReceipt && intent.transaction === undefined
+    let over = ended && !hasReceipt && intent.transaction === undefined
     if (intent.state === 'signed' && !(ended && hasReceipt)) end = over ? 'dead' : ended ? 'settled' : judged.end
+    if (over && tools.witness) {
+      end = await tools.witness(intent)
+      over = end === 'void'
+    }
     if (outcome.status === 'settled') {
       transaction = outcome.receipt.transaction
       await findScheme(tools.schemes, intent)?.settled?.(intent.pid, outcome.receipt)
@@ -225,7 +246,7 @@ function intentOf({ prepared, offer, scheme }: Chosen, { id, request, replay, re
     exclusive: request.idempotencyKey !== undefined,
     fingerprint: replay.fingerprint,
     origin: request.url.origin,
-    challenge: read.digest,
+    challenge: sha256Hex(read.terms),
     pid,
     x402Version: read.challenge.x402Version,
     scheme: scheme.scheme.name,

@@ -14,10 +14,11 @@ import {
 } from '@groat/core'
 import { drain, readChallenge } from './challenge.js'
 import { choose, type OfferRefusal } from './choose.js'
+import type { Guard, Witness } from './guard.js'
 import { type Intents, memoryIntents, withCodes } from './intents.js'
 import type { PaymentOutcome, PaymentReceipt } from './outcome.js'
-import { type PayTools, pay } from './pay.js'
-import { type Policy, parsePolicy } from './policy.js'
+import { type PayTools, pay, questionOf } from './pay.js'
+import { isParsed, type ParsedPolicy, type Policy, parsePolicy } from './policy.js'
 import { defaultLimits, type Limits } from './present.js'
 import { holdRequest, type PayInit } from './request.js'
 import { type Sleep, systemSleep } from './time.js'
@@ -26,8 +27,8 @@ import { type Sleep, systemSleep } from './time.js'
 export type PayerOptions = {
   /** What it can pay with, the preferred first. */
   readonly schemes: readonly SchemeClient[]
-  /** What it may pay. It protects where it says nothing. */
-  readonly policy?: Policy
+  /** What it may pay. It protects where it says nothing. One that has been read by `parsePolicy` serves as well. */
+  readonly policy?: Policy | ParsedPolicy
   /** Where intents are kept. Default: in memory, so a crash forgets them. `@groat/client/sql` keeps them on disk. */
   readonly store?: Intents
   readonly limits?: Partial<Limits>
@@ -37,6 +38,10 @@ export type PayerOptions = {
   readonly sleep?: Sleep
   /** Told what happens; cannot change it. */
   readonly onEvent?: OnEvent
+  /** More that stands before a signature: budgets, memory, a person. `createBuyer` of `@groat/client/buyer` brings one. */
+  readonly guard?: Guard
+  /** Whoever can prove what became of an expired payment. Without one, its expiry and one more presentation in vain are the proof. */
+  readonly witness?: Witness
 }
 
 /** Pays for HTTP requests within its policy. */
@@ -114,36 +119,26 @@ export function createPayer(options: PayerOptions): Payer {
   const outcomes = new WeakMap<Response, PaymentOutcome>()
 
   return {
-    async fetch(input, init) {
-      const request = holdRequest(input, init)
-      try {
-        const unpaid = await tools.fetch(...request.first)
-        if (unpaid.status !== 402) return unpaid
-        const { response, outcome } = await pay(request, unpaid, tools)
-        if (outcome !== undefined) outcomes.set(response, outcome)
-        return response
-      } finally {
-        request.forget()
-      }
-    },
+    fetch: fetchWith(tools, (response, outcome) => outcomes.set(response, outcome)),
 
     async quote(input, init) {
       const request = holdRequest(input, init)
-      const response = await tools.fetch(...request.first).finally(request.forget)
-      const read = response.status === 402 ? await readChallenge(response, tools.limits.answerMs) : undefined
-      drain(response, tools.limits.answerMs)
-      if (read === undefined) return { status: 'free', httpStatus: response.status }
-      if (!read.ok) return { ...withoutOk(read), status: 'refused', refusals: [] }
-      const choice = await choose({
-        challenge: read.value.challenge,
-        requested: request.url,
-        challenged: new URL(response.url || request.url),
-        ...tools,
-      })
-      if (!choice.ok) return { ...withoutOk(choice), status: 'refused' }
-      const { offer, asset, refusals } = choice
-      const { payer, amount, expiresAt, preview } = choice.prepared
-      return { status: 'payable', offer, asset, payer, amount, expiresAt, preview, refusals }
+      try {
+        const response = await tools.fetch(...request.first)
+        const read = response.status === 402 ? await readChallenge(response, tools.limits.answerMs) : undefined
+        drain(response, tools.limits.answerMs)
+        if (read === undefined) return { status: 'free', httpStatus: response.status }
+        if (!read.ok) return { ...withoutOk(read), status: 'refused', refusals: [] }
+        // A guard knows requests by what they say; without one a stream may be asked about as well.
+        const fingerprint = options.guard ? (await request.replay()).fingerprint : ''
+        const choice = await tools.choose(questionOf(request, fingerprint, response, read.value, tools, false))
+        if (!choice.ok) return { ...withoutOk(choice), status: 'refused' }
+        const { offer, asset, refusals } = choice
+        const { payer, amount, expiresAt, preview } = choice.prepared
+        return { status: 'payable', offer, asset, payer, amount, expiresAt, preview, refusals }
+      } finally {
+        request.forget()
+      }
     },
 
     outcome: (response) => outcomes.get(response),
@@ -162,7 +157,22 @@ export function createPayer(options: PayerOptions): Payer {
  * const fetchThatPays = payingFetch({ schemes: [exactEvm({ account })] })
  */
 export function payingFetch(options: PayerOptions): PayingFetch {
-  return createPayer(options).fetch
+  return fetchWith(toolsOf(options), () => {})
+}
+
+function fetchWith(tools: PayTools, keep: (response: Response, outcome: PaymentOutcome) => void): PayingFetch {
+  return async (input, init) => {
+    const request = holdRequest(input, init)
+    try {
+      const unpaid = await tools.fetch(...request.first)
+      if (unpaid.status !== 402) return unpaid
+      const { response, outcome } = await pay(request, unpaid, tools)
+      if (outcome !== undefined) keep(response, outcome)
+      return response
+    } finally {
+      request.forget()
+    }
+  }
 }
 
 function toolsOf(options: PayerOptions): PayTools {
@@ -170,7 +180,7 @@ function toolsOf(options: PayerOptions): PayTools {
   if (schemes.length === 0) throw new X402Error('invalid_config', { field: 'schemes', problem: 'is empty' })
   return {
     schemes,
-    policy: parsePolicy(policy),
+    policy: policy && isParsed(policy) ? policy : parsePolicy(policy),
     limits: { ...defaultLimits, ...limits },
     intents: withCodes(store),
     // Called as a plain function: the platform's own refuses another `this`.
@@ -179,6 +189,8 @@ function toolsOf(options: PayerOptions): PayTools {
     random,
     sleep: options.sleep ?? systemSleep,
     onEvent: options.onEvent,
+    choose: options.guard?.(choose) ?? choose,
+    witness: options.witness,
     process: `${Array.from(random(8), (byte) => byte.toString(36)).join('')}.`,
   }
 }

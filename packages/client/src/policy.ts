@@ -1,4 +1,13 @@
-import { isNetwork, type Network, network, parseMoney, parseUnits, X402Error, type X402Version } from '@groat/core'
+import {
+  type Asset,
+  isNetwork,
+  type Network,
+  network,
+  parseMoney,
+  parseUnits,
+  X402Error,
+  type X402Version,
+} from '@groat/core'
 import { type Rule, rules } from './rules.js'
 import type { Value } from './value.js'
 
@@ -41,6 +50,8 @@ export type ParsedPolicy = {
   readonly versions: readonly X402Version[]
   readonly resource: 'path' | 'origin' | 'any'
   readonly rules: readonly Rule[]
+  /** What an amount counts for; absent: whole units of every asset count alike. */
+  readonly worth?: (amount: bigint, asset: Asset) => Value
 }
 
 /**
@@ -55,8 +66,8 @@ export function parsePolicy(policy: Policy = {}): ParsedPolicy {
   if (!(maxLifetimeSeconds > 0)) throw invalid('maxLifetimeSeconds', 'must be a positive number of seconds')
   if (!versions.every((version) => version === 1 || version === 2)) throw invalid('versions', 'knows 1 and 2')
   return {
-    perPayment: parseLimit(perPayment),
-    origins: policy.origins && new Set(policy.origins.map(parseOrigin)),
+    perPayment: parseLimit(perPayment, 'perPayment'),
+    origins: policy.origins && new Set(policy.origins.map((origin) => parseOrigin(origin))),
     recipients: policy.recipients,
     networks: policy.networks?.map((name) => (isNetwork(name) ? name : network(name))),
     schemes: policy.schemes,
@@ -67,20 +78,27 @@ export function parsePolicy(policy: Policy = {}): ParsedPolicy {
   }
 }
 
+/** Only what has been read has its limit as a value. */
+export function isParsed(policy: Policy | ParsedPolicy): policy is ParsedPolicy {
+  return typeof policy.perPayment === 'object'
+}
+
 /** The limit keeps its own decimals: it is compared, never converted, so no digit of it is lost. */
-function parseLimit(text: string): Value {
+export function parseLimit(text: string, field: string): Value {
   const { decimal, ticker } = parseMoney(text)
-  if (ticker !== 'USD') throw invalid('perPayment', 'is written as $0.05, whatever the asset')
+  if (ticker !== 'USD') throw invalid(field, 'is written as $0.05, whatever the asset')
   const decimals = decimal.split('.')[1]?.length ?? 0
   return { units: parseUnits(decimal, decimals), decimals }
 }
 
-function parseOrigin(text: string): string {
+/** The origin of a URL. Throws `X402Error` `invalid_config`. */
+export function parseOrigin(text: string, field = 'origins'): string {
   const origin = URL.canParse(text) ? new URL(text).origin : 'null'
-  if (origin === 'null') throw invalid('origins', 'holds something that is no origin such as https://api.example')
+  if (origin === 'null') throw invalid(field, 'holds something that is no origin such as https://api.example')
   return origin
 }
 
-function invalid(field: string, problem: string): X402Error {
+/** What is wrong with a member of a policy. */
+export function invalid(field: string, problem: string): X402Error {
   return new X402Error('invalid_config', { field: `policy.${field}`, problem })
 }

@@ -7,6 +7,8 @@ export type PayInit = RequestInit & {
    * Without it, calls with the same method, URL and body share a payment only until an answer was had.
    */
   readonly idempotencyKey?: string
+  /** What the payment is for, to be kept with it: `task`, `principal`, `mandate`, or names of your own. Nobody else is told. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 /** A request that can be sent once more, with a payment. */
@@ -16,6 +18,7 @@ export type PayableRequest = {
   readonly method: string
   readonly signal: AbortSignal | undefined
   readonly idempotencyKey: string | undefined
+  readonly metadata: Readonly<Record<string, string>> | undefined
   /** Sends it the first time, exactly as the caller gave it. */
   readonly first: readonly [input: string | URL | Request, init: RequestInit]
   /** The bytes to send again. Throws `X402Error` `body_not_replayable` when the caller gave a stream. */
@@ -45,7 +48,10 @@ export type Replay = {
  * const request = holdRequest('https://api.example/weather', {})
  * const response = await fetch(...request.first)
  */
-export function holdRequest(input: string | URL | Request, { idempotencyKey, ...init }: PayInit = {}): PayableRequest {
+export function holdRequest(
+  input: string | URL | Request,
+  { idempotencyKey, metadata, ...init }: PayInit = {},
+): PayableRequest {
   const request = input instanceof Request ? input : undefined
   const url = new URL(request?.url ?? String(input), globalThis.location?.href)
   url.hash = ''
@@ -59,6 +65,7 @@ export function holdRequest(input: string | URL | Request, { idempotencyKey, ...
     method,
     signal: init.signal ?? request?.signal,
     idempotencyKey,
+    metadata,
     // A held Request keeps its body for the replay; the copy is sent.
     first: [request !== undefined && body.held === request ? request.clone() : input, init],
     forget: () => void body.held?.body?.cancel().catch(() => {}),

@@ -8,7 +8,7 @@ import {
   sameAddress,
 } from '@groat/core'
 import type { ParsedPolicy } from './policy.js'
-import { compareValues } from './value.js'
+import { compareValues, type Value } from './value.js'
 
 /** One question that a policy asks about an offer. Pure: it sees values and touches nothing. */
 export type Rule = {
@@ -66,23 +66,20 @@ export const rules: readonly Rule[] = [
   {
     name: 'schemes',
     check: (offer, { policy, scheme }) => {
-      if (policy.schemes?.includes(offer.scheme) === false) return refuse('unsupported_scheme', 'not in policy.schemes')
+      if (policy.schemes?.includes(offer.scheme) === false)
+        return refuse('scheme_not_allowed', offer.scheme.slice(0, 80))
       return scheme === undefined ? refuse('missing_scheme', `${offer.scheme} on ${offer.network}`) : undefined
     },
   },
   {
     name: 'networks',
     check: (offer, { policy }) =>
-      policy.networks?.includes(offer.network) === false
-        ? refuse('invalid_network', `${offer.network} is not in policy.networks`)
-        : undefined,
+      policy.networks?.includes(offer.network) === false ? refuse('network_not_allowed', offer.network) : undefined,
   },
   {
     name: 'payment-flow',
     check: ({ extra: { paymentFlow } }) =>
-      paymentFlow == null || paymentFlow === 'authorization'
-        ? undefined
-        : refuse('unsupported_scheme', 'only the authorization flow is paid'),
+      paymentFlow == null || paymentFlow === 'authorization' ? undefined : refuse('payment_flow_not_allowed'),
   },
   {
     name: 'assets',
@@ -103,16 +100,19 @@ export const rules: readonly Rule[] = [
 ]
 
 /** The limit per payment, for what an offer asks and again for what would really be signed. */
-export function checkAmount(
-  amount: bigint,
-  { policy, asset }: Pick<RuleContext, 'policy' | 'asset'>,
-): Refusal | undefined {
+export function checkAmount(amount: bigint, { policy, asset }: ForAsset<Asset | undefined>): Refusal | undefined {
   if (asset === undefined) return refuse('asset_not_known')
-  const { decimals, symbol } = asset
-  return compareValues({ units: amount, decimals }, policy.perPayment) > 0
-    ? refuse('amount_over_limit', `${amount} atomic units of ${symbol}`)
+  return compareValues(worthOf(amount, { policy, asset }), policy.perPayment) > 0
+    ? refuse('amount_over_limit', `${amount} atomic units of ${asset.symbol}`)
     : undefined
 }
+
+/** What an amount counts for. */
+export function worthOf(amount: bigint, { policy, asset }: ForAsset): Value {
+  return policy.worth?.(amount, asset) ?? { units: amount, decimals: asset.decimals }
+}
+
+type ForAsset<A = Asset> = { readonly policy: ParsedPolicy; readonly asset: A }
 
 /** The URL parser has already brought every spelling of an IPv4 address to four decimal numbers. */
 function isLoopback({ hostname }: URL): boolean {

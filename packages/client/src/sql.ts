@@ -1,7 +1,18 @@
 import { isNetwork, isPid, X402Error } from '@groat/core'
 import type { AnyStore, Migrations } from '@groat/store'
-import type { ExpressionBuilder } from 'kysely'
-import type { Claim, Intent, IntentState, Intents } from './intents.js'
+import type { ExpressionBuilder, Transaction } from 'kysely'
+import { type Charge, type Entry, overdrawn, type RuleRefusal } from './entry.js'
+import type { Claim, Intent, IntentState } from './intents.js'
+import {
+  type Counter,
+  isFreed,
+  type Memory,
+  type Note,
+  type PaymentRecord,
+  type Purse,
+  STOPPED,
+  stoppedBy,
+} from './purse.js'
 
 /** How intents are kept in a database. */
 export type SqlIntentsOptions = {
@@ -13,14 +24,15 @@ export type SqlIntentsOptions = {
 }
 
 /**
- * Intents in a database: a payment that was signed is presented again after a crash and by other processes, and is never signed anew
- * while it can be settled. Brings its own table. The rows stay, as the log of what was paid.
+ * A purse in a database: a payment that was signed is presented again after a crash and by other processes, and is never signed anew
+ * while it can be settled; and budgets hold for all processes that share the database. Brings its own tables. The rows stay, as the log
+ * of what was paid. It serves `createPayer` as its store of intents, and `createBuyer` as its purse.
  * Throws `X402Error` `store_unavailable`, `store_busy`.
  *
  * @example
  * const payer = createPayer({ schemes, store: await sqlIntents(await openStore('purse.db')) })
  */
-export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlIntentsOptions = {}): Promise<Intents> {
+export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlIntentsOptions = {}): Promise<Purse> {
   const store = anyStore.withTables<Tables>()
   await store.migrate(migrations)
 
@@ -56,21 +68,24 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
               : { owner, claimed_until: now + claimMs }
           await trx.updateTable('client_intent').set(change).where('id', '=', row.id).execute()
           if (row.state !== 'open') return { intent: intentFrom(row), claims }
+          await free(trx, row.id, row.charges)
         }
         return { claims }
       })
     },
 
-    create: (intent, owner) =>
+    create: (intent, owner, entry) =>
       store.transaction(async (trx) => {
         if (intent.exclusive) {
           const rival = await trx.selectFrom('client_intent').select('id').where(living(intent.key)).executeTakeFirst()
           if (rival !== undefined) return false
         }
+        const refusal = entry && (await enter(trx, entry))
+        if (refusal !== undefined) return refusal
         const claimed_until = (await store.now(trx)) + claimMs
         await trx
           .insertInto('client_intent')
-          .values({ ...rowFrom(intent), owner, claimed_until })
+          .values({ ...rowFrom(intent), ...rowOfEntry(entry), owner, claimed_until })
           .execute()
         return true
       }),
@@ -112,8 +127,10 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
             .set(change)
             .where('id', '=', id)
             .where('state', 'in', ['open', 'signed'])
-          const ofOwner = end === 'dead' || end === 'unsent' ? ending.where('owner', '=', owner) : ending
-          await ofOwner.execute()
+          const byProof = end === 'settled' || end === 'answered' || end === 'disputed' || end === 'void'
+          const ofOwner = byProof || end === undefined ? ending : ending.where('owner', '=', owner)
+          const [ended] = await ofOwner.returning('charges').execute()
+          if (ended !== undefined && isFreed(end)) await free(trx, id, ended.charges)
         }
         await trx
           .updateTable('client_intent')
@@ -122,7 +139,142 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
           .where('owner', '=', owner)
           .execute()
       }),
+
+    async recall(facts, charges): Promise<Memory> {
+      const known =
+        facts.length === 0
+          ? []
+          : await store.db
+              .selectFrom('client_fact')
+              .selectAll()
+              .where('key', 'in', [...facts])
+              .execute()
+      return {
+        facts: new Map(known.map(({ key, value }) => [key, value])),
+        taken: await takenOf(store.db, charges),
+      }
+    },
+
+    remember: (key, value) =>
+      store.transaction(async (trx) => {
+        if (value === undefined) await trx.deleteFrom('client_fact').where('key', '=', key).execute()
+        else await writeFacts(trx, [{ key, value }])
+      }),
+
+    note: (id, note) =>
+      store.transaction(async (trx) => {
+        const row = await trx.selectFrom('client_intent').select('note').where('id', '=', id).executeTakeFirst()
+        if (row === undefined) return
+        const all = JSON.stringify({ ...parseObject<Note>(row.note), ...note })
+        await trx.updateTable('client_intent').set({ note: all }).where('id', '=', id).execute()
+      }),
+
+    async records({ id, state, since, limit = 100 } = {}) {
+      let query = store.db
+        .selectFrom('client_intent')
+        .selectAll()
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .limit(limit)
+      if (id !== undefined) query = query.where('id', '=', id)
+      if (state !== undefined) query = query.where('state', 'in', [...state])
+      if (since !== undefined) query = query.where('created_at', '>=', since)
+      return (await query.execute()).map(recordFrom)
+    },
   }
+}
+
+type Reads = Pick<Transaction<Tables>, 'selectFrom'>
+
+/** Checks and books an entry, all of it or nothing. */
+async function enter(trx: Transaction<Tables>, { charges, facts }: Entry): Promise<RuleRefusal | undefined> {
+  const keys = [STOPPED, ...facts.filter(({ fixed }) => fixed !== undefined).map(({ key }) => key)]
+  const known = await trx.selectFrom('client_fact').selectAll().where('key', 'in', keys).execute()
+  const values = new Map(known.map(({ key, value }) => [key, value]))
+  const stopped = values.get(STOPPED)
+  if (stopped !== undefined) return stoppedBy(stopped)
+  for (const { key, value, fixed } of facts) {
+    if (fixed !== undefined && values.has(key) && values.get(key) !== value) return { ok: false, ...fixed }
+  }
+  const slots = await slotsOf(trx, charges)
+  for (const charge of charges) {
+    const refusal = overdrawn(charge, sumOf(slots, charge))
+    if (refusal !== undefined) return refusal
+  }
+  await book(trx, charges, slots)
+  await writeFacts(trx, facts)
+  return undefined
+}
+
+type Slot = Tables['client_counter']
+
+async function slotsOf(db: Reads, charges: readonly Counter[]): Promise<readonly Slot[]> {
+  if (charges.length === 0) return []
+  const counters = charges.map(({ counter }) => counter)
+  return db.selectFrom('client_counter').selectAll().where('counter', 'in', counters).execute()
+}
+
+function sumOf(slots: readonly Slot[], { counter, since }: Counter): bigint {
+  let sum = 0n
+  for (const slot of slots) if (slot.counter === counter && Number(slot.slot) >= since) sum += BigInt(slot.units)
+  return sum
+}
+
+async function takenOf(db: Reads, charges: readonly Counter[]): Promise<readonly bigint[]> {
+  const slots = await slotsOf(db, charges)
+  return charges.map((charge) => sumOf(slots, charge))
+}
+
+async function book(trx: Transaction<Tables>, charges: readonly Charge[], slots: readonly Slot[]): Promise<void> {
+  if (charges.length === 0) return
+  const same = (charge: Charge) => (slot: Slot) => slot.counter === charge.counter && Number(slot.slot) === charge.slot
+  const rows = charges.map((charge) => {
+    const booked = slots.find(same(charge))
+    return { counter: charge.counter, slot: charge.slot, units: (BigInt(booked?.units ?? 0) + charge.units).toString() }
+  })
+  await trx
+    .insertInto('client_counter')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(['counter', 'slot']).doUpdateSet((row) => ({ units: row.ref('excluded.units') })),
+    )
+    .execute()
+  // Slices that count no more go when a new one begins, so that a counter stays small.
+  for (const charge of charges) {
+    if (!slots.some((slot) => slot.counter === charge.counter && Number(slot.slot) < charge.since)) continue
+    const old = trx.deleteFrom('client_counter').where('counter', '=', charge.counter).where('slot', '<', charge.since)
+    await old.execute()
+  }
+}
+
+/** Gives back what a payment was charged; its charges go with it, so that this happens once. */
+async function free(trx: Transaction<Tables>, id: string, charges: string | null): Promise<void> {
+  const booked: readonly (readonly [string, number, string])[] = JSON.parse(charges ?? '[]')
+  for (const [counter, slot, units] of booked) {
+    const at = trx.selectFrom('client_counter').select('units').where('counter', '=', counter).where('slot', '=', slot)
+    const row = await at.executeTakeFirst()
+    if (row === undefined) continue
+    const left = (BigInt(row.units) - BigInt(units)).toString()
+    await trx
+      .updateTable('client_counter')
+      .set({ units: left })
+      .where('counter', '=', counter)
+      .where('slot', '=', slot)
+      .execute()
+  }
+  await trx.updateTable('client_intent').set({ charges: null }).where('id', '=', id).execute()
+}
+
+async function writeFacts(
+  trx: Transaction<Tables>,
+  facts: readonly { readonly key: string; readonly value: string }[],
+): Promise<void> {
+  if (facts.length === 0) return
+  await trx
+    .insertInto('client_fact')
+    .values(facts.map(({ key, value }) => ({ key, value })))
+    .onConflict((conflict) => conflict.column('key').doUpdateSet((row) => ({ value: row.ref('excluded.value') })))
+    .execute()
 }
 
 type Row = {
@@ -148,9 +300,18 @@ type Row = {
   readonly tx: string | null
   readonly owner: string | null
   readonly claimed_until: number
+  readonly terms: string | null
+  readonly metadata: string | null
+  readonly charges: string | null
+  readonly note: string | null
 }
 
-type Tables = { readonly client_intent: Row }
+type Tables = {
+  readonly client_intent: Row
+  readonly client_fact: { readonly key: string; readonly value: string }
+  /** What was taken of a budget within one slice of time: units as decimal text. */
+  readonly client_counter: { readonly counter: string; readonly slot: number; readonly units: string }
+}
 
 const migrations: Migrations = {
   namespace: 'client',
@@ -187,6 +348,24 @@ const migrations: Migrations = {
         .columns(['request_key', 'state'])
         .execute()
     },
+    '002_purse': async (db) => {
+      for (const column of ['terms', 'metadata', 'charges', 'note']) {
+        await db.schema.alterTable('client_intent').addColumn(column, 'text').execute()
+      }
+      await db.schema.createIndex('client_intent_created_at').on('client_intent').columns(['created_at']).execute()
+      await db.schema
+        .createTable('client_fact')
+        .addColumn('key', 'text', (column) => column.primaryKey())
+        .addColumn('value', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createTable('client_counter')
+        .addColumn('counter', 'text', (column) => column.notNull())
+        .addColumn('slot', 'bigint', (column) => column.notNull())
+        .addColumn('units', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('client_counter_key', ['counter', 'slot'])
+        .execute()
+    },
   },
 }
 
@@ -202,7 +381,9 @@ function living(key: string) {
     ])
 }
 
-function rowFrom(intent: Intent): Omit<Row, 'owner' | 'claimed_until'> {
+type EntryColumns = 'terms' | 'metadata' | 'charges'
+
+function rowFrom(intent: Intent): Omit<Row, 'owner' | 'claimed_until' | EntryColumns | 'note'> {
   const { id, fingerprint, origin, challenge, pid, scheme, network, asset, payer, state } = intent
   return {
     ...{ id, fingerprint, origin, challenge, pid, scheme, network, asset, payer, state },
@@ -218,6 +399,27 @@ function rowFrom(intent: Intent): Omit<Row, 'owner' | 'claimed_until'> {
     header_value: intent.payment?.value ?? null,
     tx: intent.transaction ?? null,
   }
+}
+
+function rowOfEntry(entry: Entry | undefined): Partial<Pick<Row, EntryColumns>> {
+  if (entry === undefined) return {}
+  const { terms, metadata, charges } = entry
+  const booked = charges.map(({ counter, slot, units }) => [counter, slot, units.toString()])
+  return { terms, metadata: JSON.stringify(metadata), charges: JSON.stringify(booked) }
+}
+
+function recordFrom(row: Row): PaymentRecord {
+  return {
+    intent: intentFrom(row),
+    terms: row.terms ?? '',
+    metadata: parseObject<Record<string, string>>(row.metadata),
+    note: parseObject<Note>(row.note),
+  }
+}
+
+/** What this module wrote itself. */
+function parseObject<T extends object>(text: string | null): T {
+  return JSON.parse(text ?? '{}')
 }
 
 function intentFrom(row: Row): Intent {

@@ -1,69 +1,87 @@
-import { mkdir } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { createPayer, type Payer, type PaymentOutcome, type Quote } from '@groat/client'
-import { sqlIntents } from '@groat/client/sql'
-import { type Asset, errorInfo, formatUnits } from '@groat/core'
+import { compareValues, type PaymentOutcome, parseLimit, type Quote } from '@groat/client'
+import { type BudgetState, type Buyer, createBuyer, type SpendingPolicy } from '@groat/client/buyer'
+import { type Asset, errorInfo, formatUnits, network as networkNamed } from '@groat/core'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io, plain, type Style } from '../terminal/io.js'
 import { askOnce } from './ask-once.js'
-import { openNamedStore } from './open-store.js'
 import { checkOutput, writeOutput } from './output.js'
+import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
+import { parseTarget, type RequestOptions, requestInit } from './request-options.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
 /** Options of `groat pay`. */
-export type PayCommand = WalletOptions & {
-  readonly method?: string
-  readonly header?: readonly string[]
-  readonly data?: string
-  readonly output?: string
-  readonly max: string
-  readonly network?: readonly string[]
-  readonly v1?: boolean
-  readonly store?: string
-  readonly dryRun?: boolean
-  readonly yes?: boolean
-  readonly json?: boolean
-}
+export type PayCommand = WalletOptions &
+  RequestOptions &
+  PurseOptions & {
+    readonly output?: string
+    readonly max?: string
+    readonly task?: string
+    readonly retry?: string
+    readonly network?: readonly string[]
+    readonly v1?: boolean
+    readonly dryRun?: boolean
+    readonly yes?: boolean
+    readonly json?: boolean
+  }
 
 /** `groat pay URL`: requests, shows the price, pays within limits, prints the answer. The receipt goes to standard error. */
 export async function pay(url: string, options: PayCommand, io: Io): Promise<number> {
   const target = parseTarget(url)
   const init = requestInit(target, options)
   if (options.output !== undefined && !options.dryRun) await checkOutput(options.output)
-  const file = options.store ?? join(io.environment.GROAT_HOME ?? join(homedir(), '.groat'), 'purse.db')
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-    throw new CliError('usage', `${dirname(file)} cannot be made`, 'Say with --store where to keep payments.', {
-      cause,
-    })
-  })
+  const policy = limitedTo(options, await loadPolicy(options, io))
   const schemes = await openWallet(target, options, io)
-  const store = await openNamedStore(file)
-  try {
-    const payer = createPayer({
+  return withPurse(options, io, async (purse) => {
+    const buyer = createBuyer({
       schemes,
-      policy: {
-        perPayment: options.max,
-        versions: options.v1 ? [2, 1] : [2],
-        ...(options.network === undefined ? {} : { networks: options.network }),
-      },
-      store: await sqlIntents(store),
+      policy,
+      purse,
       fetch: askOnce(),
+      // Whoever is asked about every payment is not asked twice.
+      ...(io.ask && { approve: async () => (options.yes && io.ask ? io.ask('  The policy asks you. Pay?') : true) }),
+      ...(options.retry !== undefined && { limits: { attempts: attemptsOf(options.retry) } }),
+      ...(options.task !== undefined && { metadata: { task: options.task } }),
     })
-    const quote = await reach(target, () => payer.quote(target, init))
-    if (quote.status === 'refused') return refuse(quote, { ...options, schemes }, io)
-    if (quote.status === 'payable') showPrice(target, quote, io)
+    const quote = await reach(target, () => buyer.quote(target, init))
+    const asked = { ...options, max: policy.perPayment ?? DEFAULT_MAX, schemes }
+    if (quote.status === 'refused') return refuse(quote, asked, io)
+    if (quote.status === 'payable') showPrice(target, quote, await buyer.budgets(options.task), io)
     if (options.dryRun) return dryRun(quote, options, io)
     if (quote.status === 'payable') await confirm(target, quote, options, io)
-    return await send(payer, target, init, options, io)
-  } finally {
-    await store.close()
+    try {
+      return await send(buyer, target, init, options, io)
+    } finally {
+      await buyer.idle()
+    }
+  })
+}
+
+const DEFAULT_MAX = '$0.10'
+
+/** The command line can narrow a policy, and never widen it. */
+function limitedTo({ max, network, v1 }: PayCommand, policy: SpendingPolicy): SpendingPolicy {
+  const most = [max, policy.perPayment].filter((limit) => limit !== undefined)
+  const [perPayment = DEFAULT_MAX] = most.sort((a, b) =>
+    compareValues(parseLimit(a, '--max'), parseLimit(b, 'perPayment')),
+  )
+  const allowed = policy.networks?.map(networkNamed)
+  const networks = network?.filter((name) => allowed?.includes(networkNamed(name)) !== false)
+  return {
+    ...policy,
+    perPayment,
+    versions: policy.versions ?? (v1 ? [2, 1] : [2]),
+    ...(networks === undefined ? {} : { networks }),
   }
 }
 
-async function send(payer: Payer, target: URL, init: RequestInit, options: PayCommand, io: Io): Promise<number> {
+function attemptsOf(text: string): number {
+  if (/^[0-9]{1,3}$/.test(text)) return Number(text) + 1
+  throw new CliError('usage', `${text} is not a number of tries`)
+}
+
+async function send(payer: Buyer, target: URL, init: RequestInit, options: PayCommand, io: Io): Promise<number> {
   const start = performance.now()
   const response = await reach(target, () => payer.fetch(target, init))
   const body = new Uint8Array(await response.arrayBuffer())
@@ -80,47 +98,6 @@ async function send(payer: Payer, target: URL, init: RequestInit, options: PayCo
   if (!options.json && isWanted) printBody(body, io)
   if (failure !== undefined) return exitCodes.no
   return response.ok ? exitCodes.ok : exitCodes.no
-}
-
-function parseTarget(url: string): URL {
-  const target = URL.canParse(url) ? new URL(url) : undefined
-  if (target && /^https?:$/.test(target.protocol)) return target
-  throw new CliError(
-    'usage',
-    `${url} is not an http or https URL`,
-    'Write it in full, such as https://api.example/weather',
-  )
-}
-
-function requestInit(target: URL, { method, header = [], data }: PayCommand): RequestInit {
-  const headers = new Headers()
-  for (const line of header) {
-    const colon = line.indexOf(':')
-    if (colon < 1) throw new CliError('usage', `${line} is not a header`, 'Write it as "Name: value".')
-    try {
-      headers.append(line.slice(0, colon).trim(), line.slice(colon + 1).trim())
-    } catch (cause) {
-      throw new CliError(
-        'usage',
-        `${plain(line)} is not a header`,
-        'Names are of letters, digits and -, values of Latin-1.',
-        {
-          cause,
-        },
-      )
-    }
-  }
-  const init = {
-    method: method?.toUpperCase() ?? (data === undefined ? 'GET' : 'POST'),
-    headers,
-    ...(data === undefined ? {} : { body: data }),
-  }
-  try {
-    new Request(target, init)
-  } catch (cause) {
-    throw new CliError('usage', `${init.method} is not a method for this`, 'GET and HEAD have no body.', { cause })
-  }
-  return init
 }
 
 /** What the platform's fetch throws before anything was paid: the seller is not there. */
@@ -162,11 +139,12 @@ function isChallenge({ status }: Response, outcome: PaymentOutcome | undefined):
 
 type Payable = Extract<Quote, { status: 'payable' }>
 
-function showPrice(target: URL, quote: Payable, { say, style }: Io): void {
+function showPrice(target: URL, quote: Payable, budgets: readonly BudgetState[], { say, style }: Io): void {
   const seconds = quote.offer.maxTimeoutSeconds
   say(
     `  ${style.bold('402')}  ${target.host} asks ${style.bold(price(quote))} on ${nameOf(quote.offer.network)}, valid ${seconds} s`,
   )
+  for (const { rule, spent, limit } of budgets) say(style.quiet(`       ${rule}: ${spent} of ${limit} are spent`))
 }
 
 function price({ amount, asset }: { readonly amount: bigint; readonly asset: Asset }): string {

@@ -3,8 +3,11 @@ import type { SchemeClient } from '@groat/core'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
 import { evmAccounts, svmAccounts } from '@groat/sandbox'
 import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
+import { encodeBase58 } from '@groat/svm/wire'
 import { CliError } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
+import { isKeystore, openKeystore } from '../wallet/keystore.js'
+import { walletFiles } from './purse.js'
 
 /** Where the keys are, and whom Solana's blockhashes come from. A dry run signs nothing, and may do without a key. */
 export type WalletOptions = {
@@ -45,19 +48,33 @@ export function isLoopback({ hostname }: URL): boolean {
 }
 
 async function readKeys({ keyFile = [] }: WalletOptions, environment: Io['environment']): Promise<readonly FoundKey[]> {
-  if (keyFile.length > 0) return Promise.all(keyFile.map(readKeyFile))
-  return ['GROAT_EVM_KEY', 'GROAT_SVM_KEY'].flatMap((from) => {
+  const password = environment.GROAT_PASSWORD
+  if (keyFile.length > 0) return Promise.all(keyFile.map((file) => readKeyFile(file, password)))
+  const given = ['GROAT_EVM_KEY', 'GROAT_SVM_KEY'].flatMap((from) => {
     const key = environment[from]
     return key === undefined ? [] : [{ key, from }]
   })
+  // The wallets at home are opened only where the password says so.
+  if (given.length > 0 || password === undefined) return given
+  return Promise.all((await walletFiles({ environment })).map((file) => readKeyFile(file, password)))
 }
 
-async function readKeyFile(file: string): Promise<FoundKey> {
+async function readKeyFile(file: string, password: string | undefined): Promise<FoundKey> {
   const { mode } = await stat(file).catch((cause: unknown) => {
     throw new CliError('usage', `${file} cannot be read`, undefined, { cause })
   })
   if ((mode & 0o077) !== 0) throw new CliError('usage', `${file} can be read by others`, `chmod 600 ${file}`)
-  return { key: (await readFile(file, 'utf8')).trim(), from: file }
+  return { key: opened((await readFile(file, 'utf8')).trim(), file, password), from: file }
+}
+
+/** A keystore is opened by the password; anything else is a key as it stands. */
+function opened(text: string, file: string, password: string | undefined): string {
+  if (!isKeystore(text)) return text
+  if (password === undefined) {
+    throw new CliError('usage', `${file} is a keystore and there is no password`, 'Set GROAT_PASSWORD.')
+  }
+  const { family, secret } = openKeystore(text, password)
+  return family === 'evm' ? `0x${Buffer.from(secret).toString('hex')}` : encodeBase58(secret)
 }
 
 /** A key says by its form which family it is of. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openStore } from '@groat/store'
 import { onTestFinished } from 'vitest'
+import { memoryPurse, type Purse } from '../../src/buyer/index.js'
 import { type Intents, memoryIntents } from '../../src/index.js'
 import { sqlIntents } from '../../src/sql.js'
 
@@ -12,7 +13,13 @@ export const stores: readonly (readonly [name: string, open: () => Promise<Inten
   ['SQL', openSqlIntents],
 ]
 
-async function openSqlIntents(): Promise<Intents> {
+/** The purses that one suite runs over. */
+export const purses: readonly (readonly [name: string, open: () => Promise<Purse>])[] = [
+  ['memory', async () => memoryPurse()],
+  ['SQL', openSqlIntents],
+]
+
+async function openSqlIntents(): Promise<Purse> {
   const store = await openStore(await temporaryFile('purse.db'))
   onTestFinished(() => store.close())
   return sqlIntents(store)

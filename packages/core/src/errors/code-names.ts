@@ -100,6 +100,24 @@ export const codeNames = [
   'invalid_challenge',
   'seller_unreachable',
 
+  // The payer’s policy and wallet.
+  'network_not_allowed',
+  'scheme_not_allowed',
+  'payment_flow_not_allowed',
+  'asset_not_in_policy',
+  'payments_stopped',
+  'too_many_payments',
+  'price_rise_over_limit',
+  'recipient_changed',
+  'approval_required',
+  'approval_denied',
+  'allowance_over_limit',
+  'insufficient_balance',
+  'simulation_failed',
+  'private_address',
+  'signer_refused',
+  'keystore_unreadable',
+
   // exact on Solana. Names as in practice, where it has one.
   'invalid_exact_svm_unsupported_scheme',
   'invalid_exact_svm_network_mismatch',

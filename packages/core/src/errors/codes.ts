@@ -439,6 +439,72 @@ export const errorCodes = {
     hint: 'Try again; a payment that was sent is presented again, not replaced.',
   },
 
+  // The payer’s policy and wallet.
+  network_not_allowed: { ...client, title: 'This network may not be paid on', hint: 'Add it to networks.' },
+  scheme_not_allowed: { ...client, title: 'This scheme may not be paid with', hint: 'Add it to schemes.' },
+  payment_flow_not_allowed: {
+    ...client,
+    title: 'Only the authorization flow is paid',
+    hint: 'Ask the seller for an offer without another payment flow.',
+  },
+  asset_not_in_policy: { ...client, title: 'This asset may not be paid with', hint: 'Add it to assets.' },
+  payments_stopped: {
+    ...client,
+    title: 'Payments are stopped',
+    hint: 'Whoever stopped them can let them go on; `groat policy resume` does it.',
+  },
+  too_many_payments: {
+    ...client,
+    title: 'The number of payments is used up',
+    hint: 'Raise the number in payments or wait for its next period.',
+  },
+  price_rise_over_limit: {
+    ...client,
+    title: 'The price has risen by more than is allowed',
+    hint: 'Raise priceRise, or forget what the seller asked before.',
+  },
+  recipient_changed: {
+    ...client,
+    title: 'The money would go to another account than before',
+    hint: 'Ask the seller by another way; then pin the new account or forget the old one.',
+  },
+  approval_required: {
+    ...client,
+    title: 'A person has to approve this payment and there is nobody to ask',
+    hint: 'Give an approve function, or raise askAbove.',
+  },
+  approval_denied: { ...client, title: 'The payment was not approved', hint: 'Ask the person who decides.' },
+  allowance_over_limit: {
+    ...client,
+    title: 'The payment would let a contract take more than it costs',
+    hint: 'Give such an allowance yourself if you want it.',
+  },
+  insufficient_balance: {
+    ...client,
+    title: 'The account has less than this payment takes',
+    hint: 'Fund the account, or pay in another asset.',
+  },
+  simulation_failed: {
+    ...client,
+    title: 'The payment would fail on chain',
+    hint: 'Nothing was signed; the detail says what the chain answered.',
+  },
+  private_address: {
+    ...client,
+    title: 'The name leads to an address inside a private network',
+    hint: 'Allow it in privateAddresses if the seller really is there.',
+  },
+  signer_refused: {
+    ...client,
+    title: 'The remote signer refuses to sign this',
+    hint: 'Its own limits decide; the detail names the rule.',
+  },
+  keystore_unreadable: {
+    ...client,
+    title: 'The keystore cannot be opened',
+    hint: 'Check the password and the file.',
+  },
+
   // exact on Solana. Names as in practice, where it has one.
   invalid_exact_svm_unsupported_scheme: {
     ...refused,

@@ -43,6 +43,8 @@ export type PreparedPayment = {
   readonly payer: string
   /** Atomic units that the signature allows to be taken. */
   readonly amount: bigint
+  /** Atomic units that an allowance which comes with the payment lets a contract take; absent: there is none. */
+  readonly allowance?: bigint
   /** Seconds since 1970 after which the signature is worth nothing. */
   readonly expiresAt: number
   /** What would be signed, for people and logs. */

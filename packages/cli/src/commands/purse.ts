@@ -1,0 +1,56 @@
+import { access, mkdir, readdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Purse, SpendingPolicy } from '@groat/client/buyer'
+import { sqlIntents } from '@groat/client/sql'
+import { readPolicy } from '../config/policy-file.js'
+import { CliError } from '../terminal/exit.js'
+import type { Io } from '../terminal/io.js'
+import { openNamedStore } from './open-store.js'
+
+/** Where a buyer's things are kept. */
+export type PurseOptions = { readonly store?: string; readonly policy?: string }
+
+/** The folder of everything that `groat` keeps for its user. */
+export function homeOf({ environment }: Pick<Io, 'environment'>): string {
+  return environment.GROAT_HOME ?? join(homedir(), '.groat')
+}
+
+/** The folder of the user's keystores. */
+export function walletFolder(io: Pick<Io, 'environment'>): string {
+  return join(homeOf(io), 'wallets')
+}
+
+/** The user's keystores. */
+export async function walletFiles(io: Pick<Io, 'environment'>): Promise<readonly string[]> {
+  const folder = walletFolder(io)
+  const names = await readdir(folder).catch(() => [])
+  return names.filter((name) => name.endsWith('.json')).map((name) => join(folder, name))
+}
+
+/** Opens the purse, works with it, and closes it. */
+export async function withPurse<T>(options: PurseOptions, io: Io, use: (purse: Purse) => Promise<T>): Promise<T> {
+  const file = options.store ?? join(homeOf(io), 'purse.db')
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new CliError('usage', `${dirname(file)} cannot be made`, 'Say with --store where to keep payments.', {
+      cause,
+    })
+  })
+  const store = await openNamedStore(file)
+  try {
+    return await use(await sqlIntents(store))
+  } finally {
+    await store.close()
+  }
+}
+
+/** The policy that was named, or the one at home; without either, what protects where nothing is said. */
+export async function loadPolicy(options: PurseOptions, { environment, ...io }: Io): Promise<SpendingPolicy> {
+  if (options.policy !== undefined) return readPolicy(options.policy, environment)
+  const file = join(homeOf({ environment, ...io }), 'policy.yaml')
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  )
+  return isThere ? readPolicy(file, environment) : {}
+}

@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises'
+import { exportReceipt, type PaymentRecord, type ReceiptCheck, reconcile, verifyReceipt } from '@groat/client/buyer'
+import { assetByAddress, formatUnits, v1NameOf } from '@groat/core'
+import { exactEvm } from '@groat/evm/exact/server'
+import { exactSvm } from '@groat/svm/exact/server'
+import { CliError, exitCodes } from '../terminal/exit.js'
+import { columns, type Io, plain } from '../terminal/io.js'
+import { chainsOf } from './chains.js'
+import { type PurseOptions, withPurse } from './purse.js'
+
+/** Options of `groat receipts`. */
+export type ReceiptsCommand = PurseOptions & {
+  readonly json?: boolean
+  readonly limit?: string
+  readonly task?: string
+  readonly rpc?: readonly string[]
+}
+
+/** `groat receipts list`: what was paid, the newest first. */
+export async function listReceipts(options: ReceiptsCommand, io: Io): Promise<number> {
+  return withPurse(options, io, async (purse) => {
+    const records = (await purse.records({ limit: limitOf(options) })).filter(
+      ({ metadata }) => options.task === undefined || metadata.task === options.task,
+    )
+    if (options.json) for (const record of records) io.out(`${JSON.stringify(exportReceipt(record))}\n`)
+    else for (const line of columns(records.map(rowOf))) io.out(`${plain(line)}\n`)
+    return exitCodes.ok
+  })
+}
+
+/** `groat receipts show ID`: everything that is kept of one payment. */
+export async function showReceipt(id: string, options: ReceiptsCommand, io: Io): Promise<number> {
+  return withPurse(options, io, async (purse) => {
+    const records = await purse.records({ limit: limitOf(options) })
+    const [record, ...others] = records.filter(({ intent }) => intent.id.startsWith(id) || intent.pid.startsWith(id))
+    if (record === undefined) throw new CliError('no', `There is no payment ${id}`)
+    if (others.length > 0) throw new CliError('usage', `More than one payment begins with ${id}`)
+    io.out(`${JSON.stringify(exportReceipt(record), null, options.json ? 0 : 2)}\n`)
+    return exitCodes.ok
+  })
+}
+
+/** `groat receipts export`: JSON lines that a third party can verify. */
+export async function exportReceipts(options: ReceiptsCommand, io: Io): Promise<number> {
+  return listReceipts({ ...options, json: true }, io)
+}
+
+/**
+ * `groat receipts verify [FILE]`: checks exported receipts by themselves, with no network and no purse. Without a file it checks the user's
+ * own, and with `--rpc` asks the chain about each of them first.
+ */
+export async function verifyReceipts(file: string | undefined, options: ReceiptsCommand, io: Io): Promise<number> {
+  const lines = file === undefined ? await ownReceipts(options, io) : await linesOf(file)
+  let bad = 0
+  for (const [at, line] of lines.entries()) {
+    const checks = await verifyReceipt(line, { schemes: [exactEvm, exactSvm] })
+    const failed = checks.filter(({ ok }) => !ok)
+    if (failed.length > 0) bad++
+    if (options.json) io.out(`${JSON.stringify({ line: at + 1, ok: failed.length === 0, checks })}\n`)
+    else tell(at, line, checks, io)
+  }
+  if (!options.json) io.say(`  ${lines.length - bad} of ${lines.length} are good`)
+  return bad === 0 ? exitCodes.ok : exitCodes.no
+}
+
+function tell(at: number, line: unknown, checks: readonly ReceiptCheck[], { out, style }: Io): void {
+  const failed = checks.filter(({ ok }) => !ok)
+  // Read for its name only; whether it is a receipt was just said.
+  const { id, chain } = (line ?? {}) as { readonly id?: unknown; readonly chain?: { readonly status?: unknown } }
+  const verdict = failed.length === 0 ? style.good('good') : style.bad('bad ')
+  const name = plain(`${id ?? `line ${at + 1}`}  chain: ${chain?.status ?? 'not asked'}`)
+  out(`${verdict}  ${name}\n`)
+  for (const { check, says } of failed) out(`      ${plain(`${check}: ${says}`)}\n`)
+}
+
+async function ownReceipts(options: ReceiptsCommand, io: Io): Promise<readonly unknown[]> {
+  return withPurse(options, io, async (purse) => {
+    if (options.rpc !== undefined) {
+      const records = await purse.records({ limit: limitOf(options) })
+      const networks = new Set(records.map(({ intent }) => intent.network))
+      const {
+        settled,
+        void: dead,
+        pending,
+        disputed,
+      } = await reconcile(purse, {
+        chains: await chainsOf([...networks], options.rpc),
+      })
+      io.say(`  asked the chain: ${settled} settled, ${dead} void, ${pending} not known, ${disputed} disputed`)
+    }
+    const records = await purse.records({ limit: limitOf(options) })
+    return records.filter(({ intent }) => intent.payment !== undefined).map(exportReceipt)
+  })
+}
+
+async function linesOf(file: string): Promise<readonly unknown[]> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new CliError('usage', `${file} cannot be read`, undefined, { cause })
+  })
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      try {
+        return JSON.parse(line) as unknown
+      } catch {
+        return undefined
+      }
+    })
+}
+
+function rowOf({ intent, metadata, note }: PaymentRecord): readonly string[] {
+  const { id, createdAt, amount, network, asset, origin, state } = intent
+  const known = assetByAddress(network, asset)
+  const price = known ? `${formatUnits(amount, known.decimals)} ${known.symbol}` : `${amount} atomic units`
+  const chain = note.chain?.status === 'settled' ? 'verified' : 'unverified'
+  const for_ = metadata.task === undefined ? '' : `for ${metadata.task}`
+  const when = new Date(createdAt).toISOString().replace('T', ' ').slice(0, 19)
+  return [
+    id.slice(0, 12),
+    when,
+    price,
+    v1NameOf(network) ?? network,
+    origin,
+    state,
+    state === 'settled' ? chain : '',
+    for_,
+  ]
+}
+
+function limitOf({ limit = '1000' }: ReceiptsCommand): number {
+  if (!/^[0-9]{1,6}$/.test(limit)) throw new CliError('usage', `${limit} is not a number of receipts`)
+  return Number(limit)
+}

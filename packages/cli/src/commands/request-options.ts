@@ -1,0 +1,52 @@
+import { CliError } from '../terminal/exit.js'
+import { plain } from '../terminal/io.js'
+
+/** How a request is written on the command line. */
+export type RequestOptions = {
+  readonly method?: string
+  readonly header?: readonly string[]
+  readonly data?: string
+}
+
+/** The URL that was asked for. */
+export function parseTarget(url: string): URL {
+  const target = URL.canParse(url) ? new URL(url) : undefined
+  if (target && /^https?:$/.test(target.protocol)) return target
+  throw new CliError(
+    'usage',
+    `${url} is not an http or https URL`,
+    'Write it in full, such as https://api.example/weather',
+  )
+}
+
+/** What goes with the request. Throws a usage error for what is no request. */
+export function requestInit(target: URL, { method, header = [], data }: RequestOptions): RequestInit {
+  const headers = new Headers()
+  for (const line of header) {
+    const colon = line.indexOf(':')
+    if (colon < 1) throw new CliError('usage', `${line} is not a header`, 'Write it as "Name: value".')
+    try {
+      headers.append(line.slice(0, colon).trim(), line.slice(colon + 1).trim())
+    } catch (cause) {
+      throw new CliError(
+        'usage',
+        `${plain(line)} is not a header`,
+        'Names are of letters, digits and -, values of Latin-1.',
+        {
+          cause,
+        },
+      )
+    }
+  }
+  const init = {
+    method: method?.toUpperCase() ?? (data === undefined ? 'GET' : 'POST'),
+    headers,
+    ...(data === undefined ? {} : { body: data }),
+  }
+  try {
+    new Request(target, init)
+  } catch (cause) {
+    throw new CliError('usage', `${init.method} is not a method for this`, 'GET and HEAD have no body.', { cause })
+  }
+  return init
+}

@@ -1,0 +1,159 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createBuyer } from '@groat/client/buyer'
+import { defaultAssets, formatUnits, type Network, network, networkFamily, v1NameOf } from '@groat/core'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { evmAccounts, svmAccounts } from '@groat/sandbox'
+import { createFacilitatorClient } from '@groat/server'
+import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
+import { decodeBase58 } from '@groat/svm/wire'
+import { CliError, exitCodes } from '../terminal/exit.js'
+import { columns, type Io } from '../terminal/io.js'
+import { sealEvmKey, sealSvmKey } from '../wallet/keystore.js'
+import { balanceOf } from './balances.js'
+import { nodesOf } from './chains.js'
+import { walletFiles, walletFolder } from './purse.js'
+import { isLoopback } from './wallet.js'
+
+/** Options of `groat wallet`. */
+export type WalletCommand = {
+  readonly chain?: 'evm' | 'svm'
+  readonly keyFile?: string
+  readonly rpc?: readonly string[]
+  readonly amount?: string
+  readonly json?: boolean
+}
+
+/** `groat wallet new`: a key that exists only encrypted. */
+export async function newWallet({ chain = 'evm', json }: WalletCommand, io: Io): Promise<number> {
+  const secret = chain === 'evm' ? new Uint8Array(randomBytes(32)) : newSolanaKey()
+  return keep(chain, secret, json, io)
+}
+
+/** `groat wallet import`: a key out of a file or a variable, from then on encrypted. */
+export async function importWallet({ chain, keyFile, json }: WalletCommand, io: Io): Promise<number> {
+  const { GROAT_EVM_KEY, GROAT_SVM_KEY } = io.environment
+  const text = keyFile === undefined ? (GROAT_EVM_KEY ?? GROAT_SVM_KEY) : (await readFile(keyFile, 'utf8')).trim()
+  if (text === undefined)
+    throw new CliError('usage', 'No key to import', 'Name a file with --key-file, or set GROAT_EVM_KEY.')
+  const isEvm = /^0x[0-9a-fA-F]{64}$/.test(text)
+  const secret = isEvm ? new Uint8Array(Buffer.from(text.slice(2), 'hex')) : decodeBase58(text)
+  if (secret === undefined || (chain !== undefined && isEvm !== (chain === 'evm'))) {
+    throw new CliError(
+      'usage',
+      'That is not a private key',
+      'For EVM it is 0x and 64 hex digits; for Solana base58 of 64 bytes.',
+    )
+  }
+  return keep(isEvm ? 'evm' : 'svm', secret, json, io)
+}
+
+/** `groat wallet balance`: what the wallets have on networks of which a node is named. */
+export async function walletBalance({ rpc = [], json }: WalletCommand, io: Io): Promise<number> {
+  const addresses = await addressesOf(io)
+  if (addresses.length === 0) throw new CliError('no', 'There is no wallet', 'Make one with groat wallet new.')
+  const rows: string[][] = []
+  for (const [id, node] of nodesOf([], rpc)) {
+    for (const { address, family } of addresses) {
+      if (family !== networkFamily(id)) continue
+      for (const asset of defaultAssets(id)) {
+        const amount = await balanceOf(asset, address, node)
+        rows.push([address, v1NameOf(id) ?? id, formatUnits(amount, asset.decimals), asset.symbol])
+      }
+    }
+  }
+  if (rpc.length === 0) rows.push(...addresses.map(({ address, family }) => [address, family]))
+  if (json) io.out(`${JSON.stringify(rows)}\n`)
+  else for (const line of columns(rows)) io.out(`${line}\n`)
+  return exitCodes.ok
+}
+
+/** `groat wallet fund URL`: money of a sandbox for the wallets. There is no other money to be had for nothing. */
+export async function fundWallet(url: string, { amount = '$1' }: WalletCommand, io: Io): Promise<number> {
+  const target = URL.canParse(url) ? new URL(url) : undefined
+  if (target === undefined || !isLoopback(target)) {
+    throw new CliError('usage', `${url} is not a sandbox on this machine`, 'Start one with groat sandbox.')
+  }
+  const ready = await sandboxOf(target)
+  const buyer = createBuyer({
+    schemes: [
+      exactEvm({ account: privateKeyAccount(evmAccounts[0].privateKey) }),
+      exactSvm({ account: secretKeyAccount(svmAccounts[0].secretKey), ...(ready.svm && { rpc: ready.svm.rpcUrl }) }),
+    ],
+    policy: { perPayment: amount },
+    facilitator: createFacilitatorClient(ready.facilitator.url),
+  })
+  const addresses = await addressesOf(io)
+  if (addresses.length === 0) throw new CliError('no', 'There is no wallet', 'Make one with groat wallet new.')
+  const networks = [ready.evm?.network, ready.svm?.network].flatMap((id) => (id === undefined ? [] : [network(id)]))
+  for (const { address, family } of addresses) {
+    for (const id of networks.filter((each: Network) => networkFamily(each) === family)) {
+      const outcome = await buyer.pay({ amount, recipient: address, network: id })
+      if (outcome.status !== 'settled') throw new CliError('no', `${address} was not funded: ${outcome.status}`)
+      io.say(`  ${address} has ${amount} more on ${v1NameOf(id) ?? id}`)
+    }
+  }
+  return exitCodes.ok
+}
+
+async function keep(chain: 'evm' | 'svm', secret: Uint8Array, json: boolean | undefined, io: Io): Promise<number> {
+  const password = io.environment.GROAT_PASSWORD
+  if (password === undefined || password === '') {
+    throw new CliError('usage', 'No password to encrypt it with', 'Set GROAT_PASSWORD.')
+  }
+  const { address } = chain === 'evm' ? privateKeyAccount(secret) : secretKeyAccount(secret)
+  const text = chain === 'evm' ? sealEvmKey(secret, address, password) : sealSvmKey(secret, address, password)
+  secret.fill(0)
+  const folder = walletFolder(io)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const file = join(folder, `${chain}-${address}.json`)
+  // A key that is there is never written over.
+  await writeFile(file, `${text}\n`, { mode: 0o600, flag: 'wx' }).catch((cause: unknown) => {
+    throw new CliError('usage', `${file} is there already or cannot be written`, undefined, { cause })
+  })
+  if (json) io.out(`${JSON.stringify({ chain, address, file })}\n`)
+  else {
+    io.out(`${address}\n`)
+    io.say(`  kept in ${file}; whoever loses the password loses the money`)
+  }
+  return exitCodes.ok
+}
+
+/** The seed and the public key, as Solana's wallets keep it. */
+function newSolanaKey(): Uint8Array {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
+  const key = createPublicKey(createPrivateKey(privateKey.export({ format: 'pem', type: 'pkcs8' })))
+  return Uint8Array.from([...seed, ...key.export({ format: 'der', type: 'spki' }).subarray(-32)])
+}
+
+type Address = { readonly address: string; readonly family: 'eip155' | 'solana' }
+
+/** Addresses stand in the names of the files: no password is needed to see what one has. */
+async function addressesOf(io: Io): Promise<readonly Address[]> {
+  return (await walletFiles(io)).flatMap((file): Address[] => {
+    const [, chain, address = ''] = /(evm|svm)-([0-9A-Za-z]+)\.json$/.exec(file) ?? []
+    return chain === undefined ? [] : [{ address, family: chain === 'evm' ? 'eip155' : 'solana' }]
+  })
+}
+
+type Ready = {
+  readonly evm?: { readonly network: string }
+  readonly svm?: { readonly network: string; readonly rpcUrl: string }
+  readonly facilitator: { readonly url: string }
+}
+
+async function sandboxOf(target: URL): Promise<Ready> {
+  try {
+    const response = await fetch(new URL('/sandbox/ready', target), {
+      signal: AbortSignal.timeout(2_000),
+      redirect: 'error',
+    })
+    const ready = (await response.json()) as Ready
+    if (typeof ready.facilitator.url === 'string') return ready
+  } catch (cause) {
+    throw new CliError('unreachable', `${target.origin} is no sandbox`, 'Start one with groat sandbox.', { cause })
+  }
+  throw new CliError('unreachable', `${target.origin} is no sandbox`, 'Start one with groat sandbox.')
+}

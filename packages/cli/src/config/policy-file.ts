@@ -1,0 +1,90 @@
+import type { SpendingPolicy } from '@groat/client/buyer'
+import * as z from 'zod/mini'
+import { type Environment, readYamlFile } from './yaml-file.js'
+
+const money = z.union([z.string(), z.number()])
+const count = z.number().check(z.nonnegative())
+
+const allowance = {
+  per_payment: z.optional(money),
+  per_hour: z.optional(money),
+  per_day: z.optional(money),
+  per_task: z.optional(money),
+  total: z.optional(money),
+  payments: z.optional(
+    z.strictObject({
+      per_hour: z.optional(count),
+      per_day: z.optional(count),
+      per_task: z.optional(count),
+      total: z.optional(count),
+    }),
+  ),
+}
+const texts = z.optional(z.array(z.string()))
+
+/** The words of a spending policy as YAML has them: the same ones, with underscores. */
+export const PolicyFile = z.strictObject({
+  ...allowance,
+  origins: texts,
+  recipients: texts,
+  networks: texts,
+  schemes: texts,
+  max_lifetime_seconds: z.optional(z.number()),
+  versions: z.optional(z.array(z.union([z.literal(1), z.literal(2)]))),
+  resource: z.optional(z.enum(['path', 'origin', 'any'])),
+  each_origin: z.optional(z.strictObject(allowance)),
+  categories: z.optional(z.record(z.string(), z.strictObject({ ...allowance, origins: z.array(z.string()) }))),
+  assets: texts,
+  pins: z.optional(z.record(z.string(), z.array(z.string()))),
+  trust_first: z.optional(z.enum(['url', 'origin', 'off'])),
+  price_rise: z.optional(z.string()),
+  ask_above: z.optional(money),
+  worth: z.optional(z.record(z.string(), money)),
+  stopped: z.optional(z.boolean()),
+  private_addresses: z.optional(z.boolean()),
+})
+
+/** Members whose keys are names of the user's own, and no words of a policy. */
+const NAMED: ReadonlySet<string> = new Set(['categories', 'pins', 'worth'])
+/** Members that are counted and not paid. */
+const NUMBERS: ReadonlySet<string> = new Set(['payments', 'maxLifetimeSeconds', 'versions'])
+
+/**
+ * Reads a spending policy from YAML. Throws a usage error with file, line and reason; what a policy cannot mean is said by `createBuyer`.
+ *
+ * @example
+ * const policy = await readPolicy('policy.yaml', process.env)
+ */
+export async function readPolicy(file: string, environment: Environment): Promise<SpendingPolicy> {
+  const { value } = await readYamlFile(file, PolicyFile, environment)
+  // Checked word by word above: it is a policy but for the spelling of its words.
+  return inCode(value) as SpendingPolicy
+}
+
+function inCode(words: object, counted = false): object {
+  return Object.fromEntries(
+    Object.entries(words).map(([word, value]) => {
+      const name = inCamelCase(word)
+      if (NAMED.has(name)) return [name, mapValues(value, (inner) => inCodeOf(inner, false))]
+      return [name, inCodeOf(value, counted || NUMBERS.has(name))]
+    }),
+  )
+}
+
+/** Money may be written as a bare number: YAML makes a number of `0.05`, and only numbers of payments stay one. */
+function inCodeOf(value: unknown, counted: boolean): unknown {
+  if (typeof value === 'number' && !counted) return String(value)
+  return isRecord(value) ? inCode(value, counted) : value
+}
+
+function mapValues(record: object, change: (value: unknown) => unknown): object {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
+}
+
+function inCamelCase(word: string): string {
+  return word.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

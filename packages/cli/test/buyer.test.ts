@@ -1,0 +1,189 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createBuyer, findOnChain, reconcile, witnessOf } from '@groat/client/buyer'
+import { sqlIntents } from '@groat/client/sql'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { createFacilitatorClient } from '@groat/server'
+import { openStore } from '@groat/store'
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { chainsOf } from '../src/commands/chains.js'
+import { runCli } from '../src/program.js'
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
+import { recordedIo } from './io.js'
+
+const RECIPIENT = '0x00000000000000000000000000000000000b0b00'
+
+let sandbox: Sandbox
+let api: string
+let folder: string
+beforeAll(async () => {
+  sandbox = await startSandbox({ only: 'evm' })
+  api = sandbox.ready.api?.url ?? ''
+})
+afterAll(() => sandbox?.stop())
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'groat-buyer-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+})
+
+const run = async (args: readonly string[], options: Parameters<typeof recordedIo>[0] = {}) => {
+  const io = recordedIo({ ...options, environment: { GROAT_HOME: folder, ...options.environment } })
+  return { exitCode: await runCli(args, io), out: io.written(), said: io.said() }
+}
+const policy = (text: string) => writeFile(join(folder, 'policy.yaml'), text)
+const payerKey = () => sandbox.ready.accounts.find(({ role }) => role === 'payer2')?.evm?.privateKey ?? ''
+const nodes = () => chainsOf(sandbox.networks, [sandbox.ready.evm?.rpcUrl ?? ''])
+
+test('a policy in YAML limits what pay pays, over several runs, and says which rule decides', async () => {
+  await policy(
+    'per_payment: 0.05\nper_day: $0.002\ncategories:\n  here: { origins: ["http://127.0.0.1:1"], per_day: $0 }\n',
+  )
+  const first = await run(['pay', `${api}/weather`, '--task', 'forecast'])
+  expect([first.exitCode, JSON.parse(first.out)]).toMatchObject([0, { temperature: 11 }])
+  expect((await run(['pay', `${api}/weather`])).exitCode).toBe(0)
+  const third = await run(['pay', `${api}/weather`])
+  expect([third.exitCode, third.out]).toEqual([1, ''])
+  expect(third.said).toContain('budget_exceeded')
+
+  const explained = await run(['policy', 'explain', `${api}/weather`])
+  expect(explained.exitCode).toBe(1)
+  expect(explained.out).toMatch(/no {2}perDay +\$0\.002 of \$0\.002 are taken/)
+  expect(explained.out).toContain('-> not paid, decided by perDay')
+  expect((await run(['policy', 'show'])).out).toBe('perDay  $0.002 of $0.002\n')
+})
+
+test('the command line narrows a policy and never widens it', async () => {
+  await policy('per_payment: $0.0005\n')
+  const { exitCode, said } = await run(['pay', `${api}/weather`, '--max', '$1'])
+  expect([exitCode, said.includes('amount_over_limit')]).toEqual([1, true])
+})
+
+test('a policy with an unknown word is no policy', async () => {
+  await policy('per_payment: $0.05\nper_dya: $1\n')
+  const { exitCode, said } = await run(['pay', `${api}/weather`])
+  expect([exitCode, said]).toEqual([2, expect.stringContaining('per_dya: unknown field')])
+})
+
+test('above ask_above nobody is there to be asked, or somebody says yes', async () => {
+  await policy('ask_above: $0.0001\n')
+  expect((await run(['pay', `${api}/weather`, '--yes'])).said).toContain('approval_required')
+  expect((await run(['pay', `${api}/weather`, '--yes'], { ask: async () => true })).exitCode).toBe(0)
+  expect((await run(['pay', `${api}/weather?no`, '--yes'], { ask: async () => false })).said).toContain(
+    'approval_denied',
+  )
+})
+
+test('stop stops every payment until resume', async () => {
+  expect((await run(['policy', 'stop', 'lost my laptop'])).exitCode).toBe(0)
+  expect((await run(['pay', `${api}/weather`])).said).toContain('payments_stopped')
+  expect((await run(['policy', 'resume'])).exitCode).toBe(0)
+  expect((await run(['pay', `${api}/weather`])).exitCode).toBe(0)
+})
+
+test('INV-23 CL-6 receipts are listed, shown, asked of the chain, exported, and checked by whoever gets them', async () => {
+  await run(['pay', `${api}/weather`, '--task', 'forecast'])
+  await run(['pay', `${api}/report`])
+  expect((await run(['receipts', 'list'])).out).toMatch(
+    /^[0-9a-f]{12} .* 0\.05 USDC +base-sepolia .*settled +unverified *\n[0-9a-f]{12} .* 0\.001 USDC .*unverified +for forecast\n$/,
+  )
+  const node = sandbox.ready.evm?.rpcUrl ?? ''
+  const asked = await run(['receipts', 'verify', '--rpc', node])
+  expect([asked.exitCode, asked.said]).toEqual([
+    0,
+    expect.stringContaining('2 settled, 0 void, 0 not known, 0 disputed'),
+  ])
+  expect((await run(['receipts', 'list'])).out).not.toContain('unverified')
+
+  const exported = await run(['receipts', 'export', '--task', 'forecast'])
+  const receipt = JSON.parse(exported.out)
+  expect(receipt).toMatchObject({
+    groat: 'receipt/1',
+    amount: '1000',
+    metadata: { task: 'forecast' },
+    httpStatus: 200,
+    answer: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    chain: { status: 'settled', transaction: receipt.transaction, amount: '1000' },
+  })
+  const file = join(folder, 'receipts.ndjson')
+  await writeFile(file, exported.out)
+  expect(await run(['receipts', 'verify', file])).toMatchObject({ exitCode: 0, said: '  1 of 1 are good\n' })
+  const forgeries: Record<string, unknown>[] = [
+    { ...receipt, amount: '999' },
+    { ...receipt, payTo: RECIPIENT },
+    { ...receipt, pid: receipt.pid.replace(/^./, (c: string) => (c === '0' ? '1' : '0')) },
+    { ...receipt, terms: `${receipt.terms.slice(0, -4)}AAAA` },
+    { ...receipt, payment: undefined },
+    { groat: 'receipt/1' },
+  ]
+  await writeFile(file, `${forgeries.map((forged) => JSON.stringify(forged)).join('\n')}\nnot json\n`)
+  const forged = await run(['receipts', 'verify', file])
+  expect([forged.exitCode, forged.said]).toEqual([1, '  0 of 7 are good\n'])
+  expect(JSON.parse((await run(['receipts', 'show', receipt.id.slice(0, 8)])).out).id).toBe(receipt.id)
+  expect((await run(['receipts', 'show', 'ffff'])).exitCode).toBe(1)
+  expect(await readFile(file, 'utf8')).toContain('not json')
+})
+
+test('F2 an account is paid without a request: once per key, within the policy, and the chain agrees', async () => {
+  const store = await openStore(join(folder, 'direct.db'))
+  onTestFinished(() => store.close())
+  const purse = await sqlIntents(store)
+  const chains = await nodes()
+  const buyer = createBuyer({
+    schemes: [exactEvm({ account: privateKeyAccount(payerKey()) })],
+    policy: { perDay: '$0.02' },
+    purse,
+    facilitator: createFacilitatorClient(sandbox.ready.facilitator.url),
+    witness: witnessOf({ chains }),
+  })
+  const order = { amount: '$0.01', recipient: RECIPIENT, network: 'base-sepolia' }
+  const keyed = { ...order, idempotencyKey: 'rent', metadata: { task: 'rent' } }
+  const [first, again] = [await buyer.pay(keyed), await buyer.pay(keyed)]
+  expect(first).toMatchObject({ status: 'settled', payment: { payTo: RECIPIENT, amount: 10_000n } })
+  expect(again).toMatchObject({
+    status: 'settled',
+    receipt: { transaction: 'receipt' in first && first.receipt.transaction },
+  })
+  expect(await buyer.pay(order)).toMatchObject({ status: 'settled' })
+  expect(await buyer.pay(order)).toMatchObject({ status: 'unpaid', code: 'budget_exceeded' })
+
+  expect(await reconcile(purse, { chains })).toEqual({ settled: 2, void: 0, pending: 0, disputed: 0 })
+  const [record] = await purse.records()
+  expect(await findOnChain(record!.intent, chains, () => 7)).toMatchObject({
+    status: 'settled',
+    amount: '10000',
+    at: 7,
+  })
+
+  const strict = createBuyer({
+    schemes: [exactEvm({ account: privateKeyAccount(payerKey()) })],
+    policy: { origins: ['https://api.example'] },
+    facilitator: createFacilitatorClient(sandbox.ready.facilitator.url),
+  })
+  expect(await strict.pay(order)).toMatchObject({ status: 'unpaid', code: 'origin_not_allowed' })
+})
+
+test('F8 a wallet is made, funded, seen and paid with, and its key never stands in the open', async () => {
+  const environment = { GROAT_PASSWORD: 'correct horse' }
+  expect((await run(['wallet', 'new'])).exitCode).toBe(2)
+  const made = JSON.parse((await run(['wallet', 'new', '--json'], { environment })).out)
+  expect(made).toMatchObject({ chain: 'evm', address: expect.stringMatching(/^0x[0-9a-fA-F]{40}$/) })
+  expect((await run(['wallet', 'fund', api, '--amount', '$0.05'], { environment })).exitCode).toBe(0)
+  const node = `base-sepolia=${sandbox.ready.evm?.rpcUrl}`
+  expect((await run(['wallet', 'balance', '--rpc', node])).out).toContain('base-sepolia  0.05  USDC')
+  const paid = await run(['pay', `${api}/weather`, '--json'], { environment })
+  expect([paid.exitCode, JSON.parse(paid.out).payer]).toEqual([0, made.address])
+  expect((await run(['wallet', 'balance', '--rpc', node])).out).toContain('base-sepolia  0.049  USDC')
+  expect((await run(['pay', `${api}/weather`], { environment: { GROAT_PASSWORD: 'wrong' } })).said).toContain(
+    'keystore_unreadable',
+  )
+  expect((await run(['wallet', 'fund', 'https://api.example'], { environment })).exitCode).toBe(2)
+})
+
+test('a key is imported once and never written over', async () => {
+  const environment = { GROAT_PASSWORD: 'correct horse', GROAT_EVM_KEY: `0x${'46'.repeat(32)}` }
+  const first = await run(['wallet', 'import'], { environment })
+  expect([first.exitCode, first.out]).toEqual([0, '0x9d8a62f656a8d1615c1294fd71e9cfb3e4855a4f\n'])
+  expect((await run(['wallet', 'import'], { environment })).exitCode).toBe(2)
+  expect((await run(['wallet', 'new', '--chain', 'svm', '--json'], { environment })).exitCode).toBe(0)
+})

@@ -1,0 +1,45 @@
+// A process that buys one thing with a real key, and can be made to die at a named point.
+import { createBuyer, type Purse } from '@groat/client/buyer'
+import { sqlIntents } from '@groat/client/sql'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { openStore } from '@groat/store'
+
+const { PURSE = '', URL: url = '', KEY = '', CRASH = '' } = process.env
+
+async function point<T>(name: string, value: T): Promise<T> {
+  if (name === CRASH) {
+    process.kill(process.pid, 'SIGKILL')
+    await new Promise(() => {})
+  }
+  return value
+}
+
+const purse = await sqlIntents(await openStore(PURSE), { claimMs: 400 })
+const watched: Purse = {
+  ...purse,
+  create: async (...args) => point('WP-01', await purse.create(...args)),
+  sign: async (...args) => {
+    await point('WP-02', undefined)
+    return purse.sign(...args)
+  },
+  release: async (...args) => {
+    await point('WP-04', undefined)
+    return purse.release(...args)
+  },
+}
+const buyer = createBuyer({
+  schemes: [exactEvm({ account: privateKeyAccount(KEY) })],
+  policy: { perDay: '$0.001' },
+  purse: watched,
+  fetch: async (input, init) => {
+    const answer = fetch(input, init)
+    // Sent, settled and answered: and the answer is lost.
+    if (new Headers(init?.headers).has('payment-signature') && CRASH === 'WP-03')
+      await answer.then(() => point('WP-03', undefined))
+    return answer
+  },
+})
+const response = await buyer.fetch(url)
+await buyer.idle()
+process.stdout.write(JSON.stringify({ status: response.status, outcome: buyer.outcome(response)?.status }))
+process.exit(0)

@@ -1,0 +1,206 @@
+import {
+  type Asset,
+  assetByAddress,
+  decodeRequirements,
+  type Fetch,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  type PaymentRequirements,
+  parseMoney,
+} from '@groat/core'
+import { readBounded } from '../body.js'
+import { parseLimit } from '../policy.js'
+import { compareValues, type Value } from '../value.js'
+
+/** Something that can be bought, as somebody lists it. What it really costs is what it asks when it is asked. */
+export type Service = {
+  readonly url: string
+  readonly description: string
+  /** Where it was found: `bazaar`, `well-known`, `agent-card` or `openapi`. */
+  readonly source: 'bazaar' | 'well-known' | 'agent-card' | 'openapi'
+  readonly offers: readonly ListedOffer[]
+  /** A price that is listed in words alone, such as `$0.01`. */
+  readonly price?: string
+}
+
+/** An offer of a listed service, and its asset where it is known. */
+export type ListedOffer = { readonly offer: PaymentRequirements; readonly asset?: Asset }
+
+/** Where to look, and for what. */
+export type FindOptions = {
+  /** Words that all have to stand in URL or description. */
+  readonly query?: string
+  /** Most that a call may cost, such as `$0.01`. Services without a known price stay. */
+  readonly max?: string
+  /** Facilitators with a catalogue. */
+  readonly catalogues?: readonly string[]
+  /** Sites that may describe themselves. */
+  readonly sites?: readonly string[]
+  readonly fetch?: Fetch
+  readonly signal?: AbortSignal
+}
+
+/** What was found, and which sources did not answer. */
+export type Found = { readonly services: readonly Service[]; readonly silent: readonly string[] }
+
+/** Most that is read of one document. */
+const MAX_BYTES = 4_194_304
+const MAX_MS = 10_000
+const MAX_SERVICES = 10_000
+
+/**
+ * Looks for services in catalogues of facilitators (`/discovery/resources`) and in what sites say of themselves: `/.well-known/x402`, the
+ * A2A agent card, payment hints in OpenAPI. The cheapest come first. Nothing that is read here is believed for a payment: whoever buys
+ * asks the service itself, and the policy decides.
+ * Throws `X402Error` `invalid_price`, `invalid_config` for a `max` that is none.
+ *
+ * @example
+ * const { services } = await findServices({ query: 'weather', max: '$0.01', catalogues: ['https://pay.example'] })
+ */
+export async function findServices(options: FindOptions): Promise<Found> {
+  const { query = '', max, catalogues = [], sites = [] } = options
+  const limit = max === undefined ? undefined : parseLimit(max, 'max')
+  const reads = [
+    ...catalogues.map((base) => ({ url: join(base, 'discovery/resources?limit=1000'), read: fromBazaar })),
+    ...sites.flatMap((base) => [
+      { url: join(base, '.well-known/x402'), read: fromWellKnown },
+      { url: join(base, '.well-known/agent-card.json'), read: fromAgentCard },
+      { url: join(base, 'openapi.json'), read: fromOpenApi },
+    ]),
+  ]
+  const silent: string[] = []
+  const found = await Promise.all(
+    reads.map(async ({ url, read }) => {
+      const document = await load(url, options)
+      if (document === undefined) silent.push(url)
+      return document === undefined ? [] : read(document, url)
+    }),
+  )
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean)
+  const services = unique(found.flat())
+    .filter(({ url, description }) => words.every((word) => `${url} ${description}`.toLowerCase().includes(word)))
+    .map((service) => ({ service, price: priceOf(service) }))
+    .filter(({ price }) => limit === undefined || price === undefined || compareValues(price, limit) <= 0)
+    .sort((a, b) => byPrice(a.price, b.price))
+  return { services: services.map(({ service }) => service), silent }
+}
+
+/** The lowest price of a service; `undefined` where none is listed that can be read. */
+export function priceOf({ offers, price }: Service): Value | undefined {
+  const values = offers.flatMap(({ offer, asset }) =>
+    asset ? [{ units: offer.amount, decimals: asset.decimals }] : [],
+  )
+  const [lowest] = values.sort(compareValues)
+  return lowest ?? (price === undefined ? undefined : parseLimit(price, 'price'))
+}
+
+function byPrice(a: Value | undefined, b: Value | undefined): number {
+  if (a === undefined || b === undefined) return (a === undefined ? 1 : 0) - (b === undefined ? 1 : 0)
+  return compareValues(a, b)
+}
+
+async function load(url: string, { fetch = globalThis.fetch, signal }: FindOptions): Promise<Json | undefined> {
+  try {
+    const late = AbortSignal.timeout(MAX_MS)
+    const stop = signal === undefined ? late : AbortSignal.any([signal, late])
+    const response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'error', signal: stop })
+    const bytes = response.ok ? await readBounded(response.body, { maxBytes: MAX_BYTES, ms: MAX_MS }) : undefined
+    // Parsed text is JSON by definition; every member is looked at before it is used.
+    return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as Json)
+  } catch {
+    return undefined
+  }
+}
+
+/** `{ items: [{ resource, accepts, … }] }`; some call the list `resources`. */
+function fromBazaar(document: Json): readonly Service[] {
+  const list = memberList(document, 'items') ?? memberList(document, 'resources') ?? []
+  return list.slice(0, MAX_SERVICES).flatMap((item) => (isJsonObject(item) ? serviceFrom(item, 'bazaar') : []))
+}
+
+/** `{ resources: [url | { url, accepts, … }] }`, relative to the site. */
+function fromWellKnown(document: Json, base: string): readonly Service[] {
+  const list = memberList(document, 'resources') ?? memberList(document, 'endpoints') ?? []
+  return list.slice(0, MAX_SERVICES).flatMap((item) => {
+    if (typeof item === 'string') return serviceFrom({ url: item }, 'well-known', base)
+    return isJsonObject(item) ? serviceFrom(item, 'well-known', base) : []
+  })
+}
+
+/** An agent that says that it takes x402 is a service at its own URL. */
+function fromAgentCard(document: Json, base: string): readonly Service[] {
+  if (!isJsonObject(document)) return []
+  const { capabilities, name, description, url } = document
+  const extensions = isJsonObject(capabilities) ? (memberList(capabilities, 'extensions') ?? []) : []
+  const paid = extensions.some((each) => isJsonObject(each) && String(each.uri).includes('x402'))
+  if (!paid) return []
+  return serviceFrom({ url, description: `${text(name)} ${text(description)}`.trim() }, 'agent-card', base)
+}
+
+/** Operations with `x-payment-info` or `x-x402`: an object with offers or a price, or the price itself. */
+function fromOpenApi(document: Json, base: string): readonly Service[] {
+  if (!isJsonObject(document) || !isJsonObject(document.paths)) return []
+  const [server] = memberList(document, 'servers') ?? []
+  const root =
+    isJsonObject(server) && typeof server.url === 'string' ? new URL(server.url, base).href : new URL('/', base).href
+  return Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.values(isJsonObject(operations) ? operations : {}).flatMap((operation) => {
+      if (!isJsonObject(operation)) return []
+      const hint = operation['x-payment-info'] ?? operation['x-x402']
+      if (hint === undefined || hint === null) return []
+      const told = isJsonObject(hint) ? hint : { price: hint }
+      const description = text(operation.summary ?? operation.description)
+      return serviceFrom({ description, ...told, url: join(root, path.replace(/^\//, '')) }, 'openapi', base)
+    }),
+  )
+}
+
+function serviceFrom(item: JsonObject, source: Service['source'], base?: string): readonly Service[] {
+  const { metadata, resource } = item
+  const named = isJsonObject(resource) ? resource.url : (resource ?? item.url)
+  if (typeof named !== 'string' || !URL.canParse(named, base)) return []
+  const url = new URL(named, base)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return []
+  const offers = (memberList(item, 'accepts') ?? []).flatMap((wire) => offerFrom(wire))
+  const [first] = memberList(item, 'accepts') ?? []
+  const described = item.description ?? (isJsonObject(metadata) ? metadata.description : undefined)
+  const description = text(described ?? (isJsonObject(first) ? first.description : undefined)).slice(0, 500)
+  const price = moneyOf(item.price)
+  return [{ url: url.href, description, source, offers, ...(price !== undefined && { price }) }]
+}
+
+function offerFrom(wire: Json): readonly ListedOffer[] {
+  if (!isJsonObject(wire)) return []
+  const decoded = decodeRequirements('maxAmountRequired' in wire ? 1 : 2, wire)
+  if (!decoded.ok) return []
+  const asset = assetByAddress(decoded.value.network, decoded.value.asset)
+  return [{ offer: decoded.value, ...(asset && { asset }) }]
+}
+
+function moneyOf(value: Json | undefined): string | undefined {
+  try {
+    const { decimal, ticker } = parseMoney(typeof value === 'number' ? String(value) : text(value))
+    return ticker === 'USD' ? `$${decimal}` : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** One service may be listed in several places; the first that names an offer speaks for it. */
+function unique(services: readonly Service[]): readonly Service[] {
+  const byUrl = new Map<string, Service>()
+  for (const service of services) {
+    const known = byUrl.get(service.url)
+    if (known === undefined || (known.offers.length === 0 && service.offers.length > 0)) byUrl.set(service.url, service)
+  }
+  return [...byUrl.values()]
+}
+
+function memberList(of: Json | undefined, name: string): readonly Json[] | undefined {
+  const list = isJsonObject(of) ? of[name] : undefined
+  return Array.isArray(list) ? list : undefined
+}
+
+const text = (value: Json | undefined) => (typeof value === 'string' ? value : '')
+const join = (base: string, path: string) => new URL(path, base.endsWith('/') ? base : `${base}/`).href

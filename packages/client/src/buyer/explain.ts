@@ -1,0 +1,101 @@
+import { type Asset, type ErrorCode, formatUnits, networkFamily, type PaymentRequirements, v1NameOf } from '@groat/core'
+import type { ParsedPolicy } from '../policy.js'
+import type { Rule, RuleContext } from '../rules.js'
+import type { ParsedSpending } from './spending-policy.js'
+import type { OpenBudget } from './spending-rules.js'
+import { priceText, spentOf } from './spending-rules.js'
+
+/** What one rule says of one offer. */
+export type RuleVerdict = {
+  readonly rule: string
+  readonly ok: boolean
+  /** What the rule allows here, or why it refuses. */
+  readonly says: string
+  readonly code?: ErrorCode
+}
+
+/** One offer of a challenge, and what every rule says of it. */
+export type ExplainedOffer = {
+  readonly offer: PaymentRequirements
+  readonly asset?: Asset
+  /** `chosen`: it would be paid. `payable`: it could be, and another is cheaper. */
+  readonly status: 'chosen' | 'payable' | 'refused'
+  /** The rule that decides: the first that refuses, `cheapest` for the offer that is chosen or passed over. */
+  readonly decidedBy: string
+  readonly verdicts: readonly RuleVerdict[]
+}
+
+/**
+ * Asks every rule, also behind the first that refuses: what a person wants to see, and a payer has no time for.
+ *
+ * @example
+ * const verdicts = verdictsOn(offer, rules, context, words)
+ */
+export function verdictsOn(
+  offer: PaymentRequirements,
+  rules: readonly Rule[],
+  context: RuleContext,
+  words: ReadonlyMap<string, string>,
+): readonly RuleVerdict[] {
+  return rules.map(({ name, check }) => {
+    const refusal = check(offer, context)
+    if (refusal === undefined) return { rule: name, ok: true, says: words.get(name) ?? '' }
+    const { code, detail } = refusal
+    return { rule: name, ok: false, code, says: [detail, words.get(name)].filter(Boolean).join('; ') }
+  })
+}
+
+/** What each rule allows here, in words. */
+export function wordsOf(
+  { policy, assets, pins, trustFirst, priceRise, caps }: ParsedSpending,
+  budgets: readonly OpenBudget[],
+  taken: readonly bigint[],
+  origin: string,
+): ReadonlyMap<string, string> {
+  const list = (of: Iterable<string> | undefined, any = 'any') => (of === undefined ? any : [...of].join(', '))
+  return new Map([
+    ['https', 'https, and plain http on this machine'],
+    ['redirect', 'the origin that was asked'],
+    ['origins', list(policy.origins)],
+    ['versions', `version ${policy.versions.join(', ')}`],
+    ['resource', `the challenge names the same ${policy.resource}`],
+    ['schemes', list(policy.schemes, 'any that there is an account for')],
+    ['networks', list(policy.networks)],
+    ['payment-flow', 'authorization'],
+    ['recipients', list(policy.recipients)],
+    ['perPayment', `at most ${moneyText(policy)}`],
+    ['assets', list(assets, 'any in the registry')],
+    ['pins', list(pins.get(origin))],
+    ['trustFirst', trustFirst === 'off' ? 'off' : `who was paid first at this ${trustFirst}`],
+    ['priceRise', priceRise === undefined ? 'any' : `at most ${formatUnits(priceRise, 2)}% above the last price`],
+    ...caps.map(({ rule, text }): [string, string] => [rule, `at most ${text}`]),
+    ...budgets.map(({ budget }, place): [string, string] => [
+      budget.rule,
+      `${spentOf(budget, taken[place] ?? 0n)} of ${budget.text} are taken`,
+    ]),
+  ])
+}
+
+/**
+ * An explanation as lines for people: each offer, each rule, and who decided.
+ *
+ * @example
+ * for (const line of explainedLines(explanation.offers)) console.log(line)
+ */
+export function explainedLines(offers: readonly ExplainedOffer[]): readonly string[] {
+  return offers.flatMap(({ offer, asset, status, decidedBy, verdicts }) => [
+    `${offer.scheme} on ${v1NameOf(offer.network) ?? networkFamily(offer.network)}: ${
+      asset ? priceText(offer.amount, asset) : `${offer.amount} atomic units of an unknown asset`
+    } to ${offer.payTo.slice(0, 80)}`,
+    ...verdicts.map(({ rule, ok, code, says }) =>
+      `  ${ok ? 'ok' : 'no'}  ${rule.padEnd(28)} ${says}${code ? ` (${code})` : ''}`.trimEnd(),
+    ),
+    `  -> ${outcomes[status]}, decided by ${decidedBy}`,
+  ])
+}
+
+const outcomes = { chosen: 'would be paid', payable: 'could be paid, another is cheaper', refused: 'not paid' } as const
+
+function moneyText({ perPayment: { units, decimals } }: ParsedPolicy): string {
+  return `$${formatUnits(units, decimals)}`
+}

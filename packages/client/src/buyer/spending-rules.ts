@@ -1,0 +1,201 @@
+import { type Asset, canonicalAddress, formatUnits, type PaymentRequirements, refuse, sameAddress } from '@groat/core'
+import { type Charge, type Fact, overdrawn } from '../entry.js'
+import type { Question } from '../guard.js'
+import { type Memory, STOPPED, stoppedBy } from '../purse.js'
+import { type Rule, type RuleContext, worthOf } from '../rules.js'
+import { compareValues, type Value } from '../value.js'
+import { type Budget, COUNTER_DECIMALS, inCounters, type ParsedSpending, type Reach } from './spending-policy.js'
+
+/** One challenge and the moment at which it is decided. Pure from here: what is known comes as values. */
+export type Moment = {
+  readonly spending: ParsedSpending
+  readonly question: Question
+  /** What is said of the payment, by the buyer and by the call. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** Milliseconds since 1970. */
+  readonly now: number
+}
+
+/** A budget that a payment to this seller would be counted in, and its counter at this moment. */
+export type OpenBudget = {
+  readonly budget: Budget
+  readonly counter: string
+  readonly slot: number
+  readonly since: number
+}
+
+/** What decides which budgets a payment is counted in. */
+export type WhoPaysWhom = Pick<Moment, 'spending' | 'metadata' | 'now'> & { readonly origin: string }
+
+/** The budgets that a payment for this question has to fit into. */
+export function openBudgets({ spending, origin, metadata, now }: WhoPaysWhom): readonly OpenBudget[] {
+  return spending.budgets.flatMap((budget) => {
+    const whom = whomOf(budget.reach, origin)
+    if (whom === undefined) return []
+    const task = budget.span === 'perTask' ? (metadata.task ?? '') : ''
+    return [{ budget, counter: JSON.stringify([budget.rule, whom, task]), ...slotsOf(budget.span, now) }]
+  })
+}
+
+/** What a payment takes out of each budget. */
+export function chargesOf(budgets: readonly OpenBudget[], value: Value): readonly Charge[] {
+  return budgets.map(({ budget: { rule, counts, limit }, counter, slot, since }) => ({
+    ...{ rule, counter, slot, since, limit },
+    code: counts === 'money' ? 'budget_exceeded' : 'too_many_payments',
+    units: counts === 'money' ? inCounters(value) : 1n,
+  }))
+}
+
+/** Keys of what has to be known before the question can be decided. */
+export function factsWanted(moment: Moment): readonly string[] {
+  const { accepts } = moment.question.challenge
+  return [STOPPED, priceKey(moment), ...new Set(accepts.map((offer) => pinKey(moment, offer)))]
+}
+
+/** What a payment leaves behind for later decisions: whom it went to, and its price. */
+export function factsOf(moment: Moment, offer: PaymentRequirements, value: Value): readonly Fact[] {
+  const price = { key: priceKey(moment), value: inCounters(value).toString() }
+  if (moment.spending.trustFirst === 'off') return [price]
+  const fixed = { rule: 'trustFirst', code: 'recipient_changed' } as const
+  return [price, { key: pinKey(moment, offer), value: canonicalAddress(offer.payTo), fixed }]
+}
+
+/** The rules that need a memory, over what is remembered. */
+export function spendingRules(moment: Moment, budgets: readonly OpenBudget[], memory: Memory): readonly Rule[] {
+  const { spending, question } = moment
+  const { origin, hostname } = question.requested
+  const last = memory.facts.get(priceKey(moment))
+  const stopped = memory.facts.get(STOPPED) ?? (spending.stopped ? 'by the policy' : undefined)
+  return [
+    { name: 'stopped', check: () => (stopped === undefined ? undefined : stoppedBy(stopped)) },
+    {
+      name: 'privateAddresses',
+      check: () =>
+        !spending.privateAddresses && isPrivateHost(hostname) ? refuse('private_address', hostname) : undefined,
+    },
+    {
+      name: 'assets',
+      check: (offer, { asset }) =>
+        spending.assets?.some((name) => name === asset?.symbol || sameAddress(name, offer.asset)) === false
+          ? refuse('asset_not_in_policy', asset?.symbol)
+          : undefined,
+    },
+    {
+      name: 'pins',
+      check: ({ payTo }) =>
+        spending.pins.get(origin)?.some((pin) => sameAddress(pin, payTo)) === false
+          ? refuse('recipient_not_allowed', payTo.slice(0, 80))
+          : undefined,
+    },
+    {
+      name: 'trustFirst',
+      check: (offer) => {
+        const known = memory.facts.get(pinKey(moment, offer))
+        return spending.trustFirst === 'off' || known === undefined || sameAddress(known, offer.payTo)
+          ? undefined
+          : refuse('recipient_changed', `${known} was paid before`)
+      },
+    },
+    {
+      name: 'priceRise',
+      check: (offer, context) => {
+        if (last === undefined || spending.priceRise === undefined) return undefined
+        const price = inCounters(countedValue(offer, context))
+        const most = (BigInt(last) * (10_000n + spending.priceRise)) / 10_000n
+        return price > most ? refuse('price_rise_over_limit', `${money(BigInt(last))} was paid before`) : undefined
+      },
+    },
+    ...spending.caps.flatMap(({ rule, reach, limit }): Rule[] =>
+      whomOf(reach, origin) === undefined
+        ? []
+        : [
+            {
+              name: rule,
+              check: (offer, context) =>
+                compareValues(countedValue(offer, context), limit) > 0 ? refuse('amount_over_limit') : undefined,
+            },
+          ],
+    ),
+    ...budgets.map(({ budget }, place): Rule => {
+      const taken = memory.taken[place] ?? 0n
+      return {
+        name: budget.rule,
+        check: (offer, context) => {
+          const [charge] = chargesOf(budgets.slice(place, place + 1), countedValue(offer, context))
+          const refusal = charge && overdrawn(charge, taken)
+          return refusal && refuse(refusal.code, `${spentOf(budget, taken)} of ${budget.text} are taken`)
+        },
+      }
+    }),
+  ]
+}
+
+/** How much of a budget is taken, as people write it. */
+export function spentOf({ counts }: Pick<Budget, 'counts'>, taken: bigint): string {
+  return counts === 'money' ? money(taken) : taken.toString()
+}
+
+/** What an offer counts for. */
+export function countedValue(
+  offer: PaymentRequirements,
+  { policy, asset }: Pick<RuleContext, 'policy' | 'asset'>,
+): Value {
+  return asset === undefined ? { units: offer.amount, decimals: 0 } : worthOf(offer.amount, { policy, asset })
+}
+
+function money(counted: bigint): string {
+  return `$${formatUnits(counted, COUNTER_DECIMALS)}`
+}
+
+/** Whom a budget is counted for; `undefined` where it does not reach. */
+function whomOf(reach: Reach, origin: string): string | undefined {
+  if (reach.kind === 'all') return ''
+  if (reach.kind === 'origin') return origin
+  return reach.includes(origin) ? reach.name : undefined
+}
+
+/** An hour is counted in steps of five minutes, a day in steps of an hour; the step that is half over counts in full. */
+function slotsOf(span: Budget['span'], now: number): { readonly slot: number; readonly since: number } {
+  if (span === 'perHour') return last(12, Math.floor(now / 300_000))
+  if (span === 'perDay') return last(24, Math.floor(now / 3_600_000))
+  return { slot: 0, since: 0 }
+}
+
+const last = (steps: number, slot: number) => ({ slot, since: slot - steps })
+
+function pinKey({ spending, question: { request } }: Moment, { network }: PaymentRequirements): string {
+  const { url, method } = request
+  const place = spending.trustFirst === 'origin' ? [url.origin] : [method, url.origin + url.pathname]
+  return JSON.stringify(['payTo', network, ...place])
+}
+
+function priceKey({ question: { fingerprint } }: Moment): string {
+  return JSON.stringify(['price', fingerprint])
+}
+
+/** An address inside a private network, written out. The URL parser has brought every spelling of it to one. */
+export function isPrivateHost(hostname: string): boolean {
+  const [, a = '', b = ''] = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(hostname) ?? []
+  if (a !== '') return isPrivateV4(Number(a), Number(b))
+  if (!hostname.startsWith('[')) return false
+  const address = hostname.slice(1, -1)
+  const mapped = /^::ffff:([0-9a-f]{1,4}):[0-9a-f]{1,4}$/.exec(address)?.[1]
+  if (mapped !== undefined) return isPrivateV4(Number.parseInt(mapped, 16) >> 8, Number.parseInt(mapped, 16) & 255)
+  return address === '::' || /^(f[cd]|fe[89ab])/.test(address)
+}
+
+/** Loopback is not among them: plain http is paid there as well. */
+function isPrivateV4(a: number, b: number): boolean {
+  if (a === 0 || a === 10 || a >= 224) return true
+  return (
+    (a === 100 && b >= 64 && b < 128) ||
+    (a === 169 && b === 254) ||
+    (a === 172 && b >= 16 && b < 32) ||
+    (a === 192 && b === 168)
+  )
+}
+
+/** For those who explain: what an asset's amount is, in whole units. */
+export function priceText(amount: bigint, { decimals, symbol }: Asset): string {
+  return `${formatUnits(amount, decimals)} ${symbol}`
+}

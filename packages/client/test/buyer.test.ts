@@ -1,0 +1,335 @@
+import { describe, expect, test } from 'vitest'
+import { type BuyerOptions, createBuyer, type Purse } from '../src/buyer/index.js'
+import { challenge, honest, nonceOf, offer, paid, type Script, SELLER, startSeller, USDC } from './support/seller.js'
+import { PAYER, spyScheme } from './support/spy-scheme.js'
+import { purses } from './support/stores.js'
+
+const NOW = 1_700_000_000_000
+
+describe.each(purses)('%s purse', (_, open) => {
+  async function buyerFor(script: Script, options: Partial<BuyerOptions> & { readonly now?: () => number } = {}) {
+    const { now, ...rest } = options
+    const seller = await startSeller(script)
+    const scheme = spyScheme()
+    const purse: Purse = options.purse ?? (await open())
+    const buyer = createBuyer({
+      schemes: [scheme],
+      sleep: async () => {},
+      purse,
+      ...(now && { clock: now }),
+      ...rest,
+    })
+    let nth = 0
+    const another = (init?: Parameters<typeof buyer.fetch>[1]) => buyer.fetch(`${seller.url}?n=${nth++}`, init)
+    const refusalOf = (response: Response) => {
+      const outcome = buyer.outcome(response)
+      return outcome?.status === 'unpaid' ? outcome.refusals.map(({ rule, code }) => [rule, code]) : outcome?.status
+    }
+    return { seller, scheme, buyer, purse, another, refusalOf }
+  }
+  const dime = honest([offer({ amount: 100_000n })])
+
+  test('CLI-017 INV-13 CL-2 G02 64 parallel callers on one $10 budget at $0.10 make exactly 100 payments', async () => {
+    const { seller, scheme, another, refusalOf } = await buyerFor(dime, { policy: { perDay: '$10' } })
+    const caller = async () => {
+      for (;;) {
+        const response = await another()
+        if (response.status === 402) return refusalOf(response)
+      }
+    }
+    const refusals = await Promise.all(Array.from({ length: 64 }, caller))
+    expect(scheme.signed.length).toBe(100)
+    expect(new Set(seller.presented()).size).toBe(100)
+    expect(new Set(refusals.map((refusal) => JSON.stringify(refusal)))).toEqual(
+      new Set(['[["perDay","budget_exceeded"]]']),
+    )
+  })
+
+  test.each([
+    ['perHour', { perHour: '$0.25' }, 60 * 60_000, 65 * 60_000],
+    ['perDay', { perDay: '$0.25' }, 24 * 3_600_000, 25 * 3_600_000],
+    ['payments.perHour', { payments: { perHour: 2 } }, 60 * 60_000, 65 * 60_000],
+    ['payments.perDay', { payments: { perDay: 2 } }, 24 * 3_600_000, 25 * 3_600_000],
+  ] as const)('%s is free again when its time is over, and not before', async (rule, policy, within, after) => {
+    let now = NOW
+    const { another, refusalOf } = await buyerFor(dime, { policy, now: () => now })
+    const code = rule.startsWith('payments') ? 'too_many_payments' : 'budget_exceeded'
+    expect([(await another()).status, (await another()).status]).toEqual([200, 200])
+    expect(refusalOf(await another())).toEqual([[rule, code]])
+    now = NOW + within - 1
+    expect(refusalOf(await another())).toEqual([[rule, code]])
+    now = NOW + after
+    expect([(await another()).status, (await another()).status]).toEqual([200, 200])
+    expect(refusalOf(await another())).toEqual([[rule, code]])
+  })
+
+  test('a task, and everything without one, has a budget of its own', async () => {
+    const { another, refusalOf } = await buyerFor(dime, { policy: { perTask: '$0.10' } })
+    const task = (name: string) => another({ metadata: { task: name } })
+    expect([(await task('a')).status, (await task('b')).status, (await another()).status]).toEqual([200, 200, 200])
+    for (const again of [await task('a'), await task('b'), await another()]) {
+      expect(refusalOf(again)).toEqual([['perTask', 'budget_exceeded']])
+    }
+  })
+
+  test('each origin has its own budget, and a category one for all its origins', async () => {
+    const [a, b, c] = await Promise.all([startSeller(dime), startSeller(dime), startSeller(dime)])
+    const { buyer, refusalOf } = await buyerFor(dime, {
+      policy: {
+        eachOrigin: { perDay: '$0.20' },
+        categories: { research: { origins: [a.origin, b.origin], perDay: '$0.30', perPayment: '$0.10' } },
+      },
+    })
+    const get = async (url: string, n: number) => refusalOf(await buyer.fetch(`${url}?n=${n}`))
+    expect([await get(a.url, 1), await get(a.url, 2)]).toEqual(['settled', 'settled'])
+    expect(await get(a.url, 3)).toEqual([['eachOrigin.perDay', 'budget_exceeded']])
+    expect(await get(b.url, 1)).toBe('settled')
+    expect(await get(b.url, 2)).toEqual([['categories.research.perDay', 'budget_exceeded']])
+    expect([await get(c.url, 1), await get(c.url, 2)]).toEqual(['settled', 'settled'])
+  })
+
+  test('G14 what a seller only collects counts as spent; what never left does not', async () => {
+    const { scheme, another, refusalOf } = await buyerFor(() => challenge({ accepts: [offer({ amount: 100_000n })] }), {
+      policy: { perDay: '$0.20' },
+    })
+    for (const _ of [1, 2, 3]) await another()
+    expect(scheme.signed.length).toBe(2)
+
+    let fails = true
+    const moody = spyScheme({
+      sign: async (payload) => {
+        if (fails) throw new Error('no')
+        return payload
+      },
+    })
+    const second = await buyerFor(dime, { policy: { perDay: '$0.10' }, schemes: [moody] })
+    for (const _ of [1, 2, 3]) await expect(second.another()).rejects.toMatchObject({ code: 'signer_failed' })
+    fails = false
+    expect((await second.another()).status).toBe(200)
+    expect(refusalOf(await another())).toEqual([['perDay', 'budget_exceeded']])
+  })
+
+  test('a payment that is proven void is given back, one that has only expired is not', async () => {
+    let now = NOW
+    const fates: ('void' | undefined)[] = [undefined, 'void']
+    const { scheme, buyer, seller, refusalOf } = await buyerFor(
+      ({ payment }, nth) =>
+        payment && nth > 7 ? paid(payment) : challenge({ accepts: [offer({ amount: 100_000n })] }),
+      { policy: { perDay: '$0.10' }, now: () => now, witness: async () => fates.shift() },
+    )
+    await buyer.fetch(seller.url)
+    now += 1_000_000
+    await buyer.fetch(seller.url)
+    expect(scheme.signed.length).toBe(1)
+    expect(refusalOf(await buyer.fetch(`${seller.url}?other`))).toEqual([['perDay', 'budget_exceeded']])
+    expect((await buyer.fetch(seller.url)).status).toBe(200)
+    expect([scheme.signed.length, fates]).toEqual([2, []])
+  })
+
+  test('the kill switch stops every signature of everybody who shares the purse', async () => {
+    const { buyer, purse, another, refusalOf, scheme } = await buyerFor(dime)
+    const other = createBuyer({ schemes: [scheme], purse })
+    await other.stop('somebody is spending my money')
+    expect(refusalOf(await another())).toEqual([['stopped', 'payments_stopped']])
+    await buyer.resume()
+    expect((await another()).status).toBe(200)
+    const stopped = await buyerFor(dime, { policy: { stopped: true } })
+    expect(stopped.refusalOf(await stopped.another())).toEqual([['stopped', 'payments_stopped']])
+    expect(stopped.scheme.signed).toEqual([])
+  })
+
+  test('G06 the account that was paid first at a URL is the only one, until it is forgotten', async () => {
+    let payTo = SELLER
+    const { buyer, seller, another, refusalOf } = await buyerFor((seen, nth) =>
+      honest([offer({ payTo, extra: { name: 'USDC', version: '2' } })])(seen, nth),
+    )
+    expect((await another()).status).toBe(200)
+    payTo = PAYER
+    expect(refusalOf(await another())).toEqual([['trustFirst', 'recipient_changed']])
+    expect((await buyer.fetch(`${seller.origin}/elsewhere`)).status).toBe(200)
+    payTo = SELLER.toUpperCase().replace('0X', '0x')
+    expect((await another()).status).toBe(200)
+  })
+
+  test('G06 the price of the same request may rise by as much as is allowed, and no more', async () => {
+    let amount = 1_000n
+    const { buyer, seller, another, refusalOf } = await buyerFor((seen, nth) => honest([offer({ amount })])(seen, nth))
+    const same = async () => refusalOf(await buyer.fetch(seller.url))
+    expect(await same()).toBe('settled')
+    amount = 1_200n
+    expect(await same()).toBe('settled')
+    amount = 1_441n
+    expect(await same()).toEqual([['priceRise', 'price_rise_over_limit']])
+    expect(refusalOf(await another())).toBe('settled')
+    amount = 1_440n
+    expect(await same()).toBe('settled')
+  })
+
+  test('pins and assets are the policy’s own', async () => {
+    const { another, refusalOf, seller } = await buyerFor(dime, { policy: { assets: ['EURC'] } })
+    expect(refusalOf(await another())).toEqual([['assets', 'asset_not_in_policy']])
+    const byAddress = await buyerFor(dime, { policy: { assets: [USDC.toLowerCase()] } })
+    expect((await byAddress.another()).status).toBe(200)
+    const pinned = await buyerFor(dime, { policy: { pins: { [seller.origin]: [PAYER] } } })
+    expect(pinned.refusalOf(await pinned.buyer.fetch(seller.url))).toEqual([['pins', 'recipient_not_allowed']])
+  })
+
+  test('above a limit a person is asked, and only a yes is one', async () => {
+    const asked: unknown[] = []
+    const answers: unknown[] = [true, false, 'yes', undefined]
+    const { another, refusalOf, scheme, seller } = await buyerFor(dime, {
+      policy: { askAbove: '$0.05' },
+      approve: async ({ amount, url, metadata }) => {
+        asked.push([amount, url.replace(/\?.*/, ''), metadata])
+        return answers.shift() as boolean
+      },
+      metadata: { principal: 'alice' },
+    })
+    expect(refusalOf(await another({ metadata: { task: 'x' } }))).toBe('settled')
+    for (const _ of [1, 2, 3]) expect(refusalOf(await another())).toEqual([['askAbove', 'approval_denied']])
+    expect(scheme.signed.length).toBe(1)
+    expect(asked[0]).toEqual([100_000n, seller.url, { principal: 'alice', task: 'x' }])
+
+    const alone = await buyerFor(dime, { policy: { askAbove: '$0.05' } })
+    expect(alone.refusalOf(await alone.another())).toEqual([['askAbove', 'approval_required']])
+    const below = await buyerFor(dime, { policy: { askAbove: '$0.10' } })
+    expect((await below.another()).status).toBe(200)
+  })
+
+  test('G28 a person who does not answer holds nobody who gives up, and nothing is reserved', async () => {
+    const { another, scheme, purse } = await buyerFor(dime, {
+      policy: { askAbove: '$0.05', perDay: '$0.10' },
+      approve: () => new Promise(() => {}),
+    })
+    await expect(another({ signal: AbortSignal.timeout(50) })).rejects.toThrow()
+    expect([scheme.signed, await purse.records()]).toEqual([[], []])
+  })
+
+  test('G17 what an asset counts for is the payer’s own word', async () => {
+    const { another, refusalOf } = await buyerFor(dime, { policy: { worth: { USDC: '$1.01' } } })
+    expect(refusalOf(await another())).toEqual([['perPayment', 'amount_over_limit']])
+  })
+
+  test('G12 an offer that the account cannot pay gives way to one that it can', async () => {
+    const accepts = [
+      offer({ amount: 1_000n }),
+      offer({ network: 'eip155:8453' as never, asset: BASE_USDC, amount: 2_000n }),
+    ]
+    const { another, buyer, refusalOf } = await buyerFor(honest(accepts), {
+      balances: async ({ network }) => (network === 'eip155:8453' ? 5_000n : 999n),
+    })
+    const response = await another()
+    expect(buyer.outcome(response)).toMatchObject({ status: 'settled', payment: { network: 'eip155:8453' } })
+    const poor = await buyerFor(honest(accepts), { balances: async () => 1n })
+    expect(poor.refusalOf(await poor.another())).toEqual([
+      ['balance', 'insufficient_balance'],
+      ['balance', 'insufficient_balance'],
+    ])
+    const blind = await buyerFor(honest(accepts), {
+      balances: async () => {
+        throw new Error('no node')
+      },
+    })
+    expect((await blind.another()).status).toBe(200)
+    expect(refusalOf(response)).toBe('settled')
+  })
+
+  test('what would fail on chain is not signed', async () => {
+    const { another, refusalOf, scheme } = await buyerFor(dime, {
+      simulate: async () => ({ ok: false, code: 'simulation_failed', detail: 'blacklisted' }),
+    })
+    expect(refusalOf(await another())).toEqual([['simulation', 'simulation_failed']])
+    expect(scheme.signed).toEqual([])
+  })
+
+  test('CL-7 an explanation asks every rule, says who decided, and leaves nothing behind', async () => {
+    const accepts = [offer({ amount: 60_000n }), offer({ amount: 50_000n }), offer({ amount: 200_000n })]
+    const { buyer, seller, purse, scheme } = await buyerFor(honest(accepts), {
+      policy: { perDay: '$0.10', payments: { perHour: 5 }, eachOrigin: { perDay: '$0.08' } },
+    })
+    await buyer.fetch(`${seller.url}?first`)
+    const explanation = await buyer.explain(seller.url)
+    expect(explanation).toMatchObject({
+      status: 'refused',
+      offers: [
+        { status: 'refused', decidedBy: 'perDay' },
+        { status: 'refused', decidedBy: 'eachOrigin.perDay' },
+        { status: 'refused', decidedBy: 'perPayment' },
+      ],
+    })
+    const [, second] = explanation.status === 'refused' ? explanation.offers : []
+    expect(second?.verdicts.filter(({ ok }) => !ok)).toEqual([
+      {
+        rule: 'eachOrigin.perDay',
+        ok: false,
+        code: 'budget_exceeded',
+        says: '$0.05 of $0.08 are taken; $0.05 of $0.08 are taken',
+      },
+    ])
+    expect([scheme.signed.length, (await purse.records()).length]).toEqual([1, 1])
+    expect(await buyer.budgets()).toEqual([
+      { rule: 'payments.perHour', spent: '1', limit: '5' },
+      { rule: 'perDay', spent: '$0.05', limit: '$0.10' },
+    ])
+  })
+
+  test('a record keeps what was agreed, for whom and for what', async () => {
+    const { another, purse, seller } = await buyerFor(dime, { metadata: { principal: 'alice' } })
+    await another({ metadata: { task: 'forecast', mandate: 'm-1' } })
+    const [record] = await purse.records()
+    expect(record).toMatchObject({
+      intent: { state: 'settled', origin: seller.origin, amount: 100_000n, payTo: SELLER },
+      metadata: { principal: 'alice', task: 'forecast', mandate: 'm-1' },
+    })
+    expect(JSON.parse(Buffer.from(record?.terms ?? '', 'base64').toString())).toMatchObject({ x402Version: 2 })
+    expect(nonceOf(seller.seen[1]!.payment!)).toMatch(/^0x/)
+  })
+})
+
+const BASE_USDC = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913'
+
+test('an allowance that lets a contract take more than the payment is never signed', async () => {
+  const seller = await startSeller(honest())
+  for (const [allowance, status] of [
+    [2n ** 256n - 1n, 402],
+    [1_001n, 402],
+    [1_000n, 200],
+  ] as const) {
+    const inner = spyScheme()
+    const scheme = {
+      ...inner,
+      prepare: (...args: Parameters<typeof inner.prepare>) => ({ ...inner.prepare(...args), allowance }),
+    }
+    const buyer = createBuyer({ schemes: [scheme as never] })
+    const response = await buyer.fetch(seller.url)
+    expect([response.status, inner.signed.length]).toEqual([status, status === 200 ? 1 : 0])
+    if (status === 402) expect(buyer.outcome(response)).toMatchObject({ code: 'allowance_over_limit' })
+  }
+})
+
+test('G23 an address inside a private network is not paid, however it is written', async () => {
+  const hosts = {
+    'https://10.1.2.3/': false,
+    'https://0xa.1/': false,
+    'https://172.31.0.1/': false,
+    'https://172.32.0.1/': true,
+    'https://192.168.1.1/': false,
+    'https://169.254.169.254/': false,
+    'https://100.64.0.1/': false,
+    'https://[fd00::1]/': false,
+    'https://[fe80::1]/': false,
+    'https://[::ffff:10.0.0.1]/': false,
+    'https://8.8.8.8/': true,
+    'https://[2606:4700::1]/': true,
+  }
+  const paidAt: Record<string, boolean> = {}
+  for (const url of Object.keys(hosts)) {
+    const fetch = async (_: unknown, init?: RequestInit) =>
+      new Headers(init?.headers).has('payment-signature')
+        ? new Response('ok')
+        : new Response('', { status: 402, headers: challenge({ accepts: [offer()] }).headers! })
+    const response = await createBuyer({ schemes: [spyScheme()], fetch }).fetch(url)
+    paidAt[url] = response.status === 200
+  }
+  expect(paidAt).toEqual(hosts)
+})

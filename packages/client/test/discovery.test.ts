@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { findServices } from '../src/buyer/index.js'
+import { offer, startSeller, USDC } from './support/seller.js'
+
+const wire = (amount: string) => ({
+  scheme: 'exact',
+  network: 'eip155:84532',
+  amount,
+  asset: USDC,
+  payTo: offer().payTo,
+  maxTimeoutSeconds: 60,
+  extra: {},
+})
+const documents: Record<string, unknown> = {
+  '/discovery/resources?limit=1000': {
+    x402Version: 2,
+    items: [
+      {
+        resource: 'https://a.example/weather',
+        type: 'http',
+        accepts: [wire('5000')],
+        metadata: { description: 'Weather, dear' },
+      },
+      { resource: 'https://b.example/weather', type: 'http', accepts: [wire('1000'), { scheme: 'nonsense' }] },
+      { resource: 'https://c.example/news', type: 'http', accepts: [wire('1')] },
+      { resource: 'javascript:alert(1)', accepts: [] },
+      { resource: 7 },
+      null,
+    ],
+  },
+  '/.well-known/x402': { version: 1, resources: ['/weather/here', { url: '/weather/there', accepts: [wire('2000')] }] },
+  '/.well-known/agent-card.json': {
+    name: 'Weather agent',
+    url: 'https://agent.example/a2a',
+    capabilities: { extensions: [{ uri: 'https://github.com/google-a2a/a2a-x402/v0.1' }] },
+  },
+  '/openapi.json': {
+    servers: [{ url: 'https://api.example/v1' }],
+    paths: {
+      '/weather': { get: { summary: 'By city', 'x-payment-info': { price: '$0.003' } }, post: { summary: 'free' } },
+      '/weather/map': { get: { 'x-x402': 0.02 } },
+    },
+  },
+}
+
+test('F7 services are found wherever they are listed, the cheapest first, and those without a price last', async () => {
+  const { origin } = await startSeller(({ path }) =>
+    documents[path] === undefined ? { status: 404 } : { body: JSON.stringify(documents[path]) },
+  )
+  const { services, silent } = await findServices({
+    query: 'weather',
+    max: '$0.01',
+    catalogues: [origin],
+    sites: [origin, `${origin}/nowhere/`],
+  })
+  expect(services.map(({ url, source }) => [url.replace(origin, ''), source])).toEqual([
+    ['https://b.example/weather', 'bazaar'],
+    ['/weather/there', 'well-known'],
+    ['https://api.example/v1/weather', 'openapi'],
+    ['https://a.example/weather', 'bazaar'],
+    ['/weather/here', 'well-known'],
+    ['https://agent.example/a2a', 'agent-card'],
+  ])
+  expect(silent).toEqual(
+    ['.well-known/x402', '.well-known/agent-card.json', 'openapi.json'].map((path) => `${origin}/nowhere/${path}`),
+  )
+})
+
+test.each<[string, string | Buffer]>([
+  ['an endless list', JSON.stringify({ items: 'x'.repeat(5_000_000) })],
+  ['no JSON', '<html>'],
+  ['another shape', '[]'],
+  ['null', 'null'],
+  ['deep nesting', `{"items":${'['.repeat(5_000)}${']'.repeat(5_000)}}`],
+])('a hostile catalogue finds nothing: %s', async (_, body) => {
+  const { origin } = await startSeller(() => ({ body }))
+  expect((await findServices({ catalogues: [origin], sites: [origin] })).services).toEqual([])
+})
+
+test('a catalogue that redirects is not followed', async () => {
+  const elsewhere = await startSeller(() => ({ body: '{"items":[]}' }))
+  const { origin } = await startSeller(() => ({ status: 302, headers: { location: elsewhere.url } }))
+  expect((await findServices({ catalogues: [origin] })).silent.length).toBe(1)
+  expect(elsewhere.seen).toEqual([])
+})
