@@ -79,6 +79,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--task <name>', 'what it is for: kept with the receipt, and counted for per_task')
     .option('--retry <times>', 'present the same payment that often again when the answer is lost; default 3')
     .option('--network <name...>', 'networks to pay on, the preferred first')
+    .option('--scheme <name...>', 'schemes to pay by, such as exact or upto; any unless told')
     .option('--v1', 'pay sellers that speak protocol version 1 only')
     .option(
       '--key-file <file...>',

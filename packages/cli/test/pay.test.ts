@@ -41,6 +41,21 @@ test('pay chooses by policy: the network that is asked for is paid on', async ()
   expect(JSON.parse(out)).toMatchObject({ payment: 'settled', network: 'solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1' })
 })
 
+test('pay --scheme upto signs a ceiling, and what the words cost moves on chain', async () => {
+  const { exitCode, out, said } = await run(['pay', `${api}/chat?q=to+be+or+not`, '--scheme', 'upto', '--json'])
+  expect(exitCode, said).toBe(0)
+  const line = JSON.parse(out)
+  expect(line).toMatchObject({ payment: 'settled', scheme: 'upto', body: { answer: 'not or be to', words: 4 } })
+  const response = await fetch(sandbox.ready.evm?.rpcUrl ?? '', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_getTransactionReceipt', params: [line.transaction] }),
+  })
+  const { result } = (await response.json()) as { result: { logs: { topics: string[]; data: string }[] } }
+  expect(result.logs.map(({ data }) => BigInt(data === '0x' ? 0 : data))).toContain(4_000n)
+  expect((await run(['pay', `${api}/chat`, '--scheme', 'exact'])).exitCode).toBe(1)
+})
+
 test('a Solana key pays by itself, as base58 or as solana-keygen writes it', async () => {
   const { svm } = sandbox.ready
   const payer2 = sandbox.ready.accounts.find(({ role }) => role === 'payer2')?.svm

@@ -20,6 +20,7 @@ export type PayCommand = WalletOptions &
     readonly task?: string
     readonly retry?: string
     readonly network?: readonly string[]
+    readonly scheme?: readonly string[]
     readonly v1?: boolean
     readonly dryRun?: boolean
     readonly yes?: boolean
@@ -61,18 +62,20 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
 const DEFAULT_MAX = '$0.10'
 
 /** The command line can narrow a policy, and never widen it. */
-function limitedTo({ max, network, v1 }: PayCommand, policy: SpendingPolicy): SpendingPolicy {
+function limitedTo({ max, network, scheme, v1 }: PayCommand, policy: SpendingPolicy): SpendingPolicy {
   const most = [max, policy.perPayment].filter((limit) => limit !== undefined)
   const [perPayment = DEFAULT_MAX] = most.sort((a, b) =>
     compareValues(parseLimit(a, '--max'), parseLimit(b, 'perPayment')),
   )
   const allowed = policy.networks?.map(networkNamed)
   const networks = network?.filter((name) => allowed?.includes(networkNamed(name)) !== false)
+  const schemes = scheme?.filter((name) => policy.schemes?.includes(name) !== false)
   return {
     ...policy,
     perPayment,
     versions: policy.versions ?? (v1 ? [2, 1] : [2]),
     ...(networks === undefined ? {} : { networks }),
+    ...(schemes === undefined ? {} : { schemes }),
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { SchemeClient } from '@groat/core'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { uptoEvm } from '@groat/evm/upto/client'
 import { evmAccounts, svmAccounts } from '@groat/sandbox'
 import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
 import { encodeBase58 } from '@groat/svm/wire'
@@ -27,7 +28,7 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   const { environment, say, style } = io
   const keys = await readKeys(options, environment)
   const rpc = options.svmRpc ?? environment.GROAT_SVM_RPC
-  if (keys.length > 0) return keys.map((key) => schemeOf(key, rpc))
+  if (keys.length > 0) return keys.flatMap((key) => schemesOf(key, rpc))
   if (!isLoopback(target) && !options.dryRun) {
     throw new CliError(
       'usage',
@@ -39,7 +40,7 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   say(style.quiet(`  no key is set: ${what} the published test keys of the sandbox`))
   const [evm, svm] = [evmAccounts[0].privateKey, svmAccounts[0].secretKey]
   const node = rpc ?? (isLoopback(target) ? await sandboxRpc(target) : undefined)
-  return [evm, svm].map((key) => schemeOf({ key, from: 'the sandbox' }, node))
+  return [evm, svm].flatMap((key) => schemesOf({ key, from: 'the sandbox' }, node))
 }
 
 /** Whether a URL is on this machine. */
@@ -78,11 +79,14 @@ function opened(text: string, file: string, password: string | undefined): strin
 }
 
 /** A key says by its form which family it is of. */
-function schemeOf({ key, from }: FoundKey, rpc: string | undefined): SchemeClient {
-  if (/^0x[0-9a-fA-F]{64}$/.test(key)) return exactEvm({ account: privateKeyAccount(key) })
+function schemesOf({ key, from }: FoundKey, rpc: string | undefined): readonly SchemeClient[] {
+  if (/^0x[0-9a-fA-F]{64}$/.test(key)) {
+    const account = privateKeyAccount(key)
+    return [exactEvm({ account }), uptoEvm({ account })]
+  }
   try {
     const account = secretKeyAccount(key.startsWith('[') ? bytesOf(key) : key)
-    return exactSvm({ account, ...(rpc === undefined ? {} : { rpc }) })
+    return [exactSvm({ account, ...(rpc === undefined ? {} : { rpc }) })]
   } catch {
     throw new CliError(
       'usage',

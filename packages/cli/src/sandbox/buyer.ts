@@ -31,7 +31,10 @@ export type Buyer = { buy(url: string, network: Network): Promise<Purchase> }
 /** The sandbox's own buyer, with the published test keys. */
 export function createBuyer(networks: readonly LocalNetwork[]): Buyer {
   const payers = new Map(
-    networks.map(({ network, pays }) => [network, createPayer({ schemes: [pays], policy: { networks: [network] } })]),
+    networks.map(({ network, pays, metered }) => {
+      const schemes = metered ? [pays, metered.pays] : [pays]
+      return [network, createPayer({ schemes, policy: { networks: [network] } })]
+    }),
   )
   return {
     async buy(url, on) {

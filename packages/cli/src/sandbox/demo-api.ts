@@ -50,5 +50,34 @@ export function createDemoApi(options: {
       summary: 'Revenue is up.',
     })),
   ]
-  return { app, routes, ready: paid.ready }
+  const metered = networks.filter((network) => network.metered !== undefined)
+  if (metered.length === 0) return { app, routes, ready: paid.ready }
+
+  const upTo = paywall({
+    facilitator: facilitatorUrl,
+    payTo: Object.fromEntries(metered.map(({ network, payTo }) => [network, payTo])),
+    schemes: metered.flatMap((network) => network.metered?.sells ?? []),
+    store: createMemoryClaims({ singleProcess: true }),
+    onEvent,
+  })
+  const description = 'An answer by the word: a tenth of a cent for each'
+  app.get('/chat', upTo({ name: 'GET /chat', price: '$0.05', description, mimeType: 'application/json' }), (c) => {
+    const words = (c.req.query('q') ?? 'what is a groat').split(/\s+/).filter(Boolean).slice(0, 50)
+    c.get('payment').charge(1_000n * BigInt(words.length))
+    return c.json({ answer: words.toReversed().join(' '), words: words.length })
+  })
+  const chat: DemoRoute = {
+    method: 'GET',
+    path: '/chat',
+    scheme: 'upto',
+    networks: metered.map(({ network }) => network),
+    price: '$0.05',
+  }
+  return {
+    app,
+    routes: [...routes, chat],
+    ready: async () => {
+      await Promise.all([paid.ready(), upTo.ready()])
+    },
+  }
 }

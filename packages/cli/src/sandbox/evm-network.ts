@@ -3,7 +3,10 @@ import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as pays, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm as settles } from '@groat/evm/exact/facilitator'
 import { exactEvm as sells } from '@groat/evm/exact/server'
-import { startEvmChain } from '@groat/sandbox'
+import { uptoEvm as paysUpTo } from '@groat/evm/upto/client'
+import { uptoEvm as settlesUpTo } from '@groat/evm/upto/facilitator'
+import { uptoEvm as sellsUpTo } from '@groat/evm/upto/server'
+import { type EvmChain, startEvmChain } from '@groat/sandbox'
 import type { LocalNetwork } from './local-network.js'
 
 /** Starts the EVM chain of a sandbox. Port 0 takes a free one. */
@@ -12,7 +15,9 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
   const { chainId, rpcUrl, usdc, multicall3, permit2 } = chain
   const network = networkOf(chain.network)
   const payer = chain.account('payer')
+  const account = { ...privateKeyAccount(payer.privateKey), address: payer.address }
   try {
+    await allowPermit2(chain, payer.address)
     const settling = await createEvmChain({ network, rpc: rpcUrl, signers: [chain.account('facilitator').privateKey] })
     return {
       network,
@@ -21,7 +26,12 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
       payTo: chain.account('seller').address,
       sells,
       settles: settles({ chains: [settling] }),
-      pays: pays({ account: { ...privateKeyAccount(payer.privateKey), address: payer.address } }),
+      pays: pays({ account }),
+      metered: {
+        sells: sellsUpTo,
+        settles: settlesUpTo({ chains: [settling] }),
+        pays: paysUpTo({ account }),
+      },
       accounts: chain.accounts.map(({ role, address, privateKey }) => ({
         role,
         address,
@@ -37,4 +47,11 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
     await chain.stop()
     throw error
   }
+}
+
+/** Schemes by Permit2 need the payer's word to the token once. The node signs for accounts that it knows. */
+async function allowPermit2({ client, usdc, permit2 }: EvmChain, from: `0x${string}`): Promise<void> {
+  const words = [permit2.slice(2).toLowerCase().padStart(64, '0'), 'f'.repeat(64)]
+  const hash = await client.sendUnsignedTransaction({ from, to: usdc, data: `0x095ea7b3${words.join('')}` })
+  await client.waitForTransactionReceipt({ hash })
 }

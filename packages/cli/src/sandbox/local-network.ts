@@ -10,6 +10,8 @@ export type LocalNetwork = {
   readonly sells: SchemeServer
   readonly settles: SchemeFacilitator
   readonly pays: SchemeClient
+  /** The halves of a scheme whose offers are ceilings, where the chain has one. */
+  readonly metered?: { readonly sells: SchemeServer; readonly settles: SchemeFacilitator; readonly pays: SchemeClient }
   readonly accounts: readonly LocalAccount[]
   stop(): Promise<void>
 }

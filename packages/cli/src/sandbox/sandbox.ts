@@ -127,7 +127,10 @@ async function startFacilitator(networks: readonly LocalNetwork[], port: number,
   // In memory: a sandbox leaves nothing behind, and its chains forget everything too.
   const store = await openMemoryStore()
   started.push(() => store.close())
-  const service = createFacilitator({ schemes: networks.map(({ settles }) => settles), store })
+  const service = createFacilitator({
+    schemes: networks.flatMap(({ settles, metered }) => (metered ? [settles, metered.settles] : [settles])),
+    store,
+  })
   await service.start()
   started.push(() => service.stop())
   const served = await serveFacilitator(service, { host: '127.0.0.1', port })
