@@ -11,6 +11,8 @@ import { type Hex, isHex } from './hex.js'
 export interface EvmRpc {
   /** Runs a call without sending it. Throws for a block, by its height, that the node does not have. */
   call(call: CallRequest, block?: 'latest' | 'pending' | bigint): Promise<CallOutcome>
+  /** Runs calls one after the other, each on the state that the one before it left, without sending them (`eth_simulateV1`). */
+  simulate(calls: readonly CallRequest[]): Promise<readonly SimulatedCall[]>
   /** The code of an account; `0x` for none. */
   code(address: Address): Promise<Hex>
   /** The next nonce of an account, behind its transactions that wait. */
@@ -57,6 +59,9 @@ export type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGa
 
 /** What a call came to. */
 export type CallOutcome = { readonly ok: true; readonly data: Hex } | { readonly ok: false; readonly data: Hex }
+
+/** What a call came to that was run after others, and what it logged. */
+export type SimulatedCall = CallOutcome & { readonly logs: readonly Pick<Log, 'address' | 'topics' | 'data'>[] }
 
 /** A block's head. */
 export type Block = {
@@ -155,6 +160,22 @@ function over(json: JsonRpc, ask: Ask): EvmRpc {
       }
       const request = { from, to, data, gas: gas === undefined ? gas : quantity(gas), ...offered }
       return ask('eth_call', [request, typeof block === 'bigint' ? quantity(block) : block], readCall)
+    },
+    simulate(calls) {
+      const method = 'eth_simulateV1'
+      const requests = calls.map(({ from, to, data, gas }) => ({
+        from,
+        to,
+        input: data,
+        gas: gas === undefined ? gas : quantity(gas),
+      }))
+      const decode = (reply: RpcReply) => {
+        const [block] = array(result(method, reply), method)
+        const outcomes = array(object(block, method).calls, method).map((each) => decodeSimulated(each, method))
+        if (outcomes.length !== calls.length) throw invalid(method)
+        return outcomes as readonly SimulatedCall[]
+      }
+      return ask(method, [{ blockStateCalls: [{ calls: requests }], validation: false }, 'latest'], decode)
     },
     code: (address) =>
       ask('eth_getCode', [address, 'latest'], (reply) => hex(result('eth_getCode', reply), 'eth_getCode')),
@@ -280,6 +301,18 @@ function readCall(reply: RpcReply): CallOutcome {
     ok: false,
     data: typeof reply.data === 'string' && /^0x[0-9a-f]*$/i.test(reply.data) ? asHex(reply.data) : '0x',
   }
+}
+
+function decodeSimulated(value: unknown, method: string): SimulatedCall {
+  const { status, returnData, logs } = object(value, method)
+  const parts = array(logs ?? [], method).map((each) => {
+    const log = object(each, method)
+    const address = typeof log.address === 'string' ? parseAddress(log.address) : undefined
+    if (address === undefined) throw invalid(method)
+    const topics = array(log.topics, method).map((topic) => hash32(topic, method))
+    return { address, topics, data: hex(log.data, method) }
+  })
+  return { ok: integer(status, method) === 1n, data: hex(returnData, method), logs: parts }
 }
 
 function decodeBlock(block: Record<string, unknown>, method: string): Block {

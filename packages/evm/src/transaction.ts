@@ -1,6 +1,7 @@
 import type { KeyAccount } from './account.js'
 import { type Address, parseAddress, recoverAddress } from './address.js'
 import type { CryptoEngine } from './crypto/engine.js'
+import type { SigningEngine } from './crypto/signing.js'
 import { formatHex, type Hex, parseHex } from './hex.js'
 
 /** A transaction with a base fee and a tip (EIP-1559). Amounts in wei, fees in wei per gas. */
@@ -11,7 +12,19 @@ export type Transaction = {
   readonly maxFeePerGas: bigint
   readonly gas: bigint
   readonly to: Address
+  /** Wei; none unless told. */
+  readonly value?: bigint
   readonly data: Hex
+}
+
+/** A transaction as it travels: who signed it is in the signature. */
+export type ParsedTransaction = {
+  readonly transaction: Transaction & { readonly value: bigint }
+  readonly digest: Uint8Array
+  /** r, s and v (27 or 28). */
+  readonly signature: Uint8Array
+  /** What it will be known by. */
+  readonly hash: Hex
 }
 
 /**
@@ -26,19 +39,68 @@ export async function signTransaction(
   transaction: Transaction,
   account: KeyAccount,
 ): Promise<{ readonly raw: Hex; readonly hash: Hex }> {
-  const { chainId, nonce, maxPriorityFeePerGas, maxFeePerGas, gas, to, data } = transaction
-  const fields = [chainId, nonce, maxPriorityFeePerGas, maxFeePerGas, gas].map(rlpInteger)
-  // No value, and an empty access list.
-  fields.push(rlpBytes(to.slice(2)), rlpInteger(0n), rlpBytes(data.slice(2)), rlpList([]))
-  const digest = engine.keccak256(bytesOf(`0x02${rlpList(fields)}`))
+  const fields = fieldsOf(transaction)
+  const digest = digestOf(engine, fields)
   const signature = await account.signDigest(digest)
   if (recoverAddress(engine, digest, signature) !== parseAddress(account.address)) {
     throw new TypeError(`the account ${account.address} signed with another key`)
   }
-  const part = (from: number, to: number) => rlpInteger(BigInt(formatHex(signature.subarray(from, to))))
-  const signed = [...fields, rlpInteger(BigInt((signature[64] ?? 0) - 27)), part(0, 32), part(32, 64)]
-  const raw: Hex = `0x02${rlpList(signed)}`
+  const raw = rawOf(fields, signature)
   return { raw, hash: formatHex(engine.keccak256(bytesOf(raw))) }
+}
+
+/**
+ * Reads a signed EIP-1559 transaction without an access list, in its one spelling; `undefined` when it is anything else.
+ *
+ * @example
+ * parseTransaction(engine, raw)?.transaction.nonce
+ */
+export function parseTransaction(engine: SigningEngine, raw: string): ParsedTransaction | undefined {
+  const bytes = parseHex(raw)
+  if (bytes === undefined || bytes.length > MAX_TRANSACTION_BYTES || bytes[0] !== 2) return undefined
+  const items = listItems(bytes.subarray(1))
+  if (items?.length !== 12) return undefined
+  const [chainId, nonce, maxPriorityFeePerGas, maxFeePerGas, gas, to, value, data, accessList, parity, r, s] = items
+  const address = to && parseAddress(formatHex(to))
+  if (address === undefined || data === undefined || accessList?.length !== 0) return undefined
+  const integer = (item: Uint8Array | undefined) => BigInt(item?.length ? formatHex(item) : 0)
+  const transaction = {
+    chainId: integer(chainId),
+    nonce: integer(nonce),
+    maxPriorityFeePerGas: integer(maxPriorityFeePerGas),
+    maxFeePerGas: integer(maxFeePerGas),
+    gas: integer(gas),
+    to: address,
+    value: integer(value),
+    data: formatHex(data),
+  }
+  const [high, low, bit] = [integer(r), integer(s), integer(parity)]
+  if (high >> 256n !== 0n || low >> 256n !== 0n || bit > 1n) return undefined
+  const word = (part: bigint) => part.toString(16).padStart(64, '0')
+  const signature = bytesOf(`0x${word(high)}${word(low)}${(27n + bit).toString(16)}`)
+  const fields = fieldsOf(transaction)
+  // Written again it must be the same: zeros before a number and lengths in disguise are other spellings.
+  if (rawOf(fields, signature) !== formatHex(bytes)) return undefined
+  return { transaction, digest: digestOf(engine, fields), signature, hash: formatHex(engine.keccak256(bytes)) }
+}
+
+/** An approval has about 180. */
+const MAX_TRANSACTION_BYTES = 1024
+
+function fieldsOf(transaction: Transaction): readonly string[] {
+  const { chainId, nonce, maxPriorityFeePerGas, maxFeePerGas, gas, to, value = 0n, data } = transaction
+  const numbers = [chainId, nonce, maxPriorityFeePerGas, maxFeePerGas, gas].map(rlpInteger)
+  // The last is an empty access list.
+  return [...numbers, rlpBytes(to.slice(2)), rlpInteger(value), rlpBytes(data.slice(2)), rlpList([])]
+}
+
+function digestOf(engine: SigningEngine, fields: readonly string[]): Uint8Array {
+  return engine.keccak256(bytesOf(`0x02${rlpList(fields)}`))
+}
+
+function rawOf(fields: readonly string[], signature: Uint8Array): Hex {
+  const part = (from: number, to: number) => rlpInteger(BigInt(formatHex(signature.subarray(from, to))))
+  return `0x02${rlpList([...fields, rlpInteger(BigInt((signature[64] ?? 0) - 27)), part(0, 32), part(32, 64)])}`
 }
 
 // RLP over hexadecimal digits without `0x`.
@@ -68,4 +130,37 @@ function rlpLength(base: number, digits: string): string {
 /** The digits above are ours, so they are digits. */
 function bytesOf(hex: Hex): Uint8Array {
   return parseHex(hex) ?? new Uint8Array()
+}
+
+/** The payloads of the items of one list that is all there is; `undefined` when it is not that. */
+function listItems(bytes: Uint8Array): readonly Uint8Array[] | undefined {
+  const list = itemAt(bytes, 0)
+  if (list === undefined || !list.isList || list.end !== bytes.length) return undefined
+  const items: Uint8Array[] = []
+  for (let at = list.start; at < list.end; ) {
+    const item = itemAt(bytes, at)
+    if (item === undefined || item.end > list.end) return undefined
+    items.push(bytes.subarray(item.start, item.end))
+    at = item.end
+  }
+  return items
+}
+
+type Item = { readonly start: number; readonly end: number; readonly isList: boolean }
+
+function itemAt(bytes: Uint8Array, at: number): Item | undefined {
+  const first = bytes[at]
+  if (first === undefined) return undefined
+  const isList = first >= 0xc0
+  if (first < 0x80) return { start: at, end: at + 1, isList }
+  const size = first - (isList ? 0xc0 : 0x80)
+  const lengthBytes = Math.max(0, size - 55)
+  if (lengthBytes > 2) return undefined
+  let length = size
+  if (lengthBytes > 0) {
+    length = 0
+    for (let i = 1; i <= lengthBytes; i++) length = length * 256 + (bytes[at + i] ?? 0)
+  }
+  const start = at + 1 + lengthBytes
+  return start + length <= bytes.length ? { start, end: start + length, isList } : undefined
 }

@@ -382,7 +382,8 @@ function describe(schemes: FacilitatorOptions['schemes'], { chains }: Routes): S
     const family = `${networkFamily(network)}:*`
     signers[family] = [...new Set([...(signers[family] ?? []), ...mine])]
   }
-  return { kinds: schemes.flatMap((half) => half.kinds()), extensions: [], signers }
+  const extensions = [...new Set(schemes.flatMap((half) => half.extensions ?? []))]
+  return { kinds: schemes.flatMap((half) => half.kinds()), extensions, signers }
 }
 
 type Deadline = { readonly over: Promise<void>; passed(): boolean; clear(): void }

@@ -43,6 +43,8 @@ export type Offer = {
   readonly rid: Rid
   /** The price, as budgets for loss count it. */
   readonly worth: bigint
+  /** What a challenge with it announces. */
+  readonly extensions: JsonObject
 }
 
 /** An offer without its price. */
@@ -128,7 +130,9 @@ export function makeOffer(template: OfferTemplate, price: Price, supported: Supp
     extra,
     ...(kind === undefined ? {} : { kind }),
   })
-  return { requirements, scheme, rid: requirementsId(requirements), worth: worthOf(price) }
+  const announced = Object.entries(scheme.announces?.(requirements) ?? {})
+  const extensions = Object.fromEntries(announced.filter(([name]) => supported?.extensions.includes(name)))
+  return { requirements, scheme, rid: requirementsId(requirements), worth: worthOf(price), extensions }
 }
 
 /** What a facilitator says of an offer's scheme and network; `undefined` when it serves them not. */

@@ -1,4 +1,5 @@
 import {
+  type JsonObject,
   asciiJson,
   type ErrorCode,
   encodeChallenge,
@@ -90,7 +91,9 @@ function challengeAnswer(
     if (offer !== correction?.offer) return requirements
     return { ...requirements, extra: { ...requirements.extra, ...correction.extra } }
   })
-  const { headers, body } = encodeChallenge({ error: code, resource, accepts })
+  const extensions = Object.assign({}, ...offers.map((offer) => offer.extensions)) as JsonObject
+  const announced = Object.keys(extensions).length > 0 ? { extensions } : {}
+  const { headers, body } = encodeChallenge({ error: code, resource, accepts, ...announced })
   // A code that elsewhere has another status is the reason for this 402.
   const why = asciiJson({ ...problem(code, { detail }), status: 402 })
   return {

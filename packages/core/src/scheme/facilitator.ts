@@ -17,6 +17,8 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
   readonly networks: readonly Network[]
   /** The chains by network; a lane of the engine is one signer on one of them. */
   readonly chains: readonly ChainDriver<Call>[]
+  /** Extensions that are understood here, as `/supported` lists them. */
+  readonly extensions?: readonly string[]
   /** One kind per version and network, as `/supported` lists them. */
   kinds(): readonly SupportedKind[]
   /** Reads a payment against the terms, without a chain. */
@@ -33,6 +35,11 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
   proofOf?(payment: PaymentPayload, requirements: PaymentRequirements): string
   /** Every check there is, at the current state of the chain. Throws `X402Error` when the chain cannot be asked: that is no verdict. */
   verify(payment: PaymentPayload, requirements: PaymentRequirements, options: VerifyOptions): Promise<Verdict>
+  /**
+   * Does what has to be on chain before the payment's own transaction can be made, such as an approval that the payer signed along; asked after
+   * a verification, when settling. Harmless to repeat. Absent where nothing ever has to. Throws like `verify`.
+   */
+  enable?(payment: PaymentPayload, requirements: PaymentRequirements, options: VerifyOptions): Promise<Verdict>
   /**
    * What has to be sent so that the payment settles; `undefined` when nothing has to: it is settled, and used up, as it is. Asked right after a
    * verification. A promise only where that depends on the chain: whether a wallet exists yet.

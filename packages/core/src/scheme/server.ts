@@ -19,6 +19,8 @@ export interface SchemeServer extends SchemeHalf {
    * Throws `X402Error` `invalid_pay_to`, `unknown_asset`, `unsupported_transfer_method`.
    */
   offer(terms: OfferTerms): PaymentRequirements
+  /** What a challenge with this offer announces under `extensions`, as far as the facilitator lists it. */
+  announces?(offer: PaymentRequirements): Readonly<Record<string, JsonObject>>
   /** Reads a payment against an offer: everything that can be known from the two and the clock alone. */
   inspect(payment: PaymentPayload, offer: PaymentRequirements, now: InspectContext): Inspection
 }

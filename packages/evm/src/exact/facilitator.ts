@@ -11,15 +11,23 @@ import {
   sameAddress,
   systemClock,
   v1NameOf,
+  X402Error,
 } from '@groat/core'
-import { parseAddress } from '../address.js'
+import { type Address, parseAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
+import { MULTICALL3 } from '../multicall.js'
+import { EXACT_PERMIT2_PROXY, PERMIT2, UPTO_PERMIT2_PROXY } from '../permit2/contracts.js'
+import { ERC20_APPROVAL_GAS_SPONSORING } from '../sponsoring/approval.js'
+import { EIP2612_GAS_SPONSORING } from '../sponsoring/eip2612.js'
+import { type ApprovalSponsor, createSponsor } from '../sponsoring/sponsor.js'
 import { exactOnEvm } from './eip3009.js'
-import { eip3009 } from './eip3009-chain.js'
+import { createEip3009 } from './eip3009-chain.js'
 import type { ChainMethod, ExactRequest } from './method.js'
-import { permit2 } from './permit2-chain.js'
+import { createPermit2 } from './permit2-chain.js'
 import { inspectExact } from './shared.js'
 import { type MethodName, methodOf } from './terms.js'
+
+export type { ApprovalSponsor } from '../sponsoring/sponsor.js'
 
 /** What the facilitator's half needs. */
 export type ExactEvmFacilitatorOptions = {
@@ -31,6 +39,15 @@ export type ExactEvmFacilitatorOptions = {
   /** Seconds by which a block's clock must have passed a payment's end before it counts as dead; 30 unless told. */
   readonly expiryMarginSeconds?: bigint
   readonly clock?: Clock
+  /**
+   * Factories that may create a payer's wallet (ERC-6492) at this facilitator's cost; none unless told. Only contracts that create wallets and do
+   * nothing else: whatever is called there is called with what strangers write.
+   */
+  readonly walletFactories?: readonly string[]
+  /** Gas that creating a wallet may use; 700,000 unless told. */
+  readonly deploymentGas?: bigint
+  /** Pays for payers' approvals of Permit2 (`erc20ApprovalGasSponsoring`); nobody does unless told. Needs nodes that know `eth_simulateV1`. */
+  readonly sponsor?: ApprovalSponsor
 }
 
 /** The facilitator's half. Whatever it settles needs a transaction. */
@@ -43,7 +60,8 @@ export interface ExactEvmFacilitator extends SchemeFacilitator<EvmCall> {
  *
  * A good payment costs `verify` one round trip, and concurrent ones share it: the transfer is tried, by EIP-3009 behind a look at the payer's nonce.
  * What fails in company, and what no key signed, is tried alone, as the settling account with the gas it will get. The code of a payer is
- * asked for only when no key of that address signed. Undeployed wallets (ERC-6492) are refused; tokens that the chain does not list are refused.
+ * asked for only when no key of that address signed. Wallets that are not deployed yet (ERC-6492) are refused unless their factory is allowed; tokens
+ * that the chain does not list are refused.
  * By Permit2 nothing is settled before Permit2 and the proxy have shown that they are there.
  *
  * Besides what `inspectExact` refuses: `invalid_network`, `payer_is_facilitator`, `asset_not_allowed`, `invalid_exact_evm_token_name_mismatch`,
@@ -63,6 +81,12 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
   const { clock = systemClock } = options
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
   const holds = createHolds(clock)
+  const { walletFactories = [], deploymentGas = 700_000n } = options
+  const sponsor = options.sponsor && createSponsor(options.sponsor)
+  const methods: Readonly<Record<MethodName, ChainMethod>> = {
+    eip3009: createEip3009({ factories: factoriesOf(walletFactories, chains), deploymentGas }),
+    permit2: createPermit2({ sponsor }),
+  }
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: { readonly now: number }): Inspection {
     const inspection = inspectExact(payment, terms, now)
@@ -92,6 +116,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     networks: chains.map(({ network }) => network),
     chains,
     kinds: () => chains.flatMap(({ network }) => kindsOf(network)),
+    extensions: [EIP2612_GAS_SPONSORING, ...(sponsor ? [ERC20_APPROVAL_GAS_SPONSORING] : [])],
     inspect,
     async verify(payment, terms, { signer, ...now }) {
       const inspection = inspect(payment, terms, now)
@@ -101,9 +126,16 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
       if (holds.has(inspection.payer.toLowerCase())) return { ...refuse('payer_on_hold'), payer: inspection.payer }
       return method.verify(request, { ...now, gas: gasLimit, ...(from ? { from } : {}) })
     },
+    async enable(payment, terms, { signer, ...now }) {
+      const { method, ...request } = known(payment, terms)
+      const from = parseAddress(signer ?? request.chain.signers[0] ?? '')
+      const enabled = await method.enable?.(request, { ...now, gas: gasLimit, ...(from ? { from } : {}) })
+      return enabled ?? { ok: true, payer: '' }
+    },
     async prepare(payment, terms) {
       const { method, ...request } = known(payment, terms)
-      return { ...(await method.prepare(request)), gas: gasLimit }
+      const { moreGas = 0n, ...call } = await method.prepare(request)
+      return { ...call, gas: gasLimit + moreGas }
     },
     async outcome(payment, terms, sent) {
       const { method, ...request } = known(payment, terms)
@@ -115,7 +147,25 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
   }
 }
 
-const methods: Readonly<Record<MethodName, ChainMethod>> = { eip3009, permit2 }
+/** Contracts that call whatever they are told are no factories, and neither are those that money depends on. */
+function factoriesOf(texts: readonly string[], chains: readonly EvmChain[]): ReadonlySet<Address> {
+  const factories = texts.map((text) => {
+    const factory = parseAddress(text)
+    const refused = factory === undefined || NO_FACTORIES.has(factory) || chains.some((chain) => chain.asset(factory))
+    if (refused) throw new X402Error('invalid_config', { walletFactories: text })
+    return factory
+  })
+  return new Set(factories)
+}
+
+const NO_FACTORIES: ReadonlySet<string> = new Set([
+  MULTICALL3,
+  PERMIT2,
+  EXACT_PERMIT2_PROXY,
+  UPTO_PERMIT2_PROXY,
+  // Deploys what it is given, at addresses that depend on it.
+  '0x4e59b44847b379578588920ca78fbf26c0b4956c',
+])
 
 function kindsOf(network: EvmChain['network']): readonly SupportedKind[] {
   const kind = { scheme: exactOnEvm.name, network } as const

@@ -33,12 +33,17 @@ export type OutcomeOptions = {
   readonly expiryMarginSeconds: bigint
 }
 
+/** A call that moves money; `moreGas` where it needs more than a settlement of this facilitator may use otherwise. */
+export type MoneyCall = Omit<EvmCall, 'gas'> & { readonly moreGas?: bigint }
+
 /** One transfer method on chain. What it is given has been inspected. */
 export interface ChainMethod {
   /** Every check that asks the chain. Throws `X402Error` `rpc_unreachable` and the like. */
   verify(request: ExactRequest, trial: Trial): Promise<Verdict>
+  /** Does what has to be on chain before the call that moves the money can be made. Harmless to repeat. */
+  enable?(request: ExactRequest, trial: Trial): Promise<Verdict>
   /** The call that moves the money. */
-  prepare(request: ExactRequest): Omit<EvmCall, 'gas'> | Promise<Omit<EvmCall, 'gas'>>
+  prepare(request: ExactRequest): MoneyCall | Promise<MoneyCall>
   /** What became of it. Settled is said only of the token's own logs. Throws `X402Error` `rpc_unreachable` and the like. */
   outcome(request: ExactRequest, sent: readonly SentTransaction[], options: OutcomeOptions): Promise<ChainOutcome>
 }

@@ -1,10 +1,12 @@
 import { type PaymentPayload, type Refusal, refuse, type Verdict } from '@groat/core'
 import { decodeInteger } from '../abi.js'
 import { recoverAddress } from '../address.js'
-import { exactPermit2Proxy, hasPermit2Proxy } from '../permit2/contracts.js'
-import { explainPermit2 } from '../permit2/diagnosis.js'
+import { exactPermit2Proxy, hasPermit2Proxy, PERMIT2 } from '../permit2/contracts.js'
+import { encodeAllowance, explainPermit2 } from '../permit2/diagnosis.js'
 import type { CallOutcome } from '../rpc.js'
+import { type Approval, readApproval } from '../sponsoring/approval.js'
 import { type Eip2612Permit, readEip2612 } from '../sponsoring/eip2612.js'
+import type { Sponsor } from '../sponsoring/sponsor.js'
 import { signerOf } from '../wallet.js'
 import { type ChainMethod, type ExactRequest, succeedsPaid, type Trial } from './method.js'
 import { failedTransfer, type Permit2Payment, readPermit2 } from './permit2.js'
@@ -12,16 +14,54 @@ import { settleCall } from './permit2-calls.js'
 import { permit2Outcome } from './permit2-outcome.js'
 import { encodeBalanceOf } from './token.js'
 
+/** What the operator pays for besides settlements. */
+export type Permit2Options = {
+  /** Pays for payers' approvals; absent: nobody does. */
+  readonly sponsor: Sponsor | undefined
+}
+
 /** Permit2 on chain: the proxy of `exact` takes the money that the payer let Permit2 take, and pays only whom the payer signed. */
-export const permit2: ChainMethod = {
-  verify: (request, trial) => verify(request, read(request), trial),
-  prepare(request) {
-    const payment = read(request)
-    // Good when it was verified a moment ago: its time is the one thing that could have passed since, and the call says so.
-    const permit = permitOf(request.payment, payment, 0)
-    return settleCall(payment, isPermit(permit) ? permit : undefined)
-  },
-  outcome: (request, sent, options) => permit2Outcome(request.chain, read(request), sent, options),
+export function createPermit2({ sponsor }: Permit2Options): ChainMethod {
+  /** The approval that has to go first, `undefined` where none has to, or why it will not be paid for. */
+  async function approvalOf({ chain, payment }: ExactRequest, { payer, transfer }: Permit2Payment) {
+    if (sponsor === undefined) return undefined
+    const { token, amount } = transfer
+    const { engine, chainId } = chain
+    const approval = readApproval(payment.extensions, { payer, token, amount, engine, chainId, maxGas: sponsor.maxGas })
+    if (approval === undefined || 'code' in approval) return approval
+    const allowance = await chain.rpc.call({ to: token, data: encodeAllowance(payer, PERMIT2) })
+    return allowance.ok && (decodeInteger(allowance.data) ?? 0n) >= amount ? undefined : approval
+  }
+
+  return {
+    async verify(request, trial) {
+      const payment = read(request)
+      const { payer } = payment
+      const approval = await approvalOf(request, payment)
+      if (approval === undefined || sponsor === undefined) return verify(request, payment, trial)
+      if ('code' in approval) return { ...approval, payer }
+      const [refusal, verdict] = await Promise.all([
+        sponsor.judge(request.chain, payer, approval),
+        verifyBehind(approval, request, payment, trial),
+      ])
+      return refusal ? { ...refusal, payer } : verdict
+    },
+    async enable(request, trial) {
+      const payment = read(request)
+      const { payer } = payment
+      const approval = await approvalOf(request, payment)
+      if (approval === undefined || sponsor === undefined) return { ok: true, payer }
+      const refusal = 'code' in approval ? approval : await sponsor.approve(request.chain, payer, approval)
+      return refusal ? { ...refusal, payer } : verify(request, payment, trial)
+    },
+    prepare(request) {
+      const payment = read(request)
+      // Good when it was verified a moment ago: its time is the one thing that could have passed since, and the call says so.
+      const permit = permitOf(request.payment, payment, 0)
+      return settleCall(payment, isPermit(permit) ? permit : undefined)
+    },
+    outcome: (request, sent, options) => permit2Outcome(request.chain, read(request), sent, options),
+  }
 }
 
 function read({ payment, terms }: ExactRequest): Permit2Payment {
@@ -78,6 +118,33 @@ async function verify(
     return { ...refuse('permit2_simulation_failed'), payer }
   }
   return verdict ?? { ...(await explainPermit2(chain.rpc, failing)), payer }
+}
+
+/** The same where an approval has to go first: both are tried, one after the other. */
+async function verifyBehind(
+  { transaction }: Approval,
+  { chain }: ExactRequest,
+  read: Permit2Payment,
+  { from, gas, reserved = 0n }: Trial,
+): Promise<Verdict> {
+  const { payer, transfer } = read
+  const failing = failedTransfer(chain, read)
+  const calls = [
+    { from: payer, to: transaction.to, data: transaction.data, gas: transaction.gas },
+    { ...settleCall(read, undefined), gas, ...(from ? { from } : {}) },
+  ]
+  const [simulated, isThere, signer, funds] = await Promise.all([
+    chain.rpc.simulate(calls),
+    hasPermit2Proxy(chain.rpc, exactPermit2Proxy),
+    signerOf(chain, failing.claim),
+    chain.rpc.call({ to: transfer.token, data: encodeBalanceOf(payer) }),
+  ])
+  if (!isThere) return { ...refuse('permit2_proxy_not_deployed'), payer }
+  if (signer === 'nobody' || signer === 'undeployed') return { ...refuse('invalid_permit2_signature'), payer }
+  const held = funds.ok ? (decodeInteger(funds.data) ?? 0n) : 0n
+  if (held < transfer.amount + reserved) return { ...refuse('permit2_insufficient_balance'), payer }
+  if (simulated.every(({ ok }) => ok)) return { ok: true, payer }
+  return { ...(await explainPermit2(chain.rpc, failing)), payer }
 }
 
 function permitOf(payment: PaymentPayload, { payer, transfer }: Permit2Payment, now: number) {

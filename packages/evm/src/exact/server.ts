@@ -1,6 +1,7 @@
 import { type OfferTerms, type PaymentRequirements, type SchemeServer, X402Error } from '@groat/core'
 import { formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
+import { announcements } from '../sponsoring/announcement.js'
 import { exactOnEvm } from './eip3009.js'
 import { inspectExact } from './shared.js'
 import { isPayable } from './terms.js'
@@ -21,6 +22,7 @@ const SHORTEST_TIMEOUT_SECONDS = 15
 export const exactEvm: SchemeServer = {
   scheme: exactOnEvm,
   offer,
+  announces: announcements,
   inspect: inspectExact,
 }
 

@@ -1,13 +1,16 @@
-import { type Asset, isJsonObject, type Json, type JsonObject, type Refusal, refuse } from '@groat/core'
+import { type Asset, isJsonObject, type Json, type JsonObject, type Refusal, refuse, X402Error } from '@groat/core'
 import { decodeInteger, encodeCall } from '../abi.js'
-import { type EvmAccount, signTyped } from '../account.js'
+import { type EvmAccount, type KeyAccount, signTyped } from '../account.js'
 import { type Address, formatAddress } from '../address.js'
+import { nobleEngine } from '../crypto/noble.js'
 import type { SigningEngine } from '../crypto/signing.js'
 import type { Hex } from '../hex.js'
 import { PERMIT2 } from '../permit2/contracts.js'
 import { encodeAllowance } from '../permit2/diagnosis.js'
 import type { PermitTransfer } from '../permit2/signing.js'
 import type { EvmRpc } from '../rpc.js'
+import { signTransaction, type Transaction } from '../transaction.js'
+import { APPROVE, ERC20_APPROVAL_GAS_SPONSORING } from './approval.js'
 import { EIP2612_GAS_SPONSORING, permitDigest, permitTypedData } from './eip2612.js'
 
 /** A payer who is about to pay through Permit2. */
@@ -46,6 +49,9 @@ export async function planAllowance(
   if (announced[EIP2612_GAS_SPONSORING] !== undefined && asset.domain !== undefined && nonce !== undefined) {
     return [permitOf(who, asset.domain, nonce)]
   }
+  if (announced[ERC20_APPROVAL_GAS_SPONSORING] !== undefined && signsTransactions(who.account)) {
+    return [await approvalOf(rpc, who)]
+  }
   return refuse('permit2_allowance_required')
 }
 
@@ -77,6 +83,69 @@ function permitOf(
       ),
       version: '1',
     }),
+  }
+}
+
+/** Gas for an approval; plenty. */
+const APPROVAL_GAS = 70_000n
+
+/** Wei per gas to offer as a tip where the node suggests none. */
+const DEFAULT_TIP = 1_000_000_000n
+
+const EVERYTHING = 2n ** 256n - 1n
+
+/** A wallet that signs transactions, as viem's local accounts do. */
+type TransactionSigner = {
+  readonly address: Hex
+  signTransaction(transaction: object): Promise<Hex>
+}
+
+function signsTransactions(account: EvmAccount): account is KeyAccount | (EvmAccount & TransactionSigner) {
+  return 'signDigest' in account || 'signTransaction' in account
+}
+
+/** An approval of Permit2 for good, so that it has to be sponsored once. */
+async function approvalOf(rpc: EvmRpc, { account, chainId, payer, transfer }: Permit2Payer): Promise<SignedExtension> {
+  const [nonce, { baseFee }, tip = DEFAULT_TIP] = await Promise.all([
+    rpc.minedNonce(payer),
+    rpc.latestBlock(),
+    rpc.suggestedTip(),
+  ])
+  const transaction = {
+    chainId,
+    nonce,
+    maxPriorityFeePerGas: tip,
+    maxFeePerGas: 2n * baseFee + tip,
+    gas: APPROVAL_GAS,
+    to: transfer.token,
+    data: encodeCall(APPROVE, PERMIT2, EVERYTHING),
+  }
+  return {
+    key: ERC20_APPROVAL_GAS_SPONSORING,
+    sign: async () => ({
+      from: account.address,
+      asset: formatAddress(transfer.token),
+      spender: formatAddress(PERMIT2),
+      amount: EVERYTHING.toString(),
+      signedTransaction: await signApproval(account, transaction),
+      version: '1',
+    }),
+  }
+}
+
+async function signApproval(account: EvmAccount, transaction: Transaction): Promise<Hex> {
+  try {
+    if ('signDigest' in account) return (await signTransaction(nobleEngine, transaction, account)).raw
+    if (!signsTransactions(account) || !('signTransaction' in account)) throw new TypeError('no transactions')
+    const { chainId, nonce } = transaction
+    return await account.signTransaction({
+      ...transaction,
+      type: 'eip1559',
+      chainId: Number(chainId),
+      nonce: Number(nonce),
+    })
+  } catch (cause) {
+    throw new X402Error('signer_failed', { payer: account.address }, { cause })
   }
 }
 

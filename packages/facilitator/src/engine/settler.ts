@@ -213,6 +213,8 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
         reserved > 0n && clock() - begun < CROWD_PATIENCE && (await half.verify(payment, requirements, at)).ok
       return waits ? { record, chain: PENDING, crowded: true } : { record, verdict }
     }
+    const enabled = await half.enable?.(payment, requirements, at)
+    if (enabled?.ok === false) return { record, verdict: enabled }
     const call = await half.prepare(payment, requirements)
     if (call === undefined) return end(await journal.waived(record), { type: 'payment_settled' })
     const latest = (record.expiresAt - minRemainingSeconds) * 1000
