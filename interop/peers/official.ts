@@ -10,7 +10,12 @@ import type { StartServer } from '../rails/rail.js'
 import { type Listening, listen } from './listen.js'
 
 /** A network, and the official server's half of a scheme for it. */
-type Sells = { readonly network: Network; readonly scheme: () => SchemeNetworkServer }
+type Sells = {
+  readonly network: Network
+  readonly scheme: () => SchemeNetworkServer
+  /** What a price in dollars is in an asset with an `extra` of its own. */
+  readonly priced?: (price: string) => { asset: string; amount: string; extra: Record<string, string> }
+}
 
 /** The official facilitator library behind the HTTP shell that its example has. */
 export async function officialFacilitator(register: (facilitator: x402Facilitator) => unknown): Promise<Listening> {
@@ -30,7 +35,7 @@ export async function officialFacilitator(register: (facilitator: x402Facilitato
 
 /** The official Express server with one paid route, `GET /paid`. */
 export const officialExpress =
-  ({ network, scheme }: Sells): StartServer<Listening> =>
+  ({ network, scheme, priced }: Sells): StartServer<Listening> =>
   async (facilitatorUrl, payTo, price) => {
     const resourceServer = new x402ResourceServer(new HTTPFacilitatorClient({ url: facilitatorUrl })).register(
       network,
@@ -38,14 +43,19 @@ export const officialExpress =
     )
     await resourceServer.initialize()
     const app = express()
-    app.use(paymentMiddleware({ 'GET /paid': { accepts: { scheme: 'exact', price, network, payTo } } }, resourceServer))
+    app.use(
+      paymentMiddleware(
+        { 'GET /paid': { accepts: { scheme: 'exact', price: priced?.(price) ?? price, network, payTo } } },
+        resourceServer,
+      ),
+    )
     app.get('/paid', (_request, response) => void response.json({ served: true }))
     return listen(app)
   }
 
 /** The official Hono server with one paid route, `GET /paid`. */
 export const officialHono =
-  ({ network, scheme }: Sells): StartServer<Listening> =>
+  ({ network, scheme, priced }: Sells): StartServer<Listening> =>
   async (facilitatorUrl, payTo, price) => {
     const resourceServer = new x402ResourceServer(new HTTPFacilitatorClient({ url: facilitatorUrl })).register(
       network,
@@ -53,7 +63,12 @@ export const officialHono =
     )
     await resourceServer.initialize()
     const app = new Hono()
-    app.use(honoMiddleware({ 'GET /paid': { accepts: { scheme: 'exact', price, network, payTo } } }, resourceServer))
+    app.use(
+      honoMiddleware(
+        { 'GET /paid': { accepts: { scheme: 'exact', price: priced?.(price) ?? price, network, payTo } } },
+        resourceServer,
+      ),
+    )
     app.get('/paid', (c) => c.json({ served: true }))
     return listen(getRequestListener(app.fetch))
   }

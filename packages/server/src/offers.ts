@@ -44,7 +44,7 @@ export type Offer = {
   /** The price, as budgets for loss count it. */
   readonly worth: bigint
   /** What a challenge with it announces. */
-  readonly extensions: JsonObject
+  readonly extensions?: JsonObject
 }
 
 /** An offer without its price. */

@@ -1,5 +1,4 @@
 import {
-  type JsonObject,
   asciiJson,
   type ErrorCode,
   encodeChallenge,

@@ -14,6 +14,7 @@ export const pages = [
   'schemes/batch-settlement-evm.md',
   'schemes/upto-svm.md',
   'extensions/eip2612-gas-sponsoring.md',
+  'extensions/erc20-approval-gas-sponsoring.md',
   'errors.md',
   'security.md',
 ] as const

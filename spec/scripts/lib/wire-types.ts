@@ -7,7 +7,7 @@ import {
   BatchVoucherPayload,
 } from '@groat/evm/batch-settlement/schema'
 import { Eip3009Extra, Eip3009Payload, Permit2Extra, Permit2Payload } from '@groat/evm/exact/schema'
-import { Eip2612Info } from '@groat/evm/sponsoring/schema'
+import { Eip2612Info, Erc20ApprovalInfo } from '@groat/evm/sponsoring/schema'
 import { UptoEvmExtra, UptoEvmPayload } from '@groat/evm/upto/schema'
 import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
 import { UptoSvmExtra, UptoSvmPayload } from '@groat/svm/upto/schema'
@@ -130,6 +130,12 @@ export const wireTypes: readonly WireType[] = [
     name: 'Eip2612Info',
     schema: Eip2612Info,
     title: 'What a payer puts under eip2612GasSponsoring',
+  },
+  {
+    version: 'extensions',
+    name: 'Erc20ApprovalInfo',
+    schema: Erc20ApprovalInfo,
+    title: 'What a payer puts under erc20ApprovalGasSponsoring',
   },
   {
     version: 'exact-svm',
@@ -358,6 +364,14 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
   'exact-evm/Permit2Payload': {
     signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
     permit2Authorization: 'what is signed, and the payer',
+  },
+  'extensions/Erc20ApprovalInfo': {
+    from: 'the payer',
+    asset: 'the token',
+    spender: 'Permit2',
+    amount: 'atomic units that are approved',
+    signedTransaction: 'the signed transaction, as nodes take it',
+    version: 'version of the extension',
   },
   'extensions/Eip2612Info': {
     from: 'the payer',
