@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { SchemeClient } from '@groat/core'
-import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { exactEvmWithPermit2, privateKeyAccount } from '@groat/evm/exact/permit2/client'
 import { uptoEvm } from '@groat/evm/upto/client'
 import { evmAccounts, svmAccounts } from '@groat/sandbox'
 import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
@@ -82,7 +82,7 @@ function opened(text: string, file: string, password: string | undefined): strin
 function schemesOf({ key, from }: FoundKey, rpc: string | undefined): readonly SchemeClient[] {
   if (/^0x[0-9a-fA-F]{64}$/.test(key)) {
     const account = privateKeyAccount(key)
-    return [exactEvm({ account }), uptoEvm({ account })]
+    return [exactEvmWithPermit2({ account }), uptoEvm({ account })]
   }
   try {
     const account = secretKeyAccount(key.startsWith('[') ? bytesOf(key) : key)
