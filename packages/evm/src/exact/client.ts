@@ -55,7 +55,7 @@ export interface ExactEvmClient extends SchemeClient {
  */
 export function exactEvm({ account, assets = [], engine = nobleSigningEngine }: ExactEvmClientOptions): ExactEvmClient {
   const payer = parseAddress(account.address)
-  if (payer === undefined) throw new TypeError('the account has no address')
+  if (payer === undefined) throw new TypeError('no address')
   const known = [...assets, ...evmAssets]
   const assetOf = ({ network, asset }: PaymentRequirements) => findAsset(known, network, asset)
 

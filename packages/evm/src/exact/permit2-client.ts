@@ -50,7 +50,7 @@ export function exactEvmWithPermit2(options: ExactEvmWithPermit2Options): Scheme
   const { account, assets = [], engine = nobleSigningEngine } = options
   const byAuthorization = exactEvm({ account, assets, engine })
   const payer = parseAddress(account.address)
-  if (payer === undefined) throw new TypeError('the account has no address')
+  if (payer === undefined) throw new TypeError('no address')
   const known = [...assets, ...evmAssets]
   const nodes = nodesOf(options.rpc ?? {})
 
