@@ -42,7 +42,11 @@ async function exampleFacilitator() {
   })
   const line = await Promise.race([first, ended.then(() => Promise.reject(new Error(said.join('\n'))))])
   const { ready } = JSON.parse(line) as { ready: { url: string; admin: string } }
-  return { ...ready, said, close: async () => (stop(), expect(await ended).toBe(0)) }
+  const close = async (): Promise<void> => {
+    stop()
+    expect(await ended).toBe(0)
+  }
+  return { ...ready, said, close }
 }
 
 test('64 payers at once settle through ours behind the official Express server, every one of them once', async () => {

@@ -93,6 +93,8 @@ describe('the log', () => {
 describe('the metrics', () => {
   test('count what happens and what was turned away, with bounded labels', async () => {
     const metrics = createMetrics()
+    // A lane has one replica: this one has a journal of its own.
+    const store = await openMemoryStore()
     const counted = createFacilitator({
       schemes: [createFakeScheme(chain)],
       store,
@@ -128,6 +130,7 @@ describe('the metrics', () => {
     expect(text).not.toContain(PAYER)
     expect(text).not.toContain('stranger')
     await counted.stop()
+    await store.close()
   })
 })
 

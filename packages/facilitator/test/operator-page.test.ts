@@ -111,12 +111,12 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     expect(await service.settle(first)).toMatchObject({ status: 'settled' })
     const rows = page.locator('#payments tr')
     await rows.first().waitFor()
-    await eventually(() => rows.first().innerText()).toContain('0.001 USDC')
+    await eventually(() => rows.first().textContent()).toContain('0.001 USDC')
     const second = await service.settle(await on.pay('payer2'))
     if (second.status !== 'settled') throw new Error(second.status)
     await eventually(() => rows.count()).toBe(2)
     await eventually(() => page.locator('#lanes tr').allInnerTexts()).toContainEqual(expect.stringMatching(/\d[KM]?$/))
-    expect(await page.locator('#nodes tr').innerText()).toMatch(/127\.0\.0\.1:\d+\s+base-sepolia\s+up/)
+    expect(await page.locator('#nodes tr').textContent()).toMatch(/127\.0\.0\.1:\d+\s+base-sepolia\s+up/)
 
     const find = async (text: string, count: number) => {
       await page.getByRole('searchbox').fill(text)
@@ -130,7 +130,7 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     expect(await find(pid, 1)).toBe(pid)
     await rows.first().click()
     await page.locator('#history li').first().waitFor()
-    expect(await page.locator('#history').innerText()).toMatch(/claimed[\s\S]*signed[\s\S]*settled/)
+    expect(await page.locator('#history').textContent()).toMatch(/claimed[\s\S]*signed[\s\S]*settled/)
     await find('0xnobody', 0)
     await page.getByText('Nothing is known of 0xnobody.').waitFor()
     const shot = process.env.GROAT_SCREENSHOT

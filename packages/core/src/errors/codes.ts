@@ -1090,14 +1090,6 @@ export const errorCodes = {
     hint: 'Pay from another account, or wait ten minutes.',
   },
 
-  // What a facilitator takes from one payer.
-  payer_over_limit: {
-    status: 429,
-    retry: 'same-payment',
-    title: 'The payer has too many payments under way, or too many that failed of late',
-    hint: 'Present the same payment again when earlier ones have settled.',
-  },
-
   // Bundles and passes.
   entitlement_invalid: {
     ...refused,
@@ -1305,6 +1297,14 @@ export const errorCodes = {
     ...newPayment,
     title: 'The refund failed on chain',
     hint: 'Sign a new refund.',
+  },
+
+  // What a facilitator takes from one payer.
+  payer_over_limit: {
+    status: 429,
+    retry: 'same-payment',
+    title: 'The payer has too many payments under way, or too many that failed of late',
+    hint: 'Present the same payment again when earlier ones have settled.',
   },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 

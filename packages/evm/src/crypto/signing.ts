@@ -58,5 +58,4 @@ export function attempt<T>(work: () => T): T | undefined {
 }
 
 /** The libraries' own messages may quote the key, so no cause is kept. */
-const notAKey = () =>
-  new RangeError('not a secp256k1 private key: 32 bytes (0x and 64 digits), below the order')
+const notAKey = () => new RangeError('not a secp256k1 private key: 32 bytes (0x and 64 digits), below the order')

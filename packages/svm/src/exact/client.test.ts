@@ -240,6 +240,6 @@ test('a browser bundle that signs payments contains a curve, core, and nothing o
   for (const forbidden of ['solana/kit', 'zod', 'web3', 'getSignatureStatuses', 'simulateTransaction']) {
     expect([forbidden, code.includes(forbidden)]).toEqual([forbidden, false])
   }
-  // 1 kB of it is the names of all codes, of every scheme.
-  expect(gzipSync(bundle!.contents).length).toBeLessThan(18_000)
+  // 1.5 kB of it is the names of all codes, of every scheme.
+  expect(gzipSync(bundle!.contents).length).toBeLessThan(18_500)
 })
