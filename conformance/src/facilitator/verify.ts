@@ -123,7 +123,7 @@ function refusals(): readonly Refusal[] {
     { id: 'FAC-009/list', of: 'a list in the place of an offer', codes: terms, change: () => ({ requirements: [] }) },
     ...amounts.map(([name, amount, requirement = 'CORE-051']) => ({
       id: `${requirement}/${name}`,
-      of: `an amount of ${JSON.stringify(amount)}`,
+      of: name === 'too-large' ? 'an amount of 2^256' : `an amount of ${JSON.stringify(amount)}`,
       codes: [...terms, ...form],
       change: ({ payment, requirements }: Scene) => {
         const changed = { ...requirements, amount }

@@ -10,7 +10,7 @@ nav{display:flex;gap:16px;flex-wrap:wrap;align-items:center;position:sticky;top:
 select,input{font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);border-radius:6px;padding:3px 8px}.legend{color:var(--quiet);margin-left:auto}
 table{border-collapse:collapse;width:100%;margin:0 0 24px}caption{text-align:left;font-weight:600;font-size:16px;padding:18px 0 6px}
 th,td{border-bottom:1px solid var(--line);padding:4px 8px;text-align:left;vertical-align:top}thead th{color:var(--quiet);font-weight:500;text-align:center;font-size:12px}thead th:first-child,thead th:nth-child(2){text-align:left}
-td.cell{text-align:center;width:90px}code,pre{font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}tr:hover td{background:var(--shade)}.id{white-space:nowrap}.h{color:var(--quiet);font-size:11px;border:1px solid var(--line);border-radius:9px;padding:0 6px;margin-left:6px}
+td{overflow-wrap:anywhere}td.cell{text-align:center;width:90px}thead th{max-width:140px;overflow-wrap:anywhere}td.id{overflow-wrap:normal}code,pre{font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}tr:hover td{background:var(--shade)}.id{white-space:nowrap}.h{color:var(--quiet);font-size:11px;border:1px solid var(--line);border-radius:9px;padding:0 6px;margin-left:6px}
 .c{display:inline-block;min-width:24px;border:0;border-radius:6px;padding:1px 7px;font:600 13px/1.4 system-ui;color:#fff;text-align:center}button.c{cursor:pointer}button.c:focus-visible{outline:2px solid var(--ink);outline-offset:1px}
 .c.pass{background:var(--pass)}.c.fail,.c.harness-error{background:var(--fail)}.c.warn{background:var(--warn)}.c.untestable{background:#8250df}.c.not-applicable{background:var(--gray)}
 dialog{width:min(960px,94vw);max-height:90vh;border:1px solid var(--line);border-radius:10px;background:var(--paper);color:var(--ink);padding:20px 24px}dialog::backdrop{background:#0008}dialog form{position:sticky;top:0;text-align:right;height:0}dialog form button{border:0;background:none;color:var(--quiet);font-size:16px;cursor:pointer}
@@ -37,7 +37,7 @@ function draw(){
   for(const a of data.areas){
     const shown=[...rows.values()].filter(r=>area(r.requirement)===a&&(!profile||r.profile===profile)&&(!find||(r.id+' '+r.title).toLowerCase().includes(find))&&(!only||[...r.cells.values()].some(c=>red(c.status)||(only==='warn'&&c.status==='warn')))).sort((x,y)=>x.id.localeCompare(y.id))
     if(!shown.length)continue
-    const head=el('tr',{},el('th',{textContent:'check'}),el('th',{textContent:'what is right'}),...data.columns.map(c=>el('th',{textContent:[c.name,c.version,c.family].filter(Boolean).join(' ')})))
+    const head=el('tr',{},el('th',{textContent:'check'}),el('th',{textContent:'what is right'}),...data.columns.map(c=>el('th',{textContent:(data.runs.length>1?[c.name,c.version,c.family]:[c.family||'any chain']).filter(Boolean).join(' ')})))
     const table=el('table',{},el('caption',{textContent:a}),el('thead',{},head),el('tbody',{},...shown.map(r=>el('tr',{},
       el('td',{className:'id'},el('code',{textContent:r.id}),r.profile==='hardening'?el('span',{className:'h',textContent:'hardening'}):null),
       el('td',{textContent:r.title}),
