@@ -111,31 +111,39 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     expect(await service.settle(first)).toMatchObject({ status: 'settled' })
     const rows = page.locator('#payments tr')
     await rows.first().waitFor()
-    await eventually(() => rows.first().textContent()).toContain('0.001 USDC')
-    const second = await service.settle(await on.pay('payer2'))
+    await rows.filter({ hasText: '0.001 USDC' }).waitFor()
+    const request = await on.pay('payer2')
+    const second = await service.settle(request)
     if (second.status !== 'settled') throw new Error(second.status)
     await eventually(() => rows.count()).toBe(2)
     await eventually(() => page.locator('#lanes tr').allInnerTexts()).toContainEqual(expect.stringMatching(/\d[KM]?$/))
-    expect(await page.locator('#nodes tr').textContent()).toMatch(/127\.0\.0\.1:\d+\s+base-sepolia\s+up/)
+    expect(await page.locator('#nodes tr').allInnerTexts()).toEqual([
+      expect.stringMatching(/127\.0\.0\.1:\d+\s+base-sepolia\s+up/),
+    ])
 
-    const find = async (text: string, count: number) => {
+    const found = async (text: string, pids: readonly string[]) => {
       await page.getByRole('searchbox').fill(text)
-      await eventually(() => rows.count()).toBe(count)
-      return count === 0 ? '' : rows.first().getAttribute('data-pid')
+      await eventually(() => rows.evaluateAll((all) => all.map((row) => row.getAttribute('data-pid')))).toEqual(pids)
     }
-    const byPayer = await find(on.chain.account('payer2').address, 1)
-    expect(await find(second.receipt.transaction, 1)).toBe(byPayer)
-    const inspected = service.inspect(first)
-    const pid = inspected.ok ? inspected.pid : ''
-    expect(await find(pid, 1)).toBe(pid)
+    const [one, two] = [first, request].map((each) => {
+      const inspected = service.inspect(each)
+      return inspected.ok ? inspected.pid : ''
+    }) as [string, string]
+    await found(on.chain.account('payer2').address, [two])
+    await found(one, [one])
+    await found(second.receipt.transaction, [two])
+    await found('', [two, one])
+    await found(one, [one])
     await rows.first().click()
     await page.locator('#history li').first().waitFor()
-    expect(await page.locator('#history').textContent()).toMatch(/claimed[\s\S]*signed[\s\S]*settled/)
-    await find('0xnobody', 0)
+    expect(await page.locator('#history').allInnerTexts()).toEqual([
+      expect.stringMatching(/claimed[\s\S]*signed[\s\S]*settled/),
+    ])
+    await found('0xnobody', [])
     await page.getByText('Nothing is known of 0xnobody.').waitFor()
     const shot = process.env.GROAT_SCREENSHOT
     if (shot !== undefined) {
-      await find('', 2)
+      await found('', [two, one])
       await page.screenshot({ path: shot, fullPage: true })
     }
     await page.close()
