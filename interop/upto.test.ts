@@ -9,7 +9,6 @@ import { createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { getRequestListener } from '@hono/node-server'
 import { HTTPFacilitatorClient } from '@x402/core/server'
-import { toFacilitatorEvmSigner } from '@x402/evm'
 import { UptoEvmScheme as OfficialClient } from '@x402/evm/upto/client'
 import { UptoEvmScheme as OfficialFacilitator } from '@x402/evm/upto/facilitator'
 import { UptoEvmScheme as OfficialServer } from '@x402/evm/upto/server'
@@ -17,12 +16,11 @@ import { paymentMiddleware, setSettlementOverrides, x402ResourceServer } from '@
 import { wrapFetchWithPaymentFromConfig } from '@x402/fetch'
 import express from 'express'
 import { Hono } from 'hono'
-import { createWalletClient, type Hex, http, nonceManager, publicActions } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { baseSepolia } from 'viem/chains'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Listening, listen } from './peers/listen.js'
 import { officialFacilitator } from './peers/official.js'
+import { officialSigner } from './peers/official-evm.js'
 import { ourFacilitator } from './peers/ours.js'
 
 // A ceiling of 0.05 is signed and 0.012345 is charged, whoever signs, sells and settles.
@@ -105,15 +103,7 @@ const facilitators: Record<string, () => Promise<Listening>> = {
     )
   },
   async official() {
-    const account = privateKeyToAccount(chain.account('facilitator2').privateKey as Hex, { nonceManager })
-    // The official half simulates as whatever account the client carries.
-    const wallet = createWalletClient({
-      account,
-      chain: baseSepolia,
-      transport: http(chain.rpcUrl),
-      pollingInterval: 20,
-    }).extend(publicActions)
-    const signer = toFacilitatorEvmSigner({ ...wallet, address: account.address } as never)
+    const signer = officialSigner(chain, chain.account('facilitator2').privateKey)
     return officialFacilitator((facilitator) => facilitator.register(NETWORK, new OfficialFacilitator(signer) as never))
   },
 }

@@ -240,6 +240,5 @@ test('a browser bundle that signs payments contains a curve, core, and nothing o
   for (const forbidden of ['solana/kit', 'zod', 'web3', 'getSignatureStatuses', 'simulateTransaction']) {
     expect([forbidden, code.includes(forbidden)]).toEqual([forbidden, false])
   }
-  // 1.5 kB of it is the names of all codes, of every scheme.
-  expect(gzipSync(bundle!.contents).length).toBeLessThan(18_500)
+  expect(gzipSync(bundle!.contents).length).toBeLessThan(12_000)
 })
