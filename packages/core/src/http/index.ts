@@ -1,2 +1,3 @@
 export { callOver, type HttpAnswer, type HttpCall, type HttpRequest, NoAnswer } from './call.js'
-export { nodeCall } from './node-call.js'
+export { type NodeCallOptions, nodeCall } from './node-call.js'
+export { type PublicAddresses, publicAddresses } from './public-address.js'
