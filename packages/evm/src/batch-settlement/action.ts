@@ -16,7 +16,7 @@ import { formatHex, type Hex } from '../hex.js'
 import type { CallRequest } from '../rpc.js'
 import { type ChannelConfig, type ClaimRow, channelIdOf, claimBatchDigest, parseAmount, readConfig } from './channel.js'
 import { claimCall, depositCall, multicall, refundCall, sweepCall } from './contract.js'
-import { collectorOf } from './deposit.js'
+import { collectorOf, type Deposit } from './deposit.js'
 import { BATCH_SETTLEMENT, batchOnEvm } from './identity.js'
 import { BatchClaimPayload, BatchRefundPayload, BatchSettlePayload } from './schema.shapes.js'
 import { readBatch } from './shared.js'
@@ -29,9 +29,14 @@ export type BatchAction = {
   readonly payer: Address
   readonly call: Pick<CallRequest, 'to' | 'data'>
   readonly rows: number
-  /** What the contract logs when it is done, and about whom. */
-  readonly mark: { readonly event: Hex; readonly subject: Hex }
+  /** What the contract logs when it is done, and about which channels or whom. */
+  readonly mark: { readonly event: Hex; readonly subjects: readonly Hex[] }
+  /** Of a deposit or a refund. */
   readonly channelId?: Hex
+  readonly deposit?: Deposit & { readonly token: Address }
+  /** What will be claimed of each channel, in all. */
+  readonly claims?: ReadonlyMap<Hex, bigint>
+  readonly refundNonce?: bigint
 }
 
 /**
@@ -67,10 +72,13 @@ export function readAction(
       if (rows === undefined || first === undefined) return refuse('invalid_payload', 'payload.claims')
       if (signature === undefined) return refuse('invalid_batch_settlement_evm_authorizer_not_configured')
       const digest = formatHex(claimBatchDigest(engine, chainId, rows))
-      const subject = channelIdOf(engine, chainId, first.channel)
+      const claims = new Map(
+        rows.map(({ channel, totalClaimed }) => [channelIdOf(engine, chainId, channel), totalClaimed]),
+      )
       return {
         ...{ ok: true, kind: 'claim', pid: idOf('claim', digest), payer: first.channel.receiver },
-        ...{ call: claimCall(rows, signature), rows: rows.length, mark: { event: events.claimed, subject } },
+        ...{ call: claimCall(rows, signature), rows: rows.length, claims },
+        mark: { event: events.claimed, subjects: [...claims.keys()] },
       }
     }
     case 'settle': {
@@ -82,7 +90,7 @@ export function readAction(
       return {
         // Each is a wish of its own: the contract pays what is due, once.
         ...{ ok: true, kind: 'settle', pid: idOf('settle', receiver, token, String(now)), payer: receiver },
-        ...{ call: sweepCall(receiver, token), rows: 1, mark: { event: events.settled, subject } },
+        ...{ call: sweepCall(receiver, token), rows: 1, mark: { event: events.settled, subjects: [subject] } },
       }
     }
     case 'refund':
@@ -113,7 +121,8 @@ function readDepositAction(
   return {
     ...{ ok: true, kind: 'deposit', pid, payer: config.payer, rows: 1, channelId },
     call: depositCall(config, deposit.amount, collector, data),
-    mark: { event: events.deposited, subject: channelId },
+    mark: { event: events.deposited, subjects: [channelId] },
+    deposit: { ...deposit, token: config.token },
   }
 }
 
@@ -144,7 +153,7 @@ function readRefund(
     rows.length === 0 || claimSignature === undefined ? refund : multicall([claimCall(rows, claimSignature), refund])
   return {
     ...{ ok: true, kind: 'refund', pid: idOf('refund', channelId, nonce.toString()), payer: config.payer, channelId },
-    ...{ call, rows: rows.length + 1, mark: { event: events.refunded, subject: channelId } },
+    ...{ call, rows: rows.length + 1, mark: { event: events.refunded, subjects: [channelId] }, refundNonce: nonce },
   }
 }
 

@@ -64,8 +64,22 @@ export async function readChannel(rpc: EvmRpc, channelId: Hex): Promise<ChannelS
   }
 }
 
+const CHANNELS: Hex = '0x7a7ebd7b'
+const REFUND_NONCE: Hex = '0xf0dc792e'
 /** `channels`, `pendingWithdrawals`, `refundNonce`, each of a channel's id. */
-const READS: readonly Hex[] = ['0x7a7ebd7b', '0xb7f06ebe', '0xf0dc792e']
+const READS: readonly Hex[] = [CHANNELS, '0xb7f06ebe', REFUND_NONCE]
+
+/** What is claimed of each of these channels, in atomic units, in the newest block unless told in which. */
+export async function readClaimed(rpc: EvmRpc, ids: readonly Hex[], block?: bigint): Promise<readonly bigint[]> {
+  const answers = await Promise.all(ids.map((id) => rpc.call(to(encodeCall(CHANNELS, id)), block)))
+  return answers.map((answer) => (answer.ok ? at(answer.data, 1) : 0n))
+}
+
+/** The number of a channel's next refund. */
+export async function readRefundNonce(rpc: EvmRpc, channelId: Hex, block?: bigint): Promise<bigint> {
+  const answer = await rpc.call(to(encodeCall(REFUND_NONCE, channelId)), block)
+  return answer.ok ? at(answer.data, 0) : 0n
+}
 
 /** What was claimed for a receiver in a token and not sent yet, in atomic units. */
 export async function readDue(rpc: EvmRpc, receiver: Address, token: Address): Promise<bigint> {

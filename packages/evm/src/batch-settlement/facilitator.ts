@@ -19,12 +19,15 @@ import { encodeAllowance } from '../upto/proxy.js'
 import { type BatchAction, readAction } from './action.js'
 import type { ChannelState } from './channel.js'
 import { readChannel, readDue } from './contract.js'
-import { BATCH_SETTLEMENT, batchOnEvm } from './identity.js'
+import { batchOnEvm } from './identity.js'
+import { batchOutcome, bringsNew } from './outcome.js'
 import { type BatchPayment, inspectBatch, isVoucherSigned, readBatch } from './shared.js'
 
 /** What the facilitator's half needs. */
 export type BatchEvmFacilitatorOptions = {
   readonly chains: readonly EvmChain[]
+  /** Blocks in which a deposit that somebody else handed in is looked for; 10,000 unless told. */
+  readonly lookbackBlocks?: bigint
   /** Seconds by which a block's clock must have passed a deposit's end before it counts as dead; 30 unless told. */
   readonly expiryMarginSeconds?: bigint
 }
@@ -40,7 +43,7 @@ export type BatchEvmFacilitatorOptions = {
  * const scheme = batchEvm({ chains: [chain] })
  */
 export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
-  const { chains, expiryMarginSeconds = 30n } = options
+  const { chains, lookbackBlocks = 10_000n, expiryMarginSeconds = 30n } = options
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
   const actions = new WeakMap<PaymentPayload, BatchAction>()
 
@@ -121,6 +124,9 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
           return { ...refuse('invalid_batch_settlement_evm_nothing_to_settle'), payer }
         }
       }
+      if (type === 'claim' && !(await bringsNew(chain, action))) {
+        return { ...refuse('invalid_batch_settlement_evm_nothing_to_settle'), payer }
+      }
       const from = parseAddress(signer ?? chain.signers[0] ?? '')
       const tried = await chain.rpc.call({ ...action.call, gas: gasOf(action), ...(from ? { from } : {}) })
       if (tried.ok) return verdict
@@ -132,29 +138,9 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
       return { ...action.call, gas: gasOf(action) }
     },
     async outcome(payment, terms, sent) {
-      const chain = chainOf(terms)
       const action = actionOf(payment, terms, 0)
       if (!action.ok) throw new TypeError('the payment was not inspected')
-      // The hashes are those that `sign` gave out.
-      const receipts = await Promise.all(sent.map(({ hash }) => chain.rpc.receipt(hash as Hex)))
-      const included = receipts.filter((receipt) => receipt !== undefined)
-      for (const { success, logs, transactionHash: transaction, blockNumber, blockHash, fee } of included) {
-        const { event, subject } = action.mark
-        const log = logs.find(
-          ({ address, topics }) => address === BATCH_SETTLEMENT && topics[0] === event && topics[1] === subject,
-        )
-        if (!success || log === undefined) continue
-        const amount = decodeInteger(log.data) ?? 0n
-        return { status: 'settled', transaction, logIndex: log.logIndex, blockNumber, blockHash, amount, fee }
-      }
-      const [last] = included.slice(-1)
-      if (last) {
-        return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(failed[action.kind]) }
-      }
-      const block = await chain.rpc.latestBlock()
-      const end = endOf(chain, payment, terms)
-      if (end === undefined || block.timestamp <= end + expiryMarginSeconds) return { status: 'pending' }
-      return { status: 'dead', refusal: refuse('payment_expired') }
+      return batchOutcome(chainOf(terms), action, sent, { lookbackBlocks, expiryMarginSeconds })
     },
     async receiptExtra(payment, terms) {
       const chain = byNetwork.get(terms.network)
@@ -168,13 +154,6 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
 /** Seconds for which a seller's wish is worth trying. */
 const ACTION_SECONDS = 300
 
-const failed = {
-  deposit: 'invalid_batch_settlement_evm_deposit_transaction_failed',
-  claim: 'invalid_batch_settlement_evm_claim_transaction_failed',
-  settle: 'invalid_batch_settlement_evm_settle_transaction_failed',
-  refund: 'invalid_batch_settlement_evm_refund_transaction_failed',
-} as const
-
 const gasOf = ({ rows, kind }: BatchAction): bigint =>
   kind === 'deposit' ? 400_000n : 150_000n + 100_000n * BigInt(rows)
 
@@ -182,13 +161,6 @@ function judge(payer: string, chain: EvmChain, { asset }: PaymentRequirements): 
   if (chain.signers.some((signer) => sameAddress(signer, payer))) return refuse('payer_is_facilitator')
   const token = parseAddress(asset)
   return token === undefined || chain.asset(token) === undefined ? refuse('asset_not_allowed') : undefined
-}
-
-/** When a deposit can land no more. What a seller wishes has no end. */
-function endOf(chain: EvmChain, payment: PaymentPayload, terms: PaymentRequirements): bigint | undefined {
-  const read = payment.payload.type === 'deposit' ? readBatch(chain.engine, payment, terms) : undefined
-  if (!read?.ok || read.deposit === undefined) return undefined
-  return read.deposit.method === 'eip3009' ? read.deposit.validBefore : read.deposit.deadline
 }
 
 /** Why an action would not go through, in one more round trip. */

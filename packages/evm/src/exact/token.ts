@@ -20,7 +20,8 @@ export function encodeTransfer(authorization: Authorization, signature: Uint8Arr
 }
 
 /** Whether a payer's nonce is used or cancelled. */
-export const encodeAuthorizationState = ({ from, nonce }: Authorization): Hex => encodeCall('0xe94a0102', from, nonce)
+export const encodeAuthorizationState = ({ from, nonce }: Pick<Authorization, 'from' | 'nonce'>): Hex =>
+  encodeCall('0xe94a0102', from, nonce)
 
 /** What an account holds, in atomic units. */
 export const encodeBalanceOf = (account: Address): Hex => encodeCall('0x70a08231', account)
