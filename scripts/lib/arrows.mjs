@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { filesBelow } from './files.mjs'
-import { importsOf, packageOf } from './imports.mjs'
+import { importsOf, loadedImportsOf, packageOf } from './imports.mjs'
 import { root } from './root.mjs'
 
 /**
@@ -41,7 +41,11 @@ export function brokenArrows(workspaces, { rules = arrows, base = root } = {}) {
   return workspaces.flatMap((workspace) => {
     const rule = rules[workspace.name]
     if (!rule) return [`${workspace.path}: ${workspace.name} is not in the table of arrows`]
-    return [...manifestProblems(workspace, rule), ...importProblems(workspace, rule, base)]
+    return [
+      ...manifestProblems(workspace, rule),
+      ...importProblems(workspace, rule, base),
+      ...optionalPeerProblems(workspace, base),
+    ]
   })
 }
 
@@ -72,6 +76,16 @@ function importProblems({ dir, name, manifest }, rule, base) {
       if (declared[target] === undefined && !specifier.endsWith('.json')) return [`${at}, which it does not depend on`]
       return []
     }),
+  )
+}
+
+/** Those who use a package of ours without its optional peer of ours can load all of it: types are free, `import()` can say what is missing. */
+function optionalPeerProblems({ dir, manifest }, base) {
+  const optional = (name) => manifest.peerDependenciesMeta?.[name]?.optional === true && isOurs(name)
+  return shippedSources(dir).flatMap((file) =>
+    loadedImportsOf(file)
+      .filter((specifier) => optional(packageOf(specifier)))
+      .map((specifier) => `${relative(base, file)}: loads ${specifier}, an optional peer that may be missing`),
   )
 }
 

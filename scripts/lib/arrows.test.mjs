@@ -40,6 +40,23 @@ test('a manifest that points back fails', () => {
   ])
 })
 
+test('a file that needs an optional peer of ours to load fails, one that knows its types does not', () => {
+  const manifest = {
+    name: '@groat/high',
+    peerDependencies: { '@groat/low': 'workspace:*' },
+    peerDependenciesMeta: { '@groat/low': { optional: true } },
+  }
+  const types = `
+    import type { Low } from '@groat/low'
+    export type { Low } from '@groat/low'
+    const late = () => import('@groat/low')`
+  expect(problemsOf(manifest, types)).toEqual([])
+  folder.remove()
+  expect(problemsOf(manifest, "import { type Low, low } from '@groat/low'")).toEqual([
+    'pkg/src/file.ts: loads @groat/low, an optional peer that may be missing',
+  ])
+})
+
 test('a runtime dependency over the limit fails, a peer of the user does not', () => {
   const manifest = {
     name: '@groat/low',

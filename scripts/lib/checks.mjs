@@ -38,4 +38,4 @@ export function checkNames() {
   return names.sort((a, b) => slowFirst.indexOf(b) - slowFirst.indexOf(a) || a.localeCompare(b))
 }
 
-const slowFirst = ['generated', 'packed', 'program']
+const slowFirst = ['generated', 'packed', 'start', 'program']

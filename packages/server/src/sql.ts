@@ -1,5 +1,5 @@
 import { decodeSettlement, encodeSettlement, isJsonObject, type Pid, type Receipt, X402Error } from '@groat/core'
-import { type AnyStore, isUniqueViolation, type Migrations, type Store } from '@groat/store'
+import type { AnyStore, Migrations, Store } from '@groat/store'
 import type { Transaction } from 'kysely'
 import type { Answer } from './answer.js'
 import {
@@ -80,6 +80,12 @@ export async function sqlClaims(
     return { status: 'settling', token, ...kept, ...(charged === undefined ? {} : { charged }) }
   }
 
+  const isProofOfAnother = async (pid: Pid, evidence: string) => {
+    const proved = store.db.selectFrom('server_claim').select('pid').where('evidence', '=', evidence)
+    const row = await proved.executeTakeFirst()
+    return row !== undefined && row.pid !== pid
+  }
+
   return {
     audience: await audienceOf(store),
     entitlements: await sqlEntitlements(store),
@@ -158,7 +164,7 @@ export async function sqlClaims(
         )
         return true
       } catch (error) {
-        if (isUniqueViolation(error)) return false
+        if (await isProofOfAnother(pid, evidence)) return false
         throw error
       }
     },
