@@ -1,14 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { type ErrorCode, X402Error } from '@groat/core'
-import { SandboxError } from '@groat/sandbox'
+import type { SandboxError } from '@groat/sandbox'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addBuying } from './commands/buying-options.js'
 import { addConform } from './commands/conform-options.js'
-import { makeKey, runFacilitator } from './commands/facilitator.js'
-import { pay } from './commands/pay.js'
-import { runSandbox } from './commands/sandbox.js'
-import { runServe } from './commands/serve.js'
-import { start } from './commands/start.js'
 import { CliError, exitCodes } from './terminal/exit.js'
 import type { Io } from './terminal/io.js'
 
@@ -36,6 +31,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
+// Every command is loaded when it is used: chains, kit and services take a second of a machine that only asks for --help.
 function program(io: Io, finish: (exitCode: number) => void): Command {
   const groat = new Command('groat')
     .description('x402: pay for HTTP, settle payments, run everything locally')
@@ -57,7 +53,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--json', 'one JSON line per payment on standard output')
     .option('--port <number>', 'port of the API; facilitator and chains take the next four, 0 takes free ones', port)
     .addOption(onlyChain)
-    .action(async (options) => finish(await start(options, io)))
+    .action(async (options) => finish(await (await import('./commands/start.js')).start(options, io)))
 
   command('sandbox')
     .description('local chains, a facilitator and a paid API, until you stop it')
@@ -65,7 +61,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--port <number>', 'port of the API; facilitator and chains take the next four, 0 takes free ones', port)
     .option('--no-demo', 'without the paid API and its page')
     .addOption(onlyChain)
-    .action(async (options) => finish(await runSandbox(options, io)))
+    .action(async (options) => finish(await (await import('./commands/sandbox.js')).runSandbox(options, io)))
 
   command('pay')
     .description('request a URL and pay for it, within limits')
@@ -90,7 +86,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--dry-run', 'send the request, body and all, without a payment; show what would be paid; sign nothing')
     .option('-y, --yes', 'do not ask')
     .option('--json', 'one JSON line on standard output')
-    .action(async (url, options) => finish(await pay(url, options, io)))
+    .action(async (url, options) => finish(await (await import('./commands/pay.js')).pay(url, options, io)))
 
   const facilitator = command('facilitator')
     .description('verify and settle payments for sellers')
@@ -98,6 +94,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--check', 'read the configuration and stop')
     .option('--json', 'log as JSON lines')
     .action(async (file, { check, json }) => {
+      const { runFacilitator } = await import('./commands/facilitator.js')
       finish(await runFacilitator(file, { check, json, version: manifest.version }, io))
     })
   facilitator
@@ -105,7 +102,10 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .description('make an API key for a tenant, or a token for the admin listener, and the hash of it for the file')
     .option('--json', 'one JSON line on standard output')
     // The option is also one of the command above, which takes it first.
-    .action((_, key: Command) => finish(makeKey(key.optsWithGlobals(), io)))
+    .action(async (_, key: Command) => {
+      const { makeKey } = await import('./commands/facilitator.js')
+      finish(makeKey(key.optsWithGlobals(), io))
+    })
 
   addBuying(command, io, finish)
   addConform(command('conform'), io, finish)
@@ -115,7 +115,6 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .argument('<url>')
     .option('--json', 'JSON lines on standard output')
     .action(async (url, options) => {
-      // The kit is large, and most people pay.
       const { doctor } = await import('./commands/doctor.js')
       finish(await doctor(url, options, io))
     })
@@ -125,7 +124,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--check', 'read the configuration and stop')
     .option('--schema', 'print the JSON Schema of the configuration, for editors')
     .option('--json', 'log as JSON lines')
-    .action(async (file, options) => finish(await runServe(file, options, io)))
+    .action(async (file, options) => finish(await (await import('./commands/serve.js')).runServe(file, options, io)))
 
   return groat
 }
@@ -144,7 +143,7 @@ function explain(error: unknown, { say, style }: Io): number {
     if (error.hint !== undefined) say(`  ${error.hint}`)
     return error.exitCode
   }
-  if (error instanceof SandboxError) {
+  if (isSandboxError(error)) {
     const isPort = error.code === 'port_taken'
     say(`${style.bad('groat:')} ${error.message.split('\nhint: ')[0]}`)
     say(`  ${isPort ? 'Stop what listens there, or choose another with --port: 0 takes free ones.' : error.hint}`)
@@ -161,6 +160,11 @@ function explain(error: unknown, { say, style }: Io): number {
   }
   say(`${style.bad('groat:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   return exitCodes.no
+}
+
+/** By name: the sandbox brings two chains along, and most commands need none. */
+function isSandboxError(error: unknown): error is SandboxError {
+  return error instanceof Error && error.name === 'SandboxError'
 }
 
 const kinds: Partial<Record<ErrorCode, keyof typeof exitCodes>> = {

@@ -1,12 +1,13 @@
 import { type Command, Option } from 'commander'
 import type { Io } from '../terminal/io.js'
-import { find } from './find.js'
-import { explainPolicy, showPolicy, switchPayments } from './policy.js'
-import { exportReceipts, listReceipts, showReceipt, verifyReceipts } from './receipts.js'
-import { fundWallet, importWallet, newWallet, walletBalance } from './wallets.js'
 
-/** Adds what a buyer has beside `groat pay`: policy, receipts, find and wallet. */
+/** Adds what a buyer has beside `groat pay`: policy, receipts, find and wallet. Each is loaded when it is used. */
 export function addBuying(command: (name: string) => Command, io: Io, finish: (exitCode: number) => void): void {
+  const policies = () => import('./policy.js')
+  const kept = () => import('./receipts.js')
+  const search = () => import('./find.js')
+  const keys = () => import('./wallets.js')
+
   const policy = command('policy').description('what may be spent, and why something may not')
   const plainSub = (parent: Command, name: string) =>
     parent
@@ -24,39 +25,39 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .option('--task <name>', 'the task whose budget is meant')
     .option('--key-file <file...>', 'file with a private key')
     .option('--svm-rpc <url>', 'Solana node to take blockhashes from')
-    .action(async (url, options) => finish(await explainPolicy(url, options, io)))
+    .action(async (url, options) => finish(await (await policies()).explainPolicy(url, options, io)))
   sub(policy, 'show')
     .description('print what is spent of every budget')
     .option('--policy <file>', 'spending policy in YAML; default is ~/.groat/policy.yaml where there is one')
     .option('--task <name>', 'the task whose budget is meant')
-    .action(async (options) => finish(await showPolicy(options, io)))
+    .action(async (options) => finish(await (await policies()).showPolicy(options, io)))
   sub(policy, 'stop')
     .description('sign nothing more')
     .argument('[reason]')
-    .action(async (reason, options) => finish(await switchPayments(false, reason, options, io)))
+    .action(async (reason, options) => finish(await (await policies()).switchPayments(false, reason, options, io)))
   sub(policy, 'resume')
     .description('let payments go on')
-    .action(async (options) => finish(await switchPayments(true, undefined, options, io)))
+    .action(async (options) => finish(await (await policies()).switchPayments(true, undefined, options, io)))
 
   const receipts = command('receipts').description('what was paid')
   const limited = (name: string) => sub(receipts, name).option('--limit <number>', 'how many, the newest first')
   limited('list')
     .description('one line for each payment')
     .option('--task <name>', 'those of one task')
-    .action(async (options) => finish(await listReceipts(options, io)))
+    .action(async (options) => finish(await (await kept()).listReceipts(options, io)))
   limited('show')
     .description('everything that is kept of one payment')
     .argument('<id>', 'the beginning of its id')
-    .action(async (id, options) => finish(await showReceipt(id, options, io)))
+    .action(async (id, options) => finish(await (await kept()).showReceipt(id, options, io)))
   limited('verify')
     .description('check receipts without a network: those of a file, or your own')
     .argument('[file]', 'JSON lines of `groat receipts export`')
     .option('--rpc <node...>', 'ask this chain about your own payments first, as base=https://…')
-    .action(async (file, options) => finish(await verifyReceipts(file, options, io)))
+    .action(async (file, options) => finish(await (await kept()).verifyReceipts(file, options, io)))
   limited('export')
     .description('JSON lines that others can verify')
     .option('--task <name>', 'those of one task')
-    .action(async (options) => finish(await exportReceipts(options, io)))
+    .action(async (options) => finish(await (await kept()).exportReceipts(options, io)))
 
   command('find')
     .description('look for paid services, the cheapest first')
@@ -66,7 +67,7 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .option('--site <url...>', 'site that may describe itself')
     .option('--probe', 'ask each service what it costs now, and how long that takes; sign nothing')
     .option('--json', 'one JSON line for each service on standard output')
-    .action(async (words, options) => finish(await find(words, options, io)))
+    .action(async (words, options) => finish(await (await search()).find(words, options, io)))
 
   const wallet = command('wallet').description('keys that are kept encrypted, by the password in GROAT_PASSWORD')
   const ofWallet = (name: string) => plainSub(wallet, name).option('--json', 'JSON on standard output')
@@ -74,19 +75,19 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
   ofWallet('new')
     .description('make a key; print its address')
     .addOption(chain)
-    .action(async (options) => finish(await newWallet(options, io)))
+    .action(async (options) => finish(await (await keys()).newWallet(options, io)))
   ofWallet('import')
     .description('encrypt a key that stands in a file, in GROAT_EVM_KEY or in GROAT_SVM_KEY')
     .addOption(chain)
     .option('--key-file <file>', 'file with the private key')
-    .action(async (options) => finish(await importWallet(options, io)))
+    .action(async (options) => finish(await (await keys()).importWallet(options, io)))
   ofWallet('balance')
     .description('what the wallets have')
     .option('--rpc <node...>', 'node to ask, as base=https://…, once for each network')
-    .action(async (options) => finish(await walletBalance(options, io)))
+    .action(async (options) => finish(await (await keys()).walletBalance(options, io)))
   ofWallet('fund')
     .description('money of a sandbox for the wallets')
     .argument('[url]', 'API of the sandbox', 'http://127.0.0.1:4402')
     .option('--amount <price>', 'how much', '$1')
-    .action(async (url, options) => finish(await fundWallet(url, options, io)))
+    .action(async (url, options) => finish(await (await keys()).fundWallet(url, options, io)))
 }
