@@ -66,8 +66,17 @@ export interface Intents {
   /**
    * Writes an `open` intent, claimed by its owner, with the entry of a guard. `false` when it is exclusive and its key has a living
    * intent already; a refusal when the entry does not fit.
+   *
+   * With `sign`, it is asked for the payment once nothing stands against the intent, and the intent is `signed` when it is written: one step, and
+   * nothing of it is known to anybody before it is durable. What `sign` throws is thrown, and nothing is written. It may be asked again when the step
+   * has to run again; then what it gave before is nowhere.
    */
-  create(intent: Intent, owner: string, entry?: Entry): Promise<boolean | RuleRefusal>
+  create(
+    intent: Intent,
+    owner: string,
+    entry?: Entry,
+    sign?: () => Promise<PaymentHeader>,
+  ): Promise<boolean | RuleRefusal>
   /** Keeps the signed payment: the intent becomes `signed`. `false` when the owner has lost its claim: then nothing may be sent. */
   sign(id: string, owner: string, payment: PaymentHeader): Promise<boolean>
   renew(id: string, owner: string): Promise<void>
@@ -103,14 +112,21 @@ export function memoryIntents(): Intents {
       return { claims }
     },
 
-    async create(intent, owner) {
+    async create(intent, owner, _, sign) {
       const siblings = byKey.get(intent.key) ?? new Set()
       if (intent.exclusive && siblings.size > 0) return false
       if (rows.size >= MAX_ROWS) forgetOld(intent.createdAt)
-      const row = { intent, owner }
+      const row: Row = { intent, owner }
       rows.set(intent.id, row)
       byKey.set(intent.key, siblings.add(row))
-      return true
+      if (sign === undefined) return true
+      try {
+        row.intent = { ...intent, state: 'signed', payment: await sign() }
+        return true
+      } catch (error) {
+        forget(row)
+        throw error
+      }
     },
 
     async sign(id, owner, payment) {

@@ -23,22 +23,33 @@ export function memoryPurse(): Purse {
   return {
     ...intents,
 
-    async create(intent, owner, entry) {
-      if (entry === undefined) return intents.create(intent, owner)
+    async create(intent, owner, entry, sign) {
+      if (entry === undefined) return intents.create(intent, owner, undefined, sign)
       // Nothing is awaited between the checks and the bookings: no other call comes between them.
       const refusal = refusalOf(entry)
       if (refusal !== undefined) return refusal
-      const created = intents.create(intent, owner)
       const row: Row = { intent, entry, note: {} }
+      const signInto =
+        sign &&
+        (async () => {
+          const payment = await sign()
+          row.intent = { ...intent, state: 'signed', payment }
+          return payment
+        })
+      const creating = intents.create(intent, owner, undefined, signInto)
       records.set(intent.id, row)
       for (const charge of entry.charges) book(charge, charge.units)
       for (const { key, value } of entry.facts) facts.set(key, value)
-      if ((await created) === true) {
-        forgetOldest()
-        return true
+      const undo = () => {
+        free(row)
+        records.delete(intent.id)
       }
-      free(row)
-      records.delete(intent.id)
+      const created = await creating.catch((error: unknown) => {
+        undo()
+        throw error
+      })
+      if (created === true) forgetOldest()
+      else undo()
       return created
     },
 

@@ -13,7 +13,7 @@ import {
   X402Error,
   type X402Event,
 } from '@groat/core'
-import { drain, type ReadChallenge, readChallenge } from './challenge.js'
+import { type ChallengeReader, drain, type ReadChallenge } from './challenge.js'
 import type { Chosen, OfferRefusal } from './choose.js'
 import { claimUnresolved, whileClaimed } from './claim.js'
 import type { RuleRefusal } from './entry.js'
@@ -36,6 +36,7 @@ export type PayTools = {
   readonly random: Random
   readonly sleep: Sleep
   readonly onEvent: OnEvent | undefined
+  readonly readChallenge: ChallengeReader
   readonly choose: Choose
   readonly witness: Witness | undefined
   /** Opens the name of every claim of this process. */
@@ -52,7 +53,7 @@ export type Paid = { readonly response: Response; readonly outcome?: PaymentOutc
  * `cross_origin_redirect`, `store_unavailable`, `store_busy`.
  */
 export async function pay(request: PayableRequest, unpaid: Response, tools: PayTools): Promise<Paid> {
-  const read = await readChallenge(unpaid, tools.limits.answerMs)
+  const read = await tools.readChallenge(unpaid, tools.limits.answerMs)
   if (read === undefined) return { response: unpaid }
   if (!read.ok) return refusedByPolicy(unpaid, { ...read, refusals: [] }, request, tools)
   const replay = await request.replay()
@@ -121,49 +122,73 @@ async function claimEarlier({ request, replay, owner, tools }: Call): Promise<Si
   throw new X402Error('idempotency_mismatch', { intent: intent.id })
 }
 
-/** Keeps the intent, signs, keeps the signed payment. `undefined` when another call holds the request's key. */
+/**
+ * Keeps the intent, signs, keeps the signed payment: in one step where the key is in this process, so that the disk is waited for once.
+ * `undefined` when another call holds the request's key.
+ */
 async function signIntent(chosen: Chosen, call: Call): Promise<SignedIntent | RuleRefusal | undefined> {
   const { request, owner, tools } = call
-  const { intents, limits } = tools
+  const { intents } = tools
   const intent = intentOf(chosen, call)
   request.signal?.throwIfAborted()
-  const created = await intents.create(intent, owner, chosen.entry)
+  let payment: PaymentHeader | undefined
+  let fault: { readonly cause: unknown } | undefined
+  const signNow = async () => {
+    try {
+      payment = await signPayment(chosen, call)
+      return payment
+    } catch (cause) {
+      fault = { cause }
+      throw cause
+    }
+  }
+  const created = await intents
+    .create(intent, owner, chosen.entry, chosen.prepared.local && signNow)
+    .catch((error: unknown) => {
+      // What the signer says is no fault of the store.
+      throw fault ? fault.cause : error
+    })
   if (created !== true) return created || undefined
   try {
-    const payment = await whileClaimed(intent, { intents, owner }, () => sign(chosen, call))
+    if (payment === undefined) {
+      payment = await whileClaimed(intent, { intents, owner }, () => signPayment(chosen, call))
+      if (!(await intents.sign(intent.id, owner, payment))) {
+        throw new X402Error('store_busy', { reason: 'the claim on the intent lapsed', intent: intent.id })
+      }
+    }
     tell(tools, 'payment_signed', intent)
-    if (payment.value.length > MAX_PAYMENT_LENGTH) {
-      throw new X402Error('invalid_challenge', { reason: 'a payment for it does not fit into a header' })
-    }
-    if (!(await intents.sign(intent.id, owner, payment))) {
-      throw new X402Error('store_busy', { reason: 'the claim on the intent lapsed', intent: intent.id })
-    }
     request.signal?.throwIfAborted()
     return { ...intent, state: 'signed', payment }
   } catch (error) {
     await release(intent, 'unsent', call)
     throw error
   }
+}
 
-  async function sign({ prepared, offer, scheme }: Chosen, { read }: Call): Promise<PaymentHeader> {
-    const late = () => new X402Error('signer_failed', { reason: `no signature within ${limits.signMs} ms` })
-    const signing = (async () => prepared.sign())()
-    const payload = await within(limits.signMs, request.signal, signing, late).catch((cause: unknown) => {
-      if (X402Error.is(cause) || request.signal?.aborted) throw cause
-      throw new X402Error('signer_failed', {}, { cause })
-    })
-    const { x402Version, resource } = read.challenge
-    const extensions = prepared.extensions?.() ?? read.challenge.extensions
-    return encodePayment({
-      x402Version,
-      scheme: scheme.scheme.name,
-      network: offer.network,
-      accepted: offer,
-      payload,
-      ...(resource && { resource }),
-      ...(extensions && { extensions }),
-    })
+async function signPayment({ prepared, offer, scheme }: Chosen, call: Call): Promise<PaymentHeader> {
+  const { request, read, tools } = call
+  const { signMs } = tools.limits
+  const late = () => new X402Error('signer_failed', { reason: `no signature within ${signMs} ms` })
+  const signing = (async () => prepared.sign())()
+  const payload = await within(signMs, request.signal, signing, late).catch((cause: unknown) => {
+    if (X402Error.is(cause) || request.signal?.aborted) throw cause
+    throw new X402Error('signer_failed', {}, { cause })
+  })
+  const { x402Version, resource } = read.challenge
+  const extensions = prepared.extensions?.() ?? read.challenge.extensions
+  const payment = encodePayment({
+    x402Version,
+    scheme: scheme.scheme.name,
+    network: offer.network,
+    accepted: offer,
+    payload,
+    ...(resource && { resource }),
+    ...(extensions && { extensions }),
+  })
+  if (payment.value.length > MAX_PAYMENT_LENGTH) {
+    throw new X402Error('invalid_challenge', { reason: 'a payment for it does not fit into a header' })
   }
+  return payment
 }
 
 /** Presents a claimed payment and gives the claim back. `over`: it had expired, it brought nothing, not even a receipt, and a new one may be signed. */
@@ -246,7 +271,7 @@ function intentOf({ prepared, offer, scheme }: Chosen, { id, request, replay, re
     exclusive: request.idempotencyKey !== undefined,
     fingerprint: replay.fingerprint,
     origin: request.url.origin,
-    challenge: sha256Hex(read.terms),
+    challenge: read.digest,
     pid,
     x402Version: read.challenge.x402Version,
     scheme: scheme.scheme.name,

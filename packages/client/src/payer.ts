@@ -12,7 +12,7 @@ import {
   systemRandom,
   X402Error,
 } from '@groat/core'
-import { drain, readChallenge } from './challenge.js'
+import { createChallengeReader, drain } from './challenge.js'
 import { choose, type OfferRefusal } from './choose.js'
 import type { Guard, Witness } from './guard.js'
 import { type Intents, memoryIntents, withCodes } from './intents.js'
@@ -125,7 +125,7 @@ export function createPayer(options: PayerOptions): Payer {
       const request = holdRequest(input, init)
       try {
         const response = await tools.fetch(...request.first)
-        const read = response.status === 402 ? await readChallenge(response, tools.limits.answerMs) : undefined
+        const read = response.status === 402 ? await tools.readChallenge(response, tools.limits.answerMs) : undefined
         drain(response, tools.limits.answerMs)
         if (read === undefined) return { status: 'free', httpStatus: response.status }
         if (!read.ok) return { ...withoutOk(read), status: 'refused', refusals: [] }
@@ -189,6 +189,7 @@ function toolsOf(options: PayerOptions): PayTools {
     random,
     sleep: options.sleep ?? systemSleep,
     onEvent: options.onEvent,
+    readChallenge: createChallengeReader(),
     choose: options.guard?.(choose) ?? choose,
     witness: options.witness,
     process: `${Array.from(random(8), (byte) => byte.toString(36)).join('')}.`,

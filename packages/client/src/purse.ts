@@ -1,4 +1,4 @@
-import type { Charge, Entry, RuleRefusal } from './entry.js'
+import type { Charge, RuleRefusal } from './entry.js'
 import type { Intent, IntentEnd, Intents } from './intents.js'
 
 /**
@@ -6,7 +6,6 @@ import type { Intent, IntentEnd, Intents } from './intents.js'
  * no number of parallel calls or processes gets past a budget; and it stays charged unless it never left or is proven void.
  */
 export interface Purse extends Intents {
-  create(intent: Intent, owner: string, entry?: Entry): Promise<boolean | RuleRefusal>
   /** Facts by their keys, and what is taken of each charge's budget. */
   recall(facts: readonly string[], charges: readonly Counter[]): Promise<Memory>
   /** Remembers a fact; without a value, forgets it. */

@@ -71,10 +71,10 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
           await free(trx, row.id, row.charges)
         }
         return { claims }
-      })
+      }, LAZY)
     },
 
-    create: (intent, owner, entry) =>
+    create: (intent, owner, entry, sign) =>
       store.transaction(async (trx) => {
         if (intent.exclusive) {
           const rival = await trx.selectFrom('client_intent').select('id').where(living(intent.key)).executeTakeFirst()
@@ -83,9 +83,10 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
         const refusal = entry && (await enter(trx, entry))
         if (refusal !== undefined) return refusal
         const claimed_until = (await store.now(trx)) + claimMs
+        const written: Intent = sign === undefined ? intent : { ...intent, state: 'signed', payment: await sign() }
         await trx
           .insertInto('client_intent')
-          .values({ ...rowFrom(intent), ...rowOfEntry(entry), owner, claimed_until })
+          .values({ ...rowFrom(written), ...rowOfEntry(entry), owner, claimed_until })
           .execute()
         return true
       }),
@@ -111,7 +112,7 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
           .where('id', '=', id)
           .where('owner', '=', owner)
           .execute()
-      }),
+      }, LAZY),
 
     release: (id, owner, end, transaction) =>
       store.transaction(async (trx) => {
@@ -138,7 +139,7 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
           .where('id', '=', id)
           .where('owner', '=', owner)
           .execute()
-      }),
+      }, LAZY),
 
     async recall(facts, charges): Promise<Memory> {
       const known =
@@ -167,7 +168,7 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
         if (row === undefined) return
         const all = JSON.stringify({ ...parseObject<Note>(row.note), ...note })
         await trx.updateTable('client_intent').set({ note: all }).where('id', '=', id).execute()
-      }),
+      }, LAZY),
 
     async records({ id, state, since, limit = 100 } = {}) {
       let query = store.db
@@ -183,6 +184,12 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
     },
   }
 }
+
+/**
+ * Claims, ends and notes wait for no disk. When a loss of power takes them back, a payment is presented once more, or counted for longer: never made
+ * twice. What keeps it from being made twice, the intent and its signature, waits.
+ */
+const LAZY = { durable: false } as const
 
 type Reads = Pick<Transaction<Tables>, 'selectFrom'>
 
@@ -366,17 +373,27 @@ const migrations: Migrations = {
         .addPrimaryKeyConstraint('client_counter_key', ['counter', 'slot'])
         .execute()
     },
+    // The same request may have been paid for a million times; what is alive of it is found at once.
+    '003_living': async (db) => {
+      await db.schema.dropIndex('client_intent_request_key').execute()
+      await db.schema
+        .createIndex('client_intent_living')
+        .on('client_intent')
+        .columns(['request_key', 'state', 'exclusive'])
+        .execute()
+    },
   },
 }
 
 /** What may be presented under a key, and what is only decided yet. */
 function living(key: string) {
   return (row: ExpressionBuilder<Tables, 'client_intent'>) =>
-    row.and([
-      row('request_key', '=', key),
-      row.or([
-        row('state', 'in', ['open', 'signed']),
-        row.and([row('exclusive', '=', 1), row('state', 'in', ['settled', 'answered', 'disputed'])]),
+    row.or([
+      row.and([row('request_key', '=', key), row('state', 'in', ['open', 'signed'])]),
+      row.and([
+        row('request_key', '=', key),
+        row('state', 'in', ['settled', 'answered', 'disputed']),
+        row('exclusive', '=', 1),
       ]),
     ])
 }

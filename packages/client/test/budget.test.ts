@@ -27,14 +27,17 @@ test('INV-13 CL-2 G27 several processes that share a purse make exactly 100 paym
   expect(bought.reduce((sum, { output }) => sum + Number(output), 0)).toBe(100)
 })
 
-test.each(['WP-01', 'WP-02', 'WP-03', 'WP-04'])(
-  'INV-13 CL-2 killed at %s, the budget is never exceeded and what was signed stays spent',
-  async (crash) => {
+test.each(['wallet', 'local'].flatMap((signer) => ['WP-01', 'WP-02', 'WP-03', 'WP-04'].map((at) => [at, signer])))(
+  'INV-13 CL-2 killed at %s with a %s signer, the budget is never exceeded and what was signed stays spent',
+  async (crash, signer) => {
     const { url, presented } = await startSeller(dime)
     const purse = await temporaryFile('purse.db')
-    expect(await buy({ url, purse, name: 'a', crash, crashAt: '31' })).toEqual({ signal: 'SIGKILL', output: '' })
+    expect(await buy({ url, purse, name: 'a', crash, crashAt: '31', signer })).toEqual({
+      signal: 'SIGKILL',
+      output: '',
+    })
     const before = new Set(presented()).size
-    const { output } = await buy({ url, purse, name: 'b' })
+    const { output } = await buy({ url, purse, name: 'b', signer })
     const all = new Set(presented())
     // Nothing that was presented before the crash is bought again: the second run has the rest, or less.
     expect(all.size).toBe(before + Number(output))
@@ -52,11 +55,28 @@ test.each(['WP-01', 'WP-02', 'WP-03', 'WP-04'])(
   },
 )
 
-type Buying = { url: string; purse: string; name: string; callers?: string; crash?: string; crashAt?: string }
+type Buying = {
+  url: string
+  purse: string
+  name: string
+  callers?: string
+  crash?: string
+  crashAt?: string
+  signer?: string
+}
 
-function buy({ url, purse, name, callers = '8', crash = '', crashAt = '1' }: Buying) {
+function buy({ url, purse, name, callers = '8', crash = '', crashAt = '1', signer = '' }: Buying) {
   const child = spawn(process.execPath, [program.file], {
-    env: { ...process.env, URL: url, PURSE: purse, NAME: name, CALLERS: callers, CRASH: crash, CRASH_AT: crashAt },
+    env: {
+      ...process.env,
+      URL: url,
+      PURSE: purse,
+      NAME: name,
+      CALLERS: callers,
+      CRASH: crash,
+      CRASH_AT: crashAt,
+      SIGNER: signer,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let output = ''

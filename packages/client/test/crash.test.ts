@@ -17,18 +17,24 @@ const seller: Script = ({ payment }) => (payment === undefined ? challenge({ acc
 
 test.each([
   // Nothing was sent before the crash: the payment of the second run is the only one that ever left.
-  ['after-intent', 1],
-  ['after-signature', 1],
+  ['after-intent', 'wallet', 1],
+  ['after-signature', 'wallet', 1],
+  ['after-signature', 'local', 1],
   // The payment of the first run is the payment of the second.
-  ['after-kept', 1],
-  ['before-end', 2],
-])('CLI-016 INV-7 CL-3 killed %s, the next run presents one payment', async (crash, presentations) => {
-  const { url, presented } = await startSeller(seller)
-  const purse = await temporaryFile('purse.db')
-  expect(await run({ url, purse, crash })).toEqual({ signal: 'SIGKILL', output: '' })
-  expect(await run({ url, purse })).toEqual({ signal: null, output: '{"status":200,"outcome":"settled"}' })
-  expect([presented().length, new Set(presented()).size]).toEqual([presentations, 1])
-})
+  ['after-kept', 'wallet', 1],
+  ['after-kept', 'local', 1],
+  ['before-end', 'wallet', 2],
+  ['before-end', 'local', 2],
+])(
+  'CLI-016 INV-7 CL-3 killed %s of a %s signer, the next run presents one payment',
+  async (crash, signer, presentations) => {
+    const { url, presented } = await startSeller(seller)
+    const purse = await temporaryFile('purse.db')
+    expect(await run({ url, purse, crash, signer })).toEqual({ signal: 'SIGKILL', output: '' })
+    expect(await run({ url, purse, signer })).toEqual({ signal: null, output: '{"status":200,"outcome":"settled"}' })
+    expect([presented().length, new Set(presented()).size]).toEqual([presentations, 1])
+  },
+)
 
 test('INV-8 killed while the seller works, the next run presents the same payment', async () => {
   let victim: ChildProcess | undefined
@@ -68,12 +74,19 @@ type Run = {
   readonly url: string
   readonly purse: string
   readonly crash?: string
+  readonly signer?: string
   readonly onStart?: (child: ChildProcess) => void
 }
 
-function run({ url, purse, crash = '', onStart }: Run): Promise<{ signal: string | null; output: string }> {
+function run({
+  url,
+  purse,
+  crash = '',
+  signer = '',
+  onStart,
+}: Run): Promise<{ signal: string | null; output: string }> {
   const child = spawn(process.execPath, [program.file], {
-    env: { ...process.env, URL: url, PURSE: purse, CRASH: crash },
+    env: { ...process.env, URL: url, PURSE: purse, CRASH: crash, SIGNER: signer },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onStart?.(child)

@@ -27,6 +27,8 @@ export interface WalletAccount {
 /** A key that signs digests: in this process, or in a key-management service. */
 export interface KeyAccount {
   readonly address: Hex
+  /** The key is in this process: nothing is waited for. */
+  readonly local?: true
   /** Signs 32 bytes. Answers r, s and v (27 or 28) with low s, 65 bytes. */
   signDigest(digest: Uint8Array): Promise<SignatureBytes>
 }
@@ -54,6 +56,11 @@ export async function signTyped(account: EvmAccount, digest: () => Uint8Array, d
   }
 }
 
+/** Whether an account signs in this process; `{}` when somebody else does. For a `PreparedPayment`. */
+export function locality(account: EvmAccount): { readonly local?: true } {
+  return 'local' in account && account.local ? { local: true } : {}
+}
+
 /**
  * An account from a private key. Throws a `RangeError`, which does not quote the key, when it is not one.
  *
@@ -70,6 +77,7 @@ export function privateKeyAccount(
   const key = typeof privateKey === 'string' ? (parseHex(privateKey) ?? new Uint8Array()) : Uint8Array.from(privateKey)
   return {
     address: addressOfKey(engine, engine.publicKey(key)),
+    local: true,
     signDigest: async (digest) => engine.sign(digest, key),
   }
 }

@@ -21,6 +21,7 @@ export interface Backend {
   transact<T>(
     use: (connection: ConnectionProvider) => Promise<T>,
     isolation: 'serializable' | 'read committed',
+    durable: boolean,
   ): Promise<T>
   /** Runs `use` on a handle on which a Kysely migrator is atomic and alone. */
   migrating<T>(use: (kysely: Kysely<unknown>) => Promise<T>): Promise<T>

@@ -72,6 +72,11 @@ export type TransactionOptions = {
    * then never has to run again because others read what it wrote.
    */
   readonly isolation?: 'serializable' | 'read committed'
+  /**
+   * `false`: the answer may come when the writes survive the end of this process, and a later transaction makes them survive a loss of power; they
+   * are lost in order, the last first. For notes that can be found out again. SQLite then waits for no disk. Default `true`.
+   */
+  readonly durable?: boolean
 }
 
 /** How a store waits and what time it tells. */
@@ -126,8 +131,8 @@ function createStore<DB>(backend: Backend, options: StoreOptions): Store<DB> {
   return {
     kind: backend.kind,
     db,
-    transaction: (fn, { isolation = 'serializable' } = {}) =>
-      backend.transact((connection) => fn(backend.handles.transaction<DB>(connection)), isolation),
+    transaction: (fn, { isolation = 'serializable', durable = true } = {}) =>
+      backend.transact((connection) => fn(backend.handles.transaction<DB>(connection)), isolation, durable),
     migrate: (migrations) => backend.migrating((kysely) => runMigrations(kysely, migrations)),
     async now(on = db) {
       if (clock) return clock()

@@ -5,6 +5,8 @@ import { decodeBase58 } from './wire/base58.js'
 /** A key that signs bytes: in this process, or in a key-management service. */
 export interface SvmKeyAccount {
   readonly address: string
+  /** The key is in this process: nothing is waited for. */
+  readonly local?: true
   /** Signs a message. Answers 64 bytes. */
   sign(message: Uint8Array): Promise<Uint8Array>
 }
@@ -53,7 +55,7 @@ export function secretKeyAccount(secretKey: string | Uint8Array): SvmKeyAccount 
   if (bytes?.length !== 64 || !belongsTo(bytes.subarray(0, 32), bytes.subarray(32))) {
     throw new RangeError('not a Solana secret key: 64 bytes, or their base58 text')
   }
-  return { address: formatAddress(bytes.subarray(32)), sign: createSigner(bytes.subarray(0, 32)) }
+  return { address: formatAddress(bytes.subarray(32)), local: true, sign: createSigner(bytes.subarray(0, 32)) }
 }
 
 /**
@@ -63,9 +65,16 @@ export function secretKeyAccount(secretKey: string | Uint8Array): SvmKeyAccount 
  * const account = keypairAccount(Keypair.generate())
  */
 export function keypairAccount({ publicKey, secretKey }: LegacyKeypair): SvmKeyAccount {
-  const { address, sign } = secretKeyAccount(secretKey)
-  if (address !== formatAddress(publicKey.toBytes())) throw new RangeError('the key pair does not belong together')
-  return { address, sign }
+  const account = secretKeyAccount(secretKey)
+  if (account.address !== formatAddress(publicKey.toBytes())) {
+    throw new RangeError('the key pair does not belong together')
+  }
+  return account
+}
+
+/** Whether an account signs in this process; `{}` when somebody else does. For a `PreparedPayment`. */
+export function locality(account: SvmAccount): { readonly local?: true } {
+  return 'local' in account && account.local ? { local: true } : {}
 }
 
 /** What is to be signed, and the rest of what some signers want to know. */

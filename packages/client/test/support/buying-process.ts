@@ -4,7 +4,7 @@ import { createBuyer, type Purse } from '../../src/buyer/index.js'
 import { sqlIntents } from '../../src/sql.js'
 import { spyScheme } from './spy-scheme.js'
 
-const { PURSE = '', URL: url = '', NAME = '', CALLERS = '8', CRASH = '', CRASH_AT = '1' } = process.env
+const { PURSE = '', URL: url = '', NAME = '', CALLERS = '8', CRASH = '', CRASH_AT = '1', SIGNER } = process.env
 
 let passed = 0
 async function point<T>(name: string, value: T): Promise<T> {
@@ -15,10 +15,13 @@ async function point<T>(name: string, value: T): Promise<T> {
   return value
 }
 
+// A key in this process signs within the step that writes the intent: dying there is dying before anything is written.
+const local = SIGNER === 'local'
+const half = spyScheme({ local, sign: async (payload) => (local ? point('WP-01', payload) : payload) })
 const purse = await sqlIntents(await openStore(PURSE, { busyTimeout: 60_000 }), { claimMs: 400 })
 const watched: Purse = {
   ...purse,
-  create: async (...args) => point('WP-01', await purse.create(...args)),
+  create: async (...args) => point(local ? 'WP-02' : 'WP-01', await purse.create(...args)),
   sign: async (...args) => {
     await point('WP-02', undefined)
     return purse.sign(...args)
@@ -29,7 +32,7 @@ const watched: Purse = {
   },
 }
 const buyer = createBuyer({
-  schemes: [spyScheme()],
+  schemes: [half],
   policy: { perDay: '$10' },
   purse: watched,
   fetch: async (input, init) => {

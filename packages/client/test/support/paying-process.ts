@@ -4,7 +4,7 @@ import { createPayer, type Intents } from '../../src/index.js'
 import { sqlIntents } from '../../src/sql.js'
 import { spyScheme } from './spy-scheme.js'
 
-const { PURSE = '', URL: url = '', CRASH = '' } = process.env
+const { PURSE = '', URL: url = '', CRASH = '', SIGNER } = process.env
 
 async function point<T>(name: string, value: T): Promise<T> {
   if (name === CRASH) {
@@ -14,10 +14,13 @@ async function point<T>(name: string, value: T): Promise<T> {
   return value
 }
 
+// A key in this process signs within the step that writes the intent: what it signed is not kept before that is done.
+const local = SIGNER === 'local'
+const half = spyScheme({ local, sign: async (payload) => (local ? point('after-signature', payload) : payload) })
 const intents = await sqlIntents(await openStore(PURSE), { claimMs: 400 })
 const store: Intents = {
   ...intents,
-  create: async (...args) => point('after-intent', await intents.create(...args)),
+  create: async (...args) => point(local ? 'after-kept' : 'after-intent', await intents.create(...args)),
   sign: async (...args) => {
     await point('after-signature', undefined)
     return point('after-kept', await intents.sign(...args))
@@ -27,7 +30,7 @@ const store: Intents = {
     return intents.release(...args)
   },
 }
-const payer = createPayer({ schemes: [spyScheme()], store })
+const payer = createPayer({ schemes: [half], store })
 const response = await payer.fetch(url)
 process.stdout.write(JSON.stringify({ status: response.status, outcome: payer.outcome(response)?.status }))
 process.exit(0)

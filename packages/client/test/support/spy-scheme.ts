@@ -19,6 +19,8 @@ export type SpyOptions = {
   readonly clamps?: boolean
   readonly name?: string
   readonly amount?: (offer: PaymentRequirements) => bigint
+  /** The key is in this process. */
+  readonly local?: boolean
 }
 
 export function spyScheme({
@@ -26,6 +28,7 @@ export function spyScheme({
   clamps = true,
   name = 'exact',
   amount,
+  local = false,
 }: SpyOptions = {}) {
   const signed: Signature[] = []
   const half: SpyScheme = {
@@ -53,6 +56,7 @@ export function spyScheme({
         amount: value,
         expiresAt,
         preview: authorization,
+        ...(local && { local }),
         async sign() {
           signed.push({ offer, amount: value, expiresAt, nonce })
           return sign({ signature: `0x${'11'.repeat(65)}`, authorization })

@@ -49,6 +49,11 @@ export type PreparedPayment = {
   readonly expiresAt: number
   /** What would be signed, for people and logs. */
   readonly preview: JsonObject
+  /**
+   * The key is in this process: `sign` waits for nobody, and its signature is nowhere until it is handed out. Then it is made within the step that
+   * writes it down. Absent where a wallet, a device or a service signs.
+   */
+  readonly local?: true
   /** Signs, and gives the scheme's `payload`. Throws `X402Error` `signer_failed`. */
   sign(): Promise<JsonObject>
   /** What goes into the payment's `extensions` in the place of the challenge's own; asked after `sign`. Absent where that is only echoed. */

@@ -10,7 +10,7 @@ import {
   refuse,
   type SchemeClient,
 } from '@groat/core'
-import { type EvmAccount, signTyped } from '../account.js'
+import { type EvmAccount, locality, signTyped } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
@@ -132,6 +132,7 @@ function prepared(
     amount: value,
     expiresAt: Number(validBefore),
     preview: { network, asset: symbol, token, authorization: wire },
+    ...locality(account),
     sign: async () => ({
       signature: await signTyped(
         account,

@@ -11,7 +11,7 @@ import {
   refuse,
   type SchemeClient,
 } from '@groat/core'
-import { type EvmAccount, signTyped } from '../account.js'
+import { type EvmAccount, locality, signTyped } from '../account.js'
 import { type Address, formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
@@ -134,6 +134,7 @@ function prepared(
     amount,
     expiresAt: Number(deadline),
     preview: { network, asset: symbol, token, permit2Authorization, sponsored: added.map(({ key }) => key) },
+    ...locality(account),
     async sign() {
       const signature = await signTyped(
         account,

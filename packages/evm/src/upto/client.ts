@@ -10,7 +10,7 @@ import {
   refuse,
   type SchemeClient,
 } from '@groat/core'
-import type { EvmAccount } from '../account.js'
+import { type EvmAccount, locality } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
@@ -74,6 +74,7 @@ export function uptoEvm({ account, assets = [], engine = nobleSigningEngine }: U
         amount: authorization.amount,
         expiresAt: Number(authorization.deadline),
         preview: { network: asset.network, asset: asset.symbol, token: asset.address, permit2Authorization: wire },
+        ...locality(account),
         sign: async () => ({
           signature: await signWith(account, {
             digest: () => uptoDigest(engine, chainId, authorization),

@@ -67,6 +67,27 @@ describe('group commit', () => {
     expect({ commits: count('commit'), keys: keys() }).toEqual({ commits: 1, keys: ['a', 'b'] })
   })
 
+  test('what need not survive a loss of power waits for no disk, and takes nobody along who needs it', async () => {
+    let late: Promise<void> | undefined
+    const pragmas = () => commands.filter((command) => command.startsWith('pragma'))
+    await group.submit(async () => {
+      insert('note')
+      late = group.submit(async () => insert('payment'))
+      await turn()
+    }, false)
+    expect({ commits: count('commit'), pragmas: pragmas() }).toEqual({
+      commits: 1,
+      pragmas: ['pragma synchronous = normal'],
+    })
+    await late
+    // A note that waits together with a payment is as durable as that.
+    await Promise.all([group.submit(async () => insert('a')), group.submit(async () => insert('b'), false)])
+    expect({ commits: count('commit'), pragmas: pragmas() }).toEqual({
+      commits: 3,
+      pragmas: ['pragma synchronous = normal', 'pragma synchronous = full'],
+    })
+  })
+
   test('nobody hears before the commit, neither who won nor who lost by it', async () => {
     const heard: string[] = []
     const note = (what: string) => () => void heard.push(`${what} after ${commands.at(-1)}`)

@@ -5,8 +5,8 @@ import type { Database } from './database.js'
 
 /** The one writer of a connection. */
 export interface GroupCommit {
-  /** Runs `work` in a transaction and settles when that is durable. `work` may run again. */
-  submit<T>(work: () => Promise<T>): Promise<T>
+  /** Runs `work` in a transaction and settles when that is durable, unless it need not be. `work` may run again. */
+  submit<T>(work: () => Promise<T>, durable?: boolean): Promise<T>
   /** Settles when everything submitted so far has settled. */
   idle(): Promise<void>
 }
@@ -32,6 +32,7 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
   const waiting: Member[] = []
   let draining: Promise<void> | undefined
   let oneByOne = 0
+  let syncs = true
 
   async function drain() {
     while (waiting.length > 0) {
@@ -44,8 +45,13 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
   }
 
   async function commitGroup(size: number) {
+    const durable = waiting.some((member) => member.durable)
     try {
       rollBack()
+      if (durable !== syncs) {
+        database.exec(`pragma synchronous = ${durable ? 'full' : 'normal'}`)
+        syncs = durable
+      }
       await patiently('begin immediate')
     } catch (error) {
       for (const member of waiting.splice(0)) member.fail(error)
@@ -54,6 +60,8 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
     const group: Member[] = []
     try {
       while (group.length < size) {
+        // Whoever needs more than this group gives is in the next.
+        if (waiting[0]?.durable && !durable) break
         const member = waiting.shift()
         if (!member) break
         group.push(member)
@@ -113,9 +121,9 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
   }
 
   return {
-    submit: (work) =>
+    submit: (work, durable = true) =>
       new Promise((resolve, reject) => {
-        waiting.push(createMember(work, resolve, reject))
+        waiting.push(createMember(work, durable, resolve, reject))
         draining ??= drain()
       }),
     idle: () => draining ?? Promise.resolve(),
@@ -123,6 +131,8 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
 }
 
 type Member = {
+  /** Whether it has to survive a loss of power. */
+  readonly durable: boolean
   /** Runs its work and keeps what came of it; `false` when it failed. */
   run(): Promise<boolean>
   /** Tells its caller what came of it. */
@@ -133,11 +143,13 @@ type Member = {
 
 function createMember<T>(
   work: () => Promise<T>,
+  durable: boolean,
   resolve: (value: T) => void,
   reject: (error: unknown) => void,
 ): Member {
   let tell = () => {}
   return {
+    durable,
     async run() {
       try {
         const value = await work()

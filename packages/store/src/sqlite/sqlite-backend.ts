@@ -41,9 +41,9 @@ async function createBackend(database: Database, bounds: Bounds, readDatabase?: 
     if (closing) throw storeError('closed')
   }
 
-  async function submit<T>(work: () => Promise<T>): Promise<T> {
+  async function submit<T>(work: () => Promise<T>, durable?: boolean): Promise<T> {
     assertOpen()
-    return group.submit(work)
+    return group.submit(work, durable)
   }
 
   const committed = readDatabase && (await connect(readDatabase)).connection
@@ -59,7 +59,7 @@ async function createBackend(database: Database, bounds: Bounds, readDatabase?: 
     handles,
     reads,
     now: sql<number>`cast(round(unixepoch('subsec') * 1000) as integer)`,
-    transact: (use) => submit(() => lend(writes, bounds.transactionTimeout, use)),
+    transact: (use, _, durable) => submit(() => lend(writes, bounds.transactionTimeout, use), durable),
     migrating: (use) =>
       submit(() => lend(writes, Number.POSITIVE_INFINITY, (connection) => use(handles.reader(connection)))),
     close: () => {

@@ -11,7 +11,7 @@ import {
   svmAssets,
   X402Error,
 } from '@groat/core'
-import { accountAddress, type SvmAccount, signMessage } from '../account.js'
+import { accountAddress, locality, type SvmAccount, signMessage } from '../account.js'
 import { type BlockhashSource, createBlockhashes, hintedBlockhash } from '../blockhash.js'
 import { isSvmNetwork } from '../network.js'
 import { addressBytes, formatAddress, type Key } from '../wire/address.js'
@@ -130,6 +130,7 @@ function prepared(
       feePayer,
       blockhash,
     },
+    ...locality(account),
     async sign() {
       try {
         const signature = await signMessage(account, { message, signers: [feePayer, account.address], blockhash })
