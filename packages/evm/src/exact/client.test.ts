@@ -37,6 +37,7 @@ test('EVM-EXACT-012 EVM-EXACT-013 EVM-EXACT-014 EVM-EXACT-016 EVM-EXACT-011 to 0
     payer: '0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266',
     amount: 1000n,
     expiresAt: SECONDS + 60,
+    local: true,
     preview: {
       network: 'eip155:84532',
       asset: 'USDC',

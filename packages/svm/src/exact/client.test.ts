@@ -51,6 +51,7 @@ test('what would be signed is known before it is signed', async () => {
     payer: PAYER,
     amount: 1000n,
     expiresAt: SECONDS + 120,
+    local: true,
     preview: {
       network: DEVNET,
       asset: 'USDC',
