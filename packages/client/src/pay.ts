@@ -1,5 +1,6 @@
 import {
   type Clock,
+  decodeChallenge,
   encodePayment,
   type Fetch,
   findScheme,
@@ -9,6 +10,7 @@ import {
   type PaymentHeader,
   type Random,
   type SchemeClient,
+  sameAddress,
   sha256Hex,
   X402Error,
   type X402Event,
@@ -48,7 +50,7 @@ export type Paid = { readonly response: Response; readonly outcome?: PaymentOutc
 
 /**
  * Answers a 402: presents the payment that an earlier call left unresolved, or signs one and presents that. At most one payment is
- * signed, its intent is kept before the signature and its bytes before they are sent.
+ * signed, and another only where the scheme says that a refusal corrected it; each intent is kept before the signature and its bytes before they are sent.
  * Throws `X402Error` `body_not_replayable`, `signer_failed`, `payment_unresolved`, `payment_in_flight`, `idempotency_mismatch`,
  * `cross_origin_redirect`, `store_unavailable`, `store_busy`.
  */
@@ -57,15 +59,17 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
   if (read === undefined) return { response: unpaid }
   if (!read.ok) return refusedByPolicy(unpaid, { ...read, refusals: [] }, request, tools)
   const replay = await request.replay()
-  const id = hex(tools.random(16))
-  const call: Call = { id, owner: tools.process + id, request, replay, unpaid, read: read.value, tools }
+  let corrected = false
+  let latest = unpaid
 
   for (;;) {
+    const id = hex(tools.random(16))
+    const call: Call = { id, owner: tools.process + id, request, replay, unpaid, read: read.value, tools }
     const earlier = await claimEarlier(call)
     const again = earlier && (await presentIntent(earlier, call))
     if (again !== undefined && !again.over) return again.paid
 
-    const response = again?.paid.response ?? unpaid
+    const response = again?.paid.response ?? latest
     const choice = await tools.choose(questionOf(request, replay.fingerprint, unpaid, call.read, tools, true))
     if (!choice.ok) return refusedByPolicy(response, choice, request, tools)
     const intent = await signIntent(choice, call)
@@ -74,8 +78,13 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
       return refusedByPolicy(response, { ...intent, refusals }, request, tools)
     }
     drain(response, tools.limits.answerMs)
-    if (intent !== undefined) return (await presentIntent(intent, call)).paid
     // Another call with the same idempotency key was faster: its payment is ours.
+    if (intent === undefined) continue
+    const first = await presentIntent(intent, call)
+    // Told what it had lost count of, the scheme signs once more; a seller that goes on correcting is not followed.
+    if (!first.corrected || corrected) return first.paid
+    corrected = true
+    latest = first.paid.response
   }
 }
 
@@ -191,11 +200,14 @@ async function signPayment({ prepared, offer, scheme }: Chosen, call: Call): Pro
   return payment
 }
 
-/** Presents a claimed payment and gives the claim back. `over`: it had expired, it brought nothing, not even a receipt, and a new one may be signed. */
+/**
+ * Presents a claimed payment and gives the claim back. `over`: a new one may be signed, because it had expired and brought nothing, not even a
+ * receipt, or because the refusal `corrected` the scheme.
+ */
 async function presentIntent(
   intent: SignedIntent,
   call: Call,
-): Promise<{ readonly paid: Paid; readonly over: boolean }> {
+): Promise<{ readonly paid: Paid; readonly over: boolean; readonly corrected: boolean }> {
   const { request, replay, unpaid, owner, tools } = call
   const { intents, limits, clock } = tools
   drain(unpaid, limits.answerMs)
@@ -226,14 +238,42 @@ async function presentIntent(
       transaction = outcome.receipt.transaction
       await findScheme(tools.schemes, intent)?.settled?.(intent.pid, outcome.receipt)
     }
+    const correction =
+      intent.state === 'signed' && !over ? await correctedBy(answer.response, outcome, intent, tools) : undefined
+    end = correction ?? end
     tellOutcome(tools, outcome, intent)
-    return { paid: { response: answer.response, outcome }, over }
+    const corrected = correction !== undefined
+    return { paid: { response: answer.response, outcome }, over: over || corrected, corrected }
   } catch (error) {
     if (X402Error.is(error)) tell(tools, 'settlement_unknown', intent, { code: error.code })
     throw error
   } finally {
     await release(intent, end, call, transaction)
   }
+}
+
+/** Lets the scheme read the offer that a refusal makes again. */
+async function correctedBy(
+  { status, headers }: Response,
+  outcome: PaymentOutcome,
+  { pid, scheme, network, asset, payTo }: Intent,
+  { schemes }: PayTools,
+): Promise<'void' | 'dead' | undefined> {
+  if (outcome.status !== 'refused' || status !== 402) return undefined
+  const half = findScheme(schemes, { scheme, network })
+  if (half?.corrected === undefined) return undefined
+  const challenge = decodeChallenge((name) => headers.get(name))
+  const offer =
+    challenge?.ok === true
+      ? challenge.value.accepts.find(
+          (each) =>
+            each.scheme === scheme &&
+            each.network === network &&
+            sameAddress(each.asset, asset) &&
+            sameAddress(each.payTo, payTo),
+        )
+      : undefined
+  return offer && half.corrected(pid, offer)
 }
 
 /**

@@ -633,3 +633,35 @@ test('X402Error is what a caller branches on', async () => {
   const error = await call.catch((caught: unknown) => caught)
   expect(X402Error.is(error) && error.code).toBe('payment_already_attempted')
 })
+
+describe.each(stores)('a refusal that corrects the scheme, over %s intents', (_, openIntents) => {
+  const refusing = (times: number): Script => {
+    let left = times
+    return ({ payment }) =>
+      payment === undefined || left-- > 0 ? challenge({ accepts: [offer()], error: 'payment_refused' }) : paid(payment)
+  }
+  async function buy(script: Script, answers: 'void' | 'dead' | undefined) {
+    const seller = await startSeller(script)
+    const scheme = spyScheme()
+    const heard: unknown[] = []
+    const correctable = {
+      ...scheme,
+      corrected: async (pid: string, { amount }: { amount: bigint }) => {
+        heard.push([pid.length, amount])
+        return answers
+      },
+    }
+    const payer = createPayer({ schemes: [correctable], store: await openIntents(), ...quick })
+    const outcome = payer.outcome(await payer.fetch(seller.url))?.status
+    return { outcome, signed: scheme.signed.length, presented: seller.presented().length, heard }
+  }
+
+  test('EVM-BATCH-018 is followed by one more payment, and a seller that goes on correcting by none', async () => {
+    const told = [64, 1000n]
+    for (const end of ['void', 'dead'] as const) {
+      expect(await buy(refusing(1), end)).toEqual({ outcome: 'settled', signed: 2, presented: 2, heard: [told] })
+      expect(await buy(refusing(9), end)).toEqual({ outcome: 'refused', signed: 2, presented: 2, heard: [told, told] })
+    }
+    expect(await buy(refusing(1), undefined)).toEqual({ outcome: 'refused', signed: 1, presented: 1, heard: [told] })
+  })
+})

@@ -24,6 +24,18 @@ test('a request survives the wire', () => {
   )
 })
 
+test('EVM-BATCH-065 what a seller has put on chain needs no time', () => {
+  const terms = {
+    ...{ scheme: 'batch-settlement', network: 'eip155:84532', amount: '0', asset: '0x1', payTo: '0x2' },
+    ...{ maxTimeoutSeconds: 0, extra: {} },
+  }
+  const paymentPayload = { x402Version: 2, accepted: terms, payload: { type: 'claim' } }
+  expect(decodeFacilitatorRequest({ x402Version: 2, paymentPayload, paymentRequirements: terms })).toMatchObject({
+    ok: true,
+    value: { payment: { payload: { type: 'claim' } }, requirements: { amount: 0n } },
+  })
+})
+
 test('version 1 sends the resource along with the offer', () => {
   const requirements: PaymentRequirements = {
     scheme: 'exact',

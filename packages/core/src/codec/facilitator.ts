@@ -1,5 +1,5 @@
 import { isErrorCode } from '../errors/is-error-code.js'
-import type { JsonObject } from '../model/json.js'
+import { isJsonObject, type JsonObject } from '../model/json.js'
 import { isNetwork, networkByV1Name, v1NameOf } from '../model/network.js'
 import { type Decoded, refuse, type Verdict } from '../model/outcome.js'
 import type {
@@ -49,12 +49,12 @@ export function encodeFacilitatorRequest({ payment, requirements, resource }: Fa
 export function decodeFacilitatorRequest(body: unknown): Decoded<FacilitatorRequest> {
   const wrapper = objectOf(body)
   if (wrapper.paymentPayload === undefined) return refuse('invalid_payload', 'paymentPayload is missing or malformed')
-  const payment = decodePaymentObject(wrapper.paymentPayload)
+  const payment = decodePaymentObject(withTime(wrapper.paymentPayload))
   if (!payment.ok) return payment
   if (wrapper.x402Version !== undefined && wrapper.x402Version !== payment.value.x402Version) {
     return refuse('invalid_x402_version', 'x402Version is not that of the payment')
   }
-  const requirements = decodeRequirements(payment.value.x402Version, wrapper.paymentRequirements)
+  const requirements = decodeRequirements(payment.value.x402Version, timed(wrapper.paymentRequirements))
   if (!requirements.ok) {
     return requirements.code === 'invalid_payload'
       ? refuse('invalid_payment_requirements', requirements.detail)
@@ -62,6 +62,15 @@ export function decodeFacilitatorRequest(body: unknown): Decoded<FacilitatorRequ
   }
   return { ok: true, value: { payment: payment.value, requirements: requirements.value } }
 }
+
+/** What a seller has put on chain is no offer, and has no time: official sellers write 0, which no offer may have (EVM-BATCH-065). */
+const timed = (terms: unknown): unknown =>
+  isJsonObject(terms) && terms.maxTimeoutSeconds === 0 ? { ...terms, maxTimeoutSeconds: 1 } : terms
+
+const withTime = (payment: unknown): unknown =>
+  isJsonObject(payment) && isJsonObject(payment.accepted) && payment.accepted.maxTimeoutSeconds === 0
+    ? { ...payment, accepted: { ...payment.accepted, maxTimeoutSeconds: 1 } }
+    : payment
 
 /**
  * The wire `VerifyResponse` of a verdict.

@@ -12,6 +12,7 @@ import { type EvmChain as Sandbox, startEvmChain } from '@groat/sandbox'
 import { openMemoryStore, type Store } from '@groat/store'
 import * as fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { AUTHORIZER, AUTHORIZER_KEY } from '../../testing/batch.js'
 import { BASE_SEPOLIA, PAYER, PAYER_KEY, SELLER } from '../../testing/payments.js'
 import { privateKeyAccount } from '../account.js'
 import { parseAddress } from '../address.js'
@@ -26,7 +27,7 @@ import {
   voucherDigest,
   wireOfConfig,
 } from './channel.js'
-import { type BatchEvmClientOptions, batchEvm as client } from './client.js'
+import { type BatchEvmClientOptions, batchEvm as client, createMemoryChannels } from './client.js'
 import { readChannel } from './contract.js'
 import { depositNonce, depositPermit, depositTransfer, receiveDigest } from './deposit.js'
 import { batchEvm as facilitatorHalf } from './facilitator.js'
@@ -35,8 +36,6 @@ import { createClaimManager } from './manager.js'
 import { batchEvm as server } from './server.js'
 import { inspectBatch, voucherId } from './shared.js'
 
-const AUTHORIZER_KEY = '0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6'
-const AUTHORIZER = '0x90F79bf6EB2c4f870365E785982E1f101E93b906'
 const asset = assetByTicker(BASE_SEPOLIA, 'USDC')!
 const ZERO: Hex = `0x${'0'.repeat(64)}`
 const part = (text: string) => parseAddress(text)!
@@ -378,6 +377,49 @@ describe('on a chain', () => {
     }
     const unmoved = await sign(payerOf(), { ...offer(), extra: { ...offer().extra, ...lie } })
     expect(unmoved.request.payment.payload).toMatchObject({ type: 'deposit' })
+  })
+
+  /** A refusal, and what the payer makes of it. */
+  async function correct(
+    by: ReturnType<typeof payerOf>,
+    terms = offer(),
+    change: (extra: JsonObject) => JsonObject = (e) => e,
+  ) {
+    const { pid, request } = await sign(by, terms)
+    const verdict = await ledger.facilitator.verify(request)
+    if (verdict.ok || verdict.extra === undefined) throw new Error('not corrected')
+    const again = { ...terms, extra: { ...terms.extra, ...change(verdict.extra) } }
+    return { type: request.payment.payload.type, answer: await by.corrected?.(pid as never, again) }
+  }
+
+  test('EVM-BATCH-018 a payer goes on from what a refusal bears out: an old voucher is worth nothing, a deposit stays spent', async () => {
+    const channels = createMemoryChannels()
+    await buy(payerOf({ depositFor: 10, channels }))
+    const stale = createMemoryChannels()
+    const { channelId } = (await ledger.claimable())[0]!
+    await stale.put(channelId, (await channels.get(channelId))!)
+    for (let i = 0; i < 3; i++) await buy(payerOf({ channels }))
+    const behind = payerOf({ channels: stale })
+    expect(await correct(behind)).toEqual({ type: 'voucher', answer: 'void' })
+    expect(await buy(behind)).toMatchObject({ status: 'settled' })
+    const empty = payerOf()
+    expect(await correct(empty)).toEqual({ type: 'deposit', answer: 'dead' })
+    expect(await buy(empty)).toMatchObject({ status: 'settled', receipt: { transaction: '' } })
+    expect((await ledger.channel(channelId))?.charged).toBe(6000n)
+  })
+
+  test('EVM-BATCH-017 nor signs a second deposit, whatever the seller says of the balance, nor believes a sum that it never signed', async () => {
+    await buy(payerOf())
+    const poorer = (extra: JsonObject) => ({
+      ...extra,
+      channelState: { ...(extra.channelState as JsonObject), balance: '0' },
+    })
+    expect(await correct(payerOf(), offer(), poorer)).toEqual({ type: 'deposit', answer: undefined })
+    const dearer = (extra: JsonObject) => ({
+      ...extra,
+      channelState: { ...(extra.channelState as JsonObject), chargedCumulativeAmount: '1001' },
+    })
+    expect(await correct(payerOf(), offer(), dearer)).toEqual({ type: 'deposit', answer: undefined })
   })
 
   test('EVM-BATCH-034 only canonical vouchers of the key of the channel are taken', async () => {

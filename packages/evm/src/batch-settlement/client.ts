@@ -195,6 +195,23 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       pending.delete(pid)
       await channels.put(channelId, { charged: channel.charged + counted, balance: channel.balance + deposit })
     },
+    async corrected(pid, offer) {
+      const chainId = chainIdOf(offer.network)
+      const config = configOf(offer)
+      if (chainId === undefined || 'ok' in config) return undefined
+      const channelId = channelIdOf(engine, chainId, config)
+      const told = toldBy(offer, config, channelId, chainId)
+      if (told === undefined) return undefined
+      const before = await channels.get(channelId)
+      const ours = before?.pending?.pid === pid ? before.pending : undefined
+      // A deposit that was signed may still be made: never a second one beside it (EVM-BATCH-017).
+      if ((ours?.deposit ?? 0n) > 0n && told.charged + offer.amount > told.balance) return undefined
+      await channels.put(channelId, { charged: told.charged, balance: told.balance })
+      pending.delete(pid)
+      // A voucher for no more than an older one lets nobody take anything; a deposit may still be made.
+      const isVoid = ours?.deposit === 0n && (before?.charged ?? 0n) + ours.amount <= told.signed
+      return isVoid ? 'void' : 'dead'
+    },
   }
 
   /** What the seller says of the channel, as far as the payer's own signature bears it out (EVM-BATCH-016). */
@@ -203,7 +220,7 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
     config: ChannelConfig,
     channelId: Hex,
     chainId: bigint,
-  ): PayerChannel | undefined {
+  ): (PayerChannel & { readonly signed: bigint }) | undefined {
     const { channelState: state, voucherState: proof } = extra
     if (!isJsonObject(state) || !isJsonObject(proof)) return undefined
     const [charged, balance, signed] = [state.chargedCumulativeAmount, state.balance, proof.signedMaxClaimable].map(
@@ -214,7 +231,7 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       return undefined
     const voucher = { channelId, maxClaimable: signed }
     return charged <= signed && isVoucherSigned(engine, { chainId, voucher, signature, config })
-      ? { charged, balance }
+      ? { charged, balance, signed }
       : undefined
   }
 
