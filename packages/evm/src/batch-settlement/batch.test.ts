@@ -392,7 +392,7 @@ describe('on a chain', () => {
     return { type: request.payment.payload.type, answer: await by.corrected?.(pid as never, again) }
   }
 
-  test('EVM-BATCH-018 a payer goes on from what a refusal bears out: an old voucher is worth nothing, a deposit stays spent', async () => {
+  test('EVM-BATCH-018 EVM-BATCH-019 a payer goes on from what a refusal bears out: an old voucher is worth nothing, a deposit stays spent', async () => {
     const channels = createMemoryChannels()
     await buy(payerOf({ depositFor: 10, channels }))
     const stale = createMemoryChannels()
