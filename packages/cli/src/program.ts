@@ -4,6 +4,7 @@ import type { SandboxError } from '@groat/sandbox'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addBuying } from './commands/buying-options.js'
 import { addConform } from './commands/conform-options.js'
+import { addSelling } from './commands/selling-options.js'
 import { CliError, exitCodes } from './terminal/exit.js'
 import type { Io } from './terminal/io.js'
 
@@ -125,6 +126,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--schema', 'print the JSON Schema of the configuration, for editors')
     .option('--json', 'log as JSON lines')
     .action(async (file, options) => finish(await (await import('./commands/serve.js')).runServe(file, options, io)))
+  addSelling(command, io, finish)
 
   return groat
 }

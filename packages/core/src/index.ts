@@ -91,3 +91,4 @@ export type {
   RefusedPayment,
   SchemeServer,
 } from './scheme/server.js'
+export type { ChainTransfer, TransferReader } from './scheme/transfers.js'

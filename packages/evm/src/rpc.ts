@@ -29,7 +29,7 @@ export interface EvmRpc {
   receipt(hash: Hex): Promise<Receipt | undefined>
   /** A transaction by its hash: whom it called, and with what. */
   transaction(hash: Hex): Promise<SeenTransaction | undefined>
-  /** Logs of one contract from a block on; `undefined` topics match anything. */
+  /** Logs of one contract from a block on; `null` matches any topic. */
   logs(filter: LogFilter): Promise<readonly Log[]>
   /** Hands in a signed transaction. */
   send(raw: Hex): Promise<SendReply>
@@ -101,8 +101,10 @@ export type Log = {
 /** Which logs. */
 export type LogFilter = {
   readonly address: Address
-  readonly topics: readonly (Hex | readonly Hex[])[]
+  readonly topics: readonly (Hex | readonly Hex[] | null)[]
   readonly fromBlock: bigint
+  /** The newest unless told. */
+  readonly toBlock?: bigint
 }
 
 /** What the node said to a transaction: its hash, or why not, in the node's own words. */
@@ -245,20 +247,28 @@ function over(json: JsonRpc, ask: Ask): EvmRpc {
       }
       return ask(method, [hash], decode, (a, b) => a && b && theSame(method, a, b))
     },
-    logs({ address, topics, fromBlock }) {
+    logs({ address, topics, fromBlock, toBlock }) {
       const method = 'eth_getLogs'
       const decode = (reply: RpcReply) => {
         const logs = array(result(method, reply), method).map((log) => decodeLog(log, method))
         // A node that answers another question than the one asked must not become evidence.
         return logs.filter(
           (log) =>
-            log.address === address && topics.every((topic, i) => [topic].flat().includes(log.topics[i] ?? '0x')),
+            log.address === address &&
+            topics.every((topic, i) => topic === null || [topic].flat().includes(log.topics[i] ?? '0x')),
         )
       }
       const both = (a: readonly Log[], b: readonly Log[]) => a.filter((log) => b.some((other) => isSame(log, other)))
       return ask(
         method,
-        [{ address, topics, fromBlock: quantity(fromBlock), toBlock: 'latest' }],
+        [
+          {
+            address,
+            topics,
+            fromBlock: quantity(fromBlock),
+            toBlock: toBlock === undefined ? 'latest' : quantity(toBlock),
+          },
+        ],
         decode as (reply: RpcReply) => readonly Log[],
         both,
       )

@@ -1,6 +1,7 @@
 import type { Pid, Receipt } from '@groat/core'
 import type { Answer } from './answer.js'
 import type { Entitlements } from './entitlements.js'
+import type { Sale } from './ledger/sale.js'
 
 /**
  * Where the gate claims payments before any work is done for them (SRV-003). Every method is one atomic step, and what comes after a
@@ -24,14 +25,14 @@ export interface ClaimStore {
   resume(request: Omit<ClaimRequest, 'expiresAt'>): Promise<ClaimedBefore | undefined>
   /**
    * Says that settlement may be sent from now on, and keeps the work's answer where there is one. `false`: the lease ran out and the claim
-   * is somebody else's; do not settle.
+   * is somebody else's; do not settle. `sale`: what the books say of it, where the store keeps any.
    */
-  settling(token: ClaimToken, answer: Answer | undefined, leaseMs: number): Promise<boolean>
+  settling(token: ClaimToken, answer: Answer | undefined, leaseMs: number, sale?: Sale): Promise<boolean>
   /**
    * Records the receipt; a claim without an answer becomes open. `false`: the evidence already stands for another payment. Holding the
    * lease is not needed: what is settled is settled.
    */
-  settled(token: ClaimToken, receipt: Receipt, evidence: string): Promise<boolean>
+  settled(token: ClaimToken, receipt: Receipt, evidence: string, sale?: Sale): Promise<boolean>
   /** Closes a claim that was open, or is settled without an answer; an answer that is given is kept to be sent again. */
   delivered(token: ClaimToken, answer: Answer | undefined): Promise<void>
   /**

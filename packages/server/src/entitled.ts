@@ -24,11 +24,13 @@ export type Sold = { readonly scope: string; readonly uses?: number; readonly se
 /** Serves a request by what was paid for before. The work leaves as it is made; a use for which nothing was delivered is given back. */
 export async function serveEntitled<Native>(
   gate: Gate,
+  route: string,
   sold: Sold,
   terms: Terms,
   header: string,
 ): Promise<Reply<Native>> {
   const [token = ''] = header.split(';', 1)
+  const use = { route, resource: terms.resource.url }
   const refused = (code: ErrorCode): Reply<Native> => {
     notify(gate.onEvent, { type: 'payment_refused', at: gate.clock(), resource: terms.resource.url, code })
     return { type: 'answer', answer: refusalAnswer(terms, refuse(code)), paid: false }
@@ -37,7 +39,7 @@ export async function serveEntitled<Native>(
   if (pid === undefined) return refused('entitlement_invalid')
   let redeemed: Awaited<ReturnType<Gate['claims']['entitlements']['redeem']>>
   try {
-    redeemed = await gate.claims.entitlements.redeem(pid, sold.scope)
+    redeemed = await gate.claims.entitlements.redeem(pid, sold.scope, use)
   } catch {
     return { type: 'answer', answer: problemAnswer('store_unavailable'), paid: false }
   }
@@ -58,7 +60,7 @@ export async function serveEntitled<Native>(
         notify(gate.onEvent, { type: 'entitlement_used', at: gate.clock(), pid, resource })
         return
       }
-      await gate.claims.entitlements.giveBack(pid).catch(() => {})
+      await gate.claims.entitlements.giveBack(pid, use).catch(() => {})
       notify(gate.onEvent, { type: 'delivery_failed', at: gate.clock(), pid, resource })
     },
   }

@@ -3,6 +3,9 @@ import { type Clock, type Pid, systemClock } from '@groat/core'
 /** What is left of an entitlement: uses, or time until `expiresAt` in milliseconds since 1970. */
 export type Balance = { readonly left?: number; readonly expiresAt?: number }
 
+/** What a use is taken for: the books say so. */
+export type EntitlementUse = { readonly route: string; readonly resource: string }
+
 /** What a payment bought beyond its own answer. */
 export type Grant = {
   readonly pid: Pid
@@ -25,9 +28,9 @@ export interface Entitlements {
   /** Grants once: what a payment has bought already stays as it is. Answers with what is left of it. */
   grant(grant: Grant): Promise<Balance>
   /** Takes one use. `undefined`: none is left, its time is over, or it is for something else. */
-  redeem(pid: Pid, scope: string): Promise<(Balance & { readonly proof: string }) | undefined>
+  redeem(pid: Pid, scope: string, use?: EntitlementUse): Promise<(Balance & { readonly proof: string }) | undefined>
   /** Gives a use back: nothing was delivered for it. */
-  giveBack(pid: Pid): Promise<void>
+  giveBack(pid: Pid, use?: EntitlementUse): Promise<void>
 }
 
 /** Entitlements in the memory of one process: a restart forgets them. */

@@ -97,7 +97,7 @@ function judge<Native>(
   switch (decision.type) {
     case 'unpaid': {
       const token = route.sold && exchange.request.header(ENTITLEMENT_HEADER)
-      if (token) return serveEntitled(gate, route.sold, terms, token)
+      if (token) return serveEntitled(gate, route.name, route.sold, terms, token)
       notify(gate.onEvent, { type: 'challenge_sent', at: now, resource: terms.resource.url })
       return terms.challenge
     }

@@ -55,6 +55,8 @@ export type RouteOptions = {
   readonly pass?: string
   /** What a bundle or a pass is good for: the routes of one scope. Default: whatever this paywall sells on the same terms. */
   readonly scope?: string
+  /** What the books count it under, with other routes of that group. */
+  readonly group?: string
   /** The route's name in errors and in messages of this library; two routes cannot share one. */
   readonly name?: string
 }
@@ -69,6 +71,8 @@ export type Route = {
   readonly budget: LossBudget | undefined
   /** What one payment buys beyond its own answer. */
   readonly sold: Sold | undefined
+  /** What the books count it under. */
+  readonly group: string | undefined
   /** All that the paywall sells by, also what this route does not offer any more. */
   readonly schemes: readonly SchemeServer[]
   readonly maxResponseBytes: number
@@ -162,6 +166,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       mode,
       schemes: defaults.schemes,
       sold,
+      group: options.group,
       budget: options.lossBudget === undefined ? undefined : createLossBudget(options.lossBudget),
       maxResponseBytes,
       terms(request) {

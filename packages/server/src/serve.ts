@@ -16,6 +16,7 @@ import { askToSettle } from './ask-to-settle.js'
 import type { ClaimedBefore, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
 import { grantFor } from './entitled.js'
+import type { Sale } from './ledger/sale.js'
 import { createMeter } from './meter.js'
 import type { Gate } from './paywall.js'
 import type { AnswerReply, Exchange, Reply } from './protect.js'
@@ -178,7 +179,8 @@ async function firstStep<Native>(run: Run<Native>, token: ClaimToken): Promise<S
   if ('reply' in work) return work
   if (exchange.gone()) return { reply: answer(problemAnswer('handler_failed')) }
   try {
-    if (await gate.claims.settling(token, work.answer, gate.leaseMs)) return work
+    if (await gate.claims.settling(token, work.answer, gate.leaseMs, saleOf(run, askedFor(run, work.answer?.charged))))
+      return work
     return { reply: answer(problemAnswer('payment_in_flight', { retryAfter: 1 })) }
   } catch {
     return { reply: fault(run, 'store_unavailable') }
@@ -273,13 +275,16 @@ async function settle(run: Run, token: ClaimToken, again: boolean, charged?: str
 async function written(
   run: Run,
   token: ClaimToken,
-  { requirements }: FacilitatorRequest,
+  asked: FacilitatorRequest,
   receipt: Receipt,
 ): Promise<SettlementEnd> {
+  const { requirements } = asked
   const { candidate, gate } = run
   const { inspected, offer } = candidate
   const believable = credible(receipt, requirements, inspected.payer, offer.scheme.offChain)
-  const unique = believable && (await quietly(gate.claims.settled(token, receipt, evidenceOf(receipt, inspected.pid))))
+  const unique =
+    believable &&
+    (await quietly(gate.claims.settled(token, receipt, evidenceOf(receipt, inspected.pid), saleOf(run, asked))))
   if (unique === true) {
     tell(run, 'payment_settled', { transaction: receipt.transaction, amount: requirements.amount })
     return { receipt }
@@ -293,6 +298,21 @@ async function written(
 function askedFor({ asked }: Run, charged: string | undefined): FacilitatorRequest {
   if (charged === undefined) return asked
   return { ...asked, requirements: { ...asked.requirements, amount: BigInt(charged) } }
+}
+
+/** What the books say of it. */
+function saleOf({ gate, route, terms, candidate }: Run, { requirements }: FacilitatorRequest): Sale {
+  const { pid, payer } = candidate.inspected
+  const { url: resource, description } = terms.resource
+  const { scheme, network, asset, payTo, amount } = requirements
+  const { offChain } = candidate.offer.scheme
+  return {
+    ...{ pid, route: route.name, resource, scheme, network, asset, payer, payTo, amount, at: gate.clock() },
+    ...(route.group === undefined ? {} : { group: route.group }),
+    ...(description === undefined ? {} : { description }),
+    ...(route.sold?.uses === undefined ? {} : { uses: route.sold.uses }),
+    ...(offChain === true ? { offChain } : {}),
+  }
 }
 
 async function released(run: Run, held: Answer, receipt: Receipt): Promise<AnswerReply> {

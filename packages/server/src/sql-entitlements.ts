@@ -1,6 +1,7 @@
-import type { Store } from '@groat/store'
+import type { AnyStore, Store } from '@groat/store'
 import type { Kysely } from 'kysely'
 import type { Balance, Entitlements } from './entitlements.js'
+import { type Book, withBook } from './ledger/book.js'
 
 /** The tables of entitlements, beside those of claims. */
 export type EntitlementTables = {
@@ -10,8 +11,8 @@ export type EntitlementTables = {
 }
 
 /** Entitlements in a database: a use is one conditional update, so processes cannot take the same one. */
-export async function sqlEntitlements<Tables extends EntitlementTables>(shared: Store<Tables>): Promise<Entitlements> {
-  const store: Store<EntitlementTables> = shared.withTables<EntitlementTables>()
+export async function sqlEntitlements(shared: AnyStore, book: Book | undefined): Promise<Entitlements> {
+  const store = shared.withTables<EntitlementTables>()
   return {
     key: await keyOf(store),
     grant: ({ pid, scope, uses, seconds, proof }) =>
@@ -25,7 +26,7 @@ export async function sqlEntitlements<Tables extends EntitlementTables>(shared: 
         const row = trx.selectFrom('server_entitlement').selectAll().where('pid', '=', pid)
         return balanceOf(await row.executeTakeFirstOrThrow())
       }),
-    redeem: (pid, scope) =>
+    redeem: (pid, scope, use) =>
       store.transaction(async (trx) => {
         const now = await store.now(trx)
         const row = await trx
@@ -37,16 +38,22 @@ export async function sqlEntitlements<Tables extends EntitlementTables>(shared: 
           .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
           .returningAll()
           .executeTakeFirst()
-        return row === undefined ? undefined : { ...balanceOf(row), proof: row.proof }
+        if (row === undefined) return undefined
+        await book?.used(withBook(trx), { pid, at: now, left: row.left_uses ?? undefined, ...use })
+        return { ...balanceOf(row), proof: row.proof }
       }),
-    giveBack: (pid) =>
+    giveBack: (pid, use) =>
       store.transaction(async (trx) => {
-        await trx
+        const row = await trx
           .updateTable('server_entitlement')
           .set((eb) => ({ left_uses: eb('left_uses', '+', 1) }))
           .where('pid', '=', pid)
           .where('left_uses', 'is not', null)
-          .execute()
+          .returning('left_uses')
+          .executeTakeFirst()
+        const left = row?.left_uses === null || row === undefined ? undefined : row.left_uses - 1
+        if (book !== undefined)
+          await book.used(withBook(trx), { pid, at: await store.now(trx), left, back: true, ...use })
       }),
   }
 }

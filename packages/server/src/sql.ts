@@ -1,7 +1,6 @@
-import { decodeSettlement, encodeSettlement, isJsonObject, type Pid, type Receipt, X402Error } from '@groat/core'
-import type { AnyStore, Migrations, Store } from '@groat/store'
+import { encodeSettlement, type Pid } from '@groat/core'
+import type { AnyStore, Store } from '@groat/store'
 import type { Transaction } from 'kysely'
-import type { Answer } from './answer.js'
 import {
   type ClaimedBefore,
   type ClaimOutcome,
@@ -11,12 +10,26 @@ import {
   KEEP_UNSETTLED_ANSWER_MS,
   KEEP_UNSETTLED_MS,
 } from './claims.js'
-import { createEntitlementTables, type EntitlementTables, sqlEntitlements } from './sql-entitlements.js'
+import { withBook } from './ledger/book.js'
+import type { Ledger } from './ledger/ledger.js'
+import {
+  answerFrom,
+  headFrom,
+  migrations,
+  type Row,
+  receiptFrom,
+  rowFrom,
+  type State,
+  type Tables,
+} from './sql-claim-row.js'
+import { sqlEntitlements } from './sql-entitlements.js'
 
 /** How long claims stay in a database. */
 export type SqlClaimsOptions = {
   /** Milliseconds for which the receipt of a payment is kept after the payment has expired. Default 30 days. */
   readonly keepReceiptsMs?: number
+  /** The books, in the same database: what ends a claim and what is written of it are one transaction. */
+  readonly ledger?: Pick<Ledger, 'book'>
 }
 
 /**
@@ -30,10 +43,11 @@ export type SqlClaimsOptions = {
  */
 export async function sqlClaims(
   anyStore: AnyStore,
-  { keepReceiptsMs = KEEP_UNSETTLED_MS }: SqlClaimsOptions = {},
+  { keepReceiptsMs = KEEP_UNSETTLED_MS, ledger }: SqlClaimsOptions = {},
 ): Promise<ClaimStore> {
   const store = anyStore.withTables<Tables>()
   await store.migrate(migrations)
+  const book = ledger?.book
   let fences = 0
   let sweptAt = 0
   const processId = globalThis.crypto.randomUUID()
@@ -88,7 +102,7 @@ export async function sqlClaims(
 
   return {
     audience: await audienceOf(store),
-    entitlements: await sqlEntitlements(store),
+    entitlements: await sqlEntitlements(store, book),
     claim: ({ pid, binding, expiresAt, leaseMs }) =>
       store.transaction(async (trx): Promise<ClaimOutcome> => {
         const now = await store.now(trx)
@@ -128,7 +142,7 @@ export async function sqlClaims(
         return takeUp(trx, pid, row, { fence: newFence(), lease_until: now + leaseMs })
       }),
 
-    settling: ({ pid, fence }, answer, leaseMs) =>
+    settling: ({ pid, fence }, answer, leaseMs, sale) =>
       store.transaction(async (trx) => {
         const lease_until = (await store.now(trx)) + leaseMs
         const kept = await trx
@@ -139,14 +153,15 @@ export async function sqlClaims(
           .where('state', '=', 'claimed')
           .returning('pid')
           .executeTakeFirst()
+        if (kept !== undefined && sale !== undefined) await book?.verified(withBook(trx), sale)
         return kept !== undefined
       }),
 
-    settled: async ({ pid }, receipt, evidence) => {
+    settled: async ({ pid }, receipt, evidence, sale) => {
       const settlement = encodeSettlement(2, receipt.network, { status: 'settled', receipt })
       try {
-        await store.transaction((trx) =>
-          trx
+        await store.transaction(async (trx) => {
+          const ended = await trx
             .updateTable('server_claim')
             .set((eb) => ({
               state: eb
@@ -160,8 +175,10 @@ export async function sqlClaims(
             }))
             .where('pid', '=', pid)
             .where('state', '=', 'settling')
-            .execute(),
-        )
+            .returning('pid')
+            .executeTakeFirst()
+          if (ended !== undefined && sale !== undefined) await book?.settled(withBook(trx), sale, receipt)
+        })
         return true
       } catch (error) {
         if (await isProofOfAnother(pid, evidence)) return false
@@ -182,53 +199,32 @@ export async function sqlClaims(
 
     pause: ({ pid, fence }, partly) =>
       store.transaction(async (trx) => {
-        await trx
+        const paused = await trx
           .updateTable('server_claim')
           .set((eb) => ({ lease_until: 0, ...(partly ? { partly: eb('partly', '+', 1) } : {}) }))
           .where('pid', '=', pid)
           .where('fence', '=', fence)
           .where('state', 'in', ['settling', 'open'])
-          .execute()
+          .returning('state')
+          .executeTakeFirst()
+        if (paused?.state === 'open') await book?.failed(withBook(trx), 'delivery_failed', pid, await store.now(trx))
       }),
 
     release: ({ pid, fence }) =>
       store.transaction(async (trx) => {
-        await trx
+        const gone = await trx
           .deleteFrom('server_claim')
           .where('pid', '=', pid)
           .where('fence', '=', fence)
           .where('state', 'in', ['claimed', 'settling'])
-          .execute()
+          .returning('state')
+          .executeTakeFirst()
+        if (gone?.state === 'settling') await book?.failed(withBook(trx), 'payment_failed', pid, await store.now(trx))
       }),
   }
 }
 
 const SWEEP_EVERY_MS = 60_000
-
-type State = 'claimed' | 'settling' | 'open' | 'settled'
-
-type Row = {
-  readonly pid: string
-  readonly binding: string
-  readonly state: State
-  readonly fence: string
-  /** Milliseconds since 1970, as all times here. */
-  readonly lease_until: number
-  readonly expires_at: number
-  /** How often some of the answer was sent. */
-  readonly partly: number
-  /** The answer without its body, as JSON. */
-  readonly head: string | null
-  readonly body: Uint8Array | null
-  readonly receipt: string | null
-  readonly evidence: string | null
-}
-
-type Tables = EntitlementTables & {
-  readonly server_claim: Row
-  /** One row: the name of this store. */
-  readonly server_audience: { readonly one: 1; readonly audience: string }
-}
 
 async function audienceOf(store: Store<Tables>): Promise<string> {
   const audience = globalThis.crypto.randomUUID().slice(0, 18)
@@ -241,73 +237,4 @@ async function audienceOf(store: Store<Tables>): Promise<string> {
     const row = await trx.selectFrom('server_audience').select('audience').executeTakeFirstOrThrow()
     return row.audience
   })
-}
-
-const migrations: Migrations = {
-  namespace: 'server',
-  steps: {
-    '001_claim': async (db) => {
-      await db.schema
-        .createTable('server_claim')
-        .addColumn('pid', 'text', (column) => column.primaryKey())
-        .addColumn('binding', 'text', (column) => column.notNull())
-        .addColumn('state', 'text', (column) => column.notNull())
-        .addColumn('fence', 'text', (column) => column.notNull())
-        .addColumn('lease_until', 'bigint', (column) => column.notNull())
-        .addColumn('expires_at', 'bigint', (column) => column.notNull())
-        .addColumn('head', 'text')
-        .addColumn('body', 'bytea')
-        .addColumn('receipt', 'text')
-        .addColumn('evidence', 'text', (column) => column.unique())
-        .execute()
-      await db.schema.createIndex('server_claim_expires_at').on('server_claim').column('expires_at').execute()
-    },
-    '002_partly': async (db) => {
-      await db.schema
-        .alterTable('server_claim')
-        .addColumn('partly', 'integer', (column) => column.notNull().defaultTo(0))
-        .execute()
-    },
-    '003_audience': async (db) => {
-      await db.schema
-        .createTable('server_audience')
-        .addColumn('one', 'integer', (column) => column.primaryKey())
-        .addColumn('audience', 'text', (column) => column.notNull())
-        .execute()
-    },
-    '004_entitlement': createEntitlementTables,
-  },
-}
-
-function rowFrom({ body, ...head }: Answer): Pick<Row, 'head' | 'body'> {
-  return { head: JSON.stringify(head), body: typeof body === 'string' ? new TextEncoder().encode(body) : body }
-}
-
-function answerFrom(row: Row): Answer | undefined {
-  const head = headFrom(row)
-  return head === undefined || row.body === null ? undefined : { ...head, body: new Uint8Array(row.body) }
-}
-
-function headFrom({ pid, head }: Row): Head | undefined {
-  if (head === null) return undefined
-  const value: unknown = JSON.parse(head)
-  if (!isHead(value)) throw corrupt(pid)
-  return value
-}
-
-type Head = Omit<Answer, 'body'>
-
-/** What we wrote ourselves: the shape is asked for, not the last detail. */
-function isHead(value: unknown): value is Head {
-  return isJsonObject(value) && typeof value.status === 'number' && isJsonObject(value.headers)
-}
-
-function receiptFrom({ pid, receipt }: Row): Receipt {
-  const settlement = receipt === null ? undefined : decodeSettlement(JSON.parse(receipt))
-  if (settlement?.ok && settlement.value.status === 'settled') return settlement.value.receipt
-  throw corrupt(pid)
-}
-
-function corrupt(pid: Pid | string): X402Error {
-  return new X402Error('store_unavailable', { reason: 'corrupt', pid })
 }

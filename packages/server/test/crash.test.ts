@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { createLedger } from '@groat/server/ledger'
+import { openStore } from '@groat/store'
 import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type FacilitatorStub, startFacilitator } from './facilitator-stub.js'
@@ -59,7 +61,7 @@ test.each([
   ['after-settled', { runs: 1, settles: 2 }],
   ['after-recorded', { runs: 1, settles: 1 }],
 ])(
-  'SRV-003 SRV-021 killed %s: the same payment gets the answer from the next process, and money moves once',
+  'SRV-003 SRV-021 SRV-060 killed %s: the same payment gets the answer from the next process, money moves once, and the books say so once',
   async (crash, expected) => {
     stub = await startFacilitator()
     await writeFile(join(folder, `${crash}.runs`), '')
@@ -85,8 +87,21 @@ test.each([
     expect(statuses.slice(0, -1).every((status) => status === 409)).toBe(true)
     expect({ runs: await runsOf(crash), settles: stub.calls.settle.length }).toEqual(expected)
     expect(stub.ledger.size).toBe(1)
+    const [transaction] = stub.ledger.values()
+    expect(await bookedIn(crash)).toEqual([`payment 1000 ${transaction}`])
   },
 )
+
+/** What the books say, read by another process while the shop goes on. */
+async function bookedIn(name: string): Promise<readonly string[]> {
+  const store = await openStore(join(folder, name))
+  const booked: string[] = []
+  for await (const { kind, amount, transaction } of (await createLedger(store)).entries()) {
+    booked.push(`${kind} ${amount} ${transaction}`)
+  }
+  await store.close()
+  return booked
+}
 
 test('SRV-004 two processes that share a database serve one payment once', async () => {
   stub = await startFacilitator()

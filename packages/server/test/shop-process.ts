@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '@groat/store'
 import { getRequestListener } from '@hono/node-server'
 import { type ClaimStore, createFacilitatorClient, paywall } from '../src/index.js'
+import { createLedger } from '../src/ledger/index.js'
 import { sqlClaims } from '../src/sql.js'
 import { listen } from './listen.js'
 import { payTo, testScheme } from './test-scheme.js'
@@ -17,7 +18,8 @@ async function point(name: string): Promise<void> {
   await new Promise(() => {})
 }
 
-const claims = await sqlClaims(await openStore(SHOP))
+const database = await openStore(SHOP)
+const claims = await sqlClaims(database, { ledger: await createLedger(database) })
 const store: ClaimStore = {
   ...claims,
   settling: async (...args) => {

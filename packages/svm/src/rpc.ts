@@ -25,6 +25,11 @@ export interface SvmRpc {
   statuses(signatures: readonly string[]): Promise<Statuses>
   /** What a transaction did; `undefined` until it is as sure as the connection asks. */
   transaction(signature: string): Promise<LandedTransaction | undefined>
+  /** Transactions that named an account, the newest first, behind one of them or from the newest on; a thousand at the most. */
+  signatures(
+    address: string,
+    before?: string,
+  ): Promise<readonly { readonly signature: string; readonly failed: boolean }[]>
   /** Hands in a signed transaction. */
   send(transaction: string): Promise<SendReply>
   /** How the nodes stand; absent where that is not known. */
@@ -178,6 +183,17 @@ export function createSvmRpc({ network, commitment = 'confirmed', ...options }: 
       const config = { encoding: 'base64', commitment, maxSupportedTransactionVersion: 0 }
       const result = resultOf(await json.request(method, [signature, config]), method)
       return result === null ? undefined : readLanded(object(result, method), method)
+    },
+    async signatures(address, before) {
+      const method = 'getSignaturesForAddress'
+      const config = { commitment, ...(before === undefined ? {} : { before }) }
+      const found = resultOf(await json.request(method, [address, config]), method)
+      if (!Array.isArray(found)) throw invalid(method)
+      return found.map((each: unknown) => {
+        const { signature, err } = object(each, method)
+        if (typeof signature !== 'string') throw invalid(method)
+        return { signature, failed: err !== null && err !== undefined }
+      })
     },
     nodes: json.nodes,
     async send(transaction) {

@@ -5,6 +5,7 @@ import { sqlClaims } from '@groat/server/sql'
 import { readShopConfig, type ShopConfig, shopSchema } from '../config/shop-config.js'
 import { serveOn } from '../sandbox/serve.js'
 import { createShopApp, type ShopApp } from '../shop/shop-app.js'
+import { openLedger } from '../shop/shop-ledger.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { readable } from '../terminal/log-line.js'
@@ -40,7 +41,9 @@ export async function runServe(
   const log = createLog({ write: (line) => io.say(json ? line.trimEnd() : readable(line)) })
   const store = await openNamedStore(config.store)
   try {
-    const claims = await sqlClaims(store)
+    const ledger = await openLedger(store, config.books)
+    const claims = await sqlClaims(store, { ledger })
+    const books = ledger.start()
     const build = (from: ShopConfig): ShopApp => createShopApp(from, { ...partsOf(from), claims, onEvent: log.onEvent })
     let shop = build(config)
     await shop.ready()
@@ -60,6 +63,7 @@ export async function runServe(
     await io.stopped
     unwatchFile(file)
     await served.close()
+    await books.stop()
   } finally {
     await store.close()
   }

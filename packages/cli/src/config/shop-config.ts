@@ -20,8 +20,23 @@ export type ShopConfig = {
   /** Absolute path of the claims, or the URL of their database. */
   readonly store: string
   readonly routes: readonly ShopRoute[]
+  readonly books: BooksConfig
   /** What becomes of a request to no route: it is answered with 404, or goes to the API unpaid. */
   readonly rest: 'blocked' | 'free'
+}
+
+/** How the books are kept, and compared with the chain. */
+export type BooksConfig = {
+  /** Nodes by network, as the file names it. */
+  readonly rpc: Readonly<Record<string, string>>
+  readonly fiat?: { readonly currency: string; readonly rates: Readonly<Record<string, string>> }
+  readonly webhook?: {
+    readonly url: string
+    readonly secrets: readonly [string, ...string[]]
+    readonly allowPrivate: boolean
+  }
+  /** What the facilitator takes for a settlement. */
+  readonly settlementFee?: string
 }
 
 /** One route: a method and a path, and how it is sold; without terms it is free. */
@@ -36,6 +51,7 @@ const Route = z.union([
     bundle: z.optional(z.int()),
     pass: z.optional(z.string()),
     scope: z.optional(z.string()),
+    group: z.optional(z.string().check(z.minLength(1))),
     mode: z.optional(z.enum(['strict', 'upfront', 'accepted', 'optimistic'])),
     loss_budget: z.optional(Price),
     streams: z.optional(z.boolean()),
@@ -47,17 +63,31 @@ const Route = z.union([
   }),
 ])
 
+const Secret = z.string().check(z.minLength(16, 'at least 16 characters'))
+
 const File = z.strictObject({
   listen: z._default(z.string(), '127.0.0.1:8402'),
   upstream: z.string(),
   upstream_timeout: z._default(z.int().check(z.positive()), 30),
-  upstream_secret: z.optional(z.string().check(z.minLength(16, 'at least 16 characters'))),
+  upstream_secret: z.optional(Secret),
   facilitator: z.string(),
   allow_http: z._default(z.boolean(), false),
   payTo: z.record(z.string(), z.string()),
   origin: z.optional(z.string()),
   store: z._default(z.string().check(z.minLength(1)), 'shop.db'),
   routes: z.record(z.string(), Route),
+  rpc: z.optional(z.record(z.string(), z.string().check(z.regex(/^https?:\/\//, 'expected an http or https URL')))),
+  fiat: z.optional(
+    z.strictObject({ currency: z.string(), rates: z.record(z.string(), z.union([z.string(), z.number()])) }),
+  ),
+  webhook: z.optional(
+    z.strictObject({
+      url: z.string(),
+      secret: z.union([Secret, z.array(Secret).check(z.minLength(1))]),
+      allow_private: z._default(z.boolean(), false),
+    }),
+  ),
+  settlement_fee: z.optional(Price),
   rest: z._default(z.enum(['blocked', 'free']), 'blocked'),
 })
 
@@ -96,7 +126,22 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     ...(origin === undefined ? {} : { origin }),
     store: /^[a-z][a-z0-9+.-]+:/i.test(value.store) ? value.store : resolve(dirname(file), value.store),
     routes,
+    books: booksOf(value),
     rest: value.rest,
+  }
+}
+
+function booksOf({ rpc = {}, fiat, webhook, settlement_fee }: z.output<typeof File>): BooksConfig {
+  const secrets = webhook === undefined ? [] : [webhook.secret].flat()
+  const [first, ...more] = secrets
+  const rates = Object.entries(fiat?.rates ?? {}).map(([ticker, rate]) => [ticker, String(rate)])
+  return {
+    rpc,
+    ...(fiat === undefined ? {} : { fiat: { currency: fiat.currency, rates: Object.fromEntries(rates) } }),
+    ...(webhook === undefined || first === undefined
+      ? {}
+      : { webhook: { url: webhook.url, secrets: [first, ...more], allowPrivate: webhook.allow_private } }),
+    ...(settlement_fee === undefined ? {} : { settlementFee: settlement_fee }),
   }
 }
 
