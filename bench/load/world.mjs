@@ -34,7 +34,7 @@ export async function startWorld({ blockSeconds = 0, replicas = 1, signers = 1, 
 
   async function startReplica() {
     const settings = JSON.stringify({ rpc: chain.rpcUrl, store: target, keys, options })
-    const child = fork(new URL('./facilitator-process.mjs', import.meta.url), [settings], { stdio: 'inherit' })
+    const child = fork(new URL('../lib/groat-facilitator.mjs', import.meta.url), [settings], { stdio: 'inherit' })
     const [{ url }] = await once(child, 'message')
     const replica = { child, url, ended: once(child, 'exit') }
     children.push(replica)

@@ -103,13 +103,13 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
   const chainId = chainIdOf(network)
   if (chainId === undefined) throw new X402Error('invalid_network', { network })
   const engine = options.engine ?? (await loadEngine())
-  const rpc = rpcOf(options.rpc, chainId, fetch, clock)
+  const { rpc, recentCode } = rememberCode(rpcOf(options.rpc, chainId, fetch, clock), clock)
   const accounts = options.signers.map((signer) => accountOf(signer, engine))
   const assets = new Map(
     (options.assets ?? defaultAssets(network)).map((asset) => [parseAddress(asset.address), asset]),
   )
   const feeCap = createFeeSource(rpc, clock)
-  const groups = createGroups(rpc, options.groupGas)
+  const groups = createGroups({ code: recentCode }, options.groupGas)
   const tiers = tiersOf(options, [...assets.values()], rpc)
   const together = rpc.agreed && createTogether(rpc.agreed)
   let multicall: TryTogether | undefined
@@ -201,6 +201,34 @@ function tiersOf(
 function rpcOf(rpc: EvmChainOptions['rpc'], chainId: bigint, fetch: Fetch | undefined, clock: Clock): EvmRpc {
   if (typeof rpc === 'object' && 'call' in rpc) return rpc
   return createEvmRpc({ urls: typeof rpc === 'string' ? [rpc] : rpc, chainId, clock, ...(fetch ? { fetch } : {}) })
+}
+
+/** Milliseconds for which an account that had no code is taken to have none by who only travels with it. */
+const CODELESS_MS = 1_000
+
+/** A payment is checked right before it joins others: whether its payer has code is known by then. */
+function rememberCode(rpc: EvmRpc, clock: Clock) {
+  let [recent, older] = [new Map<Address, number>(), new Map<Address, number>()]
+  let turnedAt = clock()
+
+  async function code(address: Address): Promise<Hex> {
+    const found = await rpc.code(address)
+    const now = clock()
+    if (now - turnedAt > CODELESS_MS) {
+      ;[recent, older] = [new Map(), recent]
+      turnedAt = now
+    }
+    if (found === '0x') recent.set(address, now)
+    else for (const known of [recent, older]) known.delete(address)
+    return found
+  }
+
+  async function recentCode(address: Address): Promise<Hex> {
+    const at = recent.get(address) ?? older.get(address)
+    return at !== undefined && clock() - at < CODELESS_MS ? '0x' : rpc.code(address)
+  }
+
+  return { rpc: { ...rpc, code }, recentCode }
 }
 
 type Signer = KeyAccount & { readonly address: Address }

@@ -33,12 +33,18 @@ export async function chainOutcome(
   const token = domain.verifyingContract
   // Payments that travelled together have one receipt: it is asked for once, and mostly it says all.
   // The hashes are those that `sign` gave out.
-  const receipts = await Promise.all(sent.map(({ hash }) => chain.rpc.receipt(hash as Hex)))
-  const included = receipts.filter((receipt) => receipt !== undefined)
-  for (const receipt of included) {
-    const transfer = receipt.success ? findTransfer(receipt.logs, token, authorization) : undefined
-    if (transfer) return settled(receipt, transfer, authorization.value, receipt.fee)
+  const receiptsOf = async () =>
+    (await Promise.all(sent.map(({ hash }) => chain.rpc.receipt(hash as Hex)))).filter((each) => each !== undefined)
+  const settledBy = (receipts: readonly Receipt[]) => {
+    for (const receipt of receipts) {
+      const transfer = receipt.success ? findTransfer(receipt.logs, token, authorization) : undefined
+      if (transfer) return settled(receipt, transfer, authorization.value, receipt.fee)
+    }
+    return undefined
   }
+  const included = await receiptsOf()
+  const own = settledBy(included)
+  if (own !== undefined) return own
 
   const [block, state] = await Promise.all([
     chain.rpc.latestBlock(),
@@ -46,6 +52,9 @@ export async function chainOutcome(
   ])
   const used = state.ok && decodeInteger(state.data) === 1n
   if (used) {
+    // Between the two questions a transaction of ours may have come in: that is cheaper to see than any log.
+    const late = included.length < sent.length ? settledBy(await receiptsOf()) : undefined
+    if (late !== undefined) return late
     const fromBlock = block.number > lookbackBlocks ? block.number - lookbackBlocks : 0n
     const foreign = await findForeign(chain, payment, sent, fromBlock)
     if (foreign !== undefined) return foreign

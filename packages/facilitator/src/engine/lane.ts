@@ -46,6 +46,11 @@ export interface Lane {
   send(transaction: SignedTransaction): Promise<SendOutcome>
   /** Resolves when the nonce of a transaction is in a block; `undefined` where that cannot be known, or is known already. */
   included(transaction: SignedTransaction): Promise<void> | undefined
+  /**
+   * Resolves with true when it is worth asking what became of a transaction that has just been sent, with false when its block will take longer
+   * than anybody wants to wait before writing down that it was sent.
+   */
+  soon(transaction: SignedTransaction): Promise<boolean>
   /** How often a transaction has been outbid by now. */
   outbids(transaction: SignedTransaction): number
   /** The transaction has landed or can land no more. */
@@ -129,8 +134,9 @@ export function createLane(options: LaneOptions): Lane {
   let pumping = false
   let tending: Promise<void> | undefined
   let wake: Signal | undefined
-  let isDozing = false
   let regressions = 0
+  /** Milliseconds that transactions have lately taken from a node into a block. */
+  let typical = QUICK / 8
   let stopped = false
 
   async function pump(): Promise<void> {
@@ -290,7 +296,7 @@ export function createLane(options: LaneOptions): Lane {
     tending ??= tend().finally(() => {
       tending = undefined
     })
-    if (isDozing) wake?.give()
+    wake?.give()
     return slot
   }
 
@@ -319,7 +325,10 @@ export function createLane(options: LaneOptions): Lane {
     })
     slot.out = said.status === 'accepted'
     slot.failed ||= !slot.out
-    if (said.status === 'accepted') blocked = undefined
+    if (said.status === 'accepted') {
+      blocked = undefined
+      wake?.give()
+    }
     if (said.status === 'rejected') blocked = said.code
     // Somebody else signs with this key.
     if (said.status === 'nonce_taken') next = undefined
@@ -343,17 +352,22 @@ export function createLane(options: LaneOptions): Lane {
     return transmit(mine)
   }
 
-  /** Looks after what is signed until all of it is in blocks: quickly at first, then slowly. */
+  /** Looks after what is signed until all of it is in blocks: as soon as one may be expected, then ever more slowly. */
   async function tend(): Promise<void> {
     while (!stopped && open.size > 0) {
-      const youngest = Math.max(...[...open.values()].map(({ since }) => since))
-      const delay = isOrdered ? pollDelay(clock() - youngest) : rebroadcast
       wake = createSignal()
-      isDozing = delay > 20
-      await Promise.race([sleepUnref(delay), wake.given])
+      const isDue = await Promise.race([sleepUnref(lookDelay()).then(() => true), wake.given.then(() => false)])
       if (stopped || (isOrdered && hold === undefined)) return
-      await look().catch(onError)
+      // Something new is under way: it is looked at when its own time has come.
+      if (isDue) await look().catch(onError)
     }
+  }
+
+  function lookDelay(): number {
+    if (!isOrdered) return rebroadcast
+    const youngest = Math.max(...[...open.values()].map(({ sentAt }) => sentAt))
+    const age = clock() - youngest
+    return typical < QUICK && age < 2 * typical ? Math.max(typical / 2, 1) : pollDelay(age)
   }
 
   async function look(): Promise<void> {
@@ -365,6 +379,7 @@ export function createLane(options: LaneOptions): Lane {
     mined = gone ?? mined
     const passed = [...open.values()].filter(({ nonce }) => gone !== undefined && nonce < gone)
     for (const slot of passed) {
+      if (!slot.included && !slot.failed) typical = 0.7 * typical + 0.3 * Math.max(clock() - slot.sentAt, 0)
       slot.included = true
       slot.landed.give()
     }
@@ -502,6 +517,13 @@ export function createLane(options: LaneOptions): Lane {
       const slot = open.get(slotOf(network, transaction))
       return slot === undefined || slot.included || !isOrdered ? undefined : slot.landed.given
     },
+    async soon(transaction) {
+      const slot = open.get(slotOf(network, transaction))
+      if (!isOrdered || slot === undefined || slot.included) return true
+      if (typical > QUICK) return false
+      const late = sleepUnref(2 * typical + 5).then(() => false)
+      return Promise.race([slot.landed.given.then(() => true), late])
+    },
     outbids: (transaction) => (open.get(slotOf(network, transaction))?.transactions.length ?? 1) - 1,
     forget(transaction) {
       const slot = open.get(slotOf(network, transaction))
@@ -525,6 +547,9 @@ export function createLane(options: LaneOptions): Lane {
     },
   }
 }
+
+/** Milliseconds: where blocks come faster than this, the block is waited for before anything else is done. */
+const QUICK = 25
 
 /** Milliseconds for which a payer that has no code is taken to have none. */
 const ADMISSION = 1000

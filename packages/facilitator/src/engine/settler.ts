@@ -15,7 +15,7 @@ import {
 import { crashpoint } from '../crashpoint.js'
 import type { ReportFault } from '../fault.js'
 import type { Journal, Written } from '../journal/journal.js'
-import type { SettlementRecord } from '../journal/record.js'
+import type { Evidence, SettlementRecord } from '../journal/record.js'
 import { isLive, isOpen } from '../journal/state.js'
 import { type FinalityLevel, isDeepEnough } from './finality.js'
 import { createFollower, type Follower } from './follower.js'
@@ -234,11 +234,15 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
 
   async function send(known: Facts, transaction: SignedTransaction): Promise<Facts | undefined> {
     const { record } = known
-    const said = await route.laneBy(transaction.signer).send(transaction)
+    const lane = route.laneBy(transaction.signer)
+    const said = await lane.send(transaction)
     if (said.status !== 'accepted') return { ...known, said }
     crashpoint('FP-07')
     tell(record, { type: 'transaction_sent', transaction: transaction.hash })
-    const [written, seen] = await Promise.all([journal.sent(record, transaction), look(record)])
+    const seen = (await lane.soon(transaction)) ? await look(record) : { chain: PENDING }
+    // Evidence says more than a node's word: there is no need to write that down before it.
+    if (seen.chain?.status === 'settled') return { ...known, said, ...seen }
+    const written = await journal.sent(record, transaction)
     crashpoint('FP-08')
     return written === 'moved' ? undefined : { ...known, record: written, said, ...seen }
   }
@@ -248,6 +252,13 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
     const live = attempts.filter(isLive)
     const [first] = live
     return first !== undefined && route.laneBy(first.transaction.signer).outbids(first.transaction) > live.length - 1
+  }
+
+  /** What we found is not known to be ours: it may be, if it was outbid while the chain was asked. Then the record is read again. */
+  async function isStrange({ pid, attempts }: SettlementRecord, { transaction }: Evidence): Promise<boolean> {
+    if (attempts.some(({ transaction: { hash } }) => hash === transaction)) return false
+    const current = await reload(journal, pid)
+    return current.attempts.some(({ transaction: { hash } }) => hash === transaction)
   }
 
   /** What we found is another payment's. Unsigned, ours ends there; signed, there may be more to find. */
@@ -298,6 +309,7 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
         return after(written)
       }
       case 'mine': {
+        if (await isStrange(record, step.evidence)) return undefined
         const written = await journal.settled(record, step.evidence, 'mined')
         if (written === 'credited') return credited(record, step.evidence.transaction)
         if (written !== 'moved') release(written)
@@ -311,6 +323,7 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
         return after(written)
       }
       case 'settle': {
+        if (await isStrange(record, step.evidence)) return undefined
         const written = await journal.settled(record, step.evidence)
         if (written === 'credited') return credited(record, step.evidence.transaction)
         crashpoint('FP-10')

@@ -40,33 +40,42 @@ export function createWatcher(options: WatcherOptions): Watcher {
 
   async function look(chain: ChainDriver): Promise<void> {
     if (chain.head === undefined) return
-    const records = await journal.watched(chain.network)
-    const [newest] = records.slice(-1)
+    const [newest] = await journal.watched(chain.network, 'newest', 1)
     if (newest === undefined) return
     const isThere = createPresence(chain, options.blockOf)
     const { final } = await chain.head()
-    if (!(await isThere(newest))) await undo(chain, records, isThere)
+    if (!(await isThere(newest))) await undo(chain, isThere)
+    while (!stopped && (await finish(chain, final, isThere))) {}
+  }
+
+  /** One page of those whose blocks are deep enough; true when there may be more of them. */
+  async function finish({ network }: ChainDriver, final: bigint, isThere: Presence): Promise<boolean> {
+    const records = await journal.watched(network, 'oldest', PAGE)
     const deep = records.filter(
       ({ state, evidence }) => state === 'settled' && evidence && evidence.blockNumber <= final,
     )
     const there = await Promise.all(deep.map(isThere))
     const written = await Promise.all(deep.filter((_, at) => there[at]).map((record) => journal.final(record)))
     for (const record of written) if (record !== 'moved') onFinal(record)
+    return records.length === PAGE && written.length === PAGE && written.every((record) => record !== 'moved')
   }
 
-  async function undo(
-    chain: ChainDriver,
-    records: readonly SettlementRecord[],
-    isThere: (record: SettlementRecord) => Promise<boolean>,
-  ): Promise<void> {
-    const gone: SettlementRecord[] = []
-    for (const record of [...records].reverse()) {
-      if (await isThere(record)) break
-      gone.push(record)
+  /** From the newest backwards, until one is met that is still there. */
+  async function undo(chain: ChainDriver, isThere: Presence): Promise<void> {
+    const undone: SettlementRecord[] = []
+    for (let more = true; more && !stopped; ) {
+      const records = await journal.watched(chain.network, 'newest', PAGE)
+      const gone: SettlementRecord[] = []
+      for (const record of records) {
+        if (await isThere(record)) break
+        gone.push(record)
+      }
+      const written = await Promise.all(gone.map((record) => journal.reorged(record)))
+      for (const record of written) if (record !== 'moved') undone.push(record)
+      more = gone.length === PAGE && written.every((record) => record !== 'moved')
     }
-    const undone = await Promise.all(gone.map((record) => journal.reorged(record)))
     for (const lane of lanes()) if (lane.network === chain.network) await lane.reopen()
-    for (const record of undone) if (record !== 'moved') onReorg(record)
+    undone.forEach(onReorg)
   }
 
   function schedule(): void {
@@ -87,11 +96,13 @@ export function createWatcher(options: WatcherOptions): Watcher {
   }
 }
 
+/** Settlements that are looked at together. */
+const PAGE = 200
+
+type Presence = (record: SettlementRecord) => Promise<boolean>
+
 /** Whether the block of a record's evidence is still in the chain, asked once for every block. */
-function createPresence(
-  { blockHash }: ChainDriver,
-  blockOf: WatcherOptions['blockOf'],
-): (record: SettlementRecord) => Promise<boolean> {
+function createPresence({ blockHash }: ChainDriver, blockOf: WatcherOptions['blockOf']): Presence {
   const hashes = new Map<bigint, Promise<string | undefined>>()
   return async (record) => {
     const { evidence } = record

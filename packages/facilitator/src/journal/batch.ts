@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely'
 import { crashpoint } from '../crashpoint.js'
 import { type ChainEnd, chainEvent } from './events.js'
 import { type AttemptStatus, edges, openStates, type RideStatus, type SettlementState } from './state.js'
-import type { JournalTables } from './tables.js'
+import { inStates, type JournalTables } from './tables.js'
 
 type Trx = Transaction<JournalTables>
 
@@ -15,8 +15,8 @@ export interface Write<T> {
   readonly lane?: { readonly network: string; readonly signer: string }
   /** Payers whose standing it is decided by. */
   readonly payer?: { readonly network: string; readonly payer: string }
-  /** Transactions whose credits it is decided by. */
-  readonly transaction?: string
+  /** A transaction whose credits it is decided by. */
+  readonly transaction?: { readonly network: string; readonly hash: string }
   decide(batch: Batch): T
 }
 
@@ -296,7 +296,10 @@ const everyStatus: readonly AttemptStatus[] = ['signed', 'sent', 'failed', 'void
 
 async function readFacts(writes: readonly Write<unknown>[], { trx, locks }: BatchOptions): Promise<Facts> {
   const pids = [...new Set(writes.flatMap((write) => write.pids))]
-  const transactions = [...new Set(writes.flatMap(({ transaction }) => transaction ?? []))]
+  const transactions = unique(
+    writes.flatMap(({ transaction }) => transaction ?? []),
+    ({ network, hash }) => laneKey(network, hash),
+  )
   const lanes = unique(
     writes.flatMap(({ lane }) => lane ?? []),
     ({ network, signer }) => laneKey(network, signer),
@@ -339,7 +342,16 @@ async function readFacts(writes: readonly Write<unknown>[], { trx, locks }: Batc
       : await trx
           .selectFrom('evidence')
           .select(['network', 'transaction', 'log_index'])
-          .where('transaction', 'in', transactions)
+          .where(
+            'network',
+            'in',
+            unique(transactions, ({ network }) => network).map(({ network }) => network),
+          )
+          .where(
+            'transaction',
+            'in',
+            transactions.map(({ hash }) => hash),
+          )
           .execute()
   return {
     settlements: new Map(rows.map((row) => [row.pid, row])),
@@ -370,7 +382,9 @@ async function readPayers(
       )
       .execute()
   }
-  for (const row of await trx.selectFrom('payer').selectAll().where('payer', 'in', accounts).execute()) {
+  const networks = [...new Set(payers.map(({ network }) => network))]
+  const known = trx.selectFrom('payer').selectAll().where('network', 'in', networks).where('payer', 'in', accounts)
+  for (const row of await known.execute()) {
     const { network, payer, claims, failures, failing_since } = row
     found.set(laneKey(network, payer), { claims, failures, failing_since, open: [] })
   }
@@ -378,7 +392,7 @@ async function readPayers(
     .selectFrom('settlement')
     .select(['network', 'payer', 'asset', 'amount', 'place'])
     .where('payer', 'in', accounts)
-    .where('state', 'in', openStates)
+    .where(inStates(openStates))
     .execute()
   for (const row of open) found.get(laneKey(row.network, row.payer))?.open.push(row)
   return found

@@ -6,8 +6,8 @@ import { createLeases, type Leases } from './leases.js'
 import { createOutbox, type Outbox } from './outbox.js'
 import { type Attempt, type Claim, type Evidence, type SettlementRecord, slotOf } from './record.js'
 import { attemptOf, attemptRow, evidenceRow, recordOf, rowOf } from './rows.js'
-import { liveStatuses, openStates, type SettlementState, watchedStates } from './state.js'
-import { type JournalTables, journalMigrations } from './tables.js'
+import { carriedStates, liveStatuses, openStates, type SettlementState, watchedStates } from './state.js'
+import { inStates, isLiveAttempt, type JournalTables, journalMigrations } from './tables.js'
 import { createWriter } from './writer.js'
 
 /** What became of a write: the record as it stands now, or `moved` when somebody else has moved it on and it has to be read again. */
@@ -88,8 +88,8 @@ export interface Journal {
   final(record: SettlementRecord): Promise<Written>
   /** The block of the evidence is gone, and the evidence with it. */
   reorged(record: SettlementRecord): Promise<Written>
-  /** Settlements of this replica whose block may still be undone, the oldest blocks first. */
-  watched(network: Network): Promise<readonly SettlementRecord[]>
+  /** So many settlements of this replica whose block may still be undone, from the oldest block or from the newest one. */
+  watched(network: Network, from: 'oldest' | 'newest', limit: number): Promise<readonly SettlementRecord[]>
   /** What a lane starts from. */
   lane(network: Network, signer: string): Promise<LaneState>
   /** Nonces below are gone: what was signed under them can do nothing any more, unless it has landed. */
@@ -208,7 +208,7 @@ export function createJournal(options: JournalOptions): Journal {
         .selectFrom('settlement')
         .select('amount')
         .where('payer', '=', payer)
-        .where('state', 'in', openStates)
+        .where(inStates(openStates))
         .where('network', '=', network)
         .where('asset', '=', asset)
         .where('place', '<', place)
@@ -218,14 +218,13 @@ export function createJournal(options: JournalOptions): Journal {
     },
 
     async adopt() {
-      const states = [...new Set([...openStates, ...watchedStates])]
       const adopted = await store.transaction(
         async (trx) => {
           const now = await store.now(trx)
           return trx
             .updateTable('settlement')
             .set({ owner: replica })
-            .where('state', 'in', states)
+            .where(inStates(carriedStates))
             .where((eb) =>
               eb.or([
                 eb('owner', 'is', null).and('state', '!=', 'claimed'),
@@ -248,7 +247,7 @@ export function createJournal(options: JournalOptions): Journal {
       const free = await db
         .selectFrom('settlement')
         .select('pid')
-        .where('state', '=', 'claimed')
+        .where(inStates(['claimed']))
         .where('owner', 'is', null)
         .where('network', 'in', networks)
         .where((eb) => eb.or([eb('signer', 'is', null), eb('signer', 'in', ['', ...signers])]))
@@ -372,7 +371,7 @@ export function createJournal(options: JournalOptions): Journal {
             ours === undefined ? record.attempts : closeSlot(batch, record, ours.slot, transaction, 'landed')
           return { ...record, state: as, attempts, evidence }
         },
-        { transaction: evidence.transaction },
+        { transaction: { network: record.network, hash: evidence.transaction } },
       ),
 
     final: (record) =>
@@ -400,21 +399,24 @@ export function createJournal(options: JournalOptions): Journal {
         return { ...rest, attempts, state: 'reorged' }
       }),
 
-    async watched(network) {
+    async watched(network, from, limit) {
       const rows = await db
         .selectFrom('settlement')
         .innerJoin('evidence', 'evidence.pid', 'settlement.pid')
         .select('settlement.pid')
         .where('settlement.owner', '=', replica)
-        .where('settlement.state', 'in', watchedStates)
+        .where(inStates(watchedStates))
         .where('settlement.network', '=', network)
-        .orderBy('evidence.block_number')
-        .limit(PAGE)
+        .orderBy('evidence.block_number', from === 'oldest' ? 'asc' : 'desc')
+        .orderBy('evidence.pid')
+        .limit(limit)
         .execute()
-      return readRecords(
+      const records = await readRecords(
         db,
         rows.map(({ pid }) => pid),
       )
+      const byPid = new Map(records.map((record) => [record.pid, record]))
+      return rows.flatMap(({ pid }) => byPid.get(pid as Pid) ?? []) // A codec: the journal holds nothing else.
     },
 
     async lane(network, signer) {
@@ -429,7 +431,7 @@ export function createJournal(options: JournalOptions): Journal {
         .selectAll()
         .where('network', '=', network)
         .where('signer', '=', signer)
-        .where('status', 'in', liveStatuses)
+        .where(isLiveAttempt)
         .orderBy('nonce')
         .orderBy('signed_at')
         .execute()

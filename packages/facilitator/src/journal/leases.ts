@@ -1,7 +1,8 @@
 import { hostname } from 'node:os'
 import type { Network } from '@groat/core'
 import type { Store } from '@groat/store'
-import type { JournalTables } from './tables.js'
+import { carriedStates } from './state.js'
+import { inStates, type JournalTables } from './tables.js'
 
 /** Which of the processes on one journal may do what. Time is the database's. */
 export interface Leases {
@@ -99,6 +100,7 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .updateTable('settlement')
           .set({ owner: null })
           .where('owner', '=', replica)
+          .where(inStates(carriedStates))
           .where('state', '=', 'claimed')
           .execute()
         await trx.deleteFrom('replica').where('id', '=', replica).execute()

@@ -47,6 +47,16 @@ export const openStates = [
 /** States in which a block of the chain is relied on that may still be undone. */
 export const watchedStates = ['mined', 'settled'] as const satisfies readonly SettlementState[]
 
+/** States that some replica looks after: the open ones, and the watched ones. */
+export const carriedStates = [
+  'claimed',
+  'signed',
+  'sent',
+  'mined',
+  'reorged',
+  'settled',
+] as const satisfies readonly SettlementState[]
+
 /**
  * Tells whether a settlement in this state still has to be carried to an end.
  *

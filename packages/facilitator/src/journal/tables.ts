@@ -1,6 +1,14 @@
 import type { Migrations } from '@groat/store'
-import { type Kysely, sql } from 'kysely'
-import { type AttemptStatus, openStates, type RideStatus, type SettlementState, watchedStates } from './state.js'
+import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely'
+import {
+  type AttemptStatus,
+  carriedStates,
+  liveStatuses,
+  openStates,
+  type RideStatus,
+  type SettlementState,
+  watchedStates,
+} from './state.js'
 
 /** The tables of the journal. Amounts are decimal text, `valid_before` is in seconds, every other time in milliseconds. */
 export type JournalTables = {
@@ -98,7 +106,23 @@ export type JournalTables = {
 }
 
 /** How the tables come to be. A step that is released never changes. */
-export const journalMigrations: Migrations = { namespace: 'facilitator', steps: { '001_journal': createTables } }
+export const journalMigrations: Migrations = {
+  namespace: 'facilitator',
+  steps: { '001_journal': createTables, '002_growth': createGrowthIndexes },
+}
+
+/**
+ * A row's state is one of these, written out: an index over some states serves a query only that names the same ones as constants.
+ *
+ * @example
+ * db.selectFrom('settlement').selectAll().where(inStates(openStates))
+ */
+export function inStates(states: readonly SettlementState[]): RawBuilder<SqlBool> {
+  return sql<SqlBool>`state in (${sql.join(states.map((state) => sql.lit(state)))})`
+}
+
+/** The same of an attempt: it may still land. */
+export const isLiveAttempt: RawBuilder<SqlBool> = sql<SqlBool>`status in (${sql.join(liveStatuses.map((status) => sql.lit(status)))})`
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
   const { schema } = db
@@ -123,8 +147,6 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addColumn('updated_at', 'bigint', (c) => c.notNull())
     .execute()
-  const inStates = (states: readonly SettlementState[]) =>
-    sql<boolean>`state in (${sql.join(states.map((s) => sql.lit(s)))})`
   await schema.createIndex('settlement_open').on('settlement').column('payer').where(inStates(openStates)).execute()
   await schema
     .createIndex('settlement_watched')
@@ -234,4 +256,17 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .column('created_at')
     .where(sql<boolean>`published_at is null`)
     .execute()
+}
+
+/** What is asked again and again costs the same however long the journal has grown. */
+async function createGrowthIndexes(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db
+  await schema
+    .createIndex('settlement_carried')
+    .on('settlement')
+    .columns(['owner', 'state'])
+    .where(inStates(carriedStates))
+    .execute()
+  await schema.createIndex('attempt_live').on('attempt').columns(['network', 'signer']).where(isLiveAttempt).execute()
+  await schema.createIndex('attempt_signed').on('attempt').columns(['network', 'signed_at']).execute()
 }

@@ -1,4 +1,4 @@
-// A facilitator in a process of its own.
+// Our facilitator in a process of its own.
 import { network } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'

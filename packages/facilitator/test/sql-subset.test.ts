@@ -1,0 +1,136 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openMemoryStore, openStore, type Store } from '@groat/store'
+import { expect, test } from 'vitest'
+import { startPostgres } from '../../store/test/embedded-postgres.js'
+import { createFacilitator } from '../src/index.js'
+import { createFakeScheme, FakeChain, makePayment } from './fake-chain.js'
+
+// What the money path asks of a database: little enough for a distributed PostgreSQL, and the same however long the journal has grown.
+
+const inStore = createRequire(new URL('../../store/package.json', import.meta.url))
+
+test('on SQLite nothing that a payment needs reads a whole table', async () => {
+  const prepare: unknown = inStore('libsql').prototype.prepare
+  const texts = await recorded(inStore('libsql').prototype, 'prepare', async () => {
+    const store = await openMemoryStore()
+    await everyKindOfWork(store)
+    await store.close()
+  })
+  expect(inStore('libsql').prototype.prepare).toBe(prepare)
+  const used = texts.filter((text) => /^(select|insert|update|delete)/.test(text) && !text.includes('migration'))
+  expect(used.length).toBeGreaterThan(30)
+  const folder = await mkdtemp(join(tmpdir(), 'groat-sql-'))
+  const store = await openStore(join(folder, 'pay.db'))
+  await migrated(store)
+  await store.close()
+  const database = new (inStore('libsql'))(join(folder, 'pay.db'))
+  const scans = used.flatMap((text) => {
+    const rows: readonly { readonly detail: string }[] = database
+      .prepare(`explain query plan ${text}`)
+      .all(filled(text))
+    const whole = rows.filter(({ detail }) =>
+      /^SCAN (settlement|attempt|ride|evidence|event|payer|outbox)/.test(detail),
+    )
+    // An index over those that are carried is small, whatever has been settled.
+    return whole.filter(({ detail }) => !SMALL.test(detail)).map(({ detail }) => `${detail}: ${text}`)
+  })
+  database.close()
+  await rm(folder, { recursive: true })
+  expect(scans).toEqual([])
+})
+
+test('on PostgreSQL it uses nothing that a distributed one lacks', async () => {
+  const server = await startPostgres()
+  try {
+    const texts = await recorded(inStore('pg').Client.prototype, 'query', async () => {
+      const store = await openStore(server.url)
+      await everyKindOfWork(store)
+      await store.close()
+    })
+    // Migrations run once, under the lock of their own tool.
+    const used = texts.filter((text) => !/migration|pg_advisory_(un)?lock\(3853314791062309107\)/.test(text))
+    const outside = used.filter((text) => !SUBSET.some((form) => form.test(text)) || FOREIGN.test(text))
+    expect(outside).toEqual([])
+    expect(used.some((text) => text.endsWith('for update'))).toBe(true)
+  } finally {
+    await server.remove()
+  }
+})
+
+const SMALL = /USING (COVERING )?INDEX (settlement_carried|settlement_free|outbox_open)/
+
+const filled = (text: string) => Array.from(text.matchAll(/\?/g), () => null)
+
+/** Plain statements over rows; transactions by name; a time. */
+const SUBSET = [
+  /^(select|insert into|update|delete from) /,
+  /^(begin|start transaction|commit|rollback|savepoint|release|set transaction|set session|set )/i,
+]
+
+/** What makes a database one machine: its channels, its locks that are no rows, its counters, its own types, its procedures. */
+const FOREIGN =
+  /\b(listen|notify|unlisten|pg_advisory\w*|pg_try_advisory\w*|lock table|nextval|currval|setval|serial|ctid|xmin|skip locked|nowait|create|alter|drop|truncate|copy|declare|cursor|do \$|call|with recursive|lateral|jsonb?_\w+|array_agg|generate_series)\b/i
+
+let seen: string[] = []
+
+/** The texts of statements that come by a method while some work is done. */
+async function recorded(
+  prototype: Record<string, unknown>,
+  method: string,
+  work: () => Promise<void>,
+): Promise<string[]> {
+  const real = prototype[method] as (...given: unknown[]) => unknown
+  seen = []
+  prototype[method] = function (this: unknown, ...given: unknown[]) {
+    const [first] = given
+    const text = typeof first === 'string' ? first : (first as { text?: string; cursor?: { text: string } })?.text
+    if (typeof text === 'string') seen.push(text)
+    return real.apply(this, given)
+  }
+  try {
+    await work()
+  } finally {
+    prototype[method] = real
+  }
+  return [...new Set(seen)]
+}
+
+async function migrated(store: Store): Promise<void> {
+  const service = createFacilitator({ schemes: [createFakeScheme(new FakeChain())], store })
+  await service.start()
+  await service.stop()
+}
+
+/** Payments that settle, that are refused, that wait for each other, that are lost with their node and found again. */
+async function everyKindOfWork(store: Store): Promise<void> {
+  const chain = new FakeChain()
+  const options = {
+    schemes: [createFakeScheme(chain)],
+    store,
+    outbox: true,
+    rebroadcast: 20,
+    watchInterval: 10,
+    stopTimeout: 50,
+  }
+  const limits = { feePerHour: () => 10n ** 30n }
+  const service = createFacilitator({ ...options, limits, settleTimeout: 20_000 })
+  await service.start()
+  seen.length = 0
+  const settled = await Promise.all(Array.from({ length: 5 }, () => service.settle(makePayment())))
+  expect(settled.map(({ status }) => status)).toEqual(settled.map(() => 'settled'))
+  expect(await service.settle(makePayment({ signature: 'bad' }))).toMatchObject({ status: 'refused' })
+  await service.outbox.published((await service.outbox.take(10)).map(({ id }) => id))
+  chain.automine = false
+  const open = makePayment()
+  expect(await service.settle(open, { signal: AbortSignal.timeout(300) })).toMatchObject({ status: 'unknown' })
+  await service.stop()
+  const next = createFacilitator({ ...options, settleTimeout: 20_000 })
+  await next.start()
+  chain.mine()
+  expect(await next.settle(open)).toMatchObject({ status: 'settled' })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await next.stop()
+}
