@@ -21,6 +21,7 @@ import { claimUnresolved, whileClaimed } from './claim.js'
 import type { RuleRefusal } from './entry.js'
 import type { Choose, Question, Witness } from './guard.js'
 import type { Intent, IntentEnd, Intents } from './intents.js'
+import type { KnownTerms } from './known-terms.js'
 import { judgeAnswer, type PaymentOutcome } from './outcome.js'
 import type { ParsedPolicy } from './policy.js'
 import { type Limits, present } from './present.js'
@@ -39,6 +40,7 @@ export type PayTools = {
   readonly sleep: Sleep
   readonly onEvent: OnEvent | undefined
   readonly readChallenge: ChallengeReader
+  readonly known: KnownTerms
   readonly choose: Choose
   readonly witness: Witness | undefined
   /** Opens the name of every claim of this process. */
@@ -57,27 +59,59 @@ export type Paid = { readonly response: Response; readonly outcome?: PaymentOutc
 export async function pay(request: PayableRequest, unpaid: Response, tools: PayTools): Promise<Paid> {
   const read = await tools.readChallenge(unpaid, tools.limits.answerMs)
   if (read === undefined) return { response: unpaid }
+  notify(tools.onEvent, { type: 'challenge_received', at: tools.clock(), resource: printable(request.url) })
   if (!read.ok) return refusedByPolicy(unpaid, { ...read, refusals: [] }, request, tools)
+  const paid = await payFor(request, read.value, unpaid, tools)
+  const { url } = unpaid
+  // What was redirected is asked for where it was asked for.
+  if ('response' in paid && isTaken(paid) && (url === '' || url === request.url.href))
+    tools.known.keep(request, read.value)
+  return 'response' in paid ? paid : refusedByPolicy(unpaid, paid, request, tools)
+}
+
+/**
+ * Pays for a request by terms that are known from before, without asking first. `undefined` when nothing was signed: then it has to be asked.
+ * Throws as `pay` does.
+ */
+export async function payKnown(
+  request: PayableRequest,
+  read: ReadChallenge,
+  tools: PayTools,
+): Promise<Paid | undefined> {
+  const paid = await payFor(request, read, undefined, tools)
+  return 'response' in paid ? paid : undefined
+}
+
+/** Whether a seller took what it was paid. */
+export function isTaken({ outcome }: Paid): boolean {
+  return outcome?.status === 'settled' || outcome?.status === 'answered'
+}
+
+async function payFor(
+  request: PayableRequest,
+  read: ReadChallenge,
+  unpaid: Response | undefined,
+  tools: PayTools,
+): Promise<Paid | Unpaid> {
   const replay = await request.replay()
   let corrected = false
   let latest = unpaid
 
   for (;;) {
     const id = hex(tools.random(16))
-    const call: Call = { id, owner: tools.process + id, request, replay, unpaid, read: read.value, tools }
+    const call: Call = { id, owner: tools.process + id, request, replay, read, tools }
     const earlier = await claimEarlier(call)
+    if (earlier && unpaid) drain(unpaid, tools.limits.answerMs)
     const again = earlier && (await presentIntent(earlier, call))
     if (again !== undefined && !again.over) return again.paid
 
     const response = again?.paid.response ?? latest
-    const choice = await tools.choose(questionOf(request, replay.fingerprint, unpaid, call.read, tools, true))
-    if (!choice.ok) return refusedByPolicy(response, choice, request, tools)
+    const refused = (why: Unpaid) => (response ? refusedByPolicy(response, why, request, tools) : why)
+    const choice = await tools.choose(questionOf(request, replay.fingerprint, unpaid, read, tools, true))
+    if (!choice.ok) return refused(choice)
     const intent = await signIntent(choice, call)
-    if (intent && 'code' in intent) {
-      const refusals = [{ ...intent, offer: choice.offer }]
-      return refusedByPolicy(response, { ...intent, refusals }, request, tools)
-    }
-    drain(response, tools.limits.answerMs)
+    if (intent && 'code' in intent) return refused({ ...intent, refusals: [{ ...intent, offer: choice.offer }] })
+    if (response) drain(response, tools.limits.answerMs)
     // Another call with the same idempotency key was faster: its payment is ours.
     if (intent === undefined) continue
     const first = await presentIntent(intent, call)
@@ -92,13 +126,13 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
 export function questionOf(
   request: PayableRequest,
   fingerprint: string,
-  unpaid: Response,
+  unpaid: Response | undefined,
   read: ReadChallenge,
   tools: PayTools,
   binding: boolean,
 ): Question {
   const { url } = request
-  return { ...tools, ...read, request, fingerprint, requested: url, challenged: new URL(unpaid.url || url), binding }
+  return { ...tools, ...read, request, fingerprint, requested: url, challenged: new URL(unpaid?.url || url), binding }
 }
 
 /** Servers take 16 KiB for all headers together: the others need room too. */
@@ -109,7 +143,6 @@ type Call = {
   readonly id: string
   readonly request: PayableRequest
   readonly replay: Replay
-  readonly unpaid: Response
   readonly read: ReadChallenge
   readonly owner: string
   readonly tools: PayTools
@@ -208,9 +241,8 @@ async function presentIntent(
   intent: SignedIntent,
   call: Call,
 ): Promise<{ readonly paid: Paid; readonly over: boolean; readonly corrected: boolean }> {
-  const { request, replay, unpaid, owner, tools } = call
+  const { request, replay, owner, tools } = call
   const { intents, limits, clock } = tools
-  drain(unpaid, limits.answerMs)
   let end: IntentEnd | undefined
   let transaction: string | undefined
   try {
@@ -293,7 +325,7 @@ async function release(
 
 function refusedByPolicy(
   response: Response,
-  { code, detail, refusals }: { code: PaymentCode; detail?: string; refusals: readonly OfferRefusal[] },
+  { code, detail, refusals }: Unpaid,
   { url }: PayableRequest,
   { onEvent, clock }: PayTools,
 ): Paid {
@@ -301,7 +333,8 @@ function refusedByPolicy(
   return { response, outcome: { status: 'unpaid', code, ...(detail !== undefined && { detail }), refusals } }
 }
 
-type PaymentCode = X402Error['code']
+/** Why nothing was signed. */
+type Unpaid = { readonly code: X402Error['code']; readonly detail?: string; readonly refusals: readonly OfferRefusal[] }
 
 function intentOf({ prepared, offer, scheme }: Chosen, { id, request, replay, read, tools }: Call): Intent {
   const { pid, payer, amount, expiresAt } = prepared

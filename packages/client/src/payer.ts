@@ -4,6 +4,7 @@ import {
   type ErrorCode,
   type Fetch,
   type JsonObject,
+  notify,
   type OnEvent,
   type PaymentRequirements,
   type Random,
@@ -16,8 +17,9 @@ import { createChallengeReader, drain } from './challenge.js'
 import { choose, type OfferRefusal } from './choose.js'
 import type { Guard, Witness } from './guard.js'
 import { type Intents, memoryIntents, withCodes } from './intents.js'
+import { createKnownTerms } from './known-terms.js'
 import type { PaymentOutcome, PaymentReceipt } from './outcome.js'
-import { type PayTools, pay, questionOf } from './pay.js'
+import { isTaken, type Paid, type PayTools, pay, payKnown, questionOf } from './pay.js'
 import { isParsed, type ParsedPolicy, type Policy, parsePolicy } from './policy.js'
 import { defaultLimits, type Limits } from './present.js'
 import { holdRequest, type PayInit } from './request.js'
@@ -160,32 +162,51 @@ export function payingFetch(options: PayerOptions): PayingFetch {
   return fetchWith(toolsOf(options), () => {})
 }
 
-function fetchWith(tools: PayTools, keep: (response: Response, outcome: PaymentOutcome) => void): PayingFetch {
+function fetchWith(shared: PayTools, keep: (response: Response, outcome: PaymentOutcome) => void): PayingFetch {
+  const kept = ({ response, outcome }: Paid) => {
+    if (outcome !== undefined) keep(response, outcome)
+    return response
+  }
   return async (input, init) => {
     const request = holdRequest(input, init)
+    const tools = init?.onEvent ? { ...shared, onEvent: bothOf(shared.onEvent, init.onEvent) } : shared
     try {
+      const known = request.replayable ? tools.known.get(request) : undefined
+      const paid = known && (await payKnown(request, known, tools))
+      if (paid !== undefined) {
+        if (!isTaken(paid)) tools.known.distrust(request)
+        return kept(paid)
+      }
       const unpaid = await tools.fetch(...request.first)
       if (unpaid.status !== 402) return unpaid
-      const { response, outcome } = await pay(request, unpaid, tools)
-      if (outcome !== undefined) keep(response, outcome)
-      return response
+      return kept(await pay(request, unpaid, tools))
     } finally {
       request.forget()
     }
   }
 }
 
+function bothOf(first: OnEvent | undefined, second: OnEvent): OnEvent {
+  return (event) => {
+    notify(first, event)
+    notify(second, event)
+  }
+}
+
 function toolsOf(options: PayerOptions): PayTools {
   const { schemes, policy, store = memoryIntents(), limits, random = systemRandom } = options
   if (schemes.length === 0) throw new X402Error('invalid_config', { field: 'schemes', problem: 'is empty' })
+  const parsed = policy && isParsed(policy) ? policy : parsePolicy(policy)
+  const clock = options.clock ?? systemClock
   return {
     schemes,
-    policy: policy && isParsed(policy) ? policy : parsePolicy(policy),
+    policy: parsed,
+    known: createKnownTerms(parsed.knownTermsSeconds, clock),
     limits: { ...defaultLimits, ...limits },
     intents: withCodes(store),
     // Called as a plain function: the platform's own refuses another `this`.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    clock: options.clock ?? systemClock,
+    clock,
     random,
     sleep: options.sleep ?? systemSleep,
     onEvent: options.onEvent,

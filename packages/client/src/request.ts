@@ -1,4 +1,4 @@
-import { headerNames, type PaymentHeader, sha256Hex, X402Error } from '@groat/core'
+import { headerNames, type OnEvent, type PaymentHeader, sha256Hex, X402Error } from '@groat/core'
 
 /** What a caller may say beside what `fetch` knows. */
 export type PayInit = RequestInit & {
@@ -9,6 +9,8 @@ export type PayInit = RequestInit & {
   readonly idempotencyKey?: string
   /** What the payment is for, to be kept with it: `task`, `principal`, `mandate`, or names of your own. Nobody else is told. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** Told how this call gets on, beside the payer's own observer. */
+  readonly onEvent?: OnEvent
 }
 
 /** A request that can be sent once more, with a payment. */
@@ -21,6 +23,8 @@ export type PayableRequest = {
   readonly metadata: Readonly<Record<string, string>> | undefined
   /** Sends it the first time, exactly as the caller gave it. */
   readonly first: readonly [input: string | URL | Request, init: RequestInit]
+  /** Whether it can be sent again: a stream cannot. */
+  readonly replayable: boolean
   /** The bytes to send again. Throws `X402Error` `body_not_replayable` when the caller gave a stream. */
   readonly replay: () => Promise<Replay>
   /** Lets go of a held body that is not needed. */
@@ -50,7 +54,7 @@ export type Replay = {
  */
 export function holdRequest(
   input: string | URL | Request,
-  { idempotencyKey, metadata, ...init }: PayInit = {},
+  { idempotencyKey, metadata, onEvent: _, ...init }: PayInit = {},
 ): PayableRequest {
   const request = input instanceof Request ? input : undefined
   const url = new URL(request?.url ?? String(input), globalThis.location?.href)
@@ -60,6 +64,7 @@ export function holdRequest(
   refusePaymentHeaders(headers)
 
   const body = bodyOf(request, init)
+  let replayed: Promise<Replay> | undefined
   return {
     url,
     method,
@@ -69,15 +74,21 @@ export function holdRequest(
     // A held Request keeps its body for the replay; the copy is sent.
     first: [request !== undefined && body.held === request ? request.clone() : input, init],
     forget: () => void body.held?.body?.cancel().catch(() => {}),
-    replay: async () => {
-      if (body.oneShot) throw new X402Error('body_not_replayable', { method, url: printable(url) })
-      const bytes = body.held && new Uint8Array(await body.held.arrayBuffer())
-      const type = body.held?.headers.get('content-type')
-      if (type && !headers.has('content-type')) headers.set('content-type', type)
-      const fingerprint = sha256Hex(JSON.stringify([method, url.href, bytes ? digestOf(bytes, type) : '']))
-      const { body: _, ...rest } = init
-      return { url, method, headers, body: bytes, init: { ...fieldsOf(request), ...rest }, fingerprint }
+    replayable: !body.oneShot,
+    replay: () => {
+      replayed ??= replay()
+      return replayed
     },
+  }
+
+  async function replay(): Promise<Replay> {
+    if (body.oneShot) throw new X402Error('body_not_replayable', { method, url: printable(url) })
+    const bytes = body.held && new Uint8Array(await body.held.arrayBuffer())
+    const type = body.held?.headers.get('content-type')
+    if (type && !headers.has('content-type')) headers.set('content-type', type)
+    const fingerprint = sha256Hex(JSON.stringify([method, url.href, bytes ? digestOf(bytes, type) : '']))
+    const { body: _body, ...rest } = init
+    return { url, method, headers, body: bytes, init: { ...fieldsOf(request), ...rest }, fingerprint }
   }
 }
 

@@ -619,9 +619,13 @@ test('SEC-007 an observer is told what happens and cannot change it', async () =
       throw new Error('observer')
     },
   })
-  await payer.fetch(`${seller.url}?secret=1`)
+  const own: string[] = []
+  await payer.fetch(`${seller.url}?secret=1`, { onEvent: ({ type }) => own.push(type) })
   const rest = [1_700_000_000_000, 1000n, seller.origin]
+  const types = ['challenge_received', 'payment_signed', 'payment_presented', 'payment_settled']
+  expect(own).toEqual(types)
   expect(events).toEqual([
+    [types[0], 1_700_000_000_000, undefined, seller.url],
     ['payment_signed', ...rest],
     ['payment_presented', ...rest],
     ['payment_settled', ...rest],

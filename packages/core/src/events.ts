@@ -6,6 +6,7 @@ import type { Network } from './model/network.js'
 export type X402Event = {
   readonly type:
     | 'challenge_sent'
+    | 'challenge_received'
     | 'payment_signed'
     | 'payment_presented'
     | 'payment_verified'

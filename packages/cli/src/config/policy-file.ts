@@ -30,6 +30,7 @@ export const PolicyFile = z.strictObject({
   networks: texts,
   schemes: texts,
   max_lifetime_seconds: z.optional(z.number()),
+  known_terms_seconds: z.optional(z.number()),
   versions: z.optional(z.array(z.union([z.literal(1), z.literal(2)]))),
   resource: z.optional(z.enum(['path', 'origin', 'any'])),
   each_origin: z.optional(z.strictObject(allowance)),
@@ -47,7 +48,7 @@ export const PolicyFile = z.strictObject({
 /** Members whose keys are names of the user's own, and no words of a policy. */
 const NAMED: ReadonlySet<string> = new Set(['categories', 'pins', 'worth'])
 /** Members that are counted and not paid. */
-const NUMBERS: ReadonlySet<string> = new Set(['payments', 'maxLifetimeSeconds', 'versions'])
+const NUMBERS: ReadonlySet<string> = new Set(['payments', 'maxLifetimeSeconds', 'knownTermsSeconds', 'versions'])
 
 /**
  * Reads a spending policy from YAML. Throws a usage error with file, line and reason; what a policy cannot mean is said by `createBuyer`.

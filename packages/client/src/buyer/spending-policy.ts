@@ -211,7 +211,18 @@ function parsePercent(text: string): bigint {
 }
 
 function plainPolicy(spending: SpendingPolicy): Policy {
-  const { perPayment, origins, recipients, networks, schemes, maxLifetimeSeconds, versions, resource, rules } = spending
+  const {
+    perPayment,
+    origins,
+    recipients,
+    networks,
+    schemes,
+    maxLifetimeSeconds,
+    versions,
+    resource,
+    rules,
+    knownTermsSeconds,
+  } = spending
   const all = {
     perPayment,
     origins: origins?.map(withDirect),
@@ -221,6 +232,7 @@ function plainPolicy(spending: SpendingPolicy): Policy {
     maxLifetimeSeconds,
     versions,
     resource,
+    knownTermsSeconds,
     rules,
   }
   const unknown = Object.keys(spending).find((word) => !(word in all) && !OWN_WORDS.has(word))
