@@ -1,13 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { isObject } from './http/exchange.js'
+import { matches } from './model/check.js'
 import type { CheckResult } from './model/result.js'
-import { matches } from './run/run.js'
 import { UsageError } from './target/manifest.js'
 
 /** A failure that is known. */
 export type BaselineEntry = {
   /** An id, a beginning of ids, or a beginning with `*`. */
   readonly check: string
+  /**
+   * How many checks of that beginning are red, when it stands for a class: more are unexpected, fewer make it stale. A class
+   * says what is known of a release without saying how to use it.
+   */
+  readonly count?: number
   /** `flaky` may pass or fail; `failing` that passes is stale. */
   readonly kind: 'failing' | 'flaky'
   /** Where it is followed up, or why it is as it is. */
@@ -40,11 +45,17 @@ export function judge(results: readonly CheckResult[], baseline: Baseline, today
   const inForce = baseline.entries.filter(({ until }) => until === undefined || until >= today)
   const over = baseline.entries.filter((entry) => !inForce.includes(entry))
   const red = results.filter(isRed)
-  const isKnown = ({ check }: CheckResult) => inForce.some((entry) => matches(entry.check, check))
+  const redOf = ({ check }: BaselineEntry) => red.filter((result) => matches(check, result.check))
+  const grown = (entry: BaselineEntry) => entry.count !== undefined && redOf(entry).length > entry.count
+  const isKnown = ({ check }: CheckResult) => inForce.some((entry) => matches(entry.check, check) && !grown(entry))
   const stale = inForce.flatMap((entry) => {
     const named = results.filter(({ check }) => matches(entry.check, check))
     if (named.length === 0) return partial ? [] : [{ entry, why: 'no check has this name' }]
-    return entry.kind === 'failing' && !named.some(isRed) ? [{ entry, why: 'it passes now' }] : []
+    if (entry.kind !== 'failing') return []
+    const { length } = redOf(entry)
+    if (length === 0) return [{ entry, why: 'it passes now' }]
+    const fewer = entry.count !== undefined && length < entry.count && !partial
+    return fewer ? [{ entry, why: `${length} are red now, not ${entry.count}` }] : []
   })
   return {
     unexpected: red.filter((result) => !isKnown(result)),
@@ -69,11 +80,24 @@ export async function readBaseline(file: string): Promise<Baseline> {
       typeof entry.check === 'string' &&
       (entry.kind === 'failing' || entry.kind === 'flaky') &&
       typeof entry.issue === 'string' &&
-      entry.issue !== ''
+      entry.issue !== '' &&
+      (entry.count === undefined || Number.isSafeInteger(entry.count))
     if (!right) throw new UsageError(`${file}: an entry needs \`check\`, \`kind\` (failing, flaky) and \`issue\``)
   }
   // Looked at above.
   return value as unknown as Baseline
+}
+
+/** A baseline that knows how many are red in each area of the specification, and not which: it can be published. */
+export function classesOf(results: readonly CheckResult[], target: string): Baseline {
+  const reds = results.filter(isRed).map(({ requirement, role }) => ({ area: requirement.replace(/\d+$/, ''), role }))
+  const areas = [...new Set(reds.map(({ area }) => area))].sort()
+  const entries = areas.map((area): BaselineEntry => {
+    const roles = [...new Set(reds.filter((each) => each.area === area).map(({ role }) => role))]
+    const count = reds.filter((each) => each.area === area).length
+    return { check: `${area}*`, kind: 'failing', count, issue: `of the ${roles.join(' and the ')}` }
+  })
+  return { target, entries }
 }
 
 /** A baseline that knows all that is red. */

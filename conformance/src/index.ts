@@ -2,6 +2,7 @@ export {
   type Baseline,
   type BaselineEntry,
   baselineOf,
+  classesOf,
   isRed,
   type Judgement,
   judge,
@@ -20,6 +21,7 @@ export {
   writeReports,
 } from './conform.js'
 export { type Diagnosis, examine } from './doctor.js'
+export { matches } from './model/check.js'
 export { formatFinding } from './model/finding.js'
 export type {
   ChainDiff,
@@ -37,7 +39,7 @@ export { renderJunit } from './report/junit.js'
 export { type RunRecord, readRuns } from './report/read.js'
 export { renderBadge, renderMarkdown, scoreOf } from './report/summary.js'
 export { allChecks, type CheckEntry, explain } from './run/catalogue.js'
-export { matches, type RunEvent, type RunHeader, type RunOptions, type RunSummary, run } from './run/run.js'
+export { type RunEvent, type RunHeader, type RunOptions, type RunSummary, run } from './run/run.js'
 export {
   type ClientAnswer,
   type ClientEndpoint,

@@ -19,6 +19,8 @@ export interface EvmRail extends Rail {
   readonly chain: EvmChain
   /** The payload of a payment by EIP-3009, with something about it changed before it is signed. */
   sign(payer: Payer, terms: Terms, tweak?: EvmTweak): Promise<EvmPayload>
+  /** Sends what the kit itself has to send, one after the other: its accounts are shared by checks that run at once. */
+  inTurn<T>(send: () => Promise<T>): Promise<T>
   /** Hands an authorization in as a stranger would. Resolves with the hash when it is mined. */
   submit(payload: EvmPayload): Promise<string>
   /** Seconds since 1970, as the next block has it. */
@@ -35,6 +37,13 @@ export const usdcName = { name: 'USDC', version: '2' } as const
 export async function startEvmRail(rpcUrl?: string): Promise<EvmRail> {
   const chain = await startEvmChain({ rpcUrl: rpcUrl ?? false, ...(rpcUrl === undefined ? { blockTime: 1 } : {}) })
   const domain = { ...usdcName, chainId: chain.chainId, verifyingContract: chain.usdc }
+
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(send: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(send)
+    turn = mine.catch(() => {})
+    return mine
+  }
 
   async function sign(payer: Payer, terms: Terms, tweak: EvmTweak = {}): Promise<EvmPayload> {
     const now = await chain.now()
@@ -59,6 +68,7 @@ export async function startEvmRail(rpcUrl?: string): Promise<EvmRail> {
     asset: chain.usdc,
     rpcUrl: chain.rpcUrl,
     chain,
+    inTurn,
     sign,
     pay: (payer, terms) => sign(payer, terms),
     now: () => chain.now(),
@@ -104,25 +114,26 @@ export async function startEvmRail(rpcUrl?: string): Promise<EvmRail> {
         .update(JSON.stringify(['x402-pid', ...parts, 'exact']))
         .digest('hex')
     },
-    async submit({ signature, authorization: a }) {
-      const hash = await chain.client.writeContract({
-        account: chain.account('payer5').address,
-        address: chain.usdc,
-        abi: transferAbi,
-        functionName: 'transferWithAuthorization',
-        args: [
-          a.from as Hex,
-          a.to as Hex,
-          BigInt(a.value),
-          BigInt(a.validAfter),
-          BigInt(a.validBefore),
-          a.nonce as Hex,
-          signature,
-        ],
-      })
-      await chain.client.waitForTransactionReceipt({ hash })
-      return hash
-    },
+    submit: ({ signature, authorization: a }) =>
+      inTurn(async () => {
+        const hash = await chain.client.writeContract({
+          account: chain.account('payer5').address,
+          address: chain.usdc,
+          abi: transferAbi,
+          functionName: 'transferWithAuthorization',
+          args: [
+            a.from as Hex,
+            a.to as Hex,
+            BigInt(a.value),
+            BigInt(a.validAfter),
+            BigInt(a.validBefore),
+            a.nonce as Hex,
+            signature,
+          ],
+        })
+        await chain.client.waitForTransactionReceipt({ hash })
+        return hash
+      }),
     stop: () => chain.stop(),
   }
 }

@@ -1,11 +1,11 @@
 import type { Rail } from '../chain/rail.js'
 import { takeRail } from '../chain/start.js'
 import type { Check } from '../model/check.js'
-import { untestable } from '../model/finding.js'
+import { notApplicable, untestable } from '../model/finding.js'
 import type { Family } from '../model/result.js'
 import { jobsOf, type Session } from '../run/session.js'
 import { openClient } from '../target/client.js'
-import type { ClientEndpoint, Support } from '../target/manifest.js'
+import { type ClientEndpoint, claimedFamilies, type Support, versionOf } from '../target/manifest.js'
 import { choosingChecks } from './choosing.js'
 import { payingChecks } from './paying.js'
 import { clientProperties } from './properties.js'
@@ -20,7 +20,23 @@ export const clientChecks: readonly Check<ClientStage>[] = [
   ...clientProperties,
 ]
 
-const prefix = { evm: 'eip155:', svm: 'solana:' } as const
+/** Checks that say nothing about the form of version 2. */
+const inVersion1 = new Set([
+  'CLI-001/pays',
+  'CLI-003/limit',
+  'CLI-003/huge',
+  'CLI-008/carries-one',
+  'CLI-009/repeats',
+  'CLI-010/other-origin',
+  'CLI-013/second-402',
+  'CLI-015/broken-off',
+  'CLI-015/fault',
+  'CLI-022/free',
+  'CLI-022/other-status',
+  'HTTP-065/headers',
+  'ERR-002/refused',
+  ...signingChecks.map(({ id }) => id),
+])
 
 /** Opens a client, and chains on which its wallet has money. Throws `UnreachableError`. */
 export async function openClientSession(
@@ -31,10 +47,8 @@ export async function openClientSession(
     rails: given,
   }: { readonly supports?: readonly Support[]; readonly only?: readonly Family[]; readonly rails?: readonly Rail[] },
 ): Promise<Session> {
-  const families = (['evm', 'svm'] as const).filter(
-    (family) =>
-      (only?.includes(family) ?? true) && (supports?.some(({ network }) => network.startsWith(prefix[family])) ?? true),
-  )
+  const families = claimedFamilies(supports).filter((family) => only?.includes(family) ?? true)
+  const version = versionOf(supports)
   const closing: (() => Promise<void>)[] = []
   const close = async () => {
     for (const each of closing.reverse()) await each()
@@ -50,10 +64,11 @@ export async function openClientSession(
       close,
       jobs: jobsOf(clientChecks, families, async (check, family, { runs, seed, path, note }) => {
         const rail = rails.find((each) => each.family === family) ?? untestable('there is no chain')
+        if (version === 1 && !inVersion1.has(check.id)) notApplicable('the target has version 1 only')
         // A wallet for each check: a careful client remembers what it paid.
         const [wallet, payTo] = [await rail.payer(1_000_000_000n), await rail.recipient()]
         const more = path === undefined ? {} : { path }
-        const stage = createClientStage({ session, rail, wallet, payTo, runs, seed, note, ...more })
+        const stage = createClientStage({ session, version, rail, wallet, payTo, runs, seed, note, ...more })
         try {
           await check.run(stage)
         } finally {

@@ -55,6 +55,7 @@ export interface ClientStage {
 /** What a stage is made of. */
 export type ClientSetup = {
   readonly session: ClientSession
+  readonly version: 1 | 2
   readonly rail: Rail
   readonly wallet: Payer
   readonly payTo: string
@@ -66,16 +67,22 @@ export type ClientSetup = {
 
 /** A stage for one check. */
 export function createClientStage(setup: ClientSetup): ClientStage {
-  const { session, rail, wallet, payTo, runs, seed, path, note } = setup
+  const { session, version, rail, wallet, payTo, runs, seed, path, note } = setup
   const servers: Listening[] = []
   const limit = 100_000n
 
-  const offer: ClientStage['offer'] = (change = {}) => ({
-    ...encodeRequirements(rail.terms(payTo, 10_000n, { feePayer }), 2),
-    ...change,
-  })
+  const offer: ClientStage['offer'] = (change = {}) => {
+    const { amount, ...rest } = change
+    const price = amount === undefined ? {} : { [version === 2 ? 'amount' : 'maxAmountRequired']: amount }
+    return { ...encodeRequirements(rail.terms(payTo, 10_000n, { feePayer }), version), ...price, ...rest }
+  }
 
-  const challenge: ClientStage['challenge'] = (url, offers, more = {}) => ({
+  const challenge: ClientStage['challenge'] = (url, offers, more = {}) =>
+    version === 1
+      ? { status: 402, json: { x402Version: 1, error: 'payment_required', accepts: offers, ...more } }
+      : inHeader(url, offers, more)
+
+  const inHeader: ClientStage['challenge'] = (url, offers, more = {}) => ({
     status: 402,
     // Checks put in what is no offer on purpose.
     headers: {

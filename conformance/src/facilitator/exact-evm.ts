@@ -262,15 +262,17 @@ export const exactEvmChecks: readonly FacilitatorCheck[] = [
   }),
   check('EVM-EXACT-049/blacklisted', 'a transfer that the token refuses is refused', async (stage) => {
     const scene = await stage.scene()
-    const { chain } = stage.evm
-    const hash = await chain.client.writeContract({
-      account: chain.account('issuer').address,
-      address: chain.usdc,
-      abi: blacklistAbi,
-      functionName: 'blacklist',
-      args: [scene.payer.address as Hex],
+    const { chain, inTurn } = stage.evm
+    await inTurn(async () => {
+      const hash = await chain.client.writeContract({
+        account: chain.account('issuer').address,
+        address: chain.usdc,
+        abi: blacklistAbi,
+        functionName: 'blacklist',
+        args: [scene.payer.address as Hex],
+      })
+      await chain.client.waitForTransactionReceipt({ hash })
     })
-    await chain.client.waitForTransactionReceipt({ hash })
     const verdict = await stage.verify(scene.payment, scene.requirements)
     expectRefused(verdict, ['invalid_exact_evm_transaction_simulation_failed'], 'a payer whom the token blocks')
   }),
@@ -284,16 +286,16 @@ export const exactEvmChecks: readonly FacilitatorCheck[] = [
     },
   ),
   check('EVM-EXACT-054/other-token', 'a token that nobody allowed is refused', async (stage) => {
-    const token = await deployPlainToken(stage.evm.chain)
+    const token = await stage.evm.inTurn(() => deployPlainToken(stage.evm.chain))
     const scene = await stage.scene({ terms: { asset: token.address } })
-    await token.mint(scene.payer.address as Hex, 1_000_000n)
+    await stage.evm.inTurn(() => token.mint(scene.payer.address as Hex, 1_000_000n))
     const payload = await stage.evm.sign(scene.payer, scene.terms, { domain: { verifyingContract: token.address } })
     const verdict = await stage.verify(stage.withPayload(scene, payload), scene.requirements)
     expectRefused(verdict, ['asset_not_allowed'], 'a token of a stranger')
   }),
   check('EVM-EXACT-039/contract-wallet', 'a contract wallet pays by its isValidSignature', async (stage) => {
     const scene = await stage.scene()
-    const wallet = await deployErc1271Wallet(stage.evm.chain, scene.payer.address as Hex)
+    const wallet = await stage.evm.inTurn(() => deployErc1271Wallet(stage.evm.chain, scene.payer.address as Hex))
     await stage.evm.chain.fund(wallet, 20_000n)
     const payload = await stage.evm.sign({ address: wallet, key: scene.payer.key }, scene.terms)
     expectValid(

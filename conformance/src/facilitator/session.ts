@@ -1,11 +1,11 @@
 import type { Rail } from '../chain/rail.js'
 import { takeRail } from '../chain/start.js'
 import { createHttp, isObject, jsonIn } from '../http/exchange.js'
-import type { Check } from '../model/check.js'
-import { untestable } from '../model/finding.js'
+import { type Check, matches } from '../model/check.js'
+import { notApplicable, untestable } from '../model/finding.js'
 import type { ChainDiff, Family } from '../model/result.js'
 import { jobsOf, type Session } from '../run/session.js'
-import type { Endpoint, Support } from '../target/manifest.js'
+import { claimedFamilies, type Endpoint, type Support, versionOf } from '../target/manifest.js'
 import { openEndpoint, UnreachableError } from '../target/process.js'
 import { apiChecks } from './api.js'
 import { exactEvmChecks } from './exact-evm.js'
@@ -25,6 +25,26 @@ export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
   ...facilitatorProperties,
 ]
 
+/** Checks of what version 1 does not have: an echoed offer, CAIP-2 names, and more in `/supported`. */
+const ofVersion2 = [
+  'FAC-009/without-amount',
+  'FAC-010/without-accepted',
+  'FAC-013',
+  'FAC-033/other-terms',
+  'FAC-041/network',
+  'FAC-050/other-signature',
+  'FAC-063/extensions',
+  'FAC-064/signers',
+  'CORE-013/any-member',
+  'CORE-051',
+  'CORE-052',
+  'CORE-063/spelling',
+  'EVM-EXACT-030/scheme',
+  'EVM-EXACT-031/network',
+  'SVM-EXACT-020/scheme',
+  'SVM-EXACT-021/network',
+]
+
 /** Nodes that run already, by family. */
 export type NodeUrls = Partial<Readonly<Record<Family, string>>>
 
@@ -36,14 +56,17 @@ export async function openFacilitator(
     nodes,
     only,
     rails: given,
+    answerMs = 5_000,
   }: {
     readonly supports?: readonly Support[]
     readonly nodes: NodeUrls
     readonly only?: readonly Family[]
     readonly rails?: readonly Rail[]
+    readonly answerMs?: number
   },
 ): Promise<Session> {
   const runsAlready = 'url' in endpoint
+  const version = versionOf(supports)
   const wanted = (['evm', 'svm'] as const).filter((family) => only?.includes(family) ?? true)
   const rails: Rail[] = []
   const closing: (() => Promise<void>)[] = []
@@ -51,14 +74,14 @@ export async function openFacilitator(
     for (const family of wanted) {
       // A facilitator that runs already has its chain; a new one would not be the same.
       if (runsAlready && nodes[family] === undefined) continue
-      if (supports !== undefined && !supports.some(({ network }) => familyOf(network) === family)) continue
+      if (!claimedFamilies(supports).includes(family)) continue
       rails.push(await takeRail(family, { given, rpcUrl: nodes[family], closing }))
     }
     const opened = await openEndpoint(endpoint, environmentOf(rails))
     closing.push(() => opened.close())
-    const listed = await familiesOf(opened.url)
+    const listed = await familiesOf(opened.url, answerMs)
     const claimed = wanted.filter(
-      (family) => listed.includes(family) || supports?.some(({ network }) => familyOf(network) === family),
+      (family) => listed.includes(family) || (supports !== undefined && claimedFamilies(supports).includes(family)),
     )
     // With nothing listed the checks still run, and say what is missing.
     const families = claimed.length > 0 ? claimed : wanted.slice(0, 1)
@@ -68,8 +91,11 @@ export async function openFacilitator(
         if (family !== undefined && rail === undefined) {
           untestable(`the kit needs the node on which the facilitator settles: give --${family}-rpc URL`)
         }
+        if (version === 1 && ofVersion2.some((pattern) => matches(pattern, check.id)))
+          notApplicable('the target has version 1 only')
         const stage = createFacilitatorStage({
           http,
+          version,
           url: opened.url,
           rail,
           runs,
@@ -89,12 +115,9 @@ export async function openFacilitator(
   }
 }
 
-const familyOf = (network: string): Family | undefined =>
-  /^(eip155:|base)/.test(network) ? 'evm' : /^solana/.test(network) ? 'svm' : undefined
-
 /** Families of the networks that `/supported` lists and the kit knows. */
-async function familiesOf(url: string): Promise<readonly Family[]> {
-  const http = createHttp({ note: () => {}, limits: { timeoutMs: 5_000 } })
+async function familiesOf(url: string, answerMs: number): Promise<readonly Family[]> {
+  const http = createHttp({ note: () => {}, limits: { timeoutMs: 5_000, mostMs: answerMs } })
   const answer = await http.attempt({ url: `${url.replace(/\/$/, '')}/supported` })
   if ('silent' in answer) {
     // Whoever hangs or closes is there, and the checks say what is wrong with it.

@@ -38,6 +38,8 @@ export interface Http {
 export type HttpLimits = {
   /** Milliseconds until the whole answer has to be there; 15,000 unless told. */
   readonly timeoutMs?: number
+  /** No request waits longer, whatever it asks for itself. */
+  readonly mostMs?: number
   /** Bytes of body that are read; 1 MiB unless told. */
   readonly maxBytes?: number
 }
@@ -56,8 +58,8 @@ export interface Recorder {
 export function createHttp(recorder: Recorder): Http {
   async function attempt(request: WireRequest): Promise<Answer | Silence> {
     if (recorder.isGone?.() === true) untestable('the target stopped answering during an earlier check')
-    const { timeoutMs = 15_000, maxBytes = 1 << 20 } = recorder.limits ?? {}
-    const result = await exchange(request, request.timeoutMs ?? timeoutMs, maxBytes)
+    const { timeoutMs = 15_000, mostMs = Number.POSITIVE_INFINITY, maxBytes = 1 << 20 } = recorder.limits ?? {}
+    const result = await exchange(request, Math.min(request.timeoutMs ?? timeoutMs, mostMs), maxBytes)
     recorder.note({ who: 'kit → target', ...describeRequest(request), ...describeResult(result) })
     recorder.heard?.(!('silent' in result))
     return result

@@ -21,5 +21,11 @@ export type Check<S> = {
 /** The requirement that a check is about. */
 export const requirementOf = (id: string): string => id.split('/')[0] ?? id
 
+/** Whether a pattern means an id: the id, a whole part of its beginning, or a beginning followed by `*`. */
+export function matches(pattern: string, id: string): boolean {
+  if (pattern.endsWith('*')) return id.startsWith(pattern.slice(0, -1))
+  return id === pattern || id.startsWith(`${pattern}/`)
+}
+
 /** Both families of chains. */
 export const both: readonly Family[] = ['evm', 'svm']

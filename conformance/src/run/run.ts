@@ -3,7 +3,7 @@ import type { Rail } from '../chain/rail.js'
 import { openClientSession } from '../client/session.js'
 import { type NodeUrls, openFacilitator } from '../facilitator/session.js'
 import { createHttp } from '../http/exchange.js'
-import { requirementOf } from '../model/check.js'
+import { matches, requirementOf } from '../model/check.js'
 import { Outcome } from '../model/finding.js'
 import type { ChainDiff, CheckResult, Exchange, Family, Profile, Role, Status } from '../model/result.js'
 import { openPaidUrl, openServer } from '../server/session.js'
@@ -34,6 +34,8 @@ export type RunOptions = {
   readonly rails?: readonly Rail[]
   /** Checks at the same time; 4 unless told. */
   readonly concurrency?: number
+  /** Milliseconds after which a target that does not answer is not waited for; each request has its own limit unless told. */
+  readonly answerMs?: number
   /** Continues a property at a counterexample. */
   readonly path?: string
   /** Milliseconds since 1970. */
@@ -139,18 +141,12 @@ function isWanted(id: string, profile: Profile, only: readonly string[] | undefi
   return profile === 'hardening' || requirement(requirementOf(id)).profile === 'core'
 }
 
-/** Whether a pattern means an id: the id, a whole part of its beginning, or a beginning followed by `*`. */
-export function matches(pattern: string, id: string): boolean {
-  if (pattern.endsWith('*')) return id.startsWith(pattern.slice(0, -1))
-  return id === pattern || id.startsWith(`${pattern}/`)
-}
-
 function rolesOf({ target, roles }: RunOptions): readonly Role[] {
   const there = (['facilitator', 'server', 'client'] as const).filter((role) => target.roles[role] !== undefined)
   return roles === undefined ? there : there.filter((role) => roles.includes(role))
 }
 
-async function open(role: Role, { target, nodes = {}, families, rails }: RunOptions): Promise<Session> {
+async function open(role: Role, { target, nodes = {}, families, rails, answerMs }: RunOptions): Promise<Session> {
   const { supports, roles } = target
   const common = {
     nodes,
@@ -158,7 +154,8 @@ async function open(role: Role, { target, nodes = {}, families, rails }: RunOpti
     ...(families === undefined ? {} : { only: families }),
     ...(rails === undefined ? {} : { rails }),
   }
-  if (role === 'facilitator' && roles.facilitator) return openFacilitator(roles.facilitator, common)
+  if (role === 'facilitator' && roles.facilitator)
+    return openFacilitator(roles.facilitator, { ...common, ...(answerMs === undefined ? {} : { answerMs }) })
   if (role === 'server' && roles.server) {
     if ('url' in roles.server) return openPaidUrl(roles.server.url)
     return openServer(roles.server, { ...common, ...(target.routes === undefined ? {} : { routes: target.routes }) })
@@ -193,7 +190,13 @@ async function playJob(job: Job, { seed, rootSeed, runs, patience, options }: Pl
     trace.push({ at: Math.round(performance.now() - began), ...exchange })
     if (trace.length > mostExchanges) trace.shift()
   }
-  const http = createHttp({ note, heard: patience.heard, isGone: patience.isGone })
+  const { answerMs } = options
+  const http = createHttp({
+    note,
+    heard: patience.heard,
+    isGone: patience.isGone,
+    ...(answerMs === undefined ? {} : { limits: { mostMs: answerMs } }),
+  })
   const context = {
     http,
     seed,

@@ -1,15 +1,17 @@
 import type { Rail } from '../chain/rail.js'
 import { takeRail } from '../chain/start.js'
 import type { Check } from '../model/check.js'
+import { notApplicable } from '../model/finding.js'
 import type { ChainDiff, Exchange, Family } from '../model/result.js'
 import { type Job, jobsOf, type Session } from '../run/session.js'
-import type { Endpoint, Support } from '../target/manifest.js'
+import { claimedFamilies, type Endpoint, type Support, versionOf } from '../target/manifest.js'
 import { openEndpoint } from '../target/process.js'
 import { offerChecks } from './offers.js'
 import { paymentChecks } from './payments.js'
 import { startScriptedFacilitator } from './scripted-facilitator.js'
 import { settlementChecks } from './settlements.js'
 import { createReadOnlyStage, createServerStage, type ServerStage } from './stage.js'
+import { asVersion1 } from './version-1.js'
 
 /** Everything that is asked of a resource server. */
 export const serverChecks: readonly Check<ServerStage>[] = [...offerChecks, ...paymentChecks, ...settlementChecks]
@@ -30,6 +32,18 @@ const readOnly = new Set([
   'HTTP-048/head',
   'HTTP-049/options',
   'HTTP-050/problem',
+])
+
+/** Checks that say nothing about the form of version 2. */
+const inVersion1 = new Set([
+  'HTTP-001/unpaid',
+  'HTTP-012/twice',
+  'HTTP-014/empty',
+  'HTTP-048/head',
+  'HTTP-061/private',
+  'HTTP-062/not-public',
+  'SEC-020/spellings',
+  ...settlementChecks.map(({ id }) => id),
 ])
 
 /** A paid URL that runs already. Nothing is paid. */
@@ -56,10 +70,7 @@ export async function openServer(
     readonly rails?: readonly Rail[]
   },
 ): Promise<Session> {
-  const served = (['evm', 'svm'] as const).filter(
-    (family) =>
-      (only?.includes(family) ?? true) && (supports?.some(({ network }) => network.startsWith(prefix[family])) ?? true),
-  )
+  const served = claimedFamilies(supports).filter((family) => only?.includes(family) ?? true)
   const closing: (() => Promise<void>)[] = []
   const close = async () => {
     for (const each of closing.reverse()) await each()
@@ -68,7 +79,9 @@ export async function openServer(
     const jobs: Job[] = []
     for (const family of served) {
       const rail = await takeRail(family, { given, closing })
-      jobs.push(...(await openOn(endpoint, rail, routes ?? allRoutes, closing)))
+      jobs.push(
+        ...(await openOn(endpoint, rail, { routes: routes ?? allRoutes, version: versionOf(supports), closing })),
+      )
     }
     return { jobs, close }
   } catch (error) {
@@ -77,13 +90,14 @@ export async function openServer(
   }
 }
 
-const prefix = { evm: 'eip155:', svm: 'solana:' } as const
-
 async function openOn(
   endpoint: Exclude<Endpoint, { readonly url: string }>,
   rail: Rail,
-  routes: readonly string[],
-  closing: (() => Promise<void>)[],
+  {
+    routes,
+    version,
+    closing,
+  }: { readonly routes: readonly string[]; readonly version: 1 | 2; readonly closing: (() => Promise<void>)[] },
 ): Promise<readonly Job[]> {
   // Checks of a server are played one after the other, so what the facilitator sees belongs to the one that is played.
   let listener: (exchange: Omit<Exchange, 'at'>) => void = () => {}
@@ -106,6 +120,8 @@ async function openOn(
     listener = note
     onEnd(async (): Promise<readonly ChainDiff[]> => [])
     const more = path === undefined ? {} : { path }
-    await check.run(createServerStage({ http, url: opened.url, rail, facilitator, sale, routes, runs, seed, ...more }))
+    if (version === 1 && !inVersion1.has(check.id)) notApplicable('the target has version 1 only')
+    const told = { url: opened.url, version, rail, facilitator, sale, routes, runs, seed, ...more }
+    await check.run(createServerStage({ http: version === 1 ? asVersion1(http) : http, ...told }))
   })
 }

@@ -36,7 +36,7 @@ export interface ServerStage {
   url(route: string): string
   /** Asks for a route, without a payment unless headers hold one. */
   ask(route: string, headers?: Readonly<Record<string, string | readonly string[]>>, method?: string): Promise<Answer>
-  /** The offer of version 2 for a route. */
+  /** The offer for a route. */
   offer(route?: string): Promise<Requirements>
   /** A right payment for a route, and not sent yet. */
   pay(route?: string): Promise<Paid>
@@ -50,6 +50,7 @@ export interface ServerStage {
 export type ServerSetup = {
   readonly http: Http
   readonly url: string
+  readonly version: 1 | 2
   readonly rail: Rail
   readonly runs: number
   readonly seed: number
@@ -61,7 +62,8 @@ export type ServerSetup = {
 
 /** A stage for one check. The facilitator is honest again. */
 export function createServerStage(setup: ServerSetup): ServerStage {
-  const { http, rail, facilitator, routes } = setup
+  const { http, version, rail, facilitator, routes } = setup
+  const network = version === 2 ? rail.network : rail.v1Network
   const base = setup.url.replace(/\/$/, '')
   facilitator.play()
 
@@ -70,10 +72,10 @@ export function createServerStage(setup: ServerSetup): ServerStage {
 
   async function offer(route = 'paid'): Promise<Requirements> {
     const answer = await ask(route)
-    const found = offersIn(answer).find((each) => each.scheme === 'exact' && each.network === rail.network)
+    const found = offersIn(answer).find((each) => each.scheme === 'exact' && each.network === network)
     if (found === undefined)
       fail(
-        `the 402 of /conformance/${route} offers no exact on ${rail.network}`,
+        `the 402 of /conformance/${route} offers no exact on ${network}`,
         undefined,
         answer.headers['payment-required'] ?? answer.text,
       )
@@ -95,7 +97,7 @@ export function createServerStage(setup: ServerSetup): ServerStage {
       const offered = await offer(route)
       const payer = await rail.payer(1_000_000n)
       const payment = {
-        ...encodePayment(offered, await payload(payer, offered), 2),
+        ...encodePayment(offered, await payload(payer, offered), version),
         resource: { url: `${base}/conformance/${route}` },
       }
       return { offer: offered, payment, header: encodeHeader(payment), payer }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { isObject } from '../http/exchange.js'
-import type { Role } from '../model/result.js'
+import type { Family, Role } from '../model/result.js'
 
 /** A program that runs already, one that the kit starts by a command, or one in this process. */
 export type Endpoint =
@@ -63,6 +63,18 @@ export type Target = {
 
 /** One claim. `network` may end with `*`. */
 export type Support = { readonly x402Version: 1 | 2; readonly scheme: string; readonly network: string }
+
+/** The family of a network, by its name in either version. */
+export const familyOf = (network: string): Family | undefined =>
+  /^(eip155:|base)/.test(network) ? 'evm' : /^solana/.test(network) ? 'svm' : undefined
+
+/** Families that a target claims; all when it claims nothing. */
+export const claimedFamilies = (supports: readonly Support[] | undefined): readonly Family[] =>
+  (['evm', 'svm'] as const).filter((family) => supports?.some((each) => familyOf(each.network) === family) ?? true)
+
+/** The version that the kit speaks with a target: 2, unless it claims nothing but version 1. */
+export const versionOf = (supports: readonly Support[] | undefined): 1 | 2 =>
+  supports !== undefined && supports.length > 0 && supports.every(({ x402Version }) => x402Version === 1) ? 1 : 2
 
 /** A mistake in a manifest or in an option; exit code 64. */
 export class UsageError extends Error {

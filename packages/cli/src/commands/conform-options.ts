@@ -53,6 +53,7 @@ export function addConform(conform: Command, io: Io, finish: (exitCode: number) 
     .description('write: take what is red for known; check: hold a report against it')
     .argument('<action>', 'write or check')
     .argument('<file>')
+    .option('--classes', 'write how many are red in each area, and not which: for what is published')
     .action(async (action: string, file: string, _, command: Command) =>
       finish(await (await kit()).baseline(action, file, command.optsWithGlobals(), io)),
     )

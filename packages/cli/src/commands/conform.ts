@@ -5,6 +5,7 @@ import {
   baselineOf,
   type CheckResult,
   type Conformance,
+  classesOf,
   closingLine,
   conform,
   explain,
@@ -49,6 +50,7 @@ export type ConformCommand = {
   readonly strict?: boolean
   readonly verbose?: boolean
   readonly json?: boolean
+  readonly classes?: boolean
 }
 
 /** `groat conform`: tests, tells what is red, writes the report. */
@@ -111,7 +113,7 @@ export async function replay(token: string, options: ConformCommand, io: Io): Pr
 export async function baseline(
   action: string,
   file: string,
-  { report: folder }: ConformCommand,
+  { report: folder, classes = false }: ConformCommand,
   io: Io,
 ): Promise<number> {
   return withUsage(async () => {
@@ -119,9 +121,9 @@ export async function baseline(
     const [run] = await readRuns(folder)
     if (run === undefined) throw new UsageError(`${folder} has no results`)
     if (action === 'write') {
-      const known = baselineOf(run.results, run.header.target.name)
+      const known = (classes ? classesOf : baselineOf)(run.results, run.header.target.name)
       await writeFile(file, `${JSON.stringify(known, undefined, 2)}\n`)
-      io.say(`${known.entries.length} failures are known now; each needs its issue`)
+      io.say(`${known.entries.length} ${classes ? 'classes' : 'failures'} are known now; each needs its issue`)
       return exitCodes.ok
     }
     if (action !== 'check') throw new UsageError('the action is write or check')
