@@ -45,10 +45,13 @@ export {
   type ClientEndpoint,
   type ClientRequest,
   type Endpoint,
+  type LibraryEndpoint,
   type Opened,
   readTarget,
   type Support,
   type Target,
   UsageError,
+  type Vector,
+  type VectorAnswer,
 } from './target/manifest.js'
 export { UnreachableError } from './target/process.js'

@@ -1,5 +1,5 @@
 /** What is tested. */
-export type Role = 'facilitator' | 'server' | 'client'
+export type Role = 'facilitator' | 'server' | 'client' | 'library'
 
 /** A family of chains on which money moves. */
 export type Family = 'evm' | 'svm'

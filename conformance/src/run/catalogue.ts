@@ -1,5 +1,6 @@
 import { clientChecks } from '../client/session.js'
 import { facilitatorChecks } from '../facilitator/session.js'
+import { libraryChecks } from '../library/session.js'
 import { requirementOf } from '../model/check.js'
 import type { CheckKind, Family, Profile, Role } from '../model/result.js'
 import { serverChecks } from '../server/session.js'
@@ -27,10 +28,12 @@ export type CheckEntry = {
  * ```
  */
 export function allChecks(): readonly CheckEntry[] {
-  return [...facilitatorChecks, ...serverChecks, ...clientChecks].map(({ id, role, kind, title, families = [] }) => {
-    const { level, profile } = requirement(requirementOf(id))
-    return { id, requirement: requirementOf(id), role, kind, profile, level, title, families }
-  })
+  return [...facilitatorChecks, ...serverChecks, ...clientChecks, ...libraryChecks].map(
+    ({ id, role, kind, title, families = [] }) => {
+      const { level, profile } = requirement(requirementOf(id))
+      return { id, requirement: requirementOf(id), role, kind, profile, level, title, families }
+    },
+  )
 }
 
 /** What a requirement says, where it comes from, what a violation means, and how it is tested. Throws `UsageError`. */

@@ -3,6 +3,7 @@ import type { Rail } from '../chain/rail.js'
 import { openClientSession } from '../client/session.js'
 import { type NodeUrls, openFacilitator } from '../facilitator/session.js'
 import { createHttp } from '../http/exchange.js'
+import { openLibrary } from '../library/session.js'
 import { matches, requirementOf } from '../model/check.js'
 import { Outcome } from '../model/finding.js'
 import type { ChainDiff, CheckResult, Exchange, Family, Profile, Role, Status } from '../model/result.js'
@@ -142,7 +143,9 @@ function isWanted(id: string, profile: Profile, only: readonly string[] | undefi
 }
 
 function rolesOf({ target, roles }: RunOptions): readonly Role[] {
-  const there = (['facilitator', 'server', 'client'] as const).filter((role) => target.roles[role] !== undefined)
+  const there = (['facilitator', 'server', 'client', 'library'] as const).filter(
+    (role) => target.roles[role] !== undefined,
+  )
   return roles === undefined ? there : there.filter((role) => roles.includes(role))
 }
 
@@ -161,6 +164,7 @@ async function open(role: Role, { target, nodes = {}, families, rails, answerMs 
     return openServer(roles.server, { ...common, ...(target.routes === undefined ? {} : { routes: target.routes }) })
   }
   if (role === 'client' && roles.client) return openClientSession(roles.client, common)
+  if (role === 'library' && roles.library) return openLibrary(roles.library)
   return { jobs: [], close: async () => {} }
 }
 

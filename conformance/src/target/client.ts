@@ -1,7 +1,8 @@
 import { isObject } from '../http/exchange.js'
 import { fail } from '../model/finding.js'
+import { openLines, parseLine } from './lines.js'
 import type { ClientAnswer, ClientEndpoint, ClientRequest } from './manifest.js'
-import { startCommand, UnreachableError } from './process.js'
+import { startCommand } from './process.js'
 
 /** A client that can be asked to request something. */
 export interface ClientSession {
@@ -11,7 +12,6 @@ export interface ClientSession {
 }
 
 const answerMs = 60_000
-const helloMs = 30_000
 
 /** Opens a client. Throws `UnreachableError` when it does not say hello. */
 export async function openClient(endpoint: ClientEndpoint): Promise<ClientSession> {
@@ -22,59 +22,11 @@ export async function openClient(endpoint: ClientEndpoint): Promise<ClientSessio
 type Command = Extract<ClientEndpoint, { readonly start: string }>
 
 /** One process for all requests: a line of JSON each way, told apart by `seq`. */
-async function stdioSession({ start, cwd, env = {} }: Command): Promise<ClientSession> {
-  const started = startCommand(start, env, cwd)
-  const waiting = new Map<number, (answer: unknown) => void>()
-  let seq = 0
-  let ended = false
-
-  const ask = (command: object, timeoutMs: number): Promise<unknown> => {
-    seq += 1
-    const mine = seq
-    return new Promise((resolve) => {
-      if (ended) return resolve(undefined)
-      const timer = setTimeout(() => finish(undefined), timeoutMs)
-      const finish = (answer: unknown) => {
-        clearTimeout(timer)
-        waiting.delete(mine)
-        resolve(answer)
-      }
-      waiting.set(mine, finish)
-      started.write(JSON.stringify({ seq: mine, ...command }))
-    })
-  }
-
-  async function read(): Promise<void> {
-    for (;;) {
-      const line = await started.line(2 ** 30)
-      if (line === undefined) break
-      const value = parse(line)
-      if (isObject(value) && typeof value.seq === 'number') waiting.get(value.seq)?.(value)
-    }
-    ended = true
-    for (const finish of [...waiting.values()]) finish(undefined)
-  }
-  const reading = read()
-
-  const hello = await ask({ cmd: 'hello', protocol: 1 }, helloMs)
-  if (!isObject(hello) || !isObject(hello.ok)) {
-    await started.stop()
-    throw new UnreachableError(`\`${start}\` does not answer hello\n${started.complaints()}`.trimEnd())
-  }
+async function stdioSession(command: Command): Promise<ClientSession> {
+  const lines = await openLines(command, 'client')
   return {
-    async fetch(request) {
-      const answer = await ask({ cmd: 'fetch', ...request }, answerMs)
-      if (answer !== undefined) return decodeAnswer(answer)
-      return fail(
-        ended ? 'the client ended in the middle of a request' : `the client did not answer within ${answerMs / 1000} s`,
-        'a line of JSON',
-        started.complaints(),
-      )
-    },
-    async close() {
-      await started.stop()
-      await reading
-    },
+    fetch: async (request) => decodeAnswer(await lines.ask({ cmd: 'fetch', ...request })),
+    close: () => lines.close(),
   }
 }
 
@@ -88,7 +40,7 @@ function execSession({ start, cwd, env = {} }: Command): ClientSession {
         for (;;) {
           const line = await started.line(answerMs)
           if (line === undefined) return fail('the client wrote no line of JSON', '{"ok":…}', started.complaints())
-          const value = parse(line)
+          const value = parseLine(line)
           if (isObject(value)) return decodeAnswer(value)
         }
       } finally {
@@ -121,13 +73,5 @@ async function inTime(answer: Promise<ClientAnswer>): Promise<ClientAnswer> {
     return found ?? fail(`the client did not answer within ${answerMs / 1000} s`)
   } finally {
     clearTimeout(timer)
-  }
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return undefined
   }
 }

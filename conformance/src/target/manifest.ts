@@ -22,6 +22,19 @@ export type ClientEndpoint =
     }
   | { readonly fetch: (request: ClientRequest) => Promise<ClientAnswer> }
 
+/** A library: a command that answers the vectors of the specification in JSON lines, or a function in this process. */
+export type LibraryEndpoint =
+  | { readonly start: string; readonly cwd?: string; readonly env?: Readonly<Record<string, string>> }
+  | { readonly vector: (vector: Vector) => Promise<VectorAnswer>; readonly ops?: readonly string[] }
+
+/** What a library is asked: an operation of the table in `spec/vectors`, and its input. */
+export type Vector = { readonly op: string; readonly input: Readonly<Record<string, unknown>> }
+
+/** The result in the form of that table, an `error` included; or that there is no such operation. */
+export type VectorAnswer =
+  | { readonly ok: Readonly<Record<string, unknown>> }
+  | { readonly skipped: { readonly issue: string } }
+
 /** What a client is asked to do. */
 export type ClientRequest = {
   readonly request: {
@@ -54,6 +67,7 @@ export type Target = {
     readonly facilitator?: Endpoint
     readonly server?: Endpoint
     readonly client?: ClientEndpoint
+    readonly library?: LibraryEndpoint
   }
   /** What it claims to serve. Whatever is claimed and refused is a failure; nothing is skipped quietly. */
   readonly supports?: readonly Support[]
@@ -115,7 +129,7 @@ function decodeTarget(value: unknown, file: string): Target {
   if (!isObject(roles)) return wrong('`roles` is missing')
   const cwd = dirname(resolve(file))
   const names = Object.keys(roles)
-  const unknown = names.find((role) => !['facilitator', 'server', 'client'].includes(role))
+  const unknown = names.find((role) => !['facilitator', 'server', 'client', 'library'].includes(role))
   if (unknown !== undefined) wrong(`\`roles.${unknown}\` is no role`)
   if (names.length === 0) wrong('`roles` is empty')
   const endpoint = (role: Role) => {
@@ -128,8 +142,16 @@ function decodeTarget(value: unknown, file: string): Target {
   }
   if (supports !== undefined && !(Array.isArray(supports) && supports.every(isObject)))
     wrong('`supports` is no list of objects')
-  if (isObject(roles.client) && typeof roles.client.start !== 'string') wrong('`roles.client` needs `start`')
-  const decoded = { facilitator: endpoint('facilitator'), server: endpoint('server'), client: endpoint('client') }
+  for (const role of ['client', 'library'] as const) {
+    const found = roles[role]
+    if (isObject(found) && typeof found.start !== 'string') wrong(`\`roles.${role}\` needs \`start\``)
+  }
+  const decoded = {
+    facilitator: endpoint('facilitator'),
+    server: endpoint('server'),
+    client: endpoint('client'),
+    library: endpoint('library'),
+  }
   const given = Object.fromEntries(Object.entries(decoded).filter(([, each]) => each !== undefined))
   return {
     name,

@@ -1,0 +1,86 @@
+import { isObject } from '../http/exchange.js'
+import { fail } from '../model/finding.js'
+import { startCommand, UnreachableError } from './process.js'
+
+/** A program that is asked in JSON lines, each with a `seq` that its answer repeats, in any order. */
+export interface Lines {
+  /** What it said to hello. */
+  readonly hello: Readonly<Record<string, unknown>>
+  /** Its answer. A program that ends or says nothing in time fails the check. */
+  ask(command: object): Promise<unknown>
+  close(): Promise<void>
+}
+
+/** How to start it. */
+export type LinesCommand = {
+  readonly start: string
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+const answerMs = 60_000
+const helloMs = 30_000
+
+/** Starts one and says hello. `what` it is, for findings. Throws `UnreachableError`. */
+export async function openLines({ start, cwd, env = {} }: LinesCommand, what: string): Promise<Lines> {
+  const started = startCommand(start, env, cwd)
+  const waiting = new Map<number, (answer: unknown) => void>()
+  let seq = 0
+  let ended = false
+
+  const send = (command: object, timeoutMs: number): Promise<unknown> => {
+    seq += 1
+    const mine = seq
+    return new Promise((resolve) => {
+      if (ended) return resolve(undefined)
+      const timer = setTimeout(() => finish(undefined), timeoutMs)
+      const finish = (answer: unknown) => {
+        clearTimeout(timer)
+        waiting.delete(mine)
+        resolve(answer)
+      }
+      waiting.set(mine, finish)
+      started.write(JSON.stringify({ seq: mine, ...command }))
+    })
+  }
+
+  async function read(): Promise<void> {
+    for (;;) {
+      const line = await started.line(2 ** 30)
+      if (line === undefined) break
+      const value = parseLine(line)
+      if (isObject(value) && typeof value.seq === 'number') waiting.get(value.seq)?.(value)
+    }
+    ended = true
+    for (const finish of [...waiting.values()]) finish(undefined)
+  }
+  const reading = read()
+
+  const hello = await send({ cmd: 'hello', protocol: 1 }, helloMs)
+  if (!isObject(hello) || !isObject(hello.ok)) {
+    await started.stop()
+    throw new UnreachableError(`\`${start}\` does not answer hello\n${started.complaints()}`.trimEnd())
+  }
+  return {
+    hello: hello.ok,
+    async ask(command) {
+      const answer = await send(command, answerMs)
+      if (answer !== undefined) return answer
+      const why = ended ? 'ended in the middle of a request' : `did not answer within ${answerMs / 1000} s`
+      return fail(`the ${what} ${why}`, 'a line of JSON', started.complaints())
+    },
+    async close() {
+      await started.stop()
+      await reading
+    },
+  }
+}
+
+/** The JSON in a line, or undefined. */
+export function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
