@@ -1,9 +1,7 @@
-import { X402Error } from '@groat/core'
 import { type Address, addressOfKey } from './address.js'
 import { nobleSigningEngine } from './crypto/noble-signing.js'
-import { parseSignature } from './crypto/signature.js'
 import type { SignatureBytes, SigningEngine } from './crypto/signing.js'
-import { formatHex, type Hex, parseHex } from './hex.js'
+import { type Hex, parseHex } from './hex.js'
 
 /** Typed data as wallets take it (EIP-712, `eth_signTypedData_v4`). */
 export type TypedData = {
@@ -35,26 +33,6 @@ export interface KeyAccount {
 
 /** Whoever signs for an address. */
 export type EvmAccount = WalletAccount | KeyAccount
-
-/**
- * The account's signature of typed data, given as the digest and, for wallets, as the data itself. Throws `X402Error` `signer_failed`.
- *
- * @example
- * const signature = await signTyped(account, () => digest, () => typedData)
- */
-export async function signTyped(account: EvmAccount, digest: () => Uint8Array, data: () => TypedData): Promise<Hex> {
-  try {
-    if ('signDigest' in account) return formatHex(await account.signDigest(digest()))
-    const bytes = parseSignature(await account.signTypedData(data()))
-    if (bytes === undefined) throw new TypeError('no signature')
-    // Some wallets give the parity alone as the last byte; tokens want 27 or 28.
-    const v = bytes[64]
-    if (bytes.length === 65 && (v === 0 || v === 1)) bytes[64] = 27 + v
-    return formatHex(bytes)
-  } catch (cause) {
-    throw new X402Error('signer_failed', { payer: account.address }, { cause })
-  }
-}
 
 /** Whether an account signs in this process; `{}` when somebody else does. For a `PreparedPayment`. */
 export function locality(account: EvmAccount): { readonly local?: true } {

@@ -10,12 +10,13 @@ import {
   refuse,
   type SchemeClient,
 } from '@groat/core'
-import { type EvmAccount, locality, signTyped } from '../account.js'
+import { type EvmAccount, locality } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
 import type { SigningEngine } from '../crypto/signing.js'
 import { formatHex } from '../hex.js'
+import { signWith } from '../sign.js'
 import {
   type Authorization,
   authorizationDigest,
@@ -134,11 +135,10 @@ function prepared(
     preview: { network, asset: symbol, token, authorization: wire },
     ...locality(account),
     sign: async () => ({
-      signature: await signTyped(
-        account,
-        () => authorizationDigest(engine, domain, authorization),
-        () => authorizationTypedData(domain, authorization),
-      ),
+      signature: await signWith(account, {
+        digest: () => authorizationDigest(engine, domain, authorization),
+        typedData: () => authorizationTypedData(domain, authorization),
+      }),
       authorization: wire,
     }),
   }

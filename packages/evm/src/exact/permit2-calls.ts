@@ -1,6 +1,6 @@
-import { encodeCall } from '../abi.js'
+import { encodeCallWithBytes } from '../abi.js'
 import type { EvmCall } from '../chain.js'
-import { formatHex, type Hex } from '../hex.js'
+import type { Hex } from '../hex.js'
 import { EXACT_PERMIT2_PROXY } from '../permit2/contracts.js'
 import type { Eip2612Permit } from '../sponsoring/eip2612.js'
 import type { Permit2Payment } from './permit2.js'
@@ -10,11 +10,7 @@ export function settleCall(payment: Permit2Payment, permit: Eip2612Permit | unde
   const { signature } = payment
   const words = permit ? [permit.value, permit.deadline, permit.r, permit.s, permit.v] : []
   const head = [...words, ...settlementWords(payment)]
-  const bytes = formatHex(signature)
-    .slice(2)
-    .padEnd(64 * Math.ceil(signature.length / 32), '0')
-  const tail = encodeCall('0x', ...head, BigInt(32 * (head.length + 1)), BigInt(signature.length)).slice(2)
-  return { to: EXACT_PERMIT2_PROXY, data: `${permit ? SETTLE_WITH_PERMIT : SETTLE}${tail}${bytes}` }
+  return { to: EXACT_PERMIT2_PROXY, data: encodeCallWithBytes(permit ? SETTLE_WITH_PERMIT : SETTLE, head, signature) }
 }
 
 /** What both calls say of a payment, in the order of their arguments. */

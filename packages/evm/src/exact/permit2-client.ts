@@ -11,7 +11,7 @@ import {
   refuse,
   type SchemeClient,
 } from '@groat/core'
-import { type EvmAccount, locality, signTyped } from '../account.js'
+import { type EvmAccount, locality } from '../account.js'
 import { type Address, formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
@@ -20,6 +20,7 @@ import { formatHex } from '../hex.js'
 import { EXACT_PERMIT2_PROXY } from '../permit2/contracts.js'
 import type { PermitTransfer } from '../permit2/signing.js'
 import { createEvmRpc, type EvmRpc } from '../rpc.js'
+import { signWith } from '../sign.js'
 import { answerTo, planAllowance, type SignedExtension } from '../sponsoring/client.js'
 import { type ExactEvmClientOptions, exactEvm } from './client.js'
 import { exactOnEvm } from './eip3009.js'
@@ -136,11 +137,10 @@ function prepared(
     preview: { network, asset: symbol, token, permit2Authorization, sponsored: added.map(({ key }) => key) },
     ...locality(account),
     async sign() {
-      const signature = await signTyped(
-        account,
-        () => exactPermit.digest(engine, chainId, transfer, witness),
-        () => exactPermit.typedData(chainId, transfer, witness),
-      )
+      const signature = await signWith(account, {
+        digest: () => exactPermit.digest(engine, chainId, transfer, witness),
+        typedData: () => exactPermit.typedData(chainId, transfer, witness),
+      })
       for (const { key, sign } of added) {
         const info = await sign()
         extensions = { ...extensions, [key]: answerTo(extensions[key], info) }

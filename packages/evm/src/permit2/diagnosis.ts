@@ -54,8 +54,9 @@ export async function explainPermit2(rpc: EvmRpc, { claim, transfer, validAfter 
  */
 export async function isNonceUsed(rpc: EvmRpc, payer: Address, nonce: bigint, block?: bigint): Promise<boolean> {
   const call = { to: PERMIT2, data: encodeCall(NONCE_BITMAP, payer, nonce >> 8n) }
-  const bitmap = integerOf(await rpc.call(call, block))
-  return (bitmap & bitOf(nonce)) !== 0n
+  const bitmap = await rpc.call(call, block)
+  // What cannot be read is not known to be free.
+  return !bitmap.ok || (integerOf(bitmap) & bitOf(nonce)) !== 0n
 }
 
 /** The bit of a number in its word of Permit2's bitmap. */

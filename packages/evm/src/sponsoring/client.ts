@@ -1,6 +1,6 @@
 import { type Asset, isJsonObject, type Json, type JsonObject, type Refusal, refuse, X402Error } from '@groat/core'
 import { decodeInteger, encodeCall } from '../abi.js'
-import { type EvmAccount, type KeyAccount, signTyped } from '../account.js'
+import type { EvmAccount, KeyAccount } from '../account.js'
 import { type Address, formatAddress } from '../address.js'
 import { nobleEngine } from '../crypto/noble.js'
 import type { SigningEngine } from '../crypto/signing.js'
@@ -9,6 +9,7 @@ import { PERMIT2 } from '../permit2/contracts.js'
 import { encodeAllowance } from '../permit2/diagnosis.js'
 import type { PermitTransfer } from '../permit2/signing.js'
 import type { EvmRpc } from '../rpc.js'
+import { signWith } from '../sign.js'
 import { signTransaction, type Transaction } from '../transaction.js'
 import { APPROVE, ERC20_APPROVAL_GAS_SPONSORING } from './approval.js'
 import { EIP2612_GAS_SPONSORING, permitDigest, permitTypedData } from './eip2612.js'
@@ -76,11 +77,10 @@ function permitOf(
       amount: amount.toString(),
       nonce: nonce.toString(),
       deadline: deadline.toString(),
-      signature: await signTyped(
-        account,
-        () => permitDigest(engine, under, message),
-        () => permitTypedData(under, message),
-      ),
+      signature: await signWith(account, {
+        digest: () => permitDigest(engine, under, message),
+        typedData: () => permitTypedData(under, message),
+      }),
       version: '1',
     }),
   }

@@ -14,12 +14,12 @@ import {
 import { decodeInteger } from '../abi.js'
 import { formatAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
+import { succeedsPaid } from '../exact/method.js'
 import { encodeBalanceOf } from '../exact/token.js'
 import { hasPermit2Proxy, uptoPermit2Proxy } from '../permit2/contracts.js'
 import type { CallOutcome } from '../rpc.js'
 import { signerOf, walletAccepts } from '../wallet.js'
-import { uptoDigest } from './authorization.js'
-import { explainFailure } from './diagnosis.js'
+import { claimOf, explainFailure } from './diagnosis.js'
 import { createExposures, type Exposures } from './exposure.js'
 import { uptoOnEvm } from './identity.js'
 import { chainOutcome } from './outcome.js'
@@ -212,16 +212,11 @@ async function simulate(
   ])
   if (signer === 'undeployed' || signer === 'nobody') return refuse('invalid_permit2_signature')
   if (simulation.ok && signer === 'key' && code === '0x') return undefined
-  // The payer's code sees what gas is paid, and so whether it is only tried (EVM-EXACT-074).
-  if (simulation.ok && (await chain.rpc.call({ ...call, fees: await chain.fees(gas) })).ok) return undefined
+  if (simulation.ok && (await succeedsPaid(chain, call))) return undefined
   const refusal = await explainFailure(chain, payment, amount)
   // The newest block of an idle chain may be older than the payment; the next one will not be.
   const early = refusal.code === 'permit2_not_yet_valid'
   return early && (await chain.rpc.call(call, 'pending')).ok ? undefined : refusal
-}
-
-function claimOf({ engine }: EvmChain, { authorization, signature, chainId }: UptoPayment) {
-  return { payer: authorization.from, digest: uptoDigest(engine, chainId, authorization), signature }
 }
 
 const integerOf = (outcome: CallOutcome): bigint => (outcome.ok ? decodeInteger(outcome.data) : undefined) ?? 0n

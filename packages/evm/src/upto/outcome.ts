@@ -1,11 +1,10 @@
 import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Error } from '@groat/core'
-import { decodeInteger } from '../abi.js'
 import type { EvmChain } from '../chain.js'
-import { TRANSFER, topicOf } from '../exact/token.js'
+import { settled } from '../exact/outcome.js'
+import { findTransferOf } from '../exact/token.js'
 import type { Hex } from '../hex.js'
-import type { Log } from '../rpc.js'
+import { isNonceUsed } from '../permit2/diagnosis.js'
 import { explainFailure } from './diagnosis.js'
-import { isUsed, nonceBitmapCall } from './proxy.js'
 import type { UptoPayment } from './shared.js'
 
 /**
@@ -22,15 +21,14 @@ export async function chainOutcome(
   sent: readonly SentTransaction[],
   expiryMarginSeconds: bigint,
 ): Promise<ChainOutcome> {
-  const { from, nonce, deadline } = payment.authorization
+  const { from, to, token, nonce, deadline } = payment.authorization
   // Mostly the receipt says all. The hashes are those that `sign` gave out.
   const receipts = await Promise.all(sent.map(({ hash }) => chain.rpc.receipt(hash as Hex)))
   const included = receipts.filter((receipt) => receipt !== undefined)
-  for (const { success, logs, transactionHash: transaction, blockNumber, blockHash, fee } of included) {
-    const transfer = success ? logs.find((log) => isTransferOf(log, payment, amount)) : undefined
-    if (transfer === undefined) continue
-    const { logIndex } = transfer
-    return { status: 'settled', transaction, logIndex, blockNumber, blockHash, amount, fee }
+  // One transaction of ours settles one payment, so its log of this payer, recipient and amount is this payment's.
+  for (const receipt of included) {
+    const transfer = receipt.success ? findTransferOf(receipt.logs, token, { from, to, value: amount }) : undefined
+    if (transfer) return settled(receipt, transfer, amount, receipt.fee)
   }
   const [last] = included.slice(-1)
   if (last) {
@@ -40,26 +38,12 @@ export async function chainOutcome(
   const block = await chain.rpc.latestBlock()
   if (block.timestamp <= deadline + expiryMarginSeconds) return { status: 'pending' }
   // In this very block: what answers for the newest one may be behind it.
-  const bitmap = await chain.rpc.call(nonceBitmapCall(from, nonce), block.number)
-  const used = !bitmap.ok || isUsed(decodeInteger(bitmap.data) ?? 0n, nonce)
+  const used = await isNonceUsed(chain.rpc, from, nonce, block.number)
   // Nobody but us can have settled it: that we did is not shown false by a node that has the state and not yet the receipt.
   if (used && sent.length > 0) {
     throw new X402Error('rpc_invalid_answer', { reason: 'the nonce is used, and no receipt says by what' })
   }
   return { status: 'dead', refusal: refuse(used ? 'permit2_invalid_nonce' : 'payment_expired') }
-}
-
-/** One transaction of ours settles one payment, so its log of this payer, recipient and amount is this payment's. */
-function isTransferOf({ address, topics, data }: Log, { authorization }: UptoPayment, amount: bigint): boolean {
-  const { token, from, to } = authorization
-  const [event, sender, recipient] = topics
-  return (
-    address === token &&
-    event === TRANSFER &&
-    sender === topicOf(from) &&
-    recipient === topicOf(to) &&
-    decodeInteger(data) === amount
-  )
 }
 
 /** A transaction that failed says little itself; the state after it says more. */

@@ -1,7 +1,8 @@
-import { encodeCall, encodeCallWithBytes } from '../abi.js'
+import { encodeCallWithBytes } from '../abi.js'
 import type { Address } from '../address.js'
 import type { Hex } from '../hex.js'
 import { PERMIT2, UPTO_PERMIT2_PROXY } from '../permit2/contracts.js'
+import { encodeAllowance as allowanceOf } from '../permit2/diagnosis.js'
 import type { CallRequest } from '../rpc.js'
 import { bareSignature } from '../wallet.js'
 import type { UptoPayment } from './shared.js'
@@ -21,13 +22,5 @@ export function settleCall(
   return { to: UPTO_PERMIT2_PROXY, data: encodeCallWithBytes('0xff11e7b4', words, bareSignature(signature)) }
 }
 
-/** Asks which of the 256 nonces around one are used: `nonceBitmap(address,uint256)`. */
-export function nonceBitmapCall(owner: Address, nonce: bigint): Pick<CallRequest, 'to' | 'data'> {
-  return { to: PERMIT2, data: encodeCall('0x4fe02b44', owner, nonce >> 8n) }
-}
-
-/** Whether a nonce stands in the answer. */
-export const isUsed = (bitmap: bigint, nonce: bigint): boolean => ((bitmap >> (nonce & 255n)) & 1n) === 1n
-
 /** What Permit2 may take from an account: `allowance(address,address)`. */
-export const encodeAllowance = (owner: Address): Hex => encodeCall('0xdd62ed3e', owner, PERMIT2)
+export const encodeAllowance = (owner: Address): Hex => allowanceOf(owner, PERMIT2)

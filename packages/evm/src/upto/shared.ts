@@ -13,6 +13,7 @@ import {
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { parseSignature } from '../crypto/signature.js'
+import { MIN_REMAINING_SECONDS, remembered } from '../exact/terms.js'
 import { UPTO_PERMIT2_PROXY } from '../permit2/contracts.js'
 import { type UptoAuthorization, uptoId } from './authorization.js'
 import { uptoOnEvm } from './identity.js'
@@ -30,9 +31,6 @@ export type UptoPayment = {
   /** 65 bytes of a key, or whatever the payer's contract understands. */
   readonly signature: Uint8Array
 }
-
-/** Seconds that must remain at the least: below that nothing reaches a block in time. */
-const MIN_REMAINING_SECONDS = 6
 
 /** Seconds by which the clocks of payer and reader may differ. */
 const CLOCK_ALLOWANCE_SECONDS = 60
@@ -66,24 +64,12 @@ export function inspectUpto(payment: PaymentPayload, terms: PaymentRequirements,
 const TOO_LATE = 'permit2_deadline_expired'
 
 /**
- * The parts of a payment, or why they are not those of an `upto` payment for these terms. Remembered per payment, since every step of a
- * settlement reads it again.
+ * The parts of a payment, or why they are not those of an `upto` payment for these terms.
  *
  * @example
  * const read = readUpto(payment, offer)
  */
-export function readUpto(payment: PaymentPayload, terms: PaymentRequirements): UptoPayment | Refusal {
-  const known = lastRead.get(payment)
-  if (known?.terms === terms) return known.read
-  const read = readParts(payment, terms)
-  lastRead.set(payment, { terms, read })
-  return read
-}
-
-const lastRead = new WeakMap<
-  PaymentPayload,
-  { readonly terms: PaymentRequirements; readonly read: UptoPayment | Refusal }
->()
+export const readUpto = remembered(readParts)
 
 function readParts(payment: PaymentPayload, terms: PaymentRequirements): UptoPayment | Refusal {
   const chainId = readTerms(payment, terms)
