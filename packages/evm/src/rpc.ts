@@ -155,22 +155,13 @@ type Ask = <T>(
 
 function over(json: JsonRpc, ask: Ask): EvmRpc {
   const rpc: EvmRpc = {
-    call({ from, to, data, gas, fees }, block = 'latest') {
-      const offered = fees && {
-        maxFeePerGas: quantity(fees.maxFeePerGas),
-        maxPriorityFeePerGas: quantity(fees.maxPriorityFeePerGas),
-      }
-      const request = { from, to, data, gas: gas === undefined ? gas : quantity(gas), ...offered }
+    call({ data, ...call }, block = 'latest') {
+      const request = { ...requestOf(call), data }
       return ask('eth_call', [request, typeof block === 'bigint' ? quantity(block) : block], readCall)
     },
     simulate(calls) {
       const method = 'eth_simulateV1'
-      const requests = calls.map(({ from, to, data, gas }) => ({
-        from,
-        to,
-        input: data,
-        gas: gas === undefined ? gas : quantity(gas),
-      }))
+      const requests = calls.map(({ data, ...call }) => ({ ...requestOf(call), input: data }))
       const decode = (reply: RpcReply) => {
         const [block] = array(result(method, reply), method)
         const outcomes = array(object(block, method).calls, method).map((each) => decodeSimulated(each, method))
@@ -311,6 +302,14 @@ function readCall(reply: RpcReply): CallOutcome {
     ok: false,
     data: typeof reply.data === 'string' && /^0x[0-9a-f]*$/i.test(reply.data) ? asHex(reply.data) : '0x',
   }
+}
+
+function requestOf({ from, to, gas, fees }: Omit<CallRequest, 'data'>) {
+  const offered = fees && {
+    maxFeePerGas: quantity(fees.maxFeePerGas),
+    maxPriorityFeePerGas: quantity(fees.maxPriorityFeePerGas),
+  }
+  return { from, to, gas: gas === undefined ? gas : quantity(gas), ...offered }
 }
 
 function decodeSimulated(value: unknown, method: string): SimulatedCall {

@@ -59,7 +59,15 @@ const files = {
   },
   'src/generated/wallets.ts': {
     notices: ours,
-    names: ['Wallet', 'WalletFactory', 'GasBurningWallet', 'Erc1271Delegate', 'PlainDelegate', 'DelegatorAccount'],
+    names: [
+      'Wallet',
+      'WalletFactory',
+      'GasBurningWallet',
+      'Erc1271Delegate',
+      'PlainDelegate',
+      'DelegatorAccount',
+      'HostileDelegator',
+    ],
   },
   'src/generated/delegation.ts': { notices: ours, names: ['DelegationManager', 'HostileDelegationManager'] },
   'src/generated/tokens.ts': { notices: ours, names: ['PlainToken', 'PermitToken', 'HostileToken'] },

@@ -29,8 +29,11 @@ export {
   deployErc1271Delegate,
   deployErc1271Wallet,
   deployGasBurningWallet,
+  deployHostileDelegator,
   deployPlainDelegate,
   deployWalletFactory,
+  type HostileDelegator,
+  type HostileDelegatorConduct,
   type WalletFactory,
 } from './evm/wallets.js'
 export { usdcAbi } from './generated/circle.js'

@@ -9,6 +9,7 @@ export const pages = [
   'facilitator.md',
   'schemes/exact-evm.md',
   'schemes/exact-evm-permit2.md',
+  'schemes/exact-evm-erc7710.md',
   'schemes/exact-svm.md',
   'schemes/upto-evm.md',
   'schemes/batch-settlement-evm.md',

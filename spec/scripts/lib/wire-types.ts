@@ -6,7 +6,14 @@ import {
   BatchVoucher,
   BatchVoucherPayload,
 } from '@groat/evm/batch-settlement/schema'
-import { Eip3009Extra, Eip3009Payload, Permit2Extra, Permit2Payload } from '@groat/evm/exact/schema'
+import {
+  Eip3009Extra,
+  Eip3009Payload,
+  Erc7710Extra,
+  Erc7710Payload,
+  Permit2Extra,
+  Permit2Payload,
+} from '@groat/evm/exact/schema'
 import { Eip2612Info, Erc20ApprovalInfo } from '@groat/evm/sponsoring/schema'
 import { UptoEvmExtra, UptoEvmPayload } from '@groat/evm/upto/schema'
 import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
@@ -124,6 +131,18 @@ export const wireTypes: readonly WireType[] = [
     name: 'Permit2Payload',
     schema: Permit2Payload,
     title: 'The payload of a payment by Permit2',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Erc7710Extra',
+    schema: Erc7710Extra,
+    title: 'The extra of an offer that is paid by delegation',
+  },
+  {
+    version: 'exact-evm',
+    name: 'Erc7710Payload',
+    schema: Erc7710Payload,
+    title: 'The payload of a payment by delegation',
   },
   {
     version: 'extensions',
@@ -364,6 +383,18 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
   'exact-evm/Permit2Payload': {
     signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
     permit2Authorization: 'what is signed, and the payer',
+  },
+  'exact-evm/Erc7710Extra': {
+    assetTransferMethod: 'how the token is moved',
+    facilitators: 'who will redeem, as a hint',
+    delegationManagers: 'the managers that the facilitator knows, as a hint',
+    name: 'name of the token in its EIP-712 domain; signs nothing here',
+    version: 'version of the token in its EIP-712 domain; signs nothing here',
+  },
+  'exact-evm/Erc7710Payload': {
+    delegationManager: 'the contract that redeems the permission',
+    permissionContext: 'the permission: bytes in hex, in the form of the manager',
+    delegator: 'the payer: whose money it is',
   },
   'extensions/Erc20ApprovalInfo': {
     from: 'the payer',

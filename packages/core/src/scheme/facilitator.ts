@@ -24,10 +24,10 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
   /** Reads a payment against the terms, without a chain. */
   inspect(payment: PaymentPayload, requirements: PaymentRequirements, now: InspectContext): Inspection
   /**
-   * Who has to sign the transaction, where the payment itself says so; absent where any signer of the chain will do. Asked of payments
+   * Who has to sign the transaction, where the payment itself says so; absent, or `undefined`, where any signer of the chain will do. Asked of payments
    * that have been inspected.
    */
-  signerOf?(payment: PaymentPayload, requirements: PaymentRequirements): string
+  signerOf?(payment: PaymentPayload, requirements: PaymentRequirements): string | undefined
   /**
    * What shows that the payer made this payment, in one spelling: the outcome of a payment is told to nobody who shows another. Absent where
    * that is the whole payload. Asked of payments that have been inspected.

@@ -22,12 +22,14 @@ import { EIP2612_GAS_SPONSORING } from '../sponsoring/eip2612.js'
 import { type ApprovalSponsor, createSponsor } from '../sponsoring/sponsor.js'
 import { exactOnEvm } from './eip3009.js'
 import { createEip3009 } from './eip3009-chain.js'
+import { createErc7710, type DelegationOptions } from './erc7710-chain.js'
 import type { ChainMethod, ExactRequest } from './method.js'
 import { createPermit2 } from './permit2-chain.js'
 import { inspectExact } from './shared.js'
 import { type MethodName, methodOf } from './terms.js'
 
 export type { ApprovalSponsor } from '../sponsoring/sponsor.js'
+export type { DelegationOptions } from './erc7710-chain.js'
 
 /** What the facilitator's half needs. */
 export type ExactEvmFacilitatorOptions = {
@@ -48,6 +50,8 @@ export type ExactEvmFacilitatorOptions = {
   readonly deploymentGas?: bigint
   /** Pays for payers' approvals of Permit2 (`erc20ApprovalGasSponsoring`); nobody does unless told. Needs nodes that know `eth_simulateV1`. */
   readonly sponsor?: ApprovalSponsor
+  /** Takes payments by delegation (ERC-7710); none unless told. Needs nodes that know `eth_simulateV1`. */
+  readonly delegations?: DelegationOptions
 }
 
 /** The facilitator's half. Whatever it settles needs a transaction. */
@@ -56,7 +60,7 @@ export interface ExactEvmFacilitator extends SchemeFacilitator<EvmCall> {
 }
 
 /**
- * Verifies and settles `exact` payments on EVM chains, by EIP-3009 and by Permit2.
+ * Verifies and settles `exact` payments on EVM chains, by EIP-3009, by Permit2 and, where the operator allows it, by delegation (ERC-7710).
  *
  * A good payment costs `verify` one round trip, and concurrent ones share it: the transfer is tried, by EIP-3009 behind a look at the payer's nonce.
  * What fails in company, and what no key signed, is tried alone, as the settling account with the gas it will get. The code of a payer is
@@ -69,7 +73,8 @@ export interface ExactEvmFacilitator extends SchemeFacilitator<EvmCall> {
  * `invalid_exact_evm_eip3009_not_supported`, `invalid_exact_evm_nonce_already_used`,
  * `invalid_exact_evm_insufficient_balance`, `invalid_exact_evm_transaction_simulation_failed`. By Permit2: `invalid_permit2_signature`,
  * `permit2_proxy_not_deployed`, `permit2_invalid_nonce`, `permit2_insufficient_balance`, `permit2_allowance_required`, `permit2_simulation_failed`, and
- * what `readEip2612` refuses.
+ * what `readEip2612` refuses. By ERC-7710: `erc7710_manager_not_allowed`, `erc7710_simulation_failed`, `erc7710_transfer_mismatch`,
+ * `invalid_exact_evm_insufficient_balance`.
  * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict (EVM-EXACT-050).
  *
  * @example
@@ -86,6 +91,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
   const methods: Readonly<Record<MethodName, ChainMethod>> = {
     eip3009: createEip3009({ factories: factoriesOf(walletFactories, chains), deploymentGas }),
     permit2: createPermit2({ sponsor }),
+    erc7710: createErc7710(options.delegations ?? { managers: [] }),
   }
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: { readonly now: number }): Inspection {
@@ -115,9 +121,12 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     scheme: exactOnEvm,
     networks: chains.map(({ network }) => network),
     chains,
-    kinds: () => chains.flatMap(({ network }) => kindsOf(network)),
+    kinds: () => chains.flatMap((chain) => kindsOf(chain, options.delegations)),
     extensions: [EIP2612_GAS_SPONSORING, ...(sponsor ? [ERC20_APPROVAL_GAS_SPONSORING] : [])],
     inspect,
+    // A permission may be for one redeemer, so there is one.
+    signerOf: (_payment, terms) =>
+      methodOf(terms) === 'erc7710' ? byNetwork.get(terms.network)?.signers[0] : undefined,
     async verify(payment, terms, { signer, ...now }) {
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection
@@ -134,8 +143,8 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     },
     async prepare(payment, terms) {
       const { method, ...request } = known(payment, terms)
-      const { moreGas = 0n, ...call } = await method.prepare(request)
-      return { ...call, gas: gasLimit + moreGas }
+      const { moreGas = 0n, gas = gasLimit + moreGas, ...call } = await method.prepare(request)
+      return { ...call, gas }
     },
     async outcome(payment, terms, sent) {
       const { method, ...request } = known(payment, terms)
@@ -167,14 +176,14 @@ const NO_FACTORIES: ReadonlySet<string> = new Set([
   '0x4e59b44847b379578588920ca78fbf26c0b4956c',
 ])
 
-function kindsOf(network: EvmChain['network']): readonly SupportedKind[] {
+function kindsOf({ network, signers }: EvmChain, delegations: DelegationOptions | undefined): readonly SupportedKind[] {
   const kind = { scheme: exactOnEvm.name, network } as const
-  return v1NameOf(network) === undefined
-    ? [{ x402Version: 2, ...kind }]
-    : [
-        { x402Version: 2, ...kind },
-        { x402Version: 1, ...kind },
-      ]
+  // For payers by delegation: through what, and whom they have to let redeem.
+  const delegated = delegations && {
+    extra: { facilitators: signers.slice(0, 1), delegationManagers: [...delegations.managers] },
+  }
+  const second: SupportedKind = { x402Version: 2, ...kind, ...delegated }
+  return v1NameOf(network) === undefined ? [second] : [second, { x402Version: 1, ...kind }]
 }
 
 /** The payer is not the operator, the token is one that the operator knows, and the offer names its domain rightly. */
@@ -185,7 +194,7 @@ function judge(payer: string, chain: EvmChain | undefined, terms: PaymentRequire
   const address = parseAddress(asset)
   const token = address && chain.asset(address)
   if (token === undefined) return refuse('asset_not_allowed')
-  // By Permit2 the token's domain signs nothing, unless a permit comes along.
+  // By Permit2 the token's domain signs nothing, unless a permit comes along; by ERC-7710 nothing at all.
   const { name, version } = methodOf(terms) === 'eip3009' ? extra : { ...token.domain, ...extra }
   if (token.domain === undefined) {
     return methodOf(terms) === 'eip3009' ? refuse('invalid_exact_evm_eip3009_not_supported') : undefined

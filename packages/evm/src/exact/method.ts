@@ -33,8 +33,11 @@ export type OutcomeOptions = {
   readonly expiryMarginSeconds: bigint
 }
 
-/** A call that moves money; `moreGas` where it needs more than a settlement of this facilitator may use otherwise. */
-export type MoneyCall = Omit<EvmCall, 'gas'> & { readonly moreGas?: bigint }
+/**
+ * A call that moves money; `moreGas` where it needs more than a settlement of this facilitator may use otherwise, `gas` where it has a limit of
+ * its own.
+ */
+export type MoneyCall = Omit<EvmCall, 'gas'> & { readonly moreGas?: bigint; readonly gas?: bigint }
 
 /** One transfer method on chain. What it is given has been inspected. */
 export interface ChainMethod {

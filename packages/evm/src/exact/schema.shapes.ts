@@ -19,6 +19,18 @@ export const Eip3009Payload: Shape<z.output<typeof schema.Eip3009Payload>> = { t
     nonce: { type: 'string', pattern: /^0x[0-9a-fA-F]{64}$/ },
   }, required: ['from', 'to', 'value', 'validAfter', 'validBefore', 'nonce'] },
 }, required: ['signature', 'authorization'] }
+export const Erc7710Extra: Shape<z.output<typeof schema.Erc7710Extra>> = { type: 'object', properties: {
+  assetTransferMethod: { type: 'string', const: 'erc7710' },
+  facilitators: { type: 'array', items: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ } },
+  delegationManagers: { type: 'array', items: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ } },
+  name: { type: 'string', minLength: 1 },
+  version: { type: 'string', minLength: 1 },
+}, required: ['assetTransferMethod'] }
+export const Erc7710Payload: Shape<z.output<typeof schema.Erc7710Payload>> = { type: 'object', properties: {
+  delegationManager: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ },
+  permissionContext: { type: 'string', pattern: /^0x(?:[0-9a-fA-F]{2})+$/ },
+  delegator: { type: 'string', pattern: /^0x[0-9a-fA-F]{40}$/ },
+}, required: ['delegationManager', 'permissionContext', 'delegator'] }
 export const Permit2Extra: Shape<z.output<typeof schema.Permit2Extra>> = { type: 'object', properties: {
   assetTransferMethod: { type: 'string', const: 'permit2' },
   name: { type: 'string', minLength: 1 },

@@ -45,9 +45,25 @@ export const Permit2Extra = z.looseObject({
   version: z.optional(z.string().check(z.minLength(1))),
 })
 
+/** The `payload` of a payment by ERC-7710: a permission to move the delegator's money, in the form of its manager. */
+export const Erc7710Payload = z.looseObject({
+  delegationManager: AddressText,
+  permissionContext: z.string().check(z.regex(/^0x(?:[0-9a-fA-F]{2})+$/)),
+  delegator: AddressText,
+})
+
+/** The `extra` of an offer that is paid by ERC-7710: the method, who may redeem, and through which managers. */
+export const Erc7710Extra = z.looseObject({
+  assetTransferMethod: z.literal('erc7710'),
+  facilitators: z.optional(z.array(AddressText)),
+  delegationManagers: z.optional(z.array(AddressText)),
+  name: z.optional(z.string().check(z.minLength(1))),
+  version: z.optional(z.string().check(z.minLength(1))),
+})
+
 /** `exact` on EVM chains, as data. */
 export const exactEvmScheme = defineScheme({
   ...exactOnEvm,
-  payload: z.union([Eip3009Payload, Permit2Payload]),
-  extra: z.union([Eip3009Extra, Permit2Extra]),
+  payload: z.union([Eip3009Payload, Permit2Payload, Erc7710Payload]),
+  extra: z.union([Eip3009Extra, Permit2Extra, Erc7710Extra]),
 })

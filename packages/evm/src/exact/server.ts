@@ -1,4 +1,11 @@
-import { type OfferTerms, type PaymentRequirements, type SchemeServer, X402Error } from '@groat/core'
+import {
+  type JsonObject,
+  type OfferTerms,
+  type PaymentRequirements,
+  type SchemeServer,
+  type SupportedKind,
+  X402Error,
+} from '@groat/core'
 import { formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { announcements } from '../sponsoring/announcement.js'
@@ -11,7 +18,7 @@ const SHORTEST_TIMEOUT_SECONDS = 15
 
 /**
  * Sells for `exact` payments on EVM chains, by EIP-3009 or, for assets that are marked so and where `extra.assetTransferMethod` says so, by
- * Permit2.
+ * Permit2 or by delegation (ERC-7710); for the last, what the facilitator says of its managers goes into the offer.
  *
  * `offer` throws `X402Error` `invalid_network`, `unknown_asset`, `unsupported_transfer_method`, `invalid_pay_to` and
  * `invalid_config` (an amount of nothing, a `maxTimeoutSeconds` below 15). `inspect` refuses whatever payment, offer and clock can show to be bad.
@@ -26,11 +33,12 @@ export const exactEvm: SchemeServer = {
   inspect: inspectExact,
 }
 
-function offer({ network, asset, amount, payTo, maxTimeoutSeconds, extra = {} }: OfferTerms): PaymentRequirements {
+function offer(terms: OfferTerms): PaymentRequirements {
+  const { network, asset, amount, payTo, maxTimeoutSeconds, extra = {}, kind } = terms
   if (chainIdOf(network) === undefined) throw new X402Error('invalid_network', { network })
   const token = parseAddress(asset.address)
   const method = extra.assetTransferMethod ?? asset.transfer
-  if (method !== 'eip3009' && method !== 'permit2') {
+  if (method !== 'eip3009' && method !== 'permit2' && method !== 'erc7710') {
     throw new X402Error('unsupported_transfer_method', { network, asset: asset.symbol })
   }
   if (token === undefined || (asset.domain === undefined && method === 'eip3009')) {
@@ -50,6 +58,20 @@ function offer({ network, asset, amount, payTo, maxTimeoutSeconds, extra = {} }:
     payTo: formatAddress(payee),
     maxTimeoutSeconds,
     // Payers read EIP-3009 where nothing is said.
-    extra: { ...extra, ...asset.domain, ...(method === 'permit2' && { assetTransferMethod: method }) },
+    extra: {
+      ...(method === 'erc7710' && redemptionOf(kind)),
+      ...extra,
+      ...asset.domain,
+      ...(method !== 'eip3009' && { assetTransferMethod: method }),
+    },
+  }
+}
+
+/** Through what, and by whom, the facilitator redeems delegations. */
+function redemptionOf(kind: SupportedKind | undefined): JsonObject {
+  const { facilitators, delegationManagers } = kind?.extra ?? {}
+  return {
+    ...(facilitators === undefined ? {} : { facilitators }),
+    ...(delegationManagers === undefined ? {} : { delegationManagers }),
   }
 }

@@ -13,6 +13,7 @@ import { parseAddress } from '../address.js'
 import { parseSignature } from '../crypto/signature.js'
 import { isHex } from '../hex.js'
 import { type Authorization, authorizationId, type TokenDomain } from './eip3009.js'
+import { inspectErc7710 } from './erc7710.js'
 import { inspectPermit2 } from './permit2.js'
 import { Eip3009Payload } from './schema.shapes.js'
 import { type ClaimCodes, inspectClaim, judgeMethod, methodOf, readPlaces, remembered } from './terms.js'
@@ -36,13 +37,20 @@ export type ExactPayment = {
  * `invalid_payload`, `invalid_payment_requirements`, `no_matching_requirements`, `invalid_exact_evm_failed_to_parse_signature`. By EIP-3009 also
  * `invalid_exact_evm_missing_eip712_domain`, `invalid_exact_evm_recipient_mismatch`,
  * `invalid_exact_evm_payload_authorization_valid_before`, `…_valid_after`, `…_value_mismatch` and
- * `invalid_exact_evm_authorization_lifetime`; by Permit2 what `inspectPermit2` says.
+ * `invalid_exact_evm_authorization_lifetime`; by Permit2 what `inspectPermit2` says. By ERC-7710 no more can be known.
  *
  * @example
  * const inspection = inspectExact(payment, offer, { now: clock() })
  */
 export function inspectExact(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
-  return methodOf(terms) === 'permit2' ? inspectPermit2(payment, terms, now) : inspectEip3009(payment, terms, now)
+  switch (methodOf(terms)) {
+    case 'permit2':
+      return inspectPermit2(payment, terms, now)
+    case 'erc7710':
+      return inspectErc7710(payment, terms, now)
+    default:
+      return inspectEip3009(payment, terms, now)
+  }
 }
 
 function inspectEip3009(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {

@@ -14,7 +14,9 @@ import { chainIdOf } from '../chain-id.js'
 import { exactOnEvm } from './eip3009.js'
 
 /** A way in which `exact` moves a token on EVM chains. */
-export type MethodName = 'eip3009' | 'permit2'
+export type MethodName = (typeof METHODS)[number]
+
+const METHODS = ['eip3009', 'permit2', 'erc7710'] as const
 
 /** Between whom and where money moves by these terms. */
 export type Places = { readonly chainId: bigint; readonly token: Address; readonly payTo: Address }
@@ -52,7 +54,7 @@ const MAX_TIME = 1n << 40n
  */
 export function methodOf({ extra }: PaymentRequirements): MethodName | undefined {
   const { assetTransferMethod = 'eip3009' } = extra
-  return assetTransferMethod === 'eip3009' || assetTransferMethod === 'permit2' ? assetTransferMethod : undefined
+  return METHODS.find((method) => method === assetTransferMethod)
 }
 
 /**
@@ -66,7 +68,7 @@ export function judgeMethod(
 ): Refusal | undefined {
   const schemes = [scheme, terms.scheme, accepted?.scheme ?? exactOnEvm.name]
   if (schemes.some((name) => name !== exactOnEvm.name)) return refuse('invalid_exact_evm_scheme')
-  const signed = 'permit2Authorization' in payload ? 'permit2' : 'eip3009'
+  const signed = 'permit2Authorization' in payload ? 'permit2' : 'delegationManager' in payload ? 'erc7710' : 'eip3009'
   const agreed = signed === method && methodOf(terms) === method && (!accepted || methodOf(accepted) === method)
   return agreed ? undefined : refuse('unsupported_transfer_method')
 }

@@ -72,9 +72,12 @@ export type Move = Pick<Authorization, 'from' | 'to' | 'value'>
  * @example
  * findTransferOf(receipt.logs, token, { from, to, value })?.logIndex
  */
-export const findTransferOf = (logs: readonly Log[], token: Address, move: Move): Log | undefined =>
+export const findTransferOf = <L extends LogParts>(logs: readonly L[], token: Address, move: Move): L | undefined =>
   logs.find((log) => log.address === token && log.topics[0] === TRANSFER && isTransferOf(log, move))
 
-function isTransferOf({ topics, data }: Log, { from, to, value }: Move): boolean {
+/** What a log says, whether it was written or only would be. */
+type LogParts = Pick<Log, 'address' | 'topics' | 'data'>
+
+function isTransferOf({ topics, data }: LogParts, { from, to, value }: Move): boolean {
   return topics[1] === topicOf(from) && topics[2] === topicOf(to) && decodeInteger(data) === value
 }

@@ -24,6 +24,8 @@ export type DelegationManager = {
   readonly abi: typeof delegationManagerAbi
   /** What the delegator signs, as viem's `signTypedData` takes it. */
   typedData(delegation: Delegation): DelegationTypedData
+  /** What a delegator hands to whoever redeems: the permission context. */
+  permission(delegation: Delegation, signature: Hex): Hex
   /** The arguments of `redeemDelegations` for one payment. */
   redemption(delegation: Delegation, signature: Hex, amount: bigint): readonly [Hex[], Hex[], Hex[]]
 }
@@ -66,6 +68,7 @@ export async function deployDelegationManager(chain: EvmChain): Promise<Delegati
     address,
     abi: delegationManagerAbi,
     typedData: (message) => ({ domain, types, primaryType: 'Delegation', message }),
+    permission: permissionContext,
     redemption: (delegation, signature, amount) => [
       [permissionContext(delegation, signature)],
       [singleCall],

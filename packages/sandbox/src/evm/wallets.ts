@@ -3,6 +3,8 @@ import {
   delegatorAccountCreation,
   erc1271DelegateCreation,
   gasBurningWalletCreation,
+  hostileDelegatorAbi,
+  hostileDelegatorCreation,
   plainDelegateCreation,
   walletCreation,
   walletFactoryAbi,
@@ -107,3 +109,42 @@ export function delegate7702(chain: EvmChain, account: Address, delegate: Addres
 
 const envelope = [{ type: 'address' }, { type: 'bytes' }, { type: 'bytes' }] as const
 const erc6492Magic: Hex = `0x${'6492'.repeat(16)}`
+
+/** What a hostile delegator does when its manager tells it to pay. */
+export type HostileDelegatorConduct = (typeof hostileConducts)[number]
+
+/** Code of a hostile delegator. */
+export type HostileDelegator = { readonly address: Address; readonly abi: typeof hostileDelegatorAbi }
+
+/**
+ * Deploys code for EIP-7702 accounts whose delegations an honest manager redeems, and which then revert, take all the gas, move nothing, move a
+ * unit less, pay `elsewhere`, have something else called first (`arm` says what), or pay in full only while nobody pays for gas. Throws
+ * `rpc_refused`.
+ *
+ * @example
+ * ```ts
+ * await delegate7702(chain, payer, (await deployHostileDelegator(chain, 'delivering-less')).address)
+ * ```
+ */
+export async function deployHostileDelegator(
+  chain: EvmChain,
+  conduct: HostileDelegatorConduct,
+  elsewhere: Address = zeroAddress,
+): Promise<HostileDelegator> {
+  const words = encodeAbiParameters(
+    [{ type: 'uint8' }, { type: 'address' }],
+    [hostileConducts.indexOf(conduct), elsewhere],
+  )
+  return { address: await chain.deploy(concat([hostileDelegatorCreation, words])), abi: hostileDelegatorAbi }
+}
+
+// In the order of the enum in HostileDelegator.sol.
+const hostileConducts = [
+  'reverting',
+  'burning-gas',
+  'idle',
+  'delivering-less',
+  'delivering-elsewhere',
+  'reentering',
+  'paying-while-free',
+] as const

@@ -1,0 +1,145 @@
+import {
+  type Asset,
+  evmAssets,
+  findAsset,
+  type Json,
+  type JsonObject,
+  type Network,
+  type PaymentRequirements,
+  type PrepareContext,
+  type PreparedPayment,
+  type Refusal,
+  refuse,
+  type SchemeClient,
+  X402Error,
+} from '@groat/core'
+import { type Address, formatAddress, parseAddress } from '../address.js'
+import { chainIdOf } from '../chain-id.js'
+import { formatHex, type Hex, parseHex } from '../hex.js'
+import { exactOnEvm } from './eip3009.js'
+import { delegationId } from './erc7710.js'
+import { isPayable } from './terms.js'
+
+/** One payment, as whoever permits it has to see it. */
+export type DelegatedPayment = {
+  readonly network: Network
+  readonly chainId: bigint
+  readonly token: Address
+  readonly payTo: Address
+  /** Atomic units: exactly what may move. */
+  readonly amount: bigint
+  /** Seconds since 1970 after which nothing may move. */
+  readonly expiresAt: number
+  /** Who will redeem it, as far as the offer says so; empty: anybody may. */
+  readonly redeemers: readonly Address[]
+  /** 32 random bytes, so that no permission is like another. */
+  readonly salt: Hex
+}
+
+/** Somebody who may spend an account's money by delegation (ERC-7710): the owner's own key, or a session key that the owner has delegated to. */
+export interface DelegatedAccount {
+  /** Whose money it is. */
+  readonly delegator: Hex
+  /** The contract that the delegator's account obeys. */
+  readonly delegationManager: Hex
+  /**
+   * Makes the permission for one payment, in the form of the manager: a signed delegation, or a chain of them. It must be for this payment alone
+   * (token, recipient, amount, end, salt): whoever gets it can redeem all that it allows.
+   */
+  permit(payment: DelegatedPayment): Promise<Hex>
+}
+
+/** What the payer's half needs. */
+export type ExactEvmByDelegationOptions = {
+  readonly account: DelegatedAccount
+  /** Tokens besides the default ones, and before them. */
+  readonly assets?: readonly Asset[]
+}
+
+/**
+ * Pays `exact` offers on EVM chains by delegation (ERC-7710), and no others (EVM-EXACT-150, 151).
+ *
+ * The permission itself names the payment, so it is made in `prepare`; a payment that is not sent after all leaves a permission that nobody
+ * has. `prepare` refuses `asset_not_known`, `invalid_network`, `unsupported_transfer_method`, `invalid_payment_requirements` and, where the offer lists
+ * managers, `erc7710_manager_not_allowed`, and throws `X402Error` `signer_failed`. Throws a `TypeError` when the account has no addresses.
+ *
+ * @example
+ * const scheme = exactEvmByDelegation({ account: { delegator, delegationManager, permit: (payment) => sessionKey.redelegate(payment) } })
+ */
+export function exactEvmByDelegation({ account, assets = [] }: ExactEvmByDelegationOptions): SchemeClient {
+  const delegator = parseAddress(account.delegator)
+  const manager = parseAddress(account.delegationManager)
+  if (delegator === undefined || manager === undefined) throw new TypeError('the account has no addresses')
+  const known = [...assets, ...evmAssets]
+  const assetOf = ({ network, asset }: PaymentRequirements) => findAsset(known, network, asset)
+
+  return {
+    scheme: exactOnEvm,
+    payer: (network) => (chainIdOf(network) === undefined ? undefined : delegator),
+    asset: assetOf,
+    async prepare(offer, context): Promise<PreparedPayment | Refusal> {
+      const asset = assetOf(offer)
+      if (asset === undefined) return refuse('asset_not_known')
+      const payment = decide(delegator, manager, offer, context)
+      if ('ok' in payment) return payment
+      const permission = await permissionFor(account, payment)
+      const payload: JsonObject = {
+        delegationManager: formatAddress(manager),
+        permissionContext: permission,
+        delegator: formatAddress(delegator),
+      }
+      const { network, symbol, address: token } = asset
+      const { amount, expiresAt, payTo } = payment
+      return {
+        ok: true,
+        pid: delegationId(network, { manager, delegator, context: permission }),
+        payer: delegator,
+        amount,
+        expiresAt,
+        preview: { network, asset: symbol, token, payTo: formatAddress(payTo), amount: amount.toString(), ...payload },
+        sign: async () => payload,
+      }
+    },
+  }
+}
+
+function decide(
+  delegator: Address,
+  manager: Address,
+  { network, asset, amount, payTo, extra, maxTimeoutSeconds }: PaymentRequirements,
+  { clock, random, maxLifetimeSeconds }: PrepareContext,
+): DelegatedPayment | Refusal {
+  const chainId = chainIdOf(network)
+  if (chainId === undefined) return refuse('invalid_network')
+  if (extra.assetTransferMethod !== 'erc7710') return refuse('unsupported_transfer_method')
+  const token = parseAddress(asset)
+  if (token === undefined) return refuse('invalid_payment_requirements', 'asset')
+  const to = parseAddress(payTo)
+  if (to === undefined || to === delegator || !isPayable(payTo, token)) {
+    return refuse('invalid_payment_requirements', 'payTo')
+  }
+  const managers = addressesOf(extra.delegationManagers)
+  if (managers !== undefined && !managers.includes(manager)) return refuse('erc7710_manager_not_allowed')
+  const lifetime = Math.floor(Math.min(maxTimeoutSeconds, maxLifetimeSeconds))
+  return {
+    ...{ network, chainId, token, payTo: to, amount },
+    expiresAt: Math.floor(clock() / 1000) + lifetime,
+    redeemers: addressesOf(extra.facilitators) ?? [],
+    salt: formatHex(random(32)),
+  }
+}
+
+function addressesOf(list: Json | undefined): readonly Address[] | undefined {
+  if (!Array.isArray(list)) return undefined
+  return list.flatMap((each) => (typeof each === 'string' ? (parseAddress(each) ?? []) : []))
+}
+
+async function permissionFor(account: DelegatedAccount, payment: DelegatedPayment): Promise<Hex> {
+  try {
+    const bytes = parseHex(await account.permit(payment))
+    if (bytes === undefined || bytes.length === 0) throw new TypeError('no permission')
+    return formatHex(bytes)
+  } catch (cause) {
+    throw new X402Error('signer_failed', { payer: account.delegator }, { cause })
+  }
+}
