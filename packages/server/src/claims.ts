@@ -29,6 +29,11 @@ export interface ClaimStore {
    */
   settling(token: ClaimToken, answer: Answer | undefined, leaseMs: number, sale?: Sale): Promise<boolean>
   /**
+   * Lengthens the lease of a claim that is `settling` or open, and writes down what is charged, as decimal text, where that is known only
+   * now. `false`: it is somebody else's.
+   */
+  renew(token: ClaimToken, leaseMs: number, charged?: string): Promise<boolean>
+  /**
    * Records the receipt; a claim without an answer becomes open. `false`: the evidence already stands for another payment. Holding the
    * lease is not needed: what is settled is settled.
    */

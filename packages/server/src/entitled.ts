@@ -3,109 +3,181 @@ import {
   type ErrorCode,
   encodeFacilitatorRequest,
   type FacilitatorRequest,
+  type JsonObject,
   notify,
+  type PaymentRequirements,
   type Pid,
   refuse,
+  sameAddress,
   X402Error,
 } from '@groat/core'
-import { makePrivate, problemAnswer, stripProtocolHeaders } from './answer.js'
-import type { Balance } from './entitlements.js'
+import { problemAnswer } from './answer.js'
+import type { Balance, Redeemed } from './entitlements.js'
+import { beginFlow, lastEvents } from './flow.js'
+import { createMeter } from './meter.js'
 import type { Gate } from './paywall.js'
 import type { Reply, VerifiedPayment } from './protect.js'
+import type { Route } from './route.js'
 import type { Run } from './run.js'
-import { refusalAnswer, type Terms } from './terms.js'
+import { type StreamReply, sealHead } from './stream.js'
+import { type GateRequest, refusalAnswer, type Terms } from './terms.js'
 
 /** The header that carries an entitlement, both ways. In an answer, what is left of it follows. */
 export const ENTITLEMENT_HEADER = 'PAYMENT-ENTITLEMENT'
 
-/** What a route sells with one payment: so many uses, or so much time. */
-export type Sold = { readonly scope: string; readonly uses?: number; readonly seconds?: number }
+/** What a route sells with one payment: so many uses, so much time, or so much money to use up. */
+export type Sold = {
+  readonly scope: string
+  readonly uses?: number
+  readonly seconds?: number
+  readonly prepaid?: string
+}
+
+/** What is paid for and taken for one use. */
+type Use = {
+  readonly payment: Omit<VerifiedPayment, 'charge' | 'use'>
+  readonly token?: string
+  readonly balance?: Balance
+  /** Atomic units that were taken out of what was prepaid: the ceiling of this use. */
+  readonly taken?: bigint | undefined
+  /** It costs nothing: what it would have cost is only counted. */
+  readonly free?: boolean
+}
 
 /** Serves a request by what was paid for before. The work leaves as it is made; a use for which nothing was delivered is given back. */
 export async function serveEntitled<Native>(
   gate: Gate,
-  route: string,
-  sold: Sold,
+  route: Route,
+  request: GateRequest,
   terms: Terms,
   header: string,
 ): Promise<Reply<Native>> {
-  const [token = ''] = header.split(';', 1)
-  const use = { route, resource: terms.resource.url }
+  const [text = ''] = header.split(';', 1)
+  const token = text.trim()
   const refused = (code: ErrorCode): Reply<Native> => {
     notify(gate.onEvent, { type: 'payment_refused', at: gate.clock(), resource: terms.resource.url, code })
     return { type: 'answer', answer: refusalAnswer(terms, refuse(code)), paid: false }
   }
-  const pid = await gate.bearers.read(token.trim())
-  if (pid === undefined) return refused('entitlement_invalid')
-  let redeemed: Awaited<ReturnType<Gate['claims']['entitlements']['redeem']>>
+  const pid = await gate.bearers.read(token)
+  if (pid === undefined || route.sold === undefined) return refused('entitlement_invalid')
+  const decimals = terms.offers[0]?.decimals ?? 0
+  const most = route.mostPerUse && { most: route.mostPerUse(decimals) }
+  let redeemed: Redeemed | undefined
   try {
-    redeemed = await gate.claims.entitlements.redeem(pid, sold.scope, use)
+    const use = { ...useOf(route, terms), ...most }
+    redeemed = await gate.claims.entitlements.redeem(pid, route.sold.scope, use)
   } catch {
     return { type: 'answer', answer: problemAnswer('store_unavailable'), paid: false }
   }
   if (redeemed === undefined) return refused('entitlement_used_up')
-  const value = formatEntitlement(token.trim(), redeemed)
+  const payment = paymentFrom(pid, redeemed.proof)
+  return streamUse(gate, route, request, terms, { payment, token, balance: redeemed, taken: redeemed.taken })
+}
+
+/** What the books say a use was for. */
+const useOf = ({ name }: Route, { resource }: Terms) => ({ route: name, resource: resource.url })
+
+/** One use of what was paid for before, or of what costs nothing. */
+export function streamUse(gate: Gate, route: Route, request: GateRequest, terms: Terms, use: Use): StreamReply {
+  const { payment, token, balance = {}, taken, free = false } = use
+  const { pid } = payment
+  const offer = terms.offers.find(({ requirements }) => sameAddress(requirements.asset, payment.offer.asset))
+  const ceiling = free ? offer?.requirements.amount : taken
+  const tally = ceiling === undefined || offer === undefined ? undefined : route.tally?.(request, offer, ceiling)
+  const meter = createMeter(payment, { ceiling, tally })
+  const { entitlements } = gate.claims
+  const notified = (type: 'entitlement_used' | 'delivery_failed', amount?: bigint): void =>
+    notify(gate.onEvent, {
+      type,
+      at: gate.clock(),
+      pid,
+      resource: terms.resource.url,
+      ...(amount === undefined ? {} : { amount }),
+    })
+  let settled = false
+  /** Gives back what this use did not take. */
+  const settle = async (): Promise<bigint> => {
+    const charged = meter.close() ?? taken ?? 0n
+    if (!settled && taken !== undefined) await entitlements.giveBack(pid, { credit: taken - charged }).catch(() => {})
+    settled = true
+    return charged
+  }
   return {
     type: 'stream',
-    payment: paymentFrom(pid, redeemed.proof),
+    payment: meter.payment,
     keepBytes: 0,
     head: (headers) => {
-      stripProtocolHeaders(headers)
-      makePrivate(headers)
-      headers.set(ENTITLEMENT_HEADER.toLowerCase(), value)
+      sealHead(headers)
+      if (tally !== undefined) beginFlow(tally, headers)
+      if (token !== undefined) headers.set(ENTITLEMENT_HEADER.toLowerCase(), formatEntitlement(token, balance))
     },
+    flow: tally,
+    ...(tally === undefined || free
+      ? {}
+      : {
+          last: async (stopped: boolean) => {
+            const charged = await settle()
+            const left = { credit: (balance.credit ?? 0n) + (taken ?? 0n) - charged }
+            const value = formatEntitlement(token ?? '', { ...balance, ...left })
+            const data = JSON.stringify({ charged: charged.toString(), credit: left.credit.toString() })
+            return {
+              event: lastEvents(stopped, 'payment-entitlement', data),
+              trailer: { name: ENTITLEMENT_HEADER, value },
+            }
+          },
+        }),
     ended: async ({ status }) => {
-      const resource = terms.resource.url
-      if (status !== undefined && status < 400) {
-        notify(gate.onEvent, { type: 'entitlement_used', at: gate.clock(), pid, resource })
-        return
-      }
-      await gate.claims.entitlements.giveBack(pid, use).catch(() => {})
-      notify(gate.onEvent, { type: 'delivery_failed', at: gate.clock(), pid, resource })
+      if (status !== undefined && status < 400) return notified('entitlement_used', taken && (await settle()))
+      if (!settled) await entitlements.giveBack(pid, taken === undefined ? useOf(route, terms) : { credit: taken }).catch(() => {})
+      settled = true
+      notified('delivery_failed')
     },
   }
 }
 
-/** Writes down what a settled payment bought, and names it in the answer. */
-export async function grantFor({ gate, route, candidate, asked }: Run): Promise<Readonly<Record<string, string>>> {
+/** What a settled payment has bought, as the buyer is told of it. */
+export type Granted = { readonly token: string; readonly balance: Balance; readonly headers: Record<string, string> }
+
+/** Writes down what a settled payment bought; `undefined`: nothing beyond its answer, or the store failed. */
+export async function grantFor({ gate, route, candidate, asked }: Run): Promise<Granted | undefined> {
   const { sold } = route
-  if (sold === undefined) return {}
+  if (sold === undefined) return undefined
   const { pid } = candidate.inspected
-  const { uses, ...rest } = sold
+  const { uses, prepaid, ...rest } = sold
   const proof = JSON.stringify({ payer: candidate.inspected.payer, asked: encodeFacilitatorRequest(asked) })
   try {
     // The answer that goes with the payment is the first use.
-    const grant = { pid, proof, ...rest, ...(uses === undefined ? {} : { uses: uses - 1 }) }
-    const balance = await gate.claims.entitlements.grant(grant)
-    return { [ENTITLEMENT_HEADER.toLowerCase()]: formatEntitlement(await gate.bearers.make(pid), balance) }
+    const first = uses === undefined ? {} : { uses: uses - 1 }
+    const credit = prepaid === undefined ? {} : { credit: asked.requirements.amount }
+    const balance = await gate.claims.entitlements.grant({ pid, proof, ...rest, ...first, ...credit })
+    const token = await gate.bearers.make(pid)
+    return { token, balance, headers: { [ENTITLEMENT_HEADER.toLowerCase()]: formatEntitlement(token, balance) } }
   } catch {
     // The payment that is presented again is granted then.
-    return {}
+    return undefined
   }
 }
 
-function formatEntitlement(token: string, { left, expiresAt }: Balance): string {
+/** The payment of a call that costs nothing, for the terms that another would pay. */
+export function freePayment(pid: Pid, offer: PaymentRequirements): Use['payment'] {
+  const { scheme, network } = offer
+  return { pid, payer: '', amount: 0n, offer, payload: { x402Version: 2, scheme, network, payload: {} } }
+}
+
+function formatEntitlement(token: string, { left, credit, expiresAt }: Balance): string {
   const more = [
     ...(left === undefined ? [] : [`left=${left}`]),
+    ...(credit === undefined ? [] : [`credit=${credit}`]),
     ...(expiresAt === undefined ? [] : [`expires=${new Date(expiresAt).toISOString()}`]),
   ]
   return [token, ...more].join('; ')
 }
 
 /** The payment of a proof that we wrote ourselves. */
-function paymentFrom(pid: Pid, proof: string): VerifiedPayment {
-  const { payer, asked } = JSON.parse(proof) as { readonly payer: string; readonly asked: unknown }
+function paymentFrom(pid: Pid, proof: string): Use['payment'] {
+  const { payer, asked } = JSON.parse(proof) as { readonly payer: string; readonly asked: JsonObject }
   const decoded = decodeFacilitatorRequest(asked)
   if (!decoded.ok) throw new X402Error('store_unavailable', { reason: 'corrupt', pid })
   const { payment, requirements }: FacilitatorRequest = decoded.value
-  return {
-    pid,
-    payer,
-    amount: requirements.amount,
-    offer: requirements,
-    payload: payment,
-    charge: () => {
-      throw new X402Error('invalid_charge', { reason: 'it was paid for before' })
-    },
-  }
+  return { pid, payer, amount: requirements.amount, offer: requirements, payload: payment }
 }

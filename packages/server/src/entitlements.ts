@@ -1,10 +1,22 @@
 import { type Clock, type Pid, systemClock } from '@groat/core'
 
 /** What is left of an entitlement: uses, or time until `expiresAt` in milliseconds since 1970. */
-export type Balance = { readonly left?: number; readonly expiresAt?: number }
+export type Balance = {
+  readonly left?: number
+  readonly expiresAt?: number
+  /** Atomic units that are not used up. */
+  readonly credit?: bigint
+}
+
+/** One use, taken. */
+export type Redeemed = Balance & {
+  readonly proof: string
+  /** Atomic units that were taken for it. */
+  readonly taken?: bigint
+}
 
 /** What a use is taken for: the books say so. */
-export type EntitlementUse = { readonly route: string; readonly resource: string }
+export type EntitlementUse = { readonly route?: string; readonly resource?: string }
 
 /** What a payment bought beyond its own answer. */
 export type Grant = {
@@ -14,6 +26,8 @@ export type Grant = {
   /** Uses beside the one that was paid with. */
   readonly uses?: number
   readonly seconds?: number
+  /** Atomic units that may be used up. */
+  readonly credit?: bigint
   /** The payment and the terms that it settled, as JSON: handlers are told of it at every use. */
   readonly proof: string
 }
@@ -27,10 +41,10 @@ export interface Entitlements {
   readonly key: Uint8Array<ArrayBuffer>
   /** Grants once: what a payment has bought already stays as it is. Answers with what is left of it. */
   grant(grant: Grant): Promise<Balance>
-  /** Takes one use. `undefined`: none is left, its time is over, or it is for something else. */
-  redeem(pid: Pid, scope: string, use?: EntitlementUse): Promise<(Balance & { readonly proof: string }) | undefined>
-  /** Gives a use back: nothing was delivered for it. */
-  giveBack(pid: Pid, use?: EntitlementUse): Promise<void>
+  /** Takes one use, and of a credit at most so much. `undefined`: none is left, its time is over, or it is for something else. */
+  redeem(pid: Pid, scope: string, use?: EntitlementUse & { readonly most?: bigint }): Promise<Redeemed | undefined>
+  /** Gives a use back, for which nothing was delivered, or so much of the credit. */
+  giveBack(pid: Pid, use?: EntitlementUse & { readonly credit?: bigint }): Promise<void>
 }
 
 /** Entitlements in the memory of one process: a restart forgets them. */
@@ -40,14 +54,14 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
   // What is used up is remembered: its payment, presented again, must not buy it again.
   const prune = (now: number): void => {
     for (const [pid, row] of rows) {
-      const isOver = row.left === 0 || (row.expiresAt ?? now) < now
+      const isOver = row.left === 0 || row.credit === 0n || (row.expiresAt ?? now) < now
       if (isOver && row.since + KEPT_MS < now) rows.delete(pid)
     }
   }
 
   return {
     key: globalThis.crypto.getRandomValues(new Uint8Array(32)),
-    grant: async ({ pid, scope, uses, seconds, proof }) => {
+    grant: async ({ pid, scope, uses, seconds, credit, proof }) => {
       const known = rows.get(pid)
       if (known !== undefined) return balanceOf(known)
       const now = clock()
@@ -58,20 +72,24 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
         since: now,
         ...(uses === undefined ? {} : { left: uses }),
         ...(seconds === undefined ? {} : { expiresAt: now + seconds * 1000 }),
+        ...(credit === undefined ? {} : { credit }),
       }
       rows.set(pid, row)
       return balanceOf(row)
     },
-    redeem: async (pid, scope) => {
+    redeem: async (pid, scope, use) => {
       const row = rows.get(pid)
-      if (row === undefined || row.scope !== scope || row.left === 0) return undefined
+      if (row === undefined || row.scope !== scope || row.left === 0 || row.credit === 0n) return undefined
       if (row.expiresAt !== undefined && row.expiresAt <= clock()) return undefined
       if (row.left !== undefined) row.left -= 1
-      return { ...balanceOf(row), proof: row.proof }
+      const taken = takenFrom(row.credit, use?.most)
+      if (row.credit !== undefined) row.credit -= taken ?? 0n
+      return { ...balanceOf(row), proof: row.proof, ...(taken === undefined ? {} : { taken }) }
     },
-    giveBack: async (pid) => {
+    giveBack: async (pid, use) => {
       const row = rows.get(pid)
-      if (row?.left !== undefined) row.left += 1
+      if (row?.credit !== undefined) row.credit += use?.credit ?? 0n
+      else if (row?.left !== undefined) row.left += 1
     },
   }
 }
@@ -81,6 +99,7 @@ type Row = {
   readonly proof: string
   readonly since: number
   left?: number
+  credit?: bigint
   readonly expiresAt?: number
 }
 
@@ -89,6 +108,15 @@ const PRUNE_EVERY = 1024
 /** For so long, and longer, no payment is answered again by what it has settled. */
 const KEPT_MS = 60 * 86_400_000
 
-function balanceOf({ left, expiresAt }: Row): Balance {
-  return { ...(left === undefined ? {} : { left }), ...(expiresAt === undefined ? {} : { expiresAt }) }
+/** What one use takes of a credit. */
+export function takenFrom(credit: bigint | undefined, most = credit): bigint | undefined {
+  return credit === undefined || most === undefined || credit < most ? credit : most
+}
+
+function balanceOf({ left, credit, expiresAt }: Row): Balance {
+  return {
+    ...(credit === undefined ? {} : { credit }),
+    ...(left === undefined ? {} : { left }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  }
 }

@@ -30,7 +30,9 @@ export function createLossBudget(limit: Price): LossBudget {
   }
 }
 
-/** A price as a number that can be summed over assets: a unit of one counts as a unit of another. */
-export function worthOf(price: Price): bigint {
-  return parseUnits(parseMoney(price).decimal, 18)
+/** In these, prices can be summed over assets: a unit of one counts as a unit of another. */
+export const WORTH_DECIMALS = 18
+
+function worthOf(price: Price): bigint {
+  return parseUnits(parseMoney(price).decimal, WORTH_DECIMALS)
 }

@@ -152,6 +152,13 @@ export function createMemoryClaims(options: MemoryClaimsOptions): ClaimStore {
       row.leaseUntil = clock() + leaseMs
       return true
     },
+    renew: async (token, leaseMs, charged) => {
+      const row = held(token)
+      if (row === undefined || (row.state !== 'settling' && row.state !== 'open')) return false
+      row.leaseUntil = clock() + leaseMs
+      if (charged !== undefined) row.charged = charged
+      return true
+    },
     settled: async ({ pid }, receipt, evidence) => {
       const owner = evidenceOf.get(evidence)
       if (owner !== undefined && owner !== pid) return false

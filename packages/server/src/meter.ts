@@ -1,45 +1,59 @@
 import { X402Error } from '@groat/core'
-import type { Answer } from './answer.js'
-import type { Candidate } from './decide.js'
+import type { Tally } from './price-words.js'
 import type { VerifiedPayment } from './protect.js'
 
 /** The payment as the work sees it, and what the work says of its price. */
 export type Meter = {
   readonly payment: VerifiedPayment
-  /** Ends the meter: the answer, with what is charged for it. */
-  close(answer: Answer): Answer
+  /** Ends the meter: what is charged, in atomic units; `undefined`: nothing was said, and the ceiling is charged whole. */
+  close(): bigint | undefined
+  /** False where what was used should be known by now and is not. */
+  known(): boolean
+}
+
+/** What a meter may charge. */
+export type MeterOptions = {
+  /** Atomic units; without it the price is fixed. */
+  readonly ceiling?: bigint | undefined
+  /** Counts what is charged by use. */
+  readonly tally?: Tally | undefined
 }
 
 /**
- * Counts what the work charges. A ceiling that nothing is said about is charged whole.
+ * Counts what the work charges. What it says in `charge` counts before what was counted.
  *
  * @example
- * const meter = createMeter(candidate)
+ * const meter = createMeter(about, { ceiling: 50_000n })
  * meter.payment.charge(1_234n)
- * meter.close(answer).charged // '1234'
+ * meter.close() // 1234n
  */
-export function createMeter({ payment, offer: { requirements, scheme }, inspected }: Candidate): Meter {
-  const { amount } = requirements
+export function createMeter(
+  about: Omit<VerifiedPayment, 'charge' | 'use'>,
+  { ceiling, tally }: MeterOptions = {},
+): Meter {
   let charged: bigint | undefined
   let open = true
   return {
     payment: {
-      pid: inspected.pid,
-      payer: inspected.payer,
-      amount,
-      offer: requirements,
-      payload: payment,
+      ...about,
       charge(wanted) {
-        if (scheme.metered !== true) throw invalid('the scheme has no ceiling')
+        if (ceiling === undefined) throw invalid('the price is fixed')
         if (!open) throw invalid('the answer is made')
-        if (wanted < 0n || wanted > amount) throw invalid('not between nothing and the ceiling')
+        if (wanted < 0n || wanted > ceiling) throw invalid('not between nothing and the ceiling')
         charged = wanted
       },
+      use(used) {
+        if (tally === undefined) throw invalid('the route has no price by use')
+        if (!open) throw invalid('the answer is made')
+        return tally.use(used)
+      },
     },
-    close(answer) {
+    close() {
+      if (open) charged ??= tally?.total()
       open = false
-      return charged === undefined || charged === amount ? answer : { ...answer, charged: charged.toString() }
+      return charged
     },
+    known: () => charged !== undefined || tally === undefined || tally.known(),
   }
 }
 

@@ -16,7 +16,8 @@ import {
   X402Error,
 } from '@groat/core'
 import type { Sold } from './entitled.js'
-import { worthOf } from './loss-budget.js'
+import { WORTH_DECIMALS } from './loss-budget.js'
+import type { Factor } from './price-words.js'
 
 /** A price as a person writes it: `$0.001`, or `0.5 EURC` for an asset of that ticker. */
 export type Price = string
@@ -43,6 +44,8 @@ export type Offer = {
   readonly rid: Rid
   /** The price, as budgets for loss count it. */
   readonly worth: bigint
+  /** Of the asset; unknown for an offer of which only a payment is left. */
+  readonly decimals?: number
   /** What a challenge with it announces. */
   readonly extensions?: JsonObject
 }
@@ -68,6 +71,8 @@ export type OfferDefaults = {
   readonly audience: string
   /** What one payment buys beyond its own answer: stands in the offer, for the buyer to see. */
   readonly sold?: Sold | undefined
+  /** What is charged by use, below the ceiling that the offer's amount is: stands in the offer too. */
+  readonly rates?: JsonObject | undefined
 }
 
 /**
@@ -110,15 +115,21 @@ export function offerTemplates(options: readonly OfferOptions[], defaults: Offer
 }
 
 /**
- * An offer at a price.
+ * An offer at a price, times a factor where there is one: then a part of an atomic unit counts as one.
  * Throws `X402Error` `invalid_price`, `price_too_small`, `price_too_large`, `unknown_asset`, and what the scheme throws.
  */
-export function makeOffer(template: OfferTemplate, price: Price, supported: Supported | undefined): Offer {
+export function makeOffer(
+  template: OfferTemplate,
+  price: Price,
+  supported: Supported | undefined,
+  factor?: Factor,
+): Offer {
   const { scheme, network, payTo, maxTimeoutSeconds, extra } = template
   const { decimal, ticker } = parseMoney(price)
   const asset = template.asset ?? assetByTicker(network, ticker)
   if (asset === undefined) throw new X402Error('unknown_asset', { network, ticker })
-  const amount = parseUnits(decimal, asset.decimals)
+  const unitsOf = (decimals: number) => factor?.times(decimal, decimals) ?? parseUnits(decimal, decimals)
+  const amount = unitsOf(asset.decimals)
   if (amount === 0n) throw new X402Error('invalid_price', { price, reason: 'a free route needs no paywall' })
   const kind = supported && kindOf(template, supported)
   const requirements = scheme.offer({
@@ -132,7 +143,8 @@ export function makeOffer(template: OfferTemplate, price: Price, supported: Supp
   })
   const announced = Object.entries(scheme.announces?.(requirements) ?? {})
   const extensions = Object.fromEntries(announced.filter(([name]) => supported?.extensions.includes(name)))
-  return { requirements, scheme, rid: requirementsId(requirements), worth: worthOf(price), extensions }
+  const rid = requirementsId(requirements)
+  return { requirements, scheme, rid, worth: unitsOf(WORTH_DECIMALS), decimals: asset.decimals, extensions }
 }
 
 /** What a facilitator says of an offer's scheme and network; `undefined` when it serves them not. */
@@ -142,12 +154,18 @@ export function kindOf({ scheme, network }: OfferTemplate, { kinds }: Supported)
 
 function templateFor(network: Network, option: OfferOptions, defaults: OfferDefaults): OfferTemplate {
   const { price, asset } = option
-  const { audience, sold } = defaults
+  const { audience, sold, rates } = defaults
   const { scope: _, ...entitlement } = sold ?? { scope: '' }
-  const extra = { audience, ...(sold === undefined ? {} : { entitlement }), ...option.extra }
+  const extra = {
+    audience,
+    ...(sold === undefined ? {} : { entitlement }),
+    ...(rates === undefined ? {} : { rates }),
+    ...option.extra,
+  }
   const payTo = option.payTo ?? defaults.payTo.get(network)
   if (payTo === undefined) throw new X402Error('invalid_config', { field: 'payTo', network })
-  const scheme = schemeFor(network, option.scheme, defaults.schemes)
+  const isCeiling = defaults.rates !== undefined && sold?.prepaid === undefined
+  const scheme = schemeFor(network, option.scheme, defaults.schemes, isCeiling)
   if (scheme === undefined) throw new X402Error('missing_scheme', { network, scheme: option.scheme })
   const maxTimeoutSeconds = option.maxTimeoutSeconds ?? defaults.maxTimeoutSeconds
   if (!Number.isInteger(maxTimeoutSeconds) || maxTimeoutSeconds < 1) {
@@ -168,7 +186,11 @@ function schemeFor(
   network: Network,
   name: string | undefined,
   schemes: readonly SchemeServer[],
+  isCeiling: boolean,
 ): SchemeServer | undefined {
-  if (name !== undefined) return findScheme(schemes, { scheme: name, network })
-  return schemes.find((half) => findScheme([half], { scheme: half.scheme.name, network }) !== undefined)
+  const serving = schemes.filter(
+    (half) => findScheme([half], { scheme: name ?? half.scheme.name, network }) !== undefined,
+  )
+  const fit = serving.find(({ metered = false }) => metered === isCeiling)
+  return isCeiling ? fit : (fit ?? serving[0])
 }

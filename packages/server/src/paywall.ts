@@ -12,6 +12,7 @@ import { type Bearers, createBearers } from './bearer.js'
 import type { ClaimStore } from './claims.js'
 import { createFacilitatorClient } from './facilitator-client.js'
 import { payToByNetwork } from './offers.js'
+import type { Pricing } from './price-words.js'
 import { compileRoute, type Route, type RouteInput, type RouteMode, type RouteOptions } from './route.js'
 import { createSupport } from './support.js'
 
@@ -43,6 +44,8 @@ export type PaywallOptions = {
    * that reaches another process starts the work again, though still only one of them is settled and delivered. Default 60.
    */
   readonly leaseSeconds?: number
+  /** Reads what routes charge by beside a price for each request: `pricing` of `@groat/server/pricing`. */
+  readonly pricing?: Pricing
   /** Told of everything; cannot change anything. */
   readonly onEvent?: OnEvent
   readonly clock?: Clock
@@ -98,6 +101,8 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
     audience: options.store.audience,
     maxResponseBytes: options.maxResponseBytes ?? 1024 * 1024,
     mode: options.mode ?? 'strict',
+    pricing: options.pricing,
+    clock: gate.clock,
   }
   const routes = new Map<string, Route>()
   return {

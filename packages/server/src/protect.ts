@@ -12,6 +12,7 @@ import { type Answer, problemAnswer } from './answer.js'
 import { decide, recall } from './decide.js'
 import { ENTITLEMENT_HEADER, serveEntitled } from './entitled.js'
 import type { Gate } from './paywall.js'
+import type { Used } from './price-words.js'
 import type { Route } from './route.js'
 import { serve, serveAgain } from './serve.js'
 import type { StreamReply } from './stream.js'
@@ -34,6 +35,12 @@ export type VerifiedPayment = {
    * Throws `X402Error` `invalid_charge` for an amount outside that range, for a scheme without a ceiling, and once the answer is made.
    */
   charge(amount: bigint): void
+  /**
+   * Says what the work used of what the route charges by, such as `{ outputTokens: 12 }`; it adds up, and counts in place of what would be
+   * measured. `false`: the ceiling is reached, and it is time to stop.
+   * Throws `X402Error` `invalid_charge` for what the route has no price for, and once the answer is made.
+   */
+  use(used: Used): boolean
 }
 
 /** One request, as a framework's adapter brings it. `Native` is the framework's own response. */
@@ -97,9 +104,9 @@ function judge<Native>(
   switch (decision.type) {
     case 'unpaid': {
       const token = route.sold && exchange.request.header(ENTITLEMENT_HEADER)
-      if (token) return serveEntitled(gate, route.name, route.sold, terms, token)
-      notify(gate.onEvent, { type: 'challenge_sent', at: now, resource: terms.resource.url })
-      return terms.challenge
+      if (token) return serveEntitled(gate, route, exchange.request, terms, token)
+      if (route.free !== undefined) return serveFree(gate, route, exchange, terms)
+      return challenged(gate, terms)
     }
     case 'refused': {
       const { refusal, payment } = decision
@@ -112,4 +119,20 @@ function judge<Native>(
     case 'late':
       return serve(gate, route, exchange, terms, decision)
   }
+}
+
+/** Serves a request that may cost nothing. */
+async function serveFree<Native>(
+  gate: Gate,
+  route: Route,
+  { request }: Exchange<Native>,
+  terms: Terms,
+): Promise<Reply<Native>> {
+  const reply = await route.free?.<Native>(gate, route, request, terms)
+  return reply ?? { type: 'answer', answer: challenged(gate, terms), paid: false }
+}
+
+function challenged({ onEvent, clock }: Gate, { resource, challenge }: Terms): Challenge {
+  notify(onEvent, { type: 'challenge_sent', at: clock(), resource: resource.url })
+  return challenge
 }

@@ -1,4 +1,13 @@
-import { type ResourceInfo, type SchemeServer, type Supported, X402Error } from '@groat/core'
+import {
+  type Clock,
+  type JsonObject,
+  parseMoney,
+  parseUnits,
+  type ResourceInfo,
+  type SchemeServer,
+  type Supported,
+  X402Error,
+} from '@groat/core'
 import type { Sold } from './entitled.js'
 import { createLossBudget, type LossBudget } from './loss-budget.js'
 import { createLru } from './lru.js'
@@ -12,6 +21,7 @@ import {
   offerTemplates,
   type Price,
 } from './offers.js'
+import { type Factor, type Priced, type PriceWords, type Pricing, saysMore, type Tally } from './price-words.js'
 import type { Support } from './support.js'
 import { createTerms, type GateRequest, resourceUrl, type Terms } from './terms.js'
 
@@ -28,8 +38,8 @@ export type PriceFunction = (request: GateRequest) => Price | Promise<Price>
 export type RouteMode = 'strict' | 'upfront' | 'accepted' | 'optimistic'
 
 /** How one route is sold. */
-export type RouteOptions = {
-  /** The price of every offer that names none of its own. */
+export type RouteOptions = PriceWords & {
+  /** The price of every offer that names none of its own; beside prices by use, what a request costs before anything is used. */
   readonly price?: Price | PriceFunction
   /** Several ways to pay, in order of preference. Default: one for each network of the paywall. */
   readonly offers?: readonly OfferOptions[]
@@ -76,6 +86,11 @@ export type Route = {
   /** All that the paywall sells by, also what this route does not offer any more. */
   readonly schemes: readonly SchemeServer[]
   readonly maxResponseBytes: number
+  /** Counts what an answer comes to, where that is charged by use. `ceiling`: atomic units, by default the amount of the offer. */
+  tally?(request: GateRequest, offer: Offer, ceiling?: bigint): Tally
+  /** Atomic units that one use of what was prepaid may take. */
+  mostPerUse?(decimals: number): bigint
+  readonly free: Priced['free']
   /** What a request is asked to pay; a promise only when the price function gives one. */
   terms(request: GateRequest): Terms | Promise<Terms>
   /** Takes what the facilitator says of itself. Throws `X402Error` `unsupported_offer`. */
@@ -88,6 +103,8 @@ export type RouteDefaults = OfferDefaults & {
   readonly origin: string | undefined
   readonly maxResponseBytes: number
   readonly mode: RouteMode
+  readonly pricing: Pricing | undefined
+  readonly clock: Clock
 }
 
 /**
@@ -97,17 +114,21 @@ export type RouteDefaults = OfferDefaults & {
 export function compileRoute(name: string, options: RouteOptions, defaults: RouteDefaults): Route {
   return named(name, () => {
     const { maxTimeoutSeconds = defaults.maxTimeoutSeconds, maxResponseBytes = defaults.maxResponseBytes } = options
-    const { mode = defaults.mode } = options
-    checkMode(mode, options)
     const sold = soldBy(options)
-    const templates = offerTemplates(options.offers ?? [{}], { ...defaults, maxTimeoutSeconds, sold })
-    if (mode !== 'strict' && templates.some(({ scheme }) => scheme.metered)) {
+    const { mode = sold?.prepaid === undefined ? defaults.mode : 'upfront' } = options
+    checkMode(mode, options)
+    const priced = pricedBy(name, options, defaults.pricing)
+    const { tally } = priced
+    const rates = tally && ratesOf(options)
+    const templates = offerTemplates(options.offers ?? [{}], { ...defaults, maxTimeoutSeconds, sold, rates })
+    if (mode !== 'strict' && mode !== 'optimistic' && templates.some(({ scheme }) => scheme.metered)) {
       throw new X402Error('invalid_config', {
         field: 'mode',
-        reason: 'what is metered is known when the work has ended: such a route is strict',
+        reason: 'what is metered is known when the work has ended: such a route is strict or optimistic',
       })
     }
-    const { price } = options
+    const { upTo } = options
+    const price = options.prepaid ?? upTo ?? options.price
     if (price === undefined && templates.some((template) => template.price === undefined)) {
       throw new X402Error('invalid_config', { field: 'price' })
     }
@@ -145,20 +166,21 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     const known = defaults.support.known()
     if (known !== undefined) confirm(known)
 
-    const termsAt = (url: string, at: Price | undefined): Terms => {
-      const key = at === undefined ? url : `${at} ${url}`
+    const termsAt = (url: string, at: Price | undefined, factor?: Factor): Terms => {
+      const key = `${at} ${factor?.key} ${url}`
       const cached = cache.get(key)
       if (cached !== undefined) return cached
-      const terms = createTerms({ url, ...about }, offersAt(at))
+      const terms = createTerms({ url, ...about }, offersAt(at, factor))
       cache.set(key, terms)
       return terms
     }
 
     const termsOf = (request: GateRequest): Terms | Promise<Terms> => {
       const url = resourceUrl(request.url, defaults.origin)
-      if (typeof price !== 'function') return termsAt(url, price)
+      const factor = tally === undefined ? priced.factor?.(request) : undefined
+      if (typeof price !== 'function') return termsAt(url, price, factor)
       const at = price(request)
-      return at instanceof Promise ? at.then((price) => termsAt(url, price)) : termsAt(url, at)
+      return at instanceof Promise ? at.then((price) => termsAt(url, price, factor)) : termsAt(url, at, factor)
     }
 
     return {
@@ -169,6 +191,14 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       group: options.group,
       budget: options.lossBudget === undefined ? undefined : createLossBudget(options.lossBudget),
       maxResponseBytes,
+      free: priced.free,
+      ...(tally && {
+        tally: (request: GateRequest, { requirements, decimals = 0 }: Offer, ceiling = requirements.amount) =>
+          tally({ decimals, ceiling, factor: priced.factor?.(request), clock: defaults.clock }),
+      }),
+      ...(upTo !== undefined && {
+        mostPerUse: (decimals: number) => parseUnits(parseMoney(upTo).decimal, decimals),
+      }),
       terms(request) {
         if (!needsFacilitator) return termsOf(request)
         const says = defaults.support.known()
@@ -186,7 +216,28 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
   })
 }
 
-function checkMode(mode: RouteMode, { streams, lossBudget }: RouteOptions): void {
+/** Throws `X402Error` `invalid_config`. */
+function pricedBy(name: string, options: RouteOptions, pricing: Pricing | undefined): Priced {
+  if (!saysMore(options)) return {}
+  if (pricing !== undefined) return pricing.compile(options, name)
+  throw new X402Error('invalid_config', {
+    field: 'pricing',
+    reason: 'these prices need the pricing of @groat/server/pricing, given to the paywall',
+  })
+}
+
+/** What buyers are told of the prices below the ceiling. */
+function ratesOf({ price, perToken, perMinute, perMillisecond, perByte, perGigabyte, perCycle }: RouteOptions) {
+  const rates = { price, perToken, perMinute, perMillisecond, perByte, perGigabyte, perCycle }
+  const given = Object.entries(rates).filter(([, rate]) => rate !== undefined)
+  // What was checked before is text, whole numbers and objects of them.
+  return Object.fromEntries(given) as JsonObject
+}
+
+function checkMode(mode: RouteMode, { streams, lossBudget, prepaid }: RouteOptions): void {
+  if (prepaid !== undefined && mode !== 'upfront') {
+    throw new X402Error('invalid_config', { field: 'mode', reason: 'what is prepaid is upfront' })
+  }
   if (!MODES.includes(mode)) throw new X402Error('invalid_config', { field: 'mode', value: mode })
   if (streams === true && mode === 'strict') {
     throw new X402Error('invalid_config', {
@@ -203,8 +254,14 @@ function checkMode(mode: RouteMode, { streams, lossBudget }: RouteOptions): void
 }
 
 /** Throws `X402Error` `invalid_config`. */
-function soldBy({ bundle, pass, scope, price }: RouteOptions): Sold | undefined {
-  if (bundle === undefined && pass === undefined) return undefined
+function soldBy({ bundle, pass, scope, price, prepaid, upTo }: RouteOptions): Sold | undefined {
+  if (bundle === undefined && pass === undefined && prepaid === undefined) return undefined
+  if ((prepaid === undefined) !== (upTo === undefined) || (prepaid !== undefined && bundle !== undefined)) {
+    throw new X402Error('invalid_config', {
+      field: 'prepaid',
+      reason: 'it is what prices by use are sold by in advance',
+    })
+  }
   const seconds = pass === undefined ? undefined : secondsOf(pass)
   const uses = Number.isSafeInteger(bundle) && Number(bundle) >= 2 ? bundle : undefined
   if (bundle !== undefined && uses === undefined) {
@@ -216,19 +273,25 @@ function soldBy({ bundle, pass, scope, price }: RouteOptions): Sold | undefined 
       reason: 'a bundle or a pass without a fixed price needs one',
     })
   }
-  const terms = [`${price}`, ...(bundle === undefined ? [] : [`x${bundle}`]), ...(pass === undefined ? [] : [pass])]
+  const terms = [
+    `${prepaid ?? price}`,
+    ...(bundle === undefined ? [] : [`x${bundle}`]),
+    ...(pass === undefined ? [] : [pass]),
+  ]
   return {
     scope: scope ?? terms.join(' '),
+    ...(prepaid === undefined ? {} : { prepaid }),
     ...(uses === undefined ? {} : { uses }),
     ...(seconds === undefined ? {} : { seconds }),
   }
 }
 
-function secondsOf(pass: string): number {
+/** Seconds of a time such as `1h`. Throws `X402Error` `invalid_config`. */
+export function secondsOf(pass: string, field = 'pass'): number {
   const [, count, unit = ''] = /^([1-9][0-9]{0,5})([smhd])$/.exec(pass) ?? []
   if (count === undefined) {
     throw new X402Error('invalid_config', {
-      field: 'pass',
+      field,
       value: pass,
       reason: 'a number and s, m, h or d, such as 1h',
     })
@@ -245,13 +308,14 @@ const MAX_CACHED_TERMS = 256
 function createOfferList(
   templates: readonly OfferTemplate[],
   supported: Supported | undefined,
-): (price: Price | undefined) => readonly Offer[] {
+): (price: Price | undefined, factor?: Factor) => readonly Offer[] {
   const cache = createLru<readonly Offer[]>(MAX_CACHED_TERMS)
-  return (price = '') => {
-    const cached = cache.get(price)
+  return (price = '', factor) => {
+    const key = factor === undefined ? price : `${price} ${factor.key}`
+    const cached = cache.get(key)
     if (cached !== undefined) return cached
-    const offers = templates.map((template) => makeOffer(template, template.price ?? price, supported))
-    cache.set(price, offers)
+    const offers = templates.map((template) => makeOffer(template, template.price ?? price, supported, factor))
+    cache.set(key, offers)
     return offers
   }
 }

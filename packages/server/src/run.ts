@@ -31,6 +31,12 @@ export type Run<Native = unknown> = {
   readonly asked: FacilitatorRequest
 }
 
+/** The payment as the work is told of it. */
+export function aboutOf({ payment, offer: { requirements }, inspected }: Candidate) {
+  const { pid, payer } = inspected
+  return { pid, payer, amount: requirements.amount, offer: requirements, payload: payment }
+}
+
 /** A 402 with the offers again. */
 export function refused(run: Run, refusal: Refusal, receipt?: PaymentHeader, extra?: JsonObject): AnswerReply {
   tell(run, 'payment_refused', { code: refusal.code })

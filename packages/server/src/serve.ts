@@ -3,6 +3,7 @@ import {
   errorInfo,
   type FacilitatorRequest,
   type JsonObject,
+  type PaymentHeader,
   type Pid,
   type Receipt,
   type Refusal,
@@ -15,14 +16,16 @@ import { type Answer, problemAnswer } from './answer.js'
 import { askToSettle } from './ask-to-settle.js'
 import type { ClaimedBefore, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
-import { grantFor } from './entitled.js'
+import { grantFor, serveEntitled } from './entitled.js'
 import type { Sale } from './ledger/sale.js'
 import { createMeter } from './meter.js'
 import type { Gate } from './paywall.js'
+import { tallyAnswer } from './price-words.js'
 import type { AnswerReply, Exchange, Reply } from './protect.js'
 import { credible, evidenceOf } from './receipt.js'
 import type { Route } from './route.js'
 import {
+  aboutOf,
   answer,
   facilitatorFault,
   fault,
@@ -35,7 +38,7 @@ import {
   refused,
   tell,
 } from './run.js'
-import { stream, streamFirst } from './stream.js'
+import { type StreamReply, stream, streamFirst } from './stream.js'
 import { pathOf, type Terms, withoutQuery } from './terms.js'
 
 /**
@@ -101,9 +104,14 @@ export async function serveAgain<Native>(
 async function serveClaimed<Native>(run: Run<Native>, claim: ClaimedBefore): Promise<Reply<Native>> {
   switch (claim.status) {
     case 'settling':
+      // Nobody wrote down what is charged: the process that counted it is gone, and nothing was settled.
+      if (run.route.mode === 'optimistic' && run.candidate.offer.scheme.metered && claim.charged === undefined) {
+        await letGo(run, claim.token)
+        return answer(problemAnswer('payment_in_flight', { retryAfter: 1 }))
+      }
       return serveSettled(run, claim.token, { ...claim, again: true })
     case 'open':
-      if (claim.partly < MAX_PARTLY) return stream(run, claim.token, claim.receipt, await grantFor(run))
+      if (claim.partly < MAX_PARTLY) return streamSettled(run, claim.token, claim.receipt)
       await quietly(run.gate.claims.pause(claim.token, false))
       return refused(run, refuse('payment_already_used'))
     case 'settled':
@@ -151,31 +159,37 @@ function claimOf(
 const MIN_REMAINING_SECONDS = 6
 
 async function serveFirst<Native>(run: Run<Native>, token: ClaimToken): Promise<Reply<Native>> {
-  const step = await firstStep(run, token).catch(async (error: unknown) => {
+  const { route, candidate } = run
+  const { worth, scheme } = candidate.offer
+  const onTrust = route.mode === 'optimistic' && route.budget?.take(worth) === true
+  // What is counted cannot be settled before the work.
+  const isHeld = route.mode === 'strict' || (scheme.metered === true && !onTrust)
+  const giveUp = async (): Promise<void> => {
+    if (onTrust) route.budget?.give(worth)
     await letGo(run, token)
+  }
+  const step = await firstStep(run, token, isHeld).catch(async (error: unknown) => {
+    await giveUp()
     throw error
   })
   if ('reply' in step) {
-    await letGo(run, token)
+    await giveUp()
     return step.reply
   }
-  const { route, candidate } = run
-  if (route.mode === 'optimistic' && route.budget?.take(candidate.offer.worth)) {
-    return streamFirst(run, token, () => settle(run, token, false))
-  }
+  if (onTrust) return streamFirst(run, token, (charged) => settle(run, token, false, charged?.toString()))
   return serveSettled(run, token, { ...step, again: false })
 }
 
 /** The answer of the work in strict mode, kept in the claim store; or a reply for which nothing is charged. */
 type Step<Native> = { readonly answer?: Answer } | { readonly reply: Reply<Native> }
 
-async function firstStep<Native>(run: Run<Native>, token: ClaimToken): Promise<Step<Native>> {
-  const { gate, exchange, route } = run
+async function firstStep<Native>(run: Run<Native>, token: ClaimToken, isHeld: boolean): Promise<Step<Native>> {
+  const { gate, exchange } = run
   const objection = tooLate(run) ?? (await verify(run))
   if (objection !== undefined) return { reply: objection }
   tell(run, 'payment_verified')
   if (exchange.gone()) return { reply: answer(problemAnswer('handler_failed')) }
-  const work = route.mode === 'strict' ? await metered(run) : {}
+  const work = isHeld ? await metered(run) : {}
   if ('reply' in work) return work
   if (exchange.gone()) return { reply: answer(problemAnswer('handler_failed')) }
   try {
@@ -188,12 +202,18 @@ async function firstStep<Native>(run: Run<Native>, token: ClaimToken): Promise<S
 }
 
 /** The work, with what it charges. */
-async function metered<Native>({ candidate, exchange }: Run<Native>): Promise<Step<Native>> {
-  const meter = createMeter(candidate)
+async function metered<Native>(run: Run<Native>): Promise<Step<Native>> {
+  const { candidate, exchange, route } = run
+  const { requirements, scheme } = candidate.offer
+  const tally = scheme.metered ? route.tally?.(exchange.request, candidate.offer) : undefined
+  const meter = createMeter(aboutOf(candidate), { ceiling: scheme.metered ? requirements.amount : undefined, tally })
   const work = await exchange.work(meter.payment)
   if (work.type === 'unsold') return { reply: work }
   if (work.type === 'failed') return { reply: answer(problemAnswer(work.code)) }
-  return { answer: meter.close(work.answer) }
+  if (tally !== undefined) tallyAnswer(tally, work.answer)
+  if (!meter.known()) return { reply: fault(run, 'usage_missing') }
+  const charged = meter.close() ?? requirements.amount
+  return { answer: scheme.metered ? { ...work.answer, charged: charged.toString() } : work.answer }
 }
 
 function tooLate(run: Run): AnswerReply | undefined {
@@ -227,9 +247,32 @@ async function serveSettled<Native>(
 ): Promise<Reply<Native>> {
   const end = await settle(run, token, again, charged)
   if ('receipt' in end) {
-    return held === undefined ? stream(run, token, end.receipt, await grantFor(run)) : released(run, held, end.receipt)
+    return held === undefined ? streamSettled(run, token, end.receipt) : released(run, held, end.receipt)
   }
   return end.accepted === true ? streamFirst(run, token, () => settle(run, token, true)) : end.reply
+}
+
+/** The work of a payment that is settled; what was prepaid pays for its first use like for any other. */
+async function streamSettled<Native>(run: Run<Native>, token: ClaimToken, receipt: Receipt): Promise<Reply<Native>> {
+  const granted = await grantFor(run)
+  if (granted === undefined || run.route.sold?.prepaid === undefined) {
+    return stream(run, token, receipt, granted?.headers ?? {})
+  }
+  const { gate, route, exchange, terms } = run
+  // From now on the payment is as good as its bearer: presented again, it pays for another use.
+  await quietly(gate.claims.pause(token, false))
+  const reply = await serveEntitled<Native>(gate, route, exchange.request, terms, granted.token)
+  return reply.type === 'stream' ? withReceipt(reply, receiptHeader(run, { status: 'settled', receipt })) : reply
+}
+
+function withReceipt(reply: StreamReply, { name, value }: PaymentHeader): StreamReply {
+  return {
+    ...reply,
+    head: (headers) => {
+      reply.head(headers)
+      headers.set(name, value)
+    },
+  }
 }
 
 /** How a settlement ended: with a receipt that is written down, or with what the buyer is told instead. */
@@ -320,7 +363,7 @@ async function released(run: Run, held: Answer, receipt: Receipt): Promise<Answe
   tell(run, 'delivery_released', { transaction: receipt.transaction })
   return {
     type: 'answer',
-    answer: { ...held, headers: { ...held.headers, ...(await grantFor(run)), [name]: value } },
+    answer: { ...held, headers: { ...held.headers, ...(await grantFor(run))?.headers, [name]: value } },
     paid: true,
   }
 }

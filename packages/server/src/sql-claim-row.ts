@@ -21,6 +21,8 @@ export type Row = {
   readonly head: string | null
   readonly body: Uint8Array | null
   readonly receipt: string | null
+  /** What is charged, where that was not known with the answer: decimal text. */
+  readonly charged: string | null
   readonly evidence: string | null
 }
 
@@ -65,6 +67,10 @@ export const migrations: Migrations = {
         .execute()
     },
     '004_entitlement': createEntitlementTables,
+    '005_metered': async (db) => {
+      await db.schema.alterTable('server_claim').addColumn('charged', 'text').execute()
+      await db.schema.alterTable('server_entitlement').addColumn('credit', 'text').execute()
+    },
   },
 }
 

@@ -1,6 +1,6 @@
 import type { AnyStore, Store } from '@groat/store'
 import type { Kysely } from 'kysely'
-import type { Balance, Entitlements } from './entitlements.js'
+import { type Balance, type Entitlements, takenFrom } from './entitlements.js'
 import { type Book, withBook } from './ledger/book.js'
 
 /** The tables of entitlements, beside those of claims. */
@@ -15,18 +15,18 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
   const store = shared.withTables<EntitlementTables>()
   return {
     key: await keyOf(store),
-    grant: ({ pid, scope, uses, seconds, proof }) =>
+    grant: ({ pid, scope, uses, seconds, credit, proof }) =>
       store.transaction(async (trx) => {
         const expires_at = seconds === undefined ? null : (await store.now(trx)) + seconds * 1000
         await trx
           .insertInto('server_entitlement')
-          .values({ pid, scope, proof, left_uses: uses ?? null, expires_at })
+          .values({ pid, scope, proof, left_uses: uses ?? null, expires_at, credit: credit?.toString() ?? null })
           .onConflict((conflict) => conflict.column('pid').doNothing())
           .execute()
         const row = trx.selectFrom('server_entitlement').selectAll().where('pid', '=', pid)
         return balanceOf(await row.executeTakeFirstOrThrow())
       }),
-    redeem: (pid, scope, use) =>
+    redeem: (pid, scope, { most, ...use } = {}) =>
       store.transaction(async (trx) => {
         const now = await store.now(trx)
         const row = await trx
@@ -38,12 +38,29 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
           .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
           .returningAll()
           .executeTakeFirst()
-        if (row === undefined) return undefined
+        if (row === undefined || row.credit === '0') return undefined
         await book?.used(withBook(trx), { pid, at: now, left: row.left_uses ?? undefined, ...use })
-        return { ...balanceOf(row), proof: row.proof }
+        if (row.credit === null) return { ...balanceOf(row), proof: row.proof }
+        const whole = BigInt(row.credit)
+        const taken = takenFrom(whole, most) ?? 0n
+        const credit = whole - taken
+        // The row is ours: it was written to above.
+        await trx.updateTable('server_entitlement').set({ credit: credit.toString() }).where('pid', '=', pid).execute()
+        return { ...balanceOf(row), credit, taken, proof: row.proof }
       }),
-    giveBack: (pid, use) =>
+    giveBack: (pid, { credit, ...use } = {}) =>
       store.transaction(async (trx) => {
+        if (credit !== undefined) {
+          const row = trx.updateTable('server_entitlement').set((eb) => ({ credit: eb.ref('credit') }))
+          const held = await row.where('pid', '=', pid).returning('credit').executeTakeFirst()
+          if (held?.credit == null) return
+          await trx
+            .updateTable('server_entitlement')
+            .set({ credit: (BigInt(held.credit) + credit).toString() })
+            .where('pid', '=', pid)
+            .execute()
+          return
+        }
         const row = await trx
           .updateTable('server_entitlement')
           .set((eb) => ({ left_uses: eb('left_uses', '+', 1) }))
@@ -95,10 +112,13 @@ type Row = {
   /** Milliseconds since 1970. */
   readonly expires_at: number | null
   readonly proof: string
+  /** Atomic units, as decimal text. */
+  readonly credit: string | null
 }
 
-function balanceOf({ left_uses, expires_at }: Row): Balance {
+function balanceOf({ left_uses, credit, expires_at }: Row): Balance {
   return {
+    ...(credit === null ? {} : { credit: BigInt(credit) }),
     ...(left_uses === null ? {} : { left: left_uses }),
     ...(expires_at === null ? {} : { expiresAt: expires_at }),
   }

@@ -90,7 +90,7 @@ export async function sqlClaims(
     await trx.updateTable('server_claim').set(lease).where('pid', '=', pid).execute()
     const token = { pid, fence: lease.fence }
     if (row.state === 'open') return { status: 'open', token, receipt: receiptFrom(row), partly: row.partly }
-    const charged = headFrom(row)?.charged
+    const charged = row.charged ?? headFrom(row)?.charged
     return { status: 'settling', token, ...kept, ...(charged === undefined ? {} : { charged }) }
   }
 
@@ -112,7 +112,7 @@ export async function sqlClaims(
         const fresh = { pid, binding, state: 'claimed' as const, expires_at: Math.ceil(expiresAt * 1000), ...lease }
         const made = await trx
           .insertInto('server_claim')
-          .values({ ...fresh, partly: 0, head: null, body: null, receipt: null, evidence: null })
+          .values({ ...fresh, partly: 0, head: null, body: null, receipt: null, charged: null, evidence: null })
           .onConflict((conflict) => conflict.column('pid').doNothing())
           .returning('pid')
           .executeTakeFirst()
@@ -154,6 +154,20 @@ export async function sqlClaims(
           .returning('pid')
           .executeTakeFirst()
         if (kept !== undefined && sale !== undefined) await book?.verified(withBook(trx), sale)
+        return kept !== undefined
+      }),
+
+    renew: ({ pid, fence }, leaseMs, charged) =>
+      store.transaction(async (trx) => {
+        const lease_until = (await store.now(trx)) + leaseMs
+        const kept = await trx
+          .updateTable('server_claim')
+          .set({ lease_until, ...(charged === undefined ? {} : { charged }) })
+          .where('pid', '=', pid)
+          .where('fence', '=', fence)
+          .where('state', 'in', ['settling', 'open'])
+          .returning('pid')
+          .executeTakeFirst()
         return kept !== undefined
       }),
 

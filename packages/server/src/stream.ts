@@ -1,9 +1,10 @@
-import type { Receipt } from '@groat/core'
+import type { PaymentHeader, Receipt } from '@groat/core'
 import { type Answer, type HeaderTable, makePrivate, stripProtocolHeaders } from './answer.js'
 import type { ClaimToken } from './claims.js'
+import { beginFlow, type Flow, lastEvents } from './flow.js'
 import { createMeter } from './meter.js'
 import type { VerifiedPayment } from './protect.js'
-import { letGo, quietly, type Run, receiptHeader, tell } from './run.js'
+import { aboutOf, letGo, quietly, type Run, receiptHeader, tell } from './run.js'
 import type { SettlementEnd } from './serve.js'
 
 /** Run the work, and send what it makes as it comes. */
@@ -14,14 +15,19 @@ export type StreamReply = {
   readonly keepBytes: number
   /** Has the last word on the head. */
   head(headers: HeaderTable): void
+  /** Where the price is counted while the answer leaves: everything goes through it, and nothing after it says stop. */
+  readonly flow?: Flow | undefined
   /**
-   * Where the payment is settled after the work: to be awaited once all of the work is there, and before its answer is ended. Gives the
-   * receipt as the last event, for an answer that is an event stream.
+   * Where something is known only when the work has ended: to be awaited once all of it is there, and before its answer is ended.
+   * `stopped`: the flow said so.
    */
-  last?(): Promise<string | undefined>
+  last?(stopped: boolean): Promise<Last | undefined>
   /** To be told once, when it is over. */
   ended(end: StreamEnd): Promise<void>
 }
+
+/** What is said when all else is: as the last event of an event stream, or as a trailer. */
+export type Last = { readonly event: string; readonly trailer: PaymentHeader }
 
 /** How an answer that was sent as it came ended. */
 export type StreamEnd = {
@@ -41,43 +47,68 @@ export function stream(
   granted: Readonly<Record<string, string>>,
 ): StreamReply {
   const { name, value } = receiptHeader(run, { status: 'settled', receipt })
+  const stop = keepLease(run, token)
   return {
     type: 'stream',
-    payment: createMeter(run.candidate).payment,
+    payment: createMeter(aboutOf(run.candidate)).payment,
     keepBytes: run.route.maxResponseBytes,
     head: (headers) => {
       sealHead(headers)
       for (const [name, value] of Object.entries(granted)) headers.set(name, value)
       headers.set(name, value)
     },
-    ended: (end) => close(run, token, end, receipt.transaction),
+    ended: (end) => {
+      stop()
+      return close(run, token, end, receipt.transaction)
+    },
   }
 }
 
 /**
  * The work of a payment that will be settled when the work has ended. Nothing is charged when there was nothing to sell; a copy that is
- * presented meanwhile can only be settled.
+ * presented meanwhile can only be settled. Where the price is counted, what comes to be charged is written down before it is settled.
  */
-export function streamFirst(run: Run, token: ClaimToken, settle: () => Promise<SettlementEnd>): StreamReply {
-  const { worth } = run.candidate.offer
+export function streamFirst(
+  run: Run,
+  token: ClaimToken,
+  settle: (charged: bigint | undefined) => Promise<SettlementEnd>,
+): StreamReply {
+  const { worth, requirements, scheme } = run.candidate.offer
   const { budget, mode, maxResponseBytes } = run.route
+  const tally = run.route.tally?.(run.exchange.request, run.candidate.offer)
+  const meter = createMeter(aboutOf(run.candidate), {
+    ceiling: scheme.metered ? requirements.amount : undefined,
+    tally,
+  })
+  const stop = keepLease(run, token)
   let end: Promise<SettlementEnd> | undefined
+  const settleOnce = async (): Promise<SettlementEnd> => {
+    if (!meter.known()) tell(run, 'fault', { code: 'usage_missing' })
+    const charged = meter.close()
+    if (charged !== undefined) await quietly(run.gate.claims.renew(token, run.gate.leaseMs, charged.toString()))
+    return settle(charged)
+  }
   const settleNow = (): Promise<SettlementEnd> => {
-    end ??= settle()
+    end ??= settleOnce()
     return end
   }
   return {
     type: 'stream',
-    payment: createMeter(run.candidate).payment,
+    payment: meter.payment,
     keepBytes: maxResponseBytes,
-    head: sealHead,
-    last: async () => {
+    head: (headers) => {
+      sealHead(headers)
+      if (tally !== undefined) beginFlow(tally, headers)
+    },
+    flow: tally,
+    last: async (stopped) => {
       const settled = await settleNow()
       if (!('receipt' in settled)) return undefined
-      const { value } = receiptHeader(run, { status: 'settled', receipt: settled.receipt })
-      return `event: payment-response\ndata: ${value}\n\n`
+      const trailer = receiptHeader(run, { status: 'settled', receipt: settled.receipt })
+      return { event: lastEvents(stopped, 'payment-response', trailer.value), trailer }
     },
     ended: async (how) => {
+      stop()
       if (how.status === undefined || how.status >= 400) {
         budget?.give(worth)
         // In accepted mode the facilitator has it already: it stays owed.
@@ -89,9 +120,21 @@ export function streamFirst(run: Run, token: ClaimToken, settle: () => Promise<S
       // What was not settled is lost, and stays in the budget for loss.
       if (!('receipt' in settled)) return
       budget?.give(worth)
-      await close(run, token, how, settled.receipt.transaction)
+      // What was counted is paid for as far as it went: there is no more to be had for it.
+      if (scheme.metered) await deliveredOnce(run, token, how, settled.receipt.transaction)
+      else await close(run, token, how, settled.receipt.transaction)
     },
   }
+}
+
+async function deliveredOnce(
+  run: Run,
+  token: ClaimToken,
+  { complete, answer }: StreamEnd,
+  transaction: string,
+): Promise<void> {
+  await quietly(run.gate.claims.delivered(token, complete ? answer : undefined))
+  tell(run, complete ? 'delivery_released' : 'delivery_failed', { transaction })
 }
 
 async function close(
@@ -109,8 +152,16 @@ async function close(
   tell(run, 'delivery_failed', { transaction })
 }
 
+/** Holds the claim for as long as the answer leaves. */
+function keepLease({ gate }: Run, token: ClaimToken): () => void {
+  const beat = (): void => void quietly(gate.claims.renew(token, gate.leaseMs))
+  const timer: ReturnType<typeof setInterval> & { unref?: () => void } = setInterval(beat, gate.leaseMs / 3)
+  timer.unref?.()
+  return () => clearInterval(timer)
+}
+
 /** Only the gate speaks in the protocol's headers, and what is paid for is private. */
-function sealHead(headers: HeaderTable): void {
+export function sealHead(headers: HeaderTable): void {
   stripProtocolHeaders(headers)
   makePrivate(headers)
 }

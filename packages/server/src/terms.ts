@@ -18,6 +18,8 @@ export type GateRequest = {
   /** The URL that was asked for, with its query; absolute, or from the path on. */
   readonly url: string
   readonly header: GetHeader
+  /** Where it comes from, as far as the framework knows: an IP address. */
+  readonly address?: string | undefined
 }
 
 /** A 402, in the simplest form that frameworks take. */

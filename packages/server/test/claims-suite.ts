@@ -229,6 +229,43 @@ export function describeClaims(name: string, open: () => Promise<ClaimStoreUnder
       expect(await resume()).toEqual({ status: 'settled', receipt, answer })
     })
 
+    test('SRV-035 a lease is lengthened while an answer leaves, and what is charged is written down before it is settled', async () => {
+      const token = await claimed(newPid())
+      expect(await store.claims.renew(token, 10_000)).toBe(false)
+      await store.claims.settling(token, undefined, 10_000)
+      store.later(8_000)
+      expect(await store.claims.renew(token, 10_000, '7')).toBe(true)
+      store.later(8_000)
+      expect(await store.other.claim(request(token.pid))).toEqual({ status: 'busy' })
+      store.later(3_000)
+      const found = await store.other.claim(request(token.pid))
+      expect(found).toMatchObject({ status: 'settling', charged: '7' })
+      expect(await store.claims.renew(token, 10_000)).toBe(false)
+      await store.claims.settled(tokenOf(found), receipt, 'e1')
+      expect(await store.claims.renew(tokenOf(found), 10_000)).toBe(true)
+      await store.claims.delivered(tokenOf(found), answer)
+      expect(await store.claims.claim(request(token.pid))).toEqual({ status: 'settled', receipt, answer })
+    })
+
+    test('SRV-036 of money that was paid in advance no more is taken than there is, by however many at once', async () => {
+      const pid = newPid()
+      const credit = 10n ** 30n
+      const { entitlements } = store.claims
+      expect(await entitlements.grant({ pid, scope: 's', credit, proof: '{}' })).toEqual({ credit })
+      const most = credit / 8n + 1n
+      const uses = await Promise.all(
+        Array.from({ length: 20 }, (_, i) =>
+          (i % 2 === 0 ? store.claims : store.other).entitlements.redeem(pid, 's', { most }),
+        ),
+      )
+      expect(uses.reduce((sum, use) => sum + (use?.taken ?? 0n), 0n)).toBe(credit)
+      expect(uses.filter((use) => use !== undefined)).toHaveLength(8)
+      await Promise.all(Array.from({ length: 5 }, () => store.other.entitlements.giveBack(pid, { credit: 3n })))
+      expect(await entitlements.redeem(pid, 's', { most: 10n })).toEqual({ credit: 5n, taken: 10n, proof: '{}' })
+      expect(await entitlements.redeem(pid, 's', { most: 10n })).toEqual({ credit: 0n, taken: 5n, proof: '{}' })
+      expect(await entitlements.redeem(pid, 's', { most: 10n })).toBeUndefined()
+    })
+
     test('SRV-028 a store has one name for all who share it', async () => {
       expect(store.claims.audience).toMatch(/^[0-9a-f-]{18}$/)
       expect(store.other.audience).toBe(store.claims.audience)

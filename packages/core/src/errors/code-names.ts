@@ -289,6 +289,9 @@ export const codeNames = [
 
   // What a facilitator takes from one payer.
   'payer_over_limit',
+
+  // What is charged by use.
+  'usage_missing',
 ] as const
 
 /** A code of the registry. */

@@ -1306,6 +1306,14 @@ export const errorCodes = {
     title: 'The payer has too many payments under way, or too many that failed of late',
     hint: 'Present the same payment again when earlier ones have settled.',
   },
+
+  // What is charged by use.
+  usage_missing: {
+    status: 502,
+    retry: 'same-payment',
+    title: 'The answer does not say what it used',
+    hint: 'Nothing was charged. Sellers: let the answer carry its usage, or say it with payment.use().',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

@@ -34,7 +34,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
     const route = define(input)
     return (req, res, next) =>
       serveNode(gate, route, {
-        request: { method: req.method, url: urlOf(req), header: (name) => req.get(name) },
+        request: { method: req.method, url: urlOf(req), header: (name) => req.get(name), address: req.ip },
         res,
         run: (payment) => {
           req.payment = payment

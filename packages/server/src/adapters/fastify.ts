@@ -34,7 +34,12 @@ export function paywall(options: PaywallOptions): Paywall<WrapFastify> {
       // An answer of the gate goes out on the raw response; Fastify is not to send one of its own.
       let ran = false
       serveNode(gate, route, {
-        request: { method: request.method, url: urlOf(request), header: (name) => headerOf(request, name) },
+        request: {
+          method: request.method,
+          url: urlOf(request),
+          header: (name) => headerOf(request, name),
+          address: request.ip,
+        },
         res: reply.raw,
         standing: () => standing(reply),
         run: (payment) => {

@@ -27,7 +27,12 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
       const { raw } = c.req
       let before: Headers | undefined
       const reply = protect<Response>(gate, route, {
-        request: { method: raw.method, url: raw.url, header: (name) => raw.headers.get(name) },
+        request: {
+          method: raw.method,
+          url: raw.url,
+          header: (name) => raw.headers.get(name),
+          address: addressOf(c.env),
+        },
         gone: () => raw.signal.aborted,
         work: async (payment) => {
           before = standingHeaders(c)
@@ -56,6 +61,12 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
 /** What earlier middleware has set, whether or not there is a response yet. */
 function standingHeaders(c: Context<PaidEnv>): Headers {
   return new Headers(c.newResponse(null).headers)
+}
+
+/** Where a request comes from, as `@hono/node-server` says it. */
+function addressOf(env: unknown): string | undefined {
+  const { incoming } = Object(env) as { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } }
+  return incoming?.socket?.remoteAddress
 }
 
 /** Hono adds the headers of a response that is replaced to the new one, unless it is taken away first. */

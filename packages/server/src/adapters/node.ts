@@ -28,7 +28,12 @@ export function paywall(options: PaywallOptions): Paywall<WrapNode> {
     return (req, res) => {
       const failed = (): void => fail(res)
       serveNode(gate, route, {
-        request: { method: req.method ?? 'GET', url: urlOf(req), header: (name) => headerOf(req, name) },
+        request: {
+          method: req.method ?? 'GET',
+          url: urlOf(req),
+          header: (name) => headerOf(req, name),
+          address: req.socket.remoteAddress,
+        },
         res,
         run: (payment) => {
           Promise.resolve()

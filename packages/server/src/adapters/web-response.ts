@@ -73,40 +73,61 @@ export async function passResponse(
     return new Response(body, init)
   }
   if (body === null || bare) {
-    await reply.last?.()
+    await reply.last?.(false)
     await reply.ended({ status, complete: true, answer: { ...made, body: '' } })
     return new Response(NULL_BODY_STATUSES.has(status) ? null : body, init)
   }
   return new Response(passBody(body, reply, made), init)
 }
 
-function passBody(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  reply: StreamReply,
-  made: Omit<Answer, 'body'>,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
+type Chunk = Uint8Array<ArrayBuffer>
+
+function passBody(body: ReadableStream<Chunk>, reply: StreamReply, made: Omit<Answer, 'body'>): ReadableStream<Chunk> {
   const reader = body.getReader()
   const { status } = made
-  let chunks: Uint8Array<ArrayBuffer>[] | undefined = []
+  const { flow } = reply
+  let chunks: Chunk[] | undefined = []
   let size = 0
+
+  const emit = (controller: ReadableStreamDefaultController<Chunk>, chunk: Chunk): void => {
+    size += chunk.byteLength
+    if (size > reply.keepBytes) chunks = undefined
+    else chunks?.push(chunk)
+    controller.enqueue(chunk)
+  }
+  /** Sends on until something has left. True once nothing more may, or is there. */
+  const next = async (controller: ReadableStreamDefaultController<Chunk>): Promise<'more' | 'stop' | 'end'> => {
+    for (;;) {
+      const read = await readWithin(reader, flow?.msLeft())
+      if (read === undefined) {
+        if (flow?.msLeft() === 0) return 'stop'
+        continue
+      }
+      if (read.done) {
+        const rest = flow?.end()
+        if (rest !== undefined && rest.length > 0) emit(controller, rest)
+        return 'end'
+      }
+      const { chunk, stop } = flow?.pass(read.value) ?? { chunk: read.value, stop: false }
+      if (chunk.length > 0) emit(controller, chunk)
+      if (stop) return 'stop'
+      if (chunk.length > 0) return 'more'
+    }
+  }
   return new ReadableStream({
     pull: async (controller) => {
+      let end: 'more' | 'stop' | 'end'
       try {
-        const { done, value } = await reader.read()
-        if (!done) {
-          size += value.byteLength
-          if (size > reply.keepBytes) chunks = undefined
-          else chunks?.push(value)
-          controller.enqueue(value)
-          return
-        }
+        end = await next(controller)
       } catch (error) {
         await reply.ended({ status, complete: false })
         throw error
       }
-      const event = await reply.last?.()
+      if (end === 'more') return
+      if (end === 'stop') reader.cancel().catch(() => {})
+      const last = await reply.last?.(end === 'stop')
       const isEvents = String(made.headers['content-type']).startsWith('text/event-stream')
-      if (event !== undefined && isEvents) controller.enqueue(new TextEncoder().encode(event))
+      if (last !== undefined && isEvents) controller.enqueue(new TextEncoder().encode(last.event))
       controller.close()
       await reply.ended({ status, complete: true, ...(chunks && { answer: { ...made, body: joined(chunks, size) } }) })
     },
@@ -116,6 +137,29 @@ function passBody(
     },
   })
 }
+
+/** The next piece; `undefined`: it did not come in so many milliseconds. What comes later comes next time. */
+function readWithin(
+  reader: ReadableStreamDefaultReader<Chunk>,
+  ms: number | undefined,
+): Promise<ReadableStreamReadResult<Chunk> | undefined> {
+  if (ms === undefined) return reader.read()
+  pendingReads.set(reader, pendingReads.get(reader) ?? reader.read())
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), Math.min(ms, MAX_TIMER_MS))
+  })
+  const read = Promise.resolve(pendingReads.get(reader)).then((result) => {
+    pendingReads.delete(reader)
+    return result
+  })
+  return Promise.race([read, late]).finally(() => clearTimeout(timer))
+}
+
+const pendingReads = new WeakMap<ReadableStreamDefaultReader<Chunk>, Promise<ReadableStreamReadResult<Chunk>>>()
+
+/** The longest that a timer waits. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 async function readBody(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (response.body === null) return new Uint8Array()
