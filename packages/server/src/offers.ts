@@ -109,10 +109,19 @@ export function payToByNetwork(
  */
 export function offerTemplates(options: readonly OfferOptions[], defaults: OfferDefaults): readonly OfferTemplate[] {
   return options.flatMap((option) => {
-    const networks = option.network === undefined ? [...defaults.payTo.keys()] : [networkOf(option.network)]
-    return networks.map((network) => templateFor(network, option, defaults))
+    if (option.network !== undefined) return [templateFor(networkOf(option.network), option, defaults)]
+    const networks = [...defaults.payTo.keys()]
+    const { schemes } = defaults
+    // Not every chain has a scheme by which less than the ceiling can be charged; one has to.
+    const served = networks.filter((network) => schemeFor(network, option.scheme, schemes, isCeiling(defaults)))
+    return (served.length > 0 && isCeiling(defaults) ? served : networks).map((network) =>
+      templateFor(network, option, defaults),
+    )
   })
 }
+
+/** Whether what is paid is known only when the work has ended. */
+const isCeiling = ({ rates, sold }: OfferDefaults): boolean => rates !== undefined && sold?.prepaid === undefined
 
 /**
  * An offer at a price, times a factor where there is one: then a part of an atomic unit counts as one.
@@ -164,8 +173,7 @@ function templateFor(network: Network, option: OfferOptions, defaults: OfferDefa
   }
   const payTo = option.payTo ?? defaults.payTo.get(network)
   if (payTo === undefined) throw new X402Error('invalid_config', { field: 'payTo', network })
-  const isCeiling = defaults.rates !== undefined && sold?.prepaid === undefined
-  const scheme = schemeFor(network, option.scheme, defaults.schemes, isCeiling)
+  const scheme = schemeFor(network, option.scheme, defaults.schemes, isCeiling(defaults))
   if (scheme === undefined) throw new X402Error('missing_scheme', { network, scheme: option.scheme })
   const maxTimeoutSeconds = option.maxTimeoutSeconds ?? defaults.maxTimeoutSeconds
   if (!Number.isInteger(maxTimeoutSeconds) || maxTimeoutSeconds < 1) {
@@ -186,11 +194,11 @@ function schemeFor(
   network: Network,
   name: string | undefined,
   schemes: readonly SchemeServer[],
-  isCeiling: boolean,
+  ofCeiling: boolean,
 ): SchemeServer | undefined {
   const serving = schemes.filter(
     (half) => findScheme([half], { scheme: name ?? half.scheme.name, network }) !== undefined,
   )
-  const fit = serving.find(({ metered = false }) => metered === isCeiling)
-  return isCeiling ? fit : (fit ?? serving[0])
+  const fit = serving.find(({ metered = false }) => metered === ofCeiling)
+  return ofCeiling ? fit : (fit ?? serving[0])
 }

@@ -1,7 +1,11 @@
 import type { Facilitator, OnEvent } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
+import { uptoEvm } from '@groat/evm/upto/server'
 import type { ClaimStore } from '@groat/server'
+// Conditions are read by '@marcbachmann/cel-js', which the server leaves to whoever uses them.
+import { conditions } from '@groat/server/conditions'
 import { paywall } from '@groat/server/hono'
+import { createPricing } from '@groat/server/pricing'
 import { exactSvm } from '@groat/svm/exact/server'
 import { Hono } from 'hono'
 import { RegExpRouter } from 'hono/router/reg-exp-router'
@@ -18,6 +22,8 @@ export type ShopApp = {
   ready(): Promise<void>
 }
 
+const pricing = createPricing({ conditions })
+
 /** What a shop works with. */
 export type ShopParts = { readonly facilitator: Facilitator; readonly claims: ClaimStore; readonly onEvent: OnEvent }
 
@@ -29,8 +35,9 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent
   const paid = paywall({
     facilitator,
     payTo,
-    schemes: [exactEvm, exactSvm],
+    schemes: [exactEvm, exactSvm, uptoEvm],
     store: claims,
+    pricing,
     onEvent,
     ...(origin === undefined ? {} : { origin }),
   })
