@@ -128,7 +128,8 @@ export function streamUse(gate: Gate, route: Route, request: GateRequest, terms:
         }),
     ended: async ({ status }) => {
       if (status !== undefined && status < 400) return notified('entitlement_used', taken && (await settle()))
-      if (!settled) await entitlements.giveBack(pid, taken === undefined ? useOf(route, terms) : { credit: taken }).catch(() => {})
+      if (!settled)
+        await entitlements.giveBack(pid, taken === undefined ? useOf(route, terms) : { credit: taken }).catch(() => {})
       settled = true
       notified('delivery_failed')
     },
