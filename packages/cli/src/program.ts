@@ -4,6 +4,7 @@ import type { SandboxError } from '@groat/sandbox'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addBuying } from './commands/buying-options.js'
 import { addConform } from './commands/conform-options.js'
+import { addFacilitator } from './commands/facilitator-options.js'
 import { addSelling } from './commands/selling-options.js'
 import { CliError, exitCodes } from './terminal/exit.js'
 import type { Io } from './terminal/io.js'
@@ -89,25 +90,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--json', 'one JSON line on standard output')
     .action(async (url, options) => finish(await (await import('./commands/pay.js')).pay(url, options, io)))
 
-  const facilitator = command('facilitator')
-    .description('verify and settle payments for sellers')
-    .argument('<file>', 'YAML configuration')
-    .option('--check', 'read the configuration and stop')
-    .option('--json', 'log as JSON lines')
-    .action(async (file, { check, json }) => {
-      const { runFacilitator } = await import('./commands/facilitator.js')
-      finish(await runFacilitator(file, { check, json, version: manifest.version }, io))
-    })
-  facilitator
-    .command('key')
-    .description('make an API key for a tenant, or a token for the admin listener, and the hash of it for the file')
-    .option('--json', 'one JSON line on standard output')
-    // The option is also one of the command above, which takes it first.
-    .action(async (_, key: Command) => {
-      const { makeKey } = await import('./commands/facilitator.js')
-      finish(makeKey(key.optsWithGlobals(), io))
-    })
-
+  addFacilitator(command('facilitator'), { version: manifest.version, io, finish })
   addBuying(command, io, finish)
   addConform(command('conform'), io, finish)
 

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  type CallOptions,
   DEFAULT_RETRY_AFTER,
   type ErrorCode,
   type FacilitatorRequest,
@@ -19,6 +18,7 @@ import {
   X402Error,
   type X402Event,
 } from '@groat/core'
+import { createWebhookSender } from '@groat/core/webhook'
 import { readyChain } from './chain-ready.js'
 import { crashpoint } from './crashpoint.js'
 import { type Budget, createBudget } from './engine/budget.js'
@@ -33,7 +33,9 @@ import { createJournal } from './journal/journal.js'
 import { type Claim, type SettlementRecord, settlementOf } from './journal/record.js'
 import { isOpen } from './journal/state.js'
 import { isSamePayment, type Presentation, readPresentation, storedRequest } from './presentation.js'
-import type { FacilitatorOptions, FacilitatorService } from './service.js'
+import type { ClaimFor, FacilitatorOptions, FacilitatorService, SettleOptions, WebhookOptions } from './service.js'
+import { createCourier } from './webhooks/courier.js'
+import { createTelling } from './webhooks/endpoint.js'
 
 /**
  * Makes a facilitator: it verifies payments, settles each exactly once, and remembers what became of it.
@@ -48,14 +50,31 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   const { clock = systemClock, random = systemRandom, onEvent, onFault, rebroadcast = 5000 } = options
   const { minRemainingSeconds = 6, settleTimeout = 25_000, stopTimeout = 25_000 } = options
   const { lease = 15_000, watchInterval = 2000, depth = 4, limits = {}, finality = () => 1, outbox = false } = options
+  const { endpoints, allowPrivate = false, timeout = 10_000, ...timing } = options.webhooks ?? NO_WEBHOOKS
   const report = createReporter({ onFault, onEvent, clock, random })
   const { openPerPayer = 64, failuresPerPayer = 5 } = limits
+  const webhooks = createTelling(endpoints, { allowPrivate })
   const journal = createJournal({
     store: options.store,
     clock,
     replica: Buffer.from(random(8)).toString('hex'),
     limits: { open: openPerPayer, failures: failuresPerPayer },
-    tells: outbox,
+    telling: (topic, tenant) => webhooks(topic, tenant) ?? (outbox ? [] : undefined),
+    onTold: () => courier.nudge(),
+    publishes: !outbox,
+  })
+  const courier = createCourier({
+    ...timing,
+    deliveries: journal.deliveries,
+    endpoints,
+    sender: createWebhookSender({ allowPrivate, clock, timeoutMs: timeout }),
+    timeout,
+    random,
+    onGivenUp: ({ endpoint, pid, topic, tries }, said) => {
+      const context = { endpoint, topic, tries: tries + 1, said }
+      report(new X402Error('webhook_undelivered', context), { during: 'webhook', pid: pid as Pid })
+    },
+    onError: (error) => void report(error, { during: 'webhook' }),
   })
   const onError = (error: unknown) => void report(error, { during: 'broadcast' })
   const budgets = new Map<Network, Budget>()
@@ -107,6 +126,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       crashpoint('FP-13')
     }
     watcher.start()
+    courier.start()
     if (phase === 'starting') phase = 'serving'
   }
 
@@ -153,22 +173,26 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     return route.half.verify(payment, requirements, at)
   }
 
-  async function settle(request: FacilitatorRequest, { signal }: CallOptions): Promise<Settlement> {
+  async function settle(request: FacilitatorRequest, { signal, claim }: SettleOptions): Promise<Settlement> {
     const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds, settling: true })
     crashpoint('FP-01')
     const enough = createDeadline(settleTimeout, signal)
     try {
-      return presented.ok ? await follow(presented, enough) : await recall(request, presented, enough)
+      return presented.ok ? await follow(presented, claim, enough) : await recall(request, presented, enough)
     } finally {
       enough.clear()
     }
   }
 
   /** Claims the payment or joins whoever has; what was refused before anything was signed is claimed anew. */
-  async function follow({ claim, route }: Presentation, enough: Deadline): Promise<Settlement> {
+  async function follow(
+    { claim, route }: Presentation,
+    owned: ClaimFor | undefined,
+    enough: Deadline,
+  ): Promise<Settlement> {
     const { pid, payer } = claim
     for (;;) {
-      const standing = settler.run(pid) ?? (await take(claim, route))
+      const standing = settler.run(pid) ?? (await take(claim, route, owned))
       if (standing === 'unknown') return { status: 'unknown', retryAfter: DEFAULT_RETRY_AFTER, payer }
       const { record } = standing
       if (record.rid === claim.rid) {
@@ -218,7 +242,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     return standing.record
   }
 
-  async function take(claim: Claim, route: Route): Promise<Standing | 'unknown'> {
+  async function take(unowned: Claim, route: Route, owned: ClaimFor = {}): Promise<Standing | 'unknown'> {
+    const claim = owned.tenant === undefined ? unowned : { ...unowned, tenant: owned.tenant }
     const lane = route.laneOf(claim.payer, claim.request)
     if (lane?.blocked !== undefined) {
       const known = await journal.load(claim.pid)
@@ -226,7 +251,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       throw new X402Error(lane.blocked, { network: route.chain.network })
     }
     // Who has no lane leaves it to who has.
-    const claimed = await journal.claim(claim, lane === undefined ? null : journal.replica).catch((error) => {
+    const claimed = await journal.claim(claim, lane === undefined ? null : journal.replica, owned).catch((error) => {
       if (X402Error.is(error) && error.context.committed === 'unknown') return { status: 'unknown' } as const
       throw error
     })
@@ -242,6 +267,10 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       }
       case 'unknown':
         return 'unknown'
+      case 'over_quota': {
+        const { ring, retryAfter } = claimed
+        throw new X402Error('quota_exceeded', { ring, retryAfter })
+      }
       default:
         throw new X402Error('payer_over_limit', { reason: claimed.status })
     }
@@ -282,6 +311,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     try {
       return await work()
     } catch (error) {
+      // Nothing is broken.
+      if (X402Error.is(error) && error.code === 'quota_exceeded') throw error
       const reference = report(error, { during })
       throw new X402Error(X402Error.is(error) ? error.code : fallback, { reference }, { cause: error })
     }
@@ -297,7 +328,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     patience.abort()
     await watcher.stop()
     await Promise.all([settler.stop(), ...routes.lanes().map((lane) => lane.stop())])
-    await keeper.stop()
+    await Promise.all([keeper.stop(), courier.stop()])
   }
 
   async function find(pid: Pid) {
@@ -355,9 +386,12 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     },
     schemes: options.schemes,
     outbox: journal.outbox,
+    webhooks: () => journal.deliveries.standing(),
     health,
   }
 }
+
+const NO_WEBHOOKS: WebhookOptions = { endpoints: [] }
 
 /** Open payments that are looked up at once when a facilitator starts. */
 const SWEEP = 32

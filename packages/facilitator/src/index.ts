@@ -18,16 +18,23 @@ export {
   serveApp,
   serveFacilitator,
 } from './http.js'
-export type { Outbox, OutboxMessage } from './journal/outbox.js'
+export type { DeadDelivery, DeliveryStanding } from './journal/deliveries.js'
+export type { Outbox, OutboxMessage, OutboxTopic } from './journal/outbox.js'
 export { createLocalList, type LocalListOptions } from './screening/local-list.js'
 export type { ScreeningDecision, ScreeningProvider, ScreeningSubject } from './screening/screening.js'
 export { type WithScreeningOptions, withScreening } from './screening/with-screening.js'
 export type {
+  ClaimFor,
   FacilitatorLimits,
   FacilitatorOptions,
   FacilitatorService,
   Health,
   HealthReason,
   PaymentValue,
+  SettleOptions,
   StoredSettlement,
+  WebhookOptions,
 } from './service.js'
+export type { CourierTiming } from './webhooks/courier.js'
+export { createWebhookDesk, type WebhookDesk } from './webhooks/desk.js'
+export type { WebhookEndpoint } from './webhooks/endpoint.js'

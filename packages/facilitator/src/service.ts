@@ -15,8 +15,12 @@ import type {
 import type { Store } from '@groat/store'
 import type { FinalityLevel } from './engine/finality.js'
 import type { Fault } from './fault.js'
+import type { DeliveryStanding } from './journal/deliveries.js'
+import type { ClaimBounds } from './journal/journal.js'
 import type { Outbox } from './journal/outbox.js'
 import type { SettlementRecord } from './journal/record.js'
+import type { CourierTiming } from './webhooks/courier.js'
+import type { WebhookEndpoint } from './webhooks/endpoint.js'
 
 /** A facilitator in this process: the port of core, and a life. */
 export interface FacilitatorService extends Facilitator {
@@ -33,8 +37,12 @@ export interface FacilitatorService extends Facilitator {
   stop(): Promise<void>
   /** What others have to be told of payments; empty unless the facilitator was made with `outbox`. */
   readonly outbox: Outbox
+  /** How the webhooks stand. */
+  webhooks(): Promise<readonly DeliveryStanding[]>
   /** Whether payments can be taken now, and if not, why. Never throws. */
   health(): Promise<Health>
+  /** `claim`: for whom a payment is claimed that is not known yet. Throws `quota_exceeded` besides, with `ring` and `retryAfter` (seconds). */
+  settle(request: FacilitatorRequest, options?: SettleOptions): Promise<Settlement>
   settlement(pid: Pid, options?: CallOptions): Promise<Settlement | undefined>
   /** What the journal holds of a payment, without anything that could settle it elsewhere. */
   find(pid: Pid): Promise<StoredSettlement | undefined>
@@ -42,6 +50,15 @@ export interface FacilitatorService extends Facilitator {
   inspect(request: Pick<FacilitatorRequest, 'payment' | 'requirements'>): Inspection
   /** The schemes that are served. */
   readonly schemes: readonly SchemeFacilitator[]
+}
+
+/** How a payment is settled. */
+export type SettleOptions = CallOptions & { readonly claim?: ClaimFor }
+
+/** For whom a payment is claimed, and within what bounds, over all replicas. */
+export type ClaimFor = ClaimBounds & {
+  /** Whose webhooks tell of it. */
+  readonly tenant?: string
 }
 
 /** A payment as the journal knows it, under the terms it was claimed with. */
@@ -89,6 +106,15 @@ export type FacilitatorOptions = {
   readonly limits?: FacilitatorLimits
   /** Whether what happens to payments is also kept to be told to others. Default false. */
   readonly outbox?: boolean
+  /** Who is told, and how. */
+  readonly webhooks?: WebhookOptions
+}
+
+/** Who is told of what happens to payments. */
+export type WebhookOptions = CourierTiming & {
+  readonly endpoints: readonly WebhookEndpoint[]
+  /** Whether endpoints may be plain http, and at addresses that are not public. Default false. */
+  readonly allowPrivate?: boolean
 }
 
 /** What a payment is worth, and where. */

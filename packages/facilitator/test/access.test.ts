@@ -30,7 +30,7 @@ beforeEach(async () => {
   store = await openMemoryStore()
   denials = []
   now = Date.now()
-  service = createFacilitator({ schemes: [createFakeScheme(chain)], store, stopTimeout: 1 })
+  service = createFacilitator({ schemes: [createFakeScheme(chain)], store, stopTimeout: 1, clock: () => now })
   await service.start()
 })
 afterEach(async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { openMemoryStore, openStore, type Store } from '@groat/store'
 import { expect, test } from 'vitest'
 import { startPostgres } from '../../store/test/embedded-postgres.js'
-import { createFacilitator } from '../src/index.js'
+import { createFacilitator, type WebhookEndpoint } from '../src/index.js'
 import { createFakeScheme, FakeChain, makePayment } from './fake-chain.js'
 
 // What the money path asks of a database: little enough for a distributed PostgreSQL, and the same however long the journal has grown.
@@ -32,7 +32,7 @@ test('on SQLite nothing that a payment needs reads a whole table', async () => {
       .prepare(`explain query plan ${text}`)
       .all(filled(text))
     const whole = rows.filter(({ detail }) =>
-      /^SCAN (settlement|attempt|ride|evidence|event|payer|outbox)/.test(detail),
+      /^SCAN (settlement|attempt|ride|evidence|event|payer|outbox|delivery|quota)/.test(detail),
     )
     // An index over those that are carried is small, whatever has been settled.
     return whole.filter(({ detail }) => !SMALL.test(detail)).map(({ detail }) => `${detail}: ${text}`)
@@ -104,6 +104,9 @@ async function migrated(store: Store): Promise<void> {
   await service.stop()
 }
 
+/** Nobody listens there: what it is told is tried again. */
+const nowhere: WebhookEndpoint = { id: 'shop', url: 'http://127.0.0.1:1/', secrets: ['a secret of 16 and more'] }
+
 /** Payments that settle, that are refused, that wait for each other, that are lost with their node and found again. */
 async function everyKindOfWork(store: Store): Promise<void> {
   const chain = new FakeChain()
@@ -114,12 +117,15 @@ async function everyKindOfWork(store: Store): Promise<void> {
     rebroadcast: 20,
     watchInterval: 10,
     stopTimeout: 50,
+    webhooks: { endpoints: [nowhere], allowPrivate: true, interval: 10, delay: () => 10 },
   }
   const limits = { feePerHour: () => 10n ** 30n }
   const service = createFacilitator({ ...options, limits, settleTimeout: 20_000 })
   await service.start()
   seen.length = 0
-  const settled = await Promise.all(Array.from({ length: 5 }, () => service.settle(makePayment())))
+  const quotas = [{ ring: 'tenant', key: 'tenant shop', perSecond: 100, burst: 100 }] as const
+  const claim = { tenant: 'shop', quotas, open: { tenant: 100, payer: 100 } }
+  const settled = await Promise.all(Array.from({ length: 5 }, () => service.settle(makePayment(), { claim })))
   expect(settled.map(({ status }) => status)).toEqual(settled.map(() => 'settled'))
   expect(await service.settle(makePayment({ signature: 'bad' }))).toMatchObject({ status: 'refused' })
   await service.outbox.published((await service.outbox.take(10)).map(({ id }) => id))

@@ -1,4 +1,5 @@
 import { compose, errorInfo, networkFamily, type OnEvent, type SchemeFacilitator, type Wrap } from '@groat/core'
+import { createWebhookSecret } from '@groat/core/webhook'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
 import {
@@ -18,7 +19,7 @@ import { createAdminApp, createOverview } from '@groat/facilitator/admin'
 import { createLog, createMetrics, withTracing } from '@groat/facilitator/observe'
 import { createSvmChain } from '@groat/svm/chain'
 import { exactSvm } from '@groat/svm/exact/facilitator'
-import { type NetworkConfig, readFacilitatorConfig } from '../config/facilitator-config.js'
+import { facilitatorSchema, type NetworkConfig, readFacilitatorConfig } from '../config/facilitator-config.js'
 import type { OperationConfig } from '../config/operation-config.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
@@ -27,7 +28,25 @@ import { openNamedStore, withoutSecrets } from './open-store.js'
 import { nameOf } from './refusal.js'
 
 /** Options of `groat facilitator`. */
-export type FacilitatorCommand = { readonly check?: boolean; readonly json?: boolean; readonly version?: string }
+export type FacilitatorCommand = {
+  readonly check?: boolean
+  readonly schema?: boolean
+  readonly json?: boolean
+  readonly version?: string
+}
+
+/** `groat facilitator --schema`: the JSON Schema of the file. */
+export function printFacilitatorSchema(io: Io): number {
+  io.out(`${JSON.stringify(facilitatorSchema(), null, 2)}\n`)
+  return exitCodes.ok
+}
+
+/** `groat facilitator secret`: a secret for an endpoint of webhooks. */
+export function makeSecret({ json = false }: FacilitatorCommand, io: Io): number {
+  const secret = createWebhookSecret()
+  io.out(json ? `${JSON.stringify({ secret })}\n` : `${secret}\n`)
+  return exitCodes.ok
+}
 
 /** `groat facilitator FILE`: verifies and settles until it is told to stop. Prints one JSON line when it serves. */
 export async function runFacilitator(
@@ -40,21 +59,26 @@ export async function runFacilitator(
     io.say(`${file} is valid`)
     return exitCodes.ok
   }
-  const { operation, host, port } = config
+  const { operation, host, port, engine } = config
   const schemes = await schemesOf(config.networks)
   const store = await openNamedStore(config.store)
   const log = createLog({ level: operation.logLevel, write: (line) => io.say(json ? line.trimEnd() : readable(line)) })
   const metrics = createMetrics()
   const { onFault } = log
+  const { webhooks } = operation
   const onEvent: OnEvent = (event) => {
     log.onEvent(event)
     metrics.onEvent(event)
   }
-  const service = guarded(createFacilitator({ schemes, store, onEvent, onFault }), operation, {
-    store,
-    onEvent,
-    onFault,
-  })
+  const service = guarded(
+    createFacilitator({ schemes, store, onEvent, onFault, ...engine, ...(webhooks && { webhooks }) }),
+    operation,
+    {
+      store,
+      onEvent,
+      onFault,
+    },
+  )
   const access = createAccess(service, {
     ...(operation.tenants === undefined ? {} : { tenants: operation.tenants }),
     limits: operation.limits,
@@ -118,28 +142,29 @@ function guarded(
   return compose(...wraps)(facilitator)
 }
 
-/** One half per family, over all of its networks. */
+/** One half for all EVM networks, and one for each cluster of Solana: what a payment may cost is counted in its own coin. */
 async function schemesOf(networks: readonly NetworkConfig[]): Promise<readonly SchemeFacilitator[]> {
   const of = (family: string) => networks.filter(({ network }) => networkFamily(network) === family)
   const [evm, svm] = [of('eip155'), of('solana')]
   const chains = await Promise.all(
-    evm.map(({ network, rpc, signers, assets, agreeFrom }) =>
+    evm.map(({ network, rpc, signers, assets, agreeFrom, maxTransactionFee }) =>
       createEvmChain({
         network,
         rpc: urlsOf(rpc),
         signers: signers.filter(isHexKey),
         assets,
         ...(agreeFrom === undefined ? {} : { agreeFrom }),
+        ...(maxTransactionFee === undefined ? {} : { maxTransactionFee }),
       }),
     ),
   )
-  const clusters = svm.map(({ network, rpc, signers, assets }) =>
-    createSvmChain({ network, rpc: urlsOf(rpc), signers, assets }),
+  const clusters = svm.map(({ network, rpc, signers, assets, fees }) =>
+    exactSvm({
+      chains: [createSvmChain({ network, rpc: urlsOf(rpc), signers, assets })],
+      ...(fees === undefined ? {} : { fees }),
+    }),
   )
-  return [
-    ...(chains.length > 0 ? [exactEvm({ chains })] : []),
-    ...(clusters.length > 0 ? [exactSvm({ chains: clusters })] : []),
-  ]
+  return [...(chains.length > 0 ? [exactEvm({ chains })] : []), ...clusters]
 }
 
 /** The configuration has been read: there is a first one. */

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readFacilitatorConfig } from './facilitator-config.js'
+import { facilitatorSchema, readFacilitatorConfig } from './facilitator-config.js'
 
 const key = `0x${'ab'.repeat(32)}`
 let folder: string
@@ -164,7 +164,7 @@ test('and what is wrong with that', async () => {
     await tenant('scopes: [admin]'),
     await tenant('limits: { settle: fast }'),
     await of('limits: { per_ip: 20 }\n'),
-    await of('webhooks: []\n'),
+    await of('notify: []\n'),
     await read(served.replace('"http://a", ', ''), { KEY: key }),
     await read(served.replace('100', 'much'), { KEY: key }),
   ]).toMatchInlineSnapshot(`
@@ -178,9 +178,114 @@ test('and what is wrong with that', async () => {
       "/pay.yaml:5: tenants.shop.scopes.0: expected verify, settle, read or metrics",
       "/pay.yaml:5: tenants.shop.limits.settle: expected a rate such as 20/s or 5/min",
       "/pay.yaml:4: limits.per_ip: expected text",
-      "/pay.yaml:4: webhooks: unknown field",
+      "/pay.yaml:4: notify: unknown field",
       "/pay.yaml:3: networks.base.agree_from: takes two nodes in rpc",
       "/pay.yaml:3: networks.base.agree_from: expected a number of tokens, such as 100",
     ]
   `)
 })
+
+const networksOf = (inner = '') => `store: pay.db\nnetworks:\n  base: { rpc: ["http://x"], signers: ["KEY"]${inner} }\n`
+
+test('whoever is told of payments is named, with secrets that nobody else reads', async () => {
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+  const keys = `["sha256:${'0'.repeat(64)}"]`
+  const of = (shop: string, rest = '') =>
+    read(`${networksOf()}tenants:\n  shop: { keys: ${keys}, webhook: ${shop} }\n${rest}`, { KEY: key, WHSEC: secret })
+  const operator = 'webhooks: { operator: { url: "https://ops.example", secrets: ["WHSEC"] }, allow_private: true }'
+  const whole = await of('{ url: "https://shop.example/h", secrets: ["WHSEC"], events: [settled, final] }', operator)
+  expect(whole).toMatchObject({
+    operation: {
+      webhooks: {
+        allowPrivate: true,
+        endpoints: [
+          { id: 'operator', url: 'https://ops.example', secrets: [secret] },
+          { id: 'tenant.shop', tenant: 'shop', url: 'https://shop.example/h', topics: ['settled', 'final'] },
+        ],
+      },
+    },
+  })
+  expect([
+    await of(`{ url: "https://shop.example", secrets: [${secret}] }`),
+    await of('{ url: "https://shop.example", secrets: ["KEY"] }'),
+    await of('{ url: "ftp://shop.example", secrets: ["WHSEC"] }'),
+    await of('{ url: "https://shop.example", secrets: ["WHSEC"], events: [eaten] }'),
+  ]).toEqual([
+    expect.stringMatching(/pay.yaml:5: tenants.shop.webhook.secrets.0: a secret stands in a file/),
+    expect.stringMatching(/expected whsec_ and base64; `groat facilitator secret` makes one/),
+    expect.stringMatching(/tenants.shop.webhook.url: expected an https URL/),
+    expect.stringMatching(/expected settled, refused, final or reorged/),
+  ])
+})
+
+test('fees have limits in dollars and shares, which are counted in the coin of the chain', async () => {
+  const config = await read(
+    `${networksOf(', coin_price: $4000, fee_per_transaction: 0.002, finality: { 0: 1, 100: 5, 1000: safe }')}
+engine: { lease: 20, depth: 8, rebroadcast: 3 }
+limits: { fee_per_payment: { share: 5%, at_least: $0.002 }, fee_per_hour: $20 }
+`,
+    { KEY: key },
+  )
+  if (typeof config === 'string') throw new Error(config)
+  const { engine, networks } = config
+  const base = networks[0]?.network ?? raise()
+  const usdc = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913'
+  const fee = (amount: bigint) => engine.limits?.feePerPayment?.({ network: base, asset: usdc, amount })
+  const depth = (amount: bigint) => engine.finality?.({ network: base, asset: usdc, amount })
+  expect([engine.lease, engine.depth, engine.rebroadcast, networks[0]?.maxTransactionFee]).toEqual([
+    20_000,
+    8,
+    3000,
+    2n * 10n ** 15n,
+  ])
+  // 5 % of $10 are $0.50, at $4000 a coin; a tenth of a cent is bounded by the floor of $0.002.
+  expect([fee(10_000_000n), fee(1000n)]).toEqual([125n * 10n ** 12n, 5n * 10n ** 11n])
+  expect(engine.limits?.feePerHour?.(base)).toBe(5n * 10n ** 15n)
+  expect([depth(1n), depth(99_999_999n), depth(100_000_000n), depth(5_000_000_000n)]).toEqual([1, 1, 5, 'safe'])
+})
+
+test('limits that cannot be meant are refused', async () => {
+  const of = (inner: string, rest: string) => read(`${networksOf(inner)}${rest}`, { KEY: key })
+  expect([
+    await of('', 'limits: { fee_per_payment: 5% }\n'),
+    await of(', coin_price: $0', ''),
+    await of(', coin_price: 4000', ''),
+    await of(', finality: { some: 1 }', ''),
+    await of(', finality: 0', ''),
+    await of('', 'engine: { lease: 0 }\n'),
+    await of(', coin_price: $1', 'limits: { fee_per_payment: lots }\n'),
+  ]).toEqual([
+    expect.stringMatching(/networks.base: limits on fees in dollars take a coin_price/),
+    expect.stringMatching(/coin_price: expected more than nothing/),
+    expect.stringMatching(/coin_price: expected text/),
+    expect.stringMatching(/finality.some: expected a number of tokens/),
+    expect.stringMatching(/finality: expected a number of blocks, safe, or final/),
+    expect.stringMatching(/engine.lease: /),
+    expect.stringMatching(/fee_per_payment: expected a share/),
+  ])
+})
+
+test('on Solana a payment says its fee, and the limits bound it', async () => {
+  const secretKey = '4wBqpZM9xaSheZzJSMawUKKwhdpChKbZ5eu5ky4Vigw1qSMzDhPXMFTDSXrdEK1BAWLmdVj6aUWHrWzcCwsaUGQz'
+  const text = `store: pay.db
+networks:
+  solana: { rpc: ["http://x"], fee_payer: "KEY", coin_price: $200 }
+limits: { fee_per_payment: { share: 5%, at_least: $0.01 } }
+`
+  expect(await read(text, { KEY: secretKey })).toMatchObject({
+    networks: [{ fees: { lamports: 50_000n, lamportsPerUnit: 250_000n } }],
+  })
+  expect(
+    await read(text.replace('coin_price: $200', 'coin_price: $200, fee_per_transaction: 1'), { KEY: secretKey }),
+  ).toMatch(/a payment on this chain says its own fee/)
+})
+
+test('the schema of the file says what it takes', () => {
+  const schema = JSON.stringify(facilitatorSchema())
+  for (const field of ['webhook', 'fee_per_payment', 'coin_price', 'finality', 'lease'])
+    expect(schema).toContain(`"${field}"`)
+})
+
+function raise(): never {
+  throw new Error('there is none')
+}

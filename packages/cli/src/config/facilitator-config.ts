@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { type Asset, assetByAddress, assetByTicker, type Network, network, networkFamily, X402Error } from '@groat/core'
 import * as z from 'zod/mini'
+import { type EngineConfig, EngineFields, engineOf, NetworkFields, type NetworkRules } from './engine-config.js'
 import { Operation, type OperationConfig, operationOf, parseListen } from './operation-config.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
@@ -11,12 +12,14 @@ export type FacilitatorConfig = {
   /** Absolute path of the journal, or the URL of its database. */
   readonly store: string
   readonly networks: readonly NetworkConfig[]
+  /** How payments are settled, and what that may cost. */
+  readonly engine: EngineConfig
   /** Who may use it, how much, and how it is watched. */
   readonly operation: OperationConfig
 }
 
 /** One chain of a facilitator. */
-export type NetworkConfig = {
+export type NetworkConfig = NetworkRules & {
   readonly network: Network
   readonly rpc: readonly string[]
   /** Private keys of the accounts that pay for gas: 0x and 64 hex digits, or base58 of 64 bytes on Solana. */
@@ -40,10 +43,17 @@ const File = z.strictObject({
       assets: z.optional(
         z.array(z.string()).check(z.minLength(1, 'names no asset; leave it out for the default ones')),
       ),
+      ...NetworkFields,
     }),
   ),
+  engine: EngineFields,
   ...Operation,
 })
+
+/** The JSON Schema of the file, for editors. */
+export function facilitatorSchema(): object {
+  return z.toJSONSchema(File, { io: 'input' })
+}
 
 /**
  * Reads the configuration of a facilitator. Throws a usage error with file, line and reason.
@@ -56,10 +66,15 @@ export async function readFacilitatorConfig(file: string, environment: Environme
   const listen = parseListen(value.listen)
   if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
 
-  const networks = Object.entries(value.networks).map(([name, { rpc, assets, agree_from, ...keys }]): NetworkConfig => {
-    const path = ['networks', name]
+  const named = Object.entries(value.networks).map(([name, fields]) => {
     const id = networkOf(name)
-    if (id === undefined) throw fail(path, 'not a CAIP-2 id and not a known name such as base or base-sepolia')
+    if (id !== undefined) return { name, network: id, fields }
+    throw fail(['networks', name], 'not a CAIP-2 id and not a known name such as base or base-sepolia')
+  })
+  const { engine, rulesOf } = engineOf(value.engine, value.limits ?? {}, named, fail)
+  const networks = named.map(({ name, network: id, fields }): NetworkConfig => {
+    const { rpc, assets, agree_from, ...keys } = fields
+    const path = ['networks', name]
     const family = families[networkFamily(id)]
     if (family === undefined) throw fail(path, `nothing settles on ${networkFamily(id)} chains`)
     const signers = family.keysOf(keys)
@@ -90,13 +105,14 @@ export async function readFacilitatorConfig(file: string, environment: Environme
       network: id,
       rpc,
       signers,
+      ...rulesOf(id),
       ...(known === undefined ? {} : { assets: known }),
       ...(agreeFrom === undefined ? {} : { agreeFrom }),
     }
   })
   if (networks.length === 0) throw fail(['networks'], 'no network is given')
-  const operation = operationOf(value, { networks, networkOf, fail, file })
-  return { ...listen, store: storeOf(value.store, file), networks, operation }
+  const operation = operationOf(value, { networks, networkOf, fail, isLiteral, isPrivate, file })
+  return { ...listen, store: storeOf(value.store, file), networks, engine, operation }
 }
 
 /** A path in the file is meant from where the file is, wherever the command is run. */

@@ -1,7 +1,16 @@
 import { dirname, resolve } from 'node:path'
 import { type Asset, assetByTicker, type Network } from '@groat/core'
-import { type AccessLimits, isApiKeyHash, type Rate, scopes, type Tenant } from '@groat/facilitator'
+import {
+  type AccessLimits,
+  isApiKeyHash,
+  type Rate,
+  scopes,
+  type Tenant,
+  type WebhookOptions,
+} from '@groat/facilitator'
 import * as z from 'zod/mini'
+import { FeeFields } from './engine-config.js'
+import { WebhookFields, webhookOf } from './webhook-config.js'
 import type { ConfigFile } from './yaml-file.js'
 
 /** Who may use a facilitator, how much, and how it is watched. */
@@ -11,6 +20,7 @@ export type OperationConfig = {
   readonly trustedProxies: number
   readonly admin?: { readonly host: string; readonly port: number; readonly tokenHash?: string }
   readonly screening?: { readonly file: string; readonly maxAgeHours: number }
+  readonly webhooks?: WebhookOptions
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
 }
 
@@ -44,6 +54,7 @@ export const Operation = {
         limits: z.optional(
           z.strictObject({ verify: z.optional(RateText), settle: z.optional(RateText), open: z.optional(Count) }),
         ),
+        webhook: z.optional(WebhookFields),
       }),
     ),
   ),
@@ -54,7 +65,11 @@ export const Operation = {
       per_payer: z.optional(z.strictObject({ rate: RateText, open: z.optional(Count) })),
       settling: z.optional(Count),
       verifying: z.optional(Count),
+      ...FeeFields,
     }),
+  ),
+  webhooks: z.optional(
+    z.strictObject({ operator: z.optional(WebhookFields), allow_private: z._default(z.boolean(), false) }),
   ),
   trusted_proxies: z._default(z.int().check(z.gte(0), z.lte(10)), 0),
   screening: z.optional(z.strictObject({ list: z.string(), max_age_hours: z._default(Count, 48) })),
@@ -63,7 +78,7 @@ export const Operation = {
 
 const Value = z.object(Operation)
 
-type Reading = Pick<ConfigFile<unknown>, 'fail'> & {
+type Reading = Pick<ConfigFile<unknown>, 'fail' | 'isLiteral' | 'isPrivate'> & {
   readonly networks: readonly { readonly network: Network; readonly assets?: readonly Asset[] }[]
   networkOf(name: string): Network | undefined
   /** Where the file is: paths in it are meant from there. */
@@ -82,6 +97,7 @@ export function operationOf(value: z.output<typeof Value>, reading: Reading): Op
     ...(screening === undefined
       ? {}
       : { screening: { file: resolve(dirname(reading.file), screening.list), maxAgeHours: screening.max_age_hours } }),
+    ...named('webhooks', webhooksOf(value, reading)),
     logLevel: log?.level ?? 'info',
   }
 }
@@ -128,6 +144,20 @@ function tenantOf(id: string, fields: TenantFields, { fail, networkOf, networks 
     ...(Object.keys(rates).length === 0 ? {} : { rates }),
     ...named('maxSettling', limits.open),
   }
+}
+
+/** Whoever is told of payments: tenants of theirs, the operator of all. */
+function webhooksOf({ tenants = {}, webhooks }: z.output<typeof Value>, reading: Reading): WebhookOptions | undefined {
+  const { operator, allow_private = false } = webhooks ?? {}
+  const ofTenants = Object.entries(tenants).flatMap(([id, { webhook }]) =>
+    webhook === undefined
+      ? []
+      : webhookOf(webhook, { path: ['tenants', id, 'webhook'], id: `tenant.${id}`, tenant: id }, reading),
+  )
+  const ofOperator =
+    operator === undefined ? [] : [webhookOf(operator, { path: ['webhooks', 'operator'], id: 'operator' }, reading)]
+  const endpoints = [...ofOperator, ...ofTenants]
+  return endpoints.length === 0 ? undefined : { endpoints, allowPrivate: allow_private }
 }
 
 function limitsOf(limits: NonNullable<z.output<typeof Value>['limits']>): AccessLimits {

@@ -292,6 +292,12 @@ export const codeNames = [
 
   // What is charged by use.
   'usage_missing',
+
+  // What a receiver of webhooks is told.
+  'webhook_signature_invalid',
+
+  // What an operator is told of webhooks.
+  'webhook_undelivered',
 ] as const
 
 /** A code of the registry. */

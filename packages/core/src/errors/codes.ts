@@ -1314,6 +1314,22 @@ export const errorCodes = {
     title: 'The answer does not say what it used',
     hint: 'Nothing was charged. Sellers: let the answer carry its usage, or say it with payment.use().',
   },
+
+  // What a receiver of webhooks is told.
+  webhook_signature_invalid: {
+    status: 400,
+    retry: 'never',
+    title: 'The webhook was not signed by a secret of this endpoint, or not lately',
+    hint: 'Check the secret, the clock, and that the body is taken as it came, before anything parses it.',
+  },
+
+  // What an operator is told of webhooks.
+  webhook_undelivered: {
+    status: 502,
+    retry: 'later',
+    title: 'A webhook was given up: its receiver did not take it',
+    hint: 'Mend the receiver, then have what was given up sent again.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

@@ -15,6 +15,9 @@ export type WebhookTarget = {
 /** What became of one sending. `gone`: the receiver wants no more of them (410). */
 export type WebhookOutcome = 'delivered' | 'failed' | 'gone'
 
+/** What came back: what became of it, the status or why there was none, and the seconds that the receiver asks to wait. */
+export type WebhookAnswer = { readonly outcome: WebhookOutcome; readonly said: string; readonly retryAfter?: number }
+
 /** How messages are sent. */
 export type WebhookSenderOptions = {
   /** Whether a target may be this machine or a private network, and plain http. Only for targets that the operator names. */
@@ -30,6 +33,8 @@ export type WebhookSenderOptions = {
 export interface WebhookSender {
   /** Sends once. What the receiver answers besides its status is not looked at. Never throws. */
   send(target: WebhookTarget, message: WebhookMessage): Promise<WebhookOutcome>
+  /** The same, and what the receiver said. */
+  post(target: WebhookTarget, message: WebhookMessage): Promise<WebhookAnswer>
 }
 
 /** Milliseconds from one sending to the next: twelve of them, within two days. */
@@ -77,19 +82,28 @@ export function createWebhookSender(options: WebhookSenderOptions = {}): Webhook
   const { allowPrivate = false, timeoutMs = 10_000, clock = systemClock } = options
   // A runtime without Node's modules has no names of its own network either.
   const call = options.call ?? nodeCall({ publicOnly: !allowPrivate }) ?? callOver(globalThis.fetch)
-  return {
-    async send({ url, secrets }, message) {
-      try {
-        checkWebhookTarget({ url, secrets }, { allowPrivate })
-        const signed = await signWebhook(message, secrets, clock())
-        const headers = { 'content-type': 'application/json', ...signed }
-        const { status } = await call({ url, method: 'POST', headers, body: message.body, timeoutMs, maxBytes: 65_536 })
-        if (status === 410) return 'gone'
-        return status >= 200 && status < 300 ? 'delivered' : 'failed'
-      } catch (error) {
-        if (error instanceof NoAnswer || X402Error.is(error)) return 'failed'
-        throw error
-      }
-    },
+
+  async function post({ url, secrets }: WebhookTarget, message: WebhookMessage): Promise<WebhookAnswer> {
+    try {
+      checkWebhookTarget({ url, secrets }, { allowPrivate })
+      const signed = await signWebhook(message, secrets, clock())
+      const headers = { 'content-type': 'application/json', ...signed }
+      const answer = await call({ url, method: 'POST', headers, body: message.body, timeoutMs, maxBytes: 65_536 })
+      const { status, retryAfter = '' } = answer
+      const outcome = status === 410 ? 'gone' : status >= 200 && status < 300 ? 'delivered' : 'failed'
+      const wait = /^[0-9]{1,6}$/.test(retryAfter) ? { retryAfter: Number(retryAfter) } : {}
+      return { outcome, said: String(status), ...wait }
+    } catch (error) {
+      if (error instanceof NoAnswer) return { outcome: 'failed', said: reasonOf(error.cause) }
+      if (X402Error.is(error)) return { outcome: 'failed', said: error.code }
+      throw error
+    }
   }
+
+  return { post, send: async (target, message) => (await post(target, message)).outcome }
+}
+
+/** The system's own code, such as ECONNREFUSED: no URL, no text of anybody's. */
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : 'no answer'
 }

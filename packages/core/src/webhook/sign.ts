@@ -1,3 +1,5 @@
+import { type Random, systemRandom } from '../ports.js'
+
 /** What is told, and under which name: the same id however often it is sent. */
 export type WebhookMessage = {
   readonly id: string
@@ -35,6 +37,26 @@ export async function signWebhook(
   }
 }
 
+/**
+ * A new secret of 256 random bits, as libraries for Standard Webhooks take it.
+ *
+ * @example
+ * createWebhookSecret() // 'whsec_…'
+ */
+export function createWebhookSecret(random: Random = systemRandom): string {
+  return `whsec_${btoa(String.fromCharCode(...random(32)))}`
+}
+
+/**
+ * Whether a text is a secret as libraries for Standard Webhooks take it: `whsec_` and base64 of 15 bytes and more.
+ *
+ * @example
+ * isWebhookSecret('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw') // true
+ */
+export function isWebhookSecret(text: string): boolean {
+  return SECRET.test(text)
+}
+
 /** How a message is checked. */
 export type WebhookCheck = {
   readonly secret: string
@@ -65,10 +87,19 @@ export async function verifyWebhook(
 async function signatureOf(secret: string, id: string, timestamp: string, body: string): Promise<string> {
   const { subtle } = globalThis.crypto
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
-  const key = await subtle.importKey('raw', new TextEncoder().encode(secret), algorithm, false, ['sign'])
+  const key = await subtle.importKey('raw', bytesOf(secret), algorithm, false, ['sign'])
   const mac = await subtle.sign('HMAC', key, new TextEncoder().encode(`${id}.${timestamp}.${body}`))
   return btoa(String.fromCharCode(...new Uint8Array(mac)))
 }
+
+/** What Standard Webhooks writes as `whsec_` and base64 are the bytes of that; any other text is its own bytes. */
+function bytesOf(secret: string): Uint8Array<ArrayBuffer> {
+  const base64 = SECRET.exec(secret)?.[1]
+  if (base64 === undefined) return new TextEncoder().encode(secret)
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+}
+
+const SECRET = /^whsec_((?:[A-Za-z0-9+/]{4}){5,21}(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?)$/
 
 /** Takes as long wherever the texts differ. */
 function isSame(a: string, b: string): boolean {

@@ -3,6 +3,11 @@ import type { Clock } from '@groat/core'
 /** So many a second in the long run, and so many at once; `burst` is twice the rate unless told. */
 export type Rate = { readonly perSecond: number; readonly burst?: number }
 
+/** A rate with its burst. */
+export function wholeRate({ perSecond, burst = 2 * perSecond }: Rate): Required<Rate> {
+  return { perSecond, burst }
+}
+
 /** Lets so many through. */
 export interface Quota {
   /** Takes one. Answers 0, or the seconds to wait when there is none left. */
@@ -19,7 +24,8 @@ const MAX_KEYS = 100_000
  * const perPayer = createQuota({ perSecond: 5 }, clock)
  * const wait = perPayer.take(payer)
  */
-export function createQuota({ perSecond, burst = 2 * perSecond }: Rate, clock: Clock): Quota {
+export function createQuota(rate: Rate, clock: Clock): Quota {
+  const { perSecond, burst } = wholeRate(rate)
   const most = Math.max(1, burst)
   const buckets = new Map<string, { left: number; at: number }>()
   return {

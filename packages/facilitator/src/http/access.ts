@@ -1,9 +1,9 @@
 import { type Clock, type ErrorCode, type FacilitatorRequest, type Refusal, systemClock } from '@groat/core'
 import { bearerOf } from '../access/api-key.js'
 import { createPressure, type Pressure, type PressureLimits } from '../access/pressure.js'
-import { createQuota, createSlots, type Quota, type Rate } from '../access/quota.js'
+import { createQuota, createSlots, type Quota, type Rate, wholeRate } from '../access/quota.js'
 import { createTenants, judgeTerms, type Scope, type Tenant } from '../access/tenants.js'
-import type { FacilitatorService, StoredSettlement } from '../service.js'
+import type { ClaimFor, FacilitatorService, StoredSettlement } from '../service.js'
 
 /** Who may do what, and how much of it. */
 export type AccessOptions = {
@@ -58,13 +58,17 @@ export interface Access {
     tenant: Tenant | undefined,
     settlement: Pick<StoredSettlement, 'network' | 'scheme' | 'asset' | 'payTo'>,
   ): boolean
-  /** Lets work begin, or not; `leave` has to be called when it ended. */
-  enter(
-    kind: 'verify' | 'settle',
-    tenant: Tenant | undefined,
-    request: FacilitatorRequest,
-  ): { readonly ok: true; leave(): void } | Denied
+  /**
+   * Lets work begin, or not; `leave` has to be called when it ended. `claim`: the bounds that only the journal can hold, for all replicas
+   * together.
+   */
+  enter(kind: 'verify' | 'settle', tenant: Tenant | undefined, request: FacilitatorRequest): Entered | Denied
+  /** What the journal found over a quota is turned away like everything else. */
+  turnAway(tenant: Tenant | undefined, over: { readonly ring?: unknown; readonly retryAfter?: unknown }): Denied
 }
+
+/** Somebody who came in. */
+export type Entered = { readonly ok: true; readonly claim: ClaimFor; leave(): void }
 
 /** Makes the door. Throws `X402Error` `invalid_config` as `createTenants` does. */
 export function createAccess(service: Pick<FacilitatorService, 'inspect'>, options: AccessOptions): Access {
@@ -77,8 +81,28 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
   const open = { tenant: createSlots(), payer: createSlots() }
   const ofTenant = new Map<string, Quota>()
 
+  function rateOf(tenant: Tenant, kind: 'verify' | 'settle'): Rate {
+    return tenant.rates?.[kind] ?? perTenant?.[kind] ?? CLOSED.perTenant[kind]
+  }
+
+  /** Counted in the transaction that claims: replicas grant it together, and what is presented again takes nothing of it. */
+  function boundsOf(tenant: Tenant | undefined, payer: string): ClaimFor {
+    const ofThem = tenant && {
+      ring: 'tenant' as const,
+      key: `tenant ${tenant.id}`,
+      ...wholeRate(rateOf(tenant, 'settle')),
+    }
+    const ofIt = perPayer && { ring: 'payer' as const, key: `payer ${payer}`, ...wholeRate(perPayer) }
+    const most = perPayer?.maxOpen
+    return {
+      quotas: [ofThem ?? [], ofIt ?? []].flat(),
+      open: { ...(tenant && { tenant: mostOf(tenant) }), ...(most === undefined ? {} : { payer: most }) },
+      ...(tenant && { tenant: tenant.id }),
+    }
+  }
+
   function quotaOf(tenant: Tenant, kind: 'verify' | 'settle'): Quota | undefined {
-    const rate = tenant.rates?.[kind] ?? perTenant?.[kind] ?? CLOSED.perTenant[kind]
+    const rate = rateOf(tenant, kind)
     const key = `${kind} ${tenant.id}`
     const known = ofTenant.get(key)
     if (known !== undefined) return known
@@ -125,18 +149,18 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       const inspected = service.inspect(request)
       // What cannot even be read costs nobody anything.
       const known = inspected.ok ? inspected : inspected.late
-      if (known === undefined) return { ok: true, leave() {} }
+      if (known === undefined) return { ok: true, claim: {}, leave() {} }
       const secondsLeft = known.expiresAt - clock() / 1000
       const wait = kind === 'verify' ? pressure.verify() : pressure.settle(secondsLeft)
       if (wait > 0) return deny({ code: 'facilitator_overloaded', ...about, ring: 'service', retryAfter: wait })
       const payer = `${request.requirements.network} ${known.payer}`
       const slow = ofPayer?.take(payer) ?? 0
       if (slow > 0) return deny({ code: 'quota_exceeded', ...about, ring: 'payer', retryAfter: slow })
-      if (kind === 'verify') return { ok: true, leave: pressure.began(kind) }
+      if (kind === 'verify') return { ok: true, claim: {}, leave: pressure.began(kind) }
 
       const ofIt = open.payer.enter(payer, perPayer?.maxOpen ?? Number.POSITIVE_INFINITY)
       if (ofIt === undefined) return deny({ code: 'quota_exceeded', ...about, ring: 'payer', retryAfter: 1 })
-      const most = tenant === undefined ? Number.POSITIVE_INFINITY : (tenant.maxSettling ?? MAX_SETTLING)
+      const most = tenant === undefined ? Number.POSITIVE_INFINITY : mostOf(tenant)
       const ofThem = open.tenant.enter(tenant?.id ?? '', most)
       if (ofThem === undefined) {
         ofIt()
@@ -145,6 +169,7 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       const ended = pressure.began(kind)
       return {
         ok: true,
+        claim: boundsOf(tenant, payer),
         leave() {
           ofIt()
           ofThem()
@@ -152,6 +177,14 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
         },
       }
     },
+
+    turnAway: (tenant, { ring, retryAfter }) =>
+      deny({
+        ...{ code: 'quota_exceeded', during: 'settle' },
+        ...(tenant === undefined ? {} : { tenant: tenant.id }),
+        ...(typeof ring === 'string' ? { ring } : {}),
+        ...(typeof retryAfter === 'number' ? { retryAfter } : {}),
+      }),
   }
 }
 
@@ -162,3 +195,7 @@ const CLOSED = {
 } as const
 
 const MAX_SETTLING = 500
+
+function mostOf({ maxSettling = MAX_SETTLING }: Tenant): number {
+  return maxSettling
+}

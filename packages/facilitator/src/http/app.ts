@@ -101,9 +101,13 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     const work = access.enter('settle', caller.tenant, request.value)
     if (!work.ok) return answerDenied(c, work)
     try {
-      const settlement = await service.settle(request.value)
+      const settlement = await service.settle(request.value, { claim: work.claim })
       waitBefore(c, settlement)
       return c.json(encodeFor(request.value, settlement))
+    } catch (error) {
+      const isOver = X402Error.is(error) && error.code === 'quota_exceeded'
+      if (isOver) return answerDenied(c, access.turnAway(caller.tenant, error.context))
+      throw error
     } finally {
       work.leave()
     }

@@ -1,41 +1,18 @@
 import type { ErrorCode, Refusal } from '@groat/core'
-import type { Transaction } from 'kysely'
 import { crashpoint } from '../crashpoint.js'
 import { type ChainEnd, chainEvent } from './events.js'
-import { type AttemptStatus, edges, openStates, type RideStatus, type SettlementState } from './state.js'
-import { inStates, type JournalTables } from './tables.js'
-
-type Trx = Transaction<JournalTables>
+import { creditKey, type Facts, laneKey, type Needs, type Payer, readFacts, type Standing, type Trx } from './facts.js'
+import type { OutboxTopic } from './outbox.js'
+import { type AttemptStatus, edges, type RideStatus, type SettlementState } from './state.js'
+import type { JournalTables } from './tables.js'
 
 /** One write to the journal: what it has to know, and what it does when it knows. It may be decided again, so it changes only the batch. */
-export interface Write<T> {
-  /** Payments whose standing it is decided by. */
-  readonly pids: readonly string[]
-  /** Lanes whose standing it is decided by. */
-  readonly lane?: { readonly network: string; readonly signer: string }
-  /** Payers whose standing it is decided by. */
-  readonly payer?: { readonly network: string; readonly payer: string }
-  /** A transaction whose credits it is decided by. */
-  readonly transaction?: { readonly network: string; readonly hash: string }
+export interface Write<T> extends Needs {
   decide(batch: Batch): T
 }
 
-type Standing = Pick<
-  JournalTables['settlement'],
-  'pid' | 'network' | 'state' | 'owner' | 'payer' | 'asset' | 'amount' | 'place'
->
-type OpenPayment = Pick<Standing, 'network' | 'asset' | 'amount' | 'place'>
-type Payer = { claims: number; failures: number; failing_since: number; readonly open: OpenPayment[] }
-
-/** What the writes of a batch are decided by. */
-type Facts = {
-  readonly settlements: Map<string, Standing>
-  /** Payments with a live ride. */
-  readonly riding: Set<string>
-  readonly lanes: Map<string, JournalTables['lane']>
-  readonly payers: Map<string, Payer>
-  readonly credited: Set<string>
-}
+/** Who has to be told of something: endpoints by name, none of them when it only has to be kept, `undefined` when nobody cares. */
+export type Telling = (topic: OutboxTopic, tenant: string | null) => readonly string[] | undefined
 
 /** How a batch is written. */
 export type BatchOptions = {
@@ -45,8 +22,7 @@ export type BatchOptions = {
   readonly end: ChainEnd
   /** Locks rows that are decided by, where others may write at the same time. */
   readonly locks: boolean
-  /** Whether steps are also put into the outbox. */
-  readonly tells: boolean
+  readonly telling: Telling
 }
 
 /**
@@ -80,6 +56,8 @@ export class Batch {
   readonly #nexts = new Map<string, JournalTables['lane']>()
   readonly #payers = new Set<string>()
   readonly #outbox: JournalTables['outbox'][] = []
+  readonly #deliveries: JournalTables['delivery'][] = []
+  readonly #quotas = new Set<string>()
   readonly #steps: Parameters<typeof chainEvent>[2][] = []
 
   constructor(facts: Facts, options: BatchOptions) {
@@ -107,15 +85,43 @@ export class Batch {
     return known
   }
 
+  /** Payments of a tenant that are under way. */
+  openOf(tenant: string): number {
+    return this.#facts.tenants.get(tenant) ?? 0
+  }
+
+  /** Seconds to wait for a token of a quota; 0: there is one. */
+  waitFor({ key, perSecond, burst }: SharedQuota): number {
+    const left = this.#left(key, perSecond, burst)
+    return left >= 1000 ? 0 : Math.max(1, Math.ceil((1000 - left) / 1000 / perSecond))
+  }
+
+  /** Takes a token of a quota. */
+  draw({ key, perSecond, burst }: SharedQuota): void {
+    const left = Math.max(0, this.#left(key, perSecond, burst) - 1000)
+    this.#facts.quotas.set(key, { key, left, at: Math.max(this.now, this.#facts.quotas.get(key)?.at ?? 0) })
+    this.#quotas.add(key)
+  }
+
+  /** Thousandths of a token; what nobody ever drew from is full. The clocks of replicas differ: none makes another's time go back. */
+  #left(key: string, perSecond: number, burst: number): number {
+    const known = this.#facts.quotas.get(key)
+    const most = Math.max(1, burst) * 1000
+    if (known === undefined || known.at === 0) return most
+    return Math.min(most, known.left + Math.floor(Math.max(0, this.now - known.at) * perSecond))
+  }
+
   isCredited(network: string, transaction: string, logIndex: number): boolean {
     return this.#facts.credited.has(creditKey(network, transaction, logIndex))
   }
 
   /** A payment that is taken on: for the first time, or again after it was refused. */
-  claim(row: JournalTables['settlement']): void {
-    const before = this.standing(row.pid)
+  claim(fresh: JournalTables['settlement']): void {
+    const before = this.standing(fresh.pid)
+    const row = { ...fresh, told: before?.told ?? 0 }
     ;(before === undefined ? this.#inserts : this.#resets).push(row)
     this.#facts.settlements.set(row.pid, row)
+    if (row.tenant !== null) this.#facts.tenants.set(row.tenant, this.openOf(row.tenant) + 1)
     const payer = this.payer(row.network, row.payer)
     payer.claims = row.place + 1
     payer.open.push(row)
@@ -188,10 +194,28 @@ export class Batch {
     this.#facts.riding.add(pid)
   }
 
-  publish(topic: string, pid: string, payload: unknown): void {
-    if (!this.#options.tells) return
-    const id = `${pid}:${topic}:${this.#options.writer}:${this.#options.end.seq + this.#steps.length}`
-    this.#outbox.push({ id, topic, pid, payload: JSON.stringify(payload), created_at: this.now, published_at: null })
+  /** Tells whoever has to know of it. */
+  publish(topic: OutboxTopic, pid: string, payload: unknown): void {
+    const { telling, writer, end } = this.#options
+    const standing = this.standing(pid)
+    const endpoints = standing && telling(topic, standing.tenant)
+    if (standing === undefined || endpoints === undefined) return
+    const { told: turn } = standing
+    const id = `${pid}:${topic}:${writer}:${end.seq + this.#steps.length}`
+    const created_at = this.now
+    this.#outbox.push({ id, topic, pid, turn, payload: JSON.stringify(payload), created_at, published_at: null })
+    for (const endpoint of endpoints) {
+      const about = { id: `${id} ${endpoint}`, message: id, endpoint, pid, turn, created_at }
+      const fresh = { tries: 0, due_at: 0, owner: null, lease_until: 0, said: null }
+      this.#deliveries.push({ ...about, ...fresh, status: 'waiting' })
+    }
+    this.#change(pid, { told: turn + 1 })
+    this.#facts.settlements.set(pid, { ...standing, told: turn + 1 })
+  }
+
+  /** Whether somebody has to be told of what is written. */
+  get hasDeliveries(): boolean {
+    return this.#deliveries.length > 0
   }
 
   /** Writes it all down and answers where the chain of events then ends. */
@@ -211,7 +235,9 @@ export class Batch {
     if (this.#undone.length > 0) await trx.deleteFrom('evidence').where('pid', 'in', this.#undone).execute()
     if (this.#evidence.length > 0) await trx.insertInto('evidence').values(this.#evidence).execute()
     await this.#flushPayers(trx)
+    await this.#flushQuotas(trx)
     if (this.#outbox.length > 0) await trx.insertInto('outbox').values(this.#outbox).execute()
+    if (this.#deliveries.length > 0) await trx.insertInto('delivery').values(this.#deliveries).execute()
     return this.#flushEvents(trx)
   }
 
@@ -266,6 +292,18 @@ export class Batch {
       .execute()
   }
 
+  async #flushQuotas(trx: Trx): Promise<void> {
+    const rows = [...this.#quotas].sort().flatMap((key) => this.#facts.quotas.get(key) ?? [])
+    if (rows.length === 0) return
+    await trx
+      .insertInto('quota')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.column('key').doUpdateSet((eb) => ({ left: eb.ref('excluded.left'), at: eb.ref('excluded.at') })),
+      )
+      .execute()
+  }
+
   async #flushEvents(trx: Trx): Promise<ChainEnd> {
     let { end } = this.#options
     if (this.#steps.length === 0) return end
@@ -290,125 +328,12 @@ export class Batch {
   }
 }
 
-type Change = Partial<Pick<JournalTables['settlement'], 'state' | 'reason' | 'detail' | 'owner'>>
+/** A token bucket that all replicas share. */
+export type SharedQuota = { readonly key: string; readonly perSecond: number; readonly burst: number }
+
+type Change = Partial<Pick<JournalTables['settlement'], 'state' | 'reason' | 'detail' | 'owner' | 'told'>>
 
 const everyStatus: readonly AttemptStatus[] = ['signed', 'sent', 'failed', 'void']
-
-async function readFacts(writes: readonly Write<unknown>[], { trx, locks }: BatchOptions): Promise<Facts> {
-  const pids = [...new Set(writes.flatMap((write) => write.pids))]
-  const transactions = unique(
-    writes.flatMap(({ transaction }) => transaction ?? []),
-    ({ network, hash }) => laneKey(network, hash),
-  )
-  const lanes = unique(
-    writes.flatMap(({ lane }) => lane ?? []),
-    ({ network, signer }) => laneKey(network, signer),
-  )
-  const payers = unique(
-    writes.flatMap(({ payer }) => payer ?? []),
-    ({ network, payer }) => laneKey(network, payer),
-  )
-  // Locks are taken in one order by everybody: payers, payments, lanes.
-  const known = await readPayers(trx, payers, locks)
-  const columns = ['pid', 'network', 'state', 'owner', 'payer', 'asset', 'amount', 'place'] as const
-  const rows =
-    pids.length === 0
-      ? []
-      : await trx
-          .selectFrom('settlement')
-          .select(columns)
-          .where('pid', 'in', pids)
-          .orderBy('pid')
-          .$if(locks, (query) => query.forUpdate())
-          .execute()
-  const riding =
-    pids.length === 0
-      ? []
-      : await trx.selectFrom('ride').select('pid').where('pid', 'in', pids).where('status', '=', 'live').execute()
-  const laneRows = new Map<string, JournalTables['lane']>()
-  for (const { network, signer } of lanes) {
-    const row = await trx
-      .selectFrom('lane')
-      .selectAll()
-      .where('network', '=', network)
-      .where('signer', '=', signer)
-      .$if(locks, (query) => query.forUpdate())
-      .executeTakeFirst()
-    if (row !== undefined) laneRows.set(laneKey(network, signer), row)
-  }
-  const credited =
-    transactions.length === 0
-      ? []
-      : await trx
-          .selectFrom('evidence')
-          .select(['network', 'transaction', 'log_index'])
-          .where(
-            'network',
-            'in',
-            unique(transactions, ({ network }) => network).map(({ network }) => network),
-          )
-          .where(
-            'transaction',
-            'in',
-            transactions.map(({ hash }) => hash),
-          )
-          .execute()
-  return {
-    settlements: new Map(rows.map((row) => [row.pid, row])),
-    riding: new Set(riding.map(({ pid }) => pid)),
-    lanes: laneRows,
-    payers: known,
-    credited: new Set(credited.map((row) => creditKey(row.network, row.transaction, row.log_index))),
-  }
-}
-
-/** Payers with what they have under way. Where others write too, their rows are locked first, so that no two claims count past each other. */
-async function readPayers(
-  trx: Trx,
-  payers: readonly { readonly network: string; readonly payer: string }[],
-  locks: boolean,
-): Promise<Map<string, Payer>> {
-  const found = new Map<string, Payer>()
-  if (payers.length === 0) return found
-  const accounts = [...new Set(payers.map(({ payer }) => payer))]
-  if (locks) {
-    const blank = { claims: 0, failures: 0, failing_since: 0 }
-    const rows = payers.map(({ network, payer }) => ({ network, payer, ...blank }))
-    await trx
-      .insertInto('payer')
-      .values(rows.sort((a, b) => (laneKey(a.network, a.payer) < laneKey(b.network, b.payer) ? -1 : 1)))
-      .onConflict((conflict) =>
-        conflict.columns(['network', 'payer']).doUpdateSet({ payer: (eb) => eb.ref('excluded.payer') }),
-      )
-      .execute()
-  }
-  const networks = [...new Set(payers.map(({ network }) => network))]
-  const known = trx.selectFrom('payer').selectAll().where('network', 'in', networks).where('payer', 'in', accounts)
-  for (const row of await known.execute()) {
-    const { network, payer, claims, failures, failing_since } = row
-    found.set(laneKey(network, payer), { claims, failures, failing_since, open: [] })
-  }
-  const open = await trx
-    .selectFrom('settlement')
-    .select(['network', 'payer', 'asset', 'amount', 'place'])
-    .where('payer', 'in', accounts)
-    .where(inStates(openStates))
-    .execute()
-  for (const row of open) found.get(laneKey(row.network, row.payer))?.open.push(row)
-  return found
-}
-
-function laneKey(network: string, account: string): string {
-  return `${network} ${account}`
-}
-
-function creditKey(network: string, transaction: string, logIndex: number): string {
-  return `${network} ${transaction} ${logIndex}`
-}
-
-function unique<T>(items: readonly T[], keyOf: (item: T) => string): readonly T[] {
-  return [...new Map(items.map((item) => [keyOf(item), item])).values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
-}
 
 function add<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
   const known = map.get(key)

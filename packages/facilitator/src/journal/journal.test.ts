@@ -354,6 +354,37 @@ function describeJournal(): void {
     expect(written(await journal.final(again))).toMatchObject({ state: 'final', evidence: { blockHash: 'c' } })
   })
 
+  test('FAC-102 a quota holds over all replicas, and what is known takes nothing of it', async () => {
+    const others = ['a', 'b', 'c'].map((replica) => createJournal({ store, clock: () => 1000, replica }))
+    const quotas = [{ ring: 'tenant', key: 'tenant t', perSecond: 1, burst: 5 }] as const
+    const ask = (at: Journal, nonce: string, now = { quotas }) => at.claim(claimOf(nonce), 'r', now)
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => ask(others[n % 3] ?? journal, `q${n}`)))
+    const won = answers.flatMap(({ status }, n) => (status === 'won' ? [n] : []))
+    expect(won).toHaveLength(5)
+    expect(answers.filter(({ status }) => status === 'over_quota')).toEqual(
+      Array(25).fill({ status: 'over_quota', ring: 'tenant', retryAfter: 1 }),
+    )
+    expect(await ask(journal, `q${won[0]}`)).toEqual({ status: 'taken' })
+    const later = createJournal({ store, clock: () => 3000, replica: 'd' })
+    const two = [await ask(later, 'later1'), await ask(later, 'later2'), await ask(later, 'later3')]
+    expect(two.map(({ status }) => status)).toEqual(['won', 'won', 'over_quota'])
+  })
+
+  test('FAC-102 what a tenant, and a payer, has under way is counted over all replicas', async () => {
+    const other = createJournal({ store, clock: () => 1000, replica: 'a' })
+    const quotas = [{ ring: 'tenant', key: 'tenant t', perSecond: 100, burst: 100 }] as const
+    const ask = (at: Journal, nonce: string, tenant: string) =>
+      at.claim({ ...claimOf(nonce), tenant }, 'r', { quotas, open: { tenant: 3 } })
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => ask(n % 2 ? other : journal, `o${n}`, 't')))
+    const won = answers.flatMap((answer) => (answer.status === 'won' ? [answer.record] : []))
+    expect(won).toHaveLength(3)
+    expect((await ask(other, 'mine', 'u')).status).toBe('won')
+    expect(await other.claim(claimOf('more'), 'r', { open: { payer: 4 } })).toMatchObject({ ring: 'payer' })
+    if (won[0] === undefined) throw new Error('nothing won')
+    await journal.refused(won[0], refuse('payment_expired'))
+    expect((await ask(other, 'next', 't')).status).toBe('won')
+  })
+
   test('I17 every event is chained to the one before it: nothing can be changed or left out unseen', async () => {
     for (const nonce of ['1', '2']) {
       const signed = written(await sign(await claimed(nonce), tx(nonce, BigInt(nonce))))
@@ -378,7 +409,7 @@ function describeJournal(): void {
   })
 
   test('C09 what others have to be told is there until it is marked, by the same id', async () => {
-    const told = createJournal({ store, clock: () => 1000, replica: 't', tells: true })
+    const told = createJournal({ store, clock: () => 1000, replica: 't', telling: () => [] })
     const signed = written(await sign(await claimed(), tx('a', 0n)))
     written(await told.settled(signed, evidence))
     const messages = await told.outbox.take(10)

@@ -1,4 +1,5 @@
 import type { Clock, Pid } from '@groat/core'
+import type { WebhookTopic } from '@groat/core/webhook'
 import type { Store } from '@groat/store'
 import type { JournalTables } from './tables.js'
 
@@ -13,11 +14,16 @@ export interface Outbox {
   published(ids: readonly string[]): Promise<void>
 }
 
+/** What there is to tell. */
+export type OutboxTopic = WebhookTopic
+
 /** One thing to tell. */
 export type OutboxMessage = {
   readonly id: string
-  readonly topic: 'settled' | 'refused' | 'final' | 'reorged'
+  readonly topic: OutboxTopic
   readonly pid: Pid
+  /** The first thing that is told of a payment has 0, the next 1. */
+  readonly turn: number
   /** JSON text. */
   readonly payload: string
   /** Milliseconds since 1970. */
@@ -33,14 +39,16 @@ export function createOutbox(store: Store<JournalTables>, clock: Clock): Outbox 
         .selectAll()
         .where('published_at', 'is', null)
         .orderBy('created_at')
+        .orderBy('turn')
         .orderBy('id')
         .limit(limit)
         .execute()
-      return rows.map(({ id, topic, pid, payload, created_at: at }) => ({
+      return rows.map(({ id, topic, pid, turn, payload, created_at: at }) => ({
         id,
         // Codecs: the journal writes nothing else.
         topic: topic as OutboxMessage['topic'],
         pid: pid as Pid,
+        turn,
         payload,
         at,
       }))

@@ -20,6 +20,8 @@ export type Claim = {
   readonly expiresAt: number
   /** The signer that the payment itself names. */
   readonly signer?: string
+  /** Who has it claimed. */
+  readonly tenant?: string
   readonly request: FacilitatorRequest
   /** The request as JSON. */
   readonly requestText: string
@@ -73,6 +75,8 @@ export type SettlementRecord = {
   readonly owner?: string
   /** The signer that the payment itself names. */
   readonly signer?: string
+  /** Who had it claimed. */
+  readonly tenant?: string
   /** Its place among the payer's claims. */
   readonly place: number
   readonly requestText: string

@@ -18,7 +18,7 @@ export function rowOf(
   claim: Claim,
   { owner, place, now }: { readonly owner: string | null; readonly place: number; readonly now: number },
 ): JournalTables['settlement'] {
-  const { pid, rid, payer, expiresAt, signer, request, requestText } = claim
+  const { pid, rid, payer, expiresAt, signer, tenant, request, requestText } = claim
   const { network, scheme, payTo, asset, amount } = request.requirements
   return {
     pid,
@@ -35,6 +35,8 @@ export function rowOf(
     detail: null,
     owner,
     signer: signer ?? null,
+    tenant: tenant ?? null,
+    told: 0,
     place,
     request: requestText,
     created_at: now,
@@ -63,6 +65,7 @@ export function recordOf(
     attempts,
     ...(row.owner === null ? {} : { owner: row.owner }),
     ...(row.signer === null ? {} : { signer: row.signer }),
+    ...(row.tenant === null ? {} : { tenant: row.tenant }),
     ...(row.reason === null ? {} : { refusal: refusalOf(row.reason, row.detail) }),
     ...(evidence === undefined ? {} : { evidence: evidenceOf(evidence) }),
   }

@@ -1,14 +1,5 @@
-import type { Migrations } from '@groat/store'
-import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely'
-import {
-  type AttemptStatus,
-  carriedStates,
-  liveStatuses,
-  openStates,
-  type RideStatus,
-  type SettlementState,
-  watchedStates,
-} from './state.js'
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import { type AttemptStatus, liveStatuses, type RideStatus, type SettlementState } from './state.js'
 
 /** The tables of the journal. Amounts are decimal text, `valid_before` is in seconds, every other time in milliseconds. */
 export type JournalTables = {
@@ -31,6 +22,10 @@ export type JournalTables = {
     owner: string | null
     /** The signer that the payment itself names. */
     signer: string | null
+    /** Who had it claimed, where that is known. */
+    tenant: string | null
+    /** How much has been told of it: what is told next has this number. */
+    told: number
     /** Its place among the payer's claims: a payer's means go to the earlier ones first. */
     place: number
     /** The request as JSON, so that a restart can go on. It holds the payer's signature: it never leaves the process. */
@@ -100,15 +95,29 @@ export type JournalTables = {
     topic: string
     pid: string
     payload: string
+    /** The first thing that is told of a payment has 0. */
+    turn: number
     created_at: number
     published_at: number | null
   }
-}
-
-/** How the tables come to be. A step that is released never changes. */
-export const journalMigrations: Migrations = {
-  namespace: 'facilitator',
-  steps: { '001_journal': createTables, '002_growth': createGrowthIndexes },
+  /** Who still has to be told what; a row goes away when they have been. `lease_until` and `due_at` are the database's time. */
+  delivery: {
+    id: string
+    message: string
+    endpoint: string
+    pid: string
+    turn: number
+    status: 'waiting' | 'dead'
+    tries: number
+    due_at: number
+    owner: string | null
+    lease_until: number
+    /** What the last try came to. */
+    said: string | null
+    created_at: number
+  }
+  /** Token buckets that all replicas share: thousandths of a token that were left, and when. */
+  quota: { key: string; left: number; at: number }
 }
 
 /**
@@ -123,150 +132,3 @@ export function inStates(states: readonly SettlementState[]): RawBuilder<SqlBool
 
 /** The same of an attempt: it may still land. */
 export const isLiveAttempt: RawBuilder<SqlBool> = sql<SqlBool>`status in (${sql.join(liveStatuses.map((status) => sql.lit(status)))})`
-
-async function createTables(db: Kysely<unknown>): Promise<void> {
-  const { schema } = db
-  await schema
-    .createTable('settlement')
-    .addColumn('pid', 'text', (c) => c.primaryKey())
-    .addColumn('rid', 'text', (c) => c.notNull())
-    .addColumn('network', 'text', (c) => c.notNull())
-    .addColumn('scheme', 'text', (c) => c.notNull())
-    .addColumn('payer', 'text', (c) => c.notNull())
-    .addColumn('pay_to', 'text', (c) => c.notNull())
-    .addColumn('asset', 'text', (c) => c.notNull())
-    .addColumn('amount', 'text', (c) => c.notNull())
-    .addColumn('valid_before', 'bigint', (c) => c.notNull())
-    .addColumn('state', 'text', (c) => c.notNull())
-    .addColumn('reason', 'text')
-    .addColumn('detail', 'text')
-    .addColumn('owner', 'text')
-    .addColumn('signer', 'text')
-    .addColumn('place', 'bigint', (c) => c.notNull())
-    .addColumn('request', 'text', (c) => c.notNull())
-    .addColumn('created_at', 'bigint', (c) => c.notNull())
-    .addColumn('updated_at', 'bigint', (c) => c.notNull())
-    .execute()
-  await schema.createIndex('settlement_open').on('settlement').column('payer').where(inStates(openStates)).execute()
-  await schema
-    .createIndex('settlement_watched')
-    .on('settlement')
-    .column('owner')
-    .where(inStates(watchedStates))
-    .execute()
-  await schema
-    .createIndex('settlement_free')
-    .on('settlement')
-    .column('network')
-    .where(inStates(['claimed']))
-    .execute()
-  await schema
-    .createTable('attempt')
-    .addColumn('hash', 'text', (c) => c.primaryKey())
-    .addColumn('slot', 'text', (c) => c.notNull())
-    .addColumn('network', 'text', (c) => c.notNull())
-    .addColumn('signer', 'text', (c) => c.notNull())
-    .addColumn('nonce', 'bigint')
-    .addColumn('raw', 'text', (c) => c.notNull())
-    .addColumn('status', 'text', (c) => c.notNull())
-    .addColumn('details', 'text')
-    .addColumn('max_cost', 'text')
-    .addColumn('fee', 'text')
-    .addColumn('signed_at', 'bigint', (c) => c.notNull())
-    .addColumn('sent_at', 'bigint')
-    .execute()
-  await schema.createIndex('attempt_slot').on('attempt').column('slot').execute()
-  await schema.createIndex('attempt_lane').on('attempt').columns(['network', 'signer', 'nonce']).execute()
-  await schema
-    .createTable('ride')
-    .addColumn('slot', 'text', (c) => c.notNull())
-    .addColumn('pid', 'text', (c) => c.notNull().references('settlement.pid'))
-    .addColumn('status', 'text', (c) => c.notNull())
-    .addPrimaryKeyConstraint('ride_key', ['slot', 'pid'])
-    .execute()
-  // The law itself, not only the code that keeps it: one payment, one nonce under which it can land.
-  const live = sql<boolean>`status = 'live'`
-  await schema.createIndex('ride_live').on('ride').column('pid').unique().where(live).execute()
-  await schema.createIndex('ride_pid').on('ride').column('pid').execute()
-  await schema
-    .createTable('lane')
-    .addColumn('network', 'text', (c) => c.notNull())
-    .addColumn('signer', 'text', (c) => c.notNull())
-    .addColumn('next', 'bigint', (c) => c.notNull())
-    .addColumn('owner', 'text')
-    .addColumn('fence', 'bigint', (c) => c.notNull())
-    .addColumn('lease_until', 'bigint', (c) => c.notNull())
-    .addPrimaryKeyConstraint('lane_key', ['network', 'signer'])
-    .execute()
-  await schema
-    .createTable('replica')
-    .addColumn('id', 'text', (c) => c.primaryKey())
-    .addColumn('host', 'text', (c) => c.notNull())
-    .addColumn('process', 'bigint', (c) => c.notNull())
-    .addColumn('lease_until', 'bigint', (c) => c.notNull())
-    .execute()
-  await schema
-    .createTable('payer')
-    .addColumn('network', 'text', (c) => c.notNull())
-    .addColumn('payer', 'text', (c) => c.notNull())
-    .addColumn('claims', 'bigint', (c) => c.notNull())
-    .addColumn('failures', 'bigint', (c) => c.notNull())
-    .addColumn('failing_since', 'bigint', (c) => c.notNull())
-    .addPrimaryKeyConstraint('payer_key', ['network', 'payer'])
-    .execute()
-  await schema
-    .createTable('evidence')
-    .addColumn('network', 'text', (c) => c.notNull())
-    .addColumn('transaction', 'text', (c) => c.notNull())
-    .addColumn('log_index', 'bigint', (c) => c.notNull())
-    .addColumn('pid', 'text', (c) => c.notNull().unique().references('settlement.pid'))
-    .addColumn('block_number', 'bigint', (c) => c.notNull())
-    .addColumn('block_hash', 'text', (c) => c.notNull())
-    .addColumn('amount', 'text', (c) => c.notNull())
-    .addColumn('fee', 'text')
-    .addColumn('found_at', 'bigint', (c) => c.notNull())
-    .addPrimaryKeyConstraint('evidence_key', ['network', 'transaction', 'log_index'])
-    .execute()
-  await schema
-    .createTable('event')
-    .addColumn('writer', 'text', (c) => c.notNull())
-    .addColumn('seq', 'bigint', (c) => c.notNull())
-    .addColumn('pid', 'text', (c) => c.notNull())
-    .addColumn('from_state', 'text')
-    .addColumn('to_state', 'text', (c) => c.notNull())
-    .addColumn('at', 'bigint', (c) => c.notNull())
-    .addColumn('code', 'text')
-    .addColumn('prev_hash', 'text', (c) => c.notNull())
-    .addColumn('hash', 'text', (c) => c.notNull())
-    .addPrimaryKeyConstraint('event_key', ['writer', 'seq'])
-    .execute()
-  await schema.createIndex('event_pid').on('event').column('pid').execute()
-  await schema
-    .createTable('outbox')
-    .addColumn('id', 'text', (c) => c.primaryKey())
-    .addColumn('topic', 'text', (c) => c.notNull())
-    .addColumn('pid', 'text', (c) => c.notNull())
-    .addColumn('payload', 'text', (c) => c.notNull())
-    .addColumn('created_at', 'bigint', (c) => c.notNull())
-    .addColumn('published_at', 'bigint')
-    .execute()
-  await schema
-    .createIndex('outbox_open')
-    .on('outbox')
-    .column('created_at')
-    .where(sql<boolean>`published_at is null`)
-    .execute()
-}
-
-/** What is asked again and again costs the same however long the journal has grown. */
-async function createGrowthIndexes(db: Kysely<unknown>): Promise<void> {
-  const { schema } = db
-  await schema
-    .createIndex('settlement_carried')
-    .on('settlement')
-    .columns(['owner', 'state'])
-    .where(inStates(carriedStates))
-    .execute()
-  await schema.createIndex('attempt_live').on('attempt').columns(['network', 'signer']).where(isLiveAttempt).execute()
-  await schema.createIndex('attempt_signed').on('attempt').columns(['network', 'signed_at']).execute()
-}

@@ -1,7 +1,7 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { type Clock, X402Error } from '@groat/core'
 import { isUniqueViolation, type Store } from '@groat/store'
-import { openBatch, type Write } from './batch.js'
+import { openBatch, type Telling, type Write } from './batch.js'
 import { CHAIN_START, type ChainEnd } from './events.js'
 import type { JournalTables } from './tables.js'
 
@@ -17,16 +17,18 @@ export type WriterOptions = {
   readonly clock: Clock
   /** By this its chain of events is known. */
   readonly writer: string
-  readonly tells: boolean
+  readonly telling: Telling
+  /** Called when something was written that others have to be told. */
+  readonly onTold?: (() => void) | undefined
 }
 
 /**
  * Makes the writer. One transaction is under way at a time, so that its events are one chain; a write that fails takes no other with it.
  *
  * @example
- * const writer = createWriter({ store, clock, writer: 'a1b2', tells: false })
+ * const writer = createWriter({ store, clock, writer: 'a1b2', telling: () => undefined })
  */
-export function createWriter({ store, clock, writer, tells }: WriterOptions): JournalWriter {
+export function createWriter({ store, clock, writer, telling, onTold }: WriterOptions): JournalWriter {
   const waiting: Waiting[] = []
   let isDraining = false
   /** Read again when `undefined`. */
@@ -49,14 +51,15 @@ export function createWriter({ store, clock, writer, tells }: WriterOptions): Jo
       end = undefined
       const done = await store.transaction(
         async (trx) => {
-          const options = { trx, now: clock(), writer, end: before, locks: store.kind === 'postgres', tells }
+          const options = { trx, now: clock(), writer, end: before, locks: store.kind === 'postgres', telling }
           const batch = await openBatch(writes, options)
           const answers = writes.map((write) => write.decide(batch))
-          return { answers, end: await batch.flush() }
+          return { answers, end: await batch.flush(), tells: batch.hasDeliveries }
         },
         { isolation: 'read committed' },
       )
       end = done.end
+      if (done.tells) onTold?.()
       for (const [at, { resolve }] of members.entries()) resolve(done.answers[at])
     } catch (error) {
       // Another replica was quicker; seen from there it may be decided otherwise.

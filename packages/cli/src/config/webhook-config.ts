@@ -1,0 +1,38 @@
+import { isWebhookSecret } from '@groat/core/webhook'
+import type { WebhookEndpoint } from '@groat/facilitator'
+import * as z from 'zod/mini'
+import type { ConfigFile } from './yaml-file.js'
+
+const Topic = z.enum(['settled', 'refused', 'final', 'reorged'], 'expected settled, refused, final or reorged')
+
+/** An endpoint in the file of a facilitator: of a tenant, or of the operator. */
+export const WebhookFields = z.strictObject({
+  url: z.string(),
+  secrets: z.array(z.string()).check(z.minLength(1)),
+  events: z.optional(z.array(Topic).check(z.minLength(1))),
+})
+
+/** Makes an endpoint of its fields. Secrets stand in the file only as `${NAME}`, or in a file that its owner alone can read. */
+export function webhookOf(
+  fields: z.output<typeof WebhookFields>,
+  { path, id, tenant }: { readonly path: readonly string[]; readonly id: string; readonly tenant?: string },
+  { fail, isLiteral, isPrivate }: Pick<ConfigFile<unknown>, 'fail' | 'isLiteral' | 'isPrivate'>,
+): WebhookEndpoint {
+  const { url, secrets, events } = fields
+  if (!URL.canParse(url) || !/^https?:/.test(url)) throw fail([...path, 'url'], 'expected an https URL')
+  for (const [index, secret] of secrets.entries()) {
+    const field = [...path, 'secrets', index]
+    if (!isWebhookSecret(secret)) throw fail(field, 'expected whsec_ and base64; `groat facilitator secret` makes one')
+    if (!isPrivate && isLiteral(field)) {
+      throw fail(field, 'a secret stands in a file that others can read; name a variable, or chmod 600')
+    }
+  }
+  const [first = '', ...others] = secrets
+  return {
+    id,
+    url,
+    secrets: [first, ...others],
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(events === undefined ? {} : { topics: events }),
+  }
+}

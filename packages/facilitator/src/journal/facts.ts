@@ -1,0 +1,205 @@
+import type { Transaction } from 'kysely'
+import { openStates } from './state.js'
+import { inStates, type JournalTables } from './tables.js'
+
+export type Trx = Transaction<JournalTables>
+
+/** What a write is decided by. */
+export type Needs = {
+  /** Payments whose standing it is. */
+  readonly pids: readonly string[]
+  /** A lane. */
+  readonly lane?: { readonly network: string; readonly signer: string }
+  /** A payer. */
+  readonly payer?: { readonly network: string; readonly payer: string }
+  /** A transaction whose credits it is. */
+  readonly transaction?: { readonly network: string; readonly hash: string }
+  /** Keys of quotas that all replicas share. */
+  readonly quotas?: readonly string[]
+  /** A tenant, for how much it has under way. */
+  readonly tenant?: string
+}
+
+/** Where a payment stands. */
+export type Standing = Pick<
+  JournalTables['settlement'],
+  'pid' | 'network' | 'state' | 'owner' | 'payer' | 'asset' | 'amount' | 'place' | 'tenant' | 'told'
+>
+type OpenPayment = Pick<Standing, 'network' | 'asset' | 'amount' | 'place'>
+/** A payer, with what it has under way. */
+export type Payer = { claims: number; failures: number; failing_since: number; readonly open: OpenPayment[] }
+
+/** What the writes of a batch are decided by. */
+export type Facts = {
+  readonly settlements: Map<string, Standing>
+  /** Payments with a live ride. */
+  readonly riding: Set<string>
+  readonly lanes: Map<string, JournalTables['lane']>
+  readonly payers: Map<string, Payer>
+  readonly credited: Set<string>
+  readonly quotas: Map<string, JournalTables['quota']>
+  /** How many payments of a tenant are under way. */
+  readonly tenants: Map<string, number>
+}
+
+/** Reads what writes are decided by, and locks it where others may write at the same time. */
+export async function readFacts(
+  writes: readonly Needs[],
+  { trx, locks }: { readonly trx: Trx; readonly locks: boolean },
+): Promise<Facts> {
+  const pids = [...new Set(writes.flatMap((write) => write.pids))]
+  const transactions = unique(
+    writes.flatMap(({ transaction }) => transaction ?? []),
+    ({ network, hash }) => laneKey(network, hash),
+  )
+  const lanes = unique(
+    writes.flatMap(({ lane }) => lane ?? []),
+    ({ network, signer }) => laneKey(network, signer),
+  )
+  const payers = unique(
+    writes.flatMap(({ payer }) => payer ?? []),
+    ({ network, payer }) => laneKey(network, payer),
+  )
+  const keys = [...new Set(writes.flatMap(({ quotas }) => quotas ?? []))].sort()
+  // Locks are taken in one order by everybody: quotas, payers, payments, lanes.
+  const quotas = await readQuotas(trx, keys, locks)
+  const known = await readPayers(trx, payers, locks)
+  const columns = ['pid', 'network', 'state', 'owner', 'payer', 'asset', 'amount', 'place', 'tenant', 'told'] as const
+  const rows =
+    pids.length === 0
+      ? []
+      : await trx
+          .selectFrom('settlement')
+          .select(columns)
+          .where('pid', 'in', pids)
+          .orderBy('pid')
+          .$if(locks, (query) => query.forUpdate())
+          .execute()
+  const riding =
+    pids.length === 0
+      ? []
+      : await trx.selectFrom('ride').select('pid').where('pid', 'in', pids).where('status', '=', 'live').execute()
+  const laneRows = new Map<string, JournalTables['lane']>()
+  for (const { network, signer } of lanes) {
+    const row = await trx
+      .selectFrom('lane')
+      .selectAll()
+      .where('network', '=', network)
+      .where('signer', '=', signer)
+      .$if(locks, (query) => query.forUpdate())
+      .executeTakeFirst()
+    if (row !== undefined) laneRows.set(laneKey(network, signer), row)
+  }
+  const credited =
+    transactions.length === 0
+      ? []
+      : await trx
+          .selectFrom('evidence')
+          .select(['network', 'transaction', 'log_index'])
+          .where(
+            'network',
+            'in',
+            unique(transactions, ({ network }) => network).map(({ network }) => network),
+          )
+          .where(
+            'transaction',
+            'in',
+            transactions.map(({ hash }) => hash),
+          )
+          .execute()
+  return {
+    settlements: new Map(rows.map((row) => [row.pid, row])),
+    riding: new Set(riding.map(({ pid }) => pid)),
+    lanes: laneRows,
+    payers: known,
+    credited: new Set(credited.map((row) => creditKey(row.network, row.transaction, row.log_index))),
+    quotas,
+    tenants: await readTenants(trx, [...new Set(writes.flatMap(({ tenant }) => tenant ?? []))]),
+  }
+}
+
+async function readQuotas(
+  trx: Trx,
+  keys: readonly string[],
+  locks: boolean,
+): Promise<Map<string, JournalTables['quota']>> {
+  if (keys.length === 0) return new Map()
+  if (locks) {
+    // A row that is not there yet cannot be locked.
+    await trx
+      .insertInto('quota')
+      .values(keys.map((key) => ({ key, left: 0, at: 0 })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+  const rows = await trx
+    .selectFrom('quota')
+    .selectAll()
+    .where('key', 'in', keys)
+    .orderBy('key')
+    .$if(locks, (query) => query.forUpdate())
+    .execute()
+  return new Map(rows.map((row) => [row.key, row]))
+}
+
+async function readTenants(trx: Trx, tenants: readonly string[]): Promise<Map<string, number>> {
+  if (tenants.length === 0) return new Map()
+  const rows = await trx
+    .selectFrom('settlement')
+    .select((eb) => ['tenant', eb.fn.countAll<number>().as('open')])
+    .where('tenant', 'in', tenants)
+    .where(inStates(openStates))
+    .groupBy('tenant')
+    .execute()
+  return new Map(rows.map(({ tenant, open }) => [tenant ?? '', Number(open)]))
+}
+
+/** Payers with what they have under way. Where others write too, their rows are locked first, so that no two claims count past each other. */
+async function readPayers(
+  trx: Trx,
+  payers: readonly { readonly network: string; readonly payer: string }[],
+  locks: boolean,
+): Promise<Map<string, Payer>> {
+  const found = new Map<string, Payer>()
+  if (payers.length === 0) return found
+  const accounts = [...new Set(payers.map(({ payer }) => payer))]
+  if (locks) {
+    const blank = { claims: 0, failures: 0, failing_since: 0 }
+    const rows = payers.map(({ network, payer }) => ({ network, payer, ...blank }))
+    await trx
+      .insertInto('payer')
+      .values(rows.sort((a, b) => (laneKey(a.network, a.payer) < laneKey(b.network, b.payer) ? -1 : 1)))
+      .onConflict((conflict) =>
+        conflict.columns(['network', 'payer']).doUpdateSet({ payer: (eb) => eb.ref('excluded.payer') }),
+      )
+      .execute()
+  }
+  const networks = [...new Set(payers.map(({ network }) => network))]
+  const known = trx.selectFrom('payer').selectAll().where('network', 'in', networks).where('payer', 'in', accounts)
+  for (const row of await known.execute()) {
+    const { network, payer, claims, failures, failing_since } = row
+    found.set(laneKey(network, payer), { claims, failures, failing_since, open: [] })
+  }
+  const open = await trx
+    .selectFrom('settlement')
+    .select(['network', 'payer', 'asset', 'amount', 'place'])
+    .where('payer', 'in', accounts)
+    .where(inStates(openStates))
+    .execute()
+  for (const row of open) found.get(laneKey(row.network, row.payer))?.open.push(row)
+  return found
+}
+
+/** By what lanes and payers are known. */
+export function laneKey(network: string, account: string): string {
+  return `${network} ${account}`
+}
+
+/** By what a log is known. */
+export function creditKey(network: string, transaction: string, logIndex: number): string {
+  return `${network} ${transaction} ${logIndex}`
+}
+
+function unique<T>(items: readonly T[], keyOf: (item: T) => string): readonly T[] {
+  return [...new Map(items.map((item) => [keyOf(item), item])).values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+}

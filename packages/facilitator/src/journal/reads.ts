@@ -1,0 +1,165 @@
+import type { Network, Pid } from '@groat/core'
+import type { Store } from '@groat/store'
+import type { Transaction } from 'kysely'
+import type { Attempt, SettlementRecord } from './record.js'
+import { attemptOf, recordOf } from './rows.js'
+import { openStates, watchedStates } from './state.js'
+import { inStates, isLiveAttempt, type JournalTables } from './tables.js'
+
+/** What is read of a journal. */
+export interface JournalReads {
+  load(pid: Pid): Promise<SettlementRecord | undefined>
+  loadAll(pids: readonly Pid[]): Promise<readonly SettlementRecord[]>
+  /** Atomic units that earlier claims of the same payer, still open, will take of the same asset. */
+  reserved(record: SettlementRecord): Promise<bigint>
+  /** So many settlements of this replica whose block may still be undone, from the oldest block or from the newest one. */
+  watched(network: Network, from: 'oldest' | 'newest', limit: number): Promise<readonly SettlementRecord[]>
+  /** What a lane starts from. */
+  lane(network: Network, signer: string): Promise<LaneState>
+  /** Payments that travel in a slot. */
+  riders(slot: string): Promise<readonly SettlementRecord[]>
+  /** What transactions signed since then have cost, or may. Times in milliseconds. */
+  spending(network: Network, since: number): Promise<readonly Spending[]>
+}
+
+/** What one transaction has cost, or may. */
+export type Spending = { readonly hash: string; readonly at: number; readonly cost: bigint }
+
+/** A signer's standing in the journal. */
+export type LaneState = {
+  /** The next nonce; absent when none was ever used. */
+  readonly next?: bigint
+  /** Transactions that may still land, lowest nonce first. `ended`: their payments are over, only their nonce still matters. */
+  readonly open: readonly (Attempt & { readonly pids: readonly Pid[]; readonly ended: boolean })[]
+}
+
+/** Makes the reads over a journal's tables, as one replica sees them. */
+export function createReads(db: Store<JournalTables>['db'], replica: string): JournalReads {
+  return {
+    async load(pid) {
+      const [record] = await readRecords(db, [pid])
+      return record
+    },
+
+    loadAll: (pids) => readRecords(db, pids),
+
+    async reserved({ network, payer, asset, place, pid }) {
+      const rows = await db
+        .selectFrom('settlement')
+        .select('amount')
+        .where('payer', '=', payer)
+        .where(inStates(openStates))
+        .where('network', '=', network)
+        .where('asset', '=', asset)
+        .where('place', '<', place)
+        .where('pid', '!=', pid)
+        .execute()
+      return rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
+    },
+
+    async watched(network, from, limit) {
+      const rows = await db
+        .selectFrom('settlement')
+        .innerJoin('evidence', 'evidence.pid', 'settlement.pid')
+        .select('settlement.pid')
+        .where('settlement.owner', '=', replica)
+        .where(inStates(watchedStates))
+        .where('settlement.network', '=', network)
+        .orderBy('evidence.block_number', from === 'oldest' ? 'asc' : 'desc')
+        .orderBy('evidence.pid')
+        .limit(limit)
+        .execute()
+      const records = await readRecords(
+        db,
+        rows.map(({ pid }) => pid),
+      )
+      const byPid = new Map(records.map((record) => [record.pid, record]))
+      return rows.flatMap(({ pid }) => byPid.get(pid as Pid) ?? []) // A codec: the journal holds nothing else.
+    },
+
+    async lane(network, signer) {
+      const standing = await db
+        .selectFrom('lane')
+        .select('next')
+        .where('network', '=', network)
+        .where('signer', '=', signer)
+        .executeTakeFirst()
+      const rows = await db
+        .selectFrom('attempt')
+        .selectAll()
+        .where('network', '=', network)
+        .where('signer', '=', signer)
+        .where(isLiveAttempt)
+        .orderBy('nonce')
+        .orderBy('signed_at')
+        .execute()
+      const riders = await db
+        .selectFrom('ride')
+        .innerJoin('settlement', 'settlement.pid', 'ride.pid')
+        .select(['ride.slot', 'ride.pid', 'settlement.state'])
+        .where('ride.slot', 'in', rows.length === 0 ? [''] : rows.map(({ slot }) => slot))
+        .execute()
+      const open = rows.map((row) => {
+        const mine = riders.filter(({ slot }) => slot === row.slot)
+        return {
+          ...attemptOf(row),
+          pids: mine.map(({ pid }) => pid as Pid), // A codec: the journal holds nothing else.
+          ended: mine.every(({ state }) => !openStates.some((each) => each === state)),
+        }
+      })
+      return { open, ...(standing === undefined || standing.next === 0 ? {} : { next: BigInt(standing.next) }) }
+    },
+
+    async riders(slot) {
+      const rows = await db.selectFrom('ride').select('pid').where('slot', '=', slot).orderBy('pid').execute()
+      return readRecords(
+        db,
+        rows.map(({ pid }) => pid),
+      )
+    },
+
+    async spending(network, since) {
+      const rows = await db
+        .selectFrom('attempt')
+        .select(['hash', 'signed_at', 'max_cost', 'fee', 'status'])
+        .where('network', '=', network)
+        .where('signed_at', '>', since)
+        .where('status', '!=', 'void')
+        .execute()
+      return rows.map(({ hash, signed_at: at, max_cost, fee }) => ({ hash, at, cost: BigInt(fee ?? max_cost ?? 0) }))
+    },
+  }
+}
+
+type Reads = Pick<Transaction<JournalTables>, 'selectFrom'>
+
+/** Payments that are read at once. */
+export const PAGE = 200
+
+/** Payments with their transactions and evidence, in no order. */
+export async function readRecords(db: Reads, pids: readonly string[]): Promise<SettlementRecord[]> {
+  const found: SettlementRecord[] = []
+  for (let at = 0; at < pids.length; at += PAGE) found.push(...(await readPage(db, pids.slice(at, at + PAGE))))
+  return found
+}
+
+async function readPage(db: Reads, pids: readonly string[]): Promise<SettlementRecord[]> {
+  const rows = await db.selectFrom('settlement').selectAll().where('pid', 'in', pids).execute()
+  const rides = await db
+    .selectFrom('ride')
+    .innerJoin('attempt', 'attempt.slot', 'ride.slot')
+    .selectAll('attempt')
+    .select(['ride.pid', 'ride.status as ride_status'])
+    .where('ride.pid', 'in', pids)
+    .orderBy('attempt.signed_at')
+    .orderBy('attempt.nonce')
+    .execute()
+  const evidence = await db.selectFrom('evidence').selectAll().where('pid', 'in', pids).execute()
+  return rows.map((row) =>
+    recordOf(
+      row,
+      rides.flatMap((ride) => (ride.pid === row.pid ? [attemptOf(ride, ride.ride_status)] : [])),
+      evidence.find(({ pid }) => pid === row.pid),
+    ),
+  )
+}
