@@ -180,6 +180,29 @@ test('F8 a wallet is made, funded, seen and paid with, and its key never stands 
   expect((await run(['wallet', 'fund', 'https://api.example'], { environment })).exitCode).toBe(2)
 })
 
+test('F8 a remote signer signs within its own limits, whatever the one that pays would allow', async () => {
+  const GROAT_SIGNER_TOKEN = 'a-token-that-is-long-enough'
+  await writeFile(join(folder, 'signer.yaml'), 'per_payment: $0.01\nper_day: $0.002\n')
+  const io = recordedIo({ environment: { GROAT_HOME: folder, GROAT_EVM_KEY: payerKey(), GROAT_SIGNER_TOKEN } })
+  const running = runCli(['signer', '--policy', join(folder, 'signer.yaml'), '--port', '0'], io)
+  const { ready } = JSON.parse(await io.firstLine)
+  const environment = { GROAT_SIGNER: ready.url, GROAT_SIGNER_TOKEN }
+  for (let call = 0; call < 2; call++) {
+    const paid = await run(['pay', `${api}/weather`, '--json'], { environment })
+    expect([paid.exitCode, JSON.parse(paid.out).payer.toLowerCase()]).toEqual([0, ready.accounts[0].address])
+  }
+  const third = await run(['pay', `${api}/weather`], { environment })
+  expect([third.exitCode, third.said.includes('signer_refused'), third.said.includes('perDay')]).toEqual([
+    1,
+    true,
+    true,
+  ])
+  // What was not signed is not counted by the one that pays.
+  expect((await run(['receipts', 'list'])).out).toContain('unsent')
+  io.stop()
+  expect(await running).toBe(0)
+})
+
 test('a key is imported once and never written over', async () => {
   const environment = { GROAT_PASSWORD: 'correct horse', GROAT_EVM_KEY: `0x${'46'.repeat(32)}` }
   const first = await run(['wallet', 'import'], { environment })

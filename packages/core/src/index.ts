@@ -91,4 +91,5 @@ export type {
   RefusedPayment,
   SchemeServer,
 } from './scheme/server.js'
+export type { ReadSignable, SignableTransfer, SignerHalf } from './scheme/signer.js'
 export type { ChainTransfer, TransferReader } from './scheme/transfers.js'

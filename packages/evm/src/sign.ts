@@ -25,6 +25,8 @@ export async function signWith(account: EvmAccount, message: Signable): Promise<
     if (bytes.length === 65 && (v === 0 || v === 1)) bytes[64] = 27 + v
     return formatHex(bytes)
   } catch (cause) {
+    // A remote signer says its own reason.
+    if (X402Error.is(cause)) throw cause
     throw new X402Error('signer_failed', { payer: account.address }, { cause })
   }
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { Io } from '../terminal/io.js'
 
-/** Adds what a buyer has beside `groat pay`: policy, receipts, find and wallet. Each is loaded when it is used. */
+/** Adds what a buyer has beside `groat pay`: policy, receipts, find, wallet and signer. Each is loaded when it is used. */
 export function addBuying(command: (name: string) => Command, io: Io, finish: (exitCode: number) => void): void {
   const policies = () => import('./policy.js')
   const kept = () => import('./receipts.js')
@@ -68,6 +68,16 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .option('--probe', 'ask each service what it costs now, and how long that takes; sign nothing')
     .option('--json', 'one JSON line for each service on standard output')
     .action(async (words, options) => finish(await (await search()).find(words, options, io)))
+
+  command('signer')
+    .description('hold the keys, and sign within limits for whoever shows the token in GROAT_SIGNER_TOKEN')
+    .option('--policy <file>', 'what may be signed, in YAML: the words of a spending policy that look at no seller')
+    .option('--key-file <file...>', 'file with a private key; default are the variables, then the wallets at home')
+    .option('--store <file>', 'where what is signed is booked; default is ~/.groat/signer.db')
+    .option('--host <address>', 'where to listen', '127.0.0.1')
+    .option('--port <number>', 'port; 0 takes a free one', '4410')
+    .option('--svm-network <name>', 'the Solana cluster that is signed for', 'solana')
+    .action(async (options) => finish(await (await import('./signer.js')).runSigner(options, io)))
 
   const wallet = command('wallet').description('keys that are kept encrypted, by the password in GROAT_PASSWORD')
   const ofWallet = (name: string) => plainSub(wallet, name).option('--json', 'JSON on standard output')

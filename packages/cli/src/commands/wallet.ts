@@ -1,9 +1,17 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { SchemeClient } from '@groat/core'
-import { exactEvmWithPermit2, privateKeyAccount } from '@groat/evm/exact/permit2/client'
+import { signerAccounts } from '@groat/core/http'
+import {
+  type EvmAccount,
+  exactEvmWithPermit2,
+  type KeyAccount,
+  privateKeyAccount,
+} from '@groat/evm/exact/permit2/client'
+import { remoteEvmAccount } from '@groat/evm/signer'
 import { uptoEvm } from '@groat/evm/upto/client'
 import { evmAccounts, svmAccounts } from '@groat/sandbox'
-import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
+import { exactSvm, type SvmKeyAccount, secretKeyAccount } from '@groat/svm/exact/client'
+import { remoteSvmAccount } from '@groat/svm/signer'
 import { encodeBase58 } from '@groat/svm/wire'
 import { CliError } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
@@ -14,11 +22,13 @@ import { walletFiles } from './purse.js'
 export type WalletOptions = {
   readonly keyFile?: readonly string[]
   readonly svmRpc?: string
+  /** URL of a remote signer, in the place of keys. */
+  readonly signer?: string
   readonly dryRun?: boolean
 }
 
 /** A key, and the variable or the file it stands in. */
-type FoundKey = { readonly key: string; readonly from: string }
+export type FoundKey = { readonly key: string; readonly from: string }
 
 /**
  * The schemes that the user's keys can pay with. The key is never an argument: arguments stand in the shell's history and in the list of
@@ -26,8 +36,10 @@ type FoundKey = { readonly key: string; readonly from: string }
  */
 export async function openWallet(target: URL, options: WalletOptions, io: Io): Promise<readonly SchemeClient[]> {
   const { environment, say, style } = io
-  const keys = await readKeys(options, environment)
   const rpc = options.svmRpc ?? environment.GROAT_SVM_RPC
+  const signer = options.signer ?? environment.GROAT_SIGNER
+  if (signer !== undefined) return signedElsewhere(signer, environment.GROAT_SIGNER_TOKEN, rpc)
+  const keys = await readKeys(options, environment)
   if (keys.length > 0) return keys.flatMap((key) => schemesOf(key, rpc))
   if (!isLoopback(target) && !options.dryRun) {
     throw new CliError(
@@ -43,12 +55,30 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   return [evm, svm].flatMap((key) => schemesOf({ key, from: 'the sandbox' }, node))
 }
 
+/** The schemes of the accounts that a remote signer signs for. */
+async function signedElsewhere(
+  url: string,
+  token: string | undefined,
+  rpc: string | undefined,
+): Promise<readonly SchemeClient[]> {
+  if (!URL.canParse(url)) throw new CliError('usage', `${url} is not a URL`)
+  if (token === undefined) throw new CliError('usage', 'No token for the signer', 'Set GROAT_SIGNER_TOKEN.')
+  return (await signerAccounts({ url, token })).flatMap(({ family, address }) => {
+    if (family === 'eip155') return evmSchemes(remoteEvmAccount({ url, token, address }))
+    return family === 'solana' ? [svmScheme(remoteSvmAccount({ url, token, address }), rpc)] : []
+  })
+}
+
 /** Whether a URL is on this machine. */
 export function isLoopback({ hostname }: URL): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.[0-9.]+$/.test(hostname)
 }
 
-async function readKeys({ keyFile = [] }: WalletOptions, environment: Io['environment']): Promise<readonly FoundKey[]> {
+/** The keys that are named, set or at home. */
+export async function readKeys(
+  { keyFile = [] }: WalletOptions,
+  environment: Io['environment'],
+): Promise<readonly FoundKey[]> {
   const password = environment.GROAT_PASSWORD
   if (keyFile.length > 0) return Promise.all(keyFile.map((file) => readKeyFile(file, password)))
   const given = ['GROAT_EVM_KEY', 'GROAT_SVM_KEY'].flatMap((from) => {
@@ -78,15 +108,21 @@ function opened(text: string, file: string, password: string | undefined): strin
   return family === 'evm' ? `0x${Buffer.from(secret).toString('hex')}` : encodeBase58(secret)
 }
 
+function schemesOf(found: FoundKey, rpc: string | undefined): readonly SchemeClient[] {
+  const { evm, svm } = accountOf(found)
+  if (evm !== undefined) return evmSchemes(evm)
+  return svm === undefined ? [] : [svmScheme(svm, rpc)]
+}
+
+const evmSchemes = (account: EvmAccount) => [exactEvmWithPermit2({ account }), uptoEvm({ account })]
+const svmScheme = (account: SvmKeyAccount, rpc: string | undefined) =>
+  exactSvm({ account, ...(rpc === undefined ? {} : { rpc }) })
+
 /** A key says by its form which family it is of. */
-function schemesOf({ key, from }: FoundKey, rpc: string | undefined): readonly SchemeClient[] {
-  if (/^0x[0-9a-fA-F]{64}$/.test(key)) {
-    const account = privateKeyAccount(key)
-    return [exactEvmWithPermit2({ account }), uptoEvm({ account })]
-  }
+export function accountOf({ key, from }: FoundKey): { readonly evm?: KeyAccount; readonly svm?: SvmKeyAccount } {
+  if (/^0x[0-9a-fA-F]{64}$/.test(key)) return { evm: privateKeyAccount(key) }
   try {
-    const account = secretKeyAccount(key.startsWith('[') ? bytesOf(key) : key)
-    return [exactSvm({ account, ...(rpc === undefined ? {} : { rpc }) })]
+    return { svm: secretKeyAccount(key.startsWith('[') ? bytesOf(key) : key) }
   } catch {
     throw new CliError(
       'usage',

@@ -136,6 +136,7 @@ function prepared(
         const signature = await signMessage(account, { message, signers: [feePayer, account.address], blockhash })
         return { transaction: encodeBase64(encodeTransaction([undefined, signature], message)) }
       } catch (cause) {
+        if (X402Error.is(cause)) throw cause
         throw new X402Error('signer_failed', { payer: account.address }, { cause })
       }
     },
