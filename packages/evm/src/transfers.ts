@@ -34,7 +34,7 @@ export function createEvmTransfers({ network, rpc: given, blocksAtOnce = 2_000 }
       const [token, to] = [addressOf(asset), addressOf(account)]
       const { number: latest } = await rpc.latestBlock()
       let fromBlock = await firstBlock(rpc, since)
-      if (fromBlock === undefined) return []
+      if (fromBlock === undefined) return undefined
       const found: ChainTransfer[] = []
       for (; fromBlock <= latest; fromBlock += BigInt(blocksAtOnce)) {
         const last = fromBlock + BigInt(blocksAtOnce) - 1n
@@ -44,6 +44,8 @@ export function createEvmTransfers({ network, rpc: given, blocksAtOnce = 2_000 }
       }
       return found
     },
+    // The token compares with the time of a block, and none is older than the one before it.
+    isOver: async (_, expiresAt) => (await rpc.latestBlock()).timestamp > BigInt(Math.ceil(expiresAt)),
     async brought(transaction, asset, account) {
       const [token, to] = [addressOf(asset), word(addressOf(account))]
       const receipt = isHex(transaction, 32) ? await rpc.receipt(transaction) : undefined

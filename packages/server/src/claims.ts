@@ -41,6 +41,11 @@ export interface ClaimStore {
   /** Closes a claim that was open, or is settled without an answer; an answer that is given is kept to be sent again. */
   delivered(token: ClaimToken, answer: Answer | undefined): Promise<void>
   /**
+   * Closes an open claim by giving its money back: the refund is written in the same step. `false`: it is not open, not ours any more, or its
+   * payment cannot be refunded. Absent where refunds are not kept.
+   */
+  refund?(token: ClaimToken, reason: string): Promise<boolean>
+  /**
    * Ends the lease of a `settling` or open claim, so that the payment can be presented again at once. `partly`: some of the answer was sent;
    * the claim counts how often.
    */
@@ -89,6 +94,8 @@ export type ClaimOutcome =
   | { readonly status: 'busy' }
   /** It was presented for something else. */
   | { readonly status: 'mismatch' }
+  /** Settled, and given back. */
+  | { readonly status: 'refunded' }
   /** Settled; the answer while it is kept. */
   | { readonly status: 'settled'; readonly receipt: Receipt; readonly answer?: Answer }
 

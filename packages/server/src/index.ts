@@ -12,5 +12,5 @@ export { createMemoryClaims, type MemoryClaimsOptions } from './memory-claims.js
 export type { Offer, OfferOptions, Price } from './offers.js'
 export type { Paywall, PaywallOptions } from './paywall.js'
 export type { VerifiedPayment } from './protect.js'
-export type { PriceFunction, RouteInput, RouteMode, RouteOptions } from './route.js'
+export type { FinishedAnswer, PriceFunction, RouteInput, RouteMode, RouteOptions } from './route.js'
 export type { GateRequest, Terms } from './terms.js'

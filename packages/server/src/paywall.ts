@@ -103,6 +103,7 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
     mode: options.mode ?? 'strict',
     pricing: options.pricing,
     clock: gate.clock,
+    canRefund: options.store.refund !== undefined,
   }
   const routes = new Map<string, Route>()
   return {

@@ -8,6 +8,7 @@ import {
   type Supported,
   X402Error,
 } from '@groat/core'
+import type { HeaderFields } from './answer.js'
 import type { Sold } from './entitled.js'
 import { createLossBudget, type LossBudget } from './loss-budget.js'
 import { createLru } from './lru.js'
@@ -65,10 +66,25 @@ export type RouteOptions = PriceWords & {
   readonly pass?: string
   /** What a bundle or a pass is good for: the routes of one scope. Default: whatever this paywall sells on the same terms. */
   readonly scope?: string
+  /**
+   * What becomes of a payment when the work fails after it: `on-failure` gives the money back, `never` (the default) leaves it open, to be
+   * presented again. In strict mode nothing is charged for work that fails.
+   */
+  readonly refund?: 'on-failure' | 'never'
+  /** Says that an answer below 400 is a failure all the same. `body` is absent where it was longer than `maxResponseBytes`. */
+  readonly invalid?: (answer: FinishedAnswer) => boolean
   /** What the books count it under, with other routes of that group. */
   readonly group?: string
   /** The route's name in errors and in messages of this library; two routes cannot share one. */
   readonly name?: string
+}
+
+/** An answer of the work, for whoever judges it. */
+export type FinishedAnswer = {
+  readonly status: number
+  /** Of an answer that was longer than `maxResponseBytes` the content type alone. */
+  readonly headers: HeaderFields
+  readonly body?: string | Uint8Array<ArrayBuffer>
 }
 
 /** What is given for a route: its price alone, a price function, or all there is to say. */
@@ -81,6 +97,10 @@ export type Route = {
   readonly budget: LossBudget | undefined
   /** What one payment buys beyond its own answer. */
   readonly sold: Sold | undefined
+  /** Whether work that fails after it was paid for is refunded. */
+  readonly refunds: boolean
+  /** Whether an answer that reads as good is a failure. A rule that throws says so. */
+  readonly isInvalid: (answer: FinishedAnswer) => boolean
   /** What the books count it under. */
   readonly group: string | undefined
   /** All that the paywall sells by, also what this route does not offer any more. */
@@ -105,6 +125,8 @@ export type RouteDefaults = OfferDefaults & {
   readonly mode: RouteMode
   readonly pricing: Pricing | undefined
   readonly clock: Clock
+  /** Whether the store can give money back. */
+  readonly canRefund: boolean
 }
 
 /**
@@ -117,6 +139,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     const sold = soldBy(options)
     const { mode = sold?.prepaid === undefined ? defaults.mode : 'upfront' } = options
     checkMode(mode, options)
+    checkRefund(options, defaults)
     const priced = pricedBy(name, options, defaults.pricing)
     const { tally } = priced
     const rates = tally && ratesOf(options)
@@ -189,6 +212,8 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       schemes: defaults.schemes,
       sold,
       group: options.group,
+      refunds: options.refund === 'on-failure',
+      isInvalid: judgeOf(options.invalid),
       budget: options.lossBudget === undefined ? undefined : createLossBudget(options.lossBudget),
       maxResponseBytes,
       free: priced.free,
@@ -214,6 +239,16 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       confirm: (says) => named(name, () => confirm(says)),
     }
   })
+}
+
+function judgeOf(invalid: RouteOptions['invalid']): Route['isInvalid'] {
+  return (answer) => {
+    try {
+      return invalid?.(answer) === true
+    } catch {
+      return true
+    }
+  }
 }
 
 /** Throws `X402Error` `invalid_config`. */
@@ -249,6 +284,18 @@ function checkMode(mode: RouteMode, { streams, lossBudget, prepaid }: RouteOptio
     throw new X402Error('invalid_config', {
       field: 'lossBudget',
       reason: 'the optimistic mode, and no other, has a budget for loss',
+    })
+  }
+}
+
+function checkRefund({ refund = 'never' }: RouteOptions, { canRefund }: RouteDefaults): void {
+  if (refund !== 'never' && refund !== 'on-failure') {
+    throw new X402Error('invalid_config', { field: 'refund', value: refund, reason: 'on-failure, or never' })
+  }
+  if (refund === 'on-failure' && !canRefund) {
+    throw new X402Error('invalid_config', {
+      field: 'refund',
+      reason: 'the store keeps no refunds: sqlClaims(store, { ledger, refunds })',
     })
   }
 }

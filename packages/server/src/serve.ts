@@ -118,6 +118,8 @@ async function serveClaimed<Native>(run: Run<Native>, claim: ClaimedBefore): Pro
       return claim.answer === undefined
         ? refused(run, refuse('payment_already_used'))
         : released(run, claim.answer, claim.receipt)
+    case 'refunded':
+      return refused(run, refuse('payment_refunded'))
     case 'busy':
       return answer(problemAnswer('payment_in_flight', { retryAfter: 1 }))
     case 'mismatch':
@@ -210,6 +212,7 @@ async function metered<Native>(run: Run<Native>): Promise<Step<Native>> {
   const work = await exchange.work(meter.payment)
   if (work.type === 'unsold') return { reply: work }
   if (work.type === 'failed') return { reply: answer(problemAnswer(work.code)) }
+  if (route.isInvalid(work.answer)) return { reply: answer(problemAnswer('handler_failed')) }
   if (tally !== undefined) tallyAnswer(tally, work.answer)
   if (!meter.known()) return { reply: fault(run, 'usage_missing') }
   const charged = meter.close() ?? requirements.amount

@@ -4,7 +4,7 @@ import type { Answer } from './answer.js'
 import { createEntitlementTables, type EntitlementTables } from './sql-entitlements.js'
 
 /** Where a claim stands. */
-export type State = 'claimed' | 'settling' | 'open' | 'settled'
+export type State = 'claimed' | 'settling' | 'open' | 'settled' | 'refunded'
 
 /** A claim as it is stored. */
 export type Row = {

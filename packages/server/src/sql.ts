@@ -12,6 +12,7 @@ import {
 } from './claims.js'
 import { withBook } from './ledger/book.js'
 import type { Ledger } from './ledger/ledger.js'
+import type { Refunds } from './refunds/refunds.js'
 import {
   answerFrom,
   headFrom,
@@ -30,6 +31,8 @@ export type SqlClaimsOptions = {
   readonly keepReceiptsMs?: number
   /** The books, in the same database: what ends a claim and what is written of it are one transaction. */
   readonly ledger?: Pick<Ledger, 'book'>
+  /** What gives money back for work that failed, on routes with `refund`; over the same books. */
+  readonly refunds?: Pick<Refunds, 'order'>
 }
 
 /**
@@ -43,7 +46,7 @@ export type SqlClaimsOptions = {
  */
 export async function sqlClaims(
   anyStore: AnyStore,
-  { keepReceiptsMs = KEEP_UNSETTLED_MS, ledger }: SqlClaimsOptions = {},
+  { keepReceiptsMs = KEEP_UNSETTLED_MS, ledger, refunds }: SqlClaimsOptions = {},
 ): Promise<ClaimStore> {
   const store = anyStore.withTables<Tables>()
   await store.migrate(migrations)
@@ -86,6 +89,7 @@ export async function sqlClaims(
   ): Promise<ClaimedBefore> => {
     const answer = answerFrom(row)
     const kept = answer === undefined ? {} : { answer }
+    if (row.state === 'refunded') return { status: 'refunded' }
     if (row.state === 'settled') return { status: 'settled', receipt: receiptFrom(row), ...kept }
     await trx.updateTable('server_claim').set(lease).where('pid', '=', pid).execute()
     const token = { pid, fence: lease.fence }
@@ -119,7 +123,7 @@ export async function sqlClaims(
         if (made !== undefined) return { status: 'claimed', token }
 
         const row = await trx.selectFrom('server_claim').selectAll().where('pid', '=', pid).executeTakeFirstOrThrow()
-        if (row.state !== 'settled' && row.lease_until > now) return { status: 'busy' }
+        if (!isEnded(row) && row.lease_until > now) return { status: 'busy' }
         if (row.state === 'claimed') {
           await trx.updateTable('server_claim').set(fresh).where('pid', '=', pid).execute()
           return { status: 'claimed', token }
@@ -138,7 +142,7 @@ export async function sqlClaims(
           .where('state', '!=', 'claimed')
           .executeTakeFirst()
         if (row === undefined) return undefined
-        if (row.state !== 'settled' && row.lease_until > now) return { status: 'busy' }
+        if (!isEnded(row) && row.lease_until > now) return { status: 'busy' }
         return takeUp(trx, pid, row, { fence: newFence(), lease_until: now + leaseMs })
       }),
 
@@ -211,6 +215,26 @@ export async function sqlClaims(
           .execute()
       }),
 
+    ...(refunds === undefined
+      ? {}
+      : {
+          refund: ({ pid, fence }: ClaimToken, reason: string) =>
+            store.transaction(async (trx) => {
+              const closed = await trx
+                .updateTable('server_claim')
+                .set({ state: 'refunded' })
+                .where('pid', '=', pid)
+                .where('fence', '=', fence)
+                .where('state', '=', 'open')
+                .returning('pid')
+                .executeTakeFirst()
+              if (closed === undefined) return false
+              await book?.failed(withBook(trx), 'delivery_failed', pid, await store.now(trx))
+              if ((await refunds.order(trx, { pid, reason, by: 'gate' })).ok) return true
+              await trx.updateTable('server_claim').set({ state: 'open' }).where('pid', '=', pid).execute()
+              return false
+            }),
+        }),
     pause: ({ pid, fence }, partly) =>
       store.transaction(async (trx) => {
         const paused = await trx
@@ -239,6 +263,9 @@ export async function sqlClaims(
 }
 
 const SWEEP_EVERY_MS = 60_000
+
+/** Nothing happens to it any more. */
+const isEnded = ({ state }: Row): boolean => state === 'settled' || state === 'refunded'
 
 async function audienceOf(store: Store<Tables>): Promise<string> {
   const audience = globalThis.crypto.randomUUID().slice(0, 18)

@@ -48,18 +48,20 @@ export function stream(
 ): StreamReply {
   const { name, value } = receiptHeader(run, { status: 'settled', receipt })
   const stop = keepLease(run, token)
+  let type: string | undefined
   return {
     type: 'stream',
     payment: createMeter(aboutOf(run.candidate)).payment,
     keepBytes: run.route.maxResponseBytes,
     head: (headers) => {
+      type = headers.get('content-type') ?? undefined
       sealHead(headers)
       for (const [name, value] of Object.entries(granted)) headers.set(name, value)
       headers.set(name, value)
     },
     ended: (end) => {
       stop()
-      return close(run, token, end, receipt.transaction)
+      return close(run, token, end, receipt.transaction, type)
     },
   }
 }
@@ -92,11 +94,13 @@ export function streamFirst(
     end ??= settleOnce()
     return end
   }
+  let type: string | undefined
   return {
     type: 'stream',
     payment: meter.payment,
     keepBytes: maxResponseBytes,
     head: (headers) => {
+      type = headers.get('content-type') ?? undefined
       sealHead(headers)
       if (tally !== undefined) beginFlow(tally, headers)
     },
@@ -112,8 +116,13 @@ export function streamFirst(
       if (how.status === undefined || how.status >= 400) {
         budget?.give(worth)
         // In accepted mode the facilitator has it already: it stays owed.
-        if (mode === 'accepted') await quietly(settleNow())
-        else await letGo(run, token)
+        if (mode !== 'accepted') {
+          await letGo(run, token)
+          return tell(run, 'delivery_failed')
+        }
+        const settled = await quietly(settleNow())
+        if (settled !== undefined && 'receipt' in settled)
+          return close(run, token, how, settled.receipt.transaction, type)
         return tell(run, 'delivery_failed')
       }
       const settled = await settleNow()
@@ -122,7 +131,7 @@ export function streamFirst(
       budget?.give(worth)
       // What was counted is paid for as far as it went: there is no more to be had for it.
       if (scheme.metered) await deliveredOnce(run, token, how, settled.receipt.transaction)
-      else await close(run, token, how, settled.receipt.transaction)
+      else await close(run, token, how, settled.receipt.transaction, type)
     },
   }
 }
@@ -142,8 +151,15 @@ async function close(
   token: ClaimToken,
   { status, complete, answer }: StreamEnd,
   transaction: string,
+  type: string | undefined,
 ): Promise<void> {
-  const served = status !== undefined && status < 400
+  const { route } = run
+  const made = status !== undefined && status < 400
+  const isInvalid = made && complete && route.isInvalid(finished(status, type, answer))
+  const served = made && !isInvalid
+  if (!served && route.refunds && (await quietly(refund(run, token, status, isInvalid)))) {
+    return tell(run, 'delivery_failed', { transaction })
+  }
   if (served && complete) {
     await quietly(run.gate.claims.delivered(token, answer))
     return tell(run, 'delivery_released', { transaction })
@@ -158,6 +174,26 @@ function keepLease({ gate }: Run, token: ClaimToken): () => void {
   const timer: ReturnType<typeof setInterval> & { unref?: () => void } = setInterval(beat, gate.leaseMs / 3)
   timer.unref?.()
   return () => clearInterval(timer)
+}
+
+function finished(status: number, type: string | undefined, answer: Answer | undefined): FinishedAnswer {
+  const known = type === undefined ? {} : { 'content-type': type }
+  return { status, headers: { ...answer?.headers, ...known }, ...(answer && { body: answer.body }) }
+}
+
+/** Gives the money back, where the store can. */
+async function refund(
+  { gate }: Run,
+  token: ClaimToken,
+  status: number | undefined,
+  isInvalid: boolean,
+): Promise<boolean> {
+  const reason = isInvalid
+    ? 'the answer was not valid'
+    : status === undefined
+      ? 'the work gave no answer'
+      : `the work ended with ${status}`
+  return (await gate.claims.refund?.(token, reason)) === true
 }
 
 /** Only the gate speaks in the protocol's headers, and what is paid for is private. */

@@ -25,6 +25,8 @@ export interface SvmRpc {
   statuses(signatures: readonly string[]): Promise<Statuses>
   /** What a transaction did; `undefined` until it is as sure as the connection asks. */
   transaction(signature: string): Promise<LandedTransaction | undefined>
+  /** Whether a transaction that builds on a blockhash could still land: in the newest block, or in one of those that may yet be final. */
+  isBlockhashValid(blockhash: string): Promise<boolean>
   /** Transactions that named an account, the newest first, behind one of them or from the newest on; a thousand at the most. */
   signatures(
     address: string,
@@ -183,6 +185,15 @@ export function createSvmRpc({ network, commitment = 'confirmed', ...options }: 
       const config = { encoding: 'base64', commitment, maxSupportedTransactionVersion: 0 }
       const result = resultOf(await json.request(method, [signature, config]), method)
       return result === null ? undefined : readLanded(object(result, method), method)
+    },
+    async isBlockhashValid(blockhash) {
+      const method = 'isBlockhashValid'
+      const [newest, final] = await Promise.all(
+        ['processed', 'finalized'].map(
+          async (commitment) => (await ask(json, method, [blockhash, { commitment }])).value,
+        ),
+      )
+      return newest !== false || final !== false
     },
     async signatures(address, before) {
       const method = 'getSignaturesForAddress'

@@ -2,8 +2,12 @@ import { type ChainTransfer, type Network, type TransferReader, X402Error } from
 import { isSvmNetwork } from './network.js'
 import { type Commitment, createSvmRpc, type LandedTransaction, type SvmRpc } from './rpc.js'
 import { addressBytes, formatAddress } from './wire/address.js'
+import { encodeBase58 } from './wire/base58.js'
+import { decodeBase64 } from './wire/base64.js'
+import { readU64 } from './wire/bytes.js'
 import { associatedTokenAccount } from './wire/derived-address.js'
 import { tokenProgramName } from './wire/token.js'
+import { decodeTransaction } from './wire/transaction.js'
 
 /** How a chain is read. */
 export type SvmTransfersOptions = {
@@ -39,6 +43,15 @@ export function createSvmTransfers({
   return {
     network,
     brought,
+    async isOver({ payload }, expiresAt) {
+      const bytes = typeof payload.transaction === 'string' ? decodeBase64(payload.transaction) : undefined
+      const transaction = bytes && decodeTransaction(bytes)
+      if (transaction === undefined || typeof transaction === 'string') return false
+      const blockhash = encodeBase58(transaction.message.blockhash)
+      // Blocks are what counts; a chain that stands still lets nothing expire.
+      const [isValid, time] = await Promise.all([rpc.isBlockhashValid(blockhash), chainTime(rpc)])
+      return !isValid && time > BigInt(Math.ceil(expiresAt))
+    },
     async received(mint, owner, since) {
       const account = await accountOf(rpc, network, mint, owner)
       const known = new Set(since)
@@ -53,6 +66,7 @@ export function createSvmTransfers({
         before = page.at(-1)?.signature
         if (before === undefined) break
       }
+      if (first < 0) return undefined
       // From the oldest that is known on; the newest come first.
       const wanted = newest.slice(0, first + 1)
       const found: ChainTransfer[] = []
@@ -66,6 +80,15 @@ export function createSvmTransfers({
 }
 
 const AT_ONCE = 20
+
+/** The account in which the chain keeps its time. */
+const CLOCK = 'SysvarC1ock11111111111111111111111111111111'
+
+/** Seconds since 1970 by the chain: a node that is far behind must not take what it has not seen yet for gone. */
+async function chainTime(rpc: SvmRpc): Promise<bigint> {
+  const [clock] = await rpc.accounts([CLOCK])
+  return clock === undefined ? 0n : readU64(clock.data, 32)
+}
 
 async function accountOf(rpc: SvmRpc, network: Network, mint: string, owner: string): Promise<string> {
   const [account] = await rpc.accounts([mint])

@@ -1,5 +1,4 @@
-import { formatUnits, isNetwork, type Network, networkFamily, v1NameOf } from '@groat/core'
-import { createEvmTransfers } from '@groat/evm/transfers'
+import { formatUnits, isNetwork, type Network, v1NameOf } from '@groat/core'
 import {
   type AccountSum,
   CSV_HEAD,
@@ -13,8 +12,8 @@ import {
   type Ledger,
   reconcile,
 } from '@groat/server/ledger'
-import { createSvmTransfers } from '@groat/svm/transfers'
 import { type BooksConfig, readShopConfig } from '../config/shop-config.js'
+import { readersOf } from '../shop/shop-refunds.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { nodesOf } from './chains.js'
@@ -66,11 +65,7 @@ export async function reconcileLedger(file: string | undefined, options: LedgerC
   return withLedger(file, options, io, async (ledger, { rpc }) => {
     const named = Object.entries(rpc).map(([name, url]) => `${name}=${url}`)
     const nodes = nodesOf(await networksOf(ledger), [...named, ...(options.rpc ?? [])])
-    const readers = [...nodes].map(([id, url]) =>
-      networkFamily(id) === 'solana'
-        ? createSvmTransfers({ network: id, rpc: url })
-        : createEvmTransfers({ network: id, rpc: url }),
-    )
+    const readers = readersOf(Object.fromEntries(nodes))
     const { equal, entries, sums, differences } = await reconcile(ledger.entries(filterOf(options)), readers)
     if (options.json) {
       const text = (_: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Io } from '../terminal/io.js'
 
-/** Adds what a seller has beside `groat serve`: the books. */
+/** Adds what a seller has beside `groat serve`: the books, and refunds. */
 export function addSelling(command: (name: string) => Command, io: Io, finish: (exitCode: number) => void): void {
   const books = () => import('./ledger.js')
   const ledger = command('ledger').description('the books of a seller')
@@ -32,4 +32,31 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
     .option('--rpc <node...>', 'node to ask, as base=https://…, besides those of the file')
     .option('--json', 'one JSON line')
     .action(async (file, options) => finish(await (await books()).reconcileLedger(file, options, io)))
+
+  const refunds = () => import('./refund.js')
+  const refund = command('refund').description(
+    'give payments back, through the admin listener of a shop; you are who GROAT_ADMIN_TOKEN says',
+  )
+  const ofRefund = (name: string) =>
+    refund
+      .command(name)
+      .exitOverride()
+      .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
+      .option('--admin <url>', 'admin listener of the shop', 'http://127.0.0.1:8403')
+      .option('--json', 'JSON on standard output')
+  ofRefund('ask')
+    .description('ask for a refund')
+    .argument('<payment>', 'its id, as `groat ledger export` has it')
+    .requiredOption('--reason <text>', 'why')
+    .option('--amount <tokens>', 'a part of it, such as 0.0005; all of it unless told')
+    .action(async (payment, options) => finish(await (await refunds()).askRefund(payment, options, io)))
+  for (const verb of ['approve', 'reject'] as const) {
+    ofRefund(verb)
+      .description(verb === 'approve' ? 'agree to a refund that somebody else asked for' : 'refuse a refund that waits')
+      .argument('<payment>', 'its id')
+      .action(async (payment, options) => finish(await (await refunds()).decideRefund(verb, payment, options, io)))
+  }
+  ofRefund('list')
+    .description('refunds, the newest first')
+    .action(async (options) => finish(await (await refunds()).listRefunds(options, io)))
 }

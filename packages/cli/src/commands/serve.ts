@@ -1,11 +1,13 @@
 import { unwatchFile, watchFile } from 'node:fs'
 import { createLog } from '@groat/facilitator/observe'
-import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
+import { type ClaimStore, createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { sqlClaims } from '@groat/server/sql'
 import { readShopConfig, type ShopConfig, shopSchema } from '../config/shop-config.js'
 import { serveOn } from '../sandbox/serve.js'
+import { createShopAdmin } from '../shop/admin-app.js'
 import { createShopApp, type ShopApp } from '../shop/shop-app.js'
 import { openLedger } from '../shop/shop-ledger.js'
+import { openRefunds } from '../shop/shop-refunds.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { readable } from '../terminal/log-line.js'
@@ -32,7 +34,7 @@ export async function runServe(
   if (check) {
     createShopApp(config, {
       ...partsOf(config),
-      claims: createMemoryClaims({ singleProcess: true }),
+      claims: checkedClaims(config),
       onEvent: () => {},
     })
     io.say(`${file} is valid: ${config.routes.length} routes`)
@@ -40,15 +42,23 @@ export async function runServe(
   }
   const log = createLog({ write: (line) => io.say(json ? line.trimEnd() : readable(line)) })
   const store = await openNamedStore(config.store)
+  const running: { stop(): Promise<unknown> }[] = []
   try {
     const ledger = await openLedger(store, config.books)
-    const claims = await sqlClaims(store, { ledger })
-    const books = ledger.start()
+    const { facilitator } = partsOf(config)
+    const refunds = config.refunds && (await openRefunds(ledger, facilitator, config.refunds, config.books))
+    const claims = await sqlClaims(store, { ledger, ...(refunds && { refunds }) })
+    running.push(ledger.start(), ...(refunds === undefined ? [] : [refunds.start()]))
+    const admin = config.admin && createShopAdmin({ config: config.admin, ledger, refunds })
     const build = (from: ShopConfig): ShopApp => createShopApp(from, { ...partsOf(from), claims, onEvent: log.onEvent })
     let shop = build(config)
     await shop.ready()
     const served = await serveOn((request) => shop.fetch(request), config)
-    io.out(`${JSON.stringify({ ready: { url: served.url, upstream: config.upstream.href } })}\n`)
+    running.push({ stop: () => served.close() })
+    const own = config.admin && admin && (await serveOn((request) => admin.fetch(request), config.admin))
+    if (own !== undefined) running.push({ stop: () => own.close() })
+    const ready = { url: served.url, upstream: config.upstream.href, ...(own && { admin: own.url }) }
+    io.out(`${JSON.stringify({ ready })}\n`)
     const reload = async (): Promise<void> => {
       try {
         const next = build(await readShopConfig(file, io.environment))
@@ -62,12 +72,17 @@ export async function runServe(
     watchFile(file, { interval: 500 }, () => void reload())
     await io.stopped
     unwatchFile(file)
-    await served.close()
-    await books.stop()
   } finally {
+    for (const each of running.reverse()) await each.stop()
     await store.close()
   }
   return exitCodes.ok
+}
+
+/** Claims that are never asked, for a file that is only looked at. */
+function checkedClaims({ refunds }: ShopConfig): ClaimStore {
+  const claims = createMemoryClaims({ singleProcess: true })
+  return refunds === undefined ? claims : { ...claims, refund: async () => false }
 }
 
 function partsOf({ facilitator, allowHttp }: ShopConfig) {

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
-import type { RouteOptions } from '@groat/server'
+import type { FinishedAnswer, RouteOptions } from '@groat/server'
 import * as z from 'zod/mini'
+import { parseListen } from './operation-config.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
 /** What `groat serve` runs: routes of an API elsewhere, and what each of them costs. */
@@ -21,6 +22,8 @@ export type ShopConfig = {
   readonly store: string
   readonly routes: readonly ShopRoute[]
   readonly books: BooksConfig
+  readonly refunds?: RefundsConfig
+  readonly admin?: AdminConfig
   /** What becomes of a request to no route: it is answered with 404, or goes to the API unpaid. */
   readonly rest: 'blocked' | 'free'
 }
@@ -39,6 +42,16 @@ export type BooksConfig = {
   readonly settlementFee?: string
 }
 
+/** By which keys money is given back, and from which price on two people must agree. */
+export type RefundsConfig = { readonly evmKey?: string; readonly svmKey?: string; readonly approveAbove?: string }
+
+/** The seller's own listener, and who may use it: names, and the SHA-256 of their tokens in hex. */
+export type AdminConfig = {
+  readonly host: string
+  readonly port: number
+  readonly tokens: Readonly<Record<string, string>>
+}
+
 /** One route: a method and a path, and how it is sold; without terms it is free. */
 export type ShopRoute = { readonly method: string; readonly path: string; readonly terms?: RouteOptions }
 
@@ -52,6 +65,8 @@ const Route = z.union([
     pass: z.optional(z.string()),
     scope: z.optional(z.string()),
     group: z.optional(z.string().check(z.minLength(1))),
+    refund: z.optional(z.enum(['on-failure', 'never'])),
+    valid_if: z.optional(z.strictObject({ content_type: z.optional(z.string()), json: z.optional(z.boolean()) })),
     mode: z.optional(z.enum(['strict', 'upfront', 'accepted', 'optimistic'])),
     loss_budget: z.optional(Price),
     streams: z.optional(z.boolean()),
@@ -88,6 +103,25 @@ const File = z.strictObject({
     }),
   ),
   settlement_fee: z.optional(Price),
+  refunds: z.optional(
+    z.strictObject({
+      evm_key: z.optional(
+        z.string().check(z.regex(/^0x[0-9a-fA-F]{64}$/, 'expected a private key: 0x and 64 hex digits')),
+      ),
+      svm_key: z.optional(
+        z.string().check(z.regex(/^[1-9A-HJ-NP-Za-km-z]{80,90}$/, 'expected a secret key: base58 of 64 bytes')),
+      ),
+      approve_above: z.optional(Price),
+    }),
+  ),
+  admin: z.optional(
+    z.strictObject({
+      listen: z._default(z.string(), '127.0.0.1:8403'),
+      tokens: z.optional(
+        z.record(z.string(), z.string().check(z.regex(/^(sha256:)?[0-9a-f]{64}$/, 'expected a SHA-256 in hex'))),
+      ),
+    }),
+  ),
   rest: z._default(z.enum(['blocked', 'free']), 'blocked'),
 })
 
@@ -98,9 +132,16 @@ export function shopSchema(): object {
 
 /** Reads the configuration of a shop. Throws a usage error with file, line and reason. */
 export async function readShopConfig(file: string, environment: Environment): Promise<ShopConfig> {
-  const { value, fail } = await readYamlFile(file, File, environment)
-  const listen = /^(.+):([0-9]{1,5})$/.exec(value.listen)
-  if (listen?.[1] === undefined || Number(listen[2]) > 65_535) throw fail(['listen'], 'expected HOST:PORT')
+  const { value, fail, isLiteral, isPrivate } = await readYamlFile(file, File, environment)
+  const listen = parseListen(value.listen)
+  if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
+  for (const key of ['evm_key', 'svm_key'] as const) {
+    if (value.refunds?.[key] !== undefined && !isPrivate && isLiteral(['refunds', key])) {
+      throw fail(['refunds', key], 'a key stands in a file that others can read; name a variable, or chmod 600')
+    }
+  }
+  const admin = value.admin && parseListen(value.admin.listen)
+  if (value.admin !== undefined && admin === undefined) throw fail(['admin', 'listen'], 'expected HOST:PORT')
   const upstream = URL.canParse(value.upstream) ? new URL(value.upstream) : undefined
   if (upstream === undefined || !/^https?:$/.test(upstream.protocol)) {
     throw fail(['upstream'], 'expected an http or https URL')
@@ -115,8 +156,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   if (routes.length === 0) throw fail(['routes'], 'no route is given')
   const { upstream_secret, origin } = value
   return {
-    host: listen[1],
-    port: Number(listen[2]),
+    ...listen,
     upstream,
     upstreamTimeoutMs: value.upstream_timeout * 1000,
     ...(upstream_secret === undefined ? {} : { upstreamSecret: upstream_secret }),
@@ -127,7 +167,17 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     store: /^[a-z][a-z0-9+.-]+:/i.test(value.store) ? value.store : resolve(dirname(file), value.store),
     routes,
     books: booksOf(value),
+    ...(value.refunds === undefined ? {} : { refunds: refundsOf(value.refunds) }),
+    ...(admin === undefined ? {} : { admin: { ...admin, tokens: value.admin?.tokens ?? {} } }),
     rest: value.rest,
+  }
+}
+
+function refundsOf({ evm_key, svm_key, approve_above }: NonNullable<z.output<typeof File>['refunds']>): RefundsConfig {
+  return {
+    ...(evm_key === undefined ? {} : { evmKey: evm_key }),
+    ...(svm_key === undefined ? {} : { svmKey: svm_key }),
+    ...(approve_above === undefined ? {} : { approveAbove: approve_above }),
   }
 }
 
@@ -148,9 +198,28 @@ function booksOf({ rpc = {}, fiat, webhook, settlement_fee }: z.output<typeof Fi
 /** The words of the file are those of the code, in the file's spelling. */
 function termsOf(name: string, sold: string | Exclude<z.output<typeof Route>, string>): RouteOptions {
   if (typeof sold === 'string') return { name, price: sold }
-  const { networks, ...words } = sold
+  const { networks, valid_if, ...words } = sold
   const named = Object.entries(words)
     .filter(([, value]) => value !== undefined)
     .map(([word, value]) => [word.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value])
-  return { name, ...Object.fromEntries(named), ...(networks && { offers: networks.map((network) => ({ network })) }) }
+  return {
+    name,
+    ...Object.fromEntries(named),
+    ...(valid_if && { invalid: invalidBy(valid_if) }),
+    ...(networks && { offers: networks.map((network) => ({ network })) }),
+  }
+}
+
+/** A rule of the file about answers, as the gate takes it. */
+function invalidBy({ content_type, json = false }: { content_type?: string | undefined; json?: boolean | undefined }) {
+  return ({ headers, body }: FinishedAnswer): boolean => {
+    if (content_type !== undefined && !String(headers['content-type'] ?? '').startsWith(content_type)) return true
+    if (!json || body === undefined) return false
+    try {
+      JSON.parse(typeof body === 'string' ? body : new TextDecoder().decode(body))
+      return false
+    } catch {
+      return true
+    }
+  }
 }

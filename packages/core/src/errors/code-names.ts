@@ -298,6 +298,13 @@ export const codeNames = [
 
   // What an operator is told of webhooks.
   'webhook_undelivered',
+
+  // What a seller gives back.
+  'payment_refunded',
+  'refund_not_found',
+  'refund_exists',
+  'refund_above_paid',
+  'refund_needs_other',
 ] as const
 
 /** A code of the registry. */

@@ -1330,6 +1330,37 @@ export const errorCodes = {
     title: 'A webhook was given up: its receiver did not take it',
     hint: 'Mend the receiver, then have what was given up sent again.',
   },
+
+  // What a seller gives back.
+  payment_refunded: {
+    ...newPayment,
+    title: 'The payment was given back, or is being given back',
+    hint: 'The money comes to the account that paid. To buy again, sign a new payment.',
+  },
+  refund_not_found: {
+    status: 404,
+    retry: 'never',
+    title: 'There is no such payment in the books, no refund of it that waits, or its money is still in a channel',
+    hint: 'Look for the payment with `groat ledger list`.',
+  },
+  refund_exists: {
+    status: 409,
+    retry: 'never',
+    title: 'There is a refund for this payment',
+    hint: 'A payment is given back once at the most, in whole or in part.',
+  },
+  refund_above_paid: {
+    status: 422,
+    retry: 'never',
+    title: 'The refund is for nothing, or for more than was paid',
+    hint: 'Ask for what was paid, or for a part of it.',
+  },
+  refund_needs_other: {
+    status: 403,
+    retry: 'never',
+    title: 'Who asks for a refund cannot approve it',
+    hint: 'Let somebody else approve it.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

@@ -131,7 +131,7 @@ async function transfersTo(
   reader: TransferReader,
 ): Promise<readonly ChainTransfer[]> {
   const transactions = [...new Set(entries.map(({ transaction }) => transaction))]
-  const all = own ? await reader.received(asset, to, transactions) : []
+  const all = (own ? await reader.received(asset, to, transactions) : undefined) ?? []
   const seen = new Set(all.map(({ transaction }) => canonicalAddress(transaction)))
   // What lies before the first that is known, or is no business of the account's own history.
   const more = transactions.filter((transaction) => !seen.has(canonicalAddress(transaction)))

@@ -1,0 +1,105 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { isPid, parseUnits, problem, X402Error } from '@groat/core'
+import type { Ledger } from '@groat/server/ledger'
+import type { Refund, RefundAnswer, Refunds } from '@groat/server/refunds'
+import { type Context, Hono } from 'hono'
+import type { AdminConfig } from '../config/shop-config.js'
+
+/** What the seller's own listener serves. */
+export type ShopAdmin = { readonly config: AdminConfig; readonly ledger: Ledger; readonly refunds: Refunds | undefined }
+
+type Env = { Variables: { who: string | undefined } }
+
+/**
+ * The seller's side of a shop: refunds, by people who are told apart by their tokens. Without tokens it answers this machine's own names only,
+ * and changes nothing.
+ */
+export function createShopAdmin({ config, ledger, refunds }: ShopAdmin): Hono<Env> {
+  const app = new Hono<Env>()
+  app.use(async (c, next) => {
+    const who = knownAs(c.req.header('authorization'), config.tokens)
+    const guarded = Object.keys(config.tokens).length > 0
+    if (guarded ? who === undefined : !isLoopback(c.req.header('host'))) {
+      if (guarded) c.header('www-authenticate', 'Basic realm="Groat", charset="UTF-8"')
+      return c.json({ error: 'not for you' }, guarded ? 401 : 403)
+    }
+    c.set('who', who)
+    await next()
+    c.header('cache-control', 'no-store')
+    c.header('x-content-type-options', 'nosniff')
+    c.header('referrer-policy', 'no-referrer')
+  })
+
+  app.get('/api/refunds', async (c) => c.json((await refunds?.list())?.map(shown) ?? []))
+  app.post('/api/refunds', async (c) => {
+    const wish: unknown = await c.req.json().catch(() => undefined)
+    const { payment, amount, reason } = (wish ?? {}) as Record<string, unknown>
+    if (typeof payment !== 'string' || !isPid(payment) || typeof reason !== 'string' || reason === '') return wrong(c)
+    const by = personOf(c)
+    if (by === undefined || refunds === undefined) return c.json({ error: 'not for you' }, 403)
+    if (amount === undefined) return answered(c, await refunds.ask({ pid: payment, reason, by }))
+    const units = typeof amount === 'string' ? await unitsOf(ledger, payment, amount) : undefined
+    if (units === undefined) return wrong(c)
+    return answered(c, await refunds.ask({ pid: payment, reason, by, amount: units }))
+  })
+  for (const verb of ['approve', 'reject'] as const) {
+    app.post(`/api/refunds/:pid/${verb}`, async (c) => {
+      const [pid, by] = [c.req.param('pid'), personOf(c)]
+      if (by === undefined || refunds === undefined) return c.json({ error: 'not for you' }, 403)
+      return isPid(pid) ? answered(c, await refunds[verb](pid, by)) : wrong(c)
+    })
+  }
+  app.notFound((c) => c.json({ error: 'not found' }, 404))
+  app.onError((_, c) => c.json({ error: 'failed' }, 500))
+  return app
+}
+
+/** Who changes something: by a bearer, which no page of somebody else's can send along. */
+function personOf(c: Context<Env>): string | undefined {
+  return /^bearer /i.test(c.req.header('authorization') ?? '') ? c.get('who') : undefined
+}
+
+function answered(c: Context, answer: RefundAnswer): Response {
+  if (answer.ok) return c.json(shown(answer.refund))
+  const { status } = problem(answer.code)
+  return c.json(problem(answer.code), status as 404)
+}
+
+const wrong = (c: Context) =>
+  c.json({ error: 'payment, reason and amount (a number of tokens as text) are asked for' }, 400)
+
+function shown(refund: Refund) {
+  return { ...refund, amount: refund.amount.toString(), paid: refund.paid.toString() }
+}
+
+async function unitsOf(ledger: Ledger, pid: string, amount: string): Promise<bigint | undefined> {
+  const [paid] = await ledger.list({ pid, kinds: ['payment'] }, 1)
+  const decimals = paid && ledger.asset(paid)?.decimals
+  try {
+    return decimals === undefined ? 1n : parseUnits(amount, decimals)
+  } catch (error) {
+    if (X402Error.is(error)) return undefined
+    throw error
+  }
+}
+
+/** A page of another site could have a name of its own point here. */
+function isLoopback(host: string | undefined): boolean {
+  return /^(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$/i.test(host ?? '')
+}
+
+/** The name that a token has in the file, as a bearer or as the password of a browser. */
+function knownAs(authorization: string | undefined, tokens: AdminConfig['tokens']): string | undefined {
+  const [, type = '', text = ''] = /^(Bearer|Basic) +(\S+)$/i.exec(authorization ?? '') ?? []
+  const token = /^basic$/i.test(type)
+    ? Buffer.from(text, 'base64')
+        .toString()
+        .replace(/^[^:]*:/, '')
+    : text
+  const digest = createHash('sha256').update(token).digest()
+  const found = Object.entries(tokens).filter(([, hash]) => {
+    const wanted = Buffer.from(hash.replace(/^sha256:/, ''), 'hex')
+    return wanted.length === digest.length && timingSafeEqual(wanted, digest)
+  })
+  return token === '' ? undefined : found[0]?.[0]
+}

@@ -1,0 +1,260 @@
+import { type ErrorCode, encodeFacilitatorRequest, type Pid } from '@groat/core'
+import type { AnyStore, Store } from '@groat/store'
+import type { Transaction } from 'kysely'
+import { type Book, withBook } from '../ledger/book.js'
+import type { Entry } from '../ledger/entry.js'
+import type { LedgerEventData, LedgerEventType } from '../ledger/event.js'
+import { entryOf } from '../ledger/tables.js'
+import type { Refund, RefundAnswer, RefundAttempt, RefundState } from './refund.js'
+import { attemptOf, type RefundRow, type RefundTables, refundMigrations, refundOf } from './tables.js'
+
+/** What is asked for. */
+export type RefundWish = {
+  readonly pid: Pid
+  /** Atomic units; all that was paid unless told. */
+  readonly amount?: bigint
+  readonly reason: string
+  readonly by: string
+}
+
+/** A refund that is worked on, and the proof that it is ours for now. */
+export type Held = { readonly refund: Refund; readonly fence: string; readonly attempt?: RefundAttempt }
+
+/**
+ * The journal of refunds. Every method is one transaction; what comes after `take` needs the fence that it gave out, so that of two who work on
+ * one refund only the later writes.
+ */
+export interface RefundJournal {
+  /** Writes a refund into a transaction of somebody else's: at most one for a payment, and never above what the books say was paid. */
+  order(trx: Transaction<RefundTables>, wish: RefundWish, state: 'asked' | 'approved'): Promise<RefundAnswer>
+  /** A person decides over one that waits: another than who asked. */
+  decide(pid: Pid, by: string, to: 'approved' | 'rejected'): Promise<RefundAnswer>
+  take(leaseMs: number): Promise<Held | undefined>
+  /** Writes a signature down, before it is shown to anybody. False: it is not ours any more, or there is one already. */
+  signed(held: Held, attempt: Omit<RefundAttempt, 'state' | 'transaction'>): Promise<boolean>
+  /** It has been paid. False: that transfer stands for another one. */
+  settled(held: Held, attempt: RefundAttempt, proof: { transaction: string; evidence: string }): Promise<boolean>
+  /** The last signature is proved dead: another may be made. */
+  dead(held: Held, attempt: RefundAttempt): Promise<void>
+  /** Lets go of it until later. */
+  wait(held: Held, ms: number, code?: ErrorCode): Promise<void>
+  get(pid: Pid): Promise<Refund | undefined>
+  list(states?: readonly RefundState[], limit?: number): Promise<readonly Refund[]>
+  /** The books' word on a payment. */
+  payment(pid: Pid): Promise<Entry | undefined>
+  /** Transactions of refunds that were paid to the same payer, of the same amount. */
+  settledTo(refund: Pick<Refund, 'network' | 'asset' | 'payer' | 'amount'>): Promise<readonly string[]>
+  readonly store: Store<RefundTables>
+}
+
+/** Opens the journal, in the database of the books. */
+export async function createRefundJournal(anyStore: AnyStore, book: Book): Promise<RefundJournal> {
+  const store = anyStore.withTables<RefundTables>()
+  await store.migrate(refundMigrations)
+
+  const tell = async (
+    trx: Transaction<RefundTables>,
+    type: LedgerEventType,
+    refund: Refund,
+    more: LedgerEventData = {},
+  ) => {
+    const { pid, network, asset, payer, attempt } = refund
+    const data = { network, asset, amount: refund.amount.toString(), payer, reason: refund.reason, ...more }
+    await book.tell(withBook(trx), type, { pid, at: await store.now(trx), id: `${type}:${pid}:${attempt}`, data })
+  }
+  const mine = (trx: Transaction<RefundTables>, { refund: { pid }, fence }: Held, set: Partial<RefundRow>) =>
+    trx
+      .updateTable('refund')
+      .set(set)
+      .where('pid', '=', pid)
+      .where('fence', '=', fence)
+      .where('state', 'in', ['approved', 'signed'])
+      .returning('pid')
+      .executeTakeFirst()
+  const rowOf = (pid: Pid) => store.db.selectFrom('refund').selectAll().where('pid', '=', pid).executeTakeFirst()
+
+  return {
+    store,
+    async order(trx, { pid, amount, reason, by }, state) {
+      const row = await trx.selectFrom('ledger_entry').selectAll().where('id', '=', `payment:${pid}`).executeTakeFirst()
+      if (row === undefined) return { ok: false, code: 'refund_not_found' }
+      const paid = entryOf(row)
+      const wanted = amount ?? paid.amount
+      // Vouchers are not money yet: the channel gives back what is not cashed.
+      if (paid.debit !== 'wallet') return { ok: false, code: 'refund_not_found' }
+      if (wanted <= 0n || wanted > paid.amount) return { ok: false, code: 'refund_above_paid' }
+      const now = await store.now(trx)
+      const { network, asset, from: payer } = paid
+      const refund: RefundRow = {
+        ...{ pid, state, network, asset, payer, reason: reason.slice(0, 500), asked_by: by, approved_by: null },
+        amount: wanted.toString(),
+        paid: paid.amount.toString(),
+        ...{ attempt: 0, transaction_id: null, code: null, asked_at: now, due_at: now, fence: '', lease_until: 0 },
+      }
+      const made = await trx
+        .insertInto('refund')
+        .values(refund)
+        .onConflict((conflict) => conflict.column('pid').doNothing())
+        .returning('pid')
+        .executeTakeFirst()
+      if (made === undefined) return { ok: false, code: 'refund_exists' }
+      await tell(trx, state === 'asked' ? 'refund_asked' : 'refund_approved', refundOf(refund), { by })
+      return { ok: true, refund: refundOf(refund) }
+    },
+
+    decide: (pid, by, to) =>
+      store.transaction(async (trx) => {
+        const row = await trx.selectFrom('refund').selectAll().where('pid', '=', pid).executeTakeFirst()
+        if (row === undefined || row.state !== 'asked') return { ok: false, code: 'refund_not_found' }
+        // Whoever asked may think better of it, and may not approve.
+        if (to === 'approved' && row.asked_by === by) return { ok: false, code: 'refund_needs_other' }
+        const set = { state: to, approved_by: by, due_at: await store.now(trx) }
+        await trx.updateTable('refund').set(set).where('pid', '=', pid).where('state', '=', 'asked').execute()
+        const refund = refundOf({ ...row, ...set })
+        await tell(trx, to === 'approved' ? 'refund_approved' : 'refund_rejected', refund, { by })
+        return { ok: true, refund }
+      }),
+
+    async take(leaseMs) {
+      const due = await store.db
+        .selectFrom('refund')
+        .select('pid')
+        .where('state', 'in', ['approved', 'signed'])
+        .limit(1)
+        .executeTakeFirst()
+      if (due === undefined) return undefined
+      return store.transaction(async (trx) => {
+        const now = await store.now(trx)
+        const row = await trx
+          .selectFrom('refund')
+          .selectAll()
+          .where('state', 'in', ['approved', 'signed'])
+          .where('due_at', '<=', now)
+          .where('lease_until', '<=', now)
+          .orderBy('due_at')
+          .limit(1)
+          .executeTakeFirst()
+        if (row === undefined) return undefined
+        const fence = globalThis.crypto.randomUUID()
+        await trx
+          .updateTable('refund')
+          .set({ fence, lease_until: now + leaseMs })
+          .where('pid', '=', row.pid)
+          .execute()
+        const attempt = await trx
+          .selectFrom('refund_attempt')
+          .selectAll()
+          .where('pid', '=', row.pid)
+          .where('attempt', '=', row.attempt)
+          .executeTakeFirst()
+        return { refund: refundOf(row), fence, ...(attempt === undefined ? {} : { attempt: attemptOf(attempt) }) }
+      })
+    },
+
+    signed: (held, { pid, attempt, refundPid, from, request, expiresAt }) =>
+      store.transaction(async (trx) => {
+        const ours = await mine(trx, held, { state: 'signed' })
+        if (ours === undefined) return false
+        const made = await trx
+          .insertInto('refund_attempt')
+          .values({
+            ...{ refund_pid: refundPid, pid, attempt, from_account: from, expires_at: expiresAt },
+            request: JSON.stringify(encodeFacilitatorRequest(request)),
+            ...{ state: 'signed', transaction_id: null, evidence: null },
+          })
+          .onConflict((conflict) => conflict.columns(['pid', 'attempt']).doNothing())
+          .returning('pid')
+          .executeTakeFirst()
+        if (made !== undefined) await tell(trx, 'refund_sent', held.refund)
+        return made !== undefined
+      }),
+
+    settled: (held, { refundPid, from }, { transaction, evidence }) =>
+      store.transaction(async (trx) => {
+        const { refund } = held
+        const other = await trx
+          .selectFrom('refund_attempt')
+          .select('refund_pid')
+          .where('evidence', '=', evidence)
+          .executeTakeFirst()
+        if (other !== undefined && other.refund_pid !== refundPid) return false
+        // What is paid is paid, whoever holds the refund by now.
+        const ended = await trx
+          .updateTable('refund')
+          .set({ state: 'settled', transaction_id: transaction, code: null })
+          .where('pid', '=', refund.pid)
+          .where('state', 'in', ['approved', 'signed'])
+          .returning('pid')
+          .executeTakeFirst()
+        if (ended === undefined) return true
+        const end = { state: 'settled', transaction_id: transaction, evidence } as const
+        await trx.updateTable('refund_attempt').set(end).where('refund_pid', '=', refundPid).execute()
+        const row = await trx
+          .selectFrom('ledger_entry')
+          .selectAll()
+          .where('id', '=', `payment:${refund.pid}`)
+          .executeTakeFirstOrThrow()
+        const { fiat: _, uses: __, ...paid } = entryOf(row)
+        const at = await store.now(trx)
+        const given = { id: `refund:${refund.pid}`, kind: 'refund', debit: 'refunds', credit: 'wallet' } as const
+        const entry: Entry = {
+          ...paid,
+          ...given,
+          at,
+          amount: refund.amount,
+          from,
+          to: refund.payer,
+          transaction,
+          description: refund.reason,
+        }
+        await book.add(withBook(trx), [entry])
+        await tell(trx, 'refund_settled', refund, { transaction })
+        return true
+      }),
+
+    dead: (held, { refundPid }) =>
+      store.transaction(async (trx) => {
+        const { refund } = held
+        const now = await store.now(trx)
+        const set = { state: 'approved', attempt: refund.attempt + 1, due_at: now, lease_until: 0 } as const
+        if ((await mine(trx, held, set)) === undefined) return
+        await trx.updateTable('refund_attempt').set({ state: 'dead' }).where('refund_pid', '=', refundPid).execute()
+        await tell(trx, 'refund_failed', refund)
+      }),
+
+    wait: (held, ms, code) =>
+      store.transaction(async (trx) => {
+        const due_at = (await store.now(trx)) + ms
+        await mine(trx, held, { due_at, lease_until: 0, ...(code === undefined ? {} : { code }) })
+      }),
+
+    async get(pid) {
+      const row = await rowOf(pid)
+      return row === undefined ? undefined : refundOf(row)
+    },
+    async list(states, limit = 100) {
+      const query = store.db.selectFrom('refund').selectAll().orderBy('asked_at', 'desc').orderBy('pid').limit(limit)
+      return (await (states === undefined ? query : query.where('state', 'in', states)).execute()).map(refundOf)
+    },
+    async payment(pid) {
+      const row = await store.db
+        .selectFrom('ledger_entry')
+        .selectAll()
+        .where('id', '=', `payment:${pid}`)
+        .executeTakeFirst()
+      return row === undefined ? undefined : entryOf(row)
+    },
+    async settledTo({ network, asset, payer, amount }) {
+      const rows = await store.db
+        .selectFrom('refund')
+        .select('transaction_id')
+        .where('state', '=', 'settled')
+        .where('network', '=', network)
+        .where('asset', '=', asset)
+        .where('payer', '=', payer)
+        .where('amount', '=', amount.toString())
+        .execute()
+      return rows.flatMap((row) => (row.transaction_id === null ? [] : [row.transaction_id]))
+    },
+  }
+}

@@ -1,0 +1,135 @@
+import { createMemoryClaims } from '@groat/server'
+import { createLedger } from '@groat/server/ledger'
+import { createRefunds } from '@groat/server/refunds'
+import { sqlClaims } from '@groat/server/sql'
+import { openMemoryStore } from '@groat/store'
+import { afterEach, expect, test } from 'vitest'
+import { fetchStyle, type TestHandler } from './frameworks.js'
+import { expectRefused, type Market, openMarket } from './shop.js'
+import { payer, testScheme } from './test-scheme.js'
+
+// What the gate orders; that refunds are paid, and once, is shown on chains elsewhere.
+
+let market: Market | undefined
+afterEach(async () => {
+  await market?.close()
+  market = undefined
+})
+
+const framework = fetchStyle
+
+async function open(input: object, handler: TestHandler) {
+  const store = await openMemoryStore()
+  const ledger = await createLedger(store)
+  const nobody = {
+    verify: async () => Promise.reject(new Error('no')),
+    settle: async () => Promise.reject(new Error('no')),
+  }
+  const facilitator = { ...nobody, supported: async () => ({ kinds: [], extensions: [], signers: {} }) }
+  const refunds = await createRefunds({ ledger, facilitator, pays: [], sells: [testScheme], approveAbove: '$0.0005' })
+  market = await openMarket(
+    framework,
+    { '/feed': { input: { price: '$0.001', mode: 'upfront', ...input } as never, handler } },
+    { store: await sqlClaims(store, { ledger, refunds }) },
+  )
+  return { ...market, refunds }
+}
+
+test('SRV-066 work that fails after payment is given back where the route says so, and not worked for again', async () => {
+  let runs = 0
+  const { sign, present, refunds, events } = await open({ refund: 'on-failure' }, () => {
+    runs += 1
+    return { status: 503, body: 'sorry' }
+  })
+  const payment = await sign('/feed')
+  expect(await present('/feed', payment)).toMatchObject({ status: 503, text: 'sorry' })
+  await expect
+    .poll(() => refunds.list())
+    .toMatchObject([
+      { state: 'approved', amount: 1_000n, paid: 1_000n, payer, reason: 'the work ended with 503', askedBy: 'gate' },
+    ])
+  expectRefused(await present('/feed', payment), 'payment_refunded')
+  expect(runs).toBe(1)
+  expect(events.map(({ type }) => type)).toContain('delivery_failed')
+  const [{ pid } = { pid: '' as never }] = await refunds.list()
+  expect(await refunds.ask({ pid, reason: 'again', by: 'ann' })).toEqual({ ok: false, code: 'refund_exists' })
+})
+
+test('SRV-066 without that word it stays open, and a rule of the seller decides what a failure is', async () => {
+  let good = false
+  const handler: TestHandler = () => {
+    if (!good) return { status: 500, body: 'sorry' }
+    return { body: 'fine' }
+  }
+  const kept = await open({}, handler)
+  const payment = await kept.sign('/feed')
+  expect((await kept.present('/feed', payment)).status).toBe(500)
+  good = true
+  expect(await kept.present('/feed', payment)).toMatchObject({ status: 200, text: 'fine' })
+  expect(await kept.refunds.list()).toEqual([])
+  await kept.close()
+
+  const invalid = ({ body }: { body?: unknown }) => new TextDecoder().decode(body as Uint8Array<ArrayBuffer>) !== 'good'
+  const judged = await open({ refund: 'on-failure', invalid }, () => ({ body: 'nonsense' }))
+  expect((await judged.pay('/feed')).status).toBe(200)
+  await expect.poll(() => judged.refunds.list()).toMatchObject([{ reason: 'the answer was not valid' }])
+  await judged.close()
+
+  const strict = await open({ mode: 'strict', invalid: () => true }, () => ({ body: 'nonsense' }))
+  expect((await strict.pay('/feed')).status).toBe(500)
+  expect([strict.stub.ledger.size, await strict.refunds.list()]).toEqual([0, []])
+})
+
+test('SRV-067 a person asks, above the limit another approves, and never for more than was paid', async () => {
+  const { pay, refunds, events } = await open({}, () => ({ body: 'fine' }))
+  const buy = async () => {
+    await pay('/feed')
+    return events.findLast(({ type }) => type === 'payment_settled')?.pid ?? ('' as never)
+  }
+  const pid = await buy()
+  expect(await refunds.ask({ pid, amount: 1_001n, reason: 'r', by: 'ann' })).toEqual({
+    ok: false,
+    code: 'refund_above_paid',
+  })
+  expect(await refunds.ask({ pid, amount: 0n, reason: 'r', by: 'ann' })).toEqual({
+    ok: false,
+    code: 'refund_above_paid',
+  })
+  expect(await refunds.ask({ pid: 'none' as never, reason: 'r', by: 'ann' })).toEqual({
+    ok: false,
+    code: 'refund_not_found',
+  })
+  expect(await refunds.ask({ pid, reason: 'r', by: 'ann' })).toMatchObject({ ok: true, refund: { state: 'asked' } })
+  expect(await refunds.approve(pid, 'ann')).toEqual({ ok: false, code: 'refund_needs_other' })
+  expect(await refunds.approve(pid, 'bob')).toMatchObject({
+    ok: true,
+    refund: { state: 'approved', approvedBy: 'bob' },
+  })
+  expect(await refunds.approve(pid, 'cy')).toEqual({ ok: false, code: 'refund_not_found' })
+
+  const small = await buy()
+  expect(await refunds.ask({ pid: small, amount: 500n, reason: 'r', by: 'ann' })).toMatchObject({
+    refund: { state: 'approved' },
+  })
+  const third = await buy()
+  await refunds.ask({ pid: third, reason: 'r', by: 'ann' })
+  expect(await refunds.reject(third, 'ann')).toMatchObject({ refund: { state: 'rejected' } })
+  expect((await refunds.list(['rejected'])).map((each) => each.pid)).toEqual([third])
+
+  // Of ten who ask at once for one payment one is heard.
+  const fourth = await buy()
+  const asked = await Promise.all(
+    Array.from({ length: 10 }, () => refunds.ask({ pid: fourth, reason: 'r', by: 'ann' })),
+  )
+  expect(asked.filter(({ ok }) => ok)).toHaveLength(1)
+})
+
+test('a route with refunds needs a store that keeps them', async () => {
+  const store = createMemoryClaims({ singleProcess: true })
+  const wrong = openMarket(
+    framework,
+    { '/feed': { input: { price: '$0.001', refund: 'on-failure' }, handler: () => ({}) } },
+    { store },
+  )
+  await expect(wrong).rejects.toThrow('invalid_config')
+})
