@@ -33,6 +33,6 @@ export function createLossBudget(limit: Price): LossBudget {
 /** In these, prices can be summed over assets: a unit of one counts as a unit of another. */
 export const WORTH_DECIMALS = 18
 
-function worthOf(price: Price): bigint {
+export function worthOf(price: Price): bigint {
   return parseUnits(parseMoney(price).decimal, WORTH_DECIMALS)
 }

@@ -4,6 +4,7 @@ import type { ClaimToken } from './claims.js'
 import { beginFlow, type Flow, lastEvents } from './flow.js'
 import { createMeter } from './meter.js'
 import type { VerifiedPayment } from './protect.js'
+import type { FinishedAnswer } from './route.js'
 import { aboutOf, letGo, quietly, type Run, receiptHeader, tell } from './run.js'
 import type { SettlementEnd } from './serve.js'
 
