@@ -56,6 +56,38 @@ test('pay --scheme upto signs a ceiling, and what the words cost moves on chain'
   expect((await run(['pay', `${api}/chat`, '--scheme', 'exact'])).exitCode).toBe(1)
 })
 
+test('pay --scheme batch-settlement fills a channel once; then vouchers pay by the byte, and the seller comes to its money', async () => {
+  const seller = sandbox.ready.accounts.find(({ role }) => role === 'seller')?.evm?.address ?? ''
+  const earned = async () => BigInt(await rpc('eth_call', [balanceOf(sandbox.ready.evm?.usdc ?? '', seller), 'latest']))
+  const before = await earned()
+  const buy = async (path: string) => {
+    const { exitCode, out, said } = await run(['pay', `${api}${path}`, '--scheme', 'batch-settlement', '--json'])
+    expect(exitCode, said).toBe(0)
+    const { payment, scheme, transaction, body } = JSON.parse(out)
+    return { payment, scheme, filled: transaction !== '', bytes: body.text.length }
+  }
+  const settled = { payment: 'settled', scheme: 'batch-settlement' }
+  expect(await buy('/stream?bytes=250')).toEqual({ ...settled, filled: true, bytes: 250 })
+  expect(await buy('/stream?bytes=1000')).toEqual({ ...settled, filled: false, bytes: 1000 })
+  expect(await buy('/stream?bytes=0')).toEqual({ ...settled, filled: false, bytes: 0 })
+  // The sandbox's seller claims every two seconds.
+  await expect.poll(async () => (await earned()) - before, { timeout: 20_000 }).toBe(12_500n)
+})
+
+const balanceOf = (to: string, owner: string) => ({
+  to,
+  data: `0x70a08231${owner.slice(2).toLowerCase().padStart(64, '0')}`,
+})
+
+async function rpc(method: string, params: unknown): Promise<string> {
+  const response = await fetch(sandbox.ready.evm?.rpcUrl ?? '', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+  })
+  return ((await response.json()) as { result: string }).result
+}
+
 test('a Solana key pays by itself, as base58 or as solana-keygen writes it', async () => {
   const { svm } = sandbox.ready
   const payer2 = sandbox.ready.accounts.find(({ role }) => role === 'payer2')?.svm

@@ -31,6 +31,7 @@ test('the ready line names everything that runs, and stopping ends it', async ()
         { method: 'GET', path: '/weather', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.001' },
         { method: 'GET', path: '/report', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.05' },
         { method: 'GET', path: '/chat', scheme: 'upto', networks: ['eip155:84532'], price: '$0.05' },
+        { method: 'GET', path: '/stream', scheme: 'batch-settlement', networks: ['eip155:84532'], price: '$0.01' },
       ],
     },
     accounts: expect.arrayContaining([

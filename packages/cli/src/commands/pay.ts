@@ -33,8 +33,8 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   const init = requestInit(target, options)
   if (options.output !== undefined && !options.dryRun) await checkOutput(options.output)
   const policy = limitedTo(options, await loadPolicy(options, io))
-  const schemes = await openWallet(target, options, io)
-  return withPurse(options, io, async (purse) => {
+  return withPurse(options, io, async (purse, channels) => {
+    const schemes = await openWallet(target, { ...options, channels }, io)
     const buyer = createBuyer({
       schemes,
       policy,
@@ -161,7 +161,7 @@ function tell(outcome: PaymentOutcome | undefined, ms: number, { say, style }: I
 function describe(outcome: PaymentOutcome, ms: number, style: Style): string {
   switch (outcome.status) {
     case 'settled':
-      return `${style.good('paid')} ${plain(outcome.receipt.transaction)} in ${formatDuration(ms)}`
+      return `${style.good('paid')} ${plain(outcome.receipt.transaction || 'without a transaction')} in ${formatDuration(ms)}`
     case 'disputed':
       return `${style.bad('paid')} ${plain(outcome.receipt.transaction)}, but the receipt does not fit: ${outcome.receipt.dispute}`
     case 'answered':

@@ -3,6 +3,8 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Purse, SpendingPolicy } from '@groat/client/buyer'
 import { sqlIntents } from '@groat/client/sql'
+import type { PayerChannels } from '@groat/evm/batch-settlement/client'
+import { sqlChannels } from '@groat/evm/batch-settlement/client/sql'
 import { readPolicy } from '../config/policy-file.js'
 import { CliError } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
@@ -28,8 +30,12 @@ export async function walletFiles(io: Pick<Io, 'environment'>): Promise<readonly
   return names.filter((name) => name.endsWith('.json')).map((name) => join(folder, name))
 }
 
-/** Opens the purse, works with it, and closes it. */
-export async function withPurse<T>(options: PurseOptions, io: Io, use: (purse: Purse) => Promise<T>): Promise<T> {
+/** Opens the purse, with the channels that were paid from, works with it, and closes it. */
+export async function withPurse<T>(
+  options: PurseOptions,
+  io: Io,
+  use: (purse: Purse, channels: PayerChannels) => Promise<T>,
+): Promise<T> {
   const file = options.store ?? join(homeOf(io), 'purse.db')
   await mkdir(dirname(file), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
     throw new CliError('usage', `${dirname(file)} cannot be made`, 'Say with --store where to keep payments.', {
@@ -38,7 +44,12 @@ export async function withPurse<T>(options: PurseOptions, io: Io, use: (purse: P
   })
   const store = await openNamedStore(file)
   try {
-    return await use(await sqlIntents(store))
+    let opened: Promise<PayerChannels> | undefined
+    const channels = () => (opened ??= sqlChannels(store))
+    return await use(await sqlIntents(store), {
+      get: async (id) => (await channels()).get(id),
+      put: async (id, channel) => (await channels()).put(id, channel),
+    })
   } finally {
     await store.close()
   }

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { SchemeClient } from '@groat/core'
 import { signerAccounts } from '@groat/core/http'
+import { batchEvm, type PayerChannels } from '@groat/evm/batch-settlement/client'
 import {
   type EvmAccount,
   exactEvmWithPermit2,
@@ -25,6 +26,8 @@ export type WalletOptions = {
   /** URL of a remote signer, in the place of keys. */
   readonly signer?: string
   readonly dryRun?: boolean
+  /** Where channels are remembered; in memory unless told. */
+  readonly channels?: PayerChannels
 }
 
 /** A key, and the variable or the file it stands in. */
@@ -38,9 +41,10 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   const { environment, say, style } = io
   const rpc = options.svmRpc ?? environment.GROAT_SVM_RPC
   const signer = options.signer ?? environment.GROAT_SIGNER
-  if (signer !== undefined) return signedElsewhere(signer, environment.GROAT_SIGNER_TOKEN, rpc)
+  if (signer !== undefined)
+    return signedElsewhere(signer, environment.GROAT_SIGNER_TOKEN, { rpc, channels: options.channels })
   const keys = await readKeys(options, environment)
-  if (keys.length > 0) return keys.flatMap((key) => schemesOf(key, rpc))
+  if (keys.length > 0) return keys.flatMap((key) => schemesOf(key, rpc, options.channels))
   if (!isLoopback(target) && !options.dryRun) {
     throw new CliError(
       'usage',
@@ -52,19 +56,19 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   say(style.quiet(`  no key is set: ${what} the published test keys of the sandbox`))
   const [evm, svm] = [evmAccounts[0].privateKey, svmAccounts[0].secretKey]
   const node = rpc ?? (isLoopback(target) ? await sandboxRpc(target) : undefined)
-  return [evm, svm].flatMap((key) => schemesOf({ key, from: 'the sandbox' }, node))
+  return [evm, svm].flatMap((key) => schemesOf({ key, from: 'the sandbox' }, node, options.channels))
 }
 
 /** The schemes of the accounts that a remote signer signs for. */
 async function signedElsewhere(
   url: string,
   token: string | undefined,
-  rpc: string | undefined,
+  { rpc, channels }: { readonly rpc: string | undefined; readonly channels: PayerChannels | undefined },
 ): Promise<readonly SchemeClient[]> {
   if (!URL.canParse(url)) throw new CliError('usage', `${url} is not a URL`)
   if (token === undefined) throw new CliError('usage', 'No token for the signer', 'Set GROAT_SIGNER_TOKEN.')
   return (await signerAccounts({ url, token })).flatMap(({ family, address }) => {
-    if (family === 'eip155') return evmSchemes(remoteEvmAccount({ url, token, address }))
+    if (family === 'eip155') return evmSchemes(remoteEvmAccount({ url, token, address }), channels)
     return family === 'solana' ? [svmScheme(remoteSvmAccount({ url, token, address }), rpc)] : []
   })
 }
@@ -108,13 +112,21 @@ function opened(text: string, file: string, password: string | undefined): strin
   return family === 'evm' ? `0x${Buffer.from(secret).toString('hex')}` : encodeBase58(secret)
 }
 
-function schemesOf(found: FoundKey, rpc: string | undefined): readonly SchemeClient[] {
+function schemesOf(
+  found: FoundKey,
+  rpc: string | undefined,
+  channels: PayerChannels | undefined,
+): readonly SchemeClient[] {
   const { evm, svm } = accountOf(found)
-  if (evm !== undefined) return evmSchemes(evm)
+  if (evm !== undefined) return evmSchemes(evm, channels)
   return svm === undefined ? [] : [svmScheme(svm, rpc)]
 }
 
-const evmSchemes = (account: EvmAccount) => [exactEvmWithPermit2({ account }), uptoEvm({ account })]
+const evmSchemes = (account: EvmAccount, channels: PayerChannels | undefined) => [
+  exactEvmWithPermit2({ account }),
+  uptoEvm({ account }),
+  batchEvm({ account, ...(channels && { channels }) }),
+]
 const svmScheme = (account: SvmKeyAccount, rpc: string | undefined) =>
   exactSvm({ account, ...(rpc === undefined ? {} : { rpc }) })
 

@@ -1,8 +1,9 @@
-import type { OnEvent } from '@groat/core'
+import type { Facilitator, OnEvent, SchemeServer } from '@groat/core'
 import { createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { Hono } from 'hono'
-import type { LocalNetwork } from './local-network.js'
+import { streamOf } from './demo-stream.js'
+import type { LocalChannels, LocalNetwork } from './local-network.js'
 
 /** One thing that the demo API sells. */
 export type DemoRoute = {
@@ -14,70 +15,83 @@ export type DemoRoute = {
 }
 
 /** The demo API: what it sells, and the application that sells it. */
-export type DemoApi = { readonly app: Hono; readonly routes: readonly DemoRoute[]; ready(): Promise<void> }
+export type DemoApi = {
+  readonly app: Hono
+  readonly routes: readonly DemoRoute[]
+  ready(): Promise<void>
+  stop(): Promise<void>
+}
 
-/** Makes the demo API: small answers at small prices, each to be paid on any chain of the sandbox. */
-export function createDemoApi(options: {
+/**
+ * Makes the demo API: small answers at small prices, each to be paid on any chain of the sandbox; where a chain has the schemes for it, an answer
+ * by the word under a ceiling, and a stream by the byte out of a channel.
+ */
+export async function createDemoApi(options: {
   readonly networks: readonly LocalNetwork[]
   readonly facilitatorUrl: string
   readonly onEvent: OnEvent
-}): DemoApi {
+}): Promise<DemoApi> {
   const { networks, facilitatorUrl, onEvent } = options
-  const paid = paywall({
-    facilitator: facilitatorUrl,
-    payTo: Object.fromEntries(networks.map(({ network, payTo }) => [network, payTo])),
-    schemes: networks.map(({ sells }) => sells),
-    store: createMemoryClaims({ singleProcess: true }),
-    onEvent,
-  })
-
   const app = new Hono()
-  const sell = (path: string, price: string, description: string, answer: () => object): DemoRoute => {
-    app.get(path, paid({ name: `GET ${path}`, price, description, mimeType: 'application/json' }), (c) =>
-      c.json(answer()),
-    )
-    return { method: 'GET', path, scheme: 'exact', networks: networks.map(({ network }) => network), price }
-  }
-  const routes = [
-    sell('/weather', '$0.001', 'The weather where this machine stands', () => ({
-      temperature: 11,
-      sky: 'overcast',
-      wind: 'light',
-    })),
-    sell('/report', '$0.05', 'A quarterly report that nobody has read', () => ({
-      title: 'Quarterly report',
-      pages: 42,
-      summary: 'Revenue is up.',
-    })),
-  ]
-  const metered = networks.filter((network) => network.metered !== undefined)
-  if (metered.length === 0) return { app, routes, ready: paid.ready }
+  const routes: DemoRoute[] = []
+  const open: LocalChannels[] = []
+  const ready: (() => Promise<void>)[] = []
 
-  const upTo = paywall({
-    facilitator: facilitatorUrl,
-    payTo: Object.fromEntries(metered.map(({ network, payTo }) => [network, payTo])),
-    schemes: metered.flatMap((network) => network.metered?.sells ?? []),
-    store: createMemoryClaims({ singleProcess: true }),
-    onEvent,
-  })
-  const description = 'An answer by the word: a tenth of a cent for each'
-  app.get('/chat', upTo({ name: 'GET /chat', price: '$0.05', description, mimeType: 'application/json' }), (c) => {
-    const words = (c.req.query('q') ?? 'what is a groat').split(/\s+/).filter(Boolean).slice(0, 50)
-    c.get('payment').charge(1_000n * BigInt(words.length))
-    return c.json({ answer: words.toReversed().join(' '), words: words.length })
-  })
-  const chat: DemoRoute = {
-    method: 'GET',
-    path: '/chat',
-    scheme: 'upto',
-    networks: metered.map(({ network }) => network),
-    price: '$0.05',
+  function selling(on: readonly LocalNetwork[], schemes: readonly SchemeServer[], facilitator: string | Facilitator) {
+    const paid = paywall({
+      facilitator,
+      payTo: Object.fromEntries(on.map(({ network, payTo }) => [network, payTo])),
+      schemes,
+      store: createMemoryClaims({ singleProcess: true }),
+      onEvent,
+    })
+    ready.push(paid.ready)
+    return (path: string, price: string, description: string) => {
+      const [scheme] = schemes
+      const ids = on.map(({ network }) => network)
+      routes.push({ method: 'GET', path, scheme: scheme?.scheme.name ?? '', networks: ids, price })
+      return paid({ name: `GET ${path}`, price, description, mimeType: 'application/json' })
+    }
   }
+
+  const sell = selling(
+    networks,
+    networks.map(({ sells }) => sells),
+    facilitatorUrl,
+  )
+  app.get('/weather', sell('/weather', '$0.001', 'The weather where this machine stands'), (c) =>
+    c.json({ temperature: 11, sky: 'overcast', wind: 'light' }),
+  )
+  app.get('/report', sell('/report', '$0.05', 'A quarterly report that nobody has read'), (c) =>
+    c.json({ title: 'Quarterly report', pages: 42, summary: 'Revenue is up.' }),
+  )
+
+  const metered = networks.filter((network) => network.metered !== undefined)
+  if (metered.length > 0) {
+    const schemes = metered.flatMap((network) => network.metered?.sells ?? [])
+    const upTo = selling(metered, schemes, facilitatorUrl)
+    app.get('/chat', upTo('/chat', '$0.05', 'An answer by the word: a tenth of a cent for each'), (c) => {
+      const words = (c.req.query('q') ?? 'what is a groat').split(/\s+/).filter(Boolean).slice(0, 50)
+      c.get('payment').charge(1_000n * BigInt(words.length))
+      return c.json({ answer: words.toReversed().join(' '), words: words.length })
+    })
+  }
+
+  for (const network of networks) {
+    if (network.channels === undefined) continue
+    const channels = await network.channels.open(facilitatorUrl)
+    open.push(channels)
+    const byChannel = selling([network], [network.channels.sells], channels.facilitator)
+    app.get('/stream', byChannel('/stream', '$0.01', 'A stream by the byte: a thousandth of a cent for each'), (c) => {
+      const payment = c.get('payment')
+      return c.body(streamOf(c.req.query('bytes'), (bytes) => payment.charge(10n * BigInt(bytes))))
+    })
+  }
+
   return {
     app,
-    routes: [...routes, chat],
-    ready: async () => {
-      await Promise.all([paid.ready(), upTo.ready()])
-    },
+    routes,
+    ready: async () => void (await Promise.all(ready.map((each) => each()))),
+    stop: async () => void (await Promise.all(open.map((each) => each.stop()))),
   }
 }

@@ -7,6 +7,7 @@ import { uptoEvm as paysUpTo } from '@groat/evm/upto/client'
 import { uptoEvm as settlesUpTo } from '@groat/evm/upto/facilitator'
 import { uptoEvm as sellsUpTo } from '@groat/evm/upto/server'
 import { type EvmChain, startEvmChain } from '@groat/sandbox'
+import { evmChannels } from './evm-channels.js'
 import type { LocalNetwork } from './local-network.js'
 
 /** Starts the EVM chain of a sandbox. Port 0 takes a free one. */
@@ -32,6 +33,11 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
         settles: settlesUpTo({ chains: [settling] }),
         pays: paysUpTo({ account }),
       },
+      channels: evmChannels({
+        ...{ settling, network, rpc: rpcUrl },
+        payerKey: payer.privateKey,
+        sellerKey: chain.account('seller').privateKey,
+      }),
       accounts: chain.accounts.map(({ role, address, privateKey }) => ({
         role,
         address,

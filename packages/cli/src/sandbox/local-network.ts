@@ -1,4 +1,4 @@
-import type { Network, SchemeClient, SchemeFacilitator, SchemeServer } from '@groat/core'
+import type { Facilitator, Network, SchemeClient, SchemeFacilitator, SchemeServer } from '@groat/core'
 
 /** A chain of a sandbox: what runs, and the halves of the scheme that sell, settle and pay on it. A new chain family is one more of these. */
 export type LocalNetwork = {
@@ -12,9 +12,20 @@ export type LocalNetwork = {
   readonly pays: SchemeClient
   /** The halves of a scheme whose offers are ceilings, where the chain has one. */
   readonly metered?: { readonly sells: SchemeServer; readonly settles: SchemeFacilitator; readonly pays: SchemeClient }
+  /** The halves of a scheme that pays out of channels, where the chain has one. */
+  readonly channels?: {
+    readonly sells: SchemeServer
+    readonly settles: SchemeFacilitator
+    readonly pays: SchemeClient
+    /** Begins to count what channels owe, and to turn it into money. */
+    open(facilitatorUrl: string): Promise<LocalChannels>
+  }
   readonly accounts: readonly LocalAccount[]
   stop(): Promise<void>
 }
+
+/** What a seller's channels owe: the facilitator that counts it, and an end to claiming. */
+export type LocalChannels = { readonly facilitator: Facilitator; stop(): Promise<void> }
 
 /** One account on one chain. */
 export type LocalAccount = {

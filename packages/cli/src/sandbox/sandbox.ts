@@ -98,7 +98,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 
     onProgress('paid API')
     const api = await startApi({ networks, ready: common, port: nth(0), buyer })
-    started.push(() => api.close())
+    started.push(api.stop, () => api.close())
     return { ready: api.ready, networks: ids, buy: (path, network) => on(api.url + path, network), stop }
   } catch (error) {
     await stop()
@@ -128,7 +128,11 @@ async function startFacilitator(networks: readonly LocalNetwork[], port: number,
   const store = await openMemoryStore()
   started.push(() => store.close())
   const service = createFacilitator({
-    schemes: networks.flatMap(({ settles, metered }) => (metered ? [settles, metered.settles] : [settles])),
+    schemes: networks.flatMap(({ settles, metered, channels }) => [
+      settles,
+      ...(metered ? [metered.settles] : []),
+      ...(channels ? [channels.settles] : []),
+    ]),
     store,
   })
   await service.start()
@@ -150,7 +154,7 @@ async function startApi({
   readonly buyer: Buyer
 }) {
   const feed = createFeed()
-  const demo = createDemoApi({
+  const demo = await createDemoApi({
     networks,
     facilitatorUrl: ready.facilitator.url,
     onEvent(event) {
@@ -186,5 +190,5 @@ async function startApi({
   })
   app.route('/', page)
   app.route('/', demo.app)
-  return { ...served, ready: all }
+  return { ...served, ready: all, stop: demo.stop }
 }
