@@ -1,7 +1,9 @@
 import { compose, errorInfo, networkFamily, type OnEvent, type SchemeFacilitator, type Wrap } from '@groat/core'
 import { createWebhookSecret } from '@groat/core/webhook'
+import { batchEvm } from '@groat/evm/batch-settlement/facilitator'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
+import { uptoEvm } from '@groat/evm/upto/facilitator'
 import {
   createAccess,
   createApiKey,
@@ -30,7 +32,6 @@ import { nameOf } from './refusal.js'
 /** Options of `groat facilitator`. */
 export type FacilitatorCommand = {
   readonly check?: boolean
-  readonly schema?: boolean
   readonly json?: boolean
   readonly version?: string
 }
@@ -142,29 +143,41 @@ function guarded(
   return compose(...wraps)(facilitator)
 }
 
-/** One half for all EVM networks, and one for each cluster of Solana: what a payment may cost is counted in its own coin. */
+/**
+ * On Solana one half for each cluster, since what a payment may cost is counted in its own coin; on EVM one for each scheme and network, since each
+ * network has rules of its own.
+ */
 async function schemesOf(networks: readonly NetworkConfig[]): Promise<readonly SchemeFacilitator[]> {
   const of = (family: string) => networks.filter(({ network }) => networkFamily(network) === family)
   const [evm, svm] = [of('eip155'), of('solana')]
-  const chains = await Promise.all(
-    evm.map(({ network, rpc, signers, assets, agreeFrom, maxTransactionFee }) =>
-      createEvmChain({
-        network,
-        rpc: urlsOf(rpc),
-        signers: signers.filter(isHexKey),
-        assets,
-        ...(agreeFrom === undefined ? {} : { agreeFrom }),
-        ...(maxTransactionFee === undefined ? {} : { maxTransactionFee }),
-      }),
-    ),
-  )
+  const onEvm = await Promise.all(evm.map(evmSchemesOf))
   const clusters = svm.map(({ network, rpc, signers, assets, fees }) =>
     exactSvm({
       chains: [createSvmChain({ network, rpc: urlsOf(rpc), signers, assets })],
       ...(fees === undefined ? {} : { fees }),
     }),
   )
-  return [...(chains.length > 0 ? [exactEvm({ chains })] : []), ...clusters]
+  return [...onEvm.flat(), ...clusters]
+}
+
+async function evmSchemesOf(config: NetworkConfig): Promise<readonly SchemeFacilitator[]> {
+  const { network, rpc, signers, assets, agreeFrom, maxTransactionFee, schemes, walletFactories, sponsor } = config
+  const chain = await createEvmChain({
+    network,
+    rpc: urlsOf(rpc),
+    signers: signers.filter(isHexKey),
+    assets,
+    ...(agreeFrom === undefined ? {} : { agreeFrom }),
+    ...(maxTransactionFee === undefined ? {} : { maxTransactionFee }),
+  })
+  const chains = [chain]
+  const more = { ...(walletFactories && { walletFactories }), ...(sponsor && { sponsor }) }
+  const halves = {
+    exact: () => exactEvm({ chains, ...more }),
+    upto: () => uptoEvm({ chains }),
+    'batch-settlement': () => batchEvm({ chains }),
+  }
+  return schemes.map((scheme) => halves[scheme]())
 }
 
 /** The configuration has been read: there is a first one. */

@@ -108,6 +108,52 @@ test('what is wrong is said with file, line and reason', async () => {
   })
 })
 
+test('which schemes are settled, whose wallets are created and whose approvals are paid for', async () => {
+  const one = (inner: string) =>
+    `store: pay.db\nnetworks:\n  base:\n    rpc: ["http://x"]\n    signers: ["KEY"]\n${inner}`
+  const sponsor = `0x${'cd'.repeat(32)}`
+  const factory = `0x${'12'.repeat(20)}`
+  const environment = { KEY: key, SPONSOR: sponsor }
+  const all = `    schemes: [exact, upto, batch-settlement]
+    wallet_factories: ["${factory}"]
+    sponsor: { account: "SPONSOR", max_funding: 0.0005, per_payer_and_day: 1 }
+`
+  expect([await read(one(''), environment), await read(one(all), environment)]).toMatchObject([
+    { networks: [{ schemes: ['exact'] }] },
+    {
+      networks: [
+        {
+          schemes: ['exact', 'upto', 'batch-settlement'],
+          walletFactories: [factory],
+          sponsor: { account: sponsor, maxFunding: 5n * 10n ** 14n, perPayerAndDay: 1 },
+        },
+      ],
+    },
+  ])
+  const solana = 'store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], fee_payer: "SOL", schemes: [exact, upto] }\n'
+  expect([
+    await read(one('    schemes: [exact, gift]\n'), environment),
+    await read(one('    schemes: [exact, exact]\n'), environment),
+    await read(one('    wallet_factories: ["0x12"]\n'), environment),
+    await read(one('    schemes: [upto]\n    sponsor: { account: "SPONSOR" }\n'), environment),
+    await read(one('    sponsor: { account: "KEY" }\n'), environment),
+    await read(one(`    sponsor: { account: "${sponsor}" }\n`), environment),
+    await read(one('    sponsor: { account: "SPONSOR", max_funding: plenty }\n'), environment),
+    await read(solana, { SOL: '1'.repeat(88) }),
+  ]).toMatchInlineSnapshot(`
+    [
+      "/pay.yaml:6: networks.base.schemes.1: expected exact, upto or batch-settlement",
+      "/pay.yaml:6: networks.base.schemes: exact stands there twice",
+      "/pay.yaml:6: networks.base.wallet_factories.0: expected an address: 0x and 40 hex digits",
+      "/pay.yaml:6: networks.base.schemes: wallet_factories and sponsor are for exact, which is not among them",
+      "/pay.yaml:6: networks.base.sponsor.account: takes an account of its own, which signs nothing else",
+      "/pay.yaml:6: networks.base.sponsor.account: a key stands in a file that others can read; name a variable, or chmod 600",
+      "/pay.yaml:6: networks.base.sponsor.max_funding: expected an amount of the chain's own coin, such as 0.0005",
+      "/pay.yaml:3: networks.solana.schemes: is not there for this chain",
+    ]
+  `)
+})
+
 const served =
   'store: pay.db\nnetworks:\n  base: { rpc: ["http://a", "http://b"], signers: ["KEY"], agree_from: 100 }\n'
 const hash = `sha256:${'ab'.repeat(32)}`
@@ -282,7 +328,7 @@ limits: { fee_per_payment: { share: 5%, at_least: $0.01 } }
 
 test('the schema of the file says what it takes', () => {
   const schema = JSON.stringify(facilitatorSchema())
-  for (const field of ['webhook', 'fee_per_payment', 'coin_price', 'finality', 'lease'])
+  for (const field of ['webhook', 'fee_per_payment', 'coin_price', 'finality', 'lease', 'wallet_factories', 'sponsor'])
     expect(schema).toContain(`"${field}"`)
 })
 

@@ -3,6 +3,7 @@ import { type Asset, assetByAddress, assetByTicker, type Network, network, netwo
 import * as z from 'zod/mini'
 import { type EngineConfig, EngineFields, engineOf, NetworkFields, type NetworkRules } from './engine-config.js'
 import { Operation, type OperationConfig, operationOf, parseListen } from './operation-config.js'
+import { Settling, type SettlingConfig, settlingOf } from './settling-config.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
 /** What `groat facilitator` runs. */
@@ -19,16 +20,17 @@ export type FacilitatorConfig = {
 }
 
 /** One chain of a facilitator. */
-export type NetworkConfig = NetworkRules & {
-  readonly network: Network
-  readonly rpc: readonly string[]
-  /** Private keys of the accounts that pay for gas: 0x and 64 hex digits, or base58 of 64 bytes on Solana. */
-  readonly signers: readonly string[]
-  /** The tokens that are settled; absent: the network's default assets. */
-  readonly assets?: readonly Asset[]
-  /** Tokens, as decimal text, from which on two nodes must agree. */
-  readonly agreeFrom?: string
-}
+export type NetworkConfig = NetworkRules &
+  SettlingConfig & {
+    readonly network: Network
+    readonly rpc: readonly string[]
+    /** Private keys of the accounts that pay for gas: 0x and 64 hex digits, or base58 of 64 bytes on Solana. */
+    readonly signers: readonly string[]
+    /** The tokens that are settled; absent: the network's default assets. */
+    readonly assets?: readonly Asset[]
+    /** Tokens, as decimal text, from which on two nodes must agree. */
+    readonly agreeFrom?: string
+  }
 
 const File = z.strictObject({
   listen: z._default(z.string(), '127.0.0.1:4402'),
@@ -44,6 +46,7 @@ const File = z.strictObject({
         z.array(z.string()).check(z.minLength(1, 'names no asset; leave it out for the default ones')),
       ),
       ...NetworkFields,
+      ...Settling,
     }),
   ),
   engine: EngineFields,
@@ -81,12 +84,14 @@ export async function readFacilitatorConfig(file: string, environment: Environme
     const other = family.field === 'signers' ? 'fee_payer' : 'signers'
     if (keys[other] !== undefined) throw fail([...path, other], `this chain has ${family.field} instead`)
     if (signers === undefined) throw fail(path, `${family.field}: expected ${family.form}`)
-    for (const [index, key] of signers.entries()) {
-      const field = [...path, family.field, ...(family.field === 'signers' ? [index] : [])]
+    const checkKey = (key: string, field: readonly PropertyKey[]) => {
       if (!family.isKey(key)) throw fail(field, `expected ${family.form}`)
       if (!isPrivate && isLiteral(field)) {
         throw fail(field, 'a key stands in a file that others can read; name a variable, or chmod 600')
       }
+    }
+    for (const [index, key] of signers.entries()) {
+      checkKey(key, [...path, family.field, ...(family.field === 'signers' ? [index] : [])])
     }
     const known = assets?.map((asset, index) => {
       const found = assetByTicker(id, asset) ?? assetByAddress(id, asset)
@@ -102,6 +107,7 @@ export async function readFacilitatorConfig(file: string, environment: Environme
       throw fail([...path, 'agree_from'], 'is not there for this chain yet')
     }
     return {
+      ...settlingOf(keys, { path, isEvm: family.field === 'signers', signers, checkKey, fail }),
       network: id,
       rpc,
       signers,
