@@ -17,7 +17,7 @@ test('an unmodified official client pays the demo API', async () => {
     const answer = await officialEvmFetch(key ?? '')(`${api?.url}${path}`)
     expect([path, answer.status]).toEqual([path, 200])
   }
-  expect(api?.routes).toHaveLength(3)
+  expect(api?.routes).toHaveLength(4)
 })
 
 test('an unmodified official client pays the demo API on Solana', async () => {
@@ -43,6 +43,7 @@ test('the official facilitator client reads what ours says', async () => {
       { x402Version: 2, scheme: 'exact', network: 'eip155:84532' },
       { x402Version: 1, scheme: 'exact', network: 'base-sepolia' },
       { x402Version: 2, scheme: 'upto', network: 'eip155:84532', extra: { facilitatorAddress: keys?.evm?.address } },
+      { x402Version: 2, scheme: 'batch-settlement', network: 'eip155:84532' },
       { x402Version: 2, scheme: 'exact', network: 'solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1', extra: { feePayer } },
       { x402Version: 1, scheme: 'exact', network: 'solana-devnet', extra: { feePayer } },
     ],
