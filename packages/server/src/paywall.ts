@@ -2,7 +2,9 @@ import {
   type Clock,
   type Facilitator,
   type OnEvent,
+  type PaymentRequirements,
   type Random,
+  type ResourceInfo,
   type SchemeServer,
   systemClock,
   systemRandom,
@@ -46,10 +48,21 @@ export type PaywallOptions = {
   readonly leaseSeconds?: number
   /** Reads what routes charge by beside a price for each request: `pricing` of `@groat/server/pricing`. */
   readonly pricing?: Pricing
+  /** What browsers are shown instead of the JSON of a challenge, when a person looks: `paywallPage()` of `@groat/server/page`. */
+  readonly page?: PaywallPage
   /** Told of everything; cannot change anything. */
   readonly onEvent?: OnEvent
   readonly clock?: Clock
   readonly random?: Random
+}
+
+/** What a person is shown. */
+export interface PaywallPage {
+  /** The document for a resource and its offers, and its headers. Asked once for each of them. */
+  render(sold: { readonly resource: ResourceInfo; readonly offers: readonly PaymentRequirements[] }): {
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: string
+  }
 }
 
 /** A paywall: wraps handlers. */
@@ -71,6 +84,7 @@ export type Gate = {
   readonly clock: Clock
   readonly random: Random
   readonly onEvent: OnEvent | undefined
+  readonly page: PaywallPage | undefined
 }
 
 /** A paywall before a framework's adapter has made it wrap handlers. */
@@ -128,7 +142,7 @@ function isServerHalf({ scheme, offer }: Partial<SchemeServer>): boolean {
   return scheme !== undefined && offer !== undefined
 }
 
-function gateOf({ facilitator, store, leaseSeconds = 60, onEvent, clock, random }: PaywallOptions): Gate {
+function gateOf({ facilitator, store, leaseSeconds = 60, onEvent, clock, random, page }: PaywallOptions): Gate {
   if (!(leaseSeconds > 0)) throw new X402Error('invalid_config', { field: 'leaseSeconds', value: leaseSeconds })
   return {
     facilitator: typeof facilitator === 'string' ? createFacilitatorClient(facilitator) : facilitator,
@@ -136,6 +150,7 @@ function gateOf({ facilitator, store, leaseSeconds = 60, onEvent, clock, random 
     bearers: createBearers(store.entitlements.key),
     leaseMs: leaseSeconds * 1000,
     onEvent,
+    page,
     clock: clock ?? systemClock,
     random: random ?? systemRandom,
   }

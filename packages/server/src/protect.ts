@@ -11,6 +11,7 @@ import {
 import { type Answer, problemAnswer } from './answer.js'
 import { decide, recall } from './decide.js'
 import { ENTITLEMENT_HEADER, serveEntitled } from './entitled.js'
+import { forPeople } from './page/for-people.js'
 import type { Gate } from './paywall.js'
 import type { Used } from './price-words.js'
 import type { Route } from './route.js'
@@ -106,7 +107,7 @@ function judge<Native>(
       const token = route.sold && exchange.request.header(ENTITLEMENT_HEADER)
       if (token) return serveEntitled(gate, route, exchange.request, terms, token)
       if (route.free !== undefined) return serveFree(gate, route, exchange, terms)
-      return challenged(gate, terms)
+      return challenged(gate, exchange.request, terms)
     }
     case 'refused': {
       const { refusal, payment } = decision
@@ -129,10 +130,10 @@ async function serveFree<Native>(
   terms: Terms,
 ): Promise<Reply<Native>> {
   const reply = await route.free?.<Native>(gate, route, request, terms)
-  return reply ?? { type: 'answer', answer: challenged(gate, terms), paid: false }
+  return reply ?? { type: 'answer', answer: challenged(gate, request, terms), paid: false }
 }
 
-function challenged({ onEvent, clock }: Gate, { resource, challenge }: Terms): Challenge {
-  notify(onEvent, { type: 'challenge_sent', at: clock(), resource: resource.url })
-  return challenge
+function challenged({ onEvent, clock, page }: Gate, request: GateRequest, terms: Terms): Challenge {
+  notify(onEvent, { type: 'challenge_sent', at: clock(), resource: terms.resource.url })
+  return page === undefined ? terms.challenge : forPeople(page, request, terms)
 }

@@ -24,6 +24,8 @@ export type ShopConfig = {
   readonly books: BooksConfig
   readonly refunds?: RefundsConfig
   readonly admin?: AdminConfig
+  /** Set where browsers are shown a page to pay on. */
+  readonly page?: PageConfig
   /** What becomes of a request to no route: it is answered with 404, or goes to the API unpaid. */
   readonly rest: 'blocked' | 'free'
 }
@@ -51,6 +53,9 @@ export type AdminConfig = {
   readonly port: number
   readonly tokens: Readonly<Record<string, string>>
 }
+
+/** What the page says, and where browsers ask for blockhashes. */
+export type PageConfig = { readonly title?: string; readonly solanaRpc?: Readonly<Record<string, string>> }
 
 /** One route: a method and a path, and how it is sold; without terms it is free. */
 export type ShopRoute = { readonly method: string; readonly path: string; readonly terms?: RouteOptions }
@@ -122,6 +127,12 @@ const File = z.strictObject({
       ),
     }),
   ),
+  page: z.optional(
+    z.union([
+      z.boolean(),
+      z.strictObject({ title: z.optional(z.string()), solana_rpc: z.optional(z.record(z.string(), z.string())) }),
+    ]),
+  ),
   rest: z._default(z.enum(['blocked', 'free']), 'blocked'),
 })
 
@@ -169,6 +180,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     books: booksOf(value),
     ...(value.refunds === undefined ? {} : { refunds: refundsOf(value.refunds) }),
     ...(admin === undefined ? {} : { admin: { ...admin, tokens: value.admin?.tokens ?? {} } }),
+    ...(value.page === undefined || value.page === false ? {} : { page: pageOf(value.page) }),
     rest: value.rest,
   }
 }
@@ -179,6 +191,12 @@ function refundsOf({ evm_key, svm_key, approve_above }: NonNullable<z.output<typ
     ...(svm_key === undefined ? {} : { svmKey: svm_key }),
     ...(approve_above === undefined ? {} : { approveAbove: approve_above }),
   }
+}
+
+function pageOf(page: Exclude<z.output<typeof File>['page'], false | undefined>): PageConfig {
+  if (page === true) return {}
+  const { title, solana_rpc } = page
+  return { ...(title === undefined ? {} : { title }), ...(solana_rpc === undefined ? {} : { solanaRpc: solana_rpc }) }
 }
 
 function booksOf({ rpc = {}, fiat, webhook, settlement_fee }: z.output<typeof File>): BooksConfig {

@@ -5,6 +5,7 @@ import type { ClaimStore } from '@groat/server'
 // Conditions are read by '@marcbachmann/cel-js', which the server leaves to whoever uses them.
 import { conditions } from '@groat/server/conditions'
 import { paywall } from '@groat/server/hono'
+import { paywallPage } from '@groat/server/page'
 import { createPricing } from '@groat/server/pricing'
 import { exactSvm } from '@groat/svm/exact/server'
 import { Hono } from 'hono'
@@ -31,7 +32,7 @@ export type ShopParts = { readonly facilitator: Facilitator; readonly claims: Cl
  * Puts prices before the routes of an API. Throws `X402Error` for what is wrong with a price, an account or a mode, with the route.
  */
 export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent }: ShopParts): ShopApp {
-  const { payTo, origin, routes, rest } = config
+  const { payTo, origin, routes, rest, page } = config
   const paid = paywall({
     facilitator,
     payTo,
@@ -40,6 +41,7 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent
     pricing,
     onEvent,
     ...(origin === undefined ? {} : { origin }),
+    ...(page === undefined ? {} : { page: paywallPage(page) }),
   })
   const app = new Hono()
   const loose = new SmartRouter<true>({ routers: [new RegExpRouter(), new TrieRouter()] })
