@@ -84,6 +84,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
       'file with a private key, readable by you alone; default are the variables GROAT_EVM_KEY and GROAT_SVM_KEY',
     )
     .option('--svm-rpc <url>', 'Solana node to take blockhashes from; default is the variable GROAT_SVM_RPC')
+    .option('--rpc <node...>', 'run the payment on this node before it is signed, as base=https://…')
     .option('--signer <url>', 'remote signer in the place of keys; its token is the variable GROAT_SIGNER_TOKEN')
     .option('--store <file>', 'where payments are written down before they are signed; default is ~/.groat/purse.db')
     .option('--dry-run', 'send the request, body and all, without a payment; show what would be paid; sign nothing')

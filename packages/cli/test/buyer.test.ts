@@ -1,4 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBuyer, findOnChain, reconcile, witnessOf } from '@groat/client/buyer'
@@ -108,7 +110,14 @@ test('INV-23 CL-6 receipts are listed, shown, asked of the chain, exported, and 
   const file = join(folder, 'receipts.ndjson')
   await writeFile(file, exported.out)
   expect(await run(['receipts', 'verify', file])).toMatchObject({ exitCode: 0, said: '  1 of 1 are good\n' })
+  const payment = JSON.parse(Buffer.from(receipt.payment.value, 'base64').toString())
+  // The payment of somebody who signed something else.
+  payment.payload.signature = payment.payload.signature.replace(/^0x./, (head: string) =>
+    head === '0x0' ? '0x1' : '0x0',
+  )
+  const value = Buffer.from(JSON.stringify(payment)).toString('base64')
   const forgeries: Record<string, unknown>[] = [
+    { ...receipt, payment: { ...receipt.payment, value } },
     { ...receipt, amount: '999' },
     { ...receipt, payTo: RECIPIENT },
     { ...receipt, pid: receipt.pid.replace(/^./, (c: string) => (c === '0' ? '1' : '0')) },
@@ -118,7 +127,7 @@ test('INV-23 CL-6 receipts are listed, shown, asked of the chain, exported, and 
   ]
   await writeFile(file, `${forgeries.map((forged) => JSON.stringify(forged)).join('\n')}\nnot json\n`)
   const forged = await run(['receipts', 'verify', file])
-  expect([forged.exitCode, forged.said]).toEqual([1, '  0 of 7 are good\n'])
+  expect([forged.exitCode, forged.said]).toEqual([1, '  0 of 8 are good\n'])
   expect(JSON.parse((await run(['receipts', 'show', receipt.id.slice(0, 8)])).out).id).toBe(receipt.id)
   expect((await run(['receipts', 'show', 'ffff'])).exitCode).toBe(1)
   expect(await readFile(file, 'utf8')).toContain('not json')
@@ -201,6 +210,58 @@ test('F8 a remote signer signs within its own limits, whatever the one that pays
   expect((await run(['receipts', 'list'])).out).toContain('unsent')
   io.stop()
   expect(await running).toBe(0)
+})
+
+/** A node in front of another, which does not know `eth_simulateV1`. */
+async function olderNode(url: string): Promise<string> {
+  const server = createServer(async (request, response) => {
+    let text = ''
+    for await (const chunk of request) text += chunk
+    const asked: unknown = JSON.parse(text)
+    const answers = (Array.isArray(asked) ? asked : [asked]).map(async (each) => {
+      if (each.method === 'eth_simulateV1') {
+        return { jsonrpc: '2.0', id: each.id, error: { code: -32601, message: 'method not found' } }
+      }
+      const headers = { 'content-type': 'application/json' }
+      return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(each) })).json()
+    })
+    const all = await Promise.all(answers)
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(Array.isArray(asked) ? all : all[0]))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  // A listening TCP server has an address and a port.
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('F5 CL-7 a dry run shows what balances would become, and nothing is signed', async () => {
+  const node = `base-sepolia=${sandbox.ready.evm?.rpcUrl}`
+  const environment = { GROAT_EVM_KEY: payerKey() }
+  const shown = await run(['pay', `${api}/weather`, '--dry-run', '--json', '--rpc', node], { environment })
+  const { effect, offer, amount } = JSON.parse(shown.out)
+  const [own, theirs] = effect.changes
+  expect([shown.exitCode, effect.how, theirs.account]).toEqual([0, 'simulated', offer.payTo.toLowerCase()])
+  expect(BigInt(own.before) - BigInt(own.after)).toBe(BigInt(amount))
+  expect(BigInt(theirs.after) - BigInt(theirs.before)).toBe(BigInt(amount))
+  expect(shown.said).toMatch(/0x[0-9a-f]{40}: [0-9.]+ -> [0-9.]+ USDC \(simulated\)/)
+  // A sandbox says where its nodes are.
+  expect((await run(['pay', `${api}/weather`, '--dry-run'], { environment })).said).toContain('(simulated)')
+  expect((await run(['receipts', 'list'])).out).toBe('')
+
+  // A node that knows no simulation is asked whether the transfer would succeed.
+  const older = await olderNode(sandbox.ready.evm?.rpcUrl ?? '')
+  const called = await run(['pay', `${api}/weather`, '--dry-run', '--json', '--rpc', `base-sepolia=${older}`], {
+    environment,
+  })
+  expect(JSON.parse(called.out).effect).toEqual({ ...effect, how: 'called' })
+
+  const poor = { GROAT_EVM_KEY: `0x${'77'.repeat(32)}` }
+  const refused = await run(['pay', `${api}/weather`, '--rpc', node], { environment: poor })
+  expect([refused.exitCode, refused.said.includes('insufficient_balance')]).toEqual([1, true])
 })
 
 test('a key is imported once and never written over', async () => {

@@ -137,6 +137,19 @@ test('a dry run shows what would be signed and signs nothing', async () => {
   expect(JSON.parse(before.out)).toMatchObject({ network: 'eip155:84532', authorization: { value: '1000' } })
 })
 
+test('F5 a dry run on Solana shows what the token accounts would hold', async () => {
+  const { svm } = sandbox.ready
+  const payer2 = sandbox.ready.accounts.find(({ role }) => role === 'payer2')?.svm
+  const shown = await run(['pay', `${api}/weather`, '--dry-run', '--json'], {
+    GROAT_SVM_KEY: payer2?.secretKey ?? '',
+    GROAT_SVM_RPC: svm?.rpcUrl ?? '',
+  })
+  const { effect, offer } = JSON.parse(shown.out)
+  const [own, theirs] = effect.changes
+  expect([effect.how, own.account, theirs.account]).toEqual(['simulated', payer2?.address, offer.payTo])
+  expect([BigInt(own.before) - BigInt(own.after), BigInt(theirs.after) - BigInt(theirs.before)]).toEqual([1000n, 1000n])
+})
+
 test('a free answer is just printed', async () => {
   const { exitCode, out } = await run(['pay', `${api}/sandbox/state`])
   expect(exitCode).toBe(0)

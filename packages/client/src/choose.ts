@@ -2,6 +2,7 @@ import {
   type Asset,
   type Clock,
   findScheme,
+  type PaymentEffect,
   type PaymentRequired,
   type PaymentRequirements,
   type PreparedPayment,
@@ -42,6 +43,8 @@ export type Chosen = {
   readonly refusals: readonly OfferRefusal[]
   /** What a guard wants written down with the intent. */
   readonly entry?: Entry
+  /** What a node says that it would do to balances, where a guard has asked one. */
+  readonly effect?: PaymentEffect
 }
 
 /** No offer may be paid. `code` is the reason that all offers share, else `no_acceptable_offer`. */

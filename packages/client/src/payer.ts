@@ -6,6 +6,7 @@ import {
   type JsonObject,
   notify,
   type OnEvent,
+  type PaymentEffect,
   type PaymentRequirements,
   type Random,
   type SchemeClient,
@@ -100,6 +101,8 @@ export type Quote =
       readonly expiresAt: number
       /** What would be signed. */
       readonly preview: JsonObject
+      /** What it would do to balances, where a guard has had it run. */
+      readonly effect?: PaymentEffect
       readonly refusals: readonly OfferRefusal[]
     }
   | {
@@ -135,9 +138,19 @@ export function createPayer(options: PayerOptions): Payer {
         const fingerprint = options.guard ? (await request.replay()).fingerprint : ''
         const choice = await tools.choose(questionOf(request, fingerprint, response, read.value, tools, false))
         if (!choice.ok) return { ...withoutOk(choice), status: 'refused' }
-        const { offer, asset, refusals } = choice
+        const { offer, asset, refusals, effect } = choice
         const { payer, amount, expiresAt, preview } = choice.prepared
-        return { status: 'payable', offer, asset, payer, amount, expiresAt, preview, refusals }
+        return {
+          status: 'payable',
+          offer,
+          asset,
+          payer,
+          amount,
+          expiresAt,
+          preview,
+          refusals,
+          ...(effect && { effect }),
+        }
       } finally {
         request.forget()
       }

@@ -9,6 +9,7 @@ import { checkOutput, writeOutput } from './output.js'
 import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
 import { parseTarget, type RequestOptions, requestInit } from './request-options.js'
+import { simulatorFor } from './simulator.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
 /** Options of `groat pay`. */
@@ -23,6 +24,7 @@ export type PayCommand = WalletOptions &
     readonly scheme?: readonly string[]
     readonly v1?: boolean
     readonly dryRun?: boolean
+    readonly rpc?: readonly string[]
     readonly yes?: boolean
     readonly json?: boolean
   }
@@ -35,10 +37,12 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   const policy = limitedTo(options, await loadPolicy(options, io))
   return withPurse(options, io, async (purse, channels) => {
     const schemes = await openWallet(target, { ...options, channels }, io)
+    const simulate = await simulatorFor(target, options)
     const buyer = createBuyer({
       schemes,
       policy,
       purse,
+      ...(simulate && { simulate }),
       fetch: askOnce(),
       // Whoever is asked about every payment is not asked twice.
       ...(io.ask && { approve: async () => (options.yes && io.ask ? io.ask('  The policy asks you. Pay?') : true) }),
@@ -49,6 +53,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
     const asked = { ...options, max: policy.perPayment ?? DEFAULT_MAX, schemes }
     if (quote.status === 'refused') return refuse(quote, asked, io)
     if (quote.status === 'payable') showPrice(target, quote, await buyer.budgets(options.task), io)
+    if (quote.status === 'payable') showEffect(quote, io)
     if (options.dryRun) return dryRun(quote, options, io)
     if (quote.status === 'payable') await confirm(target, quote, options, io)
     try {
@@ -148,6 +153,13 @@ function showPrice(target: URL, quote: Payable, budgets: readonly BudgetState[],
     `  ${style.bold('402')}  ${target.host} asks ${style.bold(price(quote))} on ${nameOf(quote.offer.network)}, valid ${seconds} s`,
   )
   for (const { rule, spent, limit } of budgets) say(style.quiet(`       ${rule}: ${spent} of ${limit} are spent`))
+}
+
+function showEffect({ effect, asset }: Payable, { say, style }: Io): void {
+  for (const { account, before, after } of effect?.changes ?? []) {
+    const [had, has] = [before, after].map((units) => formatUnits(units, asset.decimals))
+    say(style.quiet(`       ${account}: ${had} -> ${has} ${asset.symbol} (${effect?.how})`))
+  }
 }
 
 function price({ amount, asset }: { readonly amount: bigint; readonly asset: Asset }): string {

@@ -1,8 +1,17 @@
 import { readFile } from 'node:fs/promises'
-import { exportReceipt, type PaymentRecord, type ReceiptCheck, reconcile, verifyReceipt } from '@groat/client/buyer'
-import { assetByAddress, formatUnits, v1NameOf } from '@groat/core'
+import {
+  exportReceipt,
+  type PaymentRecord,
+  type ReceiptCheck,
+  reconcile,
+  type SignerOf,
+  verifyReceipt,
+} from '@groat/client/buyer'
+import { assetByAddress, formatUnits, networkFamily, v1NameOf } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
+import { signerOfEvm } from '@groat/evm/signer'
 import { exactSvm } from '@groat/svm/exact/server'
+import { signerOfSvm } from '@groat/svm/signer'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { chainsOf } from './chains.js'
@@ -53,7 +62,7 @@ export async function verifyReceipts(file: string | undefined, options: Receipts
   const lines = file === undefined ? await ownReceipts(options, io) : await linesOf(file)
   let bad = 0
   for (const [at, line] of lines.entries()) {
-    const checks = await verifyReceipt(line, { schemes: [exactEvm, exactSvm] })
+    const checks = await verifyReceipt(line, { schemes: [exactEvm, exactSvm], signerOf })
     const failed = checks.filter(({ ok }) => !ok)
     if (failed.length > 0) bad++
     if (options.json) io.out(`${JSON.stringify({ line: at + 1, ok: failed.length === 0, checks })}\n`)
@@ -62,6 +71,9 @@ export async function verifyReceipts(file: string | undefined, options: Receipts
   if (!options.json) io.say(`  ${lines.length - bad} of ${lines.length} are good`)
   return bad === 0 ? exitCodes.ok : exitCodes.no
 }
+
+const signerOf: SignerOf = (payment, offer) =>
+  networkFamily(offer.network) === 'solana' ? signerOfSvm(payment, offer) : signerOfEvm(payment, offer)
 
 function tell(at: number, line: unknown, checks: readonly ReceiptCheck[], { out, style }: Io): void {
   const failed = checks.filter(({ ok }) => !ok)

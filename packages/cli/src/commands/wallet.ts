@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import type { SchemeClient } from '@groat/core'
+import { isNetwork, type Network, networkFamily, type SchemeClient } from '@groat/core'
 import { signerAccounts } from '@groat/core/http'
 import { batchEvm, type PayerChannels } from '@groat/evm/batch-settlement/client'
 import {
@@ -55,7 +55,8 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   const what = options.dryRun ? 'asking for' : 'paying with'
   say(style.quiet(`  no key is set: ${what} the published test keys of the sandbox`))
   const [evm, svm] = [evmAccounts[0].privateKey, svmAccounts[0].secretKey]
-  const node = rpc ?? (isLoopback(target) ? await sandboxRpc(target) : undefined)
+  const onSandbox = [...(rpc === undefined ? await sandboxNodes(target) : [])]
+  const node = rpc ?? onSandbox.find(([id]) => networkFamily(id) === 'solana')?.[1]
   return [evm, svm].flatMap((key) => schemesOf({ key, from: 'the sandbox' }, node, options.channels))
 }
 
@@ -150,17 +151,24 @@ function bytesOf(json: string): Uint8Array {
   return Uint8Array.from(isBytes ? list : [])
 }
 
-/** The node of the sandbox that sells here, if it is one. It is asked for blockhashes, and told nothing. */
-async function sandboxRpc(target: URL): Promise<string | undefined> {
+/** The nodes of the sandbox that sells here, if it is one, by network. They are asked, and told nothing. */
+export async function sandboxNodes(target: URL): Promise<ReadonlyMap<Network, string>> {
+  const nodes = new Map<Network, string>()
+  if (!isLoopback(target)) return nodes
   try {
     const response = await fetch(new URL('/sandbox/ready', target), {
       signal: AbortSignal.timeout(2_000),
       redirect: 'error',
     })
-    const ready = (await response.json()) as { svm?: { rpcUrl?: unknown } }
-    const url = String(ready.svm?.rpcUrl)
-    return URL.canParse(url) && isLoopback(new URL(url)) ? url : undefined
+    const ready = (await response.json()) as { evm?: SandboxChain; svm?: SandboxChain }
+    for (const chain of [ready.evm, ready.svm]) {
+      const [id, url] = [String(chain?.network), String(chain?.rpcUrl)]
+      if (isNetwork(id) && URL.canParse(url) && isLoopback(new URL(url))) nodes.set(id, url)
+    }
   } catch {
-    return undefined
+    // Somebody else sells here.
   }
+  return nodes
 }
+
+type SandboxChain = { readonly network?: unknown; readonly rpcUrl?: unknown }

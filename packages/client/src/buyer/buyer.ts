@@ -1,4 +1,4 @@
-import { type ErrorCode, type Facilitator, systemClock, systemRandom, X402Error } from '@groat/core'
+import { type ErrorCode, type Facilitator, type Simulate, systemClock, systemRandom, X402Error } from '@groat/core'
 import { drain, readChallenge } from '../challenge.js'
 import { choose, halfFor } from '../choose.js'
 import type { Question } from '../guard.js'
@@ -11,14 +11,7 @@ import { holdRequest, type PayInit } from '../request.js'
 import { directPayments, type Order } from './direct.js'
 import { type ExplainedOffer, verdictsOn, wordsOf } from './explain.js'
 import { createNotes } from './notes.js'
-import {
-  type Approve,
-  type Balances,
-  findOut,
-  type GuardTools,
-  type Simulate,
-  spendingGuard,
-} from './spending-guard.js'
+import { type Approve, type Balances, findOut, type GuardTools, spendingGuard } from './spending-guard.js'
 import { parseSpending, type SpendingPolicy } from './spending-policy.js'
 import { openBudgets, spentOf } from './spending-rules.js'
 

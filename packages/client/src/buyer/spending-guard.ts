@@ -1,4 +1,13 @@
-import { type Asset, type Clock, type JsonObject, type PaymentRequirements, type Refusal, refuse } from '@groat/core'
+import {
+  type Asset,
+  type Clock,
+  type JsonObject,
+  type PaymentEffect,
+  type PaymentRequirements,
+  type Refusal,
+  refuse,
+  type Simulate,
+} from '@groat/core'
 import type { Chosen } from '../choose.js'
 import type { Entry, RuleRefusal } from '../entry.js'
 import type { Guard, Question } from '../guard.js'
@@ -36,9 +45,6 @@ export type Approve = (request: ApprovalRequest) => Promise<boolean>
 /** Looks at the money of an account: atomic units, or `undefined` where nobody can be asked. */
 export type Balances = (asset: Asset, account: string) => Promise<bigint | undefined>
 
-/** Runs a payment without sending it; a refusal says why it would fail. */
-export type Simulate = (offer: PaymentRequirements, payer: string, asset: Asset) => Promise<Refusal | undefined>
-
 /** What a spending guard works with. */
 export type GuardTools = {
   readonly spending: ParsedSpending
@@ -68,8 +74,10 @@ export function spendingGuard(tools: GuardTools): Guard {
     const findings = await findOut(asked, tools)
     const rules = [...asked.policy.rules, ...findings.rules]
     const choice = await choose({ ...asked, policy: { ...asked.policy, rules } })
-    if (!choice.ok || !asked.binding) return choice
-    const entry = await admit(choice, findings, tools)
+    if (!choice.ok) return choice
+    const tried = await trial(choice, tools)
+    const entry = tried && !tried.ok ? tried : asked.binding ? await admit(choice, findings, tools) : undefined
+    if (entry === undefined) return { ...choice, ...(tried?.ok && { effect: tried }) }
     if (!('rule' in entry)) return { ...choice, entry }
     return { ...entry, refusals: [...choice.refusals, { ...entry, offer: choice.offer }] }
   }
@@ -86,23 +94,28 @@ export async function findOut(question: Question, tools: GuardTools): Promise<Fi
   return { moment, budgets, memory, rules }
 }
 
+/** What the chosen payment would do, where a node can be asked. */
+async function trial(
+  { offer, asset, prepared }: Chosen,
+  { simulate }: GuardTools,
+): Promise<PaymentEffect | RuleRefusal | undefined> {
+  const effect = await simulate?.({ ...offer, amount: prepared.amount }, prepared.payer, asset)
+  return effect && (effect.ok ? effect : { ...effect, rule: 'simulation' })
+}
+
 /** The last word on the chosen offer, before anything is written down or signed. */
 async function admit(
   { offer, asset, prepared }: Chosen,
   { moment, budgets, rules }: Findings,
-  { spending, approve, simulate }: GuardTools,
+  { spending, approve }: GuardTools,
 ): Promise<Entry | RuleRefusal> {
   const { question, metadata } = moment
-  const { amount, preview, payer } = prepared
+  const { amount, preview } = prepared
   const taken = { ...offer, amount }
   // A scheme may sign for more than the offer asks.
   const over = amount === offer.amount ? undefined : firstRefusal(rules, taken, asset, question)
   if (over !== undefined) return over
   const value = countedValue(taken, { policy: question.policy, asset })
-  if (simulate !== undefined) {
-    const failure = await simulate(taken, payer, asset)
-    if (failure !== undefined) return { ...failure, rule: 'simulation' }
-  }
   if (spending.askAbove !== undefined && compareValues(value, spending.askAbove) > 0) {
     const { signal, url } = question.request
     const ask = { url: url.href, offer, asset, amount, preview, metadata, signal }

@@ -6,6 +6,8 @@ import {
   isNetwork,
   type Json,
   type JsonObject,
+  type PaymentPayload,
+  type PaymentRequirements,
   parseAtomic,
   type ReadSignable,
   type Refusal,
@@ -16,11 +18,13 @@ import {
 } from '@groat/core'
 import { askSigner, type RemoteSigner } from '@groat/core/http'
 import type { KeyAccount, TypedData, WalletAccount } from '../account.js'
-import { type Address, parseAddress } from '../address.js'
+import { type Address, parseAddress, recoverAddress } from '../address.js'
+import { nobleEngine } from '../crypto/noble.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
 import type { SigningEngine } from '../crypto/signing.js'
 import { authorizationDigest, authorizationId, exactOnEvm } from '../exact/eip3009.js'
-import { exactPermit, permit2Id, readTransfer } from '../exact/permit2.js'
+import { exactPermit, permit2Id, readPermit2, readTransfer } from '../exact/permit2.js'
+import { readExact } from '../exact/shared.js'
 import { formatHex, type Hex } from '../hex.js'
 import { EXACT_PERMIT2_PROXY } from '../permit2/contracts.js'
 
@@ -169,4 +173,31 @@ const isAllowed = (to: Address, recipients: ReadSignable['recipients']) =>
 function wireOf(data: TypedData): Json {
   // Typed data is JSON but for its integers.
   return JSON.parse(JSON.stringify(data, (_, value) => (typeof value === 'bigint' ? value.toString() : value))) as Json
+}
+
+/**
+ * Who signed an `exact` payment, from the signature alone: for `verifyReceipt`. `undefined` where no key alone can be named: smart wallets sign as they
+ * like, and other schemes are not read here.
+ *
+ * @example
+ * const checks = await verifyReceipt(receipt, { schemes: [exactEvmServer], signerOf: signerOfEvm })
+ */
+export async function signerOfEvm(payment: PaymentPayload, offer: PaymentRequirements): Promise<string | undefined> {
+  const digested = digestOf(payment, offer)
+  return digested?.signature.length === 65
+    ? (recoverAddress(nobleEngine, digested.digest, digested.signature) ?? 'nobody')
+    : undefined
+}
+
+function digestOf(payment: PaymentPayload, offer: PaymentRequirements) {
+  if (payment.scheme !== exactOnEvm.name) return undefined
+  const byToken = readExact(payment, offer)
+  if (byToken.ok) {
+    const { domain, authorization, signature } = byToken
+    return { digest: authorizationDigest(nobleEngine, domain, authorization), signature }
+  }
+  const byPermit2 = readPermit2(payment, offer)
+  if (!byPermit2.ok) return undefined
+  const { transfer, witness, signature, places } = byPermit2
+  return { digest: exactPermit.digest(nobleEngine, places.chainId, transfer, witness), signature }
 }

@@ -2,6 +2,8 @@ import {
   type Asset,
   findAsset,
   type Network,
+  type PaymentPayload,
+  type PaymentRequirements,
   type Refusal,
   refuse,
   type SignerHalf,
@@ -10,8 +12,9 @@ import {
 } from '@groat/core'
 import { askSigner, type RemoteSigner } from '@groat/core/http'
 import type { SvmKeyAccount } from '../account.js'
-import { MAX_LIFE_SECONDS, messageId } from '../exact/identity.js'
+import { exactOnSvm, MAX_LIFE_SECONDS, messageId } from '../exact/identity.js'
 import { readTransfer } from '../exact/layout.js'
+import { isSigned, readExact } from '../exact/shared.js'
 import { formatAddress, parseAddress } from '../wire/address.js'
 import { decodeBase64, encodeBase64 } from '../wire/base64.js'
 import { sameBytes } from '../wire/bytes.js'
@@ -106,3 +109,16 @@ export function remoteSvmAccount({ address, ...signer }: RemoteSigner & { readon
 }
 
 const UNREADABLE: Refusal = refuse('signer_refused', 'not a payment that is understood here')
+
+/**
+ * Who signed an `exact` payment, from the signature alone: for `verifyReceipt`. `undefined` where no key alone can be named: smart wallets.
+ *
+ * @example
+ * const checks = await verifyReceipt(receipt, { schemes: [exactSvmServer], signerOf: signerOfSvm })
+ */
+export async function signerOfSvm(payment: PaymentPayload, offer: PaymentRequirements): Promise<string | undefined> {
+  if (payment.scheme !== exactOnSvm.name) return undefined
+  const read = readExact(payment, offer)
+  if (!read.ok || !read.transfer.ok) return undefined
+  return (await isSigned(read.transaction)) ? formatAddress(read.payer) : 'nobody'
+}
