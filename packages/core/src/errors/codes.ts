@@ -1239,7 +1239,8 @@ export const errorCodes = {
     hint: 'Sign again and check the clock.',
   },
   invalid_batch_settlement_evm_permit2_allowance_required: {
-    ...newPayment,
+    status: 412,
+    retry: 'new-payment',
     title: 'Permit2 may not take the token',
     hint: 'Approve Permit2 for the token once.',
   },

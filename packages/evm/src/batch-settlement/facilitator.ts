@@ -20,7 +20,7 @@ import { type BatchAction, readAction } from './action.js'
 import type { ChannelState } from './channel.js'
 import { readChannel, readDue } from './contract.js'
 import { batchOnEvm } from './identity.js'
-import { batchOutcome, bringsNew } from './outcome.js'
+import { batchOutcome, bringsNew, isUsed } from './outcome.js'
 import { type BatchPayment, inspectBatch, isVoucherSigned, readBatch } from './shared.js'
 
 /** What the facilitator's half needs. */
@@ -130,7 +130,7 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
       const from = parseAddress(signer ?? chain.signers[0] ?? '')
       const tried = await chain.rpc.call({ ...action.call, gas: gasOf(action), ...(from ? { from } : {}) })
       if (tried.ok) return verdict
-      return { ...(await whyRefused(chain, action, payment, terms)), payer }
+      return { ...(await whyRefused(chain, action)), payer }
     },
     prepare(payment, terms) {
       const action = actionOf(payment, terms, 0)
@@ -164,24 +164,20 @@ function judge(payer: string, chain: EvmChain, { asset }: PaymentRequirements): 
 }
 
 /** Why an action would not go through, in one more round trip. */
-async function whyRefused(
-  chain: EvmChain,
-  { kind, payer }: BatchAction,
-  payment: PaymentPayload,
-  terms: PaymentRequirements,
-): Promise<Refusal> {
-  if (kind !== 'deposit') return refuse(simulated[kind])
-  const read = readBatch(chain.engine, payment, terms)
-  if (!read.ok || read.deposit === undefined) return refuse(simulated.deposit)
-  const to: Address = read.config.token
-  const [balance, allowance] = await Promise.all([
+async function whyRefused(chain: EvmChain, action: BatchAction): Promise<Refusal> {
+  const { kind, payer, deposit } = action
+  if (deposit === undefined) return refuse(simulated[kind])
+  const to: Address = deposit.token
+  const [balance, allowance, used] = await Promise.all([
     chain.rpc.call({ to, data: encodeBalanceOf(payer) }),
     chain.rpc.call({ to, data: encodeAllowance(payer) }),
+    isUsed(chain, action, deposit),
   ])
-  const short = (answer: typeof balance) =>
-    ((answer.ok ? decodeInteger(answer.data) : 0n) ?? 0n) < (read.deposit?.amount ?? 0n)
+  const short = (answer: typeof balance) => ((answer.ok ? decodeInteger(answer.data) : 0n) ?? 0n) < deposit.amount
+  if (used)
+    return refuse(deposit.method === 'permit2' ? 'permit2_invalid_nonce' : 'invalid_exact_evm_nonce_already_used')
   if (short(balance)) return refuse('invalid_batch_settlement_evm_insufficient_balance')
-  if (read.deposit.method === 'permit2' && short(allowance)) {
+  if (deposit.method === 'permit2' && short(allowance)) {
     return refuse('invalid_batch_settlement_evm_permit2_allowance_required')
   }
   return refuse(simulated.deposit)

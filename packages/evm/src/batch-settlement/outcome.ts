@@ -134,7 +134,13 @@ const isMark = ({ address, topics }: Log, { event, subjects }: BatchAction['mark
 
 const amountOf = ({ data }: Log): bigint => decodeInteger(data) ?? 0n
 
-async function isUsed(chain: EvmChain, action: BatchAction, deposit: TokenDeposit, block?: bigint): Promise<boolean> {
+/** Whether the number of a deposit is used up, by a transfer or because the payer took it back. */
+export async function isUsed(
+  chain: EvmChain,
+  action: BatchAction,
+  deposit: TokenDeposit,
+  block?: bigint,
+): Promise<boolean> {
   const { rpc } = chain
   if (deposit.method === 'permit2') return isNonceUsed(rpc, action.payer, deposit.nonce, block)
   const nonce = tokenNonce(chain, action, deposit)
