@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { seededRandom } from '@groat/sandbox'
 import { startWorld } from './world.mjs'
 
 /** The runs of the load plan, by name. Each starts what it needs, ends with an audit, and stops what it started. */
@@ -75,6 +79,10 @@ export const plans = {
         options: { watchInterval: 500 },
       }),
   },
+  S3: {
+    shape: 'simulator: the engine against a world in memory, in virtual time, one run for each seed',
+    run: ({ seconds = 600, seed }) => simulate(seconds, seed),
+  },
   S5: {
     shape: 'restart: everything is killed with many payments open, and started again',
     run: ({ payments = 10_000 }) => restart(payments),
@@ -89,6 +97,10 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...sh
     const memory = []
     let refusals = 0
     let withoutAdvice = 0
+    const progress = setInterval(() => {
+      const left = Math.max(0, Math.round((end - Date.now()) / 1000))
+      console.log(`        ${late.length} settled, ${work.length - late.length} under way, ${refusals} refusals, ${left} s left`)
+    }, 10_000)
     const stopChaos = chaos === undefined ? () => {} : startChaos(world, chaos)
     for (let count = 0; Date.now() < end; count++) {
       // Open loop: what is late does not hold up what comes after it.
@@ -110,6 +122,7 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...sh
     const backlog = Date.now()
     await Promise.all(work)
     const drained = Date.now() - backlog
+    clearInterval(progress)
     await sleep(1500)
     const audited = await world.audit()
     return {
@@ -129,7 +142,7 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...sh
 
 /** Faults in the order that a seed gives; the last one is undone. */
 function startChaos(world, { seed }) {
-  const random = createRandom(seed)
+  const random = seededRandom(seed)
   let stopped = false
   const { chain } = world
   const faults = [
@@ -147,11 +160,10 @@ function startChaos(world, { seed }) {
     () => chain.reorg(1 + Math.floor(random() * 2)),
   ]
   async function kill() {
-    const alive = world.children.filter(({ child }) => child.exitCode === null && child.signalCode === null)
+    const alive = world.children.filter((each) => each.isAlive())
     const victim = alive[Math.floor(random() * alive.length)]
     if (victim === undefined) return
-    victim.child.kill('SIGKILL')
-    await victim.ended
+    await victim.stop('SIGKILL')
     await world.startReplica()
   }
   const run = (async () => {
@@ -169,6 +181,16 @@ function startChaos(world, { seed }) {
   }
 }
 
+/** The simulator says itself what it found; its end is the law. */
+async function simulate(seconds, seed) {
+  const file = (path) => fileURLToPath(new URL(`../../packages/facilitator/test/${path}`, import.meta.url))
+  const source = ['--conditions=source', '--import', file('child/register.mjs'), file('simulator/main.ts')]
+  const more = ['--seconds', String(seconds), '--seeds', '1000000', '--seed', String(seed)]
+  const child = spawn(process.execPath, [...source, ...more], { stdio: 'inherit' })
+  const [code] = await once(child, 'exit')
+  return { laws: { 'no seed breaks a law': { ok: code === 0, said: `exit ${code}` } }, figures: {} }
+}
+
 async function restart(payments) {
   return inWorld({ signers: 1, replicas: 1, options: { depth: 4 } }, async (world) => {
     await world.chain.setAutomine(false)
@@ -176,8 +198,7 @@ async function restart(payments) {
     for (const body of bodies) void world.present(body)
     await sleep(Math.max(5000, payments))
     const [first] = world.children
-    first.child.kill('SIGKILL')
-    await first.ended
+    await first.stop('SIGKILL')
     const begin = performance.now()
     await world.startReplica()
     const ready = performance.now() - begin
@@ -239,15 +260,4 @@ function percentiles(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b)
   const at = (share) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0)
   return `${at(0.5)}, ${at(0.99)}`
-}
-
-/** mulberry32: the same seed, the same faults. */
-function createRandom(seed) {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
 }

@@ -1,16 +1,13 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { Agent, request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { encodeFacilitatorRequest, network, systemRandom } from '@groat/core'
-import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
-import { startEvmChain } from '@groat/sandbox'
+import { checkHistory, startEvmChain, usdcAbi } from '@groat/sandbox'
 import { openStore } from '@groat/store'
-import { generatePrivateKey } from 'viem/accounts'
+import { createPayers } from '../lib/payments.mjs'
+import { createPoster } from '../lib/post.mjs'
+import { startProcess } from '../lib/processes.mjs'
 
-const PRICE = 1000n
+const facilitator = new URL('../lib/groat-facilitator.mjs', import.meta.url)
 
 /**
  * A chain, a database, and facilitators in processes of their own. The database is a file, or `DATABASE_URL`, which is then used as it is and
@@ -22,36 +19,19 @@ export async function startWorld({ blockSeconds = 0, replicas = 1, signers = 1, 
   const chain = await startEvmChain()
   const roles = ['facilitator', 'facilitator2', 'facilitator3', 'facilitator4'].slice(0, signers)
   const keys = roles.map((role) => chain.account(role).privateKey)
-  const seller = chain.account('seller').address
-  const accounts = Array.from({ length: payers }, () => privateKeyAccount(generatePrivateKey()))
-  for (const { address } of accounts) await chain.fund(address, 10n ** 12n)
-  const before = await chain.balance(seller)
+  const wallets = await createPayers(chain, payers)
   const fromBlock = await chain.client.getBlockNumber()
   if (blockSeconds > 0) await chain.setIntervalMining(blockSeconds)
-  const agent = new Agent({ keepAlive: true, maxSockets: 512 })
+  const poster = createPoster()
   const children = []
-  let turn = 0
 
   async function startReplica() {
-    const settings = JSON.stringify({ rpc: chain.rpcUrl, store: target, keys, options })
-    const child = fork(new URL('../lib/groat-facilitator.mjs', import.meta.url), [settings], { stdio: 'inherit' })
-    const [{ url }] = await once(child, 'message')
-    const replica = { child, url, ended: once(child, 'exit') }
+    const replica = await startProcess(facilitator, { rpc: chain.rpcUrl, store: target, keys, options })
     children.push(replica)
     return replica
   }
 
   for (let at = 0; at < replicas; at++) await startReplica()
-  const scheme = accounts.map((account) => exactEvm({ account }))
-  const requirements = {
-    scheme: 'exact',
-    network: network(chain.network),
-    amount: PRICE,
-    asset: chain.usdc,
-    payTo: seller,
-    maxTimeoutSeconds: 3600,
-    extra: { name: 'USDC', version: '2' },
-  }
 
   return {
     chain,
@@ -59,109 +39,67 @@ export async function startWorld({ blockSeconds = 0, replicas = 1, signers = 1, 
     startReplica,
 
     /** A signed payment, as the body of a request. */
-    async sign() {
-      const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: 3600 }
-      const prepared = await scheme[turn++ % scheme.length].prepare(requirements, context)
-      if (!prepared.ok) throw new Error(prepared.code)
-      const payment = { x402Version: 2, scheme: 'exact', network: requirements.network, accepted: requirements }
-      const payload = await prepared.sign()
-      const request = { requirements, payment: { ...payment, payload } }
-      return JSON.stringify(encodeFacilitatorRequest({ ...request, resource: { url: 'https://load.example/' } }))
-    },
+    sign: () => wallets.request(),
 
     /** Presents a payment once: its answer, or nothing when there was none. */
     async present(body, path = '/settle') {
-      const alive = children.filter(({ child }) => child.exitCode === null && child.signalCode === null)
+      const alive = children.filter((each) => each.isAlive())
       const { url } = alive[Math.floor(Math.random() * alive.length)] ?? {}
       if (url === undefined) return undefined
-      return post(agent, url + path, body).catch(() => undefined)
+      return poster.post(url + path, body).catch(() => undefined)
     },
 
     async close() {
-      agent.destroy()
-      for (const { child, ended } of children) {
-        if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
-        await ended
-      }
+      poster.close()
+      for (const child of children) await child.stop()
       await chain.stop()
       await rm(folder, { recursive: true, force: true })
     },
 
-    audit: () => audit({ chain, target, seller, before, fromBlock, keys }),
+    audit: () => audit({ chain, target, fromBlock: fromBlock + 1n }),
   }
 }
 
-/** What the chain has, against what the journal says: to the atomic unit, every log and every transaction. */
-async function audit({ chain, target, seller, before, fromBlock }) {
+/** What the chain has, against what the journal says: every invariant that they speak of. */
+async function audit({ chain, target, fromBlock }) {
   const store = await openStore(target)
   try {
-    const rows = await readAll(store.db.selectFrom('evidence').select(['transaction', 'log_index', 'amount', 'pid']))
-    const attempts = await readAll(store.db.selectFrom('attempt').select(['hash', 'signer', 'nonce', 'status']))
-    const open = await readAll(
-      store.db
-        .selectFrom('settlement')
-        .select(['pid', 'state'])
-        .where('state', 'in', ['claimed', 'signed', 'sent', 'mined', 'reorged']),
+    const [settlement, attempt, ride, evidence, event] = await Promise.all(
+      ['settlement', 'attempt', 'ride', 'evidence', 'event'].map((table) => store.db.selectFrom(table).selectAll().execute()),
     )
-    const moved = (await chain.balance(seller)) - before
-    const credited = rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
-    const places = new Set(rows.map(({ transaction, log_index }) => `${transaction} ${log_index}`))
-    const payments = new Set(rows.map(({ pid }) => pid))
-    const known = new Set(attempts.map(({ hash }) => hash))
-    const signers = new Set(attempts.map(({ signer }) => signer.toLowerCase()))
-    let stray = 0
-    let gas = 0n
-    const latest = await chain.client.getBlockNumber()
-    for (let number = fromBlock + 1n; number <= latest; number++) {
-      const block = await chain.client.getBlock({ blockNumber: number, includeTransactions: true })
-      for (const { hash, from } of block.transactions) if (signers.has(from) && !known.has(hash)) stray++
-      gas += block.gasUsed
-    }
-    return {
-      laws: {
-        'INV-9 the journal is what the chain has': {
-          ok: moved === credited,
-          said: `${credited} of ${moved} atomic units`,
-        },
-        'INV-1 one log, one payment': {
-          ok: places.size === rows.length && payments.size === rows.length,
-          said: `${rows.length} settled`,
-        },
-        'INV-7 nothing was sent that is not in the journal': {
-          ok: stray === 0,
-          said: `${stray} of ${attempts.length} transactions`,
-        },
-        'INV-8 everything has come to its end': { ok: open.length === 0, said: `${open.length} open` },
-      },
-      settled: rows.length,
-      transactions: attempts.length,
-      gas,
-    }
+    const findings = checkHistory({
+      journal: { settlement, attempt, ride, evidence, event },
+      chain: await recordChain(chain, fromBlock, new Set(attempt.map(({ signer }) => signer.toLowerCase()))),
+    })
+    const laws = findings
+      .filter(({ status }) => status !== 'not recorded')
+      .map(({ id, says, status, by }) => [
+        `${id} ${says}`,
+        { ok: status === 'held', said: status === 'held' ? 'held' : by.slice(0, 3).join(', ') },
+      ])
+    return { laws: Object.fromEntries(laws), settled: evidence.length, transactions: attempt.length }
   } finally {
     await store.close()
   }
 }
 
-const readAll = (query) => query.execute()
-
-function post(agent, url, body) {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-    const sent = httpRequest(url, { method: 'POST', agent, headers, timeout: 40_000 }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (part) => (text += part))
-      response.on('end', () => {
-        try {
-          resolve({ status: response.statusCode, retryAfter: response.headers['retry-after'], body: JSON.parse(text) })
-        } catch (error) {
-          reject(error)
-        }
-      })
-      response.on('error', reject)
-    })
-    sent.on('error', reject)
-    sent.on('timeout', () => sent.destroy(new Error('no answer')))
-    sent.end(body)
-  })
+async function recordChain({ client, network, usdc: asset, account }, fromBlock, signers) {
+  const to = account('seller').address
+  const latest = await client.getBlockNumber()
+  const transfers = []
+  const transactions = []
+  for (let blockNumber = fromBlock; blockNumber <= latest; blockNumber++) {
+    const block = await client.getBlock({ blockNumber, includeTransactions: true })
+    if (block.transactions.length === 0) continue
+    const logs = await client.getContractEvents({ address: asset, abi: usdcAbi, eventName: 'Transfer', args: { to }, blockHash: block.hash })
+    for (const { transactionHash: transaction, logIndex, blockHash, args } of logs) {
+      transfers.push({ network, transaction, logIndex, blockHash, asset, from: args.from, to, value: String(args.value) })
+    }
+    for (const { hash, from: signer } of block.transactions) {
+      if (!signers.has(signer.toLowerCase())) continue
+      const { gasUsed, effectiveGasPrice } = await client.getTransactionReceipt({ hash })
+      transactions.push({ network, hash, signer, fee: String(gasUsed * effectiveGasPrice) })
+    }
+  }
+  return { transfers, transactions }
 }

@@ -19,6 +19,7 @@ export type CrashPoint =
  * Does nothing unless `NODE_ENV` is `test`.
  */
 export function crashpoint(point: CrashPoint): void {
+  watching?.(point)
   if (armed?.point !== point || ++passed !== armed.nth) return
   process.kill(process.pid, 'SIGKILL')
 }
@@ -30,3 +31,10 @@ function parseArmed(text: string | undefined): { readonly point: string; readonl
   const [point, nth = '1'] = text?.split(':') ?? []
   return point === undefined ? undefined : { point, nth: Number(nth) }
 }
+
+/** Tells a test of every point that is passed in this process, in place of what it does there; nobody when `undefined`. */
+export function onCrashpoint(watch: ((point: CrashPoint) => void) | undefined): void {
+  watching = watch
+}
+
+let watching: ((point: CrashPoint) => void) | undefined

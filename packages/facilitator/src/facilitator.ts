@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   DEFAULT_RETRY_AFTER,
   type ErrorCode,
@@ -34,6 +33,7 @@ import { type Claim, type SettlementRecord, settlementOf } from './journal/recor
 import { isOpen } from './journal/state.js'
 import { isSamePayment, type Presentation, readPresentation, storedRequest } from './presentation.js'
 import type { ClaimFor, FacilitatorOptions, FacilitatorService, SettleOptions, WebhookOptions } from './service.js'
+import { sleep, systemTimers, type Timers } from './timers.js'
 import { createCourier } from './webhooks/courier.js'
 import { createTelling } from './webhooks/endpoint.js'
 
@@ -47,7 +47,14 @@ import { createTelling } from './webhooks/endpoint.js'
  * const outcome = await facilitator.settle({ payment, requirements })
  */
 export function createFacilitator(options: FacilitatorOptions): FacilitatorService {
-  const { clock = systemClock, random = systemRandom, onEvent, onFault, rebroadcast = 5000 } = options
+  const {
+    clock = systemClock,
+    timers = systemTimers,
+    random = systemRandom,
+    onEvent,
+    onFault,
+    rebroadcast = 5000,
+  } = options
   const { minRemainingSeconds = 6, settleTimeout = 25_000, stopTimeout = 25_000 } = options
   const { lease = 15_000, watchInterval = 2000, depth = 4, limits = {}, finality = () => 1, outbox = false } = options
   const { endpoints, allowPrivate = false, timeout = 10_000, ...timing } = options.webhooks ?? NO_WEBHOOKS
@@ -57,6 +64,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   const journal = createJournal({
     store: options.store,
     clock,
+    timers,
     replica: Buffer.from(random(8)).toString('hex'),
     limits: { open: openPerPayer, failures: failuresPerPayer },
     telling: (topic, tenant) => webhooks(topic, tenant) ?? (outbox ? [] : undefined),
@@ -84,14 +92,28 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     const budget = budgets.get(network) ?? createBudget({ journal, network, perHour, clock })
     budgets.set(network, budget)
     const maxCost = ({ asset, amount }: SettlementRecord) => limits.feePerPayment?.({ network, asset, amount })
-    return createLane({ chain, signer, journal, clock, budget, recall: callFor, maxCost, depth, rebroadcast, onError })
+    return createLane({
+      chain,
+      signer,
+      journal,
+      clock,
+      timers,
+      budget,
+      recall: callFor,
+      maxCost,
+      depth,
+      rebroadcast,
+      onError,
+    })
   })
-  const settler = createSettler({ journal, clock, minRemainingSeconds, finality, onEvent, report })
+  const settler = createSettler({ journal, clock, timers, minRemainingSeconds, finality, onEvent, report })
   const keeper = createKeeper({
     journal,
     lanes: () => routes.lanes().filter(({ isOrdered }) => isOrdered),
     networks: routes.chains.map(({ network }) => network),
     lease,
+    timers,
+    isCarried: (pid) => settler.run(pid) !== undefined,
     carry: (record) => void resume(record),
     onError,
   })
@@ -99,6 +121,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     journal,
     chains: routes.chains,
     lanes: () => routes.lanes(),
+    clock,
+    timers,
     interval: watchInterval,
     blockOf,
     onFinal: (record) => tell(record, 'payment_final'),
@@ -176,7 +200,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   async function settle(request: FacilitatorRequest, { signal, claim }: SettleOptions): Promise<Settlement> {
     const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds, settling: true })
     crashpoint('FP-01')
-    const enough = createDeadline(settleTimeout, signal)
+    const enough = createDeadline(timers, settleTimeout, signal)
     try {
       return presented.ok ? await follow(presented, claim, enough) : await recall(request, presented, enough)
     } finally {
@@ -321,10 +345,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   async function stop(): Promise<void> {
     phase = 'stopping'
     const patience = new AbortController()
-    await Promise.race([
-      Promise.allSettled(settling),
-      sleep(stopTimeout, undefined, { signal: patience.signal }).catch(() => undefined),
-    ])
+    await Promise.race([Promise.allSettled(settling), sleep(timers, stopTimeout, patience.signal)])
     patience.abort()
     await watcher.stop()
     await Promise.all([settler.stop(), ...routes.lanes().map((lane) => lane.stop())])
@@ -422,7 +443,7 @@ function describe(schemes: FacilitatorOptions['schemes'], { chains }: Routes): S
 
 type Deadline = { readonly over: Promise<void>; passed(): boolean; clear(): void }
 
-function createDeadline(milliseconds: number, signal: AbortSignal | undefined): Deadline {
+function createDeadline(timers: Timers, milliseconds: number, signal: AbortSignal | undefined): Deadline {
   let passed = false
   let pass = () => {}
   const over = new Promise<void>((resolve) => {
@@ -431,14 +452,14 @@ function createDeadline(milliseconds: number, signal: AbortSignal | undefined): 
       resolve()
     }
   })
-  const timer = setTimeout(pass, milliseconds)
+  const cancel = timers.after(milliseconds, pass)
   signal?.addEventListener('abort', pass)
   if (signal?.aborted) pass()
   return {
     over,
     passed: () => passed,
     clear() {
-      clearTimeout(timer)
+      cancel()
       signal?.removeEventListener('abort', pass)
     },
   }

@@ -35,6 +35,7 @@ export type {
   StoredSettlement,
   WebhookOptions,
 } from './service.js'
+export { systemTimers, type Timers } from './timers.js'
 export type { CourierTiming } from './webhooks/courier.js'
 export { createWebhookDesk, type WebhookDesk } from './webhooks/desk.js'
 export type { WebhookEndpoint } from './webhooks/endpoint.js'

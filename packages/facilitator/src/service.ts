@@ -19,6 +19,7 @@ import type { DeliveryStanding } from './journal/deliveries.js'
 import type { ClaimBounds } from './journal/journal.js'
 import type { Outbox } from './journal/outbox.js'
 import type { SettlementRecord } from './journal/record.js'
+import type { Timers } from './timers.js'
 import type { CourierTiming } from './webhooks/courier.js'
 import type { WebhookEndpoint } from './webhooks/endpoint.js'
 
@@ -83,6 +84,8 @@ export type FacilitatorOptions = {
   /** Where the journal lives. It stays the caller's. */
   readonly store: Store
   readonly clock?: Clock
+  /** How it waits; this process's own timers unless told. */
+  readonly timers?: Timers
   readonly random?: Random
   readonly onEvent?: OnEvent
   /** Gets the full story of what callers only see a reference of. Its errors may hold URLs of nodes: keep it inside. */

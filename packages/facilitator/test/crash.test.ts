@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { encodeFacilitatorRequest, type FacilitatorRequest } from '@groat/core'
+import { checkHistory } from '@groat/sandbox'
 import { afterEach, expect, test } from 'vitest'
 import { until, useFacilitator } from './chain-kit.js'
+import { recordHistory } from './record-history.js'
 
 const on = useFacilitator()
 const children = new Set<ChildProcess>()
@@ -46,6 +48,11 @@ function settleOver(url: string, request: FacilitatorRequest) {
   return fetch(`${url}/settle`, { method: 'POST', headers, body })
 }
 
+/** What was left keeps every invariant that it speaks of. */
+async function expectLawful() {
+  expect(checkHistory(await recordHistory(on)).filter(({ status }) => status === 'broken')).toEqual([])
+}
+
 const points = ['FP-01', 'FP-02', 'FP-03', 'FP-04', 'FP-05', 'FP-06', 'FP-07', 'FP-08', 'FP-09', 'FP-10']
 
 test.each(points)(
@@ -72,6 +79,7 @@ test.each(points)(
     const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
     expect(attempts).toMatchObject([{ hash: evidence[0]?.transaction, status: 'landed' }])
     await on.expectMoved(1)
+    await expectLawful()
   },
 )
 
@@ -85,6 +93,7 @@ test('C01 killed with 10 payments under way, the next one settles each exactly o
   const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
   expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
   await on.expectMoved(10)
+  await expectLawful()
 })
 
 test('C12, ENG-17 SIGTERM with payments under way: who waits gets an answer, and it ends by itself', async () => {

@@ -37,8 +37,26 @@ export {
   type WalletFactory,
 } from './evm/wallets.js'
 export { usdcAbi } from './generated/circle.js'
+export { checkHistory, type Finding } from './history/check-history.js'
+export type {
+  Answer,
+  AttemptRow,
+  ChainHistory,
+  ChainTransaction,
+  Delivery,
+  EventRow,
+  EvidenceRow,
+  History,
+  HistoryLimits,
+  JournalHistory,
+  SettlementRow,
+  Signature,
+  Transfer,
+  WalletHistory,
+  WalletPolicy,
+} from './history/history.js'
 export { type RpcProxy, type RpcProxyOptions, startRpcProxy } from './rpc-proxy/proxy.js'
-export type { RpcCall, RpcFault, RpcRule } from './rpc-proxy/rules.js'
+export { type RpcCall, type RpcFault, type RpcRule, seededRandom } from './rpc-proxy/rules.js'
 export { SandboxError, type SandboxErrorCode } from './sandbox-error.js'
 export { createSkewedClock, type SkewedClock } from './skewed-clock.js'
 export { type SvmAccount, type SvmRole, svmAccounts } from './svm/accounts.js'

@@ -1,6 +1,7 @@
 import type { Pid } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
+import type { Timers } from '../timers.js'
 
 /** Watches in the journal what another replica carries. */
 export interface Follower {
@@ -15,9 +16,13 @@ export interface Follower {
  * @example
  * const record = await follower.changed(claimed)
  */
-export function createFollower(journal: Pick<Journal, 'loadAll'>, onError: (error: unknown) => void): Follower {
+export function createFollower(
+  journal: Pick<Journal, 'loadAll'>,
+  timers: Timers,
+  onError: (error: unknown) => void,
+): Follower {
   const waiting = new Map<Pid, { readonly seen: SettlementRecord; resolve(record: SettlementRecord): void }>()
-  let timer: NodeJS.Timeout | undefined
+  let timer: (() => void) | undefined
   let stopped = false
 
   async function look(): Promise<void> {
@@ -34,14 +39,14 @@ export function createFollower(journal: Pick<Journal, 'loadAll'>, onError: (erro
 
   function schedule(): void {
     if (stopped || timer !== undefined || waiting.size === 0) return
-    timer = setTimeout(() => {
+    timer = timers.background(INTERVAL, () => {
       void look()
         .catch(onError)
         .finally(() => {
           timer = undefined
           schedule()
         })
-    }, INTERVAL).unref()
+    })
   }
 
   return {
@@ -52,7 +57,7 @@ export function createFollower(journal: Pick<Journal, 'loadAll'>, onError: (erro
       }),
     stop() {
       stopped = true
-      clearTimeout(timer)
+      timer?.()
     },
   }
 }

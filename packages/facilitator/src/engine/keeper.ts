@@ -1,7 +1,8 @@
-import type { Network } from '@groat/core'
+import type { Network, Pid } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
 import type { HeldLane } from '../journal/leases.js'
 import type { SettlementRecord } from '../journal/record.js'
+import type { Timers } from '../timers.js'
 import type { Lane } from './lane.js'
 
 /** Keeps this replica alive in the journal, with its share of the lanes and of the work. */
@@ -21,6 +22,8 @@ export type KeeperOptions = {
   readonly networks: readonly Network[]
   /** Milliseconds after which a replica that was not heard of counts as gone. */
   readonly lease: number
+  readonly timers: Timers
+  readonly isCarried: (pid: Pid) => boolean
   /** Carries on with what was somebody else's. */
   readonly carry: (record: SettlementRecord) => void
   readonly onError: (error: unknown) => void
@@ -30,16 +33,25 @@ export type KeeperOptions = {
  * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones.
  *
  * @example
- * const keeper = createKeeper({ journal, lanes, networks, lease: 15_000, carry, onError })
+ * const keeper = createKeeper({ journal, lanes, networks, lease: 15_000, timers, isCarried, carry, onError })
  */
-export function createKeeper({ journal, lanes, networks, lease, carry, onError }: KeeperOptions): Keeper {
+export function createKeeper({
+  journal,
+  lanes,
+  networks,
+  lease,
+  timers,
+  isCarried,
+  carry,
+  onError,
+}: KeeperOptions): Keeper {
   const { leases } = journal
   const held = new Map<Lane, HeldLane>()
   let alive = 1
   let stopped = false
   let beating: Promise<void> | undefined
   let taking: Promise<void> | undefined
-  let timers: NodeJS.Timeout[] = []
+  let stopBeating = () => {}
 
   async function beat(): Promise<void> {
     const renewed = await leases.renew(lease)
@@ -81,33 +93,33 @@ export function createKeeper({ journal, lanes, networks, lease, carry, onError }
   function schedule(): void {
     const share = Math.ceil(lanes().length / alive)
     const restless = held.size < share ? Math.min(lease / 5, RESTLESS) : lease / 5
-    timers = [
-      setTimeout(() => {
-        beating = beat()
-          .then(async () => {
-            const orphans = await journal.adopt()
-            orphans.forEach(carry)
-            if (alive === 1) await takeOver()
-          })
-          .catch(onError)
-          .finally(() => {
-            if (!stopped) schedule()
-          })
-      }, restless).unref(),
-    ]
+    stopBeating = timers.background(restless, () => {
+      beating = beat()
+        .then(async () => {
+          const orphans = await journal.adopt()
+          orphans.forEach(carry)
+          const forgotten = await journal.forgotten(isCarried)
+          forgotten.forEach(carry)
+          if (alive === 1) await takeOver()
+        })
+        .catch(onError)
+        .finally(() => {
+          if (!stopped) schedule()
+        })
+    })
   }
 
   /** While there are others, what they claim and cannot sign is looked for all the time. */
   function watch(): void {
-    const timer = setInterval(() => {
+    stopWatching = timers.background(TAKE_INTERVAL, () => {
+      watch()
       if (alive === 1 || taking !== undefined || held.size === 0) return
       taking = takeOver()
         .catch(onError)
         .finally(() => {
           taking = undefined
         })
-    }, TAKE_INTERVAL).unref()
-    stopWatching = () => clearInterval(timer)
+    })
   }
   let stopWatching = () => {}
 
@@ -120,7 +132,7 @@ export function createKeeper({ journal, lanes, networks, lease, carry, onError }
     async stop() {
       stopped = true
       stopWatching()
-      timers.forEach(clearTimeout)
+      stopBeating()
       await Promise.all([beating, taking])
       for (const lane of held.keys()) lane.lose()
       held.clear()

@@ -1,4 +1,3 @@
-import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
   type ChainDriver,
   type Clock,
@@ -13,6 +12,7 @@ import { crashpoint } from '../crashpoint.js'
 import type { Hold, Journal, Written } from '../journal/journal.js'
 import { type SettlementRecord, slotOf } from '../journal/record.js'
 import { isOpen } from '../journal/state.js'
+import type { Timers } from '../timers.js'
 import type { Budget } from './budget.js'
 import { pollDelay } from './plan.js'
 import { createSignal, type Signal } from './signal.js'
@@ -68,6 +68,7 @@ export type LaneOptions = {
   readonly signer: string
   readonly journal: Journal
   readonly clock: Clock
+  readonly timers: Timers
   readonly budget: Budget
   /** What has to be sent for payments, from what the journal knows of them. */
   readonly recall: (records: readonly SettlementRecord[]) => Promise<unknown>
@@ -118,7 +119,7 @@ type Rider = {
 
 /** Makes a lane. It does nothing before it is taken. */
 export function createLane(options: LaneOptions): Lane {
-  const { chain, signer, journal, clock, budget, recall, depth, rebroadcast, onError } = options
+  const { chain, signer, journal, clock, timers, budget, recall, depth, rebroadcast, onError } = options
   const { network, groups } = chain
   /** By id. Signing goes by nonce, so they stand in its order. */
   const open = new Map<string, Slot>()
@@ -145,7 +146,7 @@ export function createLane(options: LaneOptions): Lane {
     try {
       while (queue.length > 0 && waiting() < depth) {
         // Those whose checks end in the same turn of the loop come along.
-        await turnOfTheLoop()
+        await timers.turn()
         const group = await board()
         if (group.length > 0) await signFor(group)
       }
@@ -293,11 +294,21 @@ export function createLane(options: LaneOptions): Lane {
       sentAt: clock(),
     }
     open.set(id, slot)
-    tending ??= tend().finally(() => {
-      tending = undefined
-    })
+    watchOver()
     wake?.give()
     return slot
+  }
+
+  /** What is open is looked after for as long as this replica may; whoever takes the lane begins anew. */
+  function watchOver(): void {
+    tending ??= tend().finally(() => {
+      tending = undefined
+      if (isWatching()) watchOver()
+    })
+  }
+
+  function isWatching(): boolean {
+    return !stopped && open.size > 0 && (!isOrdered || hold !== undefined)
   }
 
   function drop(slot: Slot): void {
@@ -354,13 +365,17 @@ export function createLane(options: LaneOptions): Lane {
 
   /** Looks after what is signed until all of it is in blocks: as soon as one may be expected, then ever more slowly. */
   async function tend(): Promise<void> {
-    while (!stopped && open.size > 0) {
+    while (isWatching()) {
       wake = createSignal()
-      const isDue = await Promise.race([sleepUnref(lookDelay()).then(() => true), wake.given.then(() => false)])
-      if (stopped || (isOrdered && hold === undefined)) return
+      const isDue = await Promise.race([nap(lookDelay()).then(() => true), wake.given.then(() => false)])
+      if (!isWatching()) return
       // Something new is under way: it is looked at when its own time has come.
       if (isDue) await look().catch(onError)
     }
+  }
+
+  function nap(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => void timers.background(milliseconds, resolve))
   }
 
   function lookDelay(): number {
@@ -495,6 +510,7 @@ export function createLane(options: LaneOptions): Lane {
       if (chain.nextNonce !== undefined) next = await standing(chain.nextNonce(signer))
       mined = await chain.minedNonce?.(signer)
       hold = mine
+      if (isWatching()) watchOver()
     },
     lose,
     sign(record, call, late) {
@@ -521,7 +537,7 @@ export function createLane(options: LaneOptions): Lane {
       const slot = open.get(slotOf(network, transaction))
       if (!isOrdered || slot === undefined || slot.included) return true
       if (typical > QUICK) return false
-      const late = sleepUnref(2 * typical + 5).then(() => false)
+      const late = nap(2 * typical + 5).then(() => false)
       return Promise.race([slot.landed.given.then(() => true), late])
     },
     outbids: (transaction) => (open.get(slotOf(network, transaction))?.transactions.length ?? 1) - 1,
@@ -565,7 +581,3 @@ const BLOCKS_TO_WAIT = 2n
 
 /** Times that one nonce is outbid. */
 const MOST_OUTBIDS = 6
-
-function sleepUnref(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, milliseconds).unref())
-}

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type ChainOutcome,
   type Clock,
@@ -17,6 +16,7 @@ import type { ReportFault } from '../fault.js'
 import type { Journal, Written } from '../journal/journal.js'
 import type { Evidence, SettlementRecord } from '../journal/record.js'
 import { isLive, isOpen } from '../journal/state.js'
+import { sleep, type Timers } from '../timers.js'
 import { type FinalityLevel, isDeepEnough } from './finality.js'
 import { createFollower, type Follower } from './follower.js'
 import { type Known, plan, pollDelay, type Step } from './plan.js'
@@ -50,6 +50,7 @@ export interface Settler {
 export type SettlerOptions = {
   readonly journal: Journal
   readonly clock: Clock
+  readonly timers: Timers
   readonly minRemainingSeconds: number
   /** How deep the block of a payment has to be before it is called settled. */
   readonly finality: (record: SettlementRecord) => FinalityLevel
@@ -61,7 +62,9 @@ export type SettlerOptions = {
 export function createSettler(options: SettlerOptions): Settler {
   const runs = new Map<Pid, Run>()
   const stopping = new AbortController()
-  const follower = createFollower(options.journal, (error) => options.report(error, { during: 'settle' }))
+  const follower = createFollower(options.journal, options.timers, (error) =>
+    options.report(error, { during: 'settle' }),
+  )
   // Every open payment sleeps on it.
   setMaxListeners(0, stopping.signal)
 
@@ -96,7 +99,7 @@ function startRun(
   stopping: AbortSignal,
   onEnd: () => void,
 ): Run {
-  const { journal, clock, report, follower } = options
+  const { journal, clock, timers, report, follower } = options
   const { pid } = first
   const steps = createSteps(first.payer, request, route, options)
   const decided = createSignal()
@@ -138,7 +141,7 @@ function startRun(
         const reference = report(error, { during: 'settle', pid })
         known = await giveUpUnsigned(error, reference)
         if (faults > 1) stall()
-        if (known === undefined) await sleep(faultDelay(faults), undefined, { signal: stopping }).catch(() => undefined)
+        if (known === undefined) await sleep(timers, faultDelay(faults), stopping)
       }
     }
   }
@@ -147,10 +150,10 @@ function startRun(
   async function pause(): Promise<void> {
     const live = record.attempts.findLast(isLive)
     const landed = live && route.laneBy(live.transaction.signer).included(live.transaction)
-    if (landed === undefined) return sleep(pollDelay(clock() - since), undefined, { signal: stopping })
+    if (landed === undefined) return sleep(timers, pollDelay(clock() - since), stopping)
     const enough = new AbortController()
-    const late = sleep(Math.max(pollDelay(clock() - since), BLIND), undefined, { signal: enough.signal })
-    const came = await Promise.race([landed.then(() => true), late.then(() => false).catch(() => false), aborted])
+    const late = sleep(timers, Math.max(pollDelay(clock() - since), BLIND), enough.signal)
+    const came = await Promise.race([landed.then(() => true), late.then(() => false), aborted])
     enough.abort()
     if (came === true) since = clock()
     if (stopping.aborted) throw stopping.reason

@@ -1,6 +1,7 @@
-import type { ChainDriver } from '@groat/core'
+import type { ChainDriver, Clock, Network } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
+import type { Timers } from '../timers.js'
 import type { Lane } from './lane.js'
 
 /** Follows what is settled until its block cannot be undone any more. */
@@ -14,6 +15,8 @@ export type WatcherOptions = {
   readonly journal: Journal
   readonly chains: readonly ChainDriver[]
   readonly lanes: () => readonly Lane[]
+  readonly clock: Clock
+  readonly timers: Timers
   /** Milliseconds between two looks. */
   readonly interval: number
   /** Asks the chain again whether a payment is settled, and in which block; `undefined` when it is not. */
@@ -27,70 +30,105 @@ export type WatcherOptions = {
 }
 
 /**
- * Makes a watcher. Where a block still is, all before it are too: one question a look is enough while nothing is undone.
+ * Makes a watcher.
  *
  * @example
- * const watcher = createWatcher({ journal, chains, lanes, interval: 2000, blockOf, onFinal, onReorg, onError })
+ * const watcher = createWatcher({ journal, chains, lanes, clock, timers, interval: 2000, blockOf, onFinal, onReorg, onError })
  */
 export function createWatcher(options: WatcherOptions): Watcher {
-  const { journal, chains, lanes, interval, onFinal, onReorg, onError } = options
-  let timer: NodeJS.Timeout | undefined
+  const { journal, chains, lanes, clock, timers, interval, onFinal, onReorg, onError } = options
+  const seen = new Map<Network, BlockId & { readonly looks: number }>()
+  let timer: (() => void) | undefined
   let looking: Promise<unknown> | undefined
   let stopped = false
 
   async function look(chain: ChainDriver): Promise<void> {
     if (chain.head === undefined) return
-    const [newest] = await journal.watched(chain.network, 'newest', 1)
-    if (newest === undefined) return
-    const isThere = createPresence(chain, options.blockOf)
-    const { final } = await chain.head()
-    if (!(await isThere(newest))) await undo(chain, isThere)
-    while (!stopped && (await finish(chain, final, isThere))) {}
+    const heads = await chain.head()
+    const { blockHash } = chain
+    if (blockHash === undefined) await askAfterNewest(chain)
+    else await compareBlocks(chain.network, heads.latest, once(blockHash))
+    while (!stopped && (await finish(chain, heads.final))) {}
+  }
+
+  /**
+   * Compares the blocks that evidence names with the chain. While the newest one that was seen is still there, only what was found since can be
+   * wrong: evidence may name a block of a branch that was already given up. Now and then, and when that one is gone, all are compared.
+   */
+  async function compareBlocks(network: Network, latest: bigint, hashAt: HashAt): Promise<void> {
+    const before = seen.get(network)
+    const isStanding = before !== undefined && (await hashAt(before.number)) === before.hash
+    const isWhole = !isStanding || before.looks % WHOLE === 0
+    const blocks = await journal.watchedBlocks(network, isWhole ? 0 : clock() - RECENT)
+    let newest = isStanding ? before : undefined
+    const gone: BlockId[] = []
+    for (const block of blocks) {
+      // A node that is behind says nothing about blocks that it has not seen.
+      if (block.number > latest) continue
+      if ((await hashAt(block.number)) !== block.hash) gone.push(block)
+      else if (newest === undefined || block.number >= newest.number) newest = { ...block, looks: 0 }
+    }
+    if (newest === undefined) seen.delete(network)
+    else seen.set(network, { ...newest, looks: (before?.looks ?? 0) + 1 })
+    if (gone.length === 0) return
+    const undone: SettlementRecord[] = []
+    for (const block of gone) undone.push(...(await undo(await journal.watchedIn(network, block))))
+    await goOn(network, undone)
+  }
+
+  /** Where blocks cannot be named, the newest payments are asked after, until one is still there. */
+  async function askAfterNewest({ network }: ChainDriver): Promise<void> {
+    const undone: SettlementRecord[] = []
+    for (const record of await journal.watched(network, 'newest', PAGE)) {
+      if ((await options.blockOf(record)) !== undefined) break
+      undone.push(...(await undo([record])))
+    }
+    if (undone.length > 0) await goOn(network, undone)
+  }
+
+  async function undo(records: readonly SettlementRecord[]): Promise<readonly SettlementRecord[]> {
+    const written = await Promise.all(records.map((record) => journal.reorged(record)))
+    return written.filter((record) => record !== 'moved')
+  }
+
+  async function goOn(network: Network, undone: readonly SettlementRecord[]): Promise<void> {
+    for (const lane of lanes()) if (lane.network === network) await lane.reopen()
+    undone.forEach(onReorg)
   }
 
   /** One page of those whose blocks are deep enough; true when there may be more of them. */
-  async function finish({ network }: ChainDriver, final: bigint, isThere: Presence): Promise<boolean> {
+  async function finish({ network, blockHash }: ChainDriver, final: bigint): Promise<boolean> {
     const records = await journal.watched(network, 'oldest', PAGE)
     const deep = records.filter(
       ({ state, evidence }) => state === 'settled' && evidence && evidence.blockNumber <= final,
     )
-    const there = await Promise.all(deep.map(isThere))
+    const hashAt = blockHash && once(blockHash)
+    const there = await Promise.all(
+      deep.map(async (record) => {
+        if (hashAt === undefined) return (await options.blockOf(record)) !== undefined
+        return (
+          record.evidence !== undefined && (await hashAt(record.evidence.blockNumber)) === record.evidence.blockHash
+        )
+      }),
+    )
     const written = await Promise.all(deep.filter((_, at) => there[at]).map((record) => journal.final(record)))
     for (const record of written) if (record !== 'moved') onFinal(record)
-    return records.length === PAGE && written.length === PAGE && written.every((record) => record !== 'moved')
-  }
-
-  /** From the newest backwards, until one is met that is still there. */
-  async function undo(chain: ChainDriver, isThere: Presence): Promise<void> {
-    const undone: SettlementRecord[] = []
-    for (let more = true; more && !stopped; ) {
-      const records = await journal.watched(chain.network, 'newest', PAGE)
-      const gone: SettlementRecord[] = []
-      for (const record of records) {
-        if (await isThere(record)) break
-        gone.push(record)
-      }
-      const written = await Promise.all(gone.map((record) => journal.reorged(record)))
-      for (const record of written) if (record !== 'moved') undone.push(record)
-      more = gone.length === PAGE && written.every((record) => record !== 'moved')
-    }
-    for (const lane of lanes()) if (lane.network === chain.network) await lane.reopen()
-    undone.forEach(onReorg)
+    return written.length === PAGE && written.every((record) => record !== 'moved')
   }
 
   function schedule(): void {
-    timer = setTimeout(() => {
+    timer = timers.background(interval, () => {
       looking = Promise.all(chains.map((chain) => look(chain).catch(onError))).finally(() => {
         if (!stopped) schedule()
       })
-    }, interval).unref()
+    })
   }
 
   return {
     start: schedule,
     async stop() {
       stopped = true
-      clearTimeout(timer)
+      timer?.()
       await looking
     },
   }
@@ -99,17 +137,21 @@ export function createWatcher(options: WatcherOptions): Watcher {
 /** Settlements that are looked at together. */
 const PAGE = 200
 
-type Presence = (record: SettlementRecord) => Promise<boolean>
+/** Milliseconds within which what was found may name a block that was given up before it was compared. */
+const RECENT = 60_000
 
-/** Whether the block of a record's evidence is still in the chain, asked once for every block. */
-function createPresence({ blockHash }: ChainDriver, blockOf: WatcherOptions['blockOf']): Presence {
-  const hashes = new Map<bigint, Promise<string | undefined>>()
-  return async (record) => {
-    const { evidence } = record
-    if (evidence === undefined) return true
-    if (blockHash === undefined) return (await blockOf(record)) !== undefined
-    const known = hashes.get(evidence.blockNumber) ?? blockHash(evidence.blockNumber)
-    hashes.set(evidence.blockNumber, known)
-    return (await known) === evidence.blockHash
+/** Looks of which one compares all blocks: payments that another replica left have been nobody's for a while. */
+const WHOLE = 15
+
+type BlockId = { readonly number: bigint; readonly hash: string }
+type HashAt = (blockNumber: bigint) => Promise<string | undefined>
+
+/** Asks after every block once. */
+function once(blockHash: HashAt): HashAt {
+  const asked = new Map<bigint, Promise<string | undefined>>()
+  return (number) => {
+    const known = asked.get(number) ?? blockHash(number)
+    asked.set(number, known)
+    return known
   }
 }

@@ -1,5 +1,6 @@
 import { type Clock, type Network, type Pid, type SignedTransaction, systemRandom } from '@groat/core'
 import type { Store } from '@groat/store'
+import { systemTimers, type Timers } from '../timers.js'
 import type { Batch, SharedQuota, Telling } from './batch.js'
 import { createDeliveries, type Deliveries } from './deliveries.js'
 import { createLeases, type Leases } from './leases.js'
@@ -8,7 +9,7 @@ import { createOutbox, type Outbox } from './outbox.js'
 import { createReads, type JournalReads, PAGE, readRecords } from './reads.js'
 import { type Attempt, type Claim, type SettlementRecord, slotOf } from './record.js'
 import { attemptRow, recordOf, rowOf } from './rows.js'
-import { carriedStates } from './state.js'
+import { carriedStates, openStates } from './state.js'
 import { createSteps, FAILURE_WINDOW, type JournalSteps } from './steps.js'
 import { inStates, type JournalTables } from './tables.js'
 import { createWriter } from './writer.js'
@@ -65,6 +66,8 @@ export interface Journal extends JournalReads, JournalSteps {
   claim(claim: Claim, owner: string | null, bounds?: ClaimBounds): Promise<Claimed>
   /** Every record that somebody still has to carry to an end, or to watch, and that is nobody's living: it is this replica's from now on. */
   adopt(): Promise<readonly SettlementRecord[]>
+  /** What is this replica's to carry, and it does not know of: its commit answered nothing, and was one all the same. */
+  forgotten(isCarried: (pid: Pid) => boolean): Promise<readonly SettlementRecord[]>
   /** Payments that were claimed by who cannot sign for them: some of them are this replica's from now on. */
   take(networks: readonly Network[], signers: readonly string[]): Promise<readonly SettlementRecord[]>
   /**
@@ -88,6 +91,7 @@ export interface Journal extends JournalReads, JournalSteps {
 export type JournalOptions = {
   readonly store: Store
   readonly clock: Clock
+  readonly timers?: Timers
   /** By this the process is known to others on the same journal; drawn at random unless told. */
   readonly replica?: string
   readonly limits?: PayerLimits
@@ -101,11 +105,11 @@ export type JournalOptions = {
 
 /** Makes the journal over a store. */
 export function createJournal(options: JournalOptions): Journal {
-  const { clock, limits = NO_LIMITS, telling = () => undefined, onTold, publishes = false } = options
+  const { clock, timers = systemTimers, limits = NO_LIMITS, telling = () => undefined, onTold, publishes = false } = options
   const store = options.store.withTables<JournalTables>()
   const { db } = store
   const replica = options.replica ?? Buffer.from(systemRandom(8)).toString('hex')
-  const { write } = createWriter({ store, clock, writer: replica, telling, onTold })
+  const { write } = createWriter({ store, clock, timers, writer: replica, telling, onTold })
   const leases = createLeases(store, replica)
 
   return {
@@ -185,6 +189,20 @@ export function createJournal(options: JournalOptions): Journal {
       return readRecords(
         db,
         adopted.flatMap(({ pid, state }) => (state === 'settled' ? [] : pid)),
+      )
+    },
+
+    async forgotten(isCarried) {
+      const rows = await db
+        .selectFrom('settlement')
+        .select('pid')
+        .where(inStates(carriedStates))
+        .where('owner', '=', replica)
+        .where('state', 'in', openStates)
+        .execute()
+      return readRecords(
+        db,
+        rows.flatMap(({ pid }) => (isCarried(pid as Pid) ? [] : pid)), // A codec: the journal holds nothing else.
       )
     },
 

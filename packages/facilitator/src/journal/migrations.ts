@@ -153,6 +153,8 @@ async function createGrowthIndexes(db: Kysely<unknown>): Promise<void> {
     .where(inStates(carriedStates))
     .execute()
   await schema.createIndex('attempt_live').on('attempt').columns(['network', 'signer']).where(isLiveAttempt).execute()
+  await schema.createIndex('evidence_found').on('evidence').columns(['network', 'found_at']).execute()
+  await schema.createIndex('evidence_block').on('evidence').columns(['network', 'block_number']).execute()
   await schema.createIndex('attempt_signed').on('attempt').columns(['network', 'signed_at']).execute()
 }
 

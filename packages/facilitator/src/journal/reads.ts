@@ -14,6 +14,13 @@ export interface JournalReads {
   reserved(record: SettlementRecord): Promise<bigint>
   /** So many settlements of this replica whose block may still be undone, from the oldest block or from the newest one. */
   watched(network: Network, from: 'oldest' | 'newest', limit: number): Promise<readonly SettlementRecord[]>
+  /** The blocks that evidence names which was found since then (milliseconds since 1970), as far as they may still be undone. */
+  watchedBlocks(network: Network, since: number): Promise<readonly { readonly number: bigint; readonly hash: string }[]>
+  /** What is watched in one of them. */
+  watchedIn(
+    network: Network,
+    block: { readonly number: bigint; readonly hash: string },
+  ): Promise<readonly SettlementRecord[]>
   /** What a lane starts from. */
   lane(network: Network, signer: string): Promise<LaneState>
   /** Payments that travel in a slot. */
@@ -75,6 +82,37 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
       )
       const byPid = new Map(records.map((record) => [record.pid, record]))
       return rows.flatMap(({ pid }) => byPid.get(pid as Pid) ?? []) // A codec: the journal holds nothing else.
+    },
+
+    async watchedBlocks(network, since) {
+      const rows = await db
+        .selectFrom('evidence')
+        .innerJoin('settlement', 'settlement.pid', 'evidence.pid')
+        .select(['evidence.block_number', 'evidence.block_hash'])
+        .distinct()
+        .where('evidence.network', '=', network)
+        .where('evidence.found_at', '>=', since)
+        .where('settlement.owner', '=', replica)
+        .where(inStates(watchedStates))
+        .execute()
+      return rows.map(({ block_number, block_hash: hash }) => ({ number: BigInt(block_number), hash }))
+    },
+
+    async watchedIn(network, { number, hash }) {
+      const rows = await db
+        .selectFrom('evidence')
+        .innerJoin('settlement', 'settlement.pid', 'evidence.pid')
+        .select('evidence.pid')
+        .where('evidence.network', '=', network)
+        .where('evidence.block_number', '=', Number(number))
+        .where('evidence.block_hash', '=', hash)
+        .where('settlement.owner', '=', replica)
+        .where(inStates(watchedStates))
+        .execute()
+      return readRecords(
+        db,
+        rows.map(({ pid }) => pid),
+      )
     },
 
     async lane(network, signer) {

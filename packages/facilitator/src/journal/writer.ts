@@ -1,6 +1,6 @@
-import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { type Clock, X402Error } from '@groat/core'
 import { isUniqueViolation, type Store } from '@groat/store'
+import type { Timers } from '../timers.js'
 import { openBatch, type Telling, type Write } from './batch.js'
 import { CHAIN_START, type ChainEnd } from './events.js'
 import type { JournalTables } from './tables.js'
@@ -15,6 +15,7 @@ export interface JournalWriter {
 export type WriterOptions = {
   readonly store: Store<JournalTables>
   readonly clock: Clock
+  readonly timers: Timers
   /** By this its chain of events is known. */
   readonly writer: string
   readonly telling: Telling
@@ -26,9 +27,9 @@ export type WriterOptions = {
  * Makes the writer. One transaction is under way at a time, so that its events are one chain; a write that fails takes no other with it.
  *
  * @example
- * const writer = createWriter({ store, clock, writer: 'a1b2', telling: () => undefined })
+ * const writer = createWriter({ store, clock, timers, writer: 'a1b2', telling: () => undefined })
  */
-export function createWriter({ store, clock, writer, telling, onTold }: WriterOptions): JournalWriter {
+export function createWriter({ store, clock, timers, writer, telling, onTold }: WriterOptions): JournalWriter {
   const waiting: Waiting[] = []
   let isDraining = false
   /** Read again when `undefined`. */
@@ -36,7 +37,7 @@ export function createWriter({ store, clock, writer, telling, onTold }: WriterOp
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
-      await turnOfTheLoop()
+      await timers.turn()
       await commit(waiting.splice(0, MOST))
     }
     isDraining = false

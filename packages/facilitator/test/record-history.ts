@@ -1,0 +1,51 @@
+import { type EvmChain, type History, usdcAbi } from '@groat/sandbox'
+import type { Store } from '@groat/store'
+import type { JournalTables } from '../src/journal/tables.js'
+
+/** What a run on a local chain has left: the journal, the token's logs to the seller, and what the facilitators' accounts sent. */
+export async function recordHistory(on: {
+  readonly chain: EvmChain
+  readonly store: Store
+  readonly fromBlock: bigint
+}): Promise<History> {
+  const { chain, fromBlock } = on
+  const { db } = on.store.withTables<JournalTables>()
+  const [settlement, attempt, ride, evidence, event] = await Promise.all([
+    db.selectFrom('settlement').selectAll().execute(),
+    db.selectFrom('attempt').selectAll().execute(),
+    db.selectFrom('ride').selectAll().execute(),
+    db.selectFrom('evidence').selectAll().execute(),
+    db.selectFrom('event').selectAll().execute(),
+  ])
+  const { network } = chain
+  const to = chain.account('seller').address
+  const logs = await chain.client.getContractEvents({
+    address: chain.usdc,
+    abi: usdcAbi,
+    eventName: 'Transfer',
+    args: { to },
+    fromBlock,
+  })
+  const transfers = logs.map(({ transactionHash, logIndex, blockHash, args }) => ({
+    network,
+    transaction: transactionHash,
+    logIndex,
+    blockHash,
+    asset: chain.usdc,
+    from: String(args.from),
+    to,
+    value: String(args.value),
+  }))
+  const signers = new Set(attempt.map(({ signer }) => signer.toLowerCase()))
+  const latest = await chain.client.getBlockNumber()
+  const transactions: History['chain']['transactions'][number][] = []
+  for (let blockNumber = fromBlock; blockNumber <= latest; blockNumber++) {
+    const block = await chain.client.getBlock({ blockNumber, includeTransactions: true })
+    for (const { hash, from } of block.transactions) {
+      if (!signers.has(from.toLowerCase())) continue
+      const { gasUsed, effectiveGasPrice } = await chain.client.getTransactionReceipt({ hash })
+      transactions.push({ network, hash, signer: from, fee: (gasUsed * effectiveGasPrice).toString() })
+    }
+  }
+  return { journal: { settlement, attempt, ride, evidence, event }, chain: { transfers, transactions } }
+}

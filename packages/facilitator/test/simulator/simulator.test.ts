@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openSimulator } from './world.js'
+
+let simulator: Awaited<ReturnType<typeof openSimulator>>
+beforeAll(async () => {
+  simulator = await openSimulator()
+})
+afterAll(() => simulator.close())
+
+/** Seeds that broke something once, and what it was. */
+const regressions = [
+  [22, 'a lane that was taken over with transactions under way was looked after by nobody'],
+  [68, 'a branch that was given up stayed unseen behind newer settlements'],
+  [122, 'a claim whose commit was not answered was carried by nobody'],
+] as const
+
+test.each(regressions)('seed %i: %s', async (seed) => {
+  expect((await simulator.simulate(seed, { steps: 30 })).broken).toEqual([])
+})
+
+test('new seeds keep all laws', { timeout: 120_000 }, async () => {
+  for (let seed = 1; seed <= 5; seed++) expect((await simulator.simulate(seed, { steps: 20 })).broken).toEqual([])
+})
+
+test('a seed is the same run every time', async () => {
+  const [first, second] = [await simulator.simulate(7, { steps: 15 }), await simulator.simulate(7, { steps: 15 })]
+  expect(second).toEqual(first)
+})
+
+test('a chain that invents evidence is found out', async () => {
+  const runs = []
+  for (let seed = 1; seed <= 3; seed++) runs.push(await simulator.simulate(seed, { steps: 15, lies: 'evidence' }))
+  expect(runs.flatMap(({ broken }) => broken.map((each) => each.split(':')[0]))).toContain('INV-4')
+})

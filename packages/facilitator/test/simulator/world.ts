@@ -1,0 +1,464 @@
+import {
+  type FacilitatorRequest,
+  type Random,
+  requirementsId,
+  type Settlement,
+  sha256Hex,
+  X402Error,
+} from '@groat/core'
+import { type Answer, checkHistory, type Finding, type History, seededRandom } from '@groat/sandbox'
+import { openMemoryStore, type Store } from '@groat/store'
+import { sql } from 'kysely'
+import { type CrashPoint, onCrashpoint } from '../../src/crashpoint.js'
+import { createFacilitator, type FacilitatorService } from '../../src/index.js'
+import { journalMigrations } from '../../src/journal/migrations.js'
+import type { JournalTables } from '../../src/journal/tables.js'
+import { ASSET, NETWORK } from '../fake-chain.js'
+import { createReplica, type Replica } from './replica.js'
+import { createScheduler } from './scheduler.js'
+import { createSimDriver, createSimScheme, SimChain } from './sim-chain.js'
+
+/** How a run is made. */
+export type SimulationOptions = {
+  /** Things that happen: payments, faults. */
+  readonly steps?: number
+  /** What the chain lies about, so that a run has to fail: that payments have settled though they have not. */
+  readonly lies?: 'evidence'
+}
+
+/** What a run came to. */
+export type Simulation = {
+  readonly seed: number
+  /** What was broken: laws of the history, faults that are none of the world, payments that came to no end. */
+  readonly broken: readonly string[]
+  readonly findings: readonly Finding[]
+  readonly payments: number
+  /** Steps of the state graph, crash points and kinds of faults that were passed. */
+  readonly passed: ReadonlySet<string>
+  readonly virtualMs: number
+}
+
+const START = Date.UTC(2030, 0, 1)
+const SELLERS = ['0x00000000000000000000000000000000000000a1', '0x00000000000000000000000000000000000000a2']
+const PAYERS = Array.from({ length: 6 }, (_, at) => `0x00000000000000000000000000000000000000b${at}`)
+const SIGNERS = ['0x00000000000000000000000000000000000000f1', '0x00000000000000000000000000000000000000f2']
+const POINTS: readonly CrashPoint[] = [
+  'FP-01',
+  'FP-02',
+  'FP-03',
+  'FP-04',
+  'FP-05',
+  'FP-06',
+  'FP-07',
+  'FP-08',
+  'FP-09',
+  'FP-10',
+  'FP-12',
+  'FP-13',
+]
+
+/** A database in memory that runs share: it is emptied before each, for making tables costs more than a run. */
+export async function openSimulator() {
+  let now = START
+  const store = await openMemoryStore({ clock: () => now, transactionTimeout: Number.POSITIVE_INFINITY })
+  await store.migrate(journalMigrations)
+
+  return {
+    close: () => store.close(),
+    async simulate(seed: number, options: SimulationOptions = {}): Promise<Simulation> {
+      await wipe(store)
+      const world = createWorld(seed, options.lies, store, (at) => {
+        now = at
+      })
+      try {
+        return await world.run(options.steps ?? 60)
+      } finally {
+        onCrashpoint(undefined)
+      }
+    },
+  }
+}
+
+async function wipe(store: Store): Promise<void> {
+  const known = ['outbox', 'event', 'evidence', 'ride', 'attempt', 'settlement']
+  await store.transaction(async (trx) => {
+    const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table'`.execute(trx)
+    const others = rows.flatMap(({ name }) => (/migration|sqlite_/.test(name) || known.includes(name) ? [] : [name]))
+    for (const table of [...others, ...known]) await sql.raw(`delete from ${table}`).execute(trx)
+  })
+}
+
+function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store, tick: (now: number) => void) {
+  const random = seededRandom(seed)
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
+  const chance = (probability: number) => random() < probability
+  const between = (from: number, to: number) => from + Math.floor(random() * (to - from + 1))
+  const bytes: Random = (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256))
+  const scheduler = createScheduler(random, START)
+  const clock = () => {
+    tick(scheduler.now)
+    return scheduler.now
+  }
+  const opening = new Map(PAYERS.map((payer) => [payer, BigInt(between(2, 40)) * 1000n]))
+  const chain = new SimChain(clock, opening)
+  const passed = new Set<string>()
+  const replicas: (Replica & { readonly service: FacilitatorService })[] = []
+  const answers: Answer[] = []
+  const broken: string[] = []
+  const presented: { readonly request: FacilitatorRequest; rest: number }[] = []
+  /** How rough the world is; at the end it is calm. */
+  let trouble = pick([0, 0.02, 0.08])
+  let isDatabaseGone = false
+  let isDrained = false
+  let nonces = 0
+  const blockTime = pick([0, 0, 200, 1000, 2000])
+  let isHalted = false
+  /** Callers come no more. */
+  let isOver = false
+
+  function note(what: string): void {
+    passed.add(what)
+  }
+
+  async function start(): Promise<void> {
+    const arms = chance(trouble * 6) ? { point: pick(POINTS), left: between(1, 4) } : undefined
+    const replica = createReplica({
+      scheduler,
+      store,
+      delay: () => (chance(trouble) ? between(50, 2500) : chance(0.5) ? 0 : between(1, 20)),
+      fault: (where) => {
+        if (where === 'store' && isDatabaseGone) return 'before'
+        if (!chance(trouble / 2)) return undefined
+        note(`fault ${where}`)
+        return chance(0.5) ? 'before' : 'after'
+      },
+      arms,
+      clock,
+      skew: chance(0.2) ? between(-800, 800) : 0,
+    })
+    const lie = (nonce: bigint) => {
+      if (!chance(trouble)) return nonce
+      note('lying nonce')
+      return nonce > 2n ? nonce - BigInt(between(1, 2)) : nonce
+    }
+    const driver = createSimDriver(chain, SIGNERS, replica.reach, lie)
+    const service = createFacilitator({
+      schemes: [createSimScheme(chain, driver, replica.reach, lies === 'evidence')],
+      store: replica.store,
+      clock: replica.clock,
+      random: bytes,
+      timers: replica.timers,
+      onFault: ({ error, during }) => {
+        if (!X402Error.is(error))
+          broken.push(`fault during ${during}: ${error instanceof Error ? error.stack : String(error)}`)
+      },
+      settleTimeout: 4000,
+      stopTimeout: 1000,
+      lease: 3000,
+      rebroadcast: 1500,
+      watchInterval: 400,
+      depth: 2,
+      outbox: true,
+      finality: ({ amount }) => (amount > 2000n ? 2 : 1),
+      limits: { openPerPayer: 8, failuresPerPayer: 3 },
+    })
+    replicas.push({ ...replica, service })
+    const begin = async (): Promise<void> => {
+      for (;;) {
+        try {
+          return await service.start()
+        } catch (error) {
+          if (!X402Error.is(error)) throw error
+          await new Promise<void>((resolve) => void scheduler.after(200, resolve, replica))
+        }
+      }
+    }
+    void begin().catch((error) => broken.push(`start: ${error instanceof Error ? error.stack : String(error)}`))
+  }
+
+  const living = () => replicas.filter(({ isAlive }) => isAlive())
+
+  onCrashpoint((point) => {
+    note(point)
+    // What runs now was let in by the event that was fired last.
+    const replica = replicas.find((each) => each.life === scheduler.current)
+    if (replica?.passes(point) !== true) return
+    note(`crash ${point}`)
+    replica.kill()
+  })
+
+  function pay(): FacilitatorRequest {
+    const from = pick(PAYERS)
+    const amount = BigInt(between(1, 4)) * 1000n
+    const payTo = pick(SELLERS)
+    nonces += 1
+    const validBefore = Math.floor(scheduler.now / 1000) + pick([15, 60, 120])
+    const terms = { scheme: 'exact', network: NETWORK, amount, asset: ASSET, payTo, maxTimeoutSeconds: 120, extra: {} }
+    const transfer = {
+      from,
+      to: payTo,
+      value: amount.toString(),
+      nonce: `0x${nonces.toString(16).padStart(64, '0')}`,
+      validBefore,
+    }
+    const payload = { ...transfer, signature: chance(0.03) ? 'bad' : 'good' }
+    return {
+      payment: { x402Version: 2, scheme: 'exact', network: NETWORK, accepted: terms, payload },
+      requirements: terms,
+    }
+  }
+
+  /** Presents a payment somewhere, and again later while the answer is not an end: never another one in its place. */
+  function present(request: FacilitatorRequest, rest: number): void {
+    if (isOver) return
+    const replica = pick(living())
+    if (replica === undefined) {
+      scheduler.after(500, () => present(request, rest))
+      return
+    }
+    const { payment, requirements } = request
+    const known = replica.service.inspect({ payment, requirements })
+    const pid = known.ok ? known.pid : known.late?.pid
+    replica.service
+      .settle(request)
+      .then(
+        (settlement) => {
+          if (pid !== undefined) answers.push(answerOf(settlement, pid, request, scheduler.now))
+          return settlement.status === 'unknown'
+        },
+        (error) => {
+          if (!X402Error.is(error)) broken.push(`settle: ${String(error)}`)
+          return true
+        },
+      )
+      .then((again) => {
+        if (again && rest > 0) scheduler.after(between(100, 3000), () => present(request, rest - 1))
+      })
+    // Who was killed answers nothing: the caller hangs up and comes again.
+    scheduler.after(6000, () => {
+      if (!replica.isAlive() && rest > 0) present(request, rest - 1)
+    })
+  }
+
+  const mayhem: readonly (readonly [name: string, weight: number, act: () => void])[] = [
+    [
+      'kill',
+      1,
+      () => {
+        const victim = pick(living())
+        victim?.kill()
+        scheduler.after(between(50, 4000), () => void start())
+      },
+    ],
+    [
+      'stop',
+      0.5,
+      () => {
+        const victim = pick(living())
+        if (victim === undefined) return
+        void victim.service.stop().then(() => victim.kill())
+        scheduler.after(between(50, 2000), () => void start())
+      },
+    ],
+    [
+      'another replica',
+      0.5,
+      () => {
+        if (living().length < 3) void start()
+      },
+    ],
+    [
+      'pool drop',
+      2,
+      () => {
+        const tx = pick([...chain.pool.keys()])
+        if (tx !== undefined) chain.pool.delete(tx)
+      },
+    ],
+    [
+      'duplicate',
+      1,
+      () => {
+        const old = pick([...chain.seen.values()])
+        if (old !== undefined) chain.accept(old.tx)
+      },
+    ],
+    [
+      'reorg',
+      1.5,
+      () => {
+        chain.undo(between(1, 3), () => chance(0.7))
+        chain.mine()
+      },
+    ],
+    [
+      'base fee',
+      1,
+      () => {
+        chain.baseFee = pick([10, 15, 40, 90, 600])
+        scheduler.after(between(2000, 12_000), () => {
+          chain.baseFee = 10
+        })
+      },
+    ],
+    [
+      'halt',
+      0.5,
+      () => {
+        isHalted = true
+        scheduler.after(between(1000, 15_000), () => {
+          isHalted = false
+        })
+      },
+    ],
+    [
+      'database gone',
+      0.7,
+      () => {
+        isDatabaseGone = true
+        scheduler.after(between(100, 5000), () => {
+          isDatabaseGone = false
+        })
+      },
+    ],
+    [
+      'stranger',
+      1.5,
+      () => {
+        const { request } = pick(presented) ?? {}
+        if (request === undefined) return
+        const { signature, ...transfer } = request.payment.payload as never as {
+          signature: string
+          from: string
+          to: string
+          value: string
+          nonce: string
+          validBefore: number
+        }
+        if (signature !== 'good') return
+        const signer = '0x00000000000000000000000000000000000000e1'
+        const pooled = [...chain.pool.values()].filter((tx) => tx.signer === signer).length
+        const nonce = (chain.state.sequence.get(signer) ?? 0n) + BigInt(pooled)
+        const raw = JSON.stringify({ signer, nonce: nonce.toString(), transfer })
+        chain.accept({ hash: sha256Hex(raw), raw, signer, nonce, maxFee: 1000, call: { transfers: [transfer] } })
+      },
+    ],
+    [
+      'payer empties',
+      0.5,
+      () => {
+        const payer = pick(PAYERS)
+        isDrained = true
+        chain.take(payer, chain.balance(payer))
+      },
+    ],
+  ]
+
+  function misfortune(): void {
+    let at = random() * mayhem.reduce((total, [, weight]) => total + weight, 0)
+    for (const [name, weight, act] of mayhem) {
+      at -= weight
+      if (at > 0) continue
+      note(name)
+      act()
+      return
+    }
+  }
+
+  function blocks(): void {
+    const tick =
+      blockTime === 0 ? (chain.pool.size > 0 ? 1 : 5) : Math.max(50, Math.round(blockTime * (0.5 + random())))
+    scheduler.after(tick, () => {
+      // An idle chain that mines what it is given makes a block now and then all the same.
+      const isDue = blockTime > 0 || chain.pool.size > 0 || scheduler.now - chain.head.time > 1000
+      if (!isHalted && isDue) chain.mine()
+      blocks()
+    })
+  }
+
+  async function history(): Promise<History> {
+    const { db } = store.withTables<JournalTables>()
+    const [settlement, attempt, ride, evidence, event] = await Promise.all([
+      db.selectFrom('settlement').selectAll().execute(),
+      db.selectFrom('attempt').selectAll().execute(),
+      db.selectFrom('ride').selectAll().execute(),
+      db.selectFrom('evidence').selectAll().execute(),
+      db.selectFrom('event').selectAll().execute(),
+    ])
+    const transfers = chain.blocks.flatMap(({ hash: blockHash, logs }) =>
+      logs.flatMap(({ transaction, logIndex, transfer: { from, to, value, nonce } }) => {
+        // A stranger may land what was presented and refused, or never taken on: that is nobody's to book.
+        const isOurs = evidence.some((row) => row.transaction === transaction && row.log_index === logIndex)
+        const isClaimed = settlement.some(
+          (row) => row.payer === from && row.state !== 'refused' && row.request.includes(nonce),
+        )
+        return isOurs || isClaimed
+          ? [{ network: NETWORK, transaction, logIndex, blockHash, asset: ASSET, from, to, value }]
+          : []
+      }),
+    )
+    const transactions = [...chain.seen.values()].flatMap(({ tx: { hash, signer, raw }, at }) =>
+      SIGNERS.includes(signer) ? [{ network: NETWORK, hash, signer, raw, at: at + 1000, fee: '1' }] : [],
+    )
+    const accounts = [...opening].map(([account, balance]) => ({
+      network: NETWORK,
+      asset: ASSET,
+      account,
+      balance: balance.toString(),
+    }))
+    for (const { from_state, to_state } of event) note(`${from_state} → ${to_state}`)
+    return {
+      journal: { settlement, attempt, ride, evidence, event },
+      chain: { transfers, transactions, ...(isDrained ? {} : { opening: accounts }) },
+      answers,
+    }
+  }
+
+  return {
+    async run(steps: number): Promise<Simulation> {
+      await start()
+      await scheduler.run(1000)
+      if (chance(0.5)) await start()
+      blocks()
+      for (let step = 0; step < steps; step++) {
+        await scheduler.run(between(0, 400))
+        if (trouble > 0 && chance(0.25)) misfortune()
+        else if (presented.length > 0 && chance(0.15)) present(pick(presented).request, 3)
+        else {
+          const request = pay()
+          presented.push({ request, rest: 5 })
+          present(request, 5)
+        }
+      }
+      // The world calms down: what is open now comes to its end by itself.
+      trouble = 0
+      for (const replica of living()) replica.calm()
+      await scheduler.run(7_000)
+      isOver = true
+      if (living().length === 0) await start()
+      const { db } = store.withTables<JournalTables>()
+      const open = () =>
+        db
+          .selectFrom('settlement')
+          .select(['pid', 'state'])
+          .where('state', 'in', ['claimed', 'signed', 'sent', 'mined', 'reorged'])
+      for (let round = 0; round < 400 && (await open().execute()).length > 0; round++) await scheduler.run(1000)
+      await scheduler.run(3000)
+      const recorded = await history()
+      const findings = checkHistory(recorded)
+      for (const { id, status, by } of findings)
+        if (status === 'broken') broken.push(`${id}: ${by.slice(0, 3).join(', ')}`)
+      for (const replica of living()) replica.kill()
+      await scheduler.run(0)
+      return { seed, broken, findings, payments: presented.length, passed, virtualMs: scheduler.now - START }
+    },
+  }
+}
+
+function answerOf(settlement: Settlement, pid: string, { requirements }: FacilitatorRequest, at: number): Answer {
+  const about = { pid, rid: requirementsId(requirements), at, status: settlement.status }
+  if (settlement.status !== 'settled') return about
+  const { transaction, amount = 0n, extra } = settlement.receipt
+  const logIndex = typeof extra?.logIndex === 'number' ? { logIndex: extra.logIndex } : {}
+  return { ...about, transaction, amount: amount.toString(), ...logIndex }
+}

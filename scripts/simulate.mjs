@@ -1,0 +1,14 @@
+// npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N]: the facilitator against a world in memory, one run for each seed.
+import './lib/require-node.mjs'
+import { join } from 'node:path'
+import { ensureInstalled, fullScope } from './lib/install.mjs'
+import { main } from './lib/progress.mjs'
+import { root } from './lib/root.mjs'
+import { become } from './lib/run.mjs'
+
+await main(async () => {
+  await ensureInstalled(fullScope)
+  const test = join(root, 'packages/facilitator/test')
+  const source = ['--conditions=source', '--import', join(test, 'child/register.mjs')]
+  await become(process.execPath, [...source, join(test, 'simulator/main.ts'), ...process.argv.slice(2)])
+})
