@@ -99,7 +99,9 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...sh
     let withoutAdvice = 0
     const progress = setInterval(() => {
       const left = Math.max(0, Math.round((end - Date.now()) / 1000))
-      console.log(`        ${late.length} settled, ${work.length - late.length} under way, ${refusals} refusals, ${left} s left`)
+      console.log(
+        `        ${late.length} settled, ${work.length - late.length} under way, ${refusals} refusals, ${left} s left`,
+      )
     }, 10_000)
     const stopChaos = chaos === undefined ? () => {} : startChaos(world, chaos)
     for (let count = 0; Date.now() < end; count++) {

@@ -65,7 +65,9 @@ async function audit({ chain, target, fromBlock }) {
   const store = await openStore(target)
   try {
     const [settlement, attempt, ride, evidence, event] = await Promise.all(
-      ['settlement', 'attempt', 'ride', 'evidence', 'event'].map((table) => store.db.selectFrom(table).selectAll().execute()),
+      ['settlement', 'attempt', 'ride', 'evidence', 'event'].map((table) =>
+        store.db.selectFrom(table).selectAll().execute(),
+      ),
     )
     const findings = checkHistory({
       journal: { settlement, attempt, ride, evidence, event },
@@ -91,9 +93,24 @@ async function recordChain({ client, network, usdc: asset, account }, fromBlock,
   for (let blockNumber = fromBlock; blockNumber <= latest; blockNumber++) {
     const block = await client.getBlock({ blockNumber, includeTransactions: true })
     if (block.transactions.length === 0) continue
-    const logs = await client.getContractEvents({ address: asset, abi: usdcAbi, eventName: 'Transfer', args: { to }, blockHash: block.hash })
+    const logs = await client.getContractEvents({
+      address: asset,
+      abi: usdcAbi,
+      eventName: 'Transfer',
+      args: { to },
+      blockHash: block.hash,
+    })
     for (const { transactionHash: transaction, logIndex, blockHash, args } of logs) {
-      transfers.push({ network, transaction, logIndex, blockHash, asset, from: args.from, to, value: String(args.value) })
+      transfers.push({
+        network,
+        transaction,
+        logIndex,
+        blockHash,
+        asset,
+        from: args.from,
+        to,
+        value: String(args.value),
+      })
     }
     for (const { hash, from: signer } of block.transactions) {
       if (!signers.has(signer.toLowerCase())) continue

@@ -105,7 +105,14 @@ export type JournalOptions = {
 
 /** Makes the journal over a store. */
 export function createJournal(options: JournalOptions): Journal {
-  const { clock, timers = systemTimers, limits = NO_LIMITS, telling = () => undefined, onTold, publishes = false } = options
+  const {
+    clock,
+    timers = systemTimers,
+    limits = NO_LIMITS,
+    telling = () => undefined,
+    onTold,
+    publishes = false,
+  } = options
   const store = options.store.withTables<JournalTables>()
   const { db } = store
   const replica = options.replica ?? Buffer.from(systemRandom(8)).toString('hex')
