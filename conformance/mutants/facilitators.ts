@@ -181,7 +181,14 @@ export const facilitatorMutants: readonly Mutant[] = [
   },
   {
     name: 'a new transaction for every question',
-    kills: ['FAC-031/twice/evm', 'FAC-032/first-receipt/evm', 'FAC-047/one-transaction/evm', 'FAC-031/at-once/evm'],
+    kills: [
+      'FAC-031/twice/evm',
+      'FAC-032/first-receipt/evm',
+      'FAC-047/one-transaction/evm',
+      'FAC-031/at-once/evm',
+      'FAC-031/races/evm',
+      'FAC-031/sequences/evm',
+    ],
     fault: () => {
       const seen = new Set<string>()
       return async (passing, forward) => {

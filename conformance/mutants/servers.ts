@@ -378,7 +378,7 @@ export const serverMutants: readonly ServerMutant[] = [
   }),
   works(
     'works for every copy',
-    ['SRV-004/at-once/evm', 'SRV-005/again/evm', 'SRV-021/keeps-claim/evm'],
+    ['SRV-004/at-once/evm', 'SRV-004/races/evm', 'SRV-005/again/evm', 'SRV-021/keeps-claim/evm'],
     async (passing, count) => {
       if (headerOf(passing)) count()
     },

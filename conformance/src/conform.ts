@@ -2,6 +2,7 @@ import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Baseline, isRed, type Judgement, judge } from './baseline.js'
 import type { CheckResult } from './model/result.js'
+import { readRegressions, writeRegressions } from './regressions.js'
 import { renderHtml } from './report/html.js'
 import { renderJunit } from './report/junit.js'
 import { type RunRecord, recordOf } from './report/read.js'
@@ -17,6 +18,8 @@ export type ConformOptions = RunOptions & {
   readonly baseline?: Baseline
   /** The folder of the report; nothing is written without one. */
   readonly report?: string
+  /** The folder of regressions: they are tried first, and what is found is written there. */
+  readonly regressionsIn?: string
   /** Told of every event as it comes. */
   readonly onEvent?: (event: RunEvent) => void
 }
@@ -40,7 +43,9 @@ export async function conform(options: ConformOptions): Promise<Conformance> {
   // Written line by line: a run that is cut off has told what it found until then.
   const file = report === undefined ? undefined : await open(join(report, 'results.ndjson'), 'w')
   try {
-    for await (const event of run(options)) {
+    const earlier = options.regressionsIn === undefined ? [] : await readRegressions(options.regressionsIn)
+    const regressions = [...(options.regressions ?? []), ...earlier]
+    for await (const event of run({ ...options, regressions })) {
       events.push(event)
       await file?.write(`${JSON.stringify(event)}\n`)
       onEvent(event)
@@ -51,6 +56,7 @@ export async function conform(options: ConformOptions): Promise<Conformance> {
   const record = recordOf(events)
   if (record.results.length === 0) throw new UsageError('no check was chosen')
   if (report !== undefined) await writeReports(report, record)
+  if (options.regressionsIn !== undefined) await writeRegressions(options.regressionsIn, record.results)
   const today = new Date(clock()).toISOString().slice(0, 10)
   const partial =
     options.only !== undefined ||

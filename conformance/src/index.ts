@@ -34,6 +34,7 @@ export type {
   Role,
   Status,
 } from './model/result.js'
+export { type Regression, readRegressions, writeRegressions } from './regressions.js'
 export { renderHtml } from './report/html.js'
 export { renderJunit } from './report/junit.js'
 export { type RunRecord, readRuns } from './report/read.js'

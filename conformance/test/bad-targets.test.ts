@@ -69,6 +69,28 @@ test('a paid URL that runs is looked at without paying; one that is not there is
   ])
 })
 
+test.each(['stdio', 'exec'] as const)(
+  'a client in plain Node is asked in JSON lines, or run for every request: %s',
+  async (protocol) => {
+    const { roles, ...target } = await readTarget(
+      fileURLToPath(new URL('../targets/plain/x402-client.json', import.meta.url)),
+    )
+    const { client } = roles
+    if (client === undefined || !('start' in client)) throw new Error('the manifest has no client')
+    // Each request of the second kind is a process.
+    const some = { only: ['CLI-001/pays', 'CLI-003/limit', 'EVM-EXACT-013/value'] }
+    const options = { target: { ...target, roles: { client: { ...client, protocol } } }, runs: 4 }
+    const { record } = await conform(protocol === 'exec' ? { ...options, ...some } : options)
+    const red = record.results.filter(({ status }) => status !== 'pass' && status !== 'not-applicable')
+    const passed = record.results.filter(({ status }) => status === 'pass').length
+    expect([red.map(({ check, status, finding }) => [check, status, finding]), passed]).toEqual([
+      [],
+      protocol === 'exec' ? 3 : 52,
+    ])
+  },
+  120_000,
+)
+
 test('a server in plain Node needs a manifest and no code', async () => {
   const target = await readTarget(fileURLToPath(new URL('../targets/plain/x402-target.json', import.meta.url)))
   const { record, exitCode } = await conform({ target })

@@ -74,9 +74,10 @@ export const clientProperties: readonly ClientCheck[] = [
 ]
 
 /** Every try is a server and a request. */
-const fewer = ({ runs, seed, path }: Trials): Trials => ({
+const fewer = ({ runs, seed, path, regressions = [] }: Trials): Trials => ({
   runs: Math.max(1, Math.ceil(runs / 4)),
   seed,
+  regressions,
   ...(path === undefined ? {} : { path }),
 })
 

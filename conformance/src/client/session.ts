@@ -62,12 +62,12 @@ export async function openClientSession(
     closing.push(() => session.close())
     return {
       close,
-      jobs: jobsOf(clientChecks, families, async (check, family, { runs, seed, path, note }) => {
+      jobs: jobsOf(clientChecks, families, async (check, family, { runs, seed, path, regressions, note }) => {
         const rail = rails.find((each) => each.family === family) ?? untestable('there is no chain')
         if (version === 1 && !inVersion1.has(check.id)) notApplicable('the target has version 1 only')
         // A wallet for each check: a careful client remembers what it paid.
         const [wallet, payTo] = [await rail.payer(1_000_000_000n), await rail.recipient()]
-        const more = path === undefined ? {} : { path }
+        const more = { regressions, ...(path === undefined ? {} : { path }) }
         const stage = createClientStage({ session, version, rail, wallet, payTo, runs, seed, note, ...more })
         try {
           await check.run(stage)

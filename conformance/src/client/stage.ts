@@ -3,6 +3,7 @@ import type { Payer, Rail } from '../chain/rail.js'
 import { isObject } from '../http/exchange.js'
 import { bodyOf, headersOf, type Listening, listen, type Reply, reply } from '../http/listen.js'
 import { expectThat, fail, notApplicable, show } from '../model/finding.js'
+import type { Found } from '../model/property.js'
 import type { Exchange } from '../model/result.js'
 import { feePayer } from '../server/scripted-facilitator.js'
 import type { ClientSession } from '../target/client.js'
@@ -33,6 +34,7 @@ export interface ClientStage {
   readonly runs: number
   readonly seed: number
   readonly path?: string
+  readonly regressions?: readonly Found[]
   readonly wallet: Payer
   /** Atomic units that one payment may take. */
   readonly limit: bigint
@@ -62,12 +64,13 @@ export type ClientSetup = {
   readonly runs: number
   readonly seed: number
   readonly path?: string
+  readonly regressions?: readonly Found[]
   note(exchange: Omit<Exchange, 'at'>): void
 }
 
 /** A stage for one check. */
 export function createClientStage(setup: ClientSetup): ClientStage {
-  const { session, version, rail, wallet, payTo, runs, seed, path, note } = setup
+  const { session, version, rail, wallet, payTo, runs, seed, path, regressions = [], note } = setup
   const servers: Listening[] = []
   const limit = 100_000n
 
@@ -144,6 +147,7 @@ export function createClientStage(setup: ClientSetup): ClientStage {
     rail,
     runs,
     seed,
+    regressions,
     ...(path === undefined ? {} : { path }),
     wallet,
     limit,

@@ -119,9 +119,10 @@ export const facilitatorProperties: readonly FacilitatorCheck[] = [
 ]
 
 /** A twentieth of the tries, for laws of which each costs a transaction. */
-const fewer = ({ runs, seed, path }: Trials): Trials => ({
+const fewer = ({ runs, seed, path, regressions = [] }: Trials): Trials => ({
   runs: Math.max(1, Math.ceil(runs / 20)),
   seed,
+  regressions,
   ...(path === undefined ? {} : { path }),
 })
 

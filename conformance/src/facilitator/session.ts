@@ -10,6 +10,7 @@ import { openEndpoint, UnreachableError } from '../target/process.js'
 import { apiChecks } from './api.js'
 import { exactEvmChecks } from './exact-evm.js'
 import { exactSvmChecks } from './exact-svm.js'
+import { facilitatorModels } from './models.js'
 import { facilitatorProperties } from './properties.js'
 import { settleChecks } from './settle.js'
 import { createFacilitatorStage, type FacilitatorStage } from './stage.js'
@@ -23,6 +24,7 @@ export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
   ...exactEvmChecks,
   ...exactSvmChecks,
   ...facilitatorProperties,
+  ...facilitatorModels,
 ]
 
 /** Checks of what version 1 does not have: an echoed offer, CAIP-2 names, and more in `/supported`. */
@@ -86,25 +88,30 @@ export async function openFacilitator(
     // With nothing listed the checks still run, and say what is missing.
     const families = claimed.length > 0 ? claimed : wanted.slice(0, 1)
     return {
-      jobs: jobsOf(facilitatorChecks, families, async (check, family, { http, runs, seed, path, onEnd }) => {
-        const rail = rails.find((each) => each.family === family)
-        if (family !== undefined && rail === undefined) {
-          untestable(`the kit needs the node on which the facilitator settles: give --${family}-rpc URL`)
-        }
-        if (version === 1 && ofVersion2.some((pattern) => matches(pattern, check.id)))
-          notApplicable('the target has version 1 only')
-        const stage = createFacilitatorStage({
-          http,
-          version,
-          url: opened.url,
-          rail,
-          runs,
-          seed,
-          ...(path === undefined ? {} : { path }),
-        })
-        onEnd(() => diffsOf(stage, rail))
-        await check.run(stage)
-      }),
+      jobs: jobsOf(
+        facilitatorChecks,
+        families,
+        async (check, family, { http, runs, seed, path, regressions, onEnd }) => {
+          const rail = rails.find((each) => each.family === family)
+          if (family !== undefined && rail === undefined) {
+            untestable(`the kit needs the node on which the facilitator settles: give --${family}-rpc URL`)
+          }
+          if (version === 1 && ofVersion2.some((pattern) => matches(pattern, check.id)))
+            notApplicable('the target has version 1 only')
+          const stage = createFacilitatorStage({
+            http,
+            version,
+            url: opened.url,
+            rail,
+            runs,
+            seed,
+            regressions,
+            ...(path === undefined ? {} : { path }),
+          })
+          onEnd(() => diffsOf(stage, rail))
+          await check.run(stage)
+        },
+      ),
       close: async () => {
         for (const close of closing.reverse()) await close()
       },

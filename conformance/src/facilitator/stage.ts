@@ -3,6 +3,7 @@ import type { Payer, Rail, Sponsor } from '../chain/rail.js'
 import type { SvmRail } from '../chain/svm.js'
 import { type Answer, type Http, isObject, jsonIn, objectIn } from '../http/exchange.js'
 import { expectSame, expectThat, fail, notApplicable, show, untestable, warn } from '../model/finding.js'
+import type { Found } from '../model/property.js'
 import {
   encodePayment,
   encodeRequest,
@@ -66,6 +67,7 @@ export interface FacilitatorStage {
   readonly seed: number
   /** Continues at a counterexample that was found before. */
   readonly path?: string
+  readonly regressions?: readonly Found[]
   readonly rail: Rail
   readonly evm: EvmRail
   readonly svm: SvmRail
@@ -146,18 +148,12 @@ export type FacilitatorSetup = {
   readonly runs: number
   readonly seed: number
   readonly path?: string
+  readonly regressions?: readonly Found[]
 }
 
 /** A stage for one check. */
-export function createFacilitatorStage({
-  http,
-  url,
-  version: usual,
-  rail,
-  runs,
-  seed,
-  path,
-}: FacilitatorSetup): FacilitatorStage {
+export function createFacilitatorStage(setup: FacilitatorSetup): FacilitatorStage {
+  const { http, url, version: usual, rail, runs, seed, path, regressions = [] } = setup
   const base = url.replace(/\/$/, '')
   const scenes: Scene[] = []
   let known: Promise<Supported> | undefined
@@ -209,6 +205,7 @@ export function createFacilitatorStage({
     http,
     runs,
     seed,
+    regressions,
     ...(path === undefined ? {} : { path }),
     get rail() {
       return need()

@@ -64,6 +64,8 @@ export type CheckResult = {
   readonly replay?: string
   /** Path to the counterexample, for fast-check. */
   readonly path?: string
+  /** The seed that goes with the path. */
+  readonly pathSeed?: number
   readonly trace?: readonly Exchange[]
   readonly chain?: readonly ChainDiff[]
 }

@@ -6,7 +6,9 @@ import { createHttp } from '../http/exchange.js'
 import { openLibrary } from '../library/session.js'
 import { matches, requirementOf } from '../model/check.js'
 import { Outcome } from '../model/finding.js'
+import type { Counterexample } from '../model/property.js'
 import type { ChainDiff, CheckResult, Exchange, Family, Profile, Role, Status } from '../model/result.js'
+import type { Regression } from '../regressions.js'
 import { openPaidUrl, openServer } from '../server/session.js'
 import { requirement, specification } from '../spec/requirements.js'
 import type { Target } from '../target/manifest.js'
@@ -37,6 +39,8 @@ export type RunOptions = {
   readonly concurrency?: number
   /** Milliseconds after which a target that does not answer is not waited for; each request has its own limit unless told. */
   readonly answerMs?: number
+  /** Counterexamples of earlier runs; each is tried before anything is drawn. */
+  readonly regressions?: readonly Regression[]
   /** Continues a property at a counterexample. */
   readonly path?: string
   /** Milliseconds since 1970. */
@@ -206,6 +210,7 @@ async function playJob(job: Job, { seed, rootSeed, runs, patience, options }: Pl
     seed,
     runs,
     ...(options.path === undefined ? {} : { path: options.path }),
+    regressions: (options.regressions ?? []).filter(({ check }) => check === job.id),
     note,
     onEnd: (diffs: () => Promise<readonly ChainDiff[]>) => {
       ended = diffs
@@ -235,15 +240,15 @@ async function playJob(job: Job, { seed, rootSeed, runs, patience, options }: Pl
           replay: `${job.id}:${rootSeed}${found.path === undefined ? '' : `:${shortOf(found.path)}`}`,
         }),
     ...(found.counterexample === undefined ? {} : { counterexample: found.counterexample }),
-    ...(found.path === undefined ? {} : { path: found.path }),
+    ...(found.path === undefined ? {} : { path: found.path, pathSeed: found.pathSeed ?? seed }),
     ...(trace.length === 0 ? {} : { trace }),
     ...(chain.length === 0 ? {} : { chain }),
   }
 }
 
-type Found = Pick<CheckResult, 'status' | 'finding' | 'counterexample' | 'path'>
+type Ended = Pick<CheckResult, 'status' | 'finding' | 'counterexample' | 'path' | 'pathSeed'>
 
-async function outcomeOf(job: Job, play: () => Promise<void>): Promise<Found> {
+async function outcomeOf(job: Job, play: () => Promise<void>): Promise<Ended> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -256,12 +261,12 @@ async function outcomeOf(job: Job, play: () => Promise<void>): Promise<Found> {
     return { status: 'pass' }
   } catch (error) {
     if (error instanceof Outcome) {
-      const { counterexample, path } = error as Outcome & Partial<Pick<CheckResult, 'counterexample' | 'path'>>
+      const { counterexample, found } = error as Outcome & Partial<Pick<Counterexample, 'counterexample' | 'found'>>
       return {
         status: error.status,
         finding: error.finding,
         ...(counterexample === undefined ? {} : { counterexample }),
-        ...(path === undefined ? {} : { path }),
+        ...(found === undefined ? {} : { path: found.path, pathSeed: found.seed }),
       }
     }
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error)

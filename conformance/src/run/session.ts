@@ -1,5 +1,6 @@
 import type { Http } from '../http/exchange.js'
 import type { Check } from '../model/check.js'
+import type { Found } from '../model/property.js'
 import type { ChainDiff, Exchange, Family } from '../model/result.js'
 
 /** What a role's checks need of the run that they are part of. */
@@ -8,6 +9,8 @@ export type JobContext = {
   readonly seed: number
   readonly runs: number
   readonly path?: string
+  /** Counterexamples of this check from earlier runs. */
+  readonly regressions: readonly Found[]
   note(exchange: Omit<Exchange, 'at'>): void
   /** Asked when the check is over. */
   onEnd(diffs: () => Promise<readonly ChainDiff[]>): void

@@ -17,7 +17,7 @@ export type Asked = {
 }
 
 /** What the facilitator says to the nth question of a kind, counted from 1. `usual` is what an honest one says. */
-export type Act = (usual: Readonly<Record<string, unknown>>, nth: number) => Reply
+export type Act = (usual: Readonly<Record<string, unknown>>, nth: number) => Reply | Promise<Reply>
 
 /** A facilitator that says what it is told to say. */
 export interface ScriptedFacilitator extends Listening {
@@ -59,7 +59,7 @@ export async function startScriptedFacilitator(
     const usual = usualAnswer(path, body, family)
     const nth = asked.filter((each) => each.path === path).length
     const act = path === '/verify' ? script.verify : path === '/settle' ? script.settle : undefined
-    const with_ = usual === undefined ? { status: 404 } : (act?.(usual, nth) ?? { json: usual })
+    const with_ = usual === undefined ? { status: 404 } : ((await act?.(usual, nth)) ?? { json: usual })
     note({
       who: 'target → facilitator of the kit',
       method: request.method ?? '',

@@ -116,10 +116,10 @@ async function openOn(
     ...(rail.family === 'svm' ? { X402_SVM_RPC_URL: rail.rpcUrl } : { X402_EVM_RPC_URL: rail.rpcUrl }),
   })
   closing.push(() => opened.close())
-  return jobsOf(serverChecks, [rail.family], async (check, _, { http, runs, seed, path, note, onEnd }) => {
+  return jobsOf(serverChecks, [rail.family], async (check, _, { http, runs, seed, path, regressions, note, onEnd }) => {
     listener = note
     onEnd(async (): Promise<readonly ChainDiff[]> => [])
-    const more = path === undefined ? {} : { path }
+    const more = { regressions, ...(path === undefined ? {} : { path }) }
     if (version === 1 && !inVersion1.has(check.id)) notApplicable('the target has version 1 only')
     const told = { url: opened.url, version, rail, facilitator, sale, routes, runs, seed, ...more }
     await check.run(createServerStage({ http: version === 1 ? asVersion1(http) : http, ...told }))

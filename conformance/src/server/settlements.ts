@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { listen, reply } from '../http/listen.js'
 import type { Check } from '../model/check.js'
 import { expectSame, expectThat } from '../model/finding.js'
+import { property } from '../model/property.js'
 import { decodeHeader } from '../wire/messages.js'
 import { serverCheck } from './offers.js'
 import type { Act } from './scripted-facilitator.js'
@@ -163,6 +165,24 @@ export const settlementChecks: readonly ServerCheck[] = [
     )
     expectSame('how often the work was done', before + 1, await stage.hits())
   }),
+  serverCheck(
+    'SRV-004/races',
+    'in whatever order the facilitator answers copies of a payment, the work is done once',
+    async (stage) => {
+      await property({ ...stage, runs: Math.max(2, Math.ceil(stage.runs / 25)) }, fc.scheduler(), async (scheduler) => {
+        const { header } = await stage.pay()
+        const before = await stage.hits()
+        const held: Act = (usual) => scheduler.schedule(Promise.resolve({ json: usual }))
+        stage.facilitator.play({ verify: held, settle: held })
+        const copies = Array.from({ length: 3 }, () =>
+          stage.http.attempt({ url: stage.url('paid'), headers: { 'PAYMENT-SIGNATURE': header } }),
+        )
+        await scheduler.waitFor(Promise.all(copies))
+        expectSame('how often the work was done', before + 1, await stage.hits())
+      })
+    },
+    { kind: 'model' },
+  ),
   serverCheck('SRV-005/again', 'a payment that was delivered for buys nothing more', async (stage) => {
     const { header } = await stage.pay()
     const before = await stage.hits()

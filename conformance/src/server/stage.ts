@@ -1,6 +1,7 @@
 import type { Payer, Rail } from '../chain/rail.js'
 import { type Answer, type Http, isObject, jsonIn, type Silence } from '../http/exchange.js'
 import { expectThat, fail, notApplicable, untestable } from '../model/finding.js'
+import type { Found } from '../model/property.js'
 import {
   decodeHeader,
   encodeHeader,
@@ -29,6 +30,7 @@ export interface ServerStage {
   readonly runs: number
   readonly seed: number
   readonly path?: string
+  readonly regressions?: readonly Found[]
   readonly facilitator: ScriptedFacilitator
   readonly sale: Sale
   /** Whether the server has this route of `/conformance/`; a check of one that it lacks does not apply. */
@@ -55,6 +57,7 @@ export type ServerSetup = {
   readonly runs: number
   readonly seed: number
   readonly path?: string
+  readonly regressions?: readonly Found[]
   readonly facilitator: ScriptedFacilitator
   readonly sale: Sale
   readonly routes: readonly string[]

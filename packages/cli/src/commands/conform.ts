@@ -48,6 +48,7 @@ export type ConformCommand = {
   readonly svmRpc?: string
   readonly baseline?: string
   readonly strict?: boolean
+  readonly regressions?: string
   readonly verbose?: boolean
   readonly json?: boolean
   readonly classes?: boolean
@@ -56,12 +57,12 @@ export type ConformCommand = {
 /** `groat conform`: tests, tells what is red, writes the report. */
 export async function runConform(options: ConformCommand, io: Io): Promise<number> {
   return withUsage(async () => {
-    const { report, profile, seed, runs, only, chain, baseline, strict, role } = options
+    const { report, profile, seed, runs, only, chain, baseline, strict, role, regressions } = options
     const target = await targetOf(options)
     const conformance = await conform({
       target,
       nodes: await nodesOf(options, io),
-      ...given({ report, profile, seed, runs, only, strict, families: chain, roles: role }),
+      ...given({ report, profile, seed, runs, only, strict, families: chain, roles: role, regressionsIn: regressions }),
       ...(baseline === undefined ? {} : { baseline: await readBaseline(baseline) }),
       onEvent: tell(options, io),
     })
