@@ -19,7 +19,7 @@ afterAll(async () => {
 test('a facilitator of a sandbox is tested on the chains of that sandbox, and the report is written', async () => {
   const io = recordedIo()
   const { url } = sandbox.ready.facilitator
-  const only = ['FAC-031', 'FAC-040']
+  const only = ['FAC-031/twice', 'FAC-031/at-once', 'FAC-040']
   expect(await runCli(['conform', '--facilitator', url, '--report', folder, '--only', ...only], io)).toBe(0)
   expect(io.written()).toMatch(/core 6 of 6 {3}seed 1 .*\n6 passed, 0 failed, 0 skipped\n$/s)
   const lines = (await readFile(join(folder, 'results.ndjson'), 'utf8')).trim().split('\n')

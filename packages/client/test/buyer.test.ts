@@ -29,7 +29,7 @@ describe.each(purses)('%s purse', (_, open) => {
   }
   const dime = honest([offer({ amount: 100_000n })])
 
-  test('CLI-017 INV-13 CL-2 G02 64 parallel callers on one $10 budget at $0.10 make exactly 100 payments', async () => {
+  test('CLI-017 SEC-011 INV-13 CL-2 G02 64 parallel callers on one $10 budget at $0.10 make exactly 100 payments', async () => {
     const { seller, scheme, another, refusalOf } = await buyerFor(dime, { policy: { perDay: '$10' } })
     const caller = async () => {
       for (;;) {

@@ -62,7 +62,7 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
     expect(seller.seen.map(({ payment }) => payment && nonceOf(payment))).toEqual([undefined, nonce])
   })
 
-  test('CORE-032 echoes the offer, the resource and the extensions as they came', async () => {
+  test('CORE-032 CORE-081 CORE-082 echoes the offer, the resource and the extensions as they came', async () => {
     const { seller, payer } = await payerFor(({ payment }, nth) =>
       payment
         ? paid(payment)

@@ -85,7 +85,7 @@ test('FAC-104 a list that changes between verify and settle counts at settle; wh
   expect(chain.seen).toHaveLength(1)
 })
 
-test('FAC-104 what is not decided is not settled: no list, an old list, one without a date, a provider that fails or hangs', async () => {
+test('FAC-104 SEC-033 what is not decided is not settled: no list, an old list, one without a date, a provider that fails or hangs', async () => {
   const broken: readonly (readonly [string, ScreeningProvider])[] = [
     ['missing', createLocalList({ file: join(folder, 'nowhere'), clock: () => now })],
     ['old', await list('# date: 2026-11-18')],
