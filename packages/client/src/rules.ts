@@ -78,8 +78,11 @@ export const rules: readonly Rule[] = [
   },
   {
     name: 'payment-flow',
-    check: ({ extra: { paymentFlow } }) =>
-      paymentFlow == null || paymentFlow === 'authorization' ? undefined : refuse('payment_flow_not_allowed'),
+    check: ({ extra: { paymentFlow } }, { scheme }) => {
+      const isPaid =
+        paymentFlow == null || paymentFlow === 'authorization' || scheme?.flows?.some((flow) => flow === paymentFlow)
+      return isPaid ? undefined : refuse('payment_flow_not_allowed')
+    },
   },
   {
     name: 'assets',

@@ -90,6 +90,19 @@ describe('CLI-001 CLI-003 CLI-004 CLI-024 CORE-090 INV-14 a seller that asks for
     expect([scheme.signed, seller.seen.length]).toEqual([[], 1])
   })
 
+  test('a flow that the scheme itself is safe in is paid', async () => {
+    const seller = await startSeller(() =>
+      rawChallenge({ x402Version: 2, accepts: [{ ...wire, extra: { ...wire.extra, paymentFlow: 'escrow' } }] }),
+    )
+    const [safe, other] = [
+      { ...spyScheme(), flows: ['escrow'] },
+      { ...spyScheme(), flows: ['upfront'] },
+    ]
+    for (const scheme of [safe, other])
+      await createPayer({ schemes: [scheme], sleep: async () => {} }).fetch(seller.url)
+    expect([safe.signed.length, other.signed.length]).toEqual([1, 0])
+  })
+
   test('a rule that throws stops the payment', async () => {
     const check = () => {
       throw new Error('sanctions list is down')

@@ -101,7 +101,9 @@ function judge<Native>(
   terms: Terms,
 ): Challenge | Promise<Reply<Native>> {
   const now = gate.clock()
-  const decision = decide(decodePayment(exchange.request.header), terms, now)
+  const { resource, outgoing } = terms
+  const offers = outgoing.length === 0 ? terms.offers : [...terms.offers, ...outgoing]
+  const decision = decide(decodePayment(exchange.request.header), { resource, offers }, now)
   switch (decision.type) {
     case 'unpaid': {
       const token = route.sold && exchange.request.header(ENTITLEMENT_HEADER)

@@ -189,11 +189,25 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     const known = defaults.support.known()
     if (known !== undefined) confirm(known)
 
+    /** Offers with times in them are made anew; those before them are answered once more. */
+    const lasting = Math.min(...templates.map(({ scheme }) => scheme.offersLast ?? Number.POSITIVE_INFINITY))
+    let period = Math.floor(defaults.clock() / lasting)
+    let outgoing: typeof offersAt = () => []
+    const freshen = (): void => {
+      const now = Math.floor(defaults.clock() / lasting)
+      if (now === period) return
+      outgoing = now === period + 1 ? offersAt : () => []
+      offersAt = createOfferList(templates, supported)
+      period = now
+      cache.clear()
+    }
+
     const termsAt = (url: string, at: Price | undefined, factor?: Factor): Terms => {
       const key = `${at} ${factor?.key} ${url}`
+      freshen()
       const cached = cache.get(key)
       if (cached !== undefined) return cached
-      const terms = createTerms({ url, ...about }, offersAt(at, factor))
+      const terms = createTerms({ url, ...about }, offersAt(at, factor), outgoing(at, factor))
       cache.set(key, terms)
       return terms
     }

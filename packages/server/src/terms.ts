@@ -33,13 +33,15 @@ export type Challenge = Answer & {
 export type Terms = {
   readonly resource: ResourceInfo
   readonly offers: readonly Offer[]
+  /** Offers that are made no more, and are answered a last time. */
+  readonly outgoing: readonly Offer[]
   /** The 402 of a request without a payment, encoded once. */
   readonly challenge: Challenge
 }
 
 /** The terms of a resource. */
-export function createTerms(resource: ResourceInfo, offers: readonly Offer[]): Terms {
-  return { resource, offers, challenge: challengeAnswer(resource, offers, 'payment_required') }
+export function createTerms(resource: ResourceInfo, offers: readonly Offer[], outgoing: readonly Offer[] = []): Terms {
+  return { resource, offers, outgoing, challenge: challengeAnswer(resource, offers, 'payment_required') }
 }
 
 /** What the payer of one offer has to know before it pays again. */

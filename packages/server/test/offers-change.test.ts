@@ -1,4 +1,4 @@
-import { type Facilitator, network, type Settlement } from '@groat/core'
+import { type Facilitator, network, type SchemeServer, type Settlement } from '@groat/core'
 import { createMemoryClaims, type PaywallOptions, paywall } from '@groat/server'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Answered, errorOf, offersOf, problemOf, receiptOf } from './shop.js'
@@ -129,5 +129,51 @@ describe('SRV-028 one payment, several shops of one seller', () => {
     const answer = await ask(payment, 'other.example')
     expect([answer.status, problemOf(answer).code]).toEqual([409, 'idempotency_mismatch'])
     expect(runs).toBe(1)
+  })
+})
+
+describe('offers with times in them', () => {
+  const PERIOD = 600_000
+  /** Its offers say when they were made. */
+  function openTimed() {
+    let now = Date.UTC(2026, 0, 1)
+    const scheme: SchemeServer = {
+      ...testScheme,
+      offersLast: PERIOD,
+      offer(terms) {
+        const offer = testScheme.offer(terms)
+        return { ...offer, extra: { ...offer.extra, made: Math.floor(now / PERIOD) } }
+      },
+    }
+    const shop = openShop(store(), { schemes: [scheme], clock: () => now })
+    const pass = (ms: number) => {
+      now += ms
+    }
+    const made = async () => offersOf(await shop.ask())[0]?.extra.made
+    return { ...shop, pass, made }
+  }
+
+  test('are made anew when their time is over, and not before', async () => {
+    const { made, pass } = openTimed()
+    const first = await made()
+    pass(PERIOD - 1)
+    expect(await made()).toBe(first)
+    pass(1)
+    expect(await made()).toBe(Number(first) + 1)
+    pass(5 * PERIOD)
+    expect(await made()).toBe(Number(first) + 6)
+  })
+
+  test('are answered once more after that, and then no more', async () => {
+    const { ask, sign, pass } = openTimed()
+    const [late, tooLate] = [await sign(), await sign()]
+    pass(PERIOD)
+    expect(await ask(late)).toMatchObject({ status: 200, text: 'sunny' })
+    pass(PERIOD)
+    const answer = await ask(tooLate)
+    expect([answer.status, errorOf(answer)]).toEqual([402, 'no_matching_requirements'])
+    // What was paid for stays paid for.
+    expect(await ask(late)).toMatchObject({ status: 200, text: 'sunny' })
+    expect([runs, settles]).toEqual([1, 1])
   })
 })

@@ -13,6 +13,7 @@ export const pages = [
   'schemes/exact-svm.md',
   'schemes/upto-evm.md',
   'schemes/batch-settlement-evm.md',
+  'schemes/auth-capture-evm.md',
   'schemes/upto-svm.md',
   'extensions/eip2612-gas-sponsoring.md',
   'extensions/erc20-approval-gas-sponsoring.md',
@@ -22,7 +23,7 @@ export const pages = [
 
 /** What an id looks like, wherever it stands. */
 export const ID =
-  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|ERR|SEC)-[0-9]{3}'
+  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'

@@ -1,5 +1,14 @@
 import { v1, v2 } from '@groat/core/schema'
 import {
+  AuthCaptureCapturePayload,
+  AuthCaptureEip3009Payload,
+  AuthCaptureExtra,
+  AuthCapturePaymentInfo,
+  AuthCapturePermit2Payload,
+  AuthCaptureRefundPayload,
+  AuthCaptureVoidPayload,
+} from '@groat/evm/auth-capture/schema'
+import {
   BatchChannelConfig,
   BatchDepositPayload,
   BatchEvmExtra,
@@ -23,7 +32,16 @@ import type * as z from 'zod/mini'
 /** A message or a part of one, as it is published. */
 export type WireType = {
   /** The protocol version, or the scheme whose own data this is. */
-  readonly version: 'v1' | 'v2' | 'exact-evm' | 'exact-svm' | 'upto-svm' | 'upto-evm' | 'batch-evm' | 'extensions'
+  readonly version:
+    | 'v1'
+    | 'v2'
+    | 'exact-evm'
+    | 'exact-svm'
+    | 'upto-svm'
+    | 'upto-evm'
+    | 'batch-evm'
+    | 'auth-capture-evm'
+    | 'extensions'
   readonly name: string
   readonly schema: z.core.$ZodType
   /** What it is, in one line. */
@@ -143,6 +161,48 @@ export const wireTypes: readonly WireType[] = [
     name: 'Erc7710Payload',
     schema: Erc7710Payload,
     title: 'The payload of a payment by delegation',
+  },
+  {
+    version: 'auth-capture-evm',
+    name: 'AuthCaptureExtra',
+    schema: AuthCaptureExtra,
+    title: 'The extra of an offer whose money is held in escrow',
+  },
+  {
+    version: 'auth-capture-evm',
+    name: 'AuthCaptureEip3009Payload',
+    schema: AuthCaptureEip3009Payload,
+    title: 'The payload of a payment into escrow by EIP-3009',
+  },
+  {
+    version: 'auth-capture-evm',
+    name: 'AuthCapturePermit2Payload',
+    schema: AuthCapturePermit2Payload,
+    title: 'The payload of a payment into escrow by Permit2',
+  },
+  {
+    version: 'auth-capture-evm',
+    name: 'AuthCapturePaymentInfo',
+    schema: AuthCapturePaymentInfo,
+    title: 'The terms of a payment, as the escrow takes them',
+  },
+  {
+    version: 'auth-capture-evm',
+    name: 'AuthCaptureCapturePayload',
+    schema: AuthCaptureCapturePayload,
+    title: 'The payload with which a server has money paid out that is held',
+  },
+  {
+    version: 'auth-capture-evm',
+    name: 'AuthCaptureVoidPayload',
+    schema: AuthCaptureVoidPayload,
+    title: 'The payload with which a server lets go of what is held',
+  },
+  {
+    version: 'auth-capture-evm',
+    name: 'AuthCaptureRefundPayload',
+    schema: AuthCaptureRefundPayload,
+    title: 'The payload with which a server gives back what was paid out',
   },
   {
     version: 'extensions',
@@ -383,6 +443,85 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
   'exact-evm/Permit2Payload': {
     signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
     permit2Authorization: 'what is signed, and the payer',
+  },
+  'auth-capture-evm/AuthCaptureExtra': {
+    name: 'name of the token in its EIP-712 domain',
+    version: 'version of the token in its EIP-712 domain',
+    captureAuthorizer: 'the operator: the only account that can collect, capture, void and refund',
+    captureDeadline: 'seconds since 1970; captured before then, and reclaimed by the payer from then on',
+    refundDeadline: 'seconds since 1970; refunded before then',
+    feeRecipient: 'whose the fee is; the zero address where there is none',
+    minFeeBps: 'the least fee, in basis points of what is paid out',
+    maxFeeBps: 'the highest fee, in basis points of what is paid out',
+    authCaptureEscrow: 'the escrow of section 1',
+    receiverAuthorizer: 'whose word a payout, a void and a refund need',
+    policy: 'reserved: absent or the zero address',
+    paymentFlow:
+      '`escrow`, held until it is captured, or `authorization`, paid out at once; `escrow` where it is absent',
+    captureMode: '`deferred`: captured by a request of its own',
+    operatorType: '`delegated`: the operator is the facilitator',
+    assetTransferMethod: '`eip3009` or `permit2`; `eip3009` where it is absent',
+  },
+  'auth-capture-evm/AuthCaptureEip3009Payload': {
+    signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
+    authorization: 'what is signed: `from`, `to` (the collector), `value`, `validAfter` (0), `validBefore` and `nonce`',
+    salt: 'the salt of the payment: 32 bytes',
+    saltNonce: "the random bytes behind it, where the offer names a receiver's authorizer",
+    amount: 'added by the server in the flow `authorization`: atomic units that are paid out',
+    feeAmount: 'added with it: what of it is the fee',
+    feeReceiver: 'added with it: whose the fee is',
+    authorizerSignature: "added with it: the word of the receiver's authorizer",
+  },
+  'auth-capture-evm/AuthCapturePermit2Payload': {
+    signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
+    permit2Authorization:
+      'what is signed: `from`, `permitted` (`token`, `amount`), `spender` (the collector), `nonce` and `deadline`',
+    salt: 'the salt of the payment: 32 bytes',
+    saltNonce: "the random bytes behind it, where the offer names a receiver's authorizer",
+    amount: 'added by the server in the flow `authorization`: atomic units that are paid out',
+    feeAmount: 'added with it: what of it is the fee',
+    feeReceiver: 'added with it: whose the fee is',
+    authorizerSignature: "added with it: the word of the receiver's authorizer",
+  },
+  'auth-capture-evm/AuthCapturePaymentInfo': {
+    operator: 'the `captureAuthorizer` of the offer',
+    payer: 'the payer',
+    receiver: 'the recipient of the offer',
+    token: 'the asset',
+    maxAmount: 'atomic units: the amount of the offer',
+    preApprovalExpiry: 'seconds since 1970: the end of what the payer signed',
+    authorizationExpiry: 'the `captureDeadline` of the offer',
+    refundExpiry: 'the `refundDeadline` of the offer',
+    minFeeBps: 'as in the offer',
+    maxFeeBps: 'as in the offer',
+    feeReceiver: 'the `feeRecipient` of the offer',
+    salt: 'the salt of the payment',
+  },
+  'auth-capture-evm/AuthCaptureCapturePayload': {
+    type: 'what is asked for',
+    paymentInfo: 'the terms of the payment',
+    saltNonce: 'the random bytes of the payer',
+    authorizerSignature: "the word of the receiver's authorizer over exactly this",
+    amount: 'atomic units that are paid out, the fee included',
+    feeAmount: 'what of it is the fee',
+    feeReceiver: 'whose the fee is',
+    expectedCapturableAmount: 'atomic units that the escrow holds before it',
+    expectedRefundableAmount: 'atomic units that were captured and not refunded before it',
+  },
+  'auth-capture-evm/AuthCaptureVoidPayload': {
+    type: 'what is asked for',
+    paymentInfo: 'the terms of the payment',
+    saltNonce: 'the random bytes of the payer',
+    authorizerSignature: "the word of the receiver's authorizer over exactly this",
+  },
+  'auth-capture-evm/AuthCaptureRefundPayload': {
+    type: 'what is asked for',
+    paymentInfo: 'the terms of the payment',
+    saltNonce: 'the random bytes of the payer',
+    authorizerSignature: "the word of the receiver's authorizer over exactly this",
+    amount: 'atomic units that are given back',
+    expectedCapturableAmount: 'atomic units that the escrow holds before it',
+    expectedRefundableAmount: 'atomic units that were captured and not refunded before it',
   },
   'exact-evm/Erc7710Extra': {
     assetTransferMethod: 'how the token is moved',

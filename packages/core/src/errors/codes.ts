@@ -1362,6 +1362,178 @@ export const errorCodes = {
     title: 'Who asks for a refund cannot approve it',
     hint: 'Let somebody else approve it.',
   },
+
+  // Money in escrow on EVM.
+  invalid_auth_capture_evm_payload_type: {
+    ...newPayment,
+    title: 'The payload names nothing that can be done with this offer',
+    hint: 'Send a payment, or a capture, a void or a refund where the offer allows it.',
+  },
+  invalid_auth_capture_evm_unsupported_payment_flow: {
+    ...refused,
+    title: 'The offer names a payment flow that does not exist',
+    hint: 'Offer `escrow` or `authorization`.',
+  },
+  invalid_auth_capture_evm_scheme: {
+    ...refused,
+    title: 'The scheme is not auth-capture',
+    hint: 'Name the scheme in the offer and in its echo.',
+  },
+  invalid_auth_capture_evm_network_mismatch: {
+    ...newPayment,
+    title: 'The payment is for another network than the offer',
+    hint: 'Sign for the network of the offer.',
+  },
+  invalid_auth_capture_evm_extra: {
+    ...refused,
+    title: 'The offer lacks a part, names another escrow, or has fees that cannot be',
+    hint: 'Correct the extra of the offer; take operator and fees from the facilitator.',
+  },
+  invalid_auth_capture_evm_missing_receiver_authorizer: {
+    ...refused,
+    title: 'Nobody is named whose word a payout needs',
+    hint: 'Name a receiverAuthorizer in the offer.',
+  },
+  invalid_auth_capture_evm_unsupported_operator_type: {
+    ...refused,
+    title: 'Operators that are contracts, and policies, are not accepted here',
+    hint: 'Offer the operator type `delegated`.',
+  },
+  invalid_auth_capture_evm_lifecycle_not_relayed: {
+    ...refused,
+    title: 'The facilitator relays nothing for an offer without a receiver’s authorizer',
+    hint: 'Name a receiverAuthorizer in the offer.',
+  },
+  invalid_auth_capture_evm_operator_not_admitted: {
+    ...refused,
+    title: 'The operator is no account of this facilitator',
+    hint: 'Take captureAuthorizer from what the facilitator lists.',
+  },
+  invalid_auth_capture_evm_salt_binding_mismatch: {
+    ...newPayment,
+    title: 'The salt is not bound to the receiver’s authorizer of the offer',
+    hint: 'Derive the salt from the offer and send saltNonce along.',
+  },
+  invalid_auth_capture_evm_authorizer_signature: {
+    ...newPayment,
+    title: 'The receiver’s authorizer has not signed this',
+    hint: 'Sign exactly what is asked for with the key of the receiverAuthorizer.',
+  },
+  invalid_auth_capture_evm_unexpected_payment_state: {
+    ...newPayment,
+    title: 'The escrow has other balances than were signed',
+    hint: 'Read the balances again and sign anew.',
+  },
+  invalid_auth_capture_evm_refund_funding_unavailable: {
+    ...refused,
+    title: 'Nobody pays for this refund',
+    hint: 'Agree with the facilitator on refunds, or send the money yourself.',
+  },
+  invalid_auth_capture_evm_capture_deadline_expired: {
+    ...newPayment,
+    title: 'The time for capture is over',
+    hint: 'Ask for a new payment.',
+  },
+  invalid_auth_capture_evm_refund_deadline_expired: {
+    ...newPayment,
+    title: 'The time for refunds is over',
+    hint: 'Send the money yourself.',
+  },
+  invalid_auth_capture_evm_deadline_ordering: {
+    ...newPayment,
+    title: 'The deadlines do not follow each other, or are too far away',
+    hint: 'Let the payment end before capture, and capture before refund.',
+  },
+  invalid_auth_capture_evm_authorization_expired: {
+    ...newPayment,
+    title: 'The payment ends too soon to be collected',
+    hint: 'Sign again; check the clock.',
+  },
+  invalid_auth_capture_evm_authorization_not_yet_valid: {
+    ...newPayment,
+    title: 'The payment is not valid from the start',
+    hint: 'Sign with validAfter 0.',
+  },
+  invalid_auth_capture_evm_signature: {
+    ...newPayment,
+    title: 'The signature is not the payer’s',
+    hint: 'Sign the collector’s authorization with the key of the payer.',
+  },
+  invalid_auth_capture_evm_erc6492_factory_not_allowed: {
+    ...refused,
+    title: 'The wallet is not deployed',
+    hint: 'Deploy the wallet first.',
+  },
+  invalid_auth_capture_evm_amount_mismatch: {
+    ...newPayment,
+    title: 'The payment is not for the amount of the offer',
+    hint: 'Sign for exactly the amount.',
+  },
+  invalid_auth_capture_evm_token_collector_mismatch: {
+    ...newPayment,
+    title: 'The payment names another collector',
+    hint: 'Sign for the collector of the method, as the specification lists it.',
+  },
+  invalid_auth_capture_evm_token_mismatch: {
+    ...newPayment,
+    title: 'The payment is in another token',
+    hint: 'Sign for the asset of the offer.',
+  },
+  invalid_auth_capture_evm_nonce_mismatch: {
+    ...newPayment,
+    title: 'The nonce is not the hash of the terms',
+    hint: 'Take the offer as it is and sign again.',
+  },
+  invalid_auth_capture_evm_insufficient_balance: {
+    ...newPayment,
+    title: 'The payer does not have the money',
+    hint: 'Fund the account, or pay from another one.',
+  },
+  invalid_auth_capture_evm_simulation_failed: {
+    ...newPayment,
+    title: 'It would fail on chain',
+    hint: 'Check the account, the token and the deadlines, and sign again.',
+  },
+  invalid_auth_capture_evm_payment_already_collected: {
+    ...newPayment,
+    title: 'The payment was collected before',
+    hint: 'Sign a new payment.',
+  },
+  invalid_auth_capture_evm_fee_bps_out_of_range: {
+    ...newPayment,
+    title: 'The fee is outside what the payer signed',
+    hint: 'Take a fee within minFeeBps and maxFeeBps.',
+  },
+  invalid_auth_capture_evm_fee_receiver: {
+    ...newPayment,
+    title: 'The fee is for somebody else than the payer signed',
+    hint: 'Name the feeRecipient of the offer.',
+  },
+  invalid_auth_capture_evm_insufficient_authorization: {
+    ...newPayment,
+    title: 'Less is held than is to be captured',
+    hint: 'Capture what is left at the most.',
+  },
+  invalid_auth_capture_evm_zero_authorization: {
+    ...newPayment,
+    title: 'Nothing is held',
+    hint: 'Capture or void only what is held.',
+  },
+  invalid_auth_capture_evm_refund_exceeds_capture: {
+    ...newPayment,
+    title: 'Less was captured than is to be refunded',
+    hint: 'Refund what was captured at the most.',
+  },
+  invalid_auth_capture_evm_transaction_reverted: {
+    ...newPayment,
+    title: 'It failed on chain',
+    hint: 'Read the balances and sign anew.',
+  },
+  auth_capture_escrow_not_deployed: {
+    ...refused,
+    title: 'The escrow is not there on this network',
+    hint: 'Offer another scheme or network.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

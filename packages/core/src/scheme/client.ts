@@ -9,6 +9,8 @@ import type { SchemeHalf } from './scheme.js'
 
 /** The payer's half: it knows what a signature would do, and makes it. */
 export interface SchemeClient extends SchemeHalf {
+  /** Payment flows besides `authorization` that this half pays by, because its money is safe in them; none unless told. */
+  readonly flows?: readonly string[]
   /** The payer's account on a network, or `undefined` when this payer has none there. */
   payer(network: Network): string | undefined
   /** The asset of an offer, from the payer's own registry and never from the offer. `undefined`: unknown, do not pay. */

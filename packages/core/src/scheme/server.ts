@@ -15,6 +15,10 @@ export interface SchemeServer extends SchemeHalf {
   /** Whether a payment may settle without a transaction of its own. One for nothing always may. */
   readonly offChain?: boolean
   /**
+   * Milliseconds for which an offer is made as it is, because there are times in it; it is answered for as long again. Absent: for ever.
+   */
+  readonly offersLast?: number
+  /**
    * Makes an offer. Called at start for static prices, so what is wrong is said then.
    * Throws `X402Error` `invalid_pay_to`, `unknown_asset`, `unsupported_transfer_method`.
    */
