@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -15,6 +16,7 @@ import { createRefunds } from '@groat/server/refunds'
 import { openStore } from '@groat/store'
 import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
 import { build } from 'esbuild'
+import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCli } from '../src/program.js'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
@@ -216,6 +218,84 @@ test('SRV-067 above a limit two people agree, told apart by their tokens', async
 }, 60_000)
 
 const fetch2 = globalThis.fetch
+
+/** Chromium as this machine has it; without one the page itself is not tested. */
+const executablePath = [process.env.GROAT_CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
+  (path) => path !== undefined && existsSync(path),
+)
+
+test('the usage of a shop is summed up to the atomic unit, for its people alone', async () => {
+  expect((await fetch2(`${shop.admin}/api/usage`)).status).toBe(401)
+  const headers = { authorization: `Bearer ${ann.key}` }
+  const usage = await (await fetch2(`${shop.admin}/api/usage?days=1`, { headers })).json()
+  expect(usage.routes).toEqual(
+    expect.arrayContaining([
+      {
+        name: 'GET /broken',
+        on: 'base-sepolia',
+        payments: 1,
+        revenue: '0.001 USDC',
+        refunds: 1,
+        refunded: '0.001 USDC',
+      },
+      { name: 'GET /odd', on: 'solana-devnet', payments: 1, revenue: '0.002 USDC', refunds: 1, refunded: '0.002 USDC' },
+      { name: 'GET /report', on: 'base-sepolia', payments: 1, revenue: '0.01 USDC', refunds: 1, refunded: '0.01 USDC' },
+      {
+        name: 'GET /small',
+        on: 'base-sepolia',
+        payments: 1,
+        revenue: '0.003 USDC',
+        refunds: 1,
+        refunded: '0.001 USDC',
+      },
+    ]),
+  )
+  expect(usage.payers).toHaveLength(2)
+  expect(usage.days.map(({ payments }: { payments: number }) => payments).sort()).toEqual([2, 4])
+  expect([usage.failed, usage.now]).toEqual([
+    { payments: 0, deliveries: 4 },
+    { unknown: 0, owed: 0, refunds: 0 },
+  ])
+  expect((await fetch2(`${shop.admin}/api/usage?days=x`, { headers })).status).toBe(400)
+})
+
+test.skipIf(executablePath === undefined)(
+  'the usage page shows it, in Chromium',
+  async () => {
+    const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
+    try {
+      const context = await browser.newContext({ httpCredentials: { username: 'ann', password: ann.key } })
+      const page = await context.newPage()
+      const problems: string[] = []
+      page.on('pageerror', (error) => problems.push(error.message))
+      page.on(
+        'console',
+        (message) => message.type() === 'error' && !/401/.test(message.text()) && problems.push(message.text()),
+      )
+      await page.goto(shop.admin)
+      const report = page.locator('#list-routes tr').filter({ hasText: 'GET /report' })
+      await report.waitFor()
+      expect(await report.locator('td').allTextContents()).toEqual([
+        'GET /report',
+        'base-sepolia',
+        '1',
+        '0.01 USDC',
+        '1',
+        '0.01 USDC',
+      ])
+      expect(
+        await page.locator('#facts div').filter({ hasText: 'Deliveries that failed' }).locator('dd').textContent(),
+      ).toBe('4')
+      await page.getByLabel('Time').selectOption('7')
+      const to = process.env.GROAT_SCREENSHOT
+      if (to !== undefined) await page.screenshot({ path: `${to}-usage.png`, fullPage: true })
+      expect(problems).toEqual([])
+    } finally {
+      await browser.close()
+    }
+  },
+  60_000,
+)
 
 test.each([
   ['base-sepolia', 'before-sign'],

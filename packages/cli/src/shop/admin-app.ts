@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { isPid, parseUnits, problem, X402Error } from '@groat/core'
-import type { Ledger } from '@groat/server/ledger'
+import { readFile } from 'node:fs/promises'
+import { formatUnits, isNetwork, isPid, parseUnits, problem, v1NameOf, X402Error } from '@groat/core'
+import { type Ledger, type UsageRow, usageSince } from '@groat/server/ledger'
 import type { Refund, RefundAnswer, Refunds } from '@groat/server/refunds'
 import { type Context, Hono } from 'hono'
 import type { AdminConfig } from '../config/shop-config.js'
@@ -11,7 +12,7 @@ export type ShopAdmin = { readonly config: AdminConfig; readonly ledger: Ledger;
 type Env = { Variables: { who: string | undefined } }
 
 /**
- * The seller's side of a shop: refunds, by people who are told apart by their tokens. Without tokens it answers this machine's own names only,
+ * The seller's side of a shop: how it does, and refunds, by people who are told apart by their tokens. Without tokens it answers this machine's own names only,
  * and changes nothing.
  */
 export function createShopAdmin({ config, ledger, refunds }: ShopAdmin): Hono<Env> {
@@ -28,6 +29,24 @@ export function createShopAdmin({ config, ledger, refunds }: ShopAdmin): Hono<En
     c.header('cache-control', 'no-store')
     c.header('x-content-type-options', 'nosniff')
     c.header('referrer-policy', 'no-referrer')
+  })
+
+  const file = (path: string, name: string, type: string) =>
+    app.get(path, async (c) => {
+      // Beside `src` and `dist` alike.
+      const text = await readFile(new URL(`../../assets/${name}`, import.meta.url), 'utf8')
+      return c.body(text, 200, { 'content-type': `${type}; charset=utf-8`, 'content-security-policy': POLICY })
+    })
+  file('/', 'usage.html', 'text/html')
+  file('/usage.css', 'usage.css', 'text/css')
+  file('/usage.js', 'usage.js', 'text/javascript')
+  app.get('/api/usage', async (c) => {
+    const days = /^[1-9][0-9]{0,3}$/.exec(c.req.query('days') ?? '30')?.[0]
+    if (days === undefined) return c.json({ error: 'days: 1 to 9999' }, 400)
+    const today = Math.floor(Date.now() / DAY_MS) * DAY_MS
+    const usage = await usageSince(ledger.store, today - (Number(days) - 1) * DAY_MS)
+    const rows = (list: readonly UsageRow[]) => list.map((row) => usageRow(row, ledger))
+    return c.json({ ...usage, days: rows(usage.days), routes: rows(usage.routes), payers: rows(usage.payers) })
   })
 
   app.get('/api/refunds', async (c) => c.json((await refunds?.list())?.map(shown) ?? []))
@@ -52,6 +71,19 @@ export function createShopAdmin({ config, ledger, refunds }: ShopAdmin): Hono<En
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   app.onError((_, c) => c.json({ error: 'failed' }, 500))
   return app
+}
+
+const DAY_MS = 86_400_000
+
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+function usageRow({ name, network, asset, payments, revenue, refunds, refunded }: UsageRow, ledger: Ledger) {
+  const known = ledger.asset({ network, asset })
+  const money = (amount: bigint) =>
+    known === undefined ? `${amount} of ${asset}` : `${formatUnits(amount, known.decimals)} ${known.symbol}`
+  const on = (isNetwork(network) ? v1NameOf(network) : undefined) ?? network
+  return { name, on, payments, revenue: money(revenue), refunds, refunded: money(refunded) }
 }
 
 /** Who changes something: by a bearer, which no page of somebody else's can send along. */

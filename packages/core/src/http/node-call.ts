@@ -1,11 +1,11 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { type HttpAnswer, type HttpCall, type HttpRequest, NoAnswer } from './call.js'
-import { type PublicAddresses, publicAddresses } from './public-address.js'
+import type { PublicAddresses } from './public-address.js'
 
 /** Where Node's client may connect to. */
 export type NodeCallOptions = {
-  /** Refuses this machine and private networks, whatever a name resolves to: for URLs that others chose. */
-  readonly publicOnly?: boolean
+  /** Says which addresses it may connect to: see `publicCall`. */
+  readonly guard?: PublicAddresses
 }
 
 /**
@@ -15,7 +15,7 @@ export type NodeCallOptions = {
  * @example
  * const call = nodeCall() ?? callOver(globalThis.fetch)
  */
-export function nodeCall({ publicOnly = false }: NodeCallOptions = {}): HttpCall | undefined {
+export function nodeCall({ guard }: NodeCallOptions = {}): HttpCall | undefined {
   const { process } = globalThis
   if (process?.release?.name !== 'node' || typeof process.getBuiltinModule !== 'function') return undefined
   const http = process.getBuiltinModule('node:http')
@@ -23,9 +23,6 @@ export function nodeCall({ publicOnly = false }: NodeCallOptions = {}): HttpCall
   if (typeof http?.Agent !== 'function' || typeof https?.Agent !== 'function') return undefined
   // Servers keep idle connections for 5 s and more; one that is about to be closed must not be used.
   const options = { keepAlive: true, timeout: 4_000 }
-  const guard = publicOnly
-    ? publicAddresses(process.getBuiltinModule('node:net'), process.getBuiltinModule('node:dns'))
-    : undefined
   const plain = { request: http.request, agent: new http.Agent(options), guard }
   const secure = { request: https.request, agent: new https.Agent(options), guard }
   return (request) => exchange(request, request.url.startsWith('https:') ? secure : plain)

@@ -1,4 +1,6 @@
 import type { LookupFunction } from 'node:net'
+import type { HttpCall } from './call.js'
+import { nodeCall } from './node-call.js'
 
 /** Networks that are nobody's on the internet: this machine, private ones, those that reach into them, and those that are reserved. */
 const PRIVATE = [
@@ -59,4 +61,18 @@ export function publicAddresses(
       })
     },
   }
+}
+
+/**
+ * Exchanges by Node's own client that reach no private address, whatever a name resolves to as it connects: for URLs that others chose.
+ * `undefined` where there is no Node.
+ *
+ * @example
+ * const call = publicCall() ?? callOver(globalThis.fetch)
+ */
+export function publicCall(): HttpCall | undefined {
+  const { process } = globalThis
+  if (nodeCall() === undefined) return undefined
+  const guard = publicAddresses(process.getBuiltinModule('node:net'), process.getBuiltinModule('node:dns'))
+  return nodeCall({ guard })
 }

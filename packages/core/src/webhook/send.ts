@@ -1,6 +1,7 @@
 import { X402Error } from '../errors/x402-error.js'
 import { callOver, type HttpCall, NoAnswer } from '../http/call.js'
 import { nodeCall } from '../http/node-call.js'
+import { publicCall } from '../http/public-address.js'
 import type { Clock } from '../ports.js'
 import { systemClock } from '../ports.js'
 import { signWebhook, type WebhookMessage } from './sign.js'
@@ -81,7 +82,7 @@ export function checkWebhookTarget({ url: text, secrets }: WebhookTarget, { allo
 export function createWebhookSender(options: WebhookSenderOptions = {}): WebhookSender {
   const { allowPrivate = false, timeoutMs = 10_000, clock = systemClock } = options
   // A runtime without Node's modules has no names of its own network either.
-  const call = options.call ?? nodeCall({ publicOnly: !allowPrivate }) ?? callOver(globalThis.fetch)
+  const call = options.call ?? (allowPrivate ? nodeCall() : publicCall()) ?? callOver(globalThis.fetch)
 
   async function post({ url, secrets }: WebhookTarget, message: WebhookMessage): Promise<WebhookAnswer> {
     try {

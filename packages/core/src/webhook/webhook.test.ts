@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { nodeCall, publicAddresses } from '../http/index.js'
+import { publicAddresses, publicCall } from '../http/index.js'
 import { checkWebhookTarget, createWebhookSender, signWebhook, verifyWebhook, webhookDelay } from './index.js'
 
 const secret = 'a secret of 16 and more'
@@ -90,7 +90,7 @@ describe('targets', () => {
     }).listen(0)
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
-    const call = nodeCall({ publicOnly: true })
+    const call = publicCall()
     const request = { method: 'POST', headers: {}, body: '{}', timeoutMs: 5_000, maxBytes: 100 } as const
     for (const host of ['127.0.0.1', '2130706433', '0x7f.1', '[::1]', '[::ffff:127.0.0.1]', 'localhost']) {
       await expect(call?.({ ...request, url: `http://${host}:${port}/` })).rejects.toThrow('no answer')
