@@ -2,6 +2,7 @@ export { createApiKey, hashApiKey, isApiKeyHash, type NewApiKey } from './access
 export type { PressureLimits } from './access/pressure.js'
 export type { Rate } from './access/quota.js'
 export { createTenants, type Scope, scopes, type Tenant } from './access/tenants.js'
+export { type AuditDifference, type AuditOptions, auditJournal, type JournalAudit, type LedgerSum } from './audit.js'
 export type { FinalityLevel } from './engine/finality.js'
 export { createFacilitator } from './facilitator.js'
 export type { Fault } from './fault.js'
@@ -18,6 +19,7 @@ export {
   serveApp,
   serveFacilitator,
 } from './http.js'
+export { type EventAudit, type EventHead, verifyEvents } from './journal/audit.js'
 export type { DeadDelivery, DeliveryStanding } from './journal/deliveries.js'
 export type { Outbox, OutboxMessage, OutboxTopic } from './journal/outbox.js'
 export { createLocalList, type LocalListOptions } from './screening/local-list.js'

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { encodeFacilitatorRequest, type FacilitatorRequest } from '@groat/core'
@@ -20,6 +22,7 @@ afterEach(() => {
 async function startChild(
   crash = '',
   mode = 'test',
+  webhook?: string,
 ): Promise<{ child: ChildProcess; url: string; ended: Promise<unknown[]> }> {
   const file = (name: string) => fileURLToPath(new URL(`./child/${name}`, import.meta.url))
   const signer = on.chain.account('facilitator').privateKey
@@ -34,7 +37,10 @@ async function startChild(
       on.storePath,
       signer,
     ],
-    { env: { ...process.env, NODE_ENV: mode, GROAT_CRASH: crash }, stdio: ['ignore', 'pipe', 'inherit'] },
+    {
+      env: { ...process.env, NODE_ENV: mode, GROAT_CRASH: crash, ...(webhook && { GROAT_TEST_WEBHOOK: webhook }) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
   )
   children.add(child)
   const ended = once(child, 'exit')
@@ -82,6 +88,47 @@ test.each(points)(
     await expectLawful()
   },
 )
+
+test('C09, FP-11 killed when the receiver has taken a webhook, before that is written down: it is told again, with the same id', async () => {
+  const ids: string[] = []
+  const receiver = createServer((request, response) => {
+    ids.push(String(request.headers['webhook-id']))
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await once(receiver, 'listening')
+  const { port } = receiver.address() as AddressInfo
+  const endpoint = `http://127.0.0.1:${port}/`
+  const request = await on.pay()
+  const { url, ended } = await startChild('FP-11', 'test', endpoint)
+  await settleOver(url, request).catch(() => undefined)
+  expect(await ended).toEqual([null, 'SIGKILL'])
+  const waiting = () => on.tables().selectFrom('delivery').select('message').execute()
+  expect(await waiting()).toEqual([{ message: ids[0] }])
+
+  await startChild('', 'test', endpoint)
+  await until(async () => (await waiting()).length === 0)
+  expect([ids.length >= 2, new Set(ids).size]).toEqual([true, 1])
+  receiver.closeAllConnections()
+  receiver.close()
+  await on.expectMoved(1)
+}, 60_000)
+
+test('C11, FP-13 killed at the start, while what is open is looked up: the one after that settles each exactly once', async () => {
+  const requests = await Promise.all(Array.from({ length: 6 }, () => on.pay()))
+  await on.chain.setAutomine(false)
+  const first = await startChild('FP-07')
+  await Promise.allSettled(requests.map((request) => settleOver(first.url, request)))
+  expect(await first.ended).toEqual([null, 'SIGKILL'])
+  await on.chain.mine()
+  await on.chain.setAutomine(true)
+  const second = await startChild('FP-13')
+  expect(await second.ended).toEqual([null, 'SIGKILL'])
+
+  const service = await on.serve()
+  const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+  expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
+  await on.expectMoved(6)
+}, 60_000)
 
 test('C01 killed with 10 payments under way, the next one settles each exactly once', async () => {
   const requests = await Promise.all(Array.from({ length: 10 }, () => on.pay()))

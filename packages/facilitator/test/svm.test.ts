@@ -4,6 +4,7 @@ import {
   encodeFacilitatorRequest,
   encodeVerdict,
   type FacilitatorRequest,
+  type OnEvent,
   type Settlement,
   X402Error,
 } from '@groat/core'
@@ -155,6 +156,45 @@ describe('a chain that takes its time', () => {
     await on.expectMoved(1)
   })
 
+  test('ENG-11 a settled payment is final when its slot is, and not before', async () => {
+    const service = await on.serve({ watchInterval: 20, outbox: true })
+    transactionOf(await service.settle(await on.pay()))
+    const state = async () => (await on.journal().selectFrom('settlement').select('state').execute())[0]?.state
+    await sleep(100)
+    expect(await state()).toBe('settled')
+    await on.chain.step(64)
+    while ((await state()) !== 'final') await sleep(10)
+    expect((await service.outbox.take(10)).map(({ topic }) => topic)).toEqual(['settled', 'final'])
+    await on.expectMoved(1)
+    expect(on.faults).toEqual([])
+  })
+
+  test('E12 a payment that a fork drops is sent again; one node that lags does not undo it', async () => {
+    const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+    let asked = 0
+    const askedAtReorg: number[] = []
+    const onEvent: OnEvent = ({ type }) => void (type === 'payment_reorged' && askedAtReorg.push(asked))
+    const service = await on.serve({ rpc: proxy.url, watchInterval: 20, onEvent })
+    const request = await on.pay()
+    transactionOf(await service.settle(request))
+    const blind = proxy.use({
+      method: 'getSignatureStatuses',
+      fault: {
+        action: 'rewrite',
+        rewrite: (answer) => {
+          asked += 1
+          return { ...(answer as object), value: [null] }
+        },
+      },
+    })
+    while (askedAtReorg.length === 0) await sleep(5)
+    blind()
+    expect(askedAtReorg[0]).toBeGreaterThan(2)
+    transactionOf(await ended(() => service.settle(request)))
+    await on.expectMoved(1)
+    await proxy.stop()
+  })
+
   test('SVM-EXACT-062 a facilitator that starts again takes up what the journal says', async () => {
     const heal = on.chain.intercept(() => 'drop')
     const first = await on.serve({ settleTimeout: 50 })
@@ -209,11 +249,17 @@ describe('a node that misbehaves', () => {
     const request = await on.pay()
     expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
     await on.sent()
-    const forget = (answer: unknown) => ({ ...(answer as object), value: [null] })
+    let forgotten = 0
+    const forget = (answer: unknown) => {
+      forgotten += 1
+      return { ...(answer as object), value: [null] }
+    }
     const heal = [
       proxy.use({ method: 'getSignatureStatuses', fault: { action: 'rewrite', rewrite: forget } }),
       proxy.use({ method: 'getBlocks', fault: { action: 'rewrite', rewrite } }),
     ]
+    // A question that was put before the node forgot would be answered with what is to be seen after the thaw.
+    while (forgotten === 0) await sleep(5)
     thaw()
     await on.chain.step(400)
     while (!on.faults.some(({ error }) => X402Error.is(error) && error.code === 'rpc_invalid_answer')) await sleep(20)
@@ -232,12 +278,19 @@ describe('a node that misbehaves', () => {
     for (const request of [stuck, free]) expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
     await on.sent(2)
     const message = String(stuck.payment.payload.transaction).slice(-100)
-    const isStuck = ({ params }: { params: unknown }) => JSON.stringify(params).includes(message)
+    let held = 0
+    const isStuck = ({ params }: { params: unknown }) => {
+      const is = JSON.stringify(params).includes(message)
+      if (is) held += 1
+      return is
+    }
     const undo = proxy.use({
       method: 'sendTransaction',
       when: isStuck,
       fault: { action: 'error', code: -32005, message: 'behind' },
     })
+    // What was on its way before would land when the chain heals.
+    while (held === 0) await sleep(5)
     heal()
     transactionOf(await ended(() => service.settle(free)))
     await on.expectMoved(1)

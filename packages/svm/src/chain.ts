@@ -116,6 +116,11 @@ export function createSvmChain(options: SvmChainOptions): SvmChain {
       const [purse] = await rpc.accounts([signer])
       return purse?.lamports ?? 0n
     },
+    async head() {
+      const { slot } = await rpc.finality()
+      // Newer slots are nowhere asked for: what is settled is as sure as the connection asks, and final behind this one.
+      return { latest: slot, safe: slot, final: slot }
+    },
     ...(rpc.nodes ? { nodes: rpc.nodes } : {}),
     async sign({ message, signatures }, { signer }): Promise<SignedTransaction> {
       const account = accounts.find(({ address }) => address === signer)

@@ -36,4 +36,11 @@ export function addFacilitator(
       const { runWebhooks } = await import('./webhooks.js')
       finish(await runWebhooks(file, made.optsWithGlobals(), io))
     })
+  sub('audit', 'whether a journal is whole, and the chains say the same')
+    .argument('<file>', 'YAML configuration')
+    .option('--offline', 'ask no chain')
+    .action(async (file: string, _, made: Command) => {
+      const { runAudit } = await import('./audit.js')
+      finish(await runAudit(file, made.optsWithGlobals(), io))
+    })
 }

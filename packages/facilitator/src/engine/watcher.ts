@@ -41,6 +41,8 @@ export function createWatcher(options: WatcherOptions): Watcher {
   let timer: (() => void) | undefined
   let looking: Promise<unknown> | undefined
   let stopped = false
+  /** How many looks in a row did not see a payment, on chains whose blocks cannot be named. */
+  const absences = new Map<string, number>()
 
   async function look(chain: ChainDriver): Promise<void> {
     if (chain.head === undefined) return
@@ -76,11 +78,21 @@ export function createWatcher(options: WatcherOptions): Watcher {
     await goOn(network, undone)
   }
 
-  /** Where blocks cannot be named, the newest payments are asked after, until one is still there. */
+  /**
+   * Where blocks cannot be named, the newest payments are asked after, until one is still there. A node that lags has not seen some of them yet,
+   * so one is gone only when several looks in a row do not see it.
+   */
   async function askAfterNewest({ network }: ChainDriver): Promise<void> {
     const undone: SettlementRecord[] = []
     for (const record of await journal.watched(network, 'newest', PAGE)) {
-      if ((await options.blockOf(record)) !== undefined) break
+      if ((await options.blockOf(record)) !== undefined) {
+        absences.delete(record.pid)
+        break
+      }
+      const times = (absences.get(record.pid) ?? 0) + 1
+      absences.set(record.pid, times)
+      if (times < LOOKS_TO_BE_GONE) continue
+      absences.delete(record.pid)
       undone.push(...(await undo([record])))
     }
     if (undone.length > 0) await goOn(network, undone)
@@ -136,6 +148,9 @@ export function createWatcher(options: WatcherOptions): Watcher {
 
 /** Settlements that are looked at together. */
 const PAGE = 200
+
+/** Looks in a row that do not see a payment, until it counts as undone. */
+const LOOKS_TO_BE_GONE = 3
 
 /** Milliseconds within which what was found may name a block that was given up before it was compared. */
 const RECENT = 60_000

@@ -3,11 +3,18 @@ import { network } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
 import { openStore } from '@groat/store'
-import { createFacilitator, serveFacilitator } from '../../src/index.js'
+import { createFacilitator, serveFacilitator, type WebhookEndpoint } from '../../src/index.js'
 
 const [rpc = '', storePath = '', ...signers] = process.argv.slice(2)
 const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers })
-const service = createFacilitator({ schemes: [exactEvm({ chains: [chain] })], store: await openStore(storePath) })
+const { GROAT_TEST_WEBHOOK: hook } = process.env
+const endpoints: WebhookEndpoint[] =
+  hook === undefined ? [] : [{ id: 'shop', url: hook, secrets: ['a secret of 16 and more'] }]
+const service = createFacilitator({
+  schemes: [exactEvm({ chains: [chain] })],
+  store: await openStore(storePath),
+  webhooks: { endpoints, allowPrivate: true, interval: 50, timeout: 500 },
+})
 const { url, close } = await serveFacilitator(service, { port: 0 })
 process.once('SIGTERM', () => void close().then(() => process.exit(0)))
 await service.start()

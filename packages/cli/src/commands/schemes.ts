@@ -1,0 +1,54 @@
+import { networkFamily, type SchemeFacilitator } from '@groat/core'
+import { batchEvm } from '@groat/evm/batch-settlement/facilitator'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm } from '@groat/evm/exact/facilitator'
+import { uptoEvm } from '@groat/evm/upto/facilitator'
+import { createSvmChain } from '@groat/svm/chain'
+import { exactSvm } from '@groat/svm/exact/facilitator'
+import type { NetworkConfig } from '../config/facilitator-config.js'
+
+/**
+ * On Solana one half for each cluster, since what a payment may cost is counted in its own coin; on EVM one for each scheme and network, since each
+ * network has rules of its own.
+ */
+export async function schemesOf(networks: readonly NetworkConfig[]): Promise<readonly SchemeFacilitator[]> {
+  const of = (family: string) => networks.filter(({ network }) => networkFamily(network) === family)
+  const [evm, svm] = [of('eip155'), of('solana')]
+  const onEvm = await Promise.all(evm.map(evmSchemesOf))
+  const clusters = svm.map(({ network, rpc, signers, assets, fees }) =>
+    exactSvm({
+      chains: [createSvmChain({ network, rpc: urlsOf(rpc), signers, assets })],
+      ...(fees === undefined ? {} : { fees }),
+    }),
+  )
+  return [...onEvm.flat(), ...clusters]
+}
+
+async function evmSchemesOf(config: NetworkConfig): Promise<readonly SchemeFacilitator[]> {
+  const { network, rpc, signers, assets, agreeFrom, maxTransactionFee, schemes, walletFactories, sponsor } = config
+  const chain = await createEvmChain({
+    network,
+    rpc: urlsOf(rpc),
+    signers: signers.filter(isHexKey),
+    assets,
+    ...(agreeFrom === undefined ? {} : { agreeFrom }),
+    ...(maxTransactionFee === undefined ? {} : { maxTransactionFee }),
+  })
+  const chains = [chain]
+  const more = { ...(walletFactories && { walletFactories }), ...(sponsor && { sponsor }) }
+  const halves = {
+    exact: () => exactEvm({ chains, ...more }),
+    upto: () => uptoEvm({ chains }),
+    'batch-settlement': () => batchEvm({ chains }),
+  }
+  return schemes.map((scheme) => halves[scheme]())
+}
+
+/** The configuration has been read: there is a first one. */
+function urlsOf([first = '', ...others]: readonly string[]): readonly [string, ...string[]] {
+  return [first, ...others]
+}
+
+function isHexKey(key: string): key is `0x${string}` {
+  return key.startsWith('0x')
+}

@@ -1,0 +1,173 @@
+import { type SchemeFacilitator, sameAddress, X402Error } from '@groat/core'
+import type { Reader, Store } from '@groat/store'
+import { type EventAudit, verifyEvents } from './journal/audit.js'
+import { createReads, PAGE } from './journal/reads.js'
+import type { SettlementRecord } from './journal/record.js'
+import type { JournalTables } from './journal/tables.js'
+import { storedRequest } from './presentation.js'
+
+/** What an audit of a journal found. */
+export type JournalAudit = {
+  /** Whether there is no difference and everything could be asked. */
+  readonly ok: boolean
+  readonly events: EventAudit
+  /** What was settled, by who was paid in what. */
+  readonly sums: readonly LedgerSum[]
+  readonly settlements: number
+  /** Payments whose evidence was compared with the chain, and those for which the chain could not be asked. */
+  readonly chain: { readonly compared: number; readonly unreachable: number }
+  readonly differences: readonly AuditDifference[]
+}
+
+/** What one account was paid in one token, in atomic units. */
+export type LedgerSum = {
+  readonly network: string
+  readonly asset: string
+  readonly payTo: string
+  readonly payments: number
+  readonly amount: bigint
+}
+
+/**
+ * Something that does not fit: a `chain` of events that is broken, a `state` that the events do not lead to, `evidence` that is missing or
+ * too much, a settlement that is `not_on_chain` or `differs_on_chain`.
+ */
+export type AuditDifference = {
+  readonly kind: 'chain' | 'state' | 'evidence' | 'not_on_chain' | 'differs_on_chain'
+  readonly pid?: string
+  readonly detail: string
+}
+
+/** What an audit works with. */
+export type AuditOptions = {
+  readonly store: Store
+  /** The schemes by which payments were settled, to ask the chains; none: the chains are not asked. */
+  readonly schemes?: readonly SchemeFacilitator[]
+}
+
+/**
+ * Goes through a whole journal: every chain of events is recomputed, every payment has to stand where its events lead, every settled one has to
+ * have its evidence (INV-9), and the chains, where they are asked, have to show the same logs. It writes nothing, and may run beside a facilitator:
+ * what moves meanwhile is read again before it counts as a difference. Throws `X402Error` `store_unavailable`.
+ *
+ * @example
+ * const { ok, differences } = await auditJournal({ store: await openStore('pay.db') })
+ */
+export async function auditJournal({ store, schemes = [] }: AuditOptions): Promise<JournalAudit> {
+  const { db } = store.withTables<JournalTables>()
+  const reads = createReads(db, '')
+  const events = await verifyEvents(db)
+  const differences: AuditDifference[] = []
+  if (!events.ok) differences.push({ kind: 'chain', detail: `${events.writer} entry ${events.seq}` })
+  const sums = new Map<string, LedgerSum>()
+  const chain = { compared: 0, unreachable: 0 }
+  let settlements = 0
+  let after = ''
+  for (;;) {
+    const rows = await pageOf(db, after)
+    const states = await lastStates(db, rows)
+    for (const record of await reads.loadAll(rows)) {
+      settlements += 1
+      const flaw = flawOf(record, states.get(record.pid)) && (await flawAgain(db, record.pid))
+      if (flaw) differences.push({ pid: record.pid, ...flaw })
+      if (record.evidence === undefined) continue
+      add(sums, record)
+      const half = schemes.find((each) => each.scheme.name === record.scheme && each.networks.includes(record.network))
+      if (half === undefined) continue
+      try {
+        const difference = await compare(record, half)
+        chain.compared += 1
+        if (difference !== undefined) differences.push({ pid: record.pid, ...difference })
+      } catch (error) {
+        if (!X402Error.is(error)) throw error
+        chain.unreachable += 1
+      }
+    }
+    after = rows.at(-1) ?? ''
+    if (rows.length < PAGE) break
+  }
+  const ok = differences.length === 0 && chain.unreachable === 0
+  return { ok, events, sums: [...sums.values()], settlements, chain, differences }
+}
+
+type Flaw = Pick<AuditDifference, 'kind' | 'detail'>
+
+async function pageOf(db: Reader<JournalTables>, after: string) {
+  const rows = await db
+    .selectFrom('settlement')
+    .select('pid')
+    .where('pid', '>', after)
+    .orderBy('pid')
+    .limit(PAGE)
+    .execute()
+  // A codec: the journal holds nothing else.
+  return rows.map(({ pid }) => pid as SettlementRecord['pid'])
+}
+
+/** To where the events of each payment lead. Writers follow each other for one payment, so time orders them. */
+async function lastStates(
+  db: Reader<JournalTables>,
+  pids: readonly string[],
+): Promise<Map<string, ReadonlySet<string>>> {
+  const rows =
+    pids.length === 0
+      ? []
+      : await db.selectFrom('event').select(['pid', 'to_state', 'at']).where('pid', 'in', pids).orderBy('at').execute()
+  const last = new Map<string, { at: number; states: Set<string> }>()
+  for (const { pid, to_state, at } of rows) {
+    const known = last.get(pid)
+    // Several steps of one moment: any of them may be the last.
+    if (known?.at === at) known.states.add(to_state)
+    else last.set(pid, { at, states: new Set([to_state]) })
+  }
+  return new Map([...last].map(([pid, { states }]) => [pid, states]))
+}
+
+function flawOf(
+  { state, evidence, scheme, amount }: SettlementRecord,
+  led: ReadonlySet<string> | undefined,
+): Flaw | undefined {
+  if (led === undefined) return { kind: 'state', detail: `${state}, and no event says how` }
+  if (!led.has(state)) return { kind: 'state', detail: `${state}, but its events lead to ${[...led].join(' or ')}` }
+  const relies = state === 'mined' || state === 'settled' || state === 'final'
+  if (!relies && evidence !== undefined) return { kind: 'evidence', detail: `${state}, and yet credited` }
+  // What charges by use may charge nothing.
+  const mayBeNothing = scheme !== 'exact' || amount === 0n
+  if (relies && evidence === undefined && !mayBeNothing)
+    return { kind: 'evidence', detail: `${state} without evidence` }
+  if (scheme === 'exact' && evidence !== undefined && evidence.amount < amount) {
+    return { kind: 'evidence', detail: `asked for ${amount}, credited ${evidence.amount}` }
+  }
+  return undefined
+}
+
+async function flawAgain(db: Reader<JournalTables>, pid: SettlementRecord['pid']): Promise<Flaw | undefined> {
+  const record = await createReads(db, '').load(pid)
+  const states = await lastStates(db, [pid])
+  return record && flawOf(record, states.get(pid))
+}
+
+/** Asks the chain for the payment by the transaction that the journal credits. */
+async function compare(record: SettlementRecord, half: SchemeFacilitator): Promise<Flaw | undefined> {
+  const { evidence, attempts } = record
+  if (evidence === undefined) return undefined
+  const { payment, requirements } = storedRequest(record)
+  const ours = attempts.find(({ transaction }) => transaction.hash === evidence.transaction)?.transaction
+  const outcome = await half.outcome(payment, requirements, [ours ?? { hash: evidence.transaction, signer: '' }])
+  if (outcome.status !== 'settled')
+    return { kind: 'not_on_chain', detail: `${evidence.transaction}: ${outcome.status}` }
+  const isSame =
+    sameAddress(outcome.transaction, evidence.transaction) &&
+    outcome.logIndex === evidence.logIndex &&
+    outcome.amount === evidence.amount &&
+    outcome.blockNumber === evidence.blockNumber
+  if (isSame) return undefined
+  const { transaction, logIndex, amount, blockNumber } = outcome
+  return { kind: 'differs_on_chain', detail: `${amount} in log ${logIndex} of ${transaction}, block ${blockNumber}` }
+}
+
+function add(sums: Map<string, LedgerSum>, { network, asset, payTo, evidence }: SettlementRecord): void {
+  const key = `${network} ${asset} ${payTo}`
+  const known = sums.get(key) ?? { network, asset, payTo, payments: 0, amount: 0n }
+  sums.set(key, { ...known, payments: known.payments + 1, amount: known.amount + (evidence?.amount ?? 0n) })
+}

@@ -1,0 +1,82 @@
+import { exactEvm } from '@groat/evm/exact/facilitator'
+import { expect, test } from 'vitest'
+import { auditJournal } from '../src/index.js'
+import { settlingChain, useFacilitator } from './chain-kit.js'
+
+// Real payments on a real chain, and journals that somebody changed.
+
+const on = useFacilitator()
+const tables = () => on.store.withTables<import('../src/journal/tables.js').JournalTables>()
+const audit = async () =>
+  auditJournal({
+    store: on.store,
+    schemes: [exactEvm({ chains: [await settlingChain(on.chain.rpcUrl, ['facilitator'])] })],
+  })
+
+async function settled(times: number): Promise<void> {
+  const service = await on.serve()
+  for (let n = 0; n < times; n++) expect((await service.settle(await on.pay())).status).toBe('settled')
+  await service.stop()
+}
+
+test('INV-9 a journal that nobody touched is whole, and the chain says the same', async () => {
+  await settled(3)
+  const found = await audit()
+  expect(found).toMatchObject({ ok: true, settlements: 3, chain: { compared: 3, unreachable: 0 }, differences: [] })
+  expect(found.sums).toEqual([
+    expect.objectContaining({ payTo: on.chain.account('seller').address, payments: 3, amount: 3000n }),
+  ])
+  expect(found.events).toMatchObject({ ok: true, heads: [{ seq: expect.any(Number) }] })
+})
+
+test('I17 an event that was changed, or is missing, shows', async () => {
+  await settled(1)
+  await tables().transaction((trx) =>
+    trx.updateTable('event').set({ at: 1 }).where('to_state', '=', 'signed').execute(),
+  )
+  await tables().transaction((trx) => trx.deleteFrom('event').where('to_state', '=', 'settled').execute())
+  const { ok, differences } = await audit()
+  expect([ok, differences.map(({ kind }) => kind)]).toEqual([false, ['chain', 'state']])
+})
+
+test('INV-9 evidence that is missing, too little, or not what the chain has, shows', async () => {
+  await settled(3)
+  const [a, b, c] = (await tables().db.selectFrom('evidence').select('pid').orderBy('pid').execute()).map(
+    ({ pid }) => pid,
+  )
+  await tables().transaction(async (trx) => {
+    await trx
+      .deleteFrom('evidence')
+      .where('pid', '=', a ?? '')
+      .execute()
+    await trx
+      .updateTable('evidence')
+      .set({ amount: '1' })
+      .where('pid', '=', b ?? '')
+      .execute()
+    await trx
+      .updateTable('evidence')
+      .set({ log_index: 99 })
+      .where('pid', '=', c ?? '')
+      .execute()
+  })
+  const { differences } = await audit()
+  expect(differences.map(({ pid, kind }) => [pid, kind])).toEqual(
+    expect.arrayContaining([
+      [a, 'evidence'],
+      [b, 'evidence'],
+      [b, 'differs_on_chain'],
+      [c, 'differs_on_chain'],
+    ]),
+  )
+  expect(differences).toHaveLength(4)
+  const offline = await auditJournal({ store: on.store })
+  expect(offline.differences.map(({ kind }) => kind)).toEqual(['evidence', 'evidence'])
+})
+
+test('a transfer that is not on the chain shows', async () => {
+  await settled(1)
+  await on.chain.reorg(1)
+  const { differences } = await audit()
+  expect(differences).toMatchObject([{ kind: 'not_on_chain' }])
+})
