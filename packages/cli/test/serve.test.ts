@@ -240,10 +240,43 @@ test.each([
   ['', '\n  GET /weather: cheap', /invalid_price|not a price|price/i],
   ['', '\n  GET /weather: { price: $1, streams: true }', /strict|upfront/],
   ['lisen: x', routes, /lisen: unknown field/],
+  ['', '\n  GET /chat:\n    price: $1\n    times: [{ 2: "query_lenth > 1" }]', /:12: routes\.GET \/chat.*query_lenth/],
+  ['', '\n  GET /chat:\n    per_cycle: $0.1', /:11: routes\.GET \/chat.*up_to: what is charged by use needs a ceiling/],
+  ['', '\n  GET /chat:\n    price: $1\n    free: { calls: 3, every: soon }', /:1[0-9]: routes\.GET \/chat/],
 ])('what is wrong in a file is said with its line or route: %s', async (more, sold, said) => {
   const io = recordedIo({ environment: { SECRET: secret } })
   expect(await runCli(['serve', '--check', await configure(more, sold)], io)).toBe(2)
   expect(io.said()).toMatch(said)
+})
+
+test('every way to price is said in the file in the words of the code', async () => {
+  const sold = `
+  GET /a: { price: $0.01, times: [{ 2: "query_length > 1000" }, { 1.5: 'header["x-render"] == "yes"' }] }
+  GET /b: { price: $0.01, free: { calls: 3, every: 1d, by: 'header["x-api-key"]' } }
+  GET /c: { price: $0.01, free: 3 }
+  POST /d: { per_token: { input: $0.000002, output: $0.00001 }, up_to: $0.05 }
+  GET /e: { per_minute: { price: $0.01, minimum: 2 }, up_to: $1 }
+  GET /f: { per_millisecond: $0.0000001, up_to: $0.10, mode: optimistic, loss_budget: $5, streams: true }
+  GET /g: { per_gigabyte: $0.10, up_to: $1 }
+  GET /h: { price: $0.001, per_byte: $0.00000001, up_to: $1, prepaid: $5 }
+  GET /i: { per_cycle: $0.0001, up_to: $0.01, offers: [{ network: base-sepolia, price: $0.02, scheme: upto }] }
+  GET /j: { bundle: 10, price: $0.01 }
+  GET /k: { pass: 1h, price: $0.50 }`
+  const io = recordedIo({ environment: { SECRET: secret } })
+  expect(await runCli(['serve', '--check', await configure('', sold)], io)).toBe(0)
+  expect(io.said()).toContain('is valid: 11 routes')
+})
+
+test('the first calls are free, and a condition multiplies', async () => {
+  const sold = `
+  GET /weather: { price: $0.001, free: 2, times: [{ 3: query_length > 10 }] }`
+  const { url } = await open(await configure('', sold))
+  const statuses = []
+  for (let i = 0; i < 3; i++) statuses.push((await fetch(`${url}/weather`)).status)
+  expect(statuses).toEqual([200, 200, 402])
+  const asked = await fetch(`${url}/weather?where=everywhere`)
+  const [offer] = JSON.parse(await asked.text()).accepts
+  expect(offer.maxAmountRequired).toBe('3000')
 })
 
 test('a good file is said to be good without asking anybody, and has a schema for editors', async () => {

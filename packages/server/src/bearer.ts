@@ -2,7 +2,7 @@ import type { Pid } from '@groat/core'
 
 /** Makes and reads the tokens by which an entitlement is used: the payment's identity, and a mark that only this store can make. */
 export interface Bearers {
-  make(pid: Pid): Promise<string>
+  make(what: string): Promise<string>
   /** The payment of a token; `undefined` when it is none of ours. */
   read(token: string): Promise<Pid | undefined>
 }
@@ -16,7 +16,7 @@ export function createBearers(key: Uint8Array<ArrayBuffer>): Bearers {
     return imported
   }
   return {
-    make: async (pid) => `${pid}.${hexOf(new Uint8Array(await subtle.sign('HMAC', await hmac(), bytesOf(pid))))}`,
+    make: async (what) => `${what}.${hexOf(new Uint8Array(await subtle.sign('HMAC', await hmac(), bytesOf(what))))}`,
     read: async (token) => {
       const [, pid, mark] = TOKEN.exec(token) ?? []
       if (pid === undefined || mark === undefined) return undefined

@@ -15,6 +15,7 @@ import type { ClaimStore } from './claims.js'
 import { createFacilitatorClient } from './facilitator-client.js'
 import { payToByNetwork } from './offers.js'
 import type { Pricing } from './price-words.js'
+import { createQuotes, type Quotes } from './quotes.js'
 import { compileRoute, type Route, type RouteInput, type RouteMode, type RouteOptions } from './route.js'
 import { createSupport } from './support.js'
 
@@ -80,6 +81,7 @@ export type Gate = {
   readonly facilitator: Facilitator
   readonly claims: ClaimStore
   readonly bearers: Bearers
+  readonly quotes: Quotes
   readonly leaseMs: number
   readonly clock: Clock
   readonly random: Random
@@ -118,6 +120,7 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
     pricing: options.pricing,
     clock: gate.clock,
     canRefund: options.store.refund !== undefined,
+    quotes: gate.quotes,
   }
   const routes = new Map<string, Route>()
   return {
@@ -144,10 +147,12 @@ function isServerHalf({ scheme, offer }: Partial<SchemeServer>): boolean {
 
 function gateOf({ facilitator, store, leaseSeconds = 60, onEvent, clock, random, page }: PaywallOptions): Gate {
   if (!(leaseSeconds > 0)) throw new X402Error('invalid_config', { field: 'leaseSeconds', value: leaseSeconds })
+  const bearers = createBearers(store.entitlements.key)
   return {
     facilitator: typeof facilitator === 'string' ? createFacilitatorClient(facilitator) : facilitator,
     claims: store,
-    bearers: createBearers(store.entitlements.key),
+    bearers,
+    quotes: createQuotes(bearers),
     leaseMs: leaseSeconds * 1000,
     onEvent,
     page,

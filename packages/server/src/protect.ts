@@ -1,4 +1,5 @@
 import {
+  type Decoded,
   decodePayment,
   type ErrorCode,
   errorInfo,
@@ -9,9 +10,13 @@ import {
   X402Error,
 } from '@groat/core'
 import { type Answer, problemAnswer } from './answer.js'
+import { askedAnswer } from './asked.js'
 import { decide, recall } from './decide.js'
-import { ENTITLEMENT_HEADER, serveEntitled } from './entitled.js'
+import { ENTITLEMENT_HEADER, freePayment, serveEntitled } from './entitled.js'
+import { createMeter } from './meter.js'
+import type { Offer } from './offers.js'
 import { forPeople } from './page/for-people.js'
+import type { PaymentRequiredError } from './payment-required-error.js'
 import type { Gate } from './paywall.js'
 import type { Used } from './price-words.js'
 import type { Route } from './route.js'
@@ -58,6 +63,8 @@ export type Work<Native> =
   | { readonly type: 'made'; readonly answer: Answer }
   /** It made nothing that can be sold. */
   | { readonly type: 'failed'; readonly code: ErrorCode }
+  /** It wants to be paid for first; nothing was done. */
+  | { readonly type: 'asked'; readonly error: PaymentRequiredError }
   | Unsold<Native>
 
 /** The work ended with a status of 400 or above: its own response goes out as it is, uncharged. */
@@ -78,11 +85,14 @@ export function protect<Native>(
   route: Route,
   exchange: Exchange<Native>,
 ): Challenge | Promise<Reply<Native>> {
-  const terms = route.terms(exchange.request)
-  if (!(terms instanceof Promise)) return judge(gate, route, exchange, terms)
+  const { request } = exchange
+  const decoded = decodePayment(request.header)
+  const quote = decoded?.ok ? decoded.value.accepted?.extra.quote : undefined
+  const terms = typeof quote === 'string' ? termsQuoted(gate, route, request, quote) : route.terms(request)
+  if (!(terms instanceof Promise)) return judge(gate, route, exchange, terms, decoded)
   return terms.then(
     (known) => {
-      const judged = judge(gate, route, exchange, known)
+      const judged = judge(gate, route, exchange, known, decoded)
       return judged instanceof Promise ? judged : { type: 'answer', answer: judged, paid: false }
     },
     (error: unknown) => {
@@ -99,16 +109,18 @@ function judge<Native>(
   route: Route,
   exchange: Exchange<Native>,
   terms: Terms,
+  decoded: Decoded<PaymentPayload> | undefined,
 ): Challenge | Promise<Reply<Native>> {
   const now = gate.clock()
   const { resource, outgoing } = terms
   const offers = outgoing.length === 0 ? terms.offers : [...terms.offers, ...outgoing]
-  const decision = decide(decodePayment(exchange.request.header), { resource, offers }, now)
+  const decision = decide(decoded, { resource, offers }, now)
   switch (decision.type) {
     case 'unpaid': {
       const token = route.sold && exchange.request.header(ENTITLEMENT_HEADER)
       if (token) return serveEntitled(gate, route, exchange.request, terms, token)
       if (route.free !== undefined) return serveFree(gate, route, exchange, terms)
+      if (route.asks !== undefined) return serveAsking(gate, route, exchange, route.asks)
       return challenged(gate, exchange.request, terms)
     }
     case 'refused': {
@@ -122,6 +134,33 @@ function judge<Native>(
     case 'late':
       return serve(gate, route, exchange, terms, decision)
   }
+}
+
+/** The terms at the price that was quoted; those of today where the quote is not good, or no longer. */
+async function termsQuoted(gate: Gate, route: Route, request: GateRequest, quote: string): Promise<Terms> {
+  const today = await route.terms(request)
+  const price = await gate.quotes.read(route.name, request, quote, gate.clock())
+  return price === undefined ? today : route.quoted(request, price, quote)
+}
+
+/** Runs the handler for nothing, and passes on what it asks for. */
+async function serveAsking<Native>(
+  gate: Gate,
+  route: Route,
+  exchange: Exchange<Native>,
+  { requirements }: Offer,
+): Promise<Reply<Native>> {
+  // It is no payment's: those have other identities.
+  const { payment } = createMeter(freePayment('free-asked' as Pid, requirements))
+  const work = await exchange.work(payment)
+  if (work.type === 'unsold') return work
+  const answer =
+    work.type === 'asked'
+      ? await askedAnswer(gate, route, exchange.request, work.error)
+      : work.type === 'failed'
+        ? problemAnswer(work.code)
+        : work.answer
+  return { type: 'answer', answer, paid: false }
 }
 
 /** Serves a request that may cost nothing. */

@@ -23,6 +23,7 @@ import {
   type Price,
 } from './offers.js'
 import { type Factor, type Priced, type PriceWords, type Pricing, saysMore, type Tally } from './price-words.js'
+import type { Quotes } from './quotes.js'
 import type { Support } from './support.js'
 import { createTerms, type GateRequest, resourceUrl, type Terms } from './terms.js'
 
@@ -75,6 +76,10 @@ export type RouteOptions = PriceWords & {
   readonly invalid?: (answer: FinishedAnswer) => boolean
   /** What the books count it under, with other routes of that group. */
   readonly group?: string
+  /** How long a price that a function gave holds for the request that it was given for, by a signed quote: a number and `s`, `m`, `h` or `d`. */
+  readonly quote?: string
+  /** Requests without a payment reach the handler too, with a payment of 0: it throws `PaymentRequiredError` where it wants more. */
+  readonly asks?: boolean
   /** The route's name in errors and in messages of this library; two routes cannot share one. */
   readonly name?: string
 }
@@ -113,6 +118,10 @@ export type Route = {
   readonly free: Priced['free']
   /** What a request is asked to pay; a promise only when the price function gives one. */
   terms(request: GateRequest): Terms | Promise<Terms>
+  /** What a request is asked to pay at a price that was quoted for it; a description replaces the route's. */
+  quoted(request: GateRequest, price: Price, quote: string, description?: string): Terms
+  /** What a request without a payment is run for, where the handler asks for one itself. */
+  readonly asks: Offer | undefined
   /** Takes what the facilitator says of itself. Throws `X402Error` `unsupported_offer`. */
   confirm(supported: Supported): void
 }
@@ -127,6 +136,7 @@ export type RouteDefaults = OfferDefaults & {
   readonly clock: Clock
   /** Whether the store can give money back. */
   readonly canRefund: boolean
+  readonly quotes: Quotes
 }
 
 /**
@@ -152,7 +162,10 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     }
     const { upTo } = options
     const price = options.prepaid ?? upTo ?? options.price
-    if (price === undefined && templates.some((template) => template.price === undefined)) {
+    const { asks = false, quote } = options
+    checkAsking(options, mode)
+    const quoteSeconds = quote === undefined ? undefined : secondsOf(quote, 'quote')
+    if (!asks && price === undefined && templates.some((template) => template.price === undefined)) {
       throw new X402Error('invalid_config', { field: 'price' })
     }
     const about = describe(options)
@@ -161,7 +174,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     let supported: Supported | undefined
     let offersAt = createOfferList(templates, supported)
     // A price that is not known yet must not hide what else is wrong.
-    const sample = typeof price === 'function' ? '1' : price
+    const sample = typeof price === 'function' || price === undefined ? '1' : price
     offersAt(sample)
 
     const confirm = (says: Supported): void => {
@@ -214,15 +227,33 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
 
     const termsOf = (request: GateRequest): Terms | Promise<Terms> => {
       const url = resourceUrl(request.url, defaults.origin)
+      if (asks && price === undefined) return createTerms({ url, ...about }, [])
       const factor = tally === undefined ? priced.factor?.(request) : undefined
       if (typeof price !== 'function') return termsAt(url, price, factor)
       const at = price(request)
+      if (quoteSeconds !== undefined)
+        return Promise.resolve(at).then((price) => quotedNow(request, price, quoteSeconds))
       return at instanceof Promise ? at.then((price) => termsAt(url, price, factor)) : termsAt(url, at, factor)
+    }
+
+    const quoted: Route['quoted'] = (request, at, quote, description = about.description) => {
+      const url = resourceUrl(request.url, defaults.origin)
+      const offers = templates.map((template) =>
+        makeOffer({ ...template, extra: { ...template.extra, quote } }, at, supported),
+      )
+      return createTerms({ url, ...about, ...(description === undefined ? {} : { description }) }, offers)
+    }
+
+    const quotedNow = async (request: GateRequest, at: Price, seconds: number): Promise<Terms> => {
+      const expires = Math.floor(defaults.clock() / 1000) + seconds
+      return quoted(request, at, await defaults.quotes.make(name, request, at, expires))
     }
 
     return {
       name,
       mode,
+      quoted,
+      asks: asks ? offersAt(sample)[0] : undefined,
       schemes: defaults.schemes,
       sold,
       group: options.group,
@@ -281,6 +312,16 @@ function ratesOf({ price, perToken, perMinute, perMillisecond, perByte, perGigab
   const given = Object.entries(rates).filter(([, rate]) => rate !== undefined)
   // What was checked before is text, whole numbers and objects of them.
   return Object.fromEntries(given) as JsonObject
+}
+
+/** Throws `X402Error` `invalid_config`. */
+function checkAsking({ asks, quote, price, times }: RouteOptions, mode: RouteMode): void {
+  if (asks === true && mode !== 'strict') {
+    throw new X402Error('invalid_config', { field: 'asks', reason: 'a handler that asks may run twice: it is strict' })
+  }
+  if (quote !== undefined && (typeof price !== 'function' || times !== undefined)) {
+    throw new X402Error('invalid_config', { field: 'quote', reason: 'it is for prices that a function gives' })
+  }
 }
 
 function checkMode(mode: RouteMode, { streams, lossBudget, prepaid }: RouteOptions): void {

@@ -14,6 +14,7 @@ import {
 } from '@groat/core'
 import { type Answer, problemAnswer } from './answer.js'
 import { askToSettle } from './ask-to-settle.js'
+import { askedAnswer } from './asked.js'
 import type { ClaimedBefore, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
 import { grantFor, serveEntitled } from './entitled.js'
@@ -212,6 +213,7 @@ async function metered<Native>(run: Run<Native>): Promise<Step<Native>> {
   const work = await exchange.work(meter.payment)
   if (work.type === 'unsold') return { reply: work }
   if (work.type === 'failed') return { reply: answer(problemAnswer(work.code)) }
+  if (work.type === 'asked') return { reply: answer(await askedAnswer(run.gate, route, exchange.request, work.error)) }
   if (route.isInvalid(work.answer)) return { reply: answer(problemAnswer('handler_failed')) }
   if (tally !== undefined) tallyAnswer(tally, work.answer)
   if (!meter.known()) return { reply: fault(run, 'usage_missing') }

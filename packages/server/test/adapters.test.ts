@@ -1,4 +1,5 @@
 import { describeAdapter } from './adapter-suite.js'
-import { expressNew, expressOld, fastify, fetchStyle, hono, plainNode } from './frameworks.js'
+import { expressNew, expressOld, fastify, fetchStyle, hono, nextRoutes, plainNode } from './frameworks.js'
 
-for (const framework of [fetchStyle, hono, expressNew, expressOld, fastify, plainNode]) describeAdapter(framework)
+for (const framework of [fetchStyle, hono, expressNew, expressOld, fastify, nextRoutes, plainNode])
+  describeAdapter(framework)

@@ -2,9 +2,10 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import { createRequire } from 'node:module'
 import type { VerifiedPayment } from '@groat/server'
 import { paywall as fetchPaywall, type PaywallOptions, type RouteInput } from '@groat/server'
-import { paywall as expressPaywall } from '@groat/server/express'
-import { paywall as fastifyPaywall } from '@groat/server/fastify'
+import { paywall as expressPaywall, paymentErrors } from '@groat/server/express'
+import { paymentErrors as fastifyPaymentErrors, paywall as fastifyPaywall } from '@groat/server/fastify'
 import { paywall as honoPaywall } from '@groat/server/hono'
+import { paywall as nextPaywall } from '@groat/server/next'
 import { paywall as nodePaywall } from '@groat/server/node'
 import { getRequestListener } from '@hono/node-server'
 import express5 from 'express'
@@ -62,6 +63,43 @@ export const fetchStyle: Framework = {
     const serve = (request: Request) =>
       handlers.get(new URL(request.url).pathname)?.(request) ?? new Response(null, { status: 404 })
     // The platform's own Response, as on every runtime that is not Node.
+    return opened(
+      getRequestListener(serve, {
+        overrideGlobalObjects: false,
+        errorHandler: () => new Response(null, { status: 500 }),
+      }),
+      paid.ready,
+    )
+  },
+}
+
+/**
+ * Route handlers of the Next.js App Router, called as Next.js calls them: the export of the request's method with the request and the context, `GET` for HEAD. The
+ * framework itself is not in the run: it takes a build of its own.
+ */
+export const nextRoutes: Framework = {
+  name: 'next route handlers',
+  hasMiddleware: false,
+  hasRouters: false,
+  open: async ({ options, routes }) => {
+    const paid = nextPaywall(options)
+    const modules = new Map(
+      Object.entries(routes).map(([path, { input, handler }]) => {
+        const serve = paid(input, async (request, { payment }) =>
+          webResponse(await handler({ method: request.method, path: new URL(request.url).pathname, payment })),
+        )
+        return [path, { GET: serve, POST: serve }]
+      }),
+    )
+    const serve = (request: Request): Response | Promise<Response> => {
+      const found = modules.get(new URL(request.url).pathname)
+      if (found === undefined) return new Response(null, { status: 404 })
+      const method = request.method === 'HEAD' ? 'GET' : request.method
+      const context = { params: Promise.resolve({}) }
+      return method === 'GET' || method === 'POST'
+        ? found[method](request, context)
+        : new Response(null, { status: 405 })
+    }
     return opened(
       getRequestListener(serve, {
         overrideGlobalObjects: false,
@@ -145,6 +183,7 @@ export const fastify: Framework = {
     app.addHook('onRequest', async (_, reply) => {
       void reply.headers({ 'x-standing': 'yes', vary: 'Origin' })
     })
+    app.addHook('onError', fastifyPaymentErrors)
     app.addContentTypeParser('*', (_request, _payload, done) => done(null))
     const serve = (target: typeof app, path: string, shown: string): void => {
       const { input, handler } = routes[shown] ?? raise(shown)
@@ -230,6 +269,7 @@ function expressFramework(name: string, make: typeof express5): Framework {
         router.get(inner, paid({ ...routeOptions(input), name: `GET ${path}` }), serve)
         router.post(inner, paid({ ...routeOptions(input), name: `POST ${path}` }), serve)
       }
+      app.use(paymentErrors)
       return opened(app, paid.ready)
     },
   }

@@ -1,4 +1,5 @@
-import { expressNew, expressOld, fastify, fetchStyle, hono, plainNode } from './frameworks.js'
+import { expressNew, expressOld, fastify, fetchStyle, hono, nextRoutes, plainNode } from './frameworks.js'
 import { describePrices } from './price-suite.js'
 
-for (const framework of [fetchStyle, hono, expressNew, expressOld, fastify, plainNode]) describePrices(framework)
+for (const framework of [fetchStyle, hono, expressNew, expressOld, fastify, nextRoutes, plainNode])
+  describePrices(framework)

@@ -5,7 +5,7 @@ import { sqlClaims } from '@groat/server/sql'
 import { readShopConfig, type ShopConfig, shopSchema } from '../config/shop-config.js'
 import { serveOn } from '../sandbox/serve.js'
 import { createShopAdmin } from '../shop/admin-app.js'
-import { createShopApp, type ShopApp } from '../shop/shop-app.js'
+import { createShopApp, type ShopApp, type ShopParts } from '../shop/shop-app.js'
 import { openLedger } from '../shop/shop-ledger.js'
 import { openRefunds } from '../shop/shop-refunds.js'
 import { exitCodes } from '../terminal/exit.js'
@@ -32,11 +32,7 @@ export async function runServe(
   }
   const config = await readShopConfig(file, io.environment)
   if (check) {
-    createShopApp(config, {
-      ...partsOf(config),
-      claims: checkedClaims(config),
-      onEvent: () => {},
-    })
+    open(config, { ...partsOf(config), claims: checkedClaims(config), onEvent: () => {} })
     io.say(`${file} is valid: ${config.routes.length} routes`)
     return exitCodes.ok
   }
@@ -50,10 +46,10 @@ export async function runServe(
     const claims = await sqlClaims(store, { ledger, ...(refunds && { refunds }) })
     running.push(ledger.start(), ...(refunds === undefined ? [] : [refunds.start()]))
     const admin = config.admin && createShopAdmin({ config: config.admin, ledger, refunds })
-    const build = (from: ShopConfig): ShopApp => createShopApp(from, { ...partsOf(from), claims, onEvent: log.onEvent })
+    const build = (from: ShopConfig): ShopApp => open(from, { ...partsOf(from), claims, onEvent: log.onEvent })
     let shop = build(config)
     await shop.ready()
-    const served = await serveOn((request) => shop.fetch(request), config)
+    const served = await serveOn((request, env) => shop.fetch(request, env), config)
     running.push({ stop: () => served.close() })
     const own = config.admin && admin && (await serveOn((request) => admin.fetch(request), config.admin))
     if (own !== undefined) running.push({ stop: () => own.close() })
@@ -83,6 +79,15 @@ export async function runServe(
 function checkedClaims({ refunds }: ShopConfig): ClaimStore {
   const claims = createMemoryClaims({ singleProcess: true })
   return refunds === undefined ? claims : { ...claims, refund: async () => false }
+}
+
+/** Opens a shop; what is wrong with a route is said with its line. */
+function open(config: ShopConfig, parts: ShopParts): ShopApp {
+  try {
+    return createShopApp(config, parts)
+  } catch (error) {
+    throw config.explain(error)
+  }
 }
 
 function partsOf({ facilitator, allowHttp }: ShopConfig) {

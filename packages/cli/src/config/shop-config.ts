@@ -1,7 +1,9 @@
 import { dirname, resolve } from 'node:path'
-import type { FinishedAnswer, RouteOptions } from '@groat/server'
+import { X402Error } from '@groat/core'
+import type { RouteOptions } from '@groat/server'
 import * as z from 'zod/mini'
 import { parseListen } from './operation-config.js'
+import { Route, termsOf, wordInFile } from './shop-route.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
 /** What `groat serve` runs: routes of an API elsewhere, and what each of them costs. */
@@ -28,6 +30,8 @@ export type ShopConfig = {
   readonly page?: PageConfig
   /** What becomes of a request to no route: it is answered with 404, or goes to the API unpaid. */
   readonly rest: 'blocked' | 'free'
+  /** What is wrong with a route, with the line of the file that says so. */
+  explain(error: unknown): unknown
 }
 
 /** How the books are kept, and compared with the chain. */
@@ -61,28 +65,6 @@ export type PageConfig = { readonly title?: string; readonly solanaRpc?: Readonl
 export type ShopRoute = { readonly method: string; readonly path: string; readonly terms?: RouteOptions }
 
 const Price = z.string().check(z.minLength(1))
-const Route = z.union([
-  z.literal('free'),
-  Price,
-  z.strictObject({
-    price: Price,
-    bundle: z.optional(z.int()),
-    pass: z.optional(z.string()),
-    scope: z.optional(z.string()),
-    group: z.optional(z.string().check(z.minLength(1))),
-    refund: z.optional(z.enum(['on-failure', 'never'])),
-    valid_if: z.optional(z.strictObject({ content_type: z.optional(z.string()), json: z.optional(z.boolean()) })),
-    mode: z.optional(z.enum(['strict', 'upfront', 'accepted', 'optimistic'])),
-    loss_budget: z.optional(Price),
-    streams: z.optional(z.boolean()),
-    networks: z.optional(z.array(z.string()).check(z.minLength(1))),
-    description: z.optional(z.string()),
-    mime_type: z.optional(z.string()),
-    max_timeout_seconds: z.optional(z.int()),
-    max_response_bytes: z.optional(z.int()),
-  }),
-])
-
 const Secret = z.string().check(z.minLength(16, 'at least 16 characters'))
 
 const File = z.strictObject({
@@ -182,6 +164,12 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     ...(admin === undefined ? {} : { admin: { ...admin, tokens: value.admin?.tokens ?? {} } }),
     ...(value.page === undefined || value.page === false ? {} : { page: pageOf(value.page) }),
     rest: value.rest,
+    explain: (error) => {
+      const { route, field, reason } = X402Error.is(error) ? error.context : {}
+      if (!X402Error.is(error) || typeof route !== 'string' || !Object.hasOwn(value.routes, route)) return error
+      const [word] = typeof field === 'string' ? field.split('.') : []
+      return fail(['routes', route, ...(word === undefined ? [] : [wordInFile(word)])], String(reason ?? error.message))
+    },
   }
 }
 
@@ -210,34 +198,5 @@ function booksOf({ rpc = {}, fiat, webhook, settlement_fee }: z.output<typeof Fi
       ? {}
       : { webhook: { url: webhook.url, secrets: [first, ...more], allowPrivate: webhook.allow_private } }),
     ...(settlement_fee === undefined ? {} : { settlementFee: settlement_fee }),
-  }
-}
-
-/** The words of the file are those of the code, in the file's spelling. */
-function termsOf(name: string, sold: string | Exclude<z.output<typeof Route>, string>): RouteOptions {
-  if (typeof sold === 'string') return { name, price: sold }
-  const { networks, valid_if, ...words } = sold
-  const named = Object.entries(words)
-    .filter(([, value]) => value !== undefined)
-    .map(([word, value]) => [word.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value])
-  return {
-    name,
-    ...Object.fromEntries(named),
-    ...(valid_if && { invalid: invalidBy(valid_if) }),
-    ...(networks && { offers: networks.map((network) => ({ network })) }),
-  }
-}
-
-/** A rule of the file about answers, as the gate takes it. */
-function invalidBy({ content_type, json = false }: { content_type?: string | undefined; json?: boolean | undefined }) {
-  return ({ headers, body }: FinishedAnswer): boolean => {
-    if (content_type !== undefined && !String(headers['content-type'] ?? '').startsWith(content_type)) return true
-    if (!json || body === undefined) return false
-    try {
-      JSON.parse(typeof body === 'string' ? body : new TextDecoder().decode(body))
-      return false
-    } catch {
-      return true
-    }
   }
 }

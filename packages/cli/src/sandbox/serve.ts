@@ -10,7 +10,7 @@ export function serveLocally(fetch: FetchHandler, port: number): Promise<Served>
   return serveOn(fetch, { host: '127.0.0.1', port })
 }
 
-type FetchHandler = (request: Request) => Response | Promise<Response>
+type FetchHandler = (request: Request, env?: object) => Response | Promise<Response>
 
 /** Listens on an address; port 0 takes a free one. Throws as `serveLocally` does. */
 export function serveOn(

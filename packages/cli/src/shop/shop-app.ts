@@ -18,7 +18,8 @@ import { loosePath } from './paths.js'
 
 /** A shop in front of an API. */
 export type ShopApp = {
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  /** `env`: what the server knows of the connection. */
+  readonly fetch: (request: Request, env?: object) => Response | Promise<Response>
   /** Asks the facilitator whether it supports what is offered. */
   ready(): Promise<void>
 }
@@ -62,5 +63,5 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent
     })
   }
   app.onError((_, c) => c.text('Internal Server Error', 500))
-  return { fetch: (request) => app.fetch(request), ready: paid.ready }
+  return { fetch: (request, env) => app.fetch(request, env), ready: paid.ready }
 }

@@ -1,9 +1,9 @@
-import type { Request, RequestHandler } from 'express'
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express'
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import type { VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { pathOf } from '../terms.js'
-import { serveNode } from './node-exchange.js'
+import { noteAsked, serveNode } from './node-exchange.js'
 
 declare global {
   // The place that Express has for what middleware adds to a request.
@@ -44,6 +44,17 @@ export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
       })
   }
   return Object.assign(paid, { ready })
+}
+
+/**
+ * Turns a `PaymentRequiredError` that a handler behind the paywall threw into its 402: goes behind the routes, before other error handlers.
+ *
+ * @example
+ * app.use(paymentErrors)
+ */
+export const paymentErrors: ErrorRequestHandler = (error: unknown, _req, res, next) => {
+  if (noteAsked(res, error)) res.status(402).end()
+  else next(error)
 }
 
 /** The whole URL, whatever router the handler is mounted in and whichever form the request line has. */

@@ -1,10 +1,10 @@
-import type { FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, onErrorHookHandler, preHandlerHookHandler } from 'fastify'
 import type { HeaderFields } from '../answer.js'
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import type { VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { pathOf } from '../terms.js'
-import { serveNode } from './node-exchange.js'
+import { noteAsked, serveNode } from './node-exchange.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -54,6 +54,17 @@ export function paywall(options: PaywallOptions): Paywall<WrapFastify> {
     }
   }
   return Object.assign(paid, { ready })
+}
+
+/**
+ * Turns a `PaymentRequiredError` that a handler behind the paywall threw into its 402.
+ *
+ * @example
+ * app.addHook('onError', paymentErrors)
+ */
+export const paymentErrors: onErrorHookHandler = (_request, reply, error, done) => {
+  noteAsked(reply.raw, error)
+  done()
 }
 
 /** The headers that Fastify keeps for its own answer. */

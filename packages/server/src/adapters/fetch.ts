@@ -1,7 +1,7 @@
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import { protect, type VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
-import { holdResponse, passResponse, responseOf, unsoldResponse } from './web-response.js'
+import { holdResponse, orAsked, passResponse, responseOf, unsoldResponse } from './web-response.js'
 
 /** A handler that is run for a verified payment; what the platform gives beside the request (`env`, `ctx`) follows. */
 export type PaidHandler<Rest extends readonly unknown[] = []> = (
@@ -39,8 +39,10 @@ export function paywall(options: PaywallOptions): Paywall<WrapFetch> {
       const reply = protect<Response>(gate, route, {
         request: { method: request.method, url: request.url, header: (name) => request.headers.get(name) },
         gone: () => request.signal.aborted,
-        work: async (payment) =>
-          holdResponse(await handler(request, payment, ...rest), undefined, route.maxResponseBytes),
+        work: (payment) =>
+          orAsked(async () =>
+            holdResponse(await handler(request, payment, ...rest), undefined, route.maxResponseBytes),
+          ),
       })
       if (!(reply instanceof Promise)) return new Response(reply.body, reply)
       return reply.then((later) => {

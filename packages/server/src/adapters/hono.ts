@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { PaymentRequiredError } from '../payment-required-error.js'
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import { protect, type VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
@@ -38,6 +39,8 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
           before = standingHeaders(c)
           c.set('payment', payment)
           await next()
+          const { error } = c
+          if (PaymentRequiredError.is(error)) return { type: 'asked', error }
           return holdResponse(c.res, before, route.maxResponseBytes)
         },
       })

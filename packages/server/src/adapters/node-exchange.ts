@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { type Answer, applyHeaders, type HeaderFields, makePrivate, stripProtocolHeaders } from '../answer.js'
+import { PaymentRequiredError } from '../payment-required-error.js'
 import type { Gate } from '../paywall.js'
 import { protect, type Reply, type VerifiedPayment } from '../protect.js'
 import type { Route } from '../route.js'
@@ -29,8 +30,13 @@ export function serveNode(gate: Gate, route: Route, { request, res, standing, ru
       gone: () => res.destroyed,
       work: (payment) => {
         held = holdResponse(res, route.maxResponseBytes, standing?.())
+        asking.set(res, undefined)
         run(payment)
-        return held.made
+        return held.made.then((work) => {
+          const error = asking.get(res)
+          asking.delete(res)
+          return error === undefined ? work : { type: 'asked', error }
+        })
       },
     })
   const send = (reply: Reply<HeldResponse>): void => {
@@ -53,6 +59,19 @@ export function serveNode(gate: Gate, route: Route, { request, res, standing, ru
     failed(error)
   }
 }
+
+/**
+ * Tells the gate that the work of this response threw `PaymentRequiredError`. `false`: nothing is held back that could still become a
+ * challenge, or it threw something else.
+ */
+export function noteAsked(res: ServerResponse, error: unknown): boolean {
+  if (!asking.has(res) || !PaymentRequiredError.is(error)) return false
+  asking.set(res, error)
+  return true
+}
+
+/** Responses that are held back, and what their work has asked for. */
+const asking = new WeakMap<ServerResponse, PaymentRequiredError | undefined>()
 
 /** An answer for which nothing was run: what earlier middleware set stays beside it. */
 function answer(res: ServerResponse, answer: Answer, paid: boolean, standing: HeaderFields = {}): void {

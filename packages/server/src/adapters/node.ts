@@ -4,7 +4,7 @@ import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import type { VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { pathOf } from '../terms.js'
-import { serveNode } from './node-exchange.js'
+import { noteAsked, serveNode } from './node-exchange.js'
 
 /** A handler of `node:http` that is run for a verified payment. */
 export type PaidListener = (req: IncomingMessage, res: ServerResponse, payment: VerifiedPayment) => void | Promise<void>
@@ -38,7 +38,10 @@ export function paywall(options: PaywallOptions): Paywall<WrapNode> {
         run: (payment) => {
           Promise.resolve()
             .then(() => handler(req, res, payment))
-            .catch(failed)
+            .catch((error: unknown) => {
+              if (noteAsked(res, error)) res.writeHead(402).end()
+              else failed()
+            })
         },
         failed,
       })

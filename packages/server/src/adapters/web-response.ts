@@ -8,8 +8,19 @@ import {
   NULL_BODY_STATUSES,
   stripProtocolHeaders,
 } from '../answer.js'
+import { PaymentRequiredError } from '../payment-required-error.js'
 import type { AnswerReply, Work } from '../protect.js'
 import type { StreamReply } from '../stream.js'
+
+/** What work comes to, also where it throws that it wants to be paid for. */
+export async function orAsked(work: () => Promise<Work<Response>>): Promise<Work<Response>> {
+  try {
+    return await work()
+  } catch (error) {
+    if (PaymentRequiredError.is(error)) return { type: 'asked', error }
+    throw error
+  }
+}
 
 /**
  * Reads a handler's response to its end and holds it back as one value. `before` are the headers that earlier middleware had set.

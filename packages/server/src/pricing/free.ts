@@ -6,7 +6,7 @@ import type { Free, Priced } from '../price-words.js'
 import { secondsOf } from '../route.js'
 import type { GateRequest } from '../terms.js'
 import { invalid } from './tariff.js'
-import { type Conditions, needed } from './times.js'
+import { type Conditions, named, needed } from './times.js'
 
 /**
  * Compiles a free tier. Calls are counted in the claim store, by one conditional update: they hold for any number of requests and processes.
@@ -57,5 +57,5 @@ function compileCaller(
   conditions: Conditions | undefined,
 ): (request: GateRequest) => string | undefined {
   if (by === undefined) return ({ address }) => address
-  return typeof by === 'function' ? by : needed(conditions, 'free').text(by)
+  return typeof by === 'function' ? by : named('free', () => needed(conditions, 'free').text(by))
 }

@@ -38,7 +38,17 @@ export function compileTimes(
 
 function compile(condition: Condition, conditions: Conditions | undefined): (request: GateRequest) => boolean {
   if (typeof condition === 'function') return condition
-  return needed(conditions, 'times').condition(condition)
+  return named('times', () => needed(conditions, 'times').condition(condition))
+}
+
+/** Says in which word an expression stands that cannot be read. */
+export function named<T>(field: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!X402Error.is(error)) throw error
+    throw new X402Error(error.code, { ...error.context, field }, { cause: error })
+  }
 }
 
 /** Throws `X402Error` `invalid_config` where nobody reads expressions. */
