@@ -1,55 +1,23 @@
-import { encodeFacilitatorRequest, network, systemRandom } from '@groat/core'
-import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
-import { generatePrivateKey } from 'viem/accounts'
+import { randomBytes } from 'node:crypto'
+import { samplePayment } from './sample.mjs'
 
-/** Atomic units of every payment. */
-export const PRICE = 1000n
-
-/** What the seller of the sandbox asks for. */
-export function termsOf(chain, maxTimeoutSeconds = 3600) {
-  return {
-    scheme: 'exact',
-    network: network(chain.network),
-    amount: PRICE,
-    asset: chain.usdc,
-    payTo: chain.account('seller').address,
-    maxTimeoutSeconds,
-    extra: { name: 'USDC', version: '2' },
-  }
-}
-
-/** Payers with money, who sign in turn. */
-export async function createPayers(chain, count) {
-  const accounts = Array.from({ length: count }, () => privateKeyAccount(generatePrivateKey()))
-  for (const { address } of accounts) await chain.fund(address, 10n ** 12n)
-  const schemes = accounts.map((account) => exactEvm({ account }))
-  const requirements = termsOf(chain)
-  let turn = 0
-
-  /** A signed payment. */
-  async function sign() {
-    const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: 3600 }
-    const prepared = await schemes[turn++ % schemes.length].prepare(requirements, context)
-    if (!prepared.ok) throw new Error(prepared.code)
-    const payload = await prepared.sign()
-    return { x402Version: 2, scheme: 'exact', network: requirements.network, accepted: requirements, payload }
-  }
-
-  return {
-    addresses: accounts.map(({ address }) => address),
-    requirements,
-    sign,
-
-    /** A signed payment, as the body of a request to a facilitator. */
-    async request() {
-      const request = { requirements, payment: await sign(), resource: { url: 'https://load.example/' } }
-      return JSON.stringify(encodeFacilitatorRequest(request))
-    },
-
-    async requests(number) {
-      const made = []
-      for (let at = 0; at < number; at++) made.push(await this.request())
-      return made
-    },
-  }
+/** As many payments for a resource as a load can use up, each with a nonce of its own. The stub does not look at signatures. */
+export async function paymentsFor(url, count) {
+  const challenge = JSON.parse(Buffer.from((await fetch(url)).headers.get('payment-required'), 'base64').toString())
+  const { accepts, resource } = challenge
+  const validBefore = String(Math.floor(Date.now() / 1000) + 200)
+  return Array.from({ length: count }, () => {
+    const authorization = {
+      ...samplePayment.payload.authorization,
+      validBefore,
+      nonce: `0x${randomBytes(32).toString('hex')}`,
+    }
+    const payment = {
+      ...samplePayment,
+      resource,
+      accepted: accepts[0],
+      payload: { ...samplePayment.payload, authorization },
+    }
+    return { 'PAYMENT-SIGNATURE': Buffer.from(JSON.stringify(payment)).toString('base64') }
+  })
 }

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { interleave } from '../lib/interleave.mjs'
 import { startLoad } from '../lib/load-process.mjs'
-import { samplePayment } from '../lib/sample.mjs'
+import { paymentsFor } from '../lib/payments.mjs'
 import { startServers } from '../lib/servers.mjs'
 import { startStubFacilitator } from '../lib/stub-facilitator.mjs'
 import { printTable } from '../lib/table.mjs'
@@ -15,7 +14,7 @@ export async function run() {
     for (const framework of ['Express', 'Hono']) {
       const paid = (name) => async () => {
         const url = `${servers[name].url}/paid`
-        return load.run({ url, headers: await payments(url, 4000), ms: 600 })
+        return load.run({ url, headers: await paymentsFor(url, 4000), ms: 600 })
       }
       printTable(
         `paid requests, stub facilitator, ${framework}`,
@@ -27,25 +26,4 @@ export async function run() {
     await servers.close()
     await facilitator.close()
   }
-}
-
-/** As many payments as a load can use up, each with a nonce of its own. The stub does not look at signatures. */
-async function payments(url, count) {
-  const challenge = JSON.parse(Buffer.from((await fetch(url)).headers.get('payment-required'), 'base64').toString())
-  const { accepts, resource } = challenge
-  const validBefore = String(Math.floor(Date.now() / 1000) + 200)
-  return Array.from({ length: count }, () => {
-    const authorization = {
-      ...samplePayment.payload.authorization,
-      validBefore,
-      nonce: `0x${randomBytes(32).toString('hex')}`,
-    }
-    const payment = {
-      ...samplePayment,
-      resource,
-      accepted: accepts[0],
-      payload: { ...samplePayment.payload, authorization },
-    }
-    return { 'PAYMENT-SIGNATURE': Buffer.from(JSON.stringify(payment)).toString('base64') }
-  })
 }

@@ -27,12 +27,14 @@ test('the ready line names everything that runs, and stopping ends it', async ()
     facilitator: { url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) },
     api: {
       url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-      routes: [
+      routes: expect.arrayContaining([
         { method: 'GET', path: '/weather', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.001' },
         { method: 'GET', path: '/report', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.05' },
         { method: 'GET', path: '/chat', scheme: 'upto', networks: ['eip155:84532'], price: '$0.05' },
         { method: 'GET', path: '/stream', scheme: 'batch-settlement', networks: ['eip155:84532'], price: '$0.01' },
-      ],
+        { method: 'GET', path: '/tokens', scheme: 'upto', networks: ['eip155:84532'], price: '$0.05' },
+        { method: 'GET', path: '/live', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.002' },
+      ]),
     },
     accounts: expect.arrayContaining([
       {

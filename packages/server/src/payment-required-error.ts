@@ -31,6 +31,11 @@ export class PaymentRequiredError extends Error {
     this.ask = ask
   }
 
+  /** What frameworks answer that take a response from an error, where no paywall stands before them. */
+  getResponse(): Response {
+    return new Response(null, { status: 402 })
+  }
+
   /** By name: two copies of the package may be loaded. */
   static is(error: unknown): error is PaymentRequiredError {
     return error instanceof Error && error.name === 'PaymentRequiredError' && 'ask' in error

@@ -1,5 +1,5 @@
 import { createPayer } from '@groat/client'
-import type { Network } from '@groat/core'
+import { decodeReceipt, type Network } from '@groat/core'
 import { CliError } from '../terminal/exit.js'
 import type { LocalNetwork } from './local-network.js'
 
@@ -43,15 +43,30 @@ export function createBuyer(networks: readonly LocalNetwork[]): Buyer {
       if (payer === undefined || address === undefined) throw new CliError('usage', `${on} is not running here`)
       const start = performance.now()
       const response = await payer.fetch(url)
-      const answer: unknown = await response.json()
+      const text = await response.text()
+      const answer: unknown = isEvents(response) ? text.split('\n\n').filter((event) => event !== '') : JSON.parse(text)
       const outcome = payer.outcome(response)
-      if (outcome?.status !== 'settled')
+      if (outcome === undefined || !('payment' in outcome)) throw new CliError('no', `${url} was not paid`)
+      const transaction = outcome.status === 'settled' ? outcome.receipt.transaction : lastReceipt(text)
+      if (transaction === undefined)
         throw new CliError('no', `${url} was not paid: ${outcome?.status ?? response.status}`)
-      const { payment, receipt } = outcome
+      const { payment } = outcome
       const { network, scheme, x402Version, payTo, amount, asset } = payment
       const line = { network, scheme, x402Version, payer: address, payTo, amount: amount.toString(), asset }
       const ms = Math.round(performance.now() - start)
-      return { receipt: { ...line, transaction: receipt.transaction, ms }, status: response.status, answer }
+      return { receipt: { ...line, transaction, ms }, status: response.status, answer }
     },
   }
+}
+
+function isEvents({ headers }: Response): boolean {
+  return headers.get('content-type')?.startsWith('text/event-stream') === true
+}
+
+/** The transaction in the last event of a stream that is settled when it has ended. */
+function lastReceipt(text: string): string | undefined {
+  const [, value] = /\nevent: payment-response\ndata: (\S+)\n\n$/.exec(text) ?? []
+  const receipt =
+    value === undefined ? undefined : decodeReceipt((name) => (name === 'PAYMENT-RESPONSE' ? value : null))
+  return receipt?.ok && receipt.value.status === 'settled' ? receipt.value.receipt.transaction : undefined
 }

@@ -2,6 +2,7 @@ import type { Facilitator, OnEvent, SchemeServer } from '@groat/core'
 import { createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { Hono } from 'hono'
+import { createDemoPrices } from './demo-prices.js'
 import { streamOf } from './demo-stream.js'
 import type { LocalChannels, LocalNetwork } from './local-network.js'
 
@@ -88,6 +89,10 @@ export async function createDemoApi(options: {
     })
   }
 
+  const prices = createDemoPrices(options)
+  app.route('/', prices.app)
+  routes.push(...prices.routes)
+  ready.push(prices.ready)
   return {
     app,
     routes,
