@@ -9,6 +9,7 @@ import { defaultLimits } from '../present.js'
 import { type Purse, STOPPED } from '../purse.js'
 import { holdRequest, type PayInit } from '../request.js'
 import { directPayments, type Order } from './direct.js'
+import { createOwned } from './entitlements.js'
 import { type ExplainedOffer, verdictsOn, wordsOf } from './explain.js'
 import { createNotes } from './notes.js'
 import { type Approve, type Balances, findOut, type GuardTools, spendingGuard } from './spending-guard.js'
@@ -107,6 +108,9 @@ export function createBuyer(options: BuyerOptions): Buyer {
   const payer = payerOver({})
   const direct = facilitator && directPayments({ facilitator, schemes, payerOver: (own) => payerOver({ fetch: own }) })
   const notes = createNotes(purse, digestBytes)
+  const { answerMs } = { ...defaultLimits, ...payerOptions.limits }
+  // Called as a plain function: the platform's own refuses another `this`.
+  const owned = createOwned(purse, { fetch: (input, init) => fetch(input, init), clock, answerMs })
 
   return {
     ...payer,
@@ -114,7 +118,10 @@ export function createBuyer(options: BuyerOptions): Buyer {
     idle: notes.idle,
 
     async fetch(input, init) {
+      const entitled = await owned.use(input, init)
+      if (entitled !== undefined) return entitled
       const response = await payer.fetch(input, init)
+      await owned.take(input, init, response)
       notes.take(response, payer.outcome(response))
       return response
     },
@@ -128,7 +135,6 @@ export function createBuyer(options: BuyerOptions): Buyer {
       const request = holdRequest(input, init)
       const { fingerprint } = await request.replay()
       const response = await fetch(...request.first)
-      const { answerMs } = { ...defaultLimits, ...payerOptions.limits }
       const read = response.status === 402 ? await readChallenge(response, answerMs) : undefined
       drain(response, answerMs)
       if (read === undefined) return { status: 'free', httpStatus: response.status }
