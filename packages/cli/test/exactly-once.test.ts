@@ -20,8 +20,8 @@ afterAll(async () => {
 })
 
 test.each([
-  ['WP-01', 'reserved and written down, not signed'],
-  ['WP-02', 'signed, not written down'],
+  ['WP-01', 'signed, nothing written down'],
+  ['WP-02', 'signed and written down, not sent'],
   ['WP-03', 'sent and settled, the answer lost'],
   ['WP-04', 'answered, not written down'],
 ])(

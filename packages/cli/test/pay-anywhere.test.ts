@@ -140,7 +140,8 @@ test('a key that is none is named by where it stands', async () => {
 
 test('a dry run sends the body and signs nothing', async () => {
   const { exitCode, out, said } = await run([`${url}/report`, '--dry-run', '-d', 'socks'], evmKey)
-  expect([exitCode, asked]).toEqual([0, ['POST /report socks']])
+  // A sandbox would say where its chain is, so that the effect can be tried.
+  expect([exitCode, asked]).toEqual([0, ['GET /sandbox/ready ', 'POST /report socks']])
   expect(said).toContain('asks 0.001 USDC on base-sepolia')
   expect(JSON.parse(out)).toMatchObject({ network: 'eip155:84532', authorization: { value: '1000' } })
 })

@@ -1,4 +1,4 @@
-import type { Clock } from '@groat/core'
+import { type Clock, systemClock, X402Error } from '@groat/core'
 import type { ReadChallenge } from './challenge.js'
 import type { PayableRequest } from './request.js'
 
@@ -13,8 +13,17 @@ export interface KnownTerms {
 
 type RequestName = Pick<PayableRequest, 'method' | 'url'>
 
-/** Known terms in memory, of the last 256 URLs. */
-export function createKnownTerms(seconds: number, clock: Clock): KnownTerms {
+/**
+ * Keeps, in memory, the terms of the last 256 URLs for `seconds` after they were paid by them: the next call pays by them in its first request, and
+ * needs one round trip. Where the seller has changed its terms meanwhile, that payment is refused, and it is asked first from then on.
+ * Throws `X402Error` `invalid_config`.
+ *
+ * @example
+ * const payer = createPayer({ schemes, known: knownTerms(60) })
+ */
+export function knownTerms(seconds: number, clock: Clock = systemClock): KnownTerms {
+  if (!(seconds >= 0))
+    throw new X402Error('invalid_config', { field: 'knownTermsSeconds', problem: 'is no number of seconds' })
   const kept = new Map<string, { readonly terms?: ReadChallenge; readonly until: number }>()
   const nameOf = ({ method, url }: RequestName) => `${method} ${url.href}`
   const put = (name: string, row: { readonly terms?: ReadChallenge; readonly until: number }) => {
@@ -30,7 +39,7 @@ export function createKnownTerms(seconds: number, clock: Clock): KnownTerms {
     keep(request, terms) {
       const name = nameOf(request)
       const row = kept.get(name)
-      if (seconds > 0 && row?.until !== Number.POSITIVE_INFINITY) put(name, { terms, until: clock() + seconds * 1000 })
+      if (row?.until !== Number.POSITIVE_INFINITY) put(name, { terms, until: clock() + seconds * 1000 })
     },
     distrust: (request) => put(nameOf(request), { until: Number.POSITIVE_INFINITY }),
   }

@@ -1,6 +1,5 @@
 import {
   type Clock,
-  decodeChallenge,
   encodePayment,
   type Fetch,
   findScheme,
@@ -10,7 +9,6 @@ import {
   type PaymentHeader,
   type Random,
   type SchemeClient,
-  sameAddress,
   sha256Hex,
   X402Error,
   type X402Event,
@@ -40,7 +38,7 @@ export type PayTools = {
   readonly sleep: Sleep
   readonly onEvent: OnEvent | undefined
   readonly readChallenge: ChallengeReader
-  readonly known: KnownTerms
+  readonly known: KnownTerms | undefined
   readonly choose: Choose
   readonly witness: Witness | undefined
   /** Opens the name of every claim of this process. */
@@ -65,7 +63,7 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
   const { url } = unpaid
   // What was redirected is asked for where it was asked for.
   if ('response' in paid && isTaken(paid) && (url === '' || url === request.url.href))
-    tools.known.keep(request, read.value)
+    tools.known?.keep(request, read.value)
   return 'response' in paid ? paid : refusedByPolicy(unpaid, paid, request, tools)
 }
 
@@ -243,6 +241,7 @@ async function presentIntent(
 ): Promise<{ readonly paid: Paid; readonly over: boolean; readonly corrected: boolean }> {
   const { request, replay, owner, tools } = call
   const { intents, limits, clock } = tools
+  const half = findScheme(tools.schemes, intent)
   let end: IntentEnd | undefined
   let transaction: string | undefined
   try {
@@ -268,10 +267,13 @@ async function presentIntent(
     }
     if (outcome.status === 'settled') {
       transaction = outcome.receipt.transaction
-      await findScheme(tools.schemes, intent)?.settled?.(intent.pid, outcome.receipt)
+      await half?.settled?.(intent.pid, outcome.receipt)
     }
+    const { status, headers } = answer.response
     const correction =
-      intent.state === 'signed' && !over ? await correctedBy(answer.response, outcome, intent, tools) : undefined
+      intent.state === 'signed' && !over && outcome.status === 'refused' && status === 402
+        ? await half?.corrected?.(intent, (name) => headers.get(name))
+        : undefined
     end = correction ?? end
     tellOutcome(tools, outcome, intent)
     const corrected = correction !== undefined
@@ -282,30 +284,6 @@ async function presentIntent(
   } finally {
     await release(intent, end, call, transaction)
   }
-}
-
-/** Lets the scheme read the offer that a refusal makes again. */
-async function correctedBy(
-  { status, headers }: Response,
-  outcome: PaymentOutcome,
-  { pid, scheme, network, asset, payTo }: Intent,
-  { schemes }: PayTools,
-): Promise<'void' | 'dead' | undefined> {
-  if (outcome.status !== 'refused' || status !== 402) return undefined
-  const half = findScheme(schemes, { scheme, network })
-  if (half?.corrected === undefined) return undefined
-  const challenge = decodeChallenge((name) => headers.get(name))
-  const offer =
-    challenge?.ok === true
-      ? challenge.value.accepts.find(
-          (each) =>
-            each.scheme === scheme &&
-            each.network === network &&
-            sameAddress(each.asset, asset) &&
-            sameAddress(each.payTo, payTo),
-        )
-      : undefined
-  return offer && half.corrected(pid, offer)
 }
 
 /**

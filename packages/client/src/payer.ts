@@ -18,7 +18,7 @@ import { createChallengeReader, drain } from './challenge.js'
 import { choose, type OfferRefusal } from './choose.js'
 import type { Guard, Witness } from './guard.js'
 import { type Intents, memoryIntents, withCodes } from './intents.js'
-import { createKnownTerms } from './known-terms.js'
+import type { KnownTerms } from './known-terms.js'
 import type { PaymentOutcome, PaymentReceipt } from './outcome.js'
 import { isTaken, type Paid, type PayTools, pay, payKnown, questionOf } from './pay.js'
 import { isParsed, type ParsedPolicy, type Policy, parsePolicy } from './policy.js'
@@ -41,6 +41,8 @@ export type PayerOptions = {
   readonly sleep?: Sleep
   /** Told what happens; cannot change it. */
   readonly onEvent?: OnEvent
+  /** Terms that need not be asked for again: `knownTerms`. Without it a seller is asked every time. */
+  readonly known?: KnownTerms
   /** More that stands before a signature: budgets, memory, a person. `createBuyer` of `@groat/client/buyer` brings one. */
   readonly guard?: Guard
   /** Whoever can prove what became of an expired payment. Without one, its expiry and one more presentation in vain are the proof. */
@@ -184,10 +186,10 @@ function fetchWith(shared: PayTools, keep: (response: Response, outcome: Payment
     const request = holdRequest(input, init)
     const tools = init?.onEvent ? { ...shared, onEvent: bothOf(shared.onEvent, init.onEvent) } : shared
     try {
-      const known = request.replayable ? tools.known.get(request) : undefined
+      const known = request.replayable ? tools.known?.get(request) : undefined
       const paid = known && (await payKnown(request, known, tools))
       if (paid !== undefined) {
-        if (!isTaken(paid)) tools.known.distrust(request)
+        if (!isTaken(paid)) tools.known?.distrust(request)
         return kept(paid)
       }
       const unpaid = await tools.fetch(...request.first)
@@ -210,16 +212,15 @@ function toolsOf(options: PayerOptions): PayTools {
   const { schemes, policy, store = memoryIntents(), limits, random = systemRandom } = options
   if (schemes.length === 0) throw new X402Error('invalid_config', { field: 'schemes', problem: 'is empty' })
   const parsed = policy && isParsed(policy) ? policy : parsePolicy(policy)
-  const clock = options.clock ?? systemClock
   return {
     schemes,
     policy: parsed,
-    known: createKnownTerms(parsed.knownTermsSeconds, clock),
+    known: options.known,
     limits: { ...defaultLimits, ...limits },
     intents: withCodes(store),
     // Called as a plain function: the platform's own refuses another `this`.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    clock,
+    clock: options.clock ?? systemClock,
     random,
     sleep: options.sleep ?? systemSleep,
     onEvent: options.onEvent,

@@ -6,7 +6,6 @@ test('what is not said protects', () => {
   expect(rest).toEqual({
     perPayment: { units: 10n, decimals: 2 },
     origins: undefined,
-    knownTermsSeconds: 0,
     recipients: undefined,
     networks: undefined,
     schemes: undefined,

@@ -35,12 +35,6 @@ export type Policy = {
    * `any` is for sellers behind a proxy that hides their address from them. Default `path`.
    */
   readonly resource?: 'path' | 'origin' | 'any'
-  /**
-   * Seconds for which the terms of a URL are taken as known after it was paid by them: the next call pays by them in its first request, and
-   * needs one round trip. Where the seller has changed its terms meanwhile, that payment is refused, and it is asked again from then on. Default 0: it is
-   * asked every time.
-   */
-  readonly knownTermsSeconds?: number
   /** More rules, asked after the built-in ones. A rule can refuse; none can allow what another refuses. */
   readonly rules?: readonly Rule[]
 }
@@ -55,7 +49,6 @@ export type ParsedPolicy = {
   readonly maxLifetimeSeconds: number
   readonly versions: readonly X402Version[]
   readonly resource: 'path' | 'origin' | 'any'
-  readonly knownTermsSeconds: number
   readonly rules: readonly Rule[]
   /** What an amount counts for; absent: whole units of every asset count alike. */
   readonly worth?: (amount: bigint, asset: Asset) => Value
@@ -70,8 +63,6 @@ export type ParsedPolicy = {
  */
 export function parsePolicy(policy: Policy = {}): ParsedPolicy {
   const { perPayment = '$0.10', maxLifetimeSeconds = 600, versions = [2], resource = 'path' } = policy
-  const { knownTermsSeconds = 0 } = policy
-  if (!(knownTermsSeconds >= 0)) throw invalid('knownTermsSeconds', 'must be a number of seconds')
   if (!(maxLifetimeSeconds > 0)) throw invalid('maxLifetimeSeconds', 'must be a positive number of seconds')
   if (!versions.every((version) => version === 1 || version === 2)) throw invalid('versions', 'knows 1 and 2')
   return {
@@ -83,7 +74,6 @@ export function parsePolicy(policy: Policy = {}): ParsedPolicy {
     maxLifetimeSeconds,
     versions,
     resource,
-    knownTermsSeconds,
     rules: [...rules, ...(policy.rules ?? [])],
   }
 }

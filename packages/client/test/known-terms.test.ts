@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { createBuyer } from '../src/buyer/index.js'
-import { createPayer } from '../src/index.js'
+import { createPayer, knownTerms } from '../src/index.js'
 import { challenge, honest, offer, paid, type Script, startSeller } from './support/seller.js'
 import { spyScheme } from './support/spy-scheme.js'
 
-const knownFor = (seconds: number) => createPayer({ schemes: [spyScheme()], policy: { knownTermsSeconds: seconds } })
+const knownFor = (seconds: number) => createPayer({ schemes: [spyScheme()], known: knownTerms(seconds) })
 const read = async (response: Response) => [response.status, await response.text()]
 
 test('terms that were paid by once need one round trip, where the policy says for how long', async () => {
@@ -24,7 +24,7 @@ test('without a word in the policy a seller is asked every time', async () => {
 test('what is known is forgotten after its time, and another URL or method is not known', async () => {
   const { url, seen } = await startSeller(honest())
   let now = 1_700_000_000_000
-  const payer = createPayer({ schemes: [spyScheme()], policy: { knownTermsSeconds: 60 }, clock: () => now })
+  const payer = createPayer({ schemes: [spyScheme()], known: knownTerms(60, () => now), clock: () => now })
   await (await payer.fetch(url)).text()
   await (await payer.fetch(`${url}?city=1`)).text()
   await (await payer.fetch(url, { method: 'POST', body: 'x' })).text()
@@ -56,7 +56,7 @@ test('G06 a seller that changed its price is not paid more: what was known is re
     payment?.accepted?.amount === price[0]?.amount ? paid(payment!) : challenge({ accepts: price })
   const { url, seen, presented } = await startSeller(script)
   const scheme = spyScheme()
-  const payer = createPayer({ schemes: [scheme], policy: { knownTermsSeconds: 60 } })
+  const payer = createPayer({ schemes: [scheme], known: knownTerms(60) })
   await (await payer.fetch(url)).text()
   price = dear
   const refused = await payer.fetch(url)

@@ -650,8 +650,8 @@ describe.each(stores)('a refusal that corrects the scheme, over %s intents', (_,
     const heard: unknown[] = []
     const correctable = {
       ...scheme,
-      corrected: async (pid: string, { amount }: { amount: bigint }) => {
-        heard.push([pid.length, amount])
+      corrected: async ({ pid, payTo }: { pid: string; payTo: string }, header: (name: string) => string | null) => {
+        heard.push([pid.length, payTo, header('PAYMENT-REQUIRED') !== null])
         return answers
       },
     }
@@ -661,7 +661,7 @@ describe.each(stores)('a refusal that corrects the scheme, over %s intents', (_,
   }
 
   test('EVM-BATCH-018 is followed by one more payment, and a seller that goes on correcting by none', async () => {
-    const told = [64, 1000n]
+    const told = [64, offer().payTo, true]
     for (const end of ['void', 'dead'] as const) {
       expect(await buy(refusing(1), end)).toEqual({ outcome: 'settled', signed: 2, presented: 2, heard: [told] })
       expect(await buy(refusing(9), end)).toEqual({ outcome: 'refused', signed: 2, presented: 2, heard: [told, told] })

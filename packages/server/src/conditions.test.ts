@@ -1,7 +1,10 @@
 import { X402Error } from '@groat/core'
+import { Environment } from '@marcbachmann/cel-js'
 import { expect, test } from 'vitest'
-import { conditions, createConditions } from './conditions.js'
+import { createConditions } from './conditions.js'
 import type { GateRequest } from './terms.js'
+
+const conditions = createConditions(Environment)
 
 const request = (url: string, headers: Record<string, string> = {}, method = 'GET'): GateRequest => ({
   method,
@@ -41,7 +44,7 @@ test.each(['query_length >', 'nobody > 1', 'query_length', 'process.exit()', '1 
 )
 
 test('variables of one’s own', () => {
-  const own = createConditions({ requires_browser: ({ url }) => url.includes('render') })
+  const own = createConditions(Environment, { requires_browser: ({ url }) => url.includes('render') })
   const holds = own.condition('requires_browser && query_length == 0')
   expect([holds(request('/render')), holds(request('/plain'))]).toEqual([true, false])
 })

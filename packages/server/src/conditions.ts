@@ -1,5 +1,5 @@
 import { X402Error } from '@groat/core'
-import { Environment } from '@marcbachmann/cel-js'
+import type { Environment } from '@marcbachmann/cel-js'
 import type { Conditions } from './pricing/times.js'
 import { type GateRequest, pathOf } from './terms.js'
 
@@ -11,13 +11,13 @@ export type Variables = Readonly<Record<string, (request: GateRequest) => boolea
 /**
  * Reads conditions written in CEL, the Common Expression Language: no loops, no side effects, nothing of this program is within their reach.
  * They know `method`, `path`, `query_length` (characters), `body_length` (bytes, as announced), `query` and `header` (names in lower
- * case), and the variables that are given.
+ * case), and the variables that are given. The library that reads them is the caller's: `Environment` of `@marcbachmann/cel-js`.
  *
  * @example
- * createConditions().condition('query_length > 1000 && method == "GET"')
+ * createConditions(Environment).condition('query_length > 1000 && method == "GET"')
  */
-export function createConditions(variables: Variables = {}): Conditions {
-  const environment = new Environment({ limits: { maxAstNodes: 500, maxDepth: 50 } })
+export function createConditions(Cel: typeof Environment, variables: Variables = {}): Conditions {
+  const environment = new Cel({ limits: { maxAstNodes: 500, maxDepth: 50 } })
     .registerVariable('method', 'string')
     .registerVariable('path', 'string')
     .registerVariable('query_length', 'int')
@@ -56,9 +56,6 @@ export function createConditions(variables: Variables = {}): Conditions {
     },
   }
 }
-
-/** Conditions over what a request says. */
-export const conditions: Conditions = createConditions()
 
 /** A condition over something that a request has not got does not hold. */
 function value(run: (request: GateRequest) => unknown, request: GateRequest): unknown {

@@ -2,6 +2,7 @@ import { type Facilitator, type SchemeServer, X402Error } from '@groat/core'
 import { createMemoryClaims, type RouteInput } from '@groat/server'
 import { createConditions } from '@groat/server/conditions'
 import { createPricing } from '@groat/server/pricing'
+import { Environment } from '@marcbachmann/cel-js'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Framework, TestHandler } from './frameworks.js'
 import { type Market, offersOf, openMarket, problemOf, receiptOf } from './shop.js'
@@ -36,7 +37,9 @@ export function describePrices(framework: Framework): void {
           facilitator,
           schemes: [scheme],
           clock,
-          pricing: createPricing({ conditions: createConditions({ dear: ({ url }) => url.includes('dear') }) }),
+          pricing: createPricing({
+            conditions: createConditions(Environment, { dear: ({ url }) => url.includes('dear') }),
+          }),
           store: createMemoryClaims({ singleProcess: true, clock }),
         },
       )

@@ -1,8 +1,9 @@
 import type { OnEvent } from '@groat/core'
 import { createMemoryClaims, PaymentRequiredError, type RouteOptions } from '@groat/server'
-import { conditions } from '@groat/server/conditions'
+import { createConditions } from '@groat/server/conditions'
 import { type PaidEnv, paywall } from '@groat/server/hono'
 import { createPricing } from '@groat/server/pricing'
+import { Environment } from '@marcbachmann/cel-js'
 import { type Context, Hono } from 'hono'
 import type { DemoRoute } from './demo-api.js'
 import type { LocalNetwork } from './local-network.js'
@@ -25,7 +26,7 @@ export function createDemoPrices(options: {
     payTo: Object.fromEntries(networks.map(({ network, payTo }) => [network, payTo])),
     schemes: networks.flatMap(({ sells, metered }) => (metered === undefined ? [sells] : [sells, metered.sells])),
     store: createMemoryClaims({ singleProcess: true }),
-    pricing: createPricing({ conditions }),
+    pricing: createPricing({ conditions: createConditions(Environment) }),
     onEvent,
   })
   const app = new Hono()

@@ -3,11 +3,12 @@ import { exactEvm } from '@groat/evm/exact/server'
 import { uptoEvm } from '@groat/evm/upto/server'
 import type { ClaimStore } from '@groat/server'
 // Conditions are read by '@marcbachmann/cel-js', which the server leaves to whoever uses them.
-import { conditions } from '@groat/server/conditions'
+import { createConditions } from '@groat/server/conditions'
 import { paywall } from '@groat/server/hono'
 import { paywallPage } from '@groat/server/page'
 import { createPricing } from '@groat/server/pricing'
 import { exactSvm } from '@groat/svm/exact/server'
+import { Environment } from '@marcbachmann/cel-js'
 import { Hono } from 'hono'
 import { RegExpRouter } from 'hono/router/reg-exp-router'
 import { SmartRouter } from 'hono/router/smart-router'
@@ -24,7 +25,7 @@ export type ShopApp = {
   ready(): Promise<void>
 }
 
-const pricing = createPricing({ conditions })
+const pricing = createPricing({ conditions: createConditions(Environment) })
 
 /** What a shop works with. */
 export type ShopParts = { readonly facilitator: Facilitator; readonly claims: ClaimStore; readonly onEvent: OnEvent }

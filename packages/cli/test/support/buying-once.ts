@@ -17,18 +17,20 @@ async function point<T>(name: string, value: T): Promise<T> {
 const purse = await sqlIntents(await openStore(PURSE), { claimMs: 400 })
 const watched: Purse = {
   ...purse,
-  create: async (...args) => point('WP-01', await purse.create(...args)),
-  sign: async (...args) => {
-    await point('WP-02', undefined)
-    return purse.sign(...args)
-  },
+  create: async (...args) => point('WP-02', await purse.create(...args)),
   release: async (...args) => {
     await point('WP-04', undefined)
     return purse.release(...args)
   },
 }
+// A key in this process signs within the step that writes the intent: dying there is dying before anything is written.
+const account = privateKeyAccount(KEY)
+const dying = {
+  ...account,
+  signDigest: async (digest: Uint8Array) => point('WP-01', await account.signDigest(digest)),
+}
 const buyer = createBuyer({
-  schemes: [exactEvm({ account: privateKeyAccount(KEY) })],
+  schemes: [exactEvm({ account: dying })],
   policy: { perDay: '$0.001' },
   purse: watched,
   fetch: async (input, init) => {

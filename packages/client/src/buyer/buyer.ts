@@ -2,6 +2,7 @@ import { type ErrorCode, type Facilitator, type Simulate, systemClock, systemRan
 import { drain, readChallenge } from '../challenge.js'
 import { choose, halfFor } from '../choose.js'
 import type { Question } from '../guard.js'
+import { knownTerms } from '../known-terms.js'
 import { memoryPurse } from '../memory-purse.js'
 import type { PaymentOutcome } from '../outcome.js'
 import { createPayer, type Payer, type PayerOptions } from '../payer.js'
@@ -103,8 +104,9 @@ export function createBuyer(options: BuyerOptions): Buyer {
     },
   }
   const guard = spendingGuard(tools)
+  const known = spending.knownTermsSeconds === 0 ? {} : { known: knownTerms(spending.knownTermsSeconds, clock) }
   const payerOver = (more: Partial<PayerOptions>) =>
-    createPayer({ ...payerOptions, ...more, store: purse, guard, policy: spending.policy })
+    createPayer({ ...known, ...payerOptions, ...more, store: purse, guard, policy: spending.policy })
   const payer = payerOver({})
   const direct = facilitator && directPayments({ facilitator, schemes, payerOver: (own) => payerOver({ fetch: own }) })
   const notes = createNotes(purse, digestBytes)

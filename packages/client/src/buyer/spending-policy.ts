@@ -35,6 +35,8 @@ export type Category = Allowance & {
  */
 export type SpendingPolicy = Omit<Policy, 'perPayment' | 'origins'> &
   Allowance & {
+    /** Seconds for which the terms of a URL need not be asked for again after it was paid by them, as `knownTerms` says. Default 0. */
+    readonly knownTermsSeconds?: number
     /** Origins that may be paid; `direct` stands for payments that belong to no request. Default: any. */
     readonly origins?: readonly string[]
     /** What each origin may get, every one for itself. */
@@ -62,6 +64,7 @@ export type SpendingPolicy = Omit<Policy, 'perPayment' | 'origins'> &
 /** A spending policy, read once. */
 export type ParsedSpending = {
   readonly policy: ParsedPolicy
+  readonly knownTermsSeconds: number
   readonly budgets: readonly Budget[]
   /** Limits per payment of origins and categories. */
   readonly caps: readonly Cap[]
@@ -113,6 +116,7 @@ export function parseSpending(spending: SpendingPolicy = {}): ParsedSpending {
       ...parsePolicy(plainPolicy(spending)),
       ...(worth && { worth }),
     },
+    knownTermsSeconds: spending.knownTermsSeconds ?? 0,
     budgets: groups.flatMap(budgetsOf),
     caps: groups.slice(1).flatMap(capsOf),
     assets: spending.assets,
@@ -211,18 +215,7 @@ function parsePercent(text: string): bigint {
 }
 
 function plainPolicy(spending: SpendingPolicy): Policy {
-  const {
-    perPayment,
-    origins,
-    recipients,
-    networks,
-    schemes,
-    maxLifetimeSeconds,
-    versions,
-    resource,
-    rules,
-    knownTermsSeconds,
-  } = spending
+  const { perPayment, origins, recipients, networks, schemes, maxLifetimeSeconds, versions, resource, rules } = spending
   const all = {
     perPayment,
     origins: origins?.map(withDirect),
@@ -232,7 +225,6 @@ function plainPolicy(spending: SpendingPolicy): Policy {
     maxLifetimeSeconds,
     versions,
     resource,
-    knownTermsSeconds,
     rules,
   }
   const unknown = Object.keys(spending).find((word) => !(word in all) && !OWN_WORDS.has(word))
@@ -248,5 +240,6 @@ const withDirect = (origin: string) => (origin === 'direct' ? DIRECT_ORIGIN : or
 const OWN_WORDS: ReadonlySet<string> = new Set([
   ...SPANS,
   ...['payments', 'eachOrigin', 'categories', 'assets', 'pins', 'trustFirst', 'priceRise', 'askAbove', 'worth'],
+  'knownTermsSeconds',
   ...['stopped', 'privateAddresses'],
 ])

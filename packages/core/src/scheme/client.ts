@@ -26,11 +26,14 @@ export interface SchemeClient extends SchemeHalf {
   /** Told of a receipt that fits its payment, by schemes whose next payment hangs on the last. */
   settled?(pid: Pid, receipt: Receipt): Promise<void>
   /**
-   * Told of the offer of a payment, made again with a refusal, by schemes whose next payment hangs on what the seller has counted. Where the
+   * Told of the headers of a 402 that refused a payment, where its offer may stand again, by schemes whose next payment hangs on what the seller has counted. Where the
    * payer's own signature bears out what it says, the scheme goes on from there, and another payment may be signed at once: `void`, what was
    * signed lets nobody take anything; `dead`, some of it may still be taken, and stays spent. Nothing: the refusal stands.
    */
-  corrected?(pid: Pid, offer: PaymentRequirements): Promise<'void' | 'dead' | undefined>
+  corrected?(
+    payment: Pick<PaymentRequirements, 'network' | 'asset' | 'payTo'> & { readonly pid: Pid },
+    header: (name: string) => string | null,
+  ): Promise<'void' | 'dead' | undefined>
 }
 
 /** What a payer decides by. */

@@ -1,5 +1,6 @@
 import {
   assetByTicker,
+  encodeChallenge,
   type Facilitator,
   type FacilitatorRequest,
   type JsonObject,
@@ -389,7 +390,13 @@ describe('on a chain', () => {
     const verdict = await ledger.facilitator.verify(request)
     if (verdict.ok || verdict.extra === undefined) throw new Error('not corrected')
     const again = { ...terms, extra: { ...terms.extra, ...change(verdict.extra) } }
-    return { type: request.payment.payload.type, answer: await by.corrected?.(pid as never, again) }
+    const refusal = encodeChallenge({ accepts: [again], resource: { url: 'https://shop.example/a' } })
+    const header = (name: string) => refusal.headers[name] ?? null
+    const { network, asset, payTo } = terms
+    return {
+      type: request.payment.payload.type,
+      answer: await by.corrected?.({ pid: pid as never, network, asset, payTo }, header),
+    }
   }
 
   test('EVM-BATCH-018 EVM-BATCH-019 a payer goes on from what a refusal bears out: an old voucher is worth nothing, a deposit stays spent', async () => {

@@ -1,5 +1,6 @@
 import {
   type Asset,
+  decodeChallenge,
   evmAssets,
   findAsset,
   isJsonObject,
@@ -10,6 +11,7 @@ import {
   type Refusal,
   refuse,
   type SchemeClient,
+  sameAddress,
 } from '@groat/core'
 import type { EvmAccount } from '../account.js'
 import { parseAddress } from '../address.js'
@@ -195,7 +197,9 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       pending.delete(pid)
       await channels.put(channelId, { charged: channel.charged + counted, balance: channel.balance + deposit })
     },
-    async corrected(pid, offer) {
+    async corrected({ pid, ...terms }, header) {
+      const offer = offeredAgain(terms, header)
+      if (offer === undefined) return undefined
       const chainId = chainIdOf(offer.network)
       const config = configOf(offer)
       if (chainId === undefined || 'ok' in config) return undefined
@@ -212,6 +216,22 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       const isVoid = ours?.deposit === 0n && (before?.charged ?? 0n) + ours.amount <= told.signed
       return isVoid ? 'void' : 'dead'
     },
+  }
+
+  /** The offer of these terms that a refusal makes again. */
+  function offeredAgain(
+    { network, asset, payTo }: Pick<PaymentRequirements, 'network' | 'asset' | 'payTo'>,
+    header: (name: string) => string | null,
+  ): PaymentRequirements | undefined {
+    const challenge = decodeChallenge(header)
+    if (challenge?.ok !== true) return undefined
+    return challenge.value.accepts.find(
+      (each) =>
+        each.scheme === batchOnEvm.name &&
+        each.network === network &&
+        sameAddress(each.asset, asset) &&
+        sameAddress(each.payTo, payTo),
+    )
   }
 
   /** What the seller says of the channel, as far as the payer's own signature bears it out (EVM-BATCH-016). */

@@ -1,6 +1,6 @@
 import {
   type Asset,
-  evmAssets,
+  eip3009Assets,
   findAsset,
   type JsonObject,
   type PaymentRequirements,
@@ -57,7 +57,7 @@ export interface ExactEvmClient extends SchemeClient {
 export function exactEvm({ account, assets = [], engine = nobleSigningEngine }: ExactEvmClientOptions): ExactEvmClient {
   const payer = parseAddress(account.address)
   if (payer === undefined) throw new TypeError('no address')
-  const known = [...assets, ...evmAssets]
+  const known = [...assets, ...eip3009Assets]
   const assetOf = ({ network, asset }: PaymentRequirements) => findAsset(known, network, asset)
 
   return {

@@ -234,6 +234,7 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
       .then((again) => {
         if (again && rest > 0) scheduler.after(between(100, 3000), () => present(request, rest - 1))
       })
+      .catch((error: unknown) => broken.push(`present: ${String(error)}`))
     // Who was killed answers nothing: the caller hangs up and comes again.
     scheduler.after(6000, () => {
       if (!replica.isAlive() && rest > 0) present(request, rest - 1)

@@ -55,6 +55,7 @@ export type JournalHistory = {
   readonly event: readonly EventRow[]
 }
 
+/** A settlement as a journal holds it: what was claimed, and what became of it. */
 export type SettlementRow = {
   readonly pid: string
   readonly rid: string
@@ -68,6 +69,7 @@ export type SettlementRow = {
   readonly state: string
 }
 
+/** A transaction that was signed for a settlement. */
 export type AttemptRow = {
   readonly hash: string
   readonly slot: string
@@ -79,6 +81,7 @@ export type AttemptRow = {
   readonly signed_at: number
 }
 
+/** What proves a settlement: the log of the chain, and the amount in atomic units. */
 export type EvidenceRow = {
   readonly network: string
   readonly transaction: string
@@ -89,6 +92,7 @@ export type EvidenceRow = {
   readonly fee: string | null
 }
 
+/** One step of a settlement, in the hash chain of the one that wrote it. */
 export type EventRow = {
   readonly writer: string
   readonly seq: number
@@ -116,6 +120,7 @@ export type ChainHistory = {
   }[]
 }
 
+/** Money that moved on chain, in atomic units. */
 export type Transfer = {
   readonly network: string
   readonly transaction: string
@@ -127,6 +132,7 @@ export type Transfer = {
   readonly value: string
 }
 
+/** A transaction that a node has met. */
 export type ChainTransaction = {
   readonly network: string
   readonly hash: string
@@ -161,6 +167,7 @@ export type Delivery = {
   readonly until?: number
 }
 
+/** What a buyer wrote down: its budgets, what it reserved, spent and released, and what it signed. */
 export type WalletHistory = {
   readonly budgets: readonly { readonly id: string; readonly limit: string }[]
   readonly entries: readonly {
@@ -176,6 +183,7 @@ export type WalletHistory = {
   readonly policy?: WalletPolicy
 }
 
+/** A payment that was signed, with the terms that it was signed for. */
 export type Signature = {
   readonly at: number
   readonly intent: string
@@ -190,6 +198,7 @@ export type Signature = {
   readonly dead: readonly string[]
 }
 
+/** What a wallet may sign. */
 export type WalletPolicy = {
   readonly origins: readonly string[]
   readonly assets: readonly string[]
@@ -199,6 +208,7 @@ export type WalletPolicy = {
   readonly maxLifetimeSeconds: number
 }
 
+/** What no history may exceed; amounts in atomic units. */
 export type HistoryLimits = {
   /** What the transactions of one payment may cost, in the chain's own coin. */
   readonly feePerPayment?: string

@@ -4,7 +4,7 @@ import type { GateRequest } from '../terms.js'
 import { atomicOf, type Decimal, formatDecimal, multiply, ONE, parseDecimal } from './decimal.js'
 import { invalid } from './tariff.js'
 
-/** Reads expressions: what is true of a request, and who sends it. `conditions` of `@groat/server/conditions` does. */
+/** Reads expressions: what is true of a request, and who sends it. `createConditions` of `@groat/server/conditions` makes one. */
 export interface Conditions {
   /** Throws `X402Error` `invalid_config` for what is no condition. */
   condition(text: string): (request: GateRequest) => boolean
