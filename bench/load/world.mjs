@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkHistory, startEvmChain, usdcAbi } from '@groat/sandbox'
 import { openStore } from '@groat/store'
-import { createPayers } from '../lib/payments.mjs'
+import { createPayers } from '../lib/payers.mjs'
 import { createPoster } from '../lib/post.mjs'
 import { startProcess } from '../lib/processes.mjs'
 

@@ -1,0 +1,55 @@
+import { encodeFacilitatorRequest, network, systemRandom } from '@groat/core'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { generatePrivateKey } from 'viem/accounts'
+
+/** Atomic units of every payment. */
+export const PRICE = 1000n
+
+/** What the seller of the sandbox asks for. */
+export function termsOf(chain, maxTimeoutSeconds = 3600) {
+  return {
+    scheme: 'exact',
+    network: network(chain.network),
+    amount: PRICE,
+    asset: chain.usdc,
+    payTo: chain.account('seller').address,
+    maxTimeoutSeconds,
+    extra: { name: 'USDC', version: '2' },
+  }
+}
+
+/** Payers with money, who sign in turn. */
+export async function createPayers(chain, count) {
+  const accounts = Array.from({ length: count }, () => privateKeyAccount(generatePrivateKey()))
+  for (const { address } of accounts) await chain.fund(address, 10n ** 12n)
+  const schemes = accounts.map((account) => exactEvm({ account }))
+  const requirements = termsOf(chain)
+  let turn = 0
+
+  /** A signed payment. */
+  async function sign() {
+    const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: 3600 }
+    const prepared = await schemes[turn++ % schemes.length].prepare(requirements, context)
+    if (!prepared.ok) throw new Error(prepared.code)
+    const payload = await prepared.sign()
+    return { x402Version: 2, scheme: 'exact', network: requirements.network, accepted: requirements, payload }
+  }
+
+  return {
+    addresses: accounts.map(({ address }) => address),
+    requirements,
+    sign,
+
+    /** A signed payment, as the body of a request to a facilitator. */
+    async request() {
+      const request = { requirements, payment: await sign(), resource: { url: 'https://load.example/' } }
+      return JSON.stringify(encodeFacilitatorRequest(request))
+    },
+
+    async requests(number) {
+      const made = []
+      for (let at = 0; at < number; at++) made.push(await this.request())
+      return made
+    },
+  }
+}
