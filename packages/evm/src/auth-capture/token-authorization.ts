@@ -1,8 +1,6 @@
 import type { Address } from '../address.js'
-import { defineStruct, domainSeparator, typedDataDigest } from '../crypto/eip712.js'
 import type { SigningEngine } from '../crypto/signing.js'
-import type { TokenDomain } from '../exact/eip3009.js'
-import type { Hex } from '../hex.js'
+import { defineAuthorization, type TokenDomain } from '../eip3009/signing.js'
 import { definePermit } from '../permit2/signing.js'
 import type { Signable } from '../sign.js'
 import { EIP3009_TOKEN_COLLECTOR, PERMIT2_TOKEN_COLLECTOR } from './identity.js'
@@ -34,21 +32,13 @@ export function tokenAuthorization(engine: SigningEngine, { method, domain, info
       typedData: () => permit.typedData(chainId, transfer, {}),
     }
   }
-  const [from, to, value] = [info.payer, EIP3009_TOKEN_COLLECTOR, info.maxAmount] as const
-  const validBefore = info.preApprovalExpiry
+  const authorization = {
+    ...{ from: info.payer, to: EIP3009_TOKEN_COLLECTOR, value: info.maxAmount },
+    ...{ validAfter: 0n, validBefore: info.preApprovalExpiry, nonce },
+  }
   return {
-    digest: () =>
-      typedDataDigest(
-        engine,
-        domainSeparator(engine, domain),
-        hashReceive(engine, from, to, value, 0n, validBefore, nonce),
-      ),
-    typedData: () => ({
-      domain: { ...domain, chainId: Number(chainId) },
-      types: { ReceiveWithAuthorization: FIELDS },
-      primaryType: 'ReceiveWithAuthorization',
-      message: { from, to, value, validAfter: 0n, validBefore, nonce },
-    }),
+    digest: () => receive.digest(engine, domain, authorization),
+    typedData: () => receive.typedData(domain, authorization),
   }
 }
 
@@ -56,18 +46,7 @@ export function tokenAuthorization(engine: SigningEngine, { method, domain, info
 export const collectorOf = (method: TokenAuthorization['method']): Address =>
   method === 'permit2' ? PERMIT2_TOKEN_COLLECTOR : EIP3009_TOKEN_COLLECTOR
 
-const FIELDS = [
-  { name: 'from', type: 'address' },
-  { name: 'to', type: 'address' },
-  { name: 'value', type: 'uint256' },
-  { name: 'validAfter', type: 'uint256' },
-  { name: 'validBefore', type: 'uint256' },
-  { name: 'nonce', type: 'bytes32' },
-] as const
-
-const hashReceive = defineStruct<
-  [from: Address, to: Address, value: bigint, validAfter: bigint, validBefore: bigint, nonce: Hex]
->(`ReceiveWithAuthorization(${FIELDS.map(({ name, type }) => `${type} ${name}`).join(',')})`)
+const receive = defineAuthorization('ReceiveWithAuthorization')
 
 /** The receiver is in the nonce, so there is no witness. */
 const permit = definePermit<Record<never, never>>()

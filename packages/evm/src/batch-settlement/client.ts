@@ -21,7 +21,6 @@ import { nobleEngine } from '../crypto/noble.js'
 import { parseSignature } from '../crypto/signature.js'
 import type { TokenDomain } from '../exact/eip3009.js'
 import { formatHex, type Hex } from '../hex.js'
-
 import { signWith } from '../sign.js'
 import { type ChannelConfig, channelIdOf, voucherDigest, voucherTypedData, wireOfConfig } from './channel.js'
 import { createMemoryChannels, type PayerChannel, type PayerChannels } from './client-channels.js'

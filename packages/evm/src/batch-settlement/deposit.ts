@@ -1,9 +1,8 @@
 import { encodeCall, encodeCallWithBytes } from '../abi.js'
 import type { TypedData } from '../account.js'
 import type { Address } from '../address.js'
-import { defineStruct, domainSeparator, typedDataDigest } from '../crypto/eip712.js'
 import type { SigningEngine } from '../crypto/signing.js'
-import type { TokenDomain } from '../exact/eip3009.js'
+import { defineAuthorization, type TokenDomain } from '../eip3009/signing.js'
 import { formatHex, type Hex, parseHex } from '../hex.js'
 import { definePermit, type PermitTransfer } from '../permit2/signing.js'
 import { ERC3009_COLLECTOR, PERMIT2_COLLECTOR } from './identity.js'
@@ -42,8 +41,8 @@ export function receiveDigest(
   nonce: Hex,
   { amount, validAfter, validBefore }: Omit<Eip3009Deposit, 'signature'>,
 ): Uint8Array {
-  const struct = hashReceive(engine, payer, ERC3009_COLLECTOR, amount, validAfter, validBefore, nonce)
-  return typedDataDigest(engine, domainSeparator(engine, domain), struct)
+  const authorization = { from: payer, to: ERC3009_COLLECTOR, value: amount, validAfter, validBefore, nonce }
+  return receive.digest(engine, domain, authorization)
 }
 
 /** The same as typed data, for wallets that show what they sign. */
@@ -53,12 +52,14 @@ export function receiveTypedData(
   nonce: Hex,
   { amount, validAfter, validBefore }: Omit<Eip3009Deposit, 'signature'>,
 ): TypedData {
-  return {
-    domain: { ...domain, chainId: Number(domain.chainId) },
-    types: { ReceiveWithAuthorization: FIELDS },
-    primaryType: 'ReceiveWithAuthorization',
-    message: { from: payer, to: ERC3009_COLLECTOR, value: amount, validAfter, validBefore, nonce },
-  }
+  return receive.typedData(domain, {
+    from: payer,
+    to: ERC3009_COLLECTOR,
+    value: amount,
+    validAfter,
+    validBefore,
+    nonce,
+  })
 }
 
 /** Permit2 signatures of deposits: the witness is the channel. */
@@ -90,15 +91,4 @@ export function collectorOf(deposit: Deposit): { readonly collector: Address; re
   return { collector: PERMIT2_COLLECTOR, data: bytes }
 }
 
-const FIELDS = [
-  { name: 'from', type: 'address' },
-  { name: 'to', type: 'address' },
-  { name: 'value', type: 'uint256' },
-  { name: 'validAfter', type: 'uint256' },
-  { name: 'validBefore', type: 'uint256' },
-  { name: 'nonce', type: 'bytes32' },
-] as const
-
-const hashReceive = defineStruct<[Address, Address, bigint, bigint, bigint, Hex]>(
-  `ReceiveWithAuthorization(${FIELDS.map(({ name, type }) => `${type} ${name}`).join(',')})`,
-)
+const receive = defineAuthorization('ReceiveWithAuthorization')
