@@ -1,24 +1,12 @@
 import { isObject, jsonIn, objectIn } from '../http/exchange.js'
-import { both, type Check } from '../model/check.js'
+import { both } from '../model/check.js'
 import { expectSame, expectThat, fail, notApplicable, warn } from '../model/finding.js'
 import { expectMessage } from '../spec/messages.js'
 import { errorCodes } from '../spec/requirements.js'
-import { expectMoved, expectRefused, expectSettled, expectValid, type FacilitatorStage } from './stage.js'
+import { type FacilitatorCheck, facilitatorChecksWith } from './check.js'
+import { expectMoved, expectRefused, expectSettled, expectValid } from './stage.js'
 
-type FacilitatorCheck = Check<FacilitatorStage>
-const check = (
-  id: string,
-  title: string,
-  run: FacilitatorCheck['run'],
-  more: Partial<FacilitatorCheck> = {},
-): FacilitatorCheck => ({
-  id,
-  title,
-  role: 'facilitator',
-  kind: 'scenario',
-  run,
-  ...more,
-})
+const check = facilitatorChecksWith()
 const onChains = { families: both }
 
 /** What the API of a facilitator looks like, whatever the scheme. */

@@ -1,26 +1,12 @@
 import { deployErc1271Wallet, deployPlainToken } from '@groat/sandbox'
 import type { Hex } from 'viem'
 import type { EvmPayload, EvmTweak } from '../chain/evm.js'
-import type { Check } from '../model/check.js'
 import { expectSame, expectThat } from '../model/finding.js'
 import { mirrored } from '../wire/eip3009.js'
+import { type FacilitatorCheck, facilitatorChecksWith, refusal } from './check.js'
 import { expectMoved, expectRefused, expectSettled, expectValid, type FacilitatorStage, type Scene } from './stage.js'
 
-type FacilitatorCheck = Check<FacilitatorStage>
-const check = (
-  id: string,
-  title: string,
-  run: FacilitatorCheck['run'],
-  more: Partial<FacilitatorCheck> = {},
-): FacilitatorCheck => ({
-  id,
-  title,
-  role: 'facilitator',
-  kind: 'scenario',
-  families: ['evm'],
-  run,
-  ...more,
-})
+const check = facilitatorChecksWith({ families: ['evm'] })
 
 /** A payment that ought to be refused because of what was signed. */
 const refusedWhenSigned = (
@@ -29,10 +15,10 @@ const refusedWhenSigned = (
   codes: readonly string[],
   tweak: (scene: Scene, stage: FacilitatorStage) => EvmTweak | Promise<EvmTweak>,
 ): FacilitatorCheck =>
-  check(id, `${of} is refused`, async (stage) => {
+  refusal(check, id, of, codes, async (stage) => {
     const scene = await stage.scene()
     const payload = await stage.evm.sign(scene.payer, scene.terms, await tweak(scene, stage))
-    expectRefused(await stage.verify(stage.withPayload(scene, payload), scene.requirements), codes, of)
+    return { payment: stage.withPayload(scene, payload), requirements: scene.requirements }
   })
 
 /** A payment that ought to be refused because of what was changed after signing. */
@@ -42,10 +28,10 @@ const refusedWhenChanged = (
   codes: readonly string[],
   change: (payload: EvmPayload, scene: Scene) => unknown,
 ): FacilitatorCheck =>
-  check(id, `${of} is refused`, async (stage) => {
+  refusal(check, id, of, codes, async (stage) => {
     const scene = await stage.scene()
     const payload = change(scene.payload as EvmPayload, scene)
-    expectRefused(await stage.verify(stage.withPayload(scene, payload), scene.requirements), codes, of)
+    return { payment: stage.withPayload(scene, payload), requirements: scene.requirements }
   })
 
 const refusedOnTerms = (
@@ -54,10 +40,10 @@ const refusedOnTerms = (
   codes: readonly string[],
   change: (scene: Scene) => { readonly accepted?: unknown; readonly requirements?: unknown },
 ): FacilitatorCheck =>
-  check(id, `${of} is refused`, async (stage) => {
+  refusal(check, id, of, codes, async (stage) => {
     const scene = await stage.scene()
     const { requirements = scene.requirements, accepted = scene.requirements } = change(scene)
-    expectRefused(await stage.verify({ ...scene.payment, accepted }, requirements), codes, of)
+    return { payment: { ...scene.payment, accepted }, requirements }
   })
 
 const signature = ['invalid_exact_evm_signature']

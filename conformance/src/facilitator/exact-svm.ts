@@ -1,24 +1,10 @@
 import type { SvmTweak } from '../chain/svm.js'
-import type { Check } from '../model/check.js'
 import { expectThat, fail } from '../model/finding.js'
 import { type Instruction, instruction, keypairOf, programs, tokenAccountOf } from '../wire/solana.js'
+import { type FacilitatorCheck, facilitatorChecksWith, refusal } from './check.js'
 import { expectMoved, expectRefused, expectSettled, expectValid, type FacilitatorStage, type Scene } from './stage.js'
 
-type FacilitatorCheck = Check<FacilitatorStage>
-const check = (
-  id: string,
-  title: string,
-  run: FacilitatorCheck['run'],
-  more: Partial<FacilitatorCheck> = {},
-): FacilitatorCheck => ({
-  id,
-  title,
-  role: 'facilitator',
-  kind: 'scenario',
-  families: ['svm'],
-  run,
-  ...more,
-})
+const check = facilitatorChecksWith({ families: ['svm'] })
 
 const of = (name: string) => [`invalid_exact_svm_${name}`]
 
@@ -29,10 +15,10 @@ const refused = (
   codes: readonly string[],
   tweak: (scene: Scene, stage: FacilitatorStage) => SvmTweak | Promise<SvmTweak>,
 ): FacilitatorCheck =>
-  check(id, `${what} is refused`, async (stage) => {
+  refusal(check, id, what, codes, async (stage) => {
     const scene = await stage.scene()
     const payload = await stage.svm.sign(scene.payer, scene.terms, await tweak(scene, stage))
-    expectRefused(await stage.verify(stage.withPayload(scene, payload), scene.requirements), codes, what)
+    return { payment: stage.withPayload(scene, payload), requirements: scene.requirements }
   })
 
 /** A payload that ought to be refused. */
@@ -42,11 +28,13 @@ const refusedPayload = (
   codes: readonly string[],
   change: (transaction: string) => unknown,
 ): FacilitatorCheck =>
-  check(id, `${what} is refused`, async (stage) => {
+  refusal(check, id, what, codes, async (stage) => {
     const scene = await stage.scene()
     const { transaction } = scene.payload as { readonly transaction: string }
-    const payment = stage.withPayload(scene, { transaction: change(transaction) })
-    expectRefused(await stage.verify(payment, scene.requirements), codes, what)
+    return {
+      payment: stage.withPayload(scene, { transaction: change(transaction) }),
+      requirements: scene.requirements,
+    }
   })
 
 const refusedOnTerms = (
@@ -56,11 +44,10 @@ const refusedOnTerms = (
   extra: (scene: Scene) => object,
   echoed?: object,
 ): FacilitatorCheck =>
-  check(id, `${what} is refused`, async (stage) => {
+  refusal(check, id, what, codes, async (stage) => {
     const scene = await stage.scene()
     const requirements = { ...scene.requirements, extra: extra(scene) }
-    const accepted = { ...requirements, ...echoed }
-    expectRefused(await stage.verify({ ...scene.payment, accepted }, requirements), codes, what)
+    return { payment: { ...scene.payment, accepted: { ...requirements, ...echoed } }, requirements }
   })
 
 const layout = 'payload_transaction_instructions'

@@ -1,10 +1,9 @@
 import fc from 'fast-check'
-import { both, type Check } from '../model/check.js'
+import { both } from '../model/check.js'
 import { expectSame, expectThat } from '../model/finding.js'
-import { property, sequences, type Trials } from '../model/property.js'
+import { property, sequences } from '../model/property.js'
+import { type FacilitatorCheck, fewer } from './check.js'
 import { expectMoved, expectSettled, type FacilitatorStage, type Receipt, type Scene } from './stage.js'
-
-type FacilitatorCheck = Check<FacilitatorStage>
 
 /** What is known of the payments of a sequence. */
 type Known = { readonly payments: Payment[]; reorganised: boolean }
@@ -25,7 +24,7 @@ export const facilitatorModels: readonly FacilitatorCheck[] = [
     // It takes blocks back, and with them what others did.
     alone: true,
     run: (stage) =>
-      sequences(fewer(stage), {
+      sequences(fewer(stage, { by: 25, least: 3 }), {
         commands: [
           fc.constant(new Present()),
           fc.nat(9).map((at) => new Settle(at)),
@@ -51,7 +50,7 @@ export const facilitatorModels: readonly FacilitatorCheck[] = [
     title: 'in whatever order requests about two payments overlap, each moves value once and every success is true',
     families: both,
     run: (stage) =>
-      property(fewer(stage), fc.scheduler(), async (scheduler) => {
+      property(fewer(stage, { by: 25, least: 3 }), fc.scheduler(), async (scheduler) => {
         const scenes = [await stage.scene(), await stage.scene()] as const
         // Their names and the number of the payment are what a counterexample shows.
         const settle = scheduler.scheduleFunction(async function settle(at: 0 | 1) {
@@ -188,11 +187,3 @@ async function expectOnceAtMost({ rail }: FacilitatorStage, { payer, recipient, 
     { payer: left - held, recipient: earned, transfers },
   )
 }
-
-/** A few of the tries: each is a sequence of transactions. */
-const fewer = ({ runs, seed, path, regressions = [] }: Trials): Trials => ({
-  runs: Math.max(3, Math.ceil(runs / 25)),
-  seed,
-  regressions,
-  ...(path === undefined ? {} : { path }),
-})

@@ -1,26 +1,12 @@
 import fc from 'fast-check'
 import { isObject, jsonIn } from '../http/exchange.js'
-import { both, type Check } from '../model/check.js'
+import { both } from '../model/check.js'
 import { expectThat } from '../model/finding.js'
-import { property, type Trials } from '../model/property.js'
+import { property } from '../model/property.js'
+import { type FacilitatorCheck, facilitatorChecksWith, fewer } from './check.js'
 import { expectMoved, expectSettled, expectValid, type FacilitatorStage, type Scene } from './stage.js'
 
-type FacilitatorCheck = Check<FacilitatorStage>
-
-const check = (
-  id: string,
-  title: string,
-  run: FacilitatorCheck['run'],
-  more: Partial<FacilitatorCheck> = {},
-): FacilitatorCheck => ({
-  id,
-  title,
-  role: 'facilitator',
-  kind: 'property',
-  families: both,
-  run,
-  ...more,
-})
+const check = facilitatorChecksWith({ kind: 'property', families: both })
 
 /** Laws that hold for generated inputs. */
 export const facilitatorProperties: readonly FacilitatorCheck[] = [
@@ -107,7 +93,7 @@ export const facilitatorProperties: readonly FacilitatorCheck[] = [
     async (stage) => {
       const amounts = fc.oneof(fc.constantFrom(1n, 2n, 999_999n, 1_000_000n), fc.bigInt({ min: 1n, max: 2_000_000n }))
       // Every try is a payment on the chain.
-      await property(fewer(stage), amounts, async (amount) => {
+      await property(fewer(stage, { by: 20, least: 1 }), amounts, async (amount) => {
         const scene = await stage.scene({ amount, holds: amount })
         expectValid(await stage.verify(scene.payment, scene.requirements), `a payment of ${amount}`)
         const receipt = await stage.settle(scene.payment, scene.requirements)
@@ -117,14 +103,6 @@ export const facilitatorProperties: readonly FacilitatorCheck[] = [
     },
   ),
 ]
-
-/** A twentieth of the tries, for laws of which each costs a transaction. */
-const fewer = ({ runs, seed, path, regressions = [] }: Trials): Trials => ({
-  runs: Math.max(1, Math.ceil(runs / 20)),
-  seed,
-  regressions,
-  ...(path === undefined ? {} : { path }),
-})
 
 /** JSON that is nearly a request, or not at all. */
 const hostileJson: fc.Arbitrary<unknown> = fc.oneof(

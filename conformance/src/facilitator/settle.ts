@@ -1,24 +1,11 @@
-import { both, type Check } from '../model/check.js'
+import { both } from '../model/check.js'
 import { expectSame, expectThat, fail, warn } from '../model/finding.js'
 import { expectMessage } from '../spec/messages.js'
 import { errorCodes } from '../spec/requirements.js'
+import { type FacilitatorCheck, facilitatorChecksWith } from './check.js'
 import { expectMoved, expectSettled, expectValid, type FacilitatorStage, type Receipt } from './stage.js'
 
-type FacilitatorCheck = Check<FacilitatorStage>
-const check = (
-  id: string,
-  title: string,
-  run: FacilitatorCheck['run'],
-  more: Partial<FacilitatorCheck> = {},
-): FacilitatorCheck => ({
-  id,
-  title,
-  role: 'facilitator',
-  kind: 'scenario',
-  families: both,
-  run,
-  ...more,
-})
+const check = facilitatorChecksWith({ families: both })
 
 /** What `/settle` does with money. */
 export const settleChecks: readonly FacilitatorCheck[] = [

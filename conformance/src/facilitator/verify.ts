@@ -1,8 +1,9 @@
-import { both, type Check } from '../model/check.js'
+import { both } from '../model/check.js'
 import { expectThat } from '../model/finding.js'
-import { expectRefused, expectValid, type FacilitatorStage, readVerdict, type Scene } from './stage.js'
+import { type FacilitatorCheck, facilitatorChecksWith, refusal } from './check.js'
+import { expectRefused, expectValid, readVerdict, type Scene } from './stage.js'
 
-type FacilitatorCheck = Check<FacilitatorStage>
+const check = facilitatorChecksWith({ families: both })
 
 /** A message that ought to be refused, made from one that is right. */
 type Refusal = {
@@ -29,79 +30,42 @@ const amounts: readonly (readonly [name: string, amount: unknown, requirement?: 
 
 /** Messages that `/verify` has to refuse or to accept, whatever the scheme. */
 export const verifyChecks: readonly FacilitatorCheck[] = [
-  ...refusals().map(
-    ({ id, of, codes, change }): FacilitatorCheck => ({
-      id,
-      title: `${of} is refused`,
-      role: 'facilitator',
-      kind: 'scenario',
-      families: both,
-      async run(stage) {
-        const scene = await stage.scene()
-        const { payment = scene.payment, requirements = scene.requirements } = change(scene)
-        expectRefused(await stage.verify(payment, requirements), codes, of)
-      },
+  ...refusals().map(({ id, of, codes, change }) =>
+    refusal(check, id, of, codes, async (stage) => {
+      const scene = await stage.scene()
+      return { payment: scene.payment, requirements: scene.requirements, ...change(scene) }
     }),
   ),
-  {
-    id: 'CORE-013/unknown-members',
-    title: 'members that nobody knows are accepted, at every level',
-    role: 'facilitator',
-    kind: 'scenario',
-    families: both,
-    async run(stage) {
-      const { payment, requirements, payload } = await stage.scene()
-      const more = { 'x-unknown': { deep: [1, null, 'ü'] } }
-      const known = { ...requirements, ...more }
-      const changed = { ...payment, ...more, accepted: known, payload: { ...(payload as object), ...more } }
-      expectValid(await stage.verify(changed, known), 'a payment with members that it does not know')
-    },
-  },
-  {
-    id: 'CORE-017/order',
-    title: 'the order of members means nothing',
-    role: 'facilitator',
-    kind: 'scenario',
-    families: both,
-    async run(stage) {
-      const { payment, requirements } = await stage.scene()
-      expectValid(
-        await stage.verify(reversed(payment), reversed(requirements)),
-        'a payment whose members are in another order',
-      )
-    },
-  },
-  {
-    id: 'CORE-012/same-key-twice',
-    title: 'a message that holds a key twice is refused',
-    role: 'facilitator',
-    kind: 'scenario',
-    families: both,
-    async run(stage) {
-      const { payment, requirements } = await stage.scene()
-      const body = JSON.stringify({ x402Version: 2, paymentPayload: payment, paymentRequirements: requirements })
-      const twice = body.replace(/"paymentRequirements":\{/, '"paymentRequirements":{"amount":"1",')
-      const { answer, isValid } = readVerdict(await stage.post('/verify', twice))
-      expectThat(
-        !isValid && answer.status < 500,
-        'an amount that is written twice is accepted',
-        'a refusal',
-        answer.text,
-      )
-    },
-  },
-  {
-    id: 'CORE-004/accepted-in-version-1',
-    title: 'a payment of version 1 that carries `accepted` is refused',
-    role: 'facilitator',
-    kind: 'scenario',
-    families: both,
-    async run(stage) {
+  check('CORE-013/unknown-members', 'members that nobody knows are accepted, at every level', async (stage) => {
+    const { payment, requirements, payload } = await stage.scene()
+    const more = { 'x-unknown': { deep: [1, null, 'ü'] } }
+    const known = { ...requirements, ...more }
+    const changed = { ...payment, ...more, accepted: known, payload: { ...(payload as object), ...more } }
+    expectValid(await stage.verify(changed, known), 'a payment with members that it does not know')
+  }),
+  check('CORE-017/order', 'the order of members means nothing', async (stage) => {
+    const { payment, requirements } = await stage.scene()
+    expectValid(
+      await stage.verify(reversed(payment), reversed(requirements)),
+      'a payment whose members are in another order',
+    )
+  }),
+  check('CORE-012/same-key-twice', 'a message that holds a key twice is refused', async (stage) => {
+    const { payment, requirements } = await stage.scene()
+    const body = JSON.stringify({ x402Version: 2, paymentPayload: payment, paymentRequirements: requirements })
+    const twice = body.replace(/"paymentRequirements":\{/, '"paymentRequirements":{"amount":"1",')
+    const { answer, isValid } = readVerdict(await stage.post('/verify', twice))
+    expectThat(!isValid && answer.status < 500, 'an amount that is written twice is accepted', 'a refusal', answer.text)
+  }),
+  check(
+    'CORE-004/accepted-in-version-1',
+    'a payment of version 1 that carries `accepted` is refused',
+    async (stage) => {
       const { payment, requirements } = await stage.scene({ version: 1 })
       const verdict = await stage.verify({ ...payment, accepted: requirements }, requirements)
       expectRefused(verdict, ['invalid_payload'], 'a payment of version 1 with `accepted`')
     },
-  },
+  ),
 ]
 
 function refusals(): readonly Refusal[] {
