@@ -120,13 +120,173 @@ const svmReasons: readonly (readonly [string, ...string[]])[] = [
   ['payment_expired', 'SVM-EXACT-059/old-blockhash/svm'],
 ]
 
+// Permit2 says the same of `exact` and of `upto`.
+const permitReasons: readonly (readonly [string, ...string[]])[] = [
+  ['invalid_permit2_spender', 'EVM-EXACT-110/spender/evm', 'EVM-UPTO-033/spender/evm'],
+  ['invalid_permit2_recipient_mismatch', 'EVM-EXACT-111/recipient/evm', 'EVM-UPTO-034/recipient/evm'],
+  [
+    'permit2_deadline_expired',
+    'EVM-EXACT-112/expired/evm',
+    'EVM-EXACT-112/nearly-expired/evm',
+    'EVM-UPTO-038/nearly-expired/evm',
+  ],
+  ['permit2_not_yet_valid', 'EVM-EXACT-113/future/evm', 'EVM-UPTO-039/future/evm'],
+  ['permit2_authorization_lifetime', 'EVM-EXACT-114/long/evm', 'EVM-UPTO-040/long/evm'],
+  [
+    'permit2_amount_mismatch',
+    'EVM-EXACT-115/less/evm',
+    'EVM-EXACT-115/more/evm',
+    'EVM-UPTO-036/less/evm',
+    'EVM-UPTO-036/more/evm',
+  ],
+  ['permit2_token_mismatch', 'EVM-EXACT-116/token/evm', 'EVM-UPTO-037/token/evm'],
+  [
+    'invalid_permit2_signature',
+    'EVM-EXACT-119/other-key/evm',
+    'EVM-EXACT-119/domain/evm',
+    'EVM-EXACT-119/upper-s/evm',
+    'EVM-EXACT-119/compact/evm',
+    'EVM-EXACT-119/changed-nonce/evm',
+    'EVM-EXACT-120/contract-wallet/evm',
+    'EVM-UPTO-047/other-key/evm',
+    'EVM-UPTO-047/upper-s/evm',
+    'EVM-UPTO-047/compact/evm',
+    'EVM-UPTO-048/contract-wallet/evm',
+  ],
+  ['permit2_invalid_nonce', 'EVM-EXACT-123/used/evm'],
+  ['permit2_insufficient_balance', 'EVM-EXACT-124/balance/evm', 'EVM-UPTO-043/poor/evm'],
+  ['permit2_allowance_required', 'EVM-EXACT-125/allowance/evm', 'EVM-UPTO-049/allowance/evm'],
+  ['unsupported_transfer_method', 'EVM-EXACT-051/permit/evm'],
+  ['invalid_upto_evm_scheme', 'EVM-UPTO-030/scheme/evm'],
+  ['invalid_upto_evm_network_mismatch', 'EVM-UPTO-031/network/evm'],
+  ['upto_facilitator_mismatch', 'EVM-UPTO-035/facilitator/evm', 'EVM-UPTO-042/stranger/evm'],
+  ['upto_exposure_exceeded', 'EVM-UPTO-045/exposure/evm'],
+]
+
+const batchReasons: readonly (readonly [string, ...string[]])[] = (
+  [
+    ['scheme', '030/scheme'],
+    ['network_mismatch', '031/network'],
+    ['payload_type', '032/type'],
+    ['channel_id_mismatch', '033/channel-id'],
+    ['voucher_signature', '034/other-key', '034/upper-s', '034/other-sum', '035/no-authorizer'],
+    ['deposit_simulation_failed', '036/other-key'],
+    ['receiver_mismatch', '037/receiver'],
+    ['receiver_authorizer_mismatch', '037/authorizer'],
+    ['token_mismatch', '037/token'],
+    ['withdraw_delay_mismatch', '037/delay'],
+    ['payload_authorization_valid_before', '038/expired'],
+    ['permit2_invalid_spender', '038/permit-spender'],
+    ['permit2_amount_mismatch', '038/permit-amount'],
+    ['permit2_deadline_expired', '038/permit-expired'],
+    ['insufficient_balance', '039/balance'],
+    ['permit2_allowance_required', '039/allowance'],
+    ['cumulative_exceeds_balance', '040/too-much'],
+    ['channel_not_found', '040/empty'],
+    ['cumulative_below_claimed', '041/old'],
+  ] as const
+).map(([reason, ...kills]) => [`invalid_batch_settlement_evm_${reason}`, ...kills.map((id) => `EVM-BATCH-${id}/evm`)])
+
 const settled = '/settle'
+const schemeIn = (body: Json): string => body?.paymentRequirements?.scheme ?? ''
+const typeIn = (body: Json): string => body?.paymentPayload?.payload?.type ?? ''
 const key = (body: Json) => JSON.stringify(body?.paymentPayload?.payload)
 
 /** Broken in one way each. */
 export const facilitatorMutants: readonly Mutant[] = [
   ...evmReasons.map(([reason, ...kills]) => accepts(reason, ...kills)),
   ...svmReasons.map(([reason, ...kills]) => accepts(reason, ...kills)),
+  ...permitReasons.map(([reason, ...kills]) => accepts(reason, ...kills)),
+  ...batchReasons.map(([reason, ...kills]) => accepts(reason, ...kills)),
+  accepts('invalid_exact_evm_authorization_lifetime', 'EVM-BATCH-038/long/evm'),
+  accepts(
+    'invalid_payload',
+    'EVM-EXACT-117/without-nonce/evm',
+    'EVM-EXACT-117/list/evm',
+    'EVM-UPTO-032/without-witness/evm',
+    'EVM-BATCH-032/without-voucher/evm',
+  ),
+  answers('upto without an account', '/supported', ['EVM-UPTO-001/account/evm'], (json) => ({
+    ...json,
+    kinds: json.kinds.map(({ extra, ...kind }: Json) => (kind.scheme === 'upto' ? kind : { ...kind, extra })),
+  })),
+  {
+    name: 'charges the whole ceiling',
+    kills: ['EVM-UPTO-051/part/evm', 'EVM-UPTO-054/nothing/evm'],
+    fault: () => async (passing, forward) => {
+      const body = passing.json as Json
+      if (passing.path !== settled || schemeIn(body) !== 'upto') return asSaid(await forward())
+      const amount = body.paymentPayload.accepted.amount
+      return asSaid(await forward({ json: { ...body, paymentRequirements: { ...body.paymentRequirements, amount } } }))
+    },
+  },
+  {
+    name: 'settles a ceiling again that was charged nothing',
+    kills: ['EVM-UPTO-055/used-up/evm'],
+    fault: () => async (passing, forward) => {
+      const body = passing.json as Json
+      const isNothing = passing.path === settled && body?.paymentRequirements?.amount === '0'
+      return isNothing ? { json: { ...pays(body), transaction: '' } } : asSaid(await forward())
+    },
+  },
+  {
+    name: 'counts ceilings for ever',
+    kills: ['EVM-UPTO-046/charged/evm'],
+    fault: () => {
+      const seen = new Map<string, string>()
+      return async (passing, forward) => {
+        const body = passing.json as Json
+        const permit = body?.paymentPayload?.payload?.permit2Authorization
+        if (passing.path !== '/verify' || schemeIn(body) !== 'upto' || permit === undefined)
+          return asSaid(await forward())
+        const first = seen.get(permit.from) ?? permit.nonce
+        seen.set(permit.from, first)
+        return first === permit.nonce
+          ? asSaid(await forward())
+          : { json: { isValid: false, invalidReason: 'upto_exposure_exceeded', payer: permit.from } }
+      }
+    },
+  },
+  {
+    name: 'makes a payment that it did not make itself wait',
+    kills: ['EVM-EXACT-132/front-run/evm'],
+    fault: () => async (passing, forward) => {
+      const said = await forward()
+      const permit = (passing.json as Json)?.paymentPayload?.payload?.permit2Authorization
+      const late = passing.path === settled && permit !== undefined && schemeIn(passing.json) === 'exact'
+      return late ? saying(said, { ...said.json, success: false, errorReason: 'permit2_invalid_nonce' }) : asSaid(said)
+    },
+  },
+  {
+    name: 'knows no vouchers',
+    kills: ['EVM-BATCH-034/good/evm'],
+    fault: () => async (passing, forward) =>
+      typeIn(passing.json) === 'voucher'
+        ? { json: { isValid: false, invalidReason: 'invalid_batch_settlement_evm_payload_type' } }
+        : asSaid(await forward()),
+  },
+  {
+    name: 'wants a timeout for claims',
+    kills: ['EVM-BATCH-065/no-timeout/evm'],
+    fault: () => async (passing, forward) =>
+      (passing.json as Json)?.paymentRequirements?.maxTimeoutSeconds === 0
+        ? { json: { success: false, errorReason: 'invalid_payment_requirements', transaction: '', network: '' } }
+        : asSaid(await forward()),
+  },
+  {
+    name: 'puts nothing of a channel on chain and says success',
+    kills: [
+      'FAC-038/deposit-eip3009/evm',
+      'FAC-038/deposit-permit2/evm',
+      'FAC-031/deposit-twice/evm',
+      'FAC-038/claim/evm',
+      'EVM-BATCH-060/refund/evm',
+    ],
+    fault: () => async (passing, forward) =>
+      passing.path === settled && schemeIn(passing.json) === 'batch-settlement'
+        ? { json: pays(passing.json) }
+        : asSaid(await forward()),
+  },
   answers('verdicts are faults', '/verify', ['FAC-020/verdict/evm', 'EVM-EXACT-048/balance/evm'], (json) => json, 500),
   answers('no reason', '/verify', ['FAC-021/code/evm'], ({ invalidReason: _, ...rest }) => rest),
   answers('a reason in prose', '/verify', ['FAC-021/code/evm'], (json) =>
@@ -161,7 +321,14 @@ export const facilitatorMutants: readonly Mutant[] = [
   },
   {
     name: 'phantom: settles nothing and says success',
-    kills: ['FAC-038/settles/evm', 'FAC-031/twice/evm', 'FAC-036/evidence/evm', 'EVM-EXACT-061/values/evm'],
+    kills: [
+      'FAC-038/settles/evm',
+      'FAC-031/twice/evm',
+      'FAC-036/evidence/evm',
+      'EVM-EXACT-061/values/evm',
+      'EVM-EXACT-130/values/evm',
+      'EVM-UPTO-051/all/evm',
+    ],
     fault: () => async (passing, forward) =>
       passing.path === settled ? { json: pays(passing.json) } : asSaid(await forward()),
   },
@@ -173,6 +340,12 @@ export const facilitatorMutants: readonly Mutant[] = [
       'FAC-039/reason/evm',
       'FAC-033/other-terms/evm',
       'FAC-050/other-signature/evm',
+      'FAC-050/other-permit-signature/evm',
+      'EVM-UPTO-041/above/evm',
+      'EVM-BATCH-060/without-word/evm',
+      'EVM-BATCH-061/other-word/evm',
+      'EVM-BATCH-061/nothing-due/evm',
+      'EVM-BATCH-064/nothing-new/evm',
     ],
     fault: () => async (passing, forward) => {
       const said = await forward()
@@ -188,6 +361,8 @@ export const facilitatorMutants: readonly Mutant[] = [
       'FAC-031/at-once/evm',
       'FAC-031/races/evm',
       'FAC-031/sequences/evm',
+      'FAC-031/permit2-twice/evm',
+      'FAC-031/upto-twice/evm',
     ],
     fault: () => {
       const seen = new Set<string>()
@@ -374,7 +549,7 @@ export const facilitatorMutants: readonly Mutant[] = [
   },
   {
     name: 'tells a settlement wrong',
-    kills: ['FAC-080/settled/evm'],
+    kills: ['FAC-080/settled/evm', 'EVM-EXACT-133/identity/evm', 'EVM-UPTO-050/identity/evm'],
     fault:
       () =>
       async ({ path }, forward) => {

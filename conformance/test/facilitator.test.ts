@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import type { CheckResult } from '../src/index.js'
 import { run } from '../src/index.js'
-import { openFacilitator } from '../targets/ours/facilitator.js'
+import { openFacilitator, supports } from '../targets/ours/facilitator.js'
 
 test('our facilitator passes every check, on both chains', async () => {
   const results: CheckResult[] = []
-  const target = { name: 'groat', roles: { facilitator: { open: openFacilitator } } }
+  const target = { name: 'groat', supports, roles: { facilitator: { open: openFacilitator } } }
   for await (const event of run({ target, profile: 'hardening', runs: 20 }))
     if (event.type === 'result') results.push(event)
   expect(

@@ -14,7 +14,7 @@ import {
   startRail,
   type Target,
 } from '../src/index.js'
-import { openFacilitator } from '../targets/ours/facilitator.js'
+import { openFacilitator, supports } from '../targets/ours/facilitator.js'
 
 let rails: readonly Rail[]
 let honest: { readonly url: string; close(): Promise<void> }
@@ -95,6 +95,7 @@ async function expectKilled(target: Target, { kills }: Mutant): Promise<void> {
 describe('facilitators', () => {
   const target = (mutant: Mutant): Target => ({
     name: mutant.name,
+    supports,
     roles: { facilitator: { open: () => spoil(honest.url, mutant.fault({})) } },
   })
   test.each(facilitatorMutants.map((mutant) => [mutant.name, mutant] as const))(

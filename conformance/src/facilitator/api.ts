@@ -3,8 +3,9 @@ import { both } from '../model/check.js'
 import { expectSame, expectThat, fail, notApplicable, warn } from '../model/finding.js'
 import { expectMessage } from '../spec/messages.js'
 import { errorCodes } from '../spec/requirements.js'
+import { expectRefused, expectSettled, expectValid } from './answers.js'
 import { type FacilitatorCheck, facilitatorChecksWith } from './check.js'
-import { expectMoved, expectRefused, expectSettled, expectValid } from './stage.js'
+import { expectMoved } from './stage.js'
 
 const check = facilitatorChecksWith()
 const onChains = { families: both }

@@ -1,6 +1,7 @@
 import type { Check } from '../model/check.js'
 import type { Trials } from '../model/property.js'
-import { expectRefused, type FacilitatorStage } from './stage.js'
+import { expectRefused } from './answers.js'
+import type { FacilitatorStage } from './stage.js'
 
 /** Something that is asked of a facilitator. */
 export type FacilitatorCheck = Check<FacilitatorStage>

@@ -3,8 +3,9 @@ import type { Hex } from 'viem'
 import type { EvmPayload, EvmTweak } from '../chain/evm.js'
 import { expectSame, expectThat } from '../model/finding.js'
 import { mirrored } from '../wire/eip3009.js'
+import { expectRefused, expectSettled, expectValid } from './answers.js'
 import { type FacilitatorCheck, facilitatorChecksWith, refusal } from './check.js'
-import { expectMoved, expectRefused, expectSettled, expectValid, type FacilitatorStage, type Scene } from './stage.js'
+import { expectMoved, type FacilitatorStage, type Scene } from './stage.js'
 
 const check = facilitatorChecksWith({ families: ['evm'] })
 

@@ -1,8 +1,9 @@
 import type { SvmTweak } from '../chain/svm.js'
 import { expectThat, fail } from '../model/finding.js'
 import { type Instruction, instruction, keypairOf, programs, tokenAccountOf } from '../wire/solana.js'
+import { expectRefused, expectSettled, expectValid } from './answers.js'
 import { type FacilitatorCheck, facilitatorChecksWith, refusal } from './check.js'
-import { expectMoved, expectRefused, expectSettled, expectValid, type FacilitatorStage, type Scene } from './stage.js'
+import { expectMoved, type FacilitatorStage, type Scene } from './stage.js'
 
 const check = facilitatorChecksWith({ families: ['svm'] })
 

@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { both } from '../model/check.js'
 import { expectSame, expectThat } from '../model/finding.js'
 import { property, sequences } from '../model/property.js'
+import { expectSettled, type Receipt } from './answers.js'
 import { type FacilitatorCheck, fewer } from './check.js'
-import { expectMoved, expectSettled, type FacilitatorStage, type Receipt, type Scene } from './stage.js'
+import { expectMoved, type FacilitatorStage, type Scene } from './stage.js'
 
 /** What is known of the payments of a sequence. */
 type Known = { readonly payments: Payment[]; reorganised: boolean }

@@ -3,8 +3,9 @@ import { isObject, jsonIn } from '../http/exchange.js'
 import { both } from '../model/check.js'
 import { expectThat } from '../model/finding.js'
 import { property } from '../model/property.js'
+import { expectSettled, expectValid } from './answers.js'
 import { type FacilitatorCheck, facilitatorChecksWith, fewer } from './check.js'
-import { expectMoved, expectSettled, expectValid, type FacilitatorStage, type Scene } from './stage.js'
+import { expectMoved, type FacilitatorStage, type Scene } from './stage.js'
 
 const check = facilitatorChecksWith({ kind: 'property', families: both })
 

@@ -5,15 +5,18 @@ import { type Check, matches } from '../model/check.js'
 import { notApplicable, untestable } from '../model/finding.js'
 import type { ChainDiff, Family } from '../model/result.js'
 import { jobsOf, type Session } from '../run/session.js'
-import { claimedFamilies, type Endpoint, type Support, versionOf } from '../target/manifest.js'
+import { claimedFamilies, type Endpoint, isClaimed, type Support, versionOf } from '../target/manifest.js'
 import { openEndpoint, UnreachableError } from '../target/process.js'
 import { apiChecks } from './api.js'
+import { batchEvmChecks } from './batch-evm.js'
 import { exactEvmChecks } from './exact-evm.js'
 import { exactSvmChecks } from './exact-svm.js'
 import { facilitatorModels } from './models.js'
+import { exactPermit2Checks } from './permit2.js'
 import { facilitatorProperties } from './properties.js'
 import { settleChecks } from './settle.js'
 import { createFacilitatorStage, type FacilitatorStage } from './stage.js'
+import { uptoEvmChecks } from './upto-evm.js'
 import { verifyChecks } from './verify.js'
 
 /** Everything that is asked of a facilitator. */
@@ -23,6 +26,9 @@ export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
   ...settleChecks,
   ...exactEvmChecks,
   ...exactSvmChecks,
+  ...exactPermit2Checks,
+  ...uptoEvmChecks,
+  ...batchEvmChecks,
   ...facilitatorProperties,
   ...facilitatorModels,
 ]
@@ -85,6 +91,7 @@ export async function openFacilitator(
     const claimed = wanted.filter(
       (family) => listed.includes(family) || (supports !== undefined && claimedFamilies(supports).includes(family)),
     )
+    const refusedWays = new Map<string, Promise<string | undefined>>()
     // With nothing listed the checks still run, and say what is missing.
     const families = claimed.length > 0 ? claimed : wanted.slice(0, 1)
     return {
@@ -103,6 +110,8 @@ export async function openFacilitator(
             version,
             url: opened.url,
             rail,
+            claims: (of, scheme, transfer) => isClaimed(supports, of, scheme, transfer),
+            refusedWays,
             runs,
             seed,
             regressions,

@@ -2,8 +2,9 @@ import { both } from '../model/check.js'
 import { expectSame, expectThat, fail, warn } from '../model/finding.js'
 import { expectMessage } from '../spec/messages.js'
 import { errorCodes } from '../spec/requirements.js'
+import { expectSettled, expectValid, type Receipt } from './answers.js'
 import { type FacilitatorCheck, facilitatorChecksWith } from './check.js'
-import { expectMoved, expectSettled, expectValid, type FacilitatorStage, type Receipt } from './stage.js'
+import { expectMoved, type FacilitatorStage } from './stage.js'
 
 const check = facilitatorChecksWith({ families: both })
 

@@ -1,9 +1,10 @@
 import type { EvmRail } from '../chain/evm.js'
-import type { Payer, Rail, Sponsor } from '../chain/rail.js'
+import type { Payer, Rail } from '../chain/rail.js'
 import type { SvmRail } from '../chain/svm.js'
-import { type Answer, type Http, isObject, jsonIn, objectIn } from '../http/exchange.js'
-import { expectSame, expectThat, fail, notApplicable, show, untestable, warn } from '../model/finding.js'
+import { type Answer, type Http, isObject, objectIn } from '../http/exchange.js'
+import { expectSame, expectThat, fail, notApplicable, show, untestable } from '../model/finding.js'
 import type { Found } from '../model/property.js'
+import type { Family } from '../model/result.js'
 import {
   encodePayment,
   encodeRequest,
@@ -12,6 +13,8 @@ import {
   type Requirements,
   type Terms,
 } from '../wire/messages.js'
+import { type Receipt, readReceipt, readVerdict, type Verdict } from './answers.js'
+import type { Way } from './ways.js'
 
 /** A payment that is right in every respect, and everything that it was made of. */
 export type Scene = {
@@ -33,24 +36,8 @@ export type SceneOptions = {
   /** What the payer holds; twenty times the amount unless told, so that a second payment would succeed. */
   readonly holds?: bigint
   readonly terms?: Partial<Terms>
-}
-
-/** The answer of `/verify`. */
-export type Verdict = {
-  readonly answer: Answer
-  readonly body: Readonly<Record<string, unknown>>
-  readonly isValid: boolean
-  /** The code in `invalidReason`, or in whatever stands in its place. */
-  readonly reason: string | undefined
-}
-
-/** The answer of `/settle`. */
-export type Receipt = {
-  readonly answer: Answer
-  readonly body: Readonly<Record<string, unknown>>
-  readonly success: boolean
-  readonly transaction: string
-  readonly reason: string | undefined
+  /** Another scheme or transfer method than the usual one of the chain. */
+  readonly way?: Way
 }
 
 /** What a facilitator says that it serves. */
@@ -83,29 +70,6 @@ export interface FacilitatorStage {
   post(path: '/verify' | '/settle', body: unknown): Promise<Answer>
   /** The scenes that were set, for what became of their money. */
   readonly scenes: readonly Scene[]
-}
-
-/** Fails unless a payment was refused; warns when the reason is none of these codes. */
-export function expectRefused(verdict: Verdict, codes: readonly string[], because: string): void {
-  const { answer, isValid, reason } = verdict
-  if (isValid) fail(`/verify accepts ${because}`, 'isValid: false', answer.text)
-  if (answer.status >= 500)
-    fail(`/verify blames itself for ${because}`, 'isValid: false', `${answer.status} ${answer.text}`)
-  const isVerdict = verdict.body.isValid === false || (answer.status >= 400 && answer.status < 500)
-  if (!isVerdict) fail(`/verify gives no verdict on ${because}`, 'isValid: false', `${answer.status} ${answer.text}`)
-  if (codes.length > 0 && !codes.includes(reason ?? '')) {
-    warn(`/verify refuses ${because} for another reason`, codes.join(' or '), reason ?? 'no reason')
-  }
-}
-
-/** Fails unless the payment was accepted. */
-export function expectValid({ answer, isValid }: Verdict, what = 'a payment that is right'): void {
-  if (!isValid) fail(`/verify refuses ${what}`, 'isValid: true', `${answer.status} ${answer.text}`)
-}
-
-/** Fails unless the receipt says that the payment settled. */
-export function expectSettled({ answer, success }: Receipt, what = 'a payment that is right'): void {
-  if (!success) fail(`/settle refuses ${what}`, 'success: true', `${answer.status} ${answer.text}`)
 }
 
 /** Fails unless the chain shows that this payment moved the value so often, to the recipient, and by the transaction that the receipt names. */
@@ -149,11 +113,15 @@ export type FacilitatorSetup = {
   readonly seed: number
   readonly path?: string
   readonly regressions?: readonly Found[]
+  /** Whether the target claims a scheme on a family of chains, or a transfer method of one. */
+  claims(family: Family, scheme: string, transfer?: string): boolean
+  /** Why ways are not served, of those that were tried; shared by the checks of a run. */
+  readonly refusedWays: Map<string, Promise<string | undefined>>
 }
 
 /** A stage for one check. */
 export function createFacilitatorStage(setup: FacilitatorSetup): FacilitatorStage {
-  const { http, url, version: usual, rail, runs, seed, path, regressions = [] } = setup
+  const { http, url, version: usual, rail, runs, seed, path, regressions = [], claims, refusedWays } = setup
   const base = url.replace(/\/$/, '')
   const scenes: Scene[] = []
   let known: Promise<Supported> | undefined
@@ -174,20 +142,55 @@ export function createFacilitatorStage(setup: FacilitatorSetup): FacilitatorStag
     return rail ?? untestable('there is no chain of the kit that the facilitator settles on')
   }
 
-  async function sponsor(of: Rail, version: 1 | 2): Promise<Sponsor> {
+  async function kindOf(of: Rail, version: 1 | 2, scheme: string): Promise<Kind> {
+    const network = version === 2 ? of.network : of.v1Network
     const { kinds } = await supported()
     const kind = kinds.find(
-      (each) =>
-        each.x402Version === version &&
-        each.scheme === 'exact' &&
-        each.network === (version === 2 ? of.network : of.v1Network),
+      (each) => each.x402Version === version && each.scheme === scheme && each.network === network,
     )
-    if (kind === undefined) {
-      if (version === 1 && usual === 2) notApplicable('the facilitator does not list version 1 of this network')
-      untestable(`/supported does not list exact on ${version === 2 ? of.network : of.v1Network}`)
-    }
+    if (kind !== undefined) return kind
+    if (version === 1 && usual === 2) notApplicable('the facilitator does not list version 1 of this network')
+    const missing = `/supported does not list ${scheme} on ${network}`
+    return scheme === 'exact' || claims(of.family, scheme) ? untestable(missing) : notApplicable(missing)
+  }
+
+  async function set({
+    version = usual,
+    amount = 10_000n,
+    holds = amount * 20n,
+    terms: change = {},
+    way,
+  }: SceneOptions): Promise<Scene> {
+    const of = need()
+    const kind = await kindOf(of, version, way?.scheme ?? 'exact')
+    const [payer, recipient] = await Promise.all([of.payer(holds), of.recipient()])
     const feePayer = isObject(kind.extra) ? kind.extra.feePayer : undefined
-    return typeof feePayer === 'string' ? { feePayer } : {}
+    const plain = of.terms(recipient, amount, typeof feePayer === 'string' ? { feePayer } : {})
+    const terms = { ...(way?.terms(plain, kind) ?? plain), ...change }
+    const requirements = encodeRequirements(terms, version)
+    await way?.prepare?.(stage.evm, payer)
+    const payload = await (way === undefined ? of.pay(payer, terms) : way.pay(stage.evm, payer, terms))
+    const payment = encodePayment(requirements, payload, version)
+    return { version, payer, recipient, terms, requirements, payload, payment, held: holds }
+  }
+
+  /** A transfer method is listed nowhere: whether it is served is seen by a payment that is right. */
+  async function mustServe({ scheme, transfer }: Way, options: SceneOptions): Promise<void> {
+    if (transfer === undefined || claims(need().family, scheme, transfer)) return
+    const why =
+      refusedWays.get(transfer) ??
+      set({ ...(options.way && { way: options.way }) }).then(async ({ payment, requirements }) => {
+        const { isValid, reason } = await stage.verify(payment, requirements)
+        return isValid ? undefined : (reason ?? 'no reason')
+      })
+    refusedWays.set(transfer, why)
+    // Whoever did not answer is asked again.
+    const reason = await why.catch((error) => {
+      refusedWays.delete(transfer)
+      throw error
+    })
+    if (reason !== undefined)
+      notApplicable(`the facilitator refuses a right payment by ${transfer} (${reason}), and the target claims none`)
   }
 
   async function post(endpoint: '/verify' | '/settle', body: unknown): Promise<Answer> {
@@ -222,15 +225,9 @@ export function createFacilitatorStage(setup: FacilitatorSetup): FacilitatorStag
     url: (where) => `${base}${where}`,
     supported,
     scenes,
-    async scene({ version = usual, amount = 10_000n, holds = amount * 20n, terms: change = {} } = {}) {
-      const of = need()
-      const by = await sponsor(of, version)
-      const [payer, recipient] = await Promise.all([of.payer(holds), of.recipient()])
-      const terms = { ...of.terms(recipient, amount, by), ...change }
-      const requirements = encodeRequirements(terms, version)
-      const payload = await of.pay(payer, terms)
-      const payment = encodePayment(requirements, payload, version)
-      const scene = { version, payer, recipient, terms, requirements, payload, payment, held: holds }
+    async scene(options = {}) {
+      if (options.way !== undefined) await mustServe(options.way, options)
+      const scene = await set(options)
       scenes.push(scene)
       return scene
     },
@@ -250,30 +247,3 @@ export function createFacilitatorStage(setup: FacilitatorSetup): FacilitatorStag
 
 /** Checks put in what is no object on purpose. */
 const asPayment = (value: unknown) => (value ?? {}) as Payment
-
-/** What an answer of `/verify` says. */
-export function readVerdict(answer: Answer): Verdict {
-  const body = jsonIn(answer)
-  const members = isObject(body) ? body : {}
-  return { answer, body: members, isValid: members.isValid === true, reason: codeIn(members, 'invalidReason') }
-}
-
-/** What an answer of `/settle` says. */
-export function readReceipt(answer: Answer): Receipt {
-  const body = jsonIn(answer)
-  const members = isObject(body) ? body : {}
-  const transaction = typeof members.transaction === 'string' ? members.transaction : ''
-  return {
-    answer,
-    body: members,
-    success: members.success === true,
-    transaction,
-    reason: codeIn(members, 'errorReason'),
-  }
-}
-
-/** The code is what stands before the first colon and space. */
-function codeIn(body: Readonly<Record<string, unknown>>, member: string): string | undefined {
-  const found = [body[member], body.code, body.error].find((each) => typeof each === 'string')
-  return typeof found === 'string' ? found.split(': ')[0] : undefined
-}

@@ -1,7 +1,8 @@
 import { both } from '../model/check.js'
 import { expectThat } from '../model/finding.js'
+import { expectRefused, expectValid, readVerdict } from './answers.js'
 import { type FacilitatorCheck, facilitatorChecksWith, refusal } from './check.js'
-import { expectRefused, expectValid, readVerdict, type Scene } from './stage.js'
+import type { Scene } from './stage.js'
 
 const check = facilitatorChecksWith({ families: both })
 

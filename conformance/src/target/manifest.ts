@@ -75,8 +75,13 @@ export type Target = {
   readonly routes?: readonly string[]
 }
 
-/** One claim. `network` may end with `*`. */
-export type Support = { readonly x402Version: 1 | 2; readonly scheme: string; readonly network: string }
+/** One claim. `network` may end with `*`; `transfer` names ways of `exact` besides the usual one of the chain, such as `permit2`. */
+export type Support = {
+  readonly x402Version: 1 | 2
+  readonly scheme: string
+  readonly network: string
+  readonly transfer?: readonly string[]
+}
 
 /** The family of a network, by its name in either version. */
 export const familyOf = (network: string): Family | undefined =>
@@ -85,6 +90,20 @@ export const familyOf = (network: string): Family | undefined =>
 /** Families that a target claims; all when it claims nothing. */
 export const claimedFamilies = (supports: readonly Support[] | undefined): readonly Family[] =>
   (['evm', 'svm'] as const).filter((family) => supports?.some((each) => familyOf(each.network) === family) ?? true)
+
+/** Whether a scheme is claimed on a family of chains, or a transfer method of it. Nothing is, by a target that claims nothing. */
+export const isClaimed = (
+  supports: readonly Support[] | undefined,
+  family: Family,
+  scheme: string,
+  transfer?: string,
+): boolean =>
+  supports?.some(
+    (each) =>
+      each.scheme === scheme &&
+      familyOf(each.network) === family &&
+      (transfer === undefined || each.transfer?.includes(transfer) === true),
+  ) ?? false
 
 /** The version that the kit speaks with a target: 2, unless it claims nothing but version 1. */
 export const versionOf = (supports: readonly Support[] | undefined): 1 | 2 =>

@@ -6,6 +6,8 @@ export type Payment = Readonly<Record<string, unknown>>
 
 /** The terms of one offer, before a version gives them names. Amounts are decimal text of atomic units. */
 export type Terms = {
+  /** `exact` unless told. */
+  readonly scheme?: string
   readonly network: string
   /** Its name in version 1. */
   readonly v1Network: string
@@ -18,8 +20,8 @@ export type Terms = {
 
 /** The terms as a facilitator or a client is given them. */
 export function encodeRequirements(terms: Terms, version: 1 | 2, resource = 'http://127.0.0.1/paid'): Requirements {
-  const { network, v1Network, asset, payTo, amount, maxTimeoutSeconds, extra } = terms
-  const common = { scheme: 'exact', asset, payTo, maxTimeoutSeconds, extra }
+  const { scheme = 'exact', network, v1Network, asset, payTo, amount, maxTimeoutSeconds, extra } = terms
+  const common = { scheme, asset, payTo, maxTimeoutSeconds, extra }
   if (version === 2) return { ...common, network, amount }
   const described = { resource, description: 'a test', mimeType: 'application/json' }
   return { ...common, ...described, network: v1Network, maxAmountRequired: amount }

@@ -1,11 +1,22 @@
 // Our facilitator, as a target that the kit starts.
 import { network } from '@groat/core'
+import { batchEvm } from '@groat/evm/batch-settlement/facilitator'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
+import { uptoEvm } from '@groat/evm/upto/facilitator'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { openMemoryStore } from '@groat/store'
 import { createSvmChain } from '@groat/svm/chain'
 import { exactSvm } from '@groat/svm/exact/facilitator'
+
+/** What it claims to settle. */
+export const supports = [
+  { x402Version: 2, scheme: 'exact', network: 'eip155:*', transfer: ['permit2'] },
+  { x402Version: 1, scheme: 'exact', network: 'eip155:*' },
+  { x402Version: 2, scheme: 'upto', network: 'eip155:*' },
+  { x402Version: 2, scheme: 'batch-settlement', network: 'eip155:*' },
+  { x402Version: 2, scheme: 'exact', network: 'solana:*' },
+] as const
 
 /** Opens our facilitator on the chains that the environment names. */
 export async function openFacilitator(env: Readonly<Record<string, string | undefined>>) {
@@ -25,7 +36,8 @@ export async function openFacilitator(env: Readonly<Record<string, string | unde
       rpc: X402_EVM_RPC_URL,
       signers: [key],
     })
-    schemes.push(exactEvm({ chains: [chain] }))
+    const chains = [chain]
+    schemes.push(exactEvm({ chains }), uptoEvm({ chains }), batchEvm({ chains }))
   }
   if (X402_SVM_RPC_URL !== undefined) {
     const key = X402_SVM_SECRET_KEY ?? ''

@@ -446,6 +446,29 @@ describe('on a chain', () => {
     }
   })
 
+  test('EVM-BATCH-040 EVM-BATCH-041 a voucher is worth what its channel holds and has not paid out yet', async () => {
+    const payer = payerOf()
+    const { request: unfilled } = await sign(payer, offer())
+    const voucherOf = async (maxClaimable: bigint): Promise<FacilitatorRequest> => {
+      const { channelConfig } = unfilled.payment.payload as { channelConfig: JsonObject }
+      const { channelId } = unfilled.payment.payload.voucher as { channelId: Hex }
+      const digest = voucherDigest(chain.engine, 84_532n, { channelId, maxClaimable })
+      const signature = formatHex(await privateKeyAccount(PAYER_KEY).signDigest(digest))
+      const voucher = { channelId, maxClaimableAmount: maxClaimable.toString(), signature }
+      return { ...unfilled, payment: { ...unfilled.payment, payload: { type: 'voucher', channelConfig, voucher } } }
+    }
+    const verdictOn = async (maxClaimable: bigint) => inner.verify(await voucherOf(maxClaimable))
+    expect(await verdictOn(1n)).toMatchObject({ code: 'invalid_batch_settlement_evm_channel_not_found' })
+    await inner.settle(unfilled)
+    const { deposit } = unfilled.payment.payload as { deposit: { amount: string } }
+    const filled = BigInt(deposit.amount)
+    expect(await verdictOn(filled)).toMatchObject({ ok: true })
+    expect(await verdictOn(filled + 1n)).toMatchObject({
+      code: 'invalid_batch_settlement_evm_cumulative_exceeds_balance',
+    })
+    expect(await verdictOn(0n)).toMatchObject({ code: 'invalid_batch_settlement_evm_cumulative_below_claimed' })
+  })
+
   test('EVM-BATCH-071 a row that the contract refuses takes no other with it', async () => {
     const salts = Array.from({ length: 6 }, (_, i): Hex => `0x${String(i + 1).padStart(64, '0')}`)
     for (const salt of salts) await buy(payerOf({ salt, depositFor: 2 }))

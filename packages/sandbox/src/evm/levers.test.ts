@@ -17,6 +17,15 @@ test('fund adds to the balance and to the supply, also at once', async () => {
   expect(await on.chain.client.getBlockNumber()).toBe(height)
 })
 
+test('allow lets a spender take, and no more than that', async () => {
+  const spender = evmAccounts[2].address
+  const allowed = () => on.chain.client.readContract({ ...usdc, functionName: 'allowance', args: [seller, spender] })
+  await on.chain.allow(seller, spender, 5n)
+  expect(await allowed()).toBe(5n)
+  await on.chain.allow(seller, spender, 0n)
+  expect(await allowed()).toBe(0n)
+})
+
 test('mine makes blocks', async () => {
   const before = await on.chain.client.getBlockNumber()
   await on.chain.mine()

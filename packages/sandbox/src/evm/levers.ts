@@ -3,7 +3,7 @@ import { SandboxError } from '../sandbox-error.js'
 import type { JsonRpc } from './json-rpc.js'
 import { quantity } from './quantity.js'
 import { createQueue } from './queue.js'
-import { usdcAddress, usdcBalanceSlot, usdcSupplySlot, word } from './usdc.js'
+import { usdcAddress, usdcAllowanceSlot, usdcBalanceSlot, usdcSupplySlot, word } from './usdc.js'
 
 /**
  * What a test may do to a chain. Each is one or two calls to the node.
@@ -12,6 +12,8 @@ import { usdcAddress, usdcBalanceSlot, usdcSupplySlot, word } from './usdc.js'
 export interface EvmLevers {
   /** Adds USDC (atomic units) out of nothing: no transaction, no log, no block. Not while the account is paying. */
   fund(address: Address, amount: bigint): Promise<void>
+  /** Lets a spender take so much USDC (atomic units) of an account: no transaction, no log, no block, and no gas money needed. */
+  allow(address: Address, spender: Address, amount: bigint): Promise<void>
   /** Token balance in atomic units; of USDC unless another token is named. */
   balance(address: Address, token?: Address): Promise<bigint>
   /** Balance of gas money, in wei. */
@@ -72,6 +74,9 @@ export function createLevers(rpc: JsonRpc, clock: () => number): EvmLevers {
 
   return {
     fund: (address, amount) => oneAtATime(() => credit(address, amount)),
+    async allow(address, spender, amount) {
+      await rpc.call('anvil_setStorageAt', usdcAddress, usdcAllowanceSlot(address, spender), word(amount))
+    },
     async balance(address, token = usdcAddress) {
       const call = { to: token, data: `${balanceOf}${word(address).slice(2)}` }
       return BigInt(String(await rpc.call('eth_call', call, 'latest')))

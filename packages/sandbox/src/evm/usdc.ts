@@ -60,6 +60,11 @@ export function usdcBalanceSlot(account: Address): Hex {
   return mappingSlot(account, 9n)
 }
 
+/** Storage slot of what a spender may take of an account. */
+export function usdcAllowanceSlot(account: Address, spender: Address): Hex {
+  return mappingSlot(spender, mappingSlot(account, 10n))
+}
+
 /** Storage slot of the total supply. */
 export const usdcSupplySlot: Hex = word(11n)
 
@@ -68,7 +73,7 @@ export function word(value: bigint | Hex): Hex {
   return typeof value === 'bigint' ? toHex(value, { size: 32 }) : pad(value, { size: 32 })
 }
 
-function mappingSlot(key: Address, base: bigint): Hex {
+function mappingSlot(key: Address, base: bigint | Hex): Hex {
   return keccak256(concat([word(key), word(base)]))
 }
 
