@@ -174,13 +174,17 @@ test('exit codes tell usage, a no and an absent seller apart', async () => {
   for (const { said } of codes) expect(said).not.toMatch(/\n\s+at /)
 })
 
-test('a payer without money is refused and nothing is delivered', async () => {
+test('a payer without money signs nothing, and is told so', async () => {
   const { exitCode, out } = await run(['pay', `${api}/weather`, '--json'], { GROAT_EVM_KEY: `0x${'22'.repeat(32)}` })
   expect(exitCode).toBe(1)
   expect(JSON.parse(out)).toMatchObject({
     status: 402,
-    payment: 'refused',
-    code: 'invalid_exact_evm_insufficient_balance',
+    payment: 'unpaid',
+    code: 'no_acceptable_offer',
+    refusals: [
+      { rule: 'balance', code: 'insufficient_balance', network: 'eip155:84532', scheme: 'exact' },
+      { rule: 'schemes', code: 'missing_scheme' },
+    ],
   })
 })
 
@@ -202,5 +206,7 @@ test('a refusal says its reason, and does not print the challenge', async () => 
   const environment = { GROAT_EVM_KEY: `0x${'22'.repeat(32)}`, GROAT_HOME: join(folder, 'poor') }
   const { exitCode, out, said } = await run(['pay', `${api}/weather`], environment)
   expect([exitCode, out]).toEqual([1, ''])
-  expect(said).toContain('refused  The payer holds too little of the asset (invalid_exact_evm_insufficient_balance)')
+  expect(said).toContain('exact on base-sepolia: 0 atomic units are there (insufficient_balance)')
+  expect(said).toContain('Fund the account, or pay in another asset.')
+  expect(said).not.toContain('accepts')
 })

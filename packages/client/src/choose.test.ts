@@ -1,4 +1,5 @@
 import { assetByTicker, network, type PaymentRequirements, paymentId, type SchemeClient } from '@groat/core'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type ChooseInput, choose } from './choose.js'
 import { type Policy, parsePolicy } from './policy.js'
@@ -33,6 +34,48 @@ test('offers of one value are taken in the order of schemes, then of networks, t
   ])
   expect(await choose(input(accepts, {}, [half('other'), half('exact')]))).toMatchObject({ offer: { scheme: 'other' } })
 })
+
+test('CL-5 CLI-025 what a payment costs on top decides with its amount, and counts in no limit', async () => {
+  const accepts = [offer(usdc, 5_000n), offer(usdcOnPolygon, 6_000n)]
+  expect(await chosen(accepts)).toEqual(['eip155:8453', 5_000n])
+  expect(await chosen(accepts, { fees: { base: '$0.0011' } })).toEqual(['eip155:137', 6_000n])
+  expect(await chosen(accepts, { fees: { base: '$0.0011', 'eip155:137': '$0.0002' } })).toEqual(['eip155:8453', 5_000n])
+  expect(await chosen(accepts.slice(0, 1), { perPayment: '$0.005', fees: { base: '$7' } })).toEqual([
+    'eip155:8453',
+    5_000n,
+  ])
+  expect(() => parsePolicy({ fees: { base: '1 EURC' } })).toThrow(/policy.fees.base/)
+  expect(() => parsePolicy({ fees: { nowhere: '$1' } })).toThrow()
+})
+
+test('CL-5 CLI-025 law: nothing that may be paid costs less than what is chosen, and the order of the list changes nothing', () => {
+  const assets = [usdc, usdcOnPolygon, megaUsd]
+  const arbOffer = fc.record({ at: fc.nat(2), cents: fc.nat(2_000) })
+  const arbFees = fc.record({ base: fc.nat(1_000), polygon: fc.nat(1_000), megaeth: fc.nat(1_000) })
+  const network = ['base', 'polygon', 'megaeth'] as const
+  return fc.assert(
+    fc.asyncProperty(fc.array(arbOffer, { minLength: 1, maxLength: 8 }), arbFees, async (made, fees) => {
+      const accepts = made.map(({ at, cents }) => {
+        const asset = assets[at]!
+        return offer(asset, BigInt(cents) * 10n ** BigInt(asset.decimals - 4))
+      })
+      const policy = { perPayment: '$1', fees: mapped(fees) }
+      const cost = ({ at, cents }: { at: number; cents: number }) => cents + fees[network[at]!]
+      const least = Math.min(...made.map(cost))
+      for (const list of [accepts, [...accepts].reverse()]) {
+        const choice = await choose(input(list, policy))
+        if (!choice.ok) throw new Error(choice.code)
+        expect(cost(made[accepts.indexOf(choice.offer)]!)).toBe(least)
+      }
+    }),
+    { numRuns: 60 },
+  )
+})
+
+/** Ten-thousandths of a dollar, as a policy writes them. */
+function mapped(fees: Record<string, number>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fees).map(([name, units]) => [name, `$${(units / 10_000).toFixed(4)}`]))
+}
 
 test('an offer that its scheme cannot prepare gives way to the next', async () => {
   const accepts = [offer(usdc, 1n), offer(usdcOnPolygon, 2n)]

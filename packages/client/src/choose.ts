@@ -14,7 +14,7 @@ import {
 import type { Entry, RuleRefusal } from './entry.js'
 import type { ParsedPolicy } from './policy.js'
 import { checkAmount, type RuleContext, worthOf } from './rules.js'
-import { compareValues } from './value.js'
+import { addValues, compareValues, type Value } from './value.js'
 
 /** What a choice is made from. */
 export type ChooseInput = {
@@ -51,8 +51,8 @@ export type Chosen = {
 export type NoneChosen = Refusal & { readonly refusals: readonly OfferRefusal[] }
 
 /**
- * Chooses the cheapest offer that the policy allows, by value and whatever the order in which the seller lists them. Offers of one
- * value are taken in the payer's order of schemes, then of `policy.networks`. Nothing is signed, and nobody is told of it.
+ * Chooses the cheapest offer that the policy allows, by what it costs in all (what its asset counts for, and the fees of `policy.fees`) and whatever
+ * the order in which the seller lists them. Offers of one cost are taken in the payer's order of schemes, then of `policy.networks`. Nothing is signed, and nobody is told of it.
  *
  * @example
  * const choice = await choose({ challenge, schemes, policy: parsePolicy(), requested: url, challenged: url, clock, random })
@@ -126,9 +126,15 @@ function inOrderOf({ schemes, policy }: ChooseInput): (a: Candidate, b: Candidat
   return (a, b) => {
     const [schemeA = 0, networkA = 0] = place(a)
     const [schemeB = 0, networkB = 0] = place(b)
-    const value = ({ offer, asset }: Candidate) => worthOf(offer.amount, { policy, asset })
-    return compareValues(value(a), value(b)) || schemeA - schemeB || networkA - networkB
+    return compareValues(costOf(a, policy), costOf(b, policy)) || schemeA - schemeB || networkA - networkB
   }
+}
+
+/** What paying an offer costs the payer: what its amount counts for, and what is known to come on top. */
+function costOf({ offer, asset }: Candidate, policy: ParsedPolicy): Value {
+  const value = worthOf(offer.amount, { policy, asset })
+  const fee = policy.fees?.get(offer.network)
+  return fee === undefined ? value : addValues(value, fee)
 }
 
 function sharedReason([first, ...rest]: readonly OfferRefusal[]): Refusal {

@@ -201,7 +201,8 @@ function fetchWith(shared: PayTools, keep: (response: Response, outcome: Payment
   }
 }
 
-function bothOf(first: OnEvent | undefined, second: OnEvent): OnEvent {
+/** Tells two observers. */
+export function bothOf(first: OnEvent | undefined, second: OnEvent | undefined): OnEvent {
   return (event) => {
     notify(first, event)
     notify(second, event)

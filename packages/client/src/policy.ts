@@ -24,6 +24,11 @@ export type Policy = {
   readonly recipients?: readonly string[]
   /** Networks to pay on, by CAIP-2 id or v1 name, the preferred first. Default: any that the schemes serve. */
   readonly networks?: readonly string[]
+  /**
+   * What a payment costs beside its amount, by network: the gas of an approval, the fee of a wallet or a bridge, such as `{ base: '$0.001' }`. It decides
+   * which offer is the cheapest, and counts in no limit. Default: nothing.
+   */
+  readonly fees?: Readonly<Record<string, string>>
   /** Names of the schemes to pay with. Default: all that are given to the payer. */
   readonly schemes?: readonly string[]
   /** Seconds for which a signature may live. Default 600. */
@@ -45,6 +50,8 @@ export type ParsedPolicy = {
   readonly origins: ReadonlySet<string> | undefined
   readonly recipients: readonly string[] | undefined
   readonly networks: readonly Network[] | undefined
+  /** By network; one that is not among them has none. */
+  readonly fees: ReadonlyMap<Network, Value> | undefined
   readonly schemes: readonly string[] | undefined
   readonly maxLifetimeSeconds: number
   readonly versions: readonly X402Version[]
@@ -69,7 +76,10 @@ export function parsePolicy(policy: Policy = {}): ParsedPolicy {
     perPayment: parseLimit(perPayment, 'perPayment'),
     origins: policy.origins && new Set(policy.origins.map((origin) => parseOrigin(origin))),
     recipients: policy.recipients,
-    networks: policy.networks?.map((name) => (isNetwork(name) ? name : network(name))),
+    networks: policy.networks?.map(networkNamed),
+    fees:
+      policy.fees &&
+      new Map(Object.entries(policy.fees).map(([name, fee]) => [networkNamed(name), parseLimit(fee, `fees.${name}`)])),
     schemes: policy.schemes,
     maxLifetimeSeconds,
     versions,
@@ -77,6 +87,8 @@ export function parsePolicy(policy: Policy = {}): ParsedPolicy {
     rules: [...rules, ...(policy.rules ?? [])],
   }
 }
+
+const networkNamed = (name: string): Network => (isNetwork(name) ? name : network(name))
 
 /** Only what has been read has its limit as a value. */
 export function isParsed(policy: Policy | ParsedPolicy): policy is ParsedPolicy {

@@ -7,6 +7,18 @@ export type Value = {
 }
 
 /**
+ * The sum of two sums, in the finer decimals of both. Nothing is rounded.
+ *
+ * @example
+ * addValues({ units: 1n, decimals: 1 }, { units: 5n, decimals: 2 }) // { units: 15n, decimals: 2 }
+ */
+export function addValues(a: Value, b: Value): Value {
+  const decimals = Math.max(a.decimals, b.decimals)
+  const scaled = ({ units, decimals: own }: Value) => units * 10n ** BigInt(decimals - own)
+  return { units: scaled(a) + scaled(b), decimals }
+}
+
+/**
  * Compares two sums by what they are worth, whatever their decimals: negative, zero or positive, as sorting wants it.
  * Nothing is rounded.
  *

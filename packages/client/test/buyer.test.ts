@@ -234,6 +234,51 @@ describe.each(purses)('%s purse', (_, open) => {
     expect(refusalOf(response)).toBe('settled')
   })
 
+  test('CL-5 a balance that was seen counts for its time, less what was signed since, and refuses nothing by an old word', async () => {
+    let now = NOW
+    let looked = 0
+    let there = 2_500n
+    const { another, refusalOf } = await buyerFor(honest([offer({ amount: 1_000n })]), {
+      now: () => now,
+      balanceSeconds: 60,
+      balances: async () => {
+        looked++
+        return there
+      },
+    })
+    expect([(await another()).status, (await another()).status, looked]).toEqual([200, 200, 1])
+    // 500 are left of what was seen: that is looked at again before it refuses.
+    there = 1_000n
+    expect([(await another()).status, looked]).toEqual([200, 2])
+    there = 0n
+    expect([refusalOf(await another()), looked]).toEqual([[['balance', 'insufficient_balance']], 3])
+    there = 10_000n
+    expect([(await another()).status, looked]).toEqual([200, 4])
+    now += 60_000
+    expect([(await another()).status, looked]).toEqual([200, 5])
+  })
+
+  test('CL-5 with no time to count, every payment looks; a node that failed is asked again', async () => {
+    let looked = 0
+    const balances = async () => {
+      if (++looked === 1) throw new Error('no node')
+      return 5_000n
+    }
+    const { another } = await buyerFor(honest(), { balances, balanceSeconds: 0 })
+    for (let call = 1; call <= 3; call++) expect([(await another()).status, looked]).toEqual([200, call])
+    looked = 0
+    const kept = await buyerFor(honest(), { balances })
+    for (let call = 1; call <= 3; call++) expect((await kept.another()).status).toBe(200)
+    expect(looked).toBe(2)
+  })
+
+  test('a scheme that pays out of what was put aside is not held to what the account has', async () => {
+    const seller = await startSeller(honest())
+    const scheme = { ...spyScheme(), prefunded: true }
+    const buyer = createBuyer({ schemes: [scheme], purse: await open(), balances: async () => 0n })
+    expect((await buyer.fetch(seller.url)).status).toBe(200)
+  })
+
   test('what would fail on chain is not signed', async () => {
     const { another, refusalOf, scheme } = await buyerFor(dime, {
       simulate: async () => ({ ok: false, code: 'simulation_failed', detail: 'blacklisted' }),

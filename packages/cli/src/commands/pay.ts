@@ -9,7 +9,7 @@ import { checkOutput, writeOutput } from './output.js'
 import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
 import { parseTarget, type RequestOptions, requestInit } from './request-options.js'
-import { simulatorFor } from './simulator.js'
+import { ownNodes } from './simulator.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
 /** Options of `groat pay`. */
@@ -37,12 +37,11 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   const policy = limitedTo(options, await loadPolicy(options, io))
   return withPurse(options, io, async (purse, channels) => {
     const schemes = await openWallet(target, { ...options, channels }, io)
-    const simulate = await simulatorFor(target, options)
     const buyer = createBuyer({
       schemes,
       policy,
       purse,
-      ...(simulate && { simulate }),
+      ...(await ownNodes(target, options)),
       fetch: askOnce(),
       // Whoever is asked about every payment is not asked twice.
       ...(io.ask && { approve: async () => (options.yes && io.ask ? io.ask('  The policy asks you. Pay?') : true) }),
@@ -132,7 +131,18 @@ function dryRun(quote: Quote, { json = false }: PayCommand, { out, say }: Io): n
   return exitCodes.ok
 }
 
-function refuse(quote: RefusedQuote, asked: Parameters<typeof explainRefusal>[1], { say, style }: Io): number {
+function refuse(
+  quote: RefusedQuote,
+  asked: Parameters<typeof explainRefusal>[1] & { readonly json?: boolean },
+  { say, out, style }: Io,
+): number {
+  if (asked.json) {
+    const refusals = quote.refusals.map(({ rule, code, detail, offer: { network, scheme } }) => ({
+      ...{ rule, code, network, scheme },
+      ...(detail !== undefined && { detail }),
+    }))
+    out(`${JSON.stringify({ status: 402, payment: 'unpaid', code: quote.code, refusals })}\n`)
+  }
   const { offers, hint } = explainRefusal(quote, asked)
   say(`  ${style.bad('not paid')}  ${errorInfo(quote.code).title} (${quote.code})`)
   for (const offer of offers) say(`    ${offer}`)

@@ -50,7 +50,7 @@ export function nameOf(id: Network): string {
 type Refusal = RefusedQuote['refusals'][number]
 
 /** What stands between an offer and its payment, the least first; what is not named is about the seller, and stands in the middle. */
-const obstacles = ['scheme', 'perPayment', 'versions', 'https', '', 'schemes', 'networks']
+const obstacles = ['scheme', 'balance', 'perPayment', 'versions', 'https', '', 'schemes', 'networks']
 
 function distance(rule: string): number {
   const at = obstacles.indexOf(rule)

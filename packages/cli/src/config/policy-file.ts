@@ -40,13 +40,14 @@ export const PolicyFile = z.strictObject({
   trust_first: z.optional(z.enum(['url', 'origin', 'off'])),
   price_rise: z.optional(z.string()),
   ask_above: z.optional(money),
+  fees: z.optional(z.record(z.string(), money)),
   worth: z.optional(z.record(z.string(), money)),
   stopped: z.optional(z.boolean()),
   private_addresses: z.optional(z.boolean()),
 })
 
 /** Members whose keys are names of the user's own, and no words of a policy. */
-const NAMED: ReadonlySet<string> = new Set(['categories', 'pins', 'worth'])
+const NAMED: ReadonlySet<string> = new Set(['categories', 'pins', 'worth', 'fees'])
 /** Members that are counted and not paid. */
 const NUMBERS: ReadonlySet<string> = new Set(['payments', 'maxLifetimeSeconds', 'knownTermsSeconds', 'versions'])
 

@@ -5,10 +5,11 @@ import type { Question } from '../guard.js'
 import { knownTerms } from '../known-terms.js'
 import { memoryPurse } from '../memory-purse.js'
 import type { PaymentOutcome } from '../outcome.js'
-import { createPayer, type Payer, type PayerOptions } from '../payer.js'
+import { bothOf, createPayer, type Payer, type PayerOptions } from '../payer.js'
 import { defaultLimits } from '../present.js'
 import { type Purse, STOPPED } from '../purse.js'
 import { holdRequest, type PayInit } from '../request.js'
+import { cachedBalances } from './cached-balances.js'
 import { directPayments, type Order } from './direct.js'
 import { createOwned } from './entitlements.js'
 import { type ExplainedOffer, verdictsOn, wordsOf } from './explain.js'
@@ -27,6 +28,11 @@ export type BuyerOptions = Omit<PayerOptions, 'policy' | 'store' | 'guard'> & {
   readonly approve?: Approve
   /** With it, offers that the account cannot pay give way to those that it can. */
   readonly balances?: Balances
+  /**
+   * Seconds for which a balance that was seen still counts, less what was signed since. One that does not cover an offer is always looked up again.
+   * Default 30; `0`: looked up for every payment.
+   */
+  readonly balanceSeconds?: number
   /** With it, a payment is tried on the chain's node before it is signed. */
   readonly simulate?: Simulate
   /** Settles payments that belong to no request: `pay` needs one. */
@@ -91,11 +97,13 @@ export type BudgetState = { readonly rule: string; readonly spent: string; reado
  */
 export function createBuyer(options: BuyerOptions): Buyer {
   const { policy, purse = memoryPurse(), approve, balances, simulate, metadata = {}, ...rest } = options
-  const { facilitator, digestBytes = 1_048_576, ...payerOptions } = rest
-  const { schemes, clock = systemClock, random = systemRandom, fetch = globalThis.fetch } = payerOptions
+  const { facilitator, digestBytes = 1_048_576, balanceSeconds = 30, ...ownOptions } = rest
+  const { schemes, clock = systemClock, random = systemRandom, fetch = globalThis.fetch } = ownOptions
+  const seen = balances && cachedBalances(balances, balanceSeconds, clock)
+  const payerOptions = seen ? { ...ownOptions, onEvent: bothOf(seen.watch, ownOptions.onEvent) } : ownOptions
   const spending = parseSpending(policy)
   const tools: GuardTools = {
-    ...{ spending, purse, clock, approve, balances, simulate, metadata },
+    ...{ spending, purse, clock, approve, balances: seen?.look, simulate, metadata },
     account: (offer) => {
       const half = halfFor(offer, schemes)
       const asset = half?.asset(offer)

@@ -14,6 +14,7 @@ import type { Guard, Question } from '../guard.js'
 import type { Memory, Purse } from '../purse.js'
 import type { Rule } from '../rules.js'
 import { compareValues } from '../value.js'
+import type { CachedBalances } from './cached-balances.js'
 import type { ParsedSpending } from './spending-policy.js'
 import {
   chargesOf,
@@ -51,7 +52,7 @@ export type GuardTools = {
   readonly purse: Purse
   readonly clock: Clock
   readonly approve: Approve | undefined
-  readonly balances: Balances | undefined
+  readonly balances: CachedBalances['look'] | undefined
   readonly simulate: Simulate | undefined
   /** Added to what the caller says of each payment. */
   readonly metadata: Readonly<Record<string, string>>
@@ -136,14 +137,15 @@ async function balanceRule(
   await Promise.all(
     question.challenge.accepts.map(async (offer) => {
       const found = account(offer)
-      const balance = found && (await balances(found.asset, found.payer).catch(() => undefined))
+      const balance = found && (await balances(found.asset, found.payer, offer.amount).catch(() => undefined))
       if (balance !== undefined) known.set(offer, balance)
     }),
   )
   return [
     {
       name: 'balance',
-      check: (offer) => {
+      check: (offer, { scheme }) => {
+        if (scheme?.prefunded) return undefined
         const balance = known.get(offer)
         return balance !== undefined && balance < offer.amount
           ? refuse('insufficient_balance', `${balance} atomic units are there`)

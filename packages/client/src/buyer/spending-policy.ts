@@ -215,7 +215,8 @@ function parsePercent(text: string): bigint {
 }
 
 function plainPolicy(spending: SpendingPolicy): Policy {
-  const { perPayment, origins, recipients, networks, schemes, maxLifetimeSeconds, versions, resource, rules } = spending
+  const { perPayment, origins, recipients, networks, schemes, maxLifetimeSeconds, versions, resource, rules, fees } =
+    spending
   const all = {
     perPayment,
     origins: origins?.map(withDirect),
@@ -226,6 +227,7 @@ function plainPolicy(spending: SpendingPolicy): Policy {
     versions,
     resource,
     rules,
+    fees,
   }
   const unknown = Object.keys(spending).find((word) => !(word in all) && !OWN_WORDS.has(word))
   // A misspelt limit would be no limit.

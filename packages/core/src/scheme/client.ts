@@ -11,6 +11,8 @@ import type { SchemeHalf } from './scheme.js'
 export interface SchemeClient extends SchemeHalf {
   /** Payment flows besides `authorization` that this half pays by, because its money is safe in them; none unless told. */
   readonly flows?: readonly string[]
+  /** It pays out of money that was put aside before: what the account itself has says nothing of whether an offer can be paid. */
+  readonly prefunded?: boolean
   /** The payer's account on a network, or `undefined` when this payer has none there. */
   payer(network: Network): string | undefined
   /** The asset of an offer, from the payer's own registry and never from the offer. `undefined`: unknown, do not pay. */

@@ -90,6 +90,7 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
 
   return {
     scheme: batchOnEvm,
+    prefunded: true,
     payer: (network) => (chainIdOf(network) === undefined ? undefined : account.address),
     asset: assetOf,
     async prepare(offer, context) {
