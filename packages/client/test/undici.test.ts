@@ -192,7 +192,7 @@ test('stream, fetch and a client of one origin pay as well', async () => {
   const { seller, dispatcher, paying } = await dispatcherFor(honest())
   const chunks: Buffer[] = []
   await stream(seller.url, { dispatcher, method: 'GET' }, () => {
-    return new Writable({ write: (chunk, _, done) => (chunks.push(chunk), done()) })
+    return new Writable({ write: (chunk, _, done) => done(void chunks.push(chunk)) })
   })
   expect(Buffer.concat(chunks).toString()).toBe('sunny')
   expect(await (await undiciFetch(`${seller.url}?2`, { dispatcher })).text()).toBe('sunny')

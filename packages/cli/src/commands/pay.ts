@@ -5,6 +5,7 @@ import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io, plain, type Style } from '../terminal/io.js'
 import { askOnce } from './ask-once.js'
+import { addressesOf } from './names.js'
 import { checkOutput, writeOutput } from './output.js'
 import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
@@ -43,6 +44,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
       purse,
       ...(await ownNodes(target, options)),
       fetch: askOnce(),
+      resolve: addressesOf,
       // Whoever is asked about every payment is not asked twice.
       ...(io.ask && { approve: async () => (options.yes && io.ask ? io.ask('  The policy asks you. Pay?') : true) }),
       ...(options.retry !== undefined && { limits: { attempts: attemptsOf(options.retry) } }),

@@ -14,7 +14,7 @@ import { directPayments, type Order } from './direct.js'
 import { createOwned } from './entitlements.js'
 import { type ExplainedOffer, verdictsOn, wordsOf } from './explain.js'
 import { createNotes } from './notes.js'
-import { type Approve, type Balances, findOut, type GuardTools, spendingGuard } from './spending-guard.js'
+import { type Approve, type Balances, findOut, type GuardTools, type Resolve, spendingGuard } from './spending-guard.js'
 import { parseSpending, type SpendingPolicy } from './spending-policy.js'
 import { openBudgets, spentOf } from './spending-rules.js'
 
@@ -35,6 +35,11 @@ export type BuyerOptions = Omit<PayerOptions, 'policy' | 'store' | 'guard'> & {
   readonly balanceSeconds?: number
   /** With it, a payment is tried on the chain's node before it is signed. */
   readonly simulate?: Simulate
+  /**
+   * Where names lead, such as `async (name) => (await lookup(name, { all: true })).map(({ address }) => address)` of `node:dns/promises`. With it a name
+   * that leads into a private network, to this machine or nowhere is not paid, asked anew for each payment.
+   */
+  readonly resolve?: Resolve
   /** Settles payments that belong to no request: `pay` needs one. */
   readonly facilitator?: Facilitator
   /** Bytes of an answer that are read along for its digest. Default 1 MiB; `0`: no digest. */
@@ -96,14 +101,14 @@ export type BudgetState = { readonly rule: string; readonly spent: string; reado
  * const response = await buyer.fetch('https://api.example/weather', { metadata: { task: 'forecast' } })
  */
 export function createBuyer(options: BuyerOptions): Buyer {
-  const { policy, purse = memoryPurse(), approve, balances, simulate, metadata = {}, ...rest } = options
+  const { policy, purse = memoryPurse(), approve, balances, simulate, resolve, metadata = {}, ...rest } = options
   const { facilitator, digestBytes = 1_048_576, balanceSeconds = 30, ...ownOptions } = rest
   const { schemes, clock = systemClock, random = systemRandom, fetch = globalThis.fetch } = ownOptions
   const seen = balances && cachedBalances(balances, balanceSeconds, clock)
   const payerOptions = seen ? { ...ownOptions, onEvent: bothOf(seen.watch, ownOptions.onEvent) } : ownOptions
   const spending = parseSpending(policy)
   const tools: GuardTools = {
-    ...{ spending, purse, clock, approve, balances: seen?.look, simulate, metadata },
+    ...{ spending, purse, clock, approve, balances: seen?.look, simulate, resolve, metadata },
     account: (offer) => {
       const half = halfFor(offer, schemes)
       const asset = half?.asset(offer)

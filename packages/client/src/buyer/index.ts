@@ -13,7 +13,7 @@ export {
   verifyReceipt,
 } from './receipts.js'
 export { type Reconciled, type ReconcileOptions, reconcile } from './reconcile.js'
-export type { ApprovalRequest, Approve, Balances } from './spending-guard.js'
+export type { ApprovalRequest, Approve, Balances, Resolve } from './spending-guard.js'
 export {
   type Allowance,
   type Budget,

@@ -15,6 +15,7 @@ import type { Memory, Purse } from '../purse.js'
 import type { Rule } from '../rules.js'
 import { compareValues } from '../value.js'
 import type { CachedBalances } from './cached-balances.js'
+import { isAddress, isInside } from './private-address.js'
 import type { ParsedSpending } from './spending-policy.js'
 import {
   chargesOf,
@@ -46,6 +47,9 @@ export type Approve = (request: ApprovalRequest) => Promise<boolean>
 /** Looks at the money of an account: atomic units, or `undefined` where nobody can be asked. */
 export type Balances = (asset: Asset, account: string) => Promise<bigint | undefined>
 
+/** Addresses of a host's name, as this machine would reach it. */
+export type Resolve = (hostname: string) => Promise<readonly string[]>
+
 /** What a spending guard works with. */
 export type GuardTools = {
   readonly spending: ParsedSpending
@@ -54,6 +58,7 @@ export type GuardTools = {
   readonly approve: Approve | undefined
   readonly balances: CachedBalances['look'] | undefined
   readonly simulate: Simulate | undefined
+  readonly resolve: Resolve | undefined
   /** Added to what the caller says of each payment. */
   readonly metadata: Readonly<Record<string, string>>
   /** The payer's account and asset for an offer. */
@@ -90,9 +95,26 @@ export async function findOut(question: Question, tools: GuardTools): Promise<Fi
   const metadata = { ...tools.metadata, ...question.request.metadata }
   const moment: Moment = { spending, question, metadata, now: clock() }
   const budgets = openBudgets({ spending, origin: question.requested.origin, metadata, now: moment.now })
-  const memory = await purse.recall(factsWanted(moment), budgets)
-  const rules = [...spendingRules(moment, budgets, memory), ...(await balanceRule(question, tools))]
+  const [memory, inside, balance] = await Promise.all([
+    purse.recall(factsWanted(moment), budgets),
+    insideOf(question.requested, tools),
+    balanceRule(question, tools),
+  ])
+  const rules = [...spendingRules(moment, budgets, memory, inside), ...balance]
   return { moment, budgets, memory, rules }
+}
+
+/** Where a name leads inside a private network or nowhere, in words: a name may lead elsewhere each time it is asked for. */
+async function insideOf(
+  { hostname }: URL,
+  { resolve, spending }: Pick<GuardTools, 'resolve' | 'spending'>,
+): Promise<string | undefined> {
+  if (resolve === undefined || spending.privateAddresses || isAddress(hostname) || hostname === 'localhost')
+    return undefined
+  const addresses = await resolve(hostname).catch(() => [])
+  if (addresses.length === 0) return `${hostname} leads nowhere`
+  const inside = addresses.find(isInside)
+  return inside === undefined ? undefined : `${hostname} leads to ${inside}`
 }
 
 /** What the chosen payment would do, where a node can be asked. */

@@ -4,6 +4,7 @@ import type { Question } from '../guard.js'
 import { type Memory, STOPPED, stoppedBy } from '../purse.js'
 import { type Rule, type RuleContext, worthOf } from '../rules.js'
 import { compareValues, type Value } from '../value.js'
+import { isPrivateHost } from './private-address.js'
 import { type Budget, COUNTER_DECIMALS, inCounters, type ParsedSpending, type Reach } from './spending-policy.js'
 
 /** One challenge and the moment at which it is decided. Pure from here: what is known comes as values. */
@@ -60,8 +61,13 @@ export function factsOf(moment: Moment, offer: PaymentRequirements, value: Value
   return [price, { key: pinKey(moment, offer), value: canonicalAddress(offer.payTo), fixed }]
 }
 
-/** The rules that need a memory, over what is remembered. */
-export function spendingRules(moment: Moment, budgets: readonly OpenBudget[], memory: Memory): readonly Rule[] {
+/** The rules that need a memory, over what is remembered; `inside`: where the name of the host leads that nobody may be paid at. */
+export function spendingRules(
+  moment: Moment,
+  budgets: readonly OpenBudget[],
+  memory: Memory,
+  inside?: string,
+): readonly Rule[] {
   const { spending, question } = moment
   const { origin, hostname } = question.requested
   const last = memory.facts.get(priceKey(moment))
@@ -70,8 +76,10 @@ export function spendingRules(moment: Moment, budgets: readonly OpenBudget[], me
     { name: 'stopped', check: () => (stopped === undefined ? undefined : stoppedBy(stopped)) },
     {
       name: 'privateAddresses',
-      check: () =>
-        !spending.privateAddresses && isPrivateHost(hostname) ? refuse('private_address', hostname) : undefined,
+      check: () => {
+        const where = inside ?? (isPrivateHost(hostname) ? hostname : undefined)
+        return spending.privateAddresses || where === undefined ? undefined : refuse('private_address', where)
+      },
     },
     {
       name: 'assets',
@@ -171,28 +179,6 @@ function pinKey({ spending, question: { request } }: Moment, { network }: Paymen
 
 function priceKey({ question: { fingerprint } }: Moment): string {
   return JSON.stringify(['price', fingerprint])
-}
-
-/** An address inside a private network, written out. The URL parser has brought every spelling of it to one. */
-export function isPrivateHost(hostname: string): boolean {
-  const [, a = '', b = ''] = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(hostname) ?? []
-  if (a !== '') return isPrivateV4(Number(a), Number(b))
-  if (!hostname.startsWith('[')) return false
-  const address = hostname.slice(1, -1)
-  const mapped = /^::ffff:([0-9a-f]{1,4}):[0-9a-f]{1,4}$/.exec(address)?.[1]
-  if (mapped !== undefined) return isPrivateV4(Number.parseInt(mapped, 16) >> 8, Number.parseInt(mapped, 16) & 255)
-  return address === '::' || /^(f[cd]|fe[89ab])/.test(address)
-}
-
-/** Loopback is not among them: plain http is paid there as well. */
-function isPrivateV4(a: number, b: number): boolean {
-  if (a === 0 || a === 10 || a >= 224) return true
-  return (
-    (a === 100 && b >= 64 && b < 128) ||
-    (a === 169 && b === 254) ||
-    (a === 172 && b >= 16 && b < 32) ||
-    (a === 192 && b === 168)
-  )
 }
 
 /** For those who explain: what an asset's amount is, in whole units. */

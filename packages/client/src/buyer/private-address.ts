@@ -1,0 +1,40 @@
+/** An address inside a private network, written out. The URL parser has brought every spelling of it to one. */
+export function isPrivateHost(hostname: string): boolean {
+  const [, a = '', b = ''] = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(hostname) ?? []
+  if (a !== '') return isPrivateV4(Number(a), Number(b))
+  if (!hostname.startsWith('[')) return false
+  const address = hostname.slice(1, -1)
+  const mapped = /^::ffff:([0-9a-f]{1,4}):[0-9a-f]{1,4}$/.exec(address)?.[1]
+  if (mapped !== undefined) return isPrivateV4(Number.parseInt(mapped, 16) >> 8, Number.parseInt(mapped, 16) & 255)
+  return address === '::' || /^(f[cd]|fe[89ab])/.test(address)
+}
+
+/** Loopback is not among them: plain http is paid there as well. */
+function isPrivateV4(a: number, b: number): boolean {
+  if (a === 0 || a === 10 || a >= 224) return true
+  return (
+    (a === 100 && b >= 64 && b < 128) ||
+    (a === 169 && b === 254) ||
+    (a === 172 && b >= 16 && b < 32) ||
+    (a === 192 && b === 168)
+  )
+}
+
+/** Whether a host is written as an address. */
+export function isAddress(hostname: string): boolean {
+  return hostname.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(hostname)
+}
+
+/**
+ * Whether an address that a name leads to is inside a private network, or this machine: a stranger's name has no business there.
+ *
+ * @example
+ * isInside('::ffff:10.0.0.1') // true
+ */
+export function isInside(address: string): boolean {
+  const url = `http://${address.includes(':') ? `[${address}]` : address}`
+  // What is no address is not one that can be trusted.
+  if (!URL.canParse(url)) return true
+  const { hostname } = new URL(url)
+  return isPrivateHost(hostname) || hostname === '[::1]' || hostname.startsWith('127.') || /^\[::ffff:7f/.test(hostname)
+}
