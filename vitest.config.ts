@@ -20,6 +20,8 @@ export default defineConfig({
     pool: 'forks',
     // Files share what they import: reading it anew for each of them took most of the time.
     isolate: false,
+    // The parser has a condition called `source` too, for sources that Node cannot read; the transport is what loads it.
+    server: { deps: { inline: [/sdk\/dist\/esm\/client\/streamableHttp\.js/, /eventsource-parser/] } },
     maxWorkers: 2,
   },
 })

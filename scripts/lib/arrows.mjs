@@ -16,6 +16,7 @@ export const arrows = {
   '@groat/svm': { groat: ['@groat/core', '@groat/rpc'] },
   '@groat/client': { groat: ['@groat/core', '@groat/store'], only: [] },
   '@groat/server': { groat: ['@groat/core', '@groat/store'], only: [] },
+  '@groat/mcp': { groat: ['@groat/client', '@groat/core', '@groat/server'], only: [] },
   '@groat/facilitator': { groat: ['@groat/core', '@groat/store'] },
   '@groat/sandbox': { groat: [] },
   '@groat/spec': { groat: [] },

@@ -122,14 +122,15 @@ export type Quote =
  * const response = await payer.fetch('https://api.example/weather')
  */
 export function createPayer(options: PayerOptions): Payer {
-  const tools = toolsOf(options)
+  const shared = toolsOf(options)
   const outcomes = new WeakMap<Response, PaymentOutcome>()
 
   return {
-    fetch: fetchWith(tools, (response, outcome) => outcomes.set(response, outcome)),
+    fetch: fetchWith(shared, (response, outcome) => outcomes.set(response, outcome)),
 
     async quote(input, init) {
       const request = holdRequest(input, init)
+      const tools = toolsFor(shared, init)
       try {
         const response = await tools.fetch(...request.first)
         const read = response.status === 402 ? await tools.readChallenge(response, tools.limits.answerMs) : undefined
@@ -184,7 +185,7 @@ function fetchWith(shared: PayTools, keep: (response: Response, outcome: Payment
   }
   return async (input, init) => {
     const request = holdRequest(input, init)
-    const tools = init?.onEvent ? { ...shared, onEvent: bothOf(shared.onEvent, init.onEvent) } : shared
+    const tools = toolsFor(shared, init)
     try {
       const known = request.replayable ? tools.known?.get(request) : undefined
       const paid = known && (await payKnown(request, known, tools))
@@ -199,6 +200,11 @@ function fetchWith(shared: PayTools, keep: (response: Response, outcome: Payment
       request.forget()
     }
   }
+}
+
+/** What one call is carried by, and who is told of it. */
+function toolsFor(shared: PayTools, { fetch = shared.fetch, onEvent }: PayInit = {}): PayTools {
+  return { ...shared, fetch, onEvent: onEvent ? bothOf(shared.onEvent, onEvent) : shared.onEvent }
 }
 
 /** Tells two observers. */

@@ -1,4 +1,4 @@
-import { headerNames, type OnEvent, type PaymentHeader, sha256Hex, X402Error } from '@groat/core'
+import { type Fetch, headerNames, type OnEvent, type PaymentHeader, sha256Hex, X402Error } from '@groat/core'
 
 /** What a caller may say beside what `fetch` knows. */
 export type PayInit = RequestInit & {
@@ -11,6 +11,8 @@ export type PayInit = RequestInit & {
   readonly metadata?: Readonly<Record<string, string>>
   /** Told how this call gets on, beside the payer's own observer. */
   readonly onEvent?: OnEvent
+  /** Carries this call in the place of the payer's own `fetch`: another transport, such as MCP, is one. */
+  readonly fetch?: Fetch
 }
 
 /** A request that can be sent once more, with a payment. */
@@ -54,7 +56,7 @@ export type Replay = {
  */
 export function holdRequest(
   input: string | URL | Request,
-  { idempotencyKey, metadata, onEvent: _, ...init }: PayInit = {},
+  { idempotencyKey, metadata, onEvent: _, fetch: __, ...init }: PayInit = {},
 ): PayableRequest {
   const request = input instanceof Request ? input : undefined
   const url = new URL(request?.url ?? String(input), globalThis.location?.href)

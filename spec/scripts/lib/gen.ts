@@ -55,6 +55,7 @@ const UPSTREAM = {
     S2: 'specs/x402-specification-v2.md',
     H1: 'specs/transports-v1/http.md',
     H2: 'specs/transports-v2/http.md',
+    M2: 'specs/transports-v2/mcp.md',
     E2: 'specs/schemes/exact/scheme_exact_evm.md',
   },
 }

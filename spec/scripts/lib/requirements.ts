@@ -17,13 +17,14 @@ export const pages = [
   'schemes/upto-svm.md',
   'extensions/eip2612-gas-sponsoring.md',
   'extensions/erc20-approval-gas-sponsoring.md',
+  'transports/mcp.md',
   'errors.md',
   'security.md',
 ] as const
 
 /** What an id looks like, wherever it stands. */
 export const ID =
-  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|ERR|SEC)-[0-9]{3}'
+  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|MCP|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'

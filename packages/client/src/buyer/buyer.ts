@@ -149,7 +149,7 @@ export function createBuyer(options: BuyerOptions): Buyer {
     async explain(input, init) {
       const request = holdRequest(input, init)
       const { fingerprint } = await request.replay()
-      const response = await fetch(...request.first)
+      const response = await (init?.fetch ?? fetch)(...request.first)
       const read = response.status === 402 ? await readChallenge(response, answerMs) : undefined
       drain(response, answerMs)
       if (read === undefined) return { status: 'free', httpStatus: response.status }

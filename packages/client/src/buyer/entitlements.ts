@@ -40,11 +40,11 @@ export function createOwned(
         await keep(key, undefined)
         return undefined
       }
-      const { idempotencyKey: _, metadata: __, onEvent: ___, ...rest } = init ?? {}
+      const { idempotencyKey: _, metadata: __, onEvent: ___, fetch: carry = fetch, ...rest } = init ?? {}
       const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
       headers.set(HEADER, owned.split(';', 1)[0] ?? '')
       // What opens a route is shown to its own origin only.
-      const response = await fetch(input instanceof Request ? input.clone() : input, {
+      const response = await carry(input instanceof Request ? input.clone() : input, {
         ...rest,
         headers,
         redirect: 'manual',

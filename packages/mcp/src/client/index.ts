@@ -1,0 +1,7 @@
+export {
+  type CallOptions,
+  type McpClient,
+  type PayingClient,
+  type PayingClientOptions,
+  payingClient,
+} from './paying-client.js'
