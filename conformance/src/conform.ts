@@ -11,7 +11,14 @@ import { type RunEvent, type RunOptions, run } from './run/run.js'
 import { UsageError } from './target/manifest.js'
 
 /** Exit codes of `groat conform`. */
-export const conformExit = { expected: 0, unexpected: 1, stale: 2, unreachable: 3, usage: 64 } as const
+export const conformExit = {
+  expected: 0,
+  unexpected: 1,
+  stale: 2,
+  unreachable: 3,
+  usage: 64,
+  interrupted: 130,
+} as const
 
 /** A run, what was known before, and where to write. */
 export type ConformOptions = RunOptions & {
@@ -29,7 +36,7 @@ export type Conformance = Judgement & { readonly record: RunRecord; readonly exi
 
 /**
  * Tests a target, writes the report as it goes, and says how a script should take it: 0 as expected, 1 something red that
- * is not in the baseline, 2 a baseline that no longer holds. Throws `UnreachableError` and `UsageError`.
+ * is not in the baseline, 2 a baseline that no longer holds, 130 broken off by the signal. Throws `UnreachableError` and `UsageError`.
  *
  * @example
  * ```ts
@@ -53,7 +60,10 @@ export async function conform(options: ConformOptions): Promise<Conformance> {
   } finally {
     await file?.close()
   }
+  const interrupted = options.signal?.aborted === true
   const record = recordOf(events)
+  if (interrupted && report !== undefined) await writeReports(report, record)
+  if (interrupted) return { unexpected: [], known: [], stale: [], record, exitCode: conformExit.interrupted }
   if (record.results.length === 0) throw new UsageError('no check was chosen')
   if (report !== undefined) await writeReports(report, record)
   if (options.regressionsIn !== undefined) await writeRegressions(options.regressionsIn, record.results)

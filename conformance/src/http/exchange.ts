@@ -52,6 +52,8 @@ export interface Recorder {
   heard?(answered: boolean): void
   /** True once the target is given up. */
   isGone?(): boolean
+  /** Ends what is under way. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Requests with limits, written down. */
@@ -59,7 +61,7 @@ export function createHttp(recorder: Recorder): Http {
   async function attempt(request: WireRequest): Promise<Answer | Silence> {
     if (recorder.isGone?.() === true) untestable('the target stopped answering during an earlier check')
     const { timeoutMs = 15_000, mostMs = Number.POSITIVE_INFINITY, maxBytes = 1 << 20 } = recorder.limits ?? {}
-    const result = await exchange(request, Math.min(request.timeoutMs ?? timeoutMs, mostMs), maxBytes)
+    const result = await exchange(request, Math.min(request.timeoutMs ?? timeoutMs, mostMs), maxBytes, recorder.signal)
     recorder.note({ who: 'kit → target', ...describeRequest(request), ...describeResult(result) })
     recorder.heard?.(!('silent' in result))
     return result
@@ -100,7 +102,12 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function exchange(request: WireRequest, timeoutMs: number, maxBytes: number): Promise<Answer | Silence> {
+function exchange(
+  request: WireRequest,
+  timeoutMs: number,
+  maxBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<Answer | Silence> {
   const { url, method = 'GET', headers = {}, body, path } = request
   const target = new URL(url)
   const start = target.protocol === 'https:' ? tlsRequest : plainRequest
@@ -108,10 +115,13 @@ function exchange(request: WireRequest, timeoutMs: number, maxBytes: number): Pr
     let begun: IncomingMessage | undefined
     const end = (result: Answer | Silence) => {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', broken)
       resolve(result)
       outgoing.destroy()
     }
     const silence = (silent: string, timedOut = false) => end({ silent, timedOut })
+    const broken = () => silence('was not waited for')
+    signal?.addEventListener('abort', broken)
     const timer = setTimeout(
       () =>
         silence(

@@ -43,6 +43,8 @@ export type RunOptions = {
   readonly regressions?: readonly Regression[]
   /** Continues a property at a counterexample. */
   readonly path?: string
+  /** Breaks the run off: what was started is stopped, and there is no summary. */
+  readonly signal?: AbortSignal
   /** Milliseconds since 1970. */
   readonly clock?: () => number
 }
@@ -115,20 +117,18 @@ export async function* run(options: RunOptions): AsyncGenerator<RunEvent> {
     for (const jobs of groups) {
       const patience = createPatience()
       const play = (job: Job) => playJob(job, { seed: seedOf(seed, job.id), rootSeed: seed, runs, patience, options })
-      for await (const result of pooled(
-        jobs.filter(({ check }) => !check.alone),
-        concurrency,
-        play,
-      )) {
-        counts[result.status] += 1
-        yield result
-      }
-      for (const job of jobs.filter(({ check }) => check.alone)) {
-        const result = await play(job)
-        counts[result.status] += 1
-        yield result
+      const [alone, together] = [jobs.filter(({ check }) => check.alone), jobs.filter(({ check }) => !check.alone)]
+      for (const [some, width] of [
+        [together, concurrency],
+        [alone, 1],
+      ] as const) {
+        for await (const result of pooled(some, width, play, options.signal)) {
+          counts[result.status] += 1
+          yield result
+        }
       }
     }
+    if (options.signal?.aborted) return
   } finally {
     for (const { session } of sessions.reverse()) await session.close()
   }
@@ -203,6 +203,7 @@ async function playJob(job: Job, { seed, rootSeed, runs, patience, options }: Pl
     note,
     heard: patience.heard,
     isGone: patience.isGone,
+    signal: options.signal,
     ...(answerMs === undefined ? {} : { limits: { mostMs: answerMs } }),
   })
   const context = {
@@ -287,9 +288,15 @@ function gradeOf(status: Status, level: string, strict: boolean): Status {
 
 const shortOf = (path: string) => createHash('sha256').update(path).digest('hex').slice(0, 4)
 
-/** The results of jobs, a few at a time, as they come. */
-async function* pooled<T>(jobs: readonly Job[], width: number, play: (job: Job) => Promise<T>): AsyncGenerator<T> {
+/** The results of jobs, a few at a time, as they come, until the signal breaks them off. */
+async function* pooled<T>(
+  jobs: readonly Job[],
+  width: number,
+  play: (job: Job) => Promise<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T> {
   const rest = [...jobs]
+  const broken = new Promise<undefined>((resolve) => signal?.addEventListener('abort', () => resolve(undefined)))
   const running = new Map<Job, Promise<readonly [Job, T]>>()
   for (;;) {
     while (running.size < width) {
@@ -300,8 +307,10 @@ async function* pooled<T>(jobs: readonly Job[], width: number, play: (job: Job) 
         play(job).then((result) => [job, result] as const),
       )
     }
-    if (running.size === 0) return
-    const [job, result] = await Promise.race(running.values())
+    if (running.size === 0 || signal?.aborted) return
+    const ended = await Promise.race([broken, ...running.values()])
+    if (ended === undefined) return
+    const [job, result] = ended
     running.delete(job)
     yield result
   }

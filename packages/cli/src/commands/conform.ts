@@ -65,6 +65,7 @@ export async function runConform(options: ConformCommand, io: Io): Promise<numbe
       ...given({ report, profile, seed, runs, only, strict, families: chain, roles: role, regressionsIn: regressions }),
       ...(baseline === undefined ? {} : { baseline: await readBaseline(baseline) }),
       onEvent: tell(options, io),
+      signal: signalOf(io),
     })
     conclude(conformance, options, io)
     return conformance.exitCode
@@ -104,7 +105,15 @@ export async function replay(token: string, options: ConformCommand, io: Io): Pr
     const target = await targetOf(options)
     const nodes = await nodesOf(options, io)
     const more = given({ runs: options.runs, path })
-    const conformance = await conform({ target, nodes, seed, only: [check], ...more, onEvent: tell(options, io) })
+    const conformance = await conform({
+      target,
+      nodes,
+      seed,
+      only: [check],
+      ...more,
+      onEvent: tell(options, io),
+      signal: signalOf(io),
+    })
     for (const result of conformance.record.results) explainResult(result, io, true)
     return conformance.exitCode
   })
@@ -173,20 +182,29 @@ async function nodesOf({ facilitator, evmRpc, svmRpc }: ConformCommand, { enviro
   })
 }
 
+/** JSON lines for programs, a line of progress for a person who looks on, and nothing where the output is piped. */
 function tell({ json = false }: ConformCommand, io: Io): (event: RunEvent) => void {
-  const isWatched = io.ask !== undefined
-  let done = 0
-  let all = 0
+  let [done, red, all] = [0, 0, 0]
+  let name = ''
   return (event) => {
     if (json) return io.out(`${JSON.stringify(event)}\n`)
     if (event.type === 'run') {
       all = event.checks
-      if (isWatched) io.say(io.style.quiet(`${event.target.name}: ${all} checks, seed ${event.seed}`))
+      name = event.target.name
+      io.progress?.(`${name}: ${all} checks, seed ${event.seed}`)
     }
     if (event.type !== 'result') return
     done += 1
-    if (isWatched && done % 25 === 0) io.say(io.style.quiet(`  ${done} of ${all}`))
+    if (isRed(event)) red += 1
+    io.progress?.(`${name}: ${done} of ${all}${red > 0 ? `, ${red} red` : ''}  ${event.check}`)
   }
+}
+
+/** Breaks a run off when the process is told to stop, so that what it started does not outlive it. */
+function signalOf({ stopped }: Io): AbortSignal {
+  const controller = new AbortController()
+  void stopped.then(() => controller.abort())
+  return controller.signal
 }
 
 function conclude(
@@ -196,6 +214,7 @@ function conclude(
 ): void {
   if (json) return
   const { header, results, summary } = record
+  if (summary === undefined) io.say(`broken off after ${results.length} of ${header.checks} checks`)
   const score = (profile: Profile) => {
     const { passed, of } = scoreOf(results, profile)
     return of === 0 ? [] : [`${profile} ${passed} of ${of}`]

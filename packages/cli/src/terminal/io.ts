@@ -5,6 +5,8 @@ export type Io = {
   out(text: string): void
   /** For people: progress and what went wrong. */
   say(line: string): void
+  /** Shows how far something is, in the place of what it showed before; only where a person looks on. */
+  readonly progress?: ((line: string) => void) | undefined
   /** Asks a yes-or-no question; only where a person can answer. */
   readonly ask: ((question: string) => Promise<boolean>) | undefined
   readonly style: Style

@@ -1,22 +1,45 @@
 import { createInterface } from 'node:readline/promises'
-import { createStyle, type Io, painted, plainLines } from './io.js'
+import { createStyle, type Io, painted, plain, plainLines } from './io.js'
 
 /** The terminal and environment of this process. */
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process
+  const isWatched = stderr.isTTY === true
   const isPerson = stdin.isTTY === true && stderr.isTTY === true
+  let drawn = false
+  /** Takes the line of progress away before something else is written. */
+  const wipe = () => {
+    if (drawn) stderr.write(WIPE)
+    drawn = false
+  }
   return {
     environment: env,
-    // What is piped elsewhere stays as it is; a terminal would obey it.
-    out: (text) => void stdout.write(stdout.isTTY === true ? plainLines(text) : text),
-    say: (line) => void stderr.write(`${stderr.isTTY === true ? painted(line) : line}\n`),
+    out(text) {
+      wipe()
+      // What is piped elsewhere stays as it is; a terminal would obey it.
+      stdout.write(stdout.isTTY === true ? plainLines(text) : text)
+    },
+    say(line) {
+      wipe()
+      stderr.write(`${isWatched ? painted(line) : line}\n`)
+    },
+    progress: isWatched
+      ? (line) => {
+          const { columns = 80 } = stderr
+          stderr.write(`${WIPE}${plain(line).slice(0, columns - 1)}`)
+          drawn = true
+        }
+      : undefined,
     ask: isPerson ? ask : undefined,
-    style: createStyle(stderr.isTTY === true && env.NO_COLOR === undefined),
+    style: createStyle(isWatched && env.NO_COLOR === undefined),
     stopped: new Promise((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
     }),
   }
 }
+
+/** To the first column, and nothing behind it. */
+const WIPE = '\r\u001b[2K'
 
 async function ask(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr })
