@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { brokenClient, type ClientMutant, clientMutants } from '../mutants/clients.js'
 import { alwaysNo, alwaysYes, facilitatorMutants, type Mutant } from '../mutants/facilitators.js'
+import { brokenLibrary, libraryMutants } from '../mutants/libraries.js'
 import { spoil } from '../mutants/middle.js'
 import { openBroken, type ServerMutant, serverAlwaysNo, serverAlwaysYes, serverMutants } from '../mutants/servers.js'
 import {
@@ -52,6 +53,8 @@ test('the published kill matrix is that of the table', async () => {
     rows(serverMutants),
     title('clients'),
     rows(clientMutants),
+    title('libraries'),
+    rows(libraryMutants),
   ]
   if (process.env.GROAT_MUTANT_RUNS !== undefined) await writeFile(file, matrix.join(''))
   expect(await readFile(file, 'utf8')).toBe(matrix.join(''))
@@ -156,5 +159,25 @@ describe('clients', () => {
         .map(({ id }) => id)
         .filter((id) => !killed.has(id)),
     ).toEqual([])
+  })
+})
+
+describe('libraries', () => {
+  test.each(libraryMutants.map((mutant) => [mutant.name, mutant] as const))(
+    'one that %s is noticed',
+    async (_, mutant) => {
+      const target: Target = { name: mutant.name, roles: { library: { vector: brokenLibrary(mutant) } } }
+      // All of them: every check has to fail for one of these.
+      const alive = await survivors(target, ['*'], ['evm'])
+      expect(mutant.kills.filter((id) => alive.includes(id))).toEqual([])
+    },
+  )
+
+  test('one without a fault passes, and every check of a library can fail', async () => {
+    const honest = { name: 'honest', kills: [], fault: (right: Readonly<Record<string, unknown>>) => right }
+    const every = idsOf('library').map(({ id }) => id)
+    expect(every.filter((id) => !killed.has(id))).toEqual([])
+    const target: Target = { name: 'honest', roles: { library: { vector: brokenLibrary(honest) } } }
+    expect((await survivors(target, ['*'], ['evm'])).length).toBe(every.length)
   })
 })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Rail } from '../chain/rail.js'
 import { openClientSession } from '../client/session.js'
 import { type NodeUrls, openFacilitator } from '../facilitator/session.js'
@@ -90,6 +91,8 @@ export const suiteVersion = '0.1.0'
 export async function* run(options: RunOptions): AsyncGenerator<RunEvent> {
   const { target, profile = 'core', seed = 1, runs = 100, concurrency = 4, clock = Date.now } = options
   const began = clock()
+  // Every request that is under way listens.
+  if (options.signal !== undefined) setMaxListeners(0, options.signal)
   const sessions: { readonly role: Role; readonly session: Session }[] = []
   const counts: Record<Status, number> = {
     pass: 0,

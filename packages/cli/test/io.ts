@@ -9,7 +9,7 @@ export type RecordedIo = Io & {
   readonly firstLine: Promise<string>
 }
 
-export function recordedIo(options: Partial<Pick<Io, 'environment' | 'ask'>> = {}): RecordedIo {
+export function recordedIo(options: Partial<Pick<Io, 'environment' | 'ask' | 'progress'>> = {}): RecordedIo {
   let written = ''
   let said = ''
   let stop = () => {}
@@ -23,6 +23,7 @@ export function recordedIo(options: Partial<Pick<Io, 'environment' | 'ask'>> = {
   return {
     environment: options.environment ?? {},
     ask: options.ask,
+    progress: options.progress,
     style: createStyle(false),
     stopped,
     out(text) {
