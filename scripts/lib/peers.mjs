@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { cli, conform, summaryIn } from './conform.mjs'
 import { root } from './root.mjs'
 import { run } from './run.mjs'
 
 const folder = join(root, 'interop/targets')
 const reports = join(root, '.peers')
-const cli = join(root, 'packages/cli/dist/bin.js')
 
 /** The peers there are: every manifest is one. */
 export const peerNames = () =>
@@ -52,7 +51,7 @@ export async function runPeer(name, { writes, resumes, minutes }) {
       report,
     ]
     const baseline = existsSync(known) && !writes ? ['--baseline', known] : []
-    const { code, late } = await limited([cli, 'conform', ...args, ...baseline], minutes)
+    const { code, late } = await conform([...args, ...baseline], { minutes })
     if (late) return { name, code: 3, what: `did not end within ${minutes} minutes`, seconds: seconds() }
     if (!isFinished(report)) return { name, code: Math.max(1, code), what: 'broke off', seconds: seconds() }
     // What is known of a run that was meant to be written down is written below.
@@ -75,42 +74,12 @@ export function summaryOf(rows) {
 }
 
 /** A run has come to its end when its last line says so. */
-function isFinished(report) {
-  return eventsIn(report).some(({ type }) => type === 'summary')
-}
+const isFinished = (report) => summaryIn(report) !== undefined
 
 function scoreIn(report) {
-  const counts = eventsIn(report).find(({ type }) => type === 'summary')?.counts ?? {}
+  const counts = summaryIn(report)?.counts ?? {}
   return Object.entries(counts)
     .filter(([, count]) => count > 0)
     .map(([status, count]) => `${count} ${status}`)
     .join(', ')
-}
-
-function eventsIn(report) {
-  const file = join(report, 'results.ndjson')
-  if (!existsSync(file)) return []
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('{"type":"summary"'))
-    .map((line) => JSON.parse(line))
-}
-
-/** Runs the kit with its output shown, and ends it when its time is over. */
-function limited(args, minutes) {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
-    let late = false
-    const stop = setTimeout(() => {
-      late = true
-      child.kill('SIGTERM')
-      // The kit stops what it started first; one that does not is ended.
-      setTimeout(() => child.kill('SIGKILL'), 10_000).unref()
-    }, minutes * 60_000)
-    child.on('error', () => resolve({ code: 127, late }))
-    child.on('close', (code) => {
-      clearTimeout(stop)
-      resolve({ code: code ?? 1, late })
-    })
-  })
 }
