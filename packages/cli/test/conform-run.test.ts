@@ -30,7 +30,11 @@ test('0 as expected, 1 unexpected, 2 a stale baseline: the same target before an
   const [report, baseline] = [join(folder, 'report'), join(folder, 'baseline.json')]
   const conform = async (...args: string[]) => {
     const io = recordedIo()
-    return { exitCode: await runCli(['conform', ...args, '--profile', 'hardening'], io), out: io.written(), said: io.said() }
+    return {
+      exitCode: await runCli(['conform', ...args, '--profile', 'hardening'], io),
+      out: io.written(),
+      said: io.said(),
+    }
   }
   const first = await conform('--target', broken, '--report', report)
   expect(first.exitCode).toBe(1)
