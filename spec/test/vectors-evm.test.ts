@@ -1,4 +1,4 @@
-import { assetByTicker, decodeFacilitatorRequest, encodeVerdict, network, paymentId } from '@groat/core'
+import { assetByTicker, decodeFacilitatorRequest, encodeVerdict, network, paymentId, X402Error } from '@groat/core'
 import {
   type Address,
   addressOfKey,
@@ -142,6 +142,10 @@ function chainThatSays(facts: ChainFacts, now: number): EvmChain {
       if (to === token && !facts.assetCode) return { ok: true, data: '0x' }
       const answer = answers[data.slice(0, 10)]
       return answer === undefined ? { ok: false, data: '0x' } : { ok: true, data: `0x${answer}` }
+    },
+    // A node that knows no `eth_simulateV1`: a token is taken at its word.
+    async simulate() {
+      throw new X402Error('rpc_invalid_answer', { reason: 'the method does not exist' })
     },
     code: async (at: Address) => (at === token ? (facts.assetCode ? '0x60' : '0x') : facts.payerCode),
     latestBlock: async () => ({ number: 1n, timestamp: BigInt(now), baseFee: 1n }),

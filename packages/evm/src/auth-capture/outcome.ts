@@ -2,7 +2,6 @@ import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Er
 import { decodeInteger } from '../abi.js'
 import type { EvmChain } from '../chain.js'
 import { settled } from '../exact/outcome.js'
-import { TRANSFER, topicOf } from '../exact/token.js'
 import type { Hex } from '../hex.js'
 import type { Log, Receipt } from '../rpc.js'
 import type { HoldAction } from './action.js'
@@ -14,8 +13,7 @@ import type { CollectPayment } from './shared.js'
 export type OutcomeOptions = { readonly lookbackBlocks: bigint; readonly expiryMarginSeconds: bigint }
 
 /**
- * What became of a payer's payment: collected, failed, dead, or still open (EVM-CAPTURE-053, 054). Collected is said of the escrow's own log of this payment,
- * next to the token's log of the payer's money. Throws `X402Error` `rpc_unreachable` and the like.
+ * What became of a payer's payment: collected, failed, dead, or still open (EVM-CAPTURE-053, 054). Collected is said of the escrow's own log of this payment. Throws `X402Error` `rpc_unreachable` and the like.
  */
 export async function collectOutcome(
   chain: EvmChain,
@@ -28,8 +26,8 @@ export async function collectOutcome(
   const amount = payment.completion?.amount ?? info.maxAmount
   const event = terms.flow === 'escrow' ? escrowEvents.authorize : escrowEvents.charge
   const receipts = await receiptsOf(chain, sent)
-  const evidence = (receipt: Receipt) =>
-    receipt.logs.some((log) => isPull(log, payment)) ? findMark(receipt.logs, event, infoHash) : undefined
+  // The escrow logs it after it has counted what arrived, so a token that says nothing of it takes nothing away.
+  const evidence = (receipt: Receipt) => findMark(receipt.logs, event, infoHash)
   for (const receipt of receipts) {
     const log = receipt.success ? evidence(receipt) : undefined
     if (log) return settled(receipt, log, amount, receipt.fee)
@@ -101,11 +99,3 @@ async function receiptsOf({ rpc }: EvmChain, sent: readonly SentTransaction[]): 
 
 const findMark = (logs: readonly Log[], event: Hex, infoHash: Hex): Log | undefined =>
   logs.find(({ address, topics }) => address === AUTH_CAPTURE_ESCROW && topics[0] === event && topics[1] === infoHash)
-
-/** The token says that it took the payer's money. */
-function isPull({ address, topics, data }: Log, { info, terms, completion }: CollectPayment): boolean {
-  // By EIP-3009 all of it goes to the collector, which gives back what is not asked for.
-  const value = terms.method === 'permit2' ? (completion?.amount ?? info.maxAmount) : info.maxAmount
-  const isTransfer = address === info.token && topics[0] === TRANSFER && topics[1] === topicOf(info.payer)
-  return isTransfer && decodeInteger(data) === value
-}

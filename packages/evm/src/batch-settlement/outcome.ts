@@ -63,7 +63,10 @@ async function ofDeposit(
   included: readonly Receipt[],
   { lookbackBlocks, expiryMarginSeconds }: BatchOutcomeOptions,
 ): Promise<ChainOutcome> {
-  const [block, used] = await Promise.all([chain.rpc.latestBlock(), isUsed(chain, action, deposit)])
+  const [block, answer] = await Promise.all([chain.rpc.latestBlock(), isUsed(chain, action, deposit)])
+  // What nothing was sent for, and the token could not have taken, nobody has taken.
+  if (answer === undefined && sent.length === 0) return { status: 'pending' }
+  const used = answer !== false
   if (used) {
     const fromBlock = block.number > lookbackBlocks ? block.number - lookbackBlocks : 0n
     const foreign = await findForeign(chain, action, deposit, sent, fromBlock)
@@ -76,7 +79,7 @@ async function ofDeposit(
   // A node that has the state and not yet the logs is common, a moment after a transaction of ours.
   if (!isOver && (!used || sent.length > 0)) return { status: 'pending' }
   // In this very block: what answers for the newest one may be behind it.
-  if (used || (await isUsed(chain, action, deposit, block.number))) {
+  if (used || (await isUsed(chain, action, deposit, block.number)) !== false) {
     throw new X402Error('rpc_invalid_answer', { reason: 'the deposit is used, and no log or receipt says by what' })
   }
   return { status: 'dead', refusal: refuse('payment_expired') }
@@ -134,13 +137,13 @@ const isMark = ({ address, topics }: Log, { event, subjects }: BatchAction['mark
 
 const amountOf = ({ data }: Log): bigint => decodeInteger(data) ?? 0n
 
-/** Whether the number of a deposit is used up, by a transfer or because the payer took it back. */
+/** Whether the number of a deposit is used up, by a transfer or because the payer took it back; `undefined` of a token that knows no such numbers. */
 export async function isUsed(
   chain: EvmChain,
   action: BatchAction,
   deposit: TokenDeposit,
   block?: bigint,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const { rpc } = chain
   if (deposit.method === 'permit2') return isNonceUsed(rpc, action.payer, deposit.nonce, block)
   const nonce = tokenNonce(chain, action, deposit)
@@ -148,7 +151,7 @@ export async function isUsed(
     { to: deposit.token, data: encodeAuthorizationState({ from: action.payer, nonce }) },
     block,
   )
-  return !state.ok || decodeInteger(state.data) !== 0n
+  return state.ok ? decodeInteger(state.data) !== 0n : undefined
 }
 
 const tokenNonce = ({ engine }: EvmChain, { channelId = '0x' }: BatchAction, { salt }: Eip3009Deposit): Hex =>

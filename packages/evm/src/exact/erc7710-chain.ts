@@ -1,5 +1,4 @@
 import { type Refusal, refuse, type SentTransaction, X402Error } from '@groat/core'
-import { decodeInteger } from '../abi.js'
 import { type Address, parseAddress } from '../address.js'
 import type { EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
@@ -9,7 +8,8 @@ import type { CallRequest, SimulatedCall } from '../rpc.js'
 import { type Erc7710Payment, readErc7710, redeemCall } from './erc7710.js'
 import type { ChainMethod, ExactRequest, Trial } from './method.js'
 import { settled } from './outcome.js'
-import { encodeBalanceOf, findTransferOf, type Move, TRANSFER } from './token.js'
+import { findTransferOf, type Move, TRANSFER } from './token.js'
+import { tryCall } from './token-trial.js'
 
 /** Payments by delegation (ERC-7710), for operators that want them. */
 export type DelegationOptions = {
@@ -111,19 +111,14 @@ async function tryRedemption(
   const { token, payTo } = places
   const { amount } = request.terms
   const accounts = [delegator, payTo, call.from]
-  const reads = accounts.map((account) => ({ to: token, data: encodeBalanceOf(account) }))
-  const outcomes = await request.chain.rpc.simulate([...reads, call, ...reads])
-  const before = outcomes.slice(0, reads.length).map(balanceOf)
-  const redeemed = outcomes[reads.length]
-  const after = outcomes.slice(reads.length + 1).map(balanceOf)
+  const { call: redeemed, before, changes } = await tryCall(request.chain, call, token, accounts)
   const [held] = before
   if (held === undefined) return refuse('asset_not_deployed_contract')
   if (held < amount + reserved) return refuse('invalid_exact_evm_insufficient_balance')
   if (redeemed?.ok !== true) return refuse('erc7710_simulation_failed')
-  const moved = accounts.map((_, i) => (after[i] ?? 0n) - (before[i] ?? 0n))
   const expected = [-amount, amount, 0n]
   const isExact =
-    moved.every((change, i) => change === expected[i]) && movesOnce(redeemed, token, moveOf(request, payment))
+    changes.every((change, i) => change === expected[i]) && movesOnce(redeemed, token, moveOf(request, payment))
   return isExact ? undefined : refuse('erc7710_transfer_mismatch')
 }
 
@@ -132,5 +127,3 @@ function movesOnce({ logs }: SimulatedCall, token: Address, move: Move): boolean
   const transfers = logs.filter(({ address, topics }) => address === token && topics[0] === TRANSFER)
   return transfers.length === 1 && findTransferOf(transfers, token, move) !== undefined
 }
-
-const balanceOf = (outcome: SimulatedCall): bigint | undefined => (outcome.ok ? decodeInteger(outcome.data) : undefined)

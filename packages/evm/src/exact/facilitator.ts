@@ -27,6 +27,7 @@ import type { ChainMethod, ExactRequest } from './method.js'
 import { createPermit2 } from './permit2-chain.js'
 import { inspectExact } from './shared.js'
 import { type MethodName, methodOf } from './terms.js'
+import { createTokenTrials } from './token-trial.js'
 
 export type { ApprovalSponsor } from '../sponsoring/sponsor.js'
 export type { DelegationOptions } from './erc7710-chain.js'
@@ -69,7 +70,8 @@ export interface ExactEvmFacilitator extends SchemeFacilitator<EvmCall> {
  * By Permit2 nothing is settled before Permit2 and the proxy have shown that they are there.
  *
  * Besides what `inspectExact` refuses: `invalid_network`, `payer_is_facilitator`, `asset_not_allowed`, `invalid_exact_evm_token_name_mismatch`,
- * `invalid_exact_evm_token_version_mismatch`, `asset_not_deployed_contract`, `payer_on_hold`. By EIP-3009: `invalid_exact_evm_signature`, `eip6492_factory_not_allowed`,
+ * `invalid_exact_evm_token_version_mismatch`, `asset_not_deployed_contract`, `payer_on_hold` and, for a token that is
+ * seen to move something else than it is told, `invalid_exact_evm_transfer_event_mismatch`. By EIP-3009: `invalid_exact_evm_signature`, `eip6492_factory_not_allowed`,
  * `invalid_exact_evm_eip3009_not_supported`, `invalid_exact_evm_nonce_already_used`,
  * `invalid_exact_evm_insufficient_balance`, `invalid_exact_evm_transaction_simulation_failed`. By Permit2: `invalid_permit2_signature`,
  * `permit2_proxy_not_deployed`, `permit2_invalid_nonce`, `permit2_insufficient_balance`, `permit2_allowance_required`, `permit2_simulation_failed`, and
@@ -86,6 +88,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
   const { clock = systemClock } = options
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
   const holds = createHolds(clock)
+  const trials = createTokenTrials()
   const { walletFactories = [], deploymentGas = 700_000n } = options
   const sponsor = options.sponsor && createSponsor(options.sponsor)
   const methods: Readonly<Record<MethodName, ChainMethod>> = {
@@ -107,6 +110,21 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     const method = methodOf(terms)
     if (chain === undefined || method === undefined) throw new TypeError('the payment was not inspected')
     return { chain, payment, terms, method: methods[method] }
+  }
+
+  /** Whether the token does what it is told, as far as that can be seen before it is paid for. */
+  async function tokenMoves(
+    { chain, method, ...request }: ReturnType<typeof known>,
+    payer: string,
+    signer: Address | undefined,
+  ): Promise<boolean> {
+    // By delegation it has been seen already, each time.
+    if (methodOf(request.terms) === 'erc7710') return true
+    const [token, from, to] = [request.terms.asset, payer, request.terms.payTo].map(parseAddress)
+    if (token === undefined || from === undefined || to === undefined) return true
+    const { moreGas = 0n, gas = gasLimit + moreGas, ...call } = await method.prepare({ chain, ...request })
+    const tried = { ...call, gas, ...(signer ? { from: signer } : {}) }
+    return trials.passes(chain, { call: tried, token, move: { from, to, value: request.terms.amount } })
   }
 
   /** A payer without code cannot have seen that it was paid for. */
@@ -133,7 +151,9 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
       const { method, ...request } = known(payment, terms)
       const from = parseAddress(signer ?? request.chain.signers[0] ?? '')
       if (holds.has(inspection.payer.toLowerCase())) return { ...refuse('payer_on_hold'), payer: inspection.payer }
-      return method.verify(request, { ...now, gas: gasLimit, ...(from ? { from } : {}) })
+      const verdict = await method.verify(request, { ...now, gas: gasLimit, ...(from ? { from } : {}) })
+      if (!verdict.ok || (await tokenMoves(known(payment, terms), verdict.payer, from))) return verdict
+      return { ...refuse('invalid_exact_evm_transfer_event_mismatch'), payer: verdict.payer }
     },
     async enable(payment, terms, { signer, ...now }) {
       const { method, ...request } = known(payment, terms)
@@ -150,7 +170,11 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
       const { method, ...request } = known(payment, terms)
       const outcome = await method.outcome(request, sent, { lookbackBlocks, expiryMarginSeconds })
       // It was tried right before, and did something else when it was paid for.
-      if (outcome.status === 'reverted') await holdBack(request)
+      if (outcome.status === 'reverted') {
+        const token = parseAddress(terms.asset)
+        if (token) trials.doubt(request.chain, token)
+        await holdBack(request)
+      }
       return outcome
     },
   }

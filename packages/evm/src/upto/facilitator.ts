@@ -16,6 +16,7 @@ import { formatAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
 import { succeedsPaid } from '../exact/method.js'
 import { encodeBalanceOf } from '../exact/token.js'
+import { createTokenTrials, type TokenTrials } from '../exact/token-trial.js'
 import { hasPermit2Proxy, uptoPermit2Proxy } from '../permit2/contracts.js'
 import type { CallOutcome } from '../rpc.js'
 import { signerOf, walletAccepts } from '../wallet.js'
@@ -59,6 +60,7 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
   const exposures = createExposures()
   const holds = createHolds(clock)
+  const trials = createTokenTrials()
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
     const inspection = inspectUpto(payment, terms, now)
@@ -104,9 +106,10 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
       if (!(await hasPermit2Proxy(chain.rpc, uptoPermit2Proxy))) {
         return { ...refuse('permit2_proxy_not_deployed'), payer }
       }
+      const trial = { gas: gasLimit, trials }
       const refusal = now.settling
-        ? await judgeCharge(chain, read, terms.amount, { gas: gasLimit, reserved: now.reserved ?? 0n })
-        : await judgeCeiling(chain, read, { gas: gasLimit, exposures, maxOpen, now: now.now / 1000 })
+        ? await judgeCharge(chain, read, terms.amount, { ...trial, reserved: now.reserved ?? 0n })
+        : await judgeCeiling(chain, read, { ...trial, exposures, maxOpen, now: now.now / 1000 })
       if (refusal !== undefined) return { ...refusal, payer }
       if (now.settling) exposures.hold(accountOf(chain, read), read.pid, terms.amount, inspection.expiresAt)
       return { ok: true, payer }
@@ -122,7 +125,8 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
         exposures.hold(accountOf(chain, read), read.pid, 0n, 0)
       }
       // It was tried right before, and did something else when it was paid for (EVM-EXACT-075).
-      const { from: account, deadline } = read.authorization
+      const { from: account, token, deadline } = read.authorization
+      if (outcome.status === 'reverted') trials.doubt(chain, token)
       if (outcome.status === 'reverted' && (await chain.rpc.code(account)) !== '0x') {
         for (const each of [account, read.pid]) holds.add(each, deadline)
       }
@@ -144,11 +148,14 @@ function judge({ authorization }: UptoPayment, chain: EvmChain | undefined): Ref
   return isOurs(facilitator) ? undefined : refuse('upto_facilitator_mismatch')
 }
 
+/** With how much gas a payment is tried, and how its token is. */
+type Trial = { readonly gas: bigint; readonly trials: TokenTrials }
+
 /** Whether the ceiling could be taken now, on top of what the payer is in for already; from then on the payer is in for it too. */
 async function judgeCeiling(
   chain: EvmChain,
   payment: UptoPayment,
-  { gas, exposures, maxOpen, now }: { gas: bigint; exposures: Exposures; maxOpen: number; now: number },
+  { exposures, maxOpen, now, ...trial }: Trial & { exposures: Exposures; maxOpen: number; now: number },
 ): Promise<Refusal | undefined> {
   const account = accountOf(chain, payment)
   const { from, token, amount, deadline } = payment.authorization
@@ -161,7 +168,7 @@ async function judgeCeiling(
     return [integerOf(balance), integerOf(allowance)]
   }
   const asked = others().count > 0 ? means() : undefined
-  const [refusal, known] = await Promise.all([simulate(chain, payment, amount, gas), asked])
+  const [refusal, known] = await Promise.all([simulate(chain, payment, amount, trial), asked])
   if (refusal !== undefined) return refusal
   // Others may have come while the chain was asked.
   const enough = known ?? (others().count > 0 ? await means() : undefined)
@@ -178,12 +185,12 @@ async function judgeCharge(
   chain: EvmChain,
   payment: UptoPayment,
   amount: bigint,
-  { gas, reserved }: { readonly gas: bigint; readonly reserved: bigint },
+  { reserved, ...trial }: Trial & { readonly reserved: bigint },
 ): Promise<Refusal | undefined> {
   if (amount > 0n) {
     const { token, from } = payment.authorization
     const [refusal, balance] = await Promise.all([
-      simulate(chain, payment, amount, gas, true),
+      simulate(chain, payment, amount, trial, true),
       reserved > 0n ? chain.rpc.call({ to: token, data: encodeBalanceOf(from) }) : undefined,
     ])
     const short = balance !== undefined && integerOf(balance) < amount + reserved
@@ -199,7 +206,7 @@ async function simulate(
   chain: EvmChain,
   payment: UptoPayment,
   amount: bigint,
-  gas: bigint,
+  { gas, trials }: Trial,
   settling = false,
 ): Promise<Refusal | undefined> {
   // The proxy pays for nobody but the facilitator that was signed, so it is asked as that one (EVM-UPTO-044).
@@ -211,8 +218,11 @@ async function simulate(
     settling ? chain.rpc.code(payment.authorization.from) : '0x',
   ])
   if (signer === 'undeployed' || signer === 'nobody') return refuse('invalid_permit2_signature')
-  if (simulation.ok && signer === 'key' && code === '0x') return undefined
-  if (simulation.ok && (await succeedsPaid(chain, call))) return undefined
+  if (simulation.ok && ((signer === 'key' && code === '0x') || (await succeedsPaid(chain, call)))) {
+    const { token, from, to } = payment.authorization
+    const isMoved = await trials.passes(chain, { call, token, move: { from, to, value: amount } })
+    return isMoved ? undefined : refuse('permit2_simulation_failed', 'the token moves something else')
+  }
   const refusal = await explainFailure(chain, payment, amount)
   // The newest block of an idle chain may be older than the payment; the next one will not be.
   const early = refusal.code === 'permit2_not_yet_valid'
