@@ -1,18 +1,9 @@
-import { isNetwork, isPid, X402Error } from '@groat/core'
-import type { AnyStore, Migrations } from '@groat/store'
+import type { AnyStore } from '@groat/store'
 import type { ExpressionBuilder, Transaction } from 'kysely'
 import { type Charge, type Entry, overdrawn, type RuleRefusal } from './entry.js'
-import type { Claim, Intent, IntentState } from './intents.js'
-import {
-  type Counter,
-  isFreed,
-  type Memory,
-  type Note,
-  type PaymentRecord,
-  type Purse,
-  STOPPED,
-  stoppedBy,
-} from './purse.js'
+import type { Claim, Intent } from './intents.js'
+import { type Counter, isFreed, type Memory, type Note, type Purse, STOPPED, stoppedBy } from './purse.js'
+import { intentFrom, migrations, parseObject, recordFrom, rowFrom, rowOfEntry, type Tables } from './sql-rows.js'
 
 /** How intents are kept in a database. */
 export type SqlIntentsOptions = {
@@ -122,23 +113,30 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
           // A signature that never left is not worth the risk of keeping it.
           ...(end === 'unsent' && { header_name: null, header_value: null }),
         }
-        if (Object.keys(change).length > 0) {
-          const ending = trx
+        const unclaimed = { owner: null, claimed_until: 0 }
+        const own = trx.updateTable('client_intent').where('id', '=', id).where('owner', '=', owner)
+        // What nearly always holds is one statement: the claim is still the caller's, and the intent has not ended.
+        const [ended] = await own
+          .where('state', 'in', ['open', 'signed'])
+          .set({ ...change, ...unclaimed })
+          .returning('charges')
+          .execute()
+        if (ended !== undefined) {
+          if (isFreed(end)) await free(trx, id, ended.charges)
+          return
+        }
+        const byProof = end === 'settled' || end === 'answered' || end === 'disputed' || end === 'void'
+        if (byProof || (end === undefined && transaction !== undefined)) {
+          const [proven] = await trx
             .updateTable('client_intent')
             .set(change)
             .where('id', '=', id)
             .where('state', 'in', ['open', 'signed'])
-          const byProof = end === 'settled' || end === 'answered' || end === 'disputed' || end === 'void'
-          const ofOwner = byProof || end === undefined ? ending : ending.where('owner', '=', owner)
-          const [ended] = await ofOwner.returning('charges').execute()
-          if (ended !== undefined && isFreed(end)) await free(trx, id, ended.charges)
+            .returning('charges')
+            .execute()
+          if (proven !== undefined && isFreed(end)) await free(trx, id, proven.charges)
         }
-        await trx
-          .updateTable('client_intent')
-          .set({ owner: null, claimed_until: 0 })
-          .where('id', '=', id)
-          .where('owner', '=', owner)
-          .execute()
+        await own.set(unclaimed).execute()
       }, LAZY),
 
     async recall(facts, charges): Promise<Memory> {
@@ -164,6 +162,15 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
 
     note: (id, note) =>
       store.transaction(async (trx) => {
+        // The first note of a payment has nothing to be added to.
+        const first = await trx
+          .updateTable('client_intent')
+          .set({ note: JSON.stringify(note) })
+          .where('id', '=', id)
+          .where('note', 'is', null)
+          .returning('id')
+          .execute()
+        if (first.length > 0) return
         const row = await trx.selectFrom('client_intent').select('note').where('id', '=', id).executeTakeFirst()
         if (row === undefined) return
         const all = JSON.stringify({ ...parseObject<Note>(row.note), ...note })
@@ -284,107 +291,6 @@ async function writeFacts(
     .execute()
 }
 
-type Row = {
-  readonly id: string
-  readonly request_key: string
-  readonly exclusive: number
-  readonly fingerprint: string
-  readonly origin: string
-  readonly challenge: string
-  readonly pid: string
-  readonly x402_version: number
-  readonly scheme: string
-  readonly network: string
-  readonly asset: string
-  readonly pay_to: string
-  readonly payer: string
-  readonly amount: string
-  readonly expires_at: number
-  readonly created_at: number
-  readonly state: IntentState
-  readonly header_name: string | null
-  readonly header_value: string | null
-  readonly tx: string | null
-  readonly owner: string | null
-  readonly claimed_until: number
-  readonly terms: string | null
-  readonly metadata: string | null
-  readonly charges: string | null
-  readonly note: string | null
-}
-
-type Tables = {
-  readonly client_intent: Row
-  readonly client_fact: { readonly key: string; readonly value: string }
-  /** What was taken of a budget within one slice of time: units as decimal text. */
-  readonly client_counter: { readonly counter: string; readonly slot: number; readonly units: string }
-}
-
-const migrations: Migrations = {
-  namespace: 'client',
-  steps: {
-    '001_intent': async (db) => {
-      await db.schema
-        .createTable('client_intent')
-        .addColumn('id', 'text', (column) => column.primaryKey())
-        .addColumn('request_key', 'text', (column) => column.notNull())
-        .addColumn('exclusive', 'integer', (column) => column.notNull())
-        .addColumn('fingerprint', 'text', (column) => column.notNull())
-        .addColumn('origin', 'text', (column) => column.notNull())
-        .addColumn('challenge', 'text', (column) => column.notNull())
-        .addColumn('pid', 'text', (column) => column.notNull().unique())
-        .addColumn('x402_version', 'integer', (column) => column.notNull())
-        .addColumn('scheme', 'text', (column) => column.notNull())
-        .addColumn('network', 'text', (column) => column.notNull())
-        .addColumn('asset', 'text', (column) => column.notNull())
-        .addColumn('pay_to', 'text', (column) => column.notNull())
-        .addColumn('payer', 'text', (column) => column.notNull())
-        .addColumn('amount', 'text', (column) => column.notNull())
-        .addColumn('expires_at', 'bigint', (column) => column.notNull())
-        .addColumn('created_at', 'bigint', (column) => column.notNull())
-        .addColumn('state', 'text', (column) => column.notNull())
-        .addColumn('header_name', 'text')
-        .addColumn('header_value', 'text')
-        .addColumn('tx', 'text')
-        .addColumn('owner', 'text')
-        .addColumn('claimed_until', 'bigint', (column) => column.notNull())
-        .execute()
-      await db.schema
-        .createIndex('client_intent_request_key')
-        .on('client_intent')
-        .columns(['request_key', 'state'])
-        .execute()
-    },
-    '002_purse': async (db) => {
-      for (const column of ['terms', 'metadata', 'charges', 'note']) {
-        await db.schema.alterTable('client_intent').addColumn(column, 'text').execute()
-      }
-      await db.schema.createIndex('client_intent_created_at').on('client_intent').columns(['created_at']).execute()
-      await db.schema
-        .createTable('client_fact')
-        .addColumn('key', 'text', (column) => column.primaryKey())
-        .addColumn('value', 'text', (column) => column.notNull())
-        .execute()
-      await db.schema
-        .createTable('client_counter')
-        .addColumn('counter', 'text', (column) => column.notNull())
-        .addColumn('slot', 'bigint', (column) => column.notNull())
-        .addColumn('units', 'text', (column) => column.notNull())
-        .addPrimaryKeyConstraint('client_counter_key', ['counter', 'slot'])
-        .execute()
-    },
-    // The same request may have been paid for a million times; what is alive of it is found at once.
-    '003_living': async (db) => {
-      await db.schema.dropIndex('client_intent_request_key').execute()
-      await db.schema
-        .createIndex('client_intent_living')
-        .on('client_intent')
-        .columns(['request_key', 'state', 'exclusive'])
-        .execute()
-    },
-  },
-}
-
 /** What may be presented under a key, and what is only decided yet. */
 function living(key: string) {
   return (row: ExpressionBuilder<Tables, 'client_intent'>) =>
@@ -396,63 +302,4 @@ function living(key: string) {
         row('exclusive', '=', 1),
       ]),
     ])
-}
-
-type EntryColumns = 'terms' | 'metadata' | 'charges'
-
-function rowFrom(intent: Intent): Omit<Row, 'owner' | 'claimed_until' | EntryColumns | 'note'> {
-  const { id, fingerprint, origin, challenge, pid, scheme, network, asset, payer, state } = intent
-  return {
-    ...{ id, fingerprint, origin, challenge, pid, scheme, network, asset, payer, state },
-    request_key: intent.key,
-    exclusive: intent.exclusive ? 1 : 0,
-    x402_version: intent.x402Version,
-    pay_to: intent.payTo,
-    amount: intent.amount.toString(),
-    // Times in a database are milliseconds.
-    expires_at: Math.ceil(intent.expiresAt * 1000),
-    created_at: intent.createdAt,
-    header_name: intent.payment?.name ?? null,
-    header_value: intent.payment?.value ?? null,
-    tx: intent.transaction ?? null,
-  }
-}
-
-function rowOfEntry(entry: Entry | undefined): Partial<Pick<Row, EntryColumns>> {
-  if (entry === undefined) return {}
-  const { terms, metadata, charges } = entry
-  const booked = charges.map(({ counter, slot, units }) => [counter, slot, units.toString()])
-  return { terms, metadata: JSON.stringify(metadata), charges: JSON.stringify(booked) }
-}
-
-function recordFrom(row: Row): PaymentRecord {
-  return {
-    intent: intentFrom(row),
-    terms: row.terms ?? '',
-    metadata: parseObject<Record<string, string>>(row.metadata),
-    note: parseObject<Note>(row.note),
-  }
-}
-
-/** What this module wrote itself. */
-function parseObject<T extends object>(text: string | null): T {
-  return JSON.parse(text ?? '{}')
-}
-
-function intentFrom(row: Row): Intent {
-  const { id, fingerprint, origin, challenge, pid, scheme, network, asset, payer, state } = row
-  if (!isPid(pid) || !isNetwork(network)) throw new X402Error('store_unavailable', { reason: 'corrupt', intent: id })
-  return {
-    ...{ id, fingerprint, origin, challenge, pid, scheme, network, asset, payer, state },
-    key: row.request_key,
-    exclusive: row.exclusive === 1,
-    x402Version: row.x402_version === 1 ? 1 : 2,
-    payTo: row.pay_to,
-    amount: BigInt(row.amount),
-    expiresAt: row.expires_at / 1000,
-    createdAt: row.created_at,
-    ...(row.header_name !== null &&
-      row.header_value !== null && { payment: { name: row.header_name, value: row.header_value } }),
-    ...(row.tx !== null && { transaction: row.tx }),
-  }
 }
