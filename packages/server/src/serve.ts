@@ -1,15 +1,12 @@
 import {
   canonicalJson,
-  errorInfo,
   type FacilitatorRequest,
-  type JsonObject,
   type PaymentHeader,
   type Pid,
   type Receipt,
   type Refusal,
   refuse,
   type Settlement,
-  sameAddress,
   sha256Hex,
 } from '@groat/core'
 import { type Answer, problemAnswer } from './answer.js'
@@ -18,6 +15,7 @@ import { askedAnswer } from './asked.js'
 import type { ClaimedBefore, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
 import { grantFor, serveEntitled } from './entitled.js'
+import { giveBack } from './give-back.js'
 import type { Sale } from './ledger/sale.js'
 import { createMeter } from './meter.js'
 import type { Gate } from './paywall.js'
@@ -41,6 +39,7 @@ import {
 } from './run.js'
 import { type StreamReply, stream, streamFirst } from './stream.js'
 import { pathOf, type Terms, withoutQuery } from './terms.js'
+import { verify } from './verify.js'
 
 /**
  * Serves a request that carries a payment: claims it, and goes on by the route's mode.
@@ -61,6 +60,7 @@ export async function serve<Native>(
 ): Promise<Reply<Native>> {
   const run = runOf(gate, route, exchange, terms, candidate)
   tell(run, 'payment_presented')
+  if (candidate.inspected.refund && !('refusal' in candidate)) return giveBack(run)
   const claim = await quietly(gate.claims.claim({ ...claimOf(run), expiresAt: candidate.inspected.expiresAt }))
   if (claim === undefined) return fault(run, 'store_unavailable')
   if (claim.status === 'mismatch') {
@@ -225,23 +225,6 @@ function tooLate(run: Run): AnswerReply | undefined {
   const { inspected, offer } = run.candidate
   const needed = Math.min(MIN_REMAINING_SECONDS, Math.floor(offer.requirements.maxTimeoutSeconds / 2))
   return inspected.expiresAt - run.gate.clock() / 1000 < needed ? refused(run, refuse('payment_expired')) : undefined
-}
-
-async function verify(run: Run): Promise<AnswerReply | undefined> {
-  try {
-    const verdict = await run.gate.facilitator.verify(run.asked)
-    if (!verdict.ok) return judged(run, refuse(verdict.code, publicDetail(verdict.detail)), verdict.extra)
-    const lies = verdict.payer !== '' && !sameAddress(verdict.payer, run.candidate.inspected.payer)
-    return lies ? fault(run, 'facilitator_invalid_answer') : undefined
-  } catch (error) {
-    return facilitatorFault(run, error)
-  }
-}
-
-/** A verdict about the payer is a 402; one about the world is not the payer's to mend (HTTP-046). */
-function judged(run: Run, refusal: Refusal, extra?: JsonObject): AnswerReply {
-  const blame = errorInfo(refusal.code).status === 402 || refusal.code === 'unexpected_verify_error'
-  return blame ? refused(run, refusal, undefined, extra) : fault(run, refusal.code)
 }
 
 /** Settles; then releases what was held back, or works. */

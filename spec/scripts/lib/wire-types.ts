@@ -12,6 +12,7 @@ import {
   BatchChannelConfig,
   BatchDepositPayload,
   BatchEvmExtra,
+  BatchRefundPayload,
   BatchVoucher,
   BatchVoucherPayload,
 } from '@groat/evm/batch-settlement/schema'
@@ -244,6 +245,12 @@ export const wireTypes: readonly WireType[] = [
     title: 'The payload of a payment that fills its channel too',
   },
   {
+    version: 'batch-evm',
+    name: 'BatchRefundPayload',
+    schema: BatchRefundPayload,
+    title: 'What a payer asks for back, and what a seller has given back',
+  },
+  {
     version: 'upto-evm',
     name: 'UptoEvmExtra',
     schema: UptoEvmExtra,
@@ -401,6 +408,16 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
     channelConfig: 'the channel',
     voucher: 'the first voucher after the deposit',
     deposit: '`amount` in atomic units, and `authorization` with an `erc3009Authorization` or a `permit2Authorization`',
+  },
+  'batch-evm/BatchRefundPayload': {
+    type: '`refund`',
+    channelConfig: 'the channel',
+    voucher: "the payer's voucher for what was charged; from a seller, the best that it has",
+    amount: 'atomic units; all that was not spent unless told',
+    refundNonce: "the number of the refund; only a seller writes it, and so tells its own from a payer's wish",
+    claims: 'what the seller claims first',
+    refundAuthorizerSignature: 'the word of the authorizer on `Refund`',
+    claimAuthorizerSignature: 'the word of the authorizer on `ClaimBatch`',
   },
   'upto-evm/UptoEvmExtra': {
     facilitatorAddress: 'the only account that can settle',

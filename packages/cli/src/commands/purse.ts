@@ -49,6 +49,7 @@ export async function withPurse<T>(
     return await use(await sqlIntents(store), {
       get: async (id) => (await channels()).get(id),
       put: async (id, channel) => (await channels()).put(id, channel),
+      list: async () => (await channels()).list(),
     })
   } finally {
     await store.close()

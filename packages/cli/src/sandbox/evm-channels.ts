@@ -12,16 +12,17 @@ import type { LocalNetwork } from './local-network.js'
 /** Milliseconds between two claims: people watch. */
 const CLAIM_EVERY = 2_000
 
-/** Channels on the EVM chain of a sandbox. The seller's own key is the authorizer, and pays for its claims. */
+/** Channels on the EVM chain of a sandbox. A key of the seller's own is the authorizer; its claims are paid for by the account that is paid. */
 export function evmChannels(options: {
   readonly settling: EvmChain
   readonly network: Network
   readonly rpc: string
   readonly payerKey: string
   readonly sellerKey: string
+  readonly authorizerKey: string
 }): NonNullable<LocalNetwork['channels']> {
-  const { settling, network, rpc, payerKey, sellerKey } = options
-  const authorizer = privateKeyAccount(sellerKey)
+  const { settling, network, rpc, payerKey, sellerKey, authorizerKey } = options
+  const authorizer = privateKeyAccount(authorizerKey)
   return {
     sells: sells({ receiverAuthorizer: authorizer.address }),
     settles: settles({ chains: [settling] }),
@@ -29,13 +30,19 @@ export function evmChannels(options: {
     async open(facilitatorUrl) {
       // In memory, like everything of a sandbox.
       const store = await openMemoryStore()
-      const ledger = await createChannelLedger(store, { facilitator: createFacilitatorClient(facilitatorUrl) })
+      const ledger = await createChannelLedger(store, {
+        facilitator: createFacilitatorClient(facilitatorUrl),
+        authorizer,
+      })
       const chain = await createEvmChain({ network, rpc, signers: [sellerKey] })
       const manager = createClaimManager({ chain, ledger, authorizer })
       let claiming: Promise<unknown> = Promise.resolve()
       const timer = setInterval(() => {
         // What fails is tried again, two seconds later.
-        claiming = manager.run().catch(() => undefined)
+        claiming = manager
+          .watch()
+          .then(() => manager.run())
+          .catch(() => undefined)
       }, CLAIM_EVERY).unref()
       return {
         facilitator: ledger.facilitator,

@@ -37,6 +37,7 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
         ...{ settling, network, rpc: rpcUrl },
         payerKey: payer.privateKey,
         sellerKey: chain.account('seller').privateKey,
+        authorizerKey: chain.account('payer5').privateKey,
       }),
       accounts: chain.accounts.map(({ role, address, privateKey }) => ({
         role,

@@ -341,6 +341,12 @@ export const codeNames = [
   'invalid_auth_capture_evm_refund_exceeds_capture',
   'invalid_auth_capture_evm_transaction_reverted',
   'auth_capture_escrow_not_deployed',
+
+  // Refunds out of channels.
+  'invalid_batch_settlement_evm_refund_no_balance',
+  'channel_refund_refused',
+  'channel_withdrawal_refused',
+  'channel_withdrawal_early',
 ] as const
 
 /** A code of the registry. */

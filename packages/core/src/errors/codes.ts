@@ -1534,6 +1534,26 @@ export const errorCodes = {
     title: 'The escrow is not there on this network',
     hint: 'Offer another scheme or network.',
   },
+  invalid_batch_settlement_evm_refund_no_balance: {
+    ...newPayment,
+    title: 'Nothing of the channel is left to be refunded',
+    hint: 'What was charged is the seller’s; there is nothing to do.',
+  },
+  channel_refund_refused: {
+    ...newPayment,
+    title: 'The seller does not give back what was not spent',
+    hint: 'Take it out alone: that takes the withdraw delay of the channel.',
+  },
+  channel_withdrawal_refused: {
+    ...newPayment,
+    title: 'The contract does not let this be taken out',
+    hint: 'Look how the channel stands: what is claimed is gone, and one withdrawal waits at a time.',
+  },
+  channel_withdrawal_early: {
+    ...newPayment,
+    title: 'The withdraw delay is not over',
+    hint: 'Come back when it is.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

@@ -69,4 +69,6 @@ export type InspectedPayment = {
   readonly payer: string
   /** Seconds since 1970 after which the payment cannot be settled any more. */
   readonly expiresAt: number
+  /** Set where the payer asks for money back that it deposited and has not spent: nothing is bought, and no work is done for it. */
+  readonly refund?: true
 }

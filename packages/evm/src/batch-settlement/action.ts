@@ -72,9 +72,7 @@ export function readAction(
       if (rows === undefined || first === undefined) return refuse('invalid_payload', 'payload.claims')
       if (signature === undefined) return refuse('invalid_batch_settlement_evm_authorizer_not_configured')
       const digest = formatHex(claimBatchDigest(engine, chainId, rows))
-      const claims = new Map(
-        rows.map(({ channel, totalClaimed }) => [channelIdOf(engine, chainId, channel), totalClaimed]),
-      )
+      const claims = totalsOf(engine, chainId, rows)
       return {
         ...{ ok: true, kind: 'claim', pid: idOf('claim', digest), payer: first.channel.receiver },
         ...{ call: claimCall(rows, signature), rows: rows.length, claims },
@@ -154,8 +152,12 @@ function readRefund(
   return {
     ...{ ok: true, kind: 'refund', pid: idOf('refund', channelId, nonce.toString()), payer: config.payer, channelId },
     ...{ call, rows: rows.length + 1, mark: { event: events.refunded, subjects: [channelId] }, refundNonce: nonce },
+    claims: totalsOf(engine, chainId, rows),
   }
 }
+
+const totalsOf = (engine: SigningEngine, chainId: bigint, rows: readonly ClaimRow[]): ReadonlyMap<Hex, bigint> =>
+  new Map(rows.map(({ channel, totalClaimed }) => [channelIdOf(engine, chainId, channel), totalClaimed]))
 
 type WireRow = {
   readonly voucher: { readonly channel: object; readonly maxClaimableAmount: string }

@@ -39,6 +39,8 @@ export type ChannelState = {
   readonly totalClaimed: bigint
   /** Seconds since 1970; zero while the payer takes nothing out. */
   readonly withdrawRequestedAt: number
+  /** What the payer is about to take out. */
+  readonly withdrawing: bigint
   readonly refundNonce: bigint
 }
 

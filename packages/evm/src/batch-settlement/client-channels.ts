@@ -1,12 +1,15 @@
-import type { Pid } from '@groat/core'
+import type { Network, Pid } from '@groat/core'
 import type { AnyStore, Migrations } from '@groat/store'
 import type { Hex } from '../hex.js'
+import { type ChannelConfig, readConfig } from './channel.js'
 
 /** A channel as its payer remembers it. Amounts in atomic units. */
 export type PayerChannel = {
   /** What the seller has charged, in all. */
   readonly charged: bigint
   readonly balance: bigint
+  /** Which channel it is; absent for those that were written down before this was. */
+  readonly about?: { readonly network: Network; readonly config: ChannelConfig }
   /** The payment that is under way. */
   readonly pending?: { readonly pid: Pid; readonly amount: bigint; readonly deposit: bigint }
 }
@@ -15,6 +18,8 @@ export type PayerChannel = {
 export interface PayerChannels {
   get(channelId: Hex): Promise<PayerChannel | undefined>
   put(channelId: Hex, channel: PayerChannel): Promise<void>
+  /** All of them: where the payer's money is locked. */
+  list(): Promise<readonly (PayerChannel & { readonly channelId: Hex })[]>
 }
 
 /**
@@ -28,6 +33,7 @@ export function createMemoryChannels(): PayerChannels {
   return {
     get: async (id) => rows.get(id),
     put: async (id, channel) => void rows.set(id, channel),
+    list: async () => [...rows].map(([channelId, channel]) => ({ ...channel, channelId })),
   }
 }
 
@@ -59,6 +65,11 @@ export async function sqlChannels(anyStore: AnyStore): Promise<PayerChannels> {
           .execute(),
       )
     },
+    async list() {
+      const rows = await store.db.selectFrom('evm_payer_channel').selectAll().orderBy('channel_id').execute()
+      // Keys that we wrote ourselves.
+      return rows.map(({ channel_id, state }) => ({ ...decodeChannel(state), channelId: channel_id as Hex }))
+    },
   }
 }
 
@@ -77,10 +88,12 @@ const migrations: Migrations = {
 
 /** What we wrote ourselves. */
 function decodeChannel(text: string): PayerChannel {
-  const { charged, balance, pending } = JSON.parse(text)
+  const { charged, balance, pending, about } = JSON.parse(text)
+  const config = about && readConfig(about.config)
   return {
     charged: BigInt(charged),
     balance: BigInt(balance),
+    ...(config && { about: { network: about.network, config } }),
     ...(pending && { pending: { pid: pending.pid, amount: BigInt(pending.amount), deposit: BigInt(pending.deposit) } }),
   }
 }

@@ -1,6 +1,5 @@
 import {
   type Asset,
-  decodeChallenge,
   evmAssets,
   findAsset,
   isJsonObject,
@@ -8,25 +7,23 @@ import {
   type PaymentRequirements,
   parseAtomic,
   paymentId,
-  type Refusal,
   refuse,
   type SchemeClient,
-  sameAddress,
 } from '@groat/core'
 import type { EvmAccount } from '../account.js'
 import { parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import type { CryptoEngine } from '../crypto/engine.js'
 import { nobleEngine } from '../crypto/noble.js'
-import { parseSignature } from '../crypto/signature.js'
 import type { TokenDomain } from '../exact/eip3009.js'
 import { formatHex, type Hex } from '../hex.js'
 import { signWith } from '../sign.js'
-import { type ChannelConfig, channelIdOf, voucherDigest, voucherTypedData, wireOfConfig } from './channel.js'
+import { channelIdOf, voucherDigest, voucherTypedData, wireOfConfig } from './channel.js'
 import { createMemoryChannels, type PayerChannel, type PayerChannels } from './client-channels.js'
+import { configFor, offeredAgain, toldBy } from './client-state.js'
 import { depositNonce, depositPermit, depositTransfer, receiveDigest, receiveTypedData } from './deposit.js'
-import { BATCH_SETTLEMENT, batchOnEvm, PERMIT2_COLLECTOR, WITHDRAW_DELAY } from './identity.js'
-import { isVoucherSigned, voucherId } from './shared.js'
+import { BATCH_SETTLEMENT, batchOnEvm, PERMIT2_COLLECTOR } from './identity.js'
+import { voucherId } from './shared.js'
 
 export { type EvmAccount, type KeyAccount, privateKeyAccount, type TypedData, type WalletAccount } from '../account.js'
 export { createMemoryChannels, type PayerChannel, type PayerChannels } from './client-channels.js'
@@ -63,30 +60,7 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
   const assetOf = ({ network, asset }: PaymentRequirements) => findAsset(known, network, asset)
   const pending = new Map<string, Hex>()
 
-  const configOf = ({ payTo, asset, extra }: PaymentRequirements): ChannelConfig | Refusal => {
-    const [receiver, token] = [parseAddress(payTo), parseAddress(asset)]
-    const { receiverAuthorizer: authorizer, withdrawDelay = WITHDRAW_DELAY.least } = extra
-    const receiverAuthorizer = typeof authorizer === 'string' ? parseAddress(authorizer) : undefined
-    if (receiver === undefined || BigInt(receiver) === 0n) return malformed('payTo')
-    if (token === undefined) return malformed('asset')
-    if (receiverAuthorizer === undefined || BigInt(receiverAuthorizer) === 0n)
-      return malformed('extra.receiverAuthorizer')
-    if (
-      typeof withdrawDelay !== 'number' ||
-      !(withdrawDelay >= WITHDRAW_DELAY.least && withdrawDelay <= WITHDRAW_DELAY.most)
-    ) {
-      return malformed('extra.withdrawDelay')
-    }
-    return {
-      payer,
-      payerAuthorizer: payer,
-      receiver,
-      receiverAuthorizer,
-      token,
-      withdrawDelay,
-      salt,
-    }
-  }
+  const configOf = (offer: PaymentRequirements) => configFor(payer, salt, offer)
 
   return {
     scheme: batchOnEvm,
@@ -107,7 +81,8 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
         return refuse('domain_mismatch')
       }
       const channelId = channelIdOf(engine, chainId, config)
-      const channel = toldBy(offer, config, channelId, chainId) ?? (await channels.get(channelId)) ?? NEW
+      const channel = toldBy(engine, offer, config, channelId, chainId) ?? (await channels.get(channelId)) ?? NEW
+      const about = { network: offer.network, config }
       const voucher = { channelId, maxClaimable: channel.charged + offer.amount }
       const deposit =
         voucher.maxClaimable > channel.balance ? depositOf(offer, voucher.maxClaimable - channel.balance) : 0n
@@ -175,7 +150,8 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
           channelConfig: wireOfConfig(config),
           voucher: { channelId, maxClaimableAmount: voucher.maxClaimable.toString(), signature },
         }
-        await channels.put(channelId, { ...channel, pending: { pid, amount: offer.amount, deposit } })
+        const { charged, balance } = channel
+        await channels.put(channelId, { charged, balance, about, pending: { pid, amount: offer.amount, deposit } })
         pending.set(pid, channelId)
         if (deposit === 0n) return { type: 'voucher', id: nonce, ...wire }
         const authorization = await authorize()
@@ -195,7 +171,8 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       // A seller that says more than was signed for is not believed.
       const counted = charged === undefined || charged > amount ? amount : charged
       pending.delete(pid)
-      await channels.put(channelId, { charged: channel.charged + counted, balance: channel.balance + deposit })
+      const { about, charged: before, balance } = channel
+      await channels.put(channelId, { charged: before + counted, balance: balance + deposit, ...(about && { about }) })
     },
     async corrected({ pid, ...terms }, header) {
       const offer = offeredAgain(terms, header)
@@ -204,55 +181,21 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       const config = configOf(offer)
       if (chainId === undefined || 'ok' in config) return undefined
       const channelId = channelIdOf(engine, chainId, config)
-      const told = toldBy(offer, config, channelId, chainId)
+      const told = toldBy(engine, offer, config, channelId, chainId)
       if (told === undefined) return undefined
       const before = await channels.get(channelId)
       const ours = before?.pending?.pid === pid ? before.pending : undefined
       // A deposit that was signed may still be made: never a second one beside it (EVM-BATCH-017).
       if ((ours?.deposit ?? 0n) > 0n && told.charged + offer.amount > told.balance) return undefined
-      await channels.put(channelId, { charged: told.charged, balance: told.balance })
+      await channels.put(channelId, {
+        ...{ charged: told.charged, balance: told.balance },
+        about: { network: offer.network, config },
+      })
       pending.delete(pid)
       // A voucher for no more than an older one lets nobody take anything; a deposit may still be made.
       const isVoid = ours?.deposit === 0n && (before?.charged ?? 0n) + ours.amount <= told.signed
       return isVoid ? 'void' : 'dead'
     },
-  }
-
-  /** The offer of these terms that a refusal makes again. */
-  function offeredAgain(
-    { network, asset, payTo }: Pick<PaymentRequirements, 'network' | 'asset' | 'payTo'>,
-    header: (name: string) => string | null,
-  ): PaymentRequirements | undefined {
-    const challenge = decodeChallenge(header)
-    if (challenge?.ok !== true) return undefined
-    return challenge.value.accepts.find(
-      (each) =>
-        each.scheme === batchOnEvm.name &&
-        each.network === network &&
-        sameAddress(each.asset, asset) &&
-        sameAddress(each.payTo, payTo),
-    )
-  }
-
-  /** What the seller says of the channel, as far as the payer's own signature bears it out (EVM-BATCH-016). */
-  function toldBy(
-    { extra }: PaymentRequirements,
-    config: ChannelConfig,
-    channelId: Hex,
-    chainId: bigint,
-  ): (PayerChannel & { readonly signed: bigint }) | undefined {
-    const { channelState: state, voucherState: proof } = extra
-    if (!isJsonObject(state) || !isJsonObject(proof)) return undefined
-    const [charged, balance, signed] = [state.chargedCumulativeAmount, state.balance, proof.signedMaxClaimable].map(
-      (text) => (typeof text === 'string' ? parseAtomic(text) : undefined),
-    )
-    const signature = typeof proof.signature === 'string' ? parseSignature(proof.signature) : undefined
-    if (charged === undefined || balance === undefined || signed === undefined || signature === undefined)
-      return undefined
-    const voucher = { channelId, maxClaimable: signed }
-    return charged <= signed && isVoucherSigned(engine, { chainId, voucher, signature, config })
-      ? { charged, balance, signed }
-      : undefined
   }
 
   function depositOf({ amount, extra }: PaymentRequirements, least: bigint): bigint {
@@ -263,4 +206,3 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
 }
 
 const NEW: PayerChannel = { charged: 0n, balance: 0n }
-const malformed = (part: string) => refuse('invalid_payment_requirements', part)

@@ -33,6 +33,14 @@ export const sweepCall = (receiver: Address, token: Address): Call => to(encodeC
 export const refundCall = (config: ChannelConfig, amount: bigint, nonce: bigint, signature: Uint8Array): Call =>
   to(encodeCallWithBytes('0xb77433e9', [...configWords(config), amount, nonce], signature))
 
+/** `initiateWithdraw(ChannelConfig,uint128)`: for the payer and its authorizer. */
+export const initiateWithdrawCall = (config: ChannelConfig, amount: bigint): Call =>
+  to(encodeCall('0xcf5cf3dc', ...configWords(config), amount))
+
+/** `finalizeWithdraw(ChannelConfig)`: once the delay is over. */
+export const finalizeWithdrawCall = (config: ChannelConfig): Call =>
+  to(encodeCall('0xe88377b1', ...configWords(config)))
+
 /** `multicall(bytes[])`: several calls in one transaction. */
 export function multicall(calls: readonly Call[]): Call {
   const parts = calls.map(({ data }) => bytesTail(parseHex(data) ?? new Uint8Array()))
@@ -59,6 +67,7 @@ export async function readChannel(rpc: EvmRpc, channelId: Hex): Promise<ChannelS
   return {
     balance: at(words(channel), 0),
     totalClaimed: at(words(channel), 1),
+    withdrawing: at(words(withdrawal), 0),
     withdrawRequestedAt: Number(at(words(withdrawal), 1)),
     refundNonce: at(words(nonce), 0),
   }

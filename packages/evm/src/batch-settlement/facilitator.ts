@@ -21,7 +21,7 @@ import type { ChannelState } from './channel.js'
 import { readChannel, readDue } from './contract.js'
 import { batchOnEvm } from './identity.js'
 import { batchOutcome, bringsNew, isUsed } from './outcome.js'
-import { type BatchPayment, inspectBatch, isVoucherSigned, readBatch } from './shared.js'
+import { type BatchPayment, inspectBatch, isRefundRequest, isVoucherSigned, readBatch } from './shared.js'
 
 /** What the facilitator's half needs. */
 export type BatchEvmFacilitatorOptions = {
@@ -65,13 +65,13 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: InspectContext): Inspection {
     const chain = byNetwork.get(terms.network)
     if (chain === undefined) return refuse('invalid_network')
-    if (payment.payload.type === 'deposit' || payment.payload.type === 'voucher') {
+    if (isPayers(payment)) {
       const inspection = inspectBatch(chain.engine, payment, terms, now)
       if (!inspection.ok) return inspection
       const refusal = judge(inspection.payer, chain, terms)
       if (refusal !== undefined) return { ...refusal, payer: inspection.payer }
       if (payment.payload.type === 'deposit' || !now.settling) return inspection
-      // A voucher is counted by the seller; there is nothing to put on chain.
+      // A voucher is counted by the seller, and a refund is put on chain by the seller's word: there is nothing to put on chain yet.
       return { ...refuse('invalid_batch_settlement_evm_payload_type'), payer: inspection.payer }
     }
     const action = actionOf(payment, terms, now.now)
@@ -80,7 +80,7 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
   }
 
   async function verifyPayment(chain: EvmChain, read: BatchPayment, now: InspectContext): Promise<Verdict> {
-    const { config, channelId, voucher, deposit } = read
+    const { config, channelId, voucher, deposit, refund } = read
     const payer = config.payer
     const refused = (code: Parameters<typeof refuse>[0]): Verdict => ({ ...refuse(code), payer })
     if (!isVoucherSigned(chain.engine, read)) return refused('invalid_batch_settlement_evm_voucher_signature')
@@ -89,10 +89,14 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
     if (voucher.maxClaimable > state.balance + (deposit?.amount ?? 0n)) {
       return refused('invalid_batch_settlement_evm_cumulative_exceeds_balance')
     }
-    if (voucher.maxClaimable <= state.totalClaimed) {
+    if (refund === undefined ? voucher.maxClaimable <= state.totalClaimed : voucher.maxClaimable < state.totalClaimed) {
       return refused('invalid_batch_settlement_evm_cumulative_below_claimed')
     }
-    if (state.withdrawRequestedAt > 0 && !now.settling)
+    if (refund !== undefined && voucher.maxClaimable === state.balance) {
+      return refused('invalid_batch_settlement_evm_refund_no_balance')
+    }
+    // A refund is what a payer on its way out wants.
+    if (state.withdrawRequestedAt > 0 && !now.settling && refund === undefined)
       return refused('invalid_batch_settlement_evm_withdrawal_pending')
     return { ok: true, payer, extra: extraOf(channelId, state) }
   }
@@ -110,11 +114,11 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
       const { payer } = inspection
       const { type } = payment.payload
       let verdict: Verdict = { ok: true, payer }
-      if (type === 'deposit' || type === 'voucher') {
+      if (isPayers(payment)) {
         const read = readBatch(chain.engine, payment, terms)
         if (!read.ok) return read
         verdict = await verifyPayment(chain, read, now)
-        if (!verdict.ok || type === 'voucher') return verdict
+        if (!verdict.ok || type !== 'deposit') return verdict
       }
       const action = actionOf(payment, terms, now.now)
       if (!action.ok) return action
@@ -126,6 +130,9 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
       }
       if (type === 'claim' && !(await bringsNew(chain, action))) {
         return { ...refuse('invalid_batch_settlement_evm_nothing_to_settle'), payer }
+      }
+      if (type === 'refund' && !(await leavesMoney(chain, action))) {
+        return { ...refuse('invalid_batch_settlement_evm_refund_no_balance'), payer }
       }
       const from = parseAddress(signer ?? chain.signers[0] ?? '')
       const tried = await chain.rpc.call({ ...action.call, gas: gasOf(action), ...(from ? { from } : {}) })
@@ -149,6 +156,18 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
       return { channelState: extraOf(action.channelId, await readChannel(chain.rpc, action.channelId)) }
     },
   }
+}
+
+/** Whether it comes from a payer; all else comes from a seller. */
+const isPayers = ({ payload }: PaymentPayload): boolean =>
+  payload.type === 'deposit' || payload.type === 'voucher' || isRefundRequest(payload)
+
+/** Whether anything is left once the seller has claimed its part: the contract refunds nothing without a word. */
+async function leavesMoney({ rpc }: EvmChain, { channelId = '0x', claims }: BatchAction): Promise<boolean> {
+  const { balance, totalClaimed } = await readChannel(rpc, channelId)
+  const claimed = claims?.get(channelId) ?? 0n
+  // A claim above the balance fails, and says so itself.
+  return balance !== (claimed > totalClaimed ? claimed : totalClaimed)
 }
 
 /** Seconds for which a seller's wish is worth trying. */

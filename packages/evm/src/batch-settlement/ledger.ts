@@ -4,49 +4,62 @@ import {
   type ErrorCode,
   type Facilitator,
   type FacilitatorRequest,
-  isJsonObject,
   type JsonObject,
   type Network,
   type Pid,
-  parseAtomic,
-  type Receipt,
+  paymentId,
   type Settlement,
   systemClock,
   type Verdict,
 } from '@groat/core'
-import type { AnyStore, Migrations } from '@groat/store'
-import type { Transaction } from 'kysely'
+import type { AnyStore } from '@groat/store'
+import type { KeyAccount } from '../account.js'
+import { parseAddress } from '../address.js'
+import { chainIdOf } from '../chain-id.js'
 import type { CryptoEngine } from '../crypto/engine.js'
 import { nobleEngine } from '../crypto/noble.js'
+import { nobleSigningEngine } from '../crypto/noble-signing.js'
 import type { Hex } from '../hex.js'
-import { type ChannelConfig, type ClaimRow, readConfig, wireOfConfig } from './channel.js'
-import { batchOnEvm } from './identity.js'
+import { wireOfConfig } from './channel.js'
+import { BATCH_SETTLEMENT, batchOnEvm } from './identity.js'
+import { giveBack, refundTerms } from './ledger-refund.js'
+import {
+  type ChainSays,
+  channelOf,
+  corrective,
+  isGranted,
+  type LedgerChannel,
+  loadRow,
+  migrations,
+  mirrorOf,
+  type Reads,
+  type Row,
+  safeBalance,
+  settledAs,
+  stateAfter,
+  stateOf,
+  type Tables,
+} from './ledger-table.js'
 import { type BatchPayment, inspectBatch, isVoucherSigned, readBatch, signatureText } from './shared.js'
+
+export { claimRowOf, type LedgerChannel } from './ledger-table.js'
 
 /** What a ledger is made of. */
 export type ChannelLedgerOptions = {
   /** Who puts deposits on chain, and says how channels stand there. */
   readonly facilitator: Facilitator
-  /** Seconds for which what the chain said of a channel is believed: vouchers are then verified without asking anybody. 300 unless told. */
+  /**
+   * Seconds for which what the chain said of a channel is believed: vouchers are then verified without asking anybody. 300 unless told, and never
+   * more than a third of the channel's withdraw delay.
+   */
   readonly mirrorSeconds?: number
+  /**
+   * The receiver's authorizer: the seller's own key, and not that of the account that is paid. With it, payers are given back what they have
+   * not spent when they ask for it; without it, they have to wait for the withdraw delay.
+   */
+  readonly authorizer?: KeyAccount
   readonly engine?: CryptoEngine
   readonly clock?: Clock
-}
-
-/** A channel as its seller counts it. Amounts in atomic units. */
-export type LedgerChannel = {
-  readonly channelId: Hex
-  readonly network: Network
-  readonly config: ChannelConfig
-  /** What was charged, in all: money earned. */
-  readonly charged: bigint
-  /** The best voucher. */
-  readonly signedMax: bigint
-  readonly signature: Hex
-  readonly balance: bigint
-  readonly totalClaimed: bigint
-  /** Seconds since 1970; zero while the payer takes nothing out. */
-  readonly withdrawRequestedAt: number
 }
 
 /** What a seller's channels have earned. */
@@ -59,7 +72,13 @@ export interface ChannelLedger {
   /** Every channel that is not exhausted, the least recently synced first. */
   watched(limit: number): Promise<readonly LedgerChannel[]>
   /** Takes down how a channel stands on chain. */
-  sync(channelId: Hex, state: Pick<LedgerChannel, 'balance' | 'totalClaimed' | 'withdrawRequestedAt'>): Promise<void>
+  sync(channelId: Hex, state: ChainSays): Promise<void>
+  /**
+   * Gives the payer back what it has not spent, or `amount` atomic units of it, after claiming what it has; the facilitator sends both in one
+   * transaction (EVM-BATCH-083). Refused: `invalid_batch_settlement_evm_authorizer_not_configured`, `…_missing_channel`, `…_channel_busy`,
+   * `…_refund_no_balance`, `…_refund_amount_invalid`, and what the facilitator refuses. Unknown: ask again.
+   */
+  refund(channelId: Hex, amount?: bigint): Promise<Settlement>
 }
 
 /**
@@ -67,19 +86,19 @@ export interface ChannelLedger {
  * (EVM-BATCH-051 to 055). A row is money: it is written before an answer leaves.
  *
  * Besides what `inspectBatch` refuses: `invalid_batch_settlement_evm_voucher_signature`, `…_cumulative_amount_mismatch` (with the state of the channel in
- * `extra`), `…_cumulative_exceeds_balance`, `…_channel_busy`, `…_withdrawal_pending`, `…_charge_exceeds_signed_cumulative`, `…_missing_channel`, and what the
- * facilitator refuses. Throws `X402Error` `store_unavailable`, `store_busy`.
+ * `extra`), `…_cumulative_exceeds_balance`, `…_channel_busy`, `…_withdrawal_pending`, `…_charge_exceeds_signed_cumulative`, `…_missing_channel`,
+ * `…_authorizer_not_configured`, `…_refund_no_balance`, and what the facilitator refuses. Throws `X402Error` `store_unavailable`, `store_busy`.
  *
  * @example
  * const ledger = await createChannelLedger(await openStore('shop.db'), { facilitator: createFacilitatorClient('https://pay.example') })
  */
 export async function createChannelLedger(anyStore: AnyStore, options: ChannelLedgerOptions): Promise<ChannelLedger> {
-  const { facilitator: inner, mirrorSeconds = 300, engine = nobleEngine, clock = systemClock } = options
+  const { facilitator: inner, mirrorSeconds = 300, engine = nobleEngine, clock = systemClock, authorizer } = options
   const store = anyStore.withTables<Tables>()
   await store.migrate(migrations)
+  const tools = { store, facilitator: inner, engine: nobleSigningEngine, authorizer, clock }
 
-  const load = async (channelId: Hex, from: Reads = store.db): Promise<Row | undefined> =>
-    from.selectFrom('evm_channel').selectAll().where('channel_id', '=', channelId).executeTakeFirst()
+  const load = (channelId: Hex, from: Reads = store.db): Promise<Row | undefined> => loadRow(channelId, from)
 
   async function verify(request: FacilitatorRequest, callOptions?: CallOptions): Promise<Verdict> {
     const { payment, requirements } = request
@@ -94,17 +113,24 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
       ...(extra ? { extra } : {}),
     })
     if (!isVoucherSigned(engine, read)) return refused('invalid_batch_settlement_evm_voucher_signature')
+    if (read.refund !== undefined) return verifyRefund(request, read, refused, callOptions)
     const row = await load(read.channelId)
     const base = row === undefined ? read.voucher.maxClaimable - requirements.amount : BigInt(row.charged)
     if (base < 0n || read.voucher.maxClaimable !== base + requirements.amount) {
       return refused('invalid_batch_settlement_evm_cumulative_amount_mismatch', row && corrective(row))
     }
-    const fresh = row !== undefined && row.synced_at + mirrorSeconds * 1000 > now
+    const believed = Math.min(mirrorSeconds, read.config.withdrawDelay / 3) * 1000
+    const fresh = row !== undefined && row.synced_at + believed > now
     let state: ChainSays | undefined
-    if (read.deposit !== undefined || !fresh || BigInt(row.balance) < read.voucher.maxClaimable) {
+    if (read.deposit !== undefined || !fresh || safeBalance(row, undefined) < read.voucher.maxClaimable) {
       const verdict = await inner.verify(request, callOptions)
       if (!verdict.ok) return verdict
       state = stateOf(verdict.extra)
+    }
+    // A refund that was signed may still be made (EVM-BATCH-085).
+    if (row !== undefined && row.refund_open !== null) {
+      const worth = safeBalance(row, state) + (read.deposit?.amount ?? 0n)
+      if (read.voucher.maxClaimable > worth) return refused('invalid_batch_settlement_evm_cumulative_exceeds_balance')
     }
     // A payer on its way out is served no more: what it has left may be gone before it is claimed (EVM-BATCH-055).
     if ((state?.withdrawRequestedAt ?? row?.withdraw_requested_at ?? 0) > 0) {
@@ -123,6 +149,33 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
     return { ok: true, payer }
   }
 
+  /** A wish for a refund: of a channel that we know, at what was charged, by a seller that can give its word (EVM-BATCH-082). */
+  async function verifyRefund(
+    request: FacilitatorRequest,
+    read: BatchPayment,
+    refused: (code: ErrorCode, extra?: JsonObject) => Verdict,
+    callOptions?: CallOptions,
+  ): Promise<Verdict> {
+    const { channelId, config, voucher, pid, refund } = read
+    if (authorizer === undefined || parseAddress(authorizer.address) !== config.receiverAuthorizer) {
+      return refused('invalid_batch_settlement_evm_authorizer_not_configured')
+    }
+    const row = await load(channelId)
+    if (row === undefined) return refused('invalid_batch_settlement_evm_missing_channel')
+    if (refund?.once && isGranted(row, pid)) return { ok: true, payer: config.payer }
+    if (voucher.maxClaimable !== BigInt(row.charged)) {
+      return refused('invalid_batch_settlement_evm_cumulative_amount_mismatch', corrective(row))
+    }
+    const verdict = await inner.verify(request, callOptions)
+    if (!verdict.ok) return verdict
+    const { network, maxTimeoutSeconds } = request.requirements
+    const base = voucher.maxClaimable
+    const reserved = await reserve(read, network, base, stateOf(verdict.extra), maxTimeoutSeconds)
+    if (reserved === 'busy') return refused('invalid_batch_settlement_evm_channel_busy')
+    if (reserved === 'stale') return refused('invalid_batch_settlement_evm_cumulative_amount_mismatch')
+    return { ok: true, payer: config.payer }
+  }
+
   /** Takes the channel for one request. The same payment may be presented again. */
   function reserve(
     read: BatchPayment,
@@ -133,12 +186,6 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
   ): Promise<'taken' | 'busy' | 'stale'> {
     const now = clock()
     const until = now + Math.min(Math.max(seconds, 5), 600) * 1000
-    const mirror = state && {
-      balance: state.balance.toString(),
-      total_claimed: state.totalClaimed.toString(),
-      withdraw_requested_at: state.withdrawRequestedAt,
-      synced_at: now,
-    }
     return store.transaction(async (trx) => {
       const row = await load(read.channelId, trx)
       if (row === undefined) {
@@ -154,7 +201,11 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
               total_claimed: '0',
               withdraw_requested_at: 0,
               synced_at: 0,
-              ...mirror,
+              refund_open: null,
+              refund_pid: null,
+              refund_paid: null,
+              refund_tx: null,
+              ...(state && mirrorOf(undefined, state, now)),
             },
             ...{ pending_pid: read.pid, pending_until: until },
           })
@@ -166,7 +217,11 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
       await trx
         .updateTable('evm_channel')
         // A voucher that was charged nothing is good once more, and is then charged anew.
-        .set({ pending_pid: read.pid, pending_until: until, last_pid: null, ...mirror })
+        .set({
+          ...{ pending_pid: read.pid, pending_until: until, last_pid: null },
+          ...(state && mirrorOf(row, state, now)),
+          ...(base > BigInt(row.signed_max) && read.refund !== undefined ? bestOf(read) : {}),
+        })
         .where('channel_id', '=', read.channelId)
         .execute()
       return 'taken'
@@ -182,16 +237,17 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
     if (!isVoucherSigned(engine, read)) {
       return { status: 'refused', code: 'invalid_batch_settlement_evm_voucher_signature', payer }
     }
+    if (read.refund !== undefined) {
+      const { pid, channelId, chainId, refund } = read
+      return giveBack(tools, { pid, channelId, chainId, ...refund, requirements }, callOptions)
+    }
     if (read.deposit === undefined) return charge(read, requirements.amount, requirements.network, '')
     const known = await load(read.channelId)
     if (known?.last_pid === read.pid) return charge(read, requirements.amount, requirements.network, '')
     const outcome = await inner.settle(request, callOptions)
     if (outcome.status !== 'settled') return outcome
     const { transaction, extra } = outcome.receipt
-    const state = isJsonObject(extra)
-      ? stateOf(isJsonObject(extra.channelState) ? extra.channelState : undefined)
-      : undefined
-    return charge(read, requirements.amount, requirements.network, transaction, state)
+    return charge(read, requirements.amount, requirements.network, transaction, stateAfter(extra))
   }
 
   /** Counts a charge, once. */
@@ -219,8 +275,7 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
       const next: Row = {
         ...row,
         charged: charged.toString(),
-        signed_max: read.voucher.maxClaimable.toString(),
-        signature: signatureText(read.signature),
+        ...bestOf(read),
         balance: balance.toString(),
         last_pid: read.pid,
         last_amount: amount.toString(),
@@ -234,19 +289,55 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
     })
   }
 
-  async function syncRow(channelId: Hex, { balance, totalClaimed, withdrawRequestedAt }: ChainSays): Promise<void> {
-    await store.transaction((trx) =>
-      trx
+  async function syncRow(channelId: Hex, state: ChainSays): Promise<void> {
+    await store.transaction(async (trx) => {
+      const row = await load(channelId, trx)
+      const next = mirrorOf(row, state, clock())
+      await trx.updateTable('evm_channel').set(next).where('channel_id', '=', channelId).execute()
+    })
+  }
+
+  /** The seller's own wish: asked of the chain through the facilitator like a payer's, with the best voucher that there is. */
+  async function refund(channelId: Hex, amount?: bigint): Promise<Settlement> {
+    const row = await load(channelId)
+    if (row === undefined) return { status: 'refused', code: 'invalid_batch_settlement_evm_missing_channel' }
+    if (amount !== undefined && amount <= 0n) {
+      return { status: 'refused', code: 'invalid_batch_settlement_evm_refund_amount_invalid' }
+    }
+    const channel = channelOf(row)
+    const { config, network, charged, signedMax, signature, refundNonce } = channel
+    const chainId = chainIdOf(network)
+    if (authorizer === undefined || parseAddress(authorizer.address) !== config.receiverAuthorizer || !chainId) {
+      return { status: 'refused', code: 'invalid_batch_settlement_evm_authorizer_not_configured' }
+    }
+    const requirements = refundTerms(channel)
+    const voucher = { channelId, maxClaimableAmount: signedMax.toString(), signature }
+    const payload: JsonObject = { type: 'refund', channelConfig: wireOfConfig(config), voucher }
+    const payment = { x402Version: 2, scheme: batchOnEvm.name, network, accepted: requirements, payload } as const
+    const verdict = await inner.verify({ payment, requirements })
+    if (!verdict.ok) return { status: 'refused', code: verdict.code }
+    const state = stateOf(verdict.extra)
+    const number = (state?.refundNonce ?? refundNonce).toString()
+    const pid = paymentId([network, BATCH_SETTLEMENT, 'refund-wish', channelId, number, batchOnEvm.name])
+    const taken = await take(channelId, pid, charged, state)
+    if (!taken) return { status: 'refused', code: 'invalid_batch_settlement_evm_channel_busy' }
+    return giveBack(tools, { pid, channelId, chainId, amount, once: true, requirements })
+  }
+
+  /** Takes a channel for the seller, unless a request has it. */
+  async function take(channelId: Hex, pid: Pid, charged: bigint, state: ChainSays | undefined): Promise<boolean> {
+    const now = clock()
+    return store.transaction(async (trx) => {
+      const row = await load(channelId, trx)
+      if (row === undefined || BigInt(row.charged) !== charged) return false
+      if (row.pending_pid !== null && row.pending_pid !== pid && row.pending_until > now) return false
+      await trx
         .updateTable('evm_channel')
-        .set({
-          balance: balance.toString(),
-          total_claimed: totalClaimed.toString(),
-          withdraw_requested_at: withdrawRequestedAt,
-          synced_at: clock(),
-        })
+        .set({ pending_pid: pid, pending_until: now + 60_000, ...(state && mirrorOf(row, state, now)) })
         .where('channel_id', '=', channelId)
-        .execute(),
-    )
+        .execute()
+      return true
+    })
   }
 
   const isOurs = ({ requirements: { scheme, network } }: FacilitatorRequest) =>
@@ -272,6 +363,7 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
       return rows.map(channelOf)
     },
     sync: syncRow,
+    refund,
   }
 
   /** What was counted here is known here; the rest is the facilitator's. */
@@ -283,123 +375,7 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
   }
 }
 
-type ChainSays = Pick<LedgerChannel, 'balance' | 'totalClaimed' | 'withdrawRequestedAt'>
-
-function settledAs(row: Row, network: Network, payer: string, amount: bigint, transaction: string): Settlement {
-  const { channel_id: channelId, charged, balance, total_claimed: totalClaimed, withdraw_requested_at } = row
-  const channelState = {
-    ...{ channelId, balance, totalClaimed, withdrawRequestedAt: withdraw_requested_at },
-    chargedCumulativeAmount: charged,
-  }
-  const receipt: Receipt = {
-    payer,
-    network,
-    transaction,
-    amount,
-    extra: { chargedAmount: amount.toString(), channelState },
-  }
-  return { status: 'settled', receipt }
-}
-
-/** What a payer that has lost count needs, with its own signature on it. */
-function corrective({
-  channel_id: channelId,
-  charged,
-  balance,
-  total_claimed: totalClaimed,
-  signed_max,
-  signature,
-  withdraw_requested_at,
-  refund_nonce,
-}: Row): JsonObject {
-  return {
-    channelState: {
-      ...{ channelId, balance, totalClaimed, withdrawRequestedAt: withdraw_requested_at },
-      ...{ refundNonce: refund_nonce.toString(), chargedCumulativeAmount: charged },
-    },
-    ...(signature === '0x' ? {} : { voucherState: { signedMaxClaimable: signed_max, signature } }),
-  }
-}
-
-function stateOf(extra: JsonObject | undefined): ChainSays | undefined {
-  if (extra === undefined) return undefined
-  const amount = (value: unknown) => (typeof value === 'string' ? parseAtomic(value) : undefined)
-  const [balance, totalClaimed] = [amount(extra.balance), amount(extra.totalClaimed)]
-  const { withdrawRequestedAt } = extra
-  if (balance === undefined || totalClaimed === undefined) return undefined
-  return {
-    balance,
-    totalClaimed,
-    withdrawRequestedAt: typeof withdrawRequestedAt === 'number' ? withdrawRequestedAt : 0,
-  }
-}
-
-function channelOf(row: Row): LedgerChannel {
-  const config = readConfig(JSON.parse(row.config))
-  if (config === undefined) throw new TypeError('a channel of the ledger cannot be read')
-  return {
-    // What we wrote ourselves.
-    channelId: row.channel_id as Hex,
-    network: row.network as Network,
-    config,
-    charged: BigInt(row.charged),
-    signedMax: BigInt(row.signed_max),
-    signature: row.signature as Hex,
-    balance: BigInt(row.balance),
-    totalClaimed: BigInt(row.total_claimed),
-    withdrawRequestedAt: row.withdraw_requested_at,
-  }
-}
-
-/**
- * The row that claims what a channel has earned.
- *
- * @example
- * claimCall(channels.map(claimRowOf), signature)
- */
-export const claimRowOf = ({ config, signedMax, signature, charged }: LedgerChannel): ClaimRow => ({
-  channel: config,
-  maxClaimable: signedMax,
-  signature,
-  totalClaimed: charged,
+const bestOf = ({ voucher, signature }: Pick<BatchPayment, 'voucher' | 'signature'>) => ({
+  signed_max: voucher.maxClaimable.toString(),
+  signature: signatureText(signature),
 })
-
-type Row = {
-  readonly channel_id: string
-  readonly network: string
-  readonly config: string
-  readonly charged: string
-  readonly signed_max: string
-  readonly signature: string
-  readonly balance: string
-  readonly total_claimed: string
-  readonly withdraw_requested_at: number
-  readonly refund_nonce: number
-  /** Milliseconds since 1970. */
-  readonly synced_at: number
-  readonly pending_pid: string | null
-  readonly pending_until: number
-  readonly last_pid: string | null
-  readonly last_amount: string | null
-  readonly last_tx: string | null
-}
-
-type Tables = { readonly evm_channel: Row }
-type Reads = Pick<Transaction<Tables>, 'selectFrom'>
-
-const migrations: Migrations = {
-  namespace: 'evm_seller',
-  steps: {
-    '001_channel': async (db) => {
-      const text = ['network', 'config', 'charged', 'signed_max', 'signature', 'balance', 'total_claimed']
-      const numbers = ['withdraw_requested_at', 'refund_nonce', 'synced_at', 'pending_until']
-      let table = db.schema.createTable('evm_channel').addColumn('channel_id', 'text', (column) => column.primaryKey())
-      for (const name of text) table = table.addColumn(name, 'text', (column) => column.notNull())
-      for (const name of numbers) table = table.addColumn(name, 'bigint', (column) => column.notNull())
-      for (const name of ['pending_pid', 'last_pid', 'last_amount', 'last_tx']) table = table.addColumn(name, 'text')
-      await table.execute()
-      await db.schema.createIndex('evm_channel_last_pid').on('evm_channel').column('last_pid').execute()
-      await db.schema.createIndex('evm_channel_synced_at').on('evm_channel').column('synced_at').execute()
-    },
-  },
-}

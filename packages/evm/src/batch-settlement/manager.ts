@@ -1,4 +1,4 @@
-import { type Clock, systemClock, X402Error } from '@groat/core'
+import { type Clock, systemClock } from '@groat/core'
 import type { KeyAccount } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
@@ -6,7 +6,9 @@ import type { Hex } from '../hex.js'
 import type { CallRequest } from '../rpc.js'
 import { claimBatchDigest } from './channel.js'
 import { claimCall, multicall, readChannel, readDue, sweepCall } from './contract.js'
+import { BATCH_SETTLEMENT } from './identity.js'
 import { type ChannelLedger, claimRowOf, type LedgerChannel } from './ledger.js'
+import { sendCall } from './send.js'
 
 /** What claims are made with. */
 export type ClaimManagerOptions = {
@@ -19,6 +21,8 @@ export type ClaimManagerOptions = {
   readonly maxRows?: number
   /** Milliseconds to wait for a transaction; 120,000 unless told. */
   readonly waitMs?: number
+  /** Blocks in which the first watch looks for payers on their way out: those of the shortest withdraw delay at the least; 2,000 unless told. */
+  readonly lookbackBlocks?: bigint
   readonly clock?: Clock
 }
 
@@ -37,7 +41,11 @@ export type ClaimRun = {
 export interface ClaimManager {
   /** Claims every channel that has earned something, and sends it to its receiver, in the same transaction. */
   run(): Promise<ClaimRun>
-  /** Reads how channels stand on chain, and claims at once from those whose payer is on its way out. Call it far more often than the withdraw delay. */
+  /**
+   * Claims at once from channels whose payer is on its way out (EVM-BATCH-072): those that the contract's log names since the last time, however
+   * many channels there are, and, since a log can be missed, those among the `limit` that were looked at longest ago; 100 unless told. Call it far
+   * more often than the withdraw delay.
+   */
   watch(limit?: number): Promise<ClaimRun>
 }
 
@@ -53,8 +61,11 @@ export interface ClaimManager {
  */
 export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
   const { chain, ledger, authorizer, maxRows = 100, waitMs = 120_000, clock = systemClock } = options
+  const { lookbackBlocks = 2_000n } = options
   const own = parseAddress(authorizer.address)
   let running: Promise<ClaimRun> | undefined
+  /** The block up to which withdrawals are known. */
+  let watchedTo: bigint | undefined
 
   const sender = () => parseAddress(chain.signers[0] ?? '') as Address
 
@@ -78,22 +89,9 @@ export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
   }
 
   async function send(call: Pick<EvmCall, 'to' | 'data'>, rows: number): Promise<Hex> {
-    const [signer] = chain.signers
-    if (signer === undefined || chain.nextNonce === undefined)
-      throw new X402Error('invalid_config', { missing: 'signer' })
     const gas = 150_000n + 90_000n * BigInt(rows)
-    const transaction = await chain.sign({ ...call, gas }, { signer, nonce: await chain.nextNonce(signer) })
-    const said = await chain.send(transaction)
-    if (said.status === 'rejected') throw new X402Error(said.code, { network: chain.network })
-    const until = clock() + waitMs
-    for (;;) {
-      const receipt = await chain.rpc.receipt(transaction.hash as Hex)
-      if (receipt?.success) return receipt.transactionHash
-      if (receipt || clock() > until) {
-        throw new X402Error('invalid_batch_settlement_evm_claim_transaction_failed', { transaction: transaction.hash })
-      }
-      await new Promise((resolve) => setTimeout(resolve, 25))
-    }
+    const failed = 'invalid_batch_settlement_evm_claim_transaction_failed'
+    return (await sendCall(chain, { ...call, gas }, { waitMs, clock, failed })).transactionHash
   }
 
   async function claim(channels: readonly LedgerChannel[]): Promise<ClaimRun> {
@@ -125,6 +123,21 @@ export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
     return { claimed, refused, transactions, swept }
   }
 
+  async function sweep(): Promise<Pick<ClaimRun, 'transactions' | 'swept'> | undefined> {
+    const pairs = new Map<string, { readonly receiver: Address; readonly token: Address }>()
+    for (const { network, config, totalClaimed } of await ledger.watched(SWEPT_CHANNELS)) {
+      const { receiver, token, receiverAuthorizer } = config
+      if (network !== chain.network || receiverAuthorizer !== own || totalClaimed === 0n) continue
+      pairs.set(`${receiver} ${token}`, { receiver, token })
+    }
+    const dues = await Promise.all([...pairs.values()].map(async (pair) => ({ ...pair, due: await dueOf([pair]) })))
+    const open = dues.filter(({ due }) => due > 0n)
+    if (open.length === 0) return undefined
+    const call = multicall(open.map(({ receiver, token }) => sweepCall(receiver, token)))
+    const transactions = [await send(call, open.length)]
+    return { transactions, swept: open.reduce((sum, { due }) => sum + due, 0n) }
+  }
+
   async function dueOf(pairs: readonly { readonly receiver: Address; readonly token: Address }[]): Promise<bigint> {
     const all = await Promise.all(pairs.map(({ receiver, token }) => readDue(chain.rpc, receiver, token)))
     return all.reduce((sum, due) => sum + due, 0n)
@@ -140,18 +153,51 @@ export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
   }
 
   return {
-    run: () => alone(async () => claim(await ledger.claimable())),
-    watch: (limit = 500) =>
+    run: () =>
       alone(async () => {
+        const run = await claim(await ledger.claimable())
+        // What refunds claimed on their way, or a run that was cut short, has not been sent yet.
+        const left = await sweep()
+        return left === undefined ? run : added(run, left)
+      }),
+    watch: (limit = 100) =>
+      alone(async () => {
+        const { number } = await chain.rpc.latestBlock()
+        const from = watchedTo ?? (number > lookbackBlocks ? number - lookbackBlocks : 0n)
+        // The last block once more: a node may have shown it without its logs.
+        const logs = await chain.rpc.logs({ address: BATCH_SETTLEMENT, topics: [WITHDRAW_INITIATED], fromBlock: from })
+        const named = await Promise.all([...new Set(logs.map(({ topics }) => topics[1]))].map(channelOf))
+        const looked = new Map<Hex, LedgerChannel>()
+        for (const channel of [...named, ...(await ledger.watched(limit))]) {
+          if (channel?.network === chain.network) looked.set(channel.channelId, channel)
+        }
         const leaving: LedgerChannel[] = []
-        for (const channel of await ledger.watched(limit)) {
-          if (channel.network !== chain.network) continue
+        for (const channel of looked.values()) {
           const state = await readChannel(chain.rpc, channel.channelId)
           await ledger.sync(channel.channelId, state)
           const now = { ...channel, ...state }
           if (state.withdrawRequestedAt > 0 && now.charged > now.totalClaimed) leaving.push(now)
         }
-        return claim(leaving)
+        const run = await claim(leaving)
+        // Only now: what could not be claimed is found again.
+        watchedTo = number
+        return run
       }),
   }
+
+  async function channelOf(channelId: Hex | undefined): Promise<LedgerChannel | undefined> {
+    return channelId && ledger.channel(channelId)
+  }
 }
+
+/** Channels among whose receivers one is looked for that has money waiting. */
+const SWEPT_CHANNELS = 1_000
+
+const added = (run: ClaimRun, { transactions, swept }: Pick<ClaimRun, 'transactions' | 'swept'>): ClaimRun => ({
+  ...run,
+  transactions: [...run.transactions, ...transactions],
+  swept: run.swept + swept,
+})
+
+/** `WithdrawInitiated(bytes32 indexed,uint128,uint40)` */
+const WITHDRAW_INITIATED: Hex = '0xe4280d0d903c7f258f62b07c62f262377cbaa23f7791d78126e6446e0f0e3c23'

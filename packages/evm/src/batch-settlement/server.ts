@@ -9,7 +9,10 @@ import { inspectBatch } from './shared.js'
 
 /** How channels are sold. */
 export type BatchEvmServerOptions = {
-  /** Whose word claims and refunds need: an account of the seller's own, never the facilitator's (EVM-BATCH-060). */
+  /**
+   * Whose word claims and refunds need: an account of the seller's own, never the facilitator's (EVM-BATCH-060), nor the one that is paid
+   * (EVM-BATCH-003): its key is online. Who has it can pay the receiver what it earned and give payers back what they deposited, and nothing else.
+   */
   readonly receiverAuthorizer: string
   /** Seconds that a payer who takes money out alone has to wait: 900, the least, to 2,592,000. Claim far more often than that. */
   readonly withdrawDelay?: number
@@ -50,6 +53,10 @@ export function batchEvm(options: BatchEvmServerOptions): SchemeServer {
       }
       const payee = parseAddress(payTo)
       if (payee === undefined || !isPayable(payTo, token)) throw new X402Error('invalid_pay_to', { network, payTo })
+      if (payee === authorizer) {
+        const reason = 'the account that is paid: the key of an authorizer is online, and that one need not be'
+        throw new X402Error('invalid_config', { field: 'receiverAuthorizer', reason })
+      }
       return {
         scheme: batchOnEvm.name,
         network,

@@ -21,7 +21,7 @@ import { formatHex, type Hex, isHex } from '../hex.js'
 import { type ChannelConfig, channelIdOf, parseAmount, readConfig, type Voucher, voucherDigest } from './channel.js'
 import type { Deposit } from './deposit.js'
 import { BATCH_SETTLEMENT, batchOnEvm, PERMIT2_COLLECTOR, WITHDRAW_DELAY } from './identity.js'
-import { BatchDepositPayload, BatchVoucherPayload } from './schema.shapes.js'
+import { BatchDepositPayload, BatchRefundPayload, BatchVoucherPayload } from './schema.shapes.js'
 
 /** A payment out of a channel and its terms, read: every part parsed, nothing judged by a chain. */
 export type BatchPayment = {
@@ -34,6 +34,8 @@ export type BatchPayment = {
   /** Of the voucher. */
   readonly signature: Uint8Array
   readonly deposit?: Deposit
+  /** The payer buys nothing, and asks for what it has not spent: `amount` of it in atomic units, or all. `once`: it can be told from the next one. */
+  readonly refund?: { readonly amount?: bigint; readonly once: boolean }
   /** The token's domain that the terms name. */
   readonly domain?: TokenDomain
 }
@@ -57,7 +59,7 @@ export function inspectBatch(
 ): Inspection {
   const read = readBatch(engine, payment, terms)
   if (!read.ok) return read
-  const { config, pid, deposit } = read
+  const { config, pid, deposit, refund } = read
   const payer = config.payer
   const refusal = judgeConfig(read, terms) ?? (deposit && judgeDeposit(deposit, read, terms, now))
   if (refusal !== undefined) return { ...refusal, payer }
@@ -68,8 +70,19 @@ export function inspectBatch(
     pid,
     payer,
     expiresAt: end === undefined ? Math.floor(now.now / 1000) + terms.maxTimeoutSeconds : Number(end),
+    ...(refund && { refund: true }),
   }
 }
+
+/**
+ * Whether a payload is a payer's wish for a refund: it names a channel and a voucher, and has no word of the seller yet
+ * (EVM-BATCH-080).
+ *
+ * @example
+ * isRefundRequest({ type: 'refund', channelConfig, voucher })
+ */
+export const isRefundRequest = ({ type, refundNonce }: JsonObject): boolean =>
+  type === 'refund' && refundNonce === undefined
 
 /** The parts of a payment, or why they are not those of a payment out of a channel. Remembered per payment. */
 export function readBatch(
@@ -112,13 +125,16 @@ function readParts(engine: SigningEngine, payment: PaymentPayload, terms: Paymen
   }
   const chainId = chainIdOf(terms.network)
   if (chainId === undefined) return refuse('invalid_network')
-  if (payment.payload.type !== 'deposit' && payment.payload.type !== 'voucher') {
+  const { payload } = payment
+  if (payload.type !== 'deposit' && payload.type !== 'voucher' && !isRefundRequest(payload)) {
     return refuse('invalid_batch_settlement_evm_payload_type')
   }
   const wire =
-    payment.payload.type === 'deposit'
-      ? check(BatchDepositPayload, payment.payload)
-      : check(BatchVoucherPayload, payment.payload)
+    payload.type === 'deposit'
+      ? check(BatchDepositPayload, payload)
+      : payload.type === 'voucher'
+        ? check(BatchVoucherPayload, payload)
+        : check(BatchRefundPayload, payload)
   if (!wire.ok) return wire
   const config = readConfig(wire.value.channelConfig as JsonObject as never)
   const maxClaimable = parseAmount(wire.value.voucher.maxClaimableAmount)
@@ -131,7 +147,21 @@ function readParts(engine: SigningEngine, payment: PaymentPayload, terms: Paymen
   }
   const base = { ok: true, chainId, config, channelId, voucher: { channelId, maxClaimable }, signature } as const
   if (wire.value.type === 'voucher') {
-    return { ...base, pid: voucherId(terms.network, base.voucher, payment.payload.id) }
+    return { ...base, pid: voucherId(terms.network, base.voucher, payload.id) }
+  }
+  if (wire.value.type === 'refund') {
+    const { amount: text } = wire.value
+    const amount = text === undefined ? undefined : parseAmount(text)
+    if (text !== undefined && (amount === undefined || amount === 0n)) {
+      return refuse('invalid_batch_settlement_evm_refund_amount_invalid')
+    }
+    const pid = refundRequestId(terms.network, base.voucher, amount, payload.id)
+    // Without a word of the payer's, a wish that was granted and one that is made anew are the same bytes: each is granted.
+    return {
+      ...base,
+      pid,
+      refund: { once: wordOf(payload.id).length > 0, ...(amount === undefined ? {} : { amount }) },
+    }
   }
   const deposit = readDeposit(wire.value.deposit, config, channelId)
   if ('ok' in deposit) return deposit
@@ -146,10 +176,21 @@ function readParts(engine: SigningEngine, payment: PaymentPayload, terms: Paymen
  * a client tells the two apart by a word of its own. What is charged hangs on the voucher, not on this.
  */
 export const voucherId = (network: string, { channelId, maxClaimable }: Voucher, id: unknown): Pid =>
+  paymentId([...[network, BATCH_SETTLEMENT, channelId, maxClaimable.toString(), batchOnEvm.name], ...wordOf(id)])
+
+/** The identity of a wish for a refund (EVM-BATCH-081). */
+export const refundRequestId = (
+  network: string,
+  { channelId, maxClaimable }: Voucher,
+  amount: bigint | undefined,
+  id: unknown,
+): Pid =>
   paymentId([
-    ...[network, BATCH_SETTLEMENT, channelId, maxClaimable.toString(), batchOnEvm.name],
-    ...(typeof id === 'string' && id.length <= 66 ? [id] : []),
+    ...[network, BATCH_SETTLEMENT, 'refund-request', channelId, maxClaimable.toString(), `${amount ?? 'all'}`],
+    ...[batchOnEvm.name, ...wordOf(id)],
   ])
+
+const wordOf = (id: unknown): readonly string[] => (typeof id === 'string' && id.length <= 66 ? [id] : [])
 
 function domainOf({ extra }: PaymentRequirements, chainId: bigint, token: Address): TokenDomain | undefined {
   const { name, version } = extra
