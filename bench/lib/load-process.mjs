@@ -1,13 +1,11 @@
 // Runs a load in a process of its own, so that making requests does not count as serving them.
 import { fork } from 'node:child_process'
-import { load } from './http.mjs'
+import { load } from './raw-load.mjs'
 
 if (process.send !== undefined && process.argv[2] === 'load') {
-  process.on('message', async ({ url, headers, ...options }) => {
-    let next = 0
-    const each = headers && (() => headers[next++] ?? headers.at(-1))
+  process.on('message', async ({ url, ...options }) => {
     try {
-      process.send({ rate: await load(url, { ...options, ...(each && { headers: each }) }) })
+      process.send({ rate: await load(url, options) })
     } catch (error) {
       process.send({ error: error.message })
     }

@@ -9,7 +9,7 @@ import { root } from './root.mjs'
  * dependencies, where that is limited. Peers that a user brings along (a framework, a database) are not limited.
  */
 export const arrows = {
-  '@groat/core': { groat: [], only: ['zod'] },
+  '@groat/core': { groat: [], only: ['undici', 'zod'] },
   '@groat/store': { groat: ['@groat/core'] },
   '@groat/rpc': { groat: ['@groat/core'], only: [] },
   '@groat/evm': { groat: ['@groat/core', '@groat/rpc', '@groat/store'] },
