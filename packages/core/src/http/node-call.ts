@@ -20,7 +20,8 @@ export function nodeCall({ guard }: NodeCallOptions = {}): HttpCall | undefined 
   let client: Promise<Agent | undefined> | undefined
   let ready: Agent | undefined
   return async (asked) => {
-    ready ??= await (client ??= connect(guard))
+    client ??= connect(guard)
+    ready ??= await client
     if (ready === undefined)
       throw new NoAnswer(Object.assign(new Error('no HTTP client here'), { code: 'ENETUNREACH' }))
     const { origin, pathname, search, hostname } = new URL(asked.url)
