@@ -67,8 +67,11 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
 
 const DEFAULT_MAX = '$0.10'
 
-/** The command line can narrow a policy, and never widen it. */
-function limitedTo({ max, network, scheme, v1 }: PayCommand, policy: SpendingPolicy): SpendingPolicy {
+/** Who asks for a payment can narrow the policy, and never widen it. */
+export function limitedTo(
+  { max, network, scheme, v1 }: Pick<PayCommand, 'max' | 'network' | 'scheme' | 'v1'>,
+  policy: SpendingPolicy,
+): SpendingPolicy {
   const most = [max, policy.perPayment].filter((limit) => limit !== undefined)
   const [perPayment = DEFAULT_MAX] = most.sort((a, b) =>
     compareValues(parseLimit(a, '--max'), parseLimit(b, 'perPayment')),
