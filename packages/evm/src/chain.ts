@@ -34,6 +34,8 @@ export type EvmCall = {
   readonly gas: bigint
   /** Set when it does not matter who sends it: it may travel with others while its payer is an account without code. */
   readonly payer?: Address
+  /** Only the transfer itself will say that it was made: no other payment of its payer travels with it. */
+  readonly unmarked?: true
   /** Payments that it carries; one unless told. */
   readonly payments?: number
 }

@@ -80,11 +80,11 @@ test('only payers without code are admitted', async () => {
 test('a group keeps to its gas, and without gas for two there is none', async () => {
   const call = await callOf(await payBy('payer'))
   const many = Array.from({ length: 300 }, () => call)
-  expect(groups().fit(many)).toBe(100)
+  expect(groups().company(many)).toHaveLength(100)
   const small = await connect({ groupGas: 700_000n })
-  expect([small.groups?.fit(many), small.groups?.join(many.slice(0, 5)).gas]).toEqual([5, 660_000n])
+  expect([small.groups?.company(many).length, small.groups?.join(many.slice(0, 5)).gas]).toEqual([5, 660_000n])
   const none = await connect({ groupGas: 0n })
-  expect([none.groups?.joins(call), none.groups?.fit(many)]).toEqual([false, 1])
+  expect([none.groups?.joins(call), none.groups?.company(many)]).toEqual([false, [0]])
 })
 
 test('A32 a replacement pays an eighth more in both fields, within the limit', async () => {

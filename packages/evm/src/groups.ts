@@ -41,7 +41,14 @@ export function createGroups(rpc: Pick<EvmRpc, 'code'>, groupGas = DEFAULT_GROUP
 
   return {
     joins: ({ payer }) => payer !== undefined && most > 1,
-    fit: (calls) => Math.max(1, Math.min(most, calls.length)),
+    company(calls) {
+      const places: number[] = []
+      for (const [at, call] of calls.entries()) {
+        if (places.length > 0 && places.length >= most) break
+        if (places.every((place) => canTellApart(calls[place], call))) places.push(at)
+      }
+      return places
+    },
     async admits({ payer }) {
       if (payer === undefined) return false
       const [code, ready] = await Promise.all([rpc.code(payer), isDeployed()])
@@ -54,4 +61,9 @@ export function createGroups(rpc: Pick<EvmRpc, 'code'>, groupGas = DEFAULT_GROUP
       payments: calls.length,
     }),
   }
+}
+
+/** Whether the token's logs will say which of both was made: equal transfers look alike, where nothing else marks them. */
+function canTellApart(one: EvmCall | undefined, other: EvmCall): boolean {
+  return one?.payer !== other.payer || !(one?.unmarked || other.unmarked)
 }

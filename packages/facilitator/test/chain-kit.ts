@@ -5,6 +5,7 @@ import { assetByTicker, type FacilitatorRequest, network, type PaymentRequiremen
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as exactEvmClient, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/facilitator'
+import { exactEvmWithPermit2 } from '@groat/evm/exact/permit2/client'
 import { type EvmChain, type EvmRole, evmAccounts, startEvmChain, usdcAbi } from '@groat/sandbox'
 import { openStore, type Store } from '@groat/store'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
@@ -12,6 +13,9 @@ import { createFacilitator, type FacilitatorOptions, type FacilitatorService, ty
 import type { JournalTables } from '../src/journal/tables.js'
 
 export const PRICE = 1000n
+
+/** Seconds that payments live: each block that is mined on demand makes the chain a second older. */
+const LIFE = 3600
 
 /** A real chain for a test file and a journal in a file for each test. What is started is stopped. */
 export function useFacilitator() {
@@ -68,6 +72,19 @@ export function useFacilitator() {
     /** Signed by a payer of the sandbox for the seller of the sandbox. */
     pay: (role: EvmRole = 'payer', terms: Partial<PaymentRequirements> = {}) => pay(on.chain, role, terms),
 
+    /** The same by Permit2, which the payer has let take. */
+    payByPermit2: (role: EvmRole = 'payer') =>
+      pay(on.chain, role, { extra: { assetTransferMethod: 'permit2' } }, exactEvmWithPermit2),
+
+    /** Lets Permit2 take from a payer of the sandbox. */
+    async approvePermit2(role: EvmRole) {
+      const { client, usdc, permit2, account } = on.chain
+      const words = [permit2.slice(2).toLowerCase().padStart(64, '0'), 'f'.repeat(64)]
+      const from = account(role).address
+      const hash = await client.sendUnsignedTransaction({ from, to: usdc, data: `0x095ea7b3${words.join('')}` })
+      await client.waitForTransactionReceipt({ hash })
+    },
+
     tables: () => on.store.withTables<JournalTables>().db,
 
     /** The seller has the money, the token’s own logs say so, and the journal says the same: so many times and not once more. */
@@ -102,7 +119,12 @@ export async function settlingChain(rpc: string, signers: readonly EvmRole[]) {
   return createEvmChain({ network: network('base-sepolia'), rpc, signers: keys })
 }
 
-async function pay(chain: EvmChain, role: EvmRole, terms: Partial<PaymentRequirements>): Promise<FacilitatorRequest> {
+async function pay(
+  chain: EvmChain,
+  role: EvmRole,
+  terms: Partial<PaymentRequirements>,
+  scheme: typeof exactEvmClient | typeof exactEvmWithPermit2 = exactEvmClient,
+): Promise<FacilitatorRequest> {
   const usdc = assetByTicker(network('base-sepolia'), 'USDC')
   if (usdc?.domain === undefined) throw new Error('USDC has no domain')
   const requirements: PaymentRequirements = {
@@ -111,13 +133,13 @@ async function pay(chain: EvmChain, role: EvmRole, terms: Partial<PaymentRequire
     amount: PRICE,
     asset: usdc.address,
     payTo: chain.account('seller').address,
-    maxTimeoutSeconds: 120,
+    maxTimeoutSeconds: LIFE,
     extra: { name: usdc.domain.name, version: usdc.domain.version },
     ...terms,
   }
-  const scheme = exactEvmClient({ account: privateKeyAccount(chain.account(role).privateKey) })
-  const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: 120 }
-  const prepared = scheme.prepare(requirements, context)
+  const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: LIFE }
+  const account = privateKeyAccount(chain.account(role).privateKey)
+  const prepared = await scheme({ account }).prepare(requirements, context)
   if (!prepared.ok) throw new Error(prepared.code)
   return {
     requirements,

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { encodeFacilitatorRequest, type FacilitatorRequest } from '@groat/core'
 import { checkHistory } from '@groat/sandbox'
@@ -11,6 +12,7 @@ import { until, useFacilitator } from './chain-kit.js'
 import { recordHistory } from './record-history.js'
 
 const on = useFacilitator()
+const GWEI = 10n ** 9n
 const children = new Set<ChildProcess>()
 
 afterEach(() => {
@@ -22,7 +24,7 @@ afterEach(() => {
 async function startChild(
   crash = '',
   mode = 'test',
-  webhook?: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{ child: ChildProcess; url: string; ended: Promise<unknown[]> }> {
   const file = (name: string) => fileURLToPath(new URL(`./child/${name}`, import.meta.url))
   const signer = on.chain.account('facilitator').privateKey
@@ -38,7 +40,7 @@ async function startChild(
       signer,
     ],
     {
-      env: { ...process.env, NODE_ENV: mode, GROAT_CRASH: crash, ...(webhook && { GROAT_TEST_WEBHOOK: webhook }) },
+      env: { ...process.env, NODE_ENV: mode, GROAT_CRASH: crash, ...more },
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   )
@@ -52,6 +54,20 @@ function settleOver(url: string, request: FacilitatorRequest) {
   const headers = { 'content-type': 'application/json' }
   const body = JSON.stringify(encodeFacilitatorRequest(request))
   return fetch(`${url}/settle`, { method: 'POST', headers, body })
+}
+
+/** Block after block, as dear as told, until something has happened; not too fast, for they make the chain older. */
+async function mineUntil(event: Promise<unknown>, baseFee?: bigint) {
+  let happened = false
+  void event.then(() => {
+    happened = true
+  })
+  await until(async () => {
+    if (baseFee !== undefined) await on.chain.setNextBaseFee(baseFee)
+    await on.chain.mine()
+    await sleep(50)
+    return happened
+  })
 }
 
 /** What was left keeps every invariant that it speaks of. */
@@ -99,13 +115,13 @@ test('C09, FP-11 killed when the receiver has taken a webhook, before that is wr
   const { port } = receiver.address() as AddressInfo
   const endpoint = `http://127.0.0.1:${port}/`
   const request = await on.pay()
-  const { url, ended } = await startChild('FP-11', 'test', endpoint)
+  const { url, ended } = await startChild('FP-11', 'test', { GROAT_TEST_WEBHOOK: endpoint })
   await settleOver(url, request).catch(() => undefined)
   expect(await ended).toEqual([null, 'SIGKILL'])
   const waiting = () => on.tables().selectFrom('delivery').select('message').execute()
   expect(await waiting()).toEqual([{ message: ids[0] }])
 
-  await startChild('', 'test', endpoint)
+  await startChild('', 'test', { GROAT_TEST_WEBHOOK: endpoint })
   await until(async () => (await waiting()).length === 0)
   expect([ids.length >= 2, new Set(ids).size]).toEqual([true, 1])
   receiver.closeAllConnections()
@@ -142,6 +158,70 @@ test('C01 killed with 10 payments under way, the next one settles each exactly o
   await on.expectMoved(10)
   await expectLawful()
 })
+
+test.each(['FP-06:2', 'FP-07:2', 'FP-10:2'])(
+  'C01, INV-7 killed at %s with a group under way, by EIP-3009 and by Permit2: the next one settles each exactly once',
+  async (point) => {
+    await on.approvePermit2('payer2')
+    await on.approvePermit2('payer3')
+    const [first, ...others] = await Promise.all([
+      on.pay('payer'),
+      on.payByPermit2('payer2'),
+      on.payByPermit2('payer3'),
+      on.pay('payer4'),
+    ])
+    await on.chain.setAutomine(false)
+    const { url, ended } = await startChild(point, 'test', { GROAT_TEST_DEPTH: '1' })
+    const rows = async (table: 'attempt' | 'settlement') =>
+      (await on.tables().selectFrom(table).selectAll().execute()).length
+    const present = (request: FacilitatorRequest) => settleOver(url, request).catch(() => undefined)
+    const answers = [present(first!)]
+    await until(async () => (await rows('attempt')) === 1)
+    answers.push(...others.map(present))
+    await until(async () => (await rows('settlement')) === 4)
+    await mineUntil(ended)
+    expect(await ended).toEqual([null, 'SIGKILL'])
+    await Promise.all(answers)
+    await on.chain.setAutomine(true)
+    await on.chain.mine()
+
+    const service = await on.serve()
+    const requests = [first!, ...others]
+    const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+    expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
+    const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
+    // The bytes were in the journal, so the group is what lands.
+    expect(new Set(evidence.map(({ transaction }) => transaction)).size).toBe(2)
+    await on.expectMoved(4)
+    await expectLawful()
+  },
+  60_000,
+)
+
+test('A11, FP-12 killed when a dearer transaction is signed and not yet written down: one of that nonce lands, once', async () => {
+  const request = await on.pay()
+  await on.chain.setAutomine(false)
+  const { url, ended } = await startChild('FP-12')
+  const answer = settleOver(url, request).catch(() => undefined)
+  const attempts = () => on.tables().selectFrom('attempt').select(['nonce', 'status']).execute()
+  await until(async () => (await attempts()).length === 1)
+  await mineUntil(ended, 20n * GWEI)
+  expect(await ended).toEqual([null, 'SIGKILL'])
+  await answer
+  expect(await attempts()).toHaveLength(1)
+
+  const service = await on.serve()
+  const outcome = service.settle(request)
+  await mineUntil(outcome, 20n * GWEI)
+  expect(await outcome).toMatchObject({ status: 'settled' })
+  const signed = await attempts()
+  expect([
+    new Set(signed.map(({ nonce }) => nonce)).size,
+    signed.filter(({ status }) => status === 'landed').length,
+  ]).toEqual([1, 1])
+  await on.expectMoved(1)
+  await expectLawful()
+}, 60_000)
 
 test('C12, ENG-17 SIGTERM with payments under way: who waits gets an answer, and it ends by itself', async () => {
   await on.chain.setIntervalMining(1)

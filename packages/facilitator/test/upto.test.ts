@@ -12,11 +12,7 @@ const on = useFacilitator()
 let service: FacilitatorService
 
 beforeEach(async () => {
-  const { client, usdc, permit2, account } = on.chain
-  const words = [permit2.slice(2).toLowerCase().padStart(64, '0'), 'f'.repeat(64)]
-  const from = account('payer').address
-  const hash = await client.sendUnsignedTransaction({ from, to: usdc, data: `0x095ea7b3${words.join('')}` })
-  await client.waitForTransactionReceipt({ hash })
+  await on.approvePermit2('payer')
   service = await on.serve({
     schemes: [uptoEvm({ chains: [await settlingChain(on.chain.rpcUrl, ['facilitator', 'facilitator2'])] })],
   })

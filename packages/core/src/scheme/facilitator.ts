@@ -123,8 +123,8 @@ export type ChainHead = { readonly latest: bigint; readonly safe: bigint; readon
 export interface CallGroups<Call> {
   /** Whether a call can travel with others at all: it does not matter who sends it. */
   joins(call: Call): boolean
-  /** How many of these calls, from the first on, one transaction carries; 1 at the least. */
-  fit(calls: readonly Call[]): number
+  /** Which of these calls leave in one transaction with the first: their places, in order, 0 always among them. */
+  company(calls: readonly Call[]): readonly number[]
   /** Asks the chain whether a call is harmless for those that it travels with. */
   admits(call: Call): Promise<boolean>
   /** One call that makes all of them. */

@@ -58,7 +58,10 @@ export function createPermit2({ sponsor }: Permit2Options): ChainMethod {
       const payment = read(request)
       // Good when it was verified a moment ago: its time is the one thing that could have passed since, and the call says so.
       const permit = permitOf(request.payment, payment, 0)
-      return settleCall(payment, isPermit(permit) ? permit : undefined)
+      if (isPermit(permit)) return settleCall(payment, permit)
+      const call = settleCall(payment, undefined)
+      // The proxy pays whom the payer signed, whoever calls it; only a key's signature surely runs no code of the payer's.
+      return payment.signature.length === 65 ? { ...call, payer: payment.payer, unmarked: true } : call
     },
     outcome: (request, sent, options) => permit2Outcome(request.chain, read(request), sent, options),
   }

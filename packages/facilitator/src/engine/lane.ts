@@ -167,8 +167,8 @@ export function createLane(options: LaneOptions): Lane {
     if (first === undefined) return []
     const couldJoin = (rider: Rider) => groups !== undefined && !rider.alone && groups.joins(rider.call)
     const candidates = couldJoin(first) ? queue.filter(couldJoin) : [first]
-    const fit = groups === undefined || candidates.length === 1 ? 1 : groups.fit(candidates.map(({ call }) => call))
-    const company = candidates.slice(0, fit)
+    const places = candidates.length === 1 ? undefined : groups?.company(candidates.map(({ call }) => call))
+    const company = places === undefined ? [first] : places.flatMap((at) => candidates[at] ?? [])
     const admitted = company.length === 1 ? [true] : await Promise.all(company.map(isAdmitted))
     for (const [at, rider] of company.entries()) rider.alone ||= !admitted[at]
     const group = company.filter((rider) => rider === first || (!first.alone && !rider.alone))

@@ -7,12 +7,13 @@ import { createFacilitator, serveFacilitator, type WebhookEndpoint } from '../..
 
 const [rpc = '', storePath = '', ...signers] = process.argv.slice(2)
 const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers })
-const { GROAT_TEST_WEBHOOK: hook } = process.env
+const { GROAT_TEST_WEBHOOK: hook, GROAT_TEST_DEPTH: depth } = process.env
 const endpoints: WebhookEndpoint[] =
   hook === undefined ? [] : [{ id: 'shop', url: hook, secrets: ['a secret of 16 and more'] }]
 const service = createFacilitator({
   schemes: [exactEvm({ chains: [chain] })],
   store: await openStore(storePath),
+  ...(depth === undefined ? {} : { depth: Number(depth) }),
   webhooks: { endpoints, allowPrivate: true, interval: 50, timeout: 500 },
 })
 const { url, close } = await serveFacilitator(service, { port: 0 })

@@ -170,7 +170,7 @@ export function createSimDriver(
 ): ChainDriver<Call> {
   const groups: CallGroups<Call> = {
     joins: ({ transfers }) => transfers.length > 0,
-    fit: (calls) => Math.min(calls.length, 5),
+    company: (calls) => calls.slice(0, 5).map((_, at) => at),
     admits: () => reach('admits', () => true),
     join: (calls) => ({ transfers: calls.flatMap(({ transfers }) => transfers) }),
   }
