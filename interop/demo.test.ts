@@ -17,7 +17,7 @@ test('an unmodified official client pays the demo API', async () => {
   const paths = (api?.routes ?? []).map(({ path }) => path)
   const statuses = await Promise.all(paths.map(async (path) => [path, (await pay(`${api?.url}${path}`)).status]))
   expect(statuses).toEqual(paths.map((path) => [path, 200]))
-  expect(paths).toHaveLength(17)
+  expect(paths).toHaveLength(18)
 })
 
 test('an unmodified official client pays the demo API on Solana', async () => {
@@ -44,6 +44,10 @@ test('the official facilitator client reads what ours says', async () => {
       { x402Version: 1, scheme: 'exact', network: 'base-sepolia' },
       { x402Version: 2, scheme: 'upto', network: 'eip155:84532', extra: { facilitatorAddress: keys?.evm?.address } },
       { x402Version: 2, scheme: 'batch-settlement', network: 'eip155:84532' },
+      {
+        ...{ x402Version: 2, scheme: 'auth-capture', network: 'eip155:84532' },
+        extra: { captureAuthorizer: keys?.evm?.address },
+      },
       { x402Version: 2, scheme: 'exact', network: 'solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1', extra: { feePayer } },
       { x402Version: 1, scheme: 'exact', network: 'solana-devnet', extra: { feePayer } },
     ],

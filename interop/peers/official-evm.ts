@@ -1,5 +1,6 @@
 import { wrapAxiosWithPaymentFromConfig } from '@x402/axios'
 import { toFacilitatorEvmSigner } from '@x402/evm'
+import { AuthCaptureEvmScheme as HoldScheme } from '@x402/evm/auth-capture/client'
 import { BatchSettlementEvmScheme as BatchScheme } from '@x402/evm/batch-settlement/client'
 import { ExactEvmScheme as ClientScheme } from '@x402/evm/exact/client'
 import { registerExactEvmScheme } from '@x402/evm/exact/facilitator'
@@ -37,7 +38,7 @@ export function officialSigner({ rpcUrl }: { readonly rpcUrl: string }, key: str
   return toFacilitatorEvmSigner({ ...wallet, address: wallet.account.address } as never)
 }
 
-/** The official paying fetch, for a price that is known, for a ceiling and out of channels. */
+/** The official paying fetch, for a price that is known, for a ceiling, out of channels and into escrow. */
 export function officialEvmFetch(key: string, base: typeof fetch = fetch): typeof fetch {
   const account = privateKeyToAccount(key as Hex)
   return wrapFetchWithPaymentFromConfig(base, {
@@ -45,6 +46,7 @@ export function officialEvmFetch(key: string, base: typeof fetch = fetch): typeo
       { network: 'eip155:*', client: new ClientScheme(account) },
       { network: 'eip155:*', client: new UptoScheme(account) as never },
       { network: 'eip155:*', client: new BatchScheme(account) as never },
+      { network: 'eip155:*', client: new HoldScheme(account as never) as never },
     ],
   })
 }

@@ -74,6 +74,30 @@ test('pay --scheme batch-settlement fills a channel once; then vouchers pay by t
   await expect.poll(async () => (await earned()) - before, { timeout: 20_000 }).toBe(12_500n)
 })
 
+test('pay --scheme auth-capture puts money into escrow; what ships is paid out, and the rest comes back', async () => {
+  const address = (wanted: string) => sandbox.ready.accounts.find(({ role }) => role === wanted)?.evm?.address ?? ''
+  const balances = async () => {
+    const of = async (role: string) => BigInt(await rpc('eth_call', [balanceOf(usdc, address(role)), 'latest']))
+    return { buyer: await of('payer'), seller: await of('seller') }
+  }
+  const usdc = sandbox.ready.evm?.usdc ?? ''
+  const before = await balances()
+  const { exitCode, out, said } = await run(['pay', `${api}/order`, '--scheme', 'auth-capture', '--json'])
+  expect(exitCode, said).toBe(0)
+  expect(JSON.parse(out)).toMatchObject({
+    payment: 'settled',
+    scheme: 'auth-capture',
+    amount: '50000',
+    body: { ordered: 5, ships: 3 },
+  })
+  const moved = async () => {
+    const now = await balances()
+    return [before.buyer - now.buyer, now.seller - before.seller]
+  }
+  // The sandbox's seller ships every two seconds: first what it captures, then what it lets go.
+  await expect.poll(moved, { timeout: 25_000 }).toEqual([30_000n, 30_000n])
+})
+
 const balanceOf = (to: string, owner: string) => ({
   to,
   data: `0x70a08231${owner.slice(2).toLowerCase().padStart(64, '0')}`,

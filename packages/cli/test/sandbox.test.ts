@@ -32,6 +32,7 @@ test('the ready line names everything that runs, and stopping ends it', async ()
         { method: 'GET', path: '/report', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.05' },
         { method: 'GET', path: '/chat', scheme: 'upto', networks: ['eip155:84532'], price: '$0.05' },
         { method: 'GET', path: '/stream', scheme: 'batch-settlement', networks: ['eip155:84532'], price: '$0.01' },
+        { method: 'GET', path: '/order', scheme: 'auth-capture', networks: ['eip155:84532'], price: '$0.05' },
         { method: 'GET', path: '/tokens', scheme: 'upto', networks: ['eip155:84532'], price: '$0.05' },
         { method: 'GET', path: '/live', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.002' },
       ]),

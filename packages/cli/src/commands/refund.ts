@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '@groat/core'
-import { CliError, exitCodes } from '../terminal/exit.js'
+import { exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
+import { type AdminAnswer, askAdmin as call } from './ask-admin.js'
 
 /** Options of `groat refund`. */
 export type RefundCommand = {
@@ -39,39 +40,7 @@ export async function listRefunds(options: RefundCommand, io: Io): Promise<numbe
   return exitCodes.ok
 }
 
-type Answer = { readonly ok: boolean; readonly json: unknown }
-
-async function call(method: string, path: string, { admin }: RefundCommand, io: Io, body?: object): Promise<Answer> {
-  const token = io.environment.GROAT_ADMIN_TOKEN
-  if (!URL.canParse(path, admin)) throw new CliError('usage', `${admin} is no URL`)
-  const headers = {
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-  }
-  const init = {
-    method,
-    headers,
-    redirect: 'error',
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  } as const
-  const response = await fetch(new URL(path, admin), init).catch((cause: unknown) => {
-    throw new CliError('unreachable', `${admin} does not answer`, 'It is `admin.listen` in the file of the shop.', {
-      cause,
-    })
-  })
-  if (response.status === 401 || response.status === 403) {
-    const json: unknown = await response.json().catch(() => undefined)
-    if (isJsonObject(json) && typeof json.code === 'string') return { ok: false, json }
-    throw new CliError(
-      'no',
-      'The shop does not know you',
-      'Set GROAT_ADMIN_TOKEN to a token whose hash stands in its file.',
-    )
-  }
-  return { ok: response.ok, json: await response.json().catch(() => undefined) }
-}
-
-function told({ ok, json }: Answer, options: Pick<RefundCommand, 'json'>, io: Io): number {
+function told({ ok, json }: AdminAnswer, options: Pick<RefundCommand, 'json'>, io: Io): number {
   const said = isJsonObject(json) ? json : {}
   if (options.json) io.out(`${JSON.stringify(said)}\n`)
   else if (ok) for (const line of columns([rowOf(said)])) io.out(`${plain(line)}\n`)

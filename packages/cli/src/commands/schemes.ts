@@ -1,4 +1,5 @@
-import { networkFamily, type SchemeFacilitator } from '@groat/core'
+import { networkFamily, type SchemeFacilitator, sameAddress } from '@groat/core'
+import { authCaptureEvm, type RefundRequest } from '@groat/evm/auth-capture/facilitator'
 import { batchEvm } from '@groat/evm/batch-settlement/facilitator'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
@@ -6,6 +7,7 @@ import { uptoEvm } from '@groat/evm/upto/facilitator'
 import { createSvmChain } from '@groat/svm/chain'
 import { exactSvm } from '@groat/svm/exact/facilitator'
 import type { NetworkConfig } from '../config/facilitator-config.js'
+import type { AuthCaptureConfig } from '../config/settling-config.js'
 
 /**
  * On Solana one half for each cluster, since what a payment may cost is counted in its own coin; on EVM one for each scheme and network, since each
@@ -25,7 +27,8 @@ export async function schemesOf(networks: readonly NetworkConfig[]): Promise<rea
 }
 
 async function evmSchemesOf(config: NetworkConfig): Promise<readonly SchemeFacilitator[]> {
-  const { network, rpc, signers, assets, agreeFrom, maxTransactionFee, schemes, walletFactories, sponsor } = config
+  const { network, rpc, signers, assets, agreeFrom, maxTransactionFee, schemes } = config
+  const { walletFactories, sponsor, delegations, authCapture = {} } = config
   const chain = await createEvmChain({
     network,
     rpc: urlsOf(rpc),
@@ -35,13 +38,25 @@ async function evmSchemesOf(config: NetworkConfig): Promise<readonly SchemeFacil
     ...(maxTransactionFee === undefined ? {} : { maxTransactionFee }),
   })
   const chains = [chain]
-  const more = { ...(walletFactories && { walletFactories }), ...(sponsor && { sponsor }) }
+  const more = {
+    ...(walletFactories && { walletFactories }),
+    ...(sponsor && { sponsor }),
+    ...(delegations && { delegations }),
+  }
   const halves = {
     exact: () => exactEvm({ chains, ...more }),
     upto: () => uptoEvm({ chains }),
     'batch-settlement': () => batchEvm({ chains }),
+    'auth-capture': () => authCaptureEvm({ chains, ...heldBy(authCapture) }),
   }
   return schemes.map((scheme) => halves[scheme]())
+}
+
+/** A refund is the operator's own money, so it is for receivers that it has an agreement with. */
+function heldBy({ fee, refundsFor = [] }: AuthCaptureConfig) {
+  const mayRefund = ({ paymentInfo }: RefundRequest) =>
+    refundsFor.some((each) => sameAddress(each, paymentInfo.receiver))
+  return { mayRefund, ...(fee && { fee }) }
 }
 
 /** The configuration has been read: there is a first one. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Io } from '../terminal/io.js'
 
-/** Adds what a seller has beside `groat serve`: the books, and refunds. */
+/** Adds what a seller has beside `groat serve`: the books, refunds, and what is held in escrow. */
 export function addSelling(command: (name: string) => Command, io: Io, finish: (exitCode: number) => void): void {
   const books = () => import('./ledger.js')
   const ledger = command('ledger').description('the books of a seller')
@@ -59,4 +59,31 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
   ofRefund('list')
     .description('refunds, the newest first')
     .action(async (options) => finish(await (await refunds()).listRefunds(options, io)))
+
+  const holds = () => import('./captures.js')
+  const captures = command('captures').description(
+    'money of payers that is held in escrow, through the admin listener of a shop; you are who GROAT_ADMIN_TOKEN says',
+  )
+  const ofCaptures = (name: string) =>
+    captures
+      .command(name)
+      .exitOverride()
+      .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
+      .option('--admin <url>', 'admin listener of the shop', 'http://127.0.0.1:8403')
+      .option('--json', 'JSON on standard output')
+  ofCaptures('list')
+    .description('what is held, the hold that ends first foremost')
+    .action(async (options) => finish(await (await holds()).listCaptures(options, io)))
+  const verbs = {
+    capture: 'have a hold paid out, all of it or a part',
+    void: 'let go of what is left of a hold',
+    refund: 'give back what was paid out, where the facilitator has agreed to pay for it',
+  } as const
+  for (const verb of ['capture', 'void', 'refund'] as const) {
+    const one = ofCaptures(verb)
+      .description(verbs[verb])
+      .argument('<payment>', 'its id, as `groat captures list` has it')
+    if (verb !== 'void') one.option('--amount <tokens>', 'a part of it, such as 0.0005; all of it unless told')
+    one.action(async (payment, options) => finish(await (await holds()).actOnCapture(verb, payment, options, io)))
+  }
 }

@@ -6,6 +6,7 @@ import { readShopConfig, type ShopConfig, shopSchema } from '../config/shop-conf
 import { serveOn } from '../sandbox/serve.js'
 import { createShopAdmin } from '../shop/admin-app.js'
 import { createShopApp, type ShopApp, type ShopParts } from '../shop/shop-app.js'
+import { openHolds } from '../shop/shop-holds.js'
 import { openLedger } from '../shop/shop-ledger.js'
 import { openRefunds } from '../shop/shop-refunds.js'
 import { exitCodes } from '../terminal/exit.js'
@@ -45,10 +46,16 @@ export async function runServe(
     const refunds = config.refunds && (await openRefunds(ledger, facilitator, config.refunds, config.books))
     const claims = await sqlClaims(store, { ledger, ...(refunds && { refunds }) })
     running.push(ledger.start(), ...(refunds === undefined ? [] : [refunds.start()]))
-    const admin = config.admin && createShopAdmin({ config: config.admin, ledger, refunds })
-    const build = (from: ShopConfig): ShopApp => open(from, { ...partsOf(from), claims, onEvent: log.onEvent })
-    let shop = build(config)
-    await shop.ready()
+    const build = async (from: ShopConfig) => {
+      const parts = partsOf(from)
+      const captures = from.holds && (await openHolds(store, parts.facilitator, from.holds))
+      const app = open(from, { facilitator: captures?.facilitator ?? parts.facilitator, claims, onEvent: log.onEvent })
+      await app.ready()
+      return { ...app, captures }
+    }
+    let shop = await build(config)
+    const admin =
+      config.admin && createShopAdmin({ config: config.admin, ledger, refunds, captures: () => shop.captures })
     const served = await serveOn((request, env) => shop.fetch(request, env), config)
     running.push({ stop: () => served.close() })
     const own = config.admin && admin && (await serveOn((request) => admin.fetch(request), config.admin))
@@ -57,9 +64,7 @@ export async function runServe(
     io.out(`${JSON.stringify({ ready })}\n`)
     const reload = async (): Promise<void> => {
       try {
-        const next = build(await readShopConfig(file, io.environment))
-        await next.ready()
-        shop = next
+        shop = await build(await readShopConfig(file, io.environment))
         io.say(`${file} was read again`)
       } catch (error) {
         io.say(`${file} changed and was not taken: ${error instanceof Error ? error.message : 'not valid'}`)

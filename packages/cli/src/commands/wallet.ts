@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { isNetwork, type Network, networkFamily, type SchemeClient } from '@groat/core'
 import { signerAccounts } from '@groat/core/http'
+import { authCaptureEvm } from '@groat/evm/auth-capture/client'
 import { batchEvm, type PayerChannels } from '@groat/evm/batch-settlement/client'
 import {
   type EvmAccount,
@@ -126,6 +127,7 @@ function schemesOf(
 const evmSchemes = (account: EvmAccount, channels: PayerChannels | undefined) => [
   exactEvmWithPermit2({ account }),
   uptoEvm({ account }),
+  authCaptureEvm({ account }),
   batchEvm({ account, ...(channels && { channels }) }),
 ]
 const svmScheme = (account: SvmKeyAccount, rpc: string | undefined) =>

@@ -108,13 +108,44 @@ test('what is wrong is said with file, line and reason', async () => {
   })
 })
 
+test('D4 D37 EVM-EXACT-157 contracts that would call anything, or that money depends on, are no factories and no managers', async () => {
+  const head = 'store: pay.db\nnetworks:\n  base:\n    rpc: ["http://x"]\n    signers: ["KEY"]\n'
+  const forbidden = {
+    multicall3: '0xcA11bde05977b3631167028862bE2a173976CA11',
+    create2: '0x4e59b44847b379578588920cA78FbF26c0B4956C',
+    permit2: '0x000000000022D473030F116dDEE9F6B43aC78BA3',
+    usdc: '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913',
+    escrow: '0xf96815976523E00e65Be8f34cA5e64b4f41EB19c',
+  }
+  const said: Record<string, unknown> = {}
+  for (const [name, address] of Object.entries(forbidden)) {
+    const factory = await read(`${head}    wallet_factories:\n      - "${address}"\n`, { KEY: key })
+    const manager = await read(`${head}    delegations:\n      managers: ["${address}"]\n`, { KEY: key })
+    expect([factory, manager]).toEqual([
+      expect.stringContaining(`/pay.yaml:7: networks.base.wallet_factories.0: ${address} `),
+      expect.stringContaining(`/pay.yaml:7: networks.base.delegations.managers.0: ${address} `),
+    ])
+    said[name] = String(manager).split(`${address} `)[1]
+  }
+  expect(said).toEqual({
+    multicall3: 'calls whatever it is told',
+    create2: 'deploys whatever it is told',
+    permit2: 'moves the money of everybody who approved it',
+    usdc: 'is a token that is settled',
+    escrow: 'holds money of payers',
+  })
+})
+
 test('which schemes are settled, whose wallets are created and whose approvals are paid for', async () => {
   const one = (inner: string) =>
     `store: pay.db\nnetworks:\n  base:\n    rpc: ["http://x"]\n    signers: ["KEY"]\n${inner}`
   const sponsor = `0x${'cd'.repeat(32)}`
   const factory = `0x${'12'.repeat(20)}`
   const environment = { KEY: key, SPONSOR: sponsor }
-  const all = `    schemes: [exact, upto, batch-settlement]
+  const seller = `0x${'34'.repeat(20)}`
+  const all = `    schemes: [exact, upto, batch-settlement, auth-capture]
+    delegations: { managers: ["${factory}"], gas: 400000 }
+    auth_capture: { fee: { bps: 50, recipient: "${seller}" }, refunds_for: ["${seller}"] }
     wallet_factories: ["${factory}"]
     sponsor: { account: "SPONSOR", max_funding: 0.0005, per_payer_and_day: 1 }
 `
@@ -123,7 +154,9 @@ test('which schemes are settled, whose wallets are created and whose approvals a
     {
       networks: [
         {
-          schemes: ['exact', 'upto', 'batch-settlement'],
+          schemes: ['exact', 'upto', 'batch-settlement', 'auth-capture'],
+          delegations: { managers: [factory], gas: 400_000n },
+          authCapture: { fee: { bps: 50, recipient: seller }, refundsFor: [seller] },
           walletFactories: [factory],
           sponsor: { account: sponsor, maxFunding: 5n * 10n ** 14n, perPayerAndDay: 1 },
         },
@@ -140,6 +173,10 @@ test('which schemes are settled, whose wallets are created and whose approvals a
     await read(one(`    sponsor: { account: "${sponsor}" }\n`), environment),
     await read(one('    sponsor: { account: "SPONSOR", max_funding: plenty }\n'), environment),
     await read(solana, { SOL: '1'.repeat(88) }),
+    await read(one('    delegations: { managers: [] }\n'), environment),
+    await read(one('    schemes: [upto]\n    delegations: { managers: ["0x12"] }\n'), environment),
+    await read(one('    auth_capture: { fee: { bps: 1 } }\n'), environment),
+    await read(one(`    auth_capture: { refunds_for: ["${seller}"] }\n`), environment),
   ]).toMatchInlineSnapshot(`
     [
       "/pay.yaml:6: networks.base.schemes.1: expected exact, upto or batch-settlement",

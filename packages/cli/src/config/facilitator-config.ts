@@ -1,5 +1,14 @@
 import { dirname, resolve } from 'node:path'
-import { type Asset, assetByAddress, assetByTicker, type Network, network, networkFamily, X402Error } from '@groat/core'
+import {
+  type Asset,
+  assetByAddress,
+  assetByTicker,
+  defaultAssets,
+  type Network,
+  network,
+  networkFamily,
+  X402Error,
+} from '@groat/core'
 import * as z from 'zod/mini'
 import { type EngineConfig, EngineFields, engineOf, NetworkFields, type NetworkRules } from './engine-config.js'
 import { Operation, type OperationConfig, operationOf, parseListen } from './operation-config.js'
@@ -98,6 +107,7 @@ export async function readFacilitatorConfig(file: string, environment: Environme
       if (found === undefined) throw fail([...path, 'assets', index], `${asset} is no default asset of this network`)
       return found
     })
+    const tokens = known ?? defaultAssets(id)
     const agreeFrom = agree_from === undefined ? undefined : String(agree_from)
     if (agreeFrom !== undefined && !/^[0-9]{1,30}([.][0-9]{1,30})?$/.test(agreeFrom)) {
       throw fail([...path, 'agree_from'], 'expected a number of tokens, such as 100')
@@ -107,7 +117,7 @@ export async function readFacilitatorConfig(file: string, environment: Environme
       throw fail([...path, 'agree_from'], 'is not there for this chain yet')
     }
     return {
-      ...settlingOf(keys, { path, isEvm: family.field === 'signers', signers, checkKey, fail }),
+      ...settlingOf(keys, { path, isEvm: family.field === 'signers', signers, tokens, checkKey, fail }),
       network: id,
       rpc,
       signers,

@@ -1,4 +1,5 @@
-import { parseUnits } from '@groat/core'
+import { type Asset, parseUnits } from '@groat/core'
+import { whyNotCallable } from '@groat/evm/exact/facilitator'
 import * as z from 'zod/mini'
 import type { ConfigFile } from './yaml-file.js'
 
@@ -13,6 +14,19 @@ export type SettlingConfig = {
   readonly walletFactories?: readonly string[]
   /** Who pays for payers' approvals of Permit2; nobody unless told. */
   readonly sponsor?: SponsorConfig
+  /** Contracts through which payments by delegation are taken (ERC-7710); none unless told. */
+  readonly delegations?: DelegationConfig
+  /** What payments that are held in escrow earn, and who may have them refunded. */
+  readonly authCapture?: AuthCaptureConfig
+}
+
+/** Delegation managers that are called, and gas that one payment may use. */
+export type DelegationConfig = { readonly managers: readonly string[]; readonly gas?: bigint }
+
+/** The operator's part of every payout, and receivers whose refunds it pays for out of its own tokens. */
+export type AuthCaptureConfig = {
+  readonly fee?: { readonly bps: number; readonly recipient: string }
+  readonly refundsFor?: readonly string[]
 }
 
 /** The account that pays for approvals, and how much at the most. */
@@ -23,15 +37,29 @@ export type SponsorConfig = {
   readonly perPayerAndDay?: number
 }
 
-const SCHEMES = ['exact', 'upto', 'batch-settlement'] as const
+const SCHEMES = ['exact', 'upto', 'batch-settlement', 'auth-capture'] as const
+
+const Address = z.string().check(z.regex(/^0x[0-9a-fA-F]{40}$/, 'expected an address: 0x and 40 hex digits'))
 
 /** The fields of a network that say how it is settled on. */
 export const Settling = {
   schemes: z.optional(
-    z.array(z.enum(SCHEMES, 'expected exact, upto or batch-settlement')).check(z.minLength(1, 'names no scheme')),
+    z
+      .array(z.enum(SCHEMES, 'expected exact, upto, batch-settlement or auth-capture'))
+      .check(z.minLength(1, 'names no scheme')),
   ),
-  wallet_factories: z.optional(
-    z.array(z.string().check(z.regex(/^0x[0-9a-fA-F]{40}$/, 'expected an address: 0x and 40 hex digits'))),
+  wallet_factories: z.optional(z.array(Address)),
+  delegations: z.optional(
+    z.strictObject({
+      managers: z.array(Address).check(z.minLength(1, 'names no manager; leave it out to take none')),
+      gas: z.optional(z.int().check(z.gte(100_000), z.lte(5_000_000))),
+    }),
+  ),
+  auth_capture: z.optional(
+    z.strictObject({
+      fee: z.optional(z.strictObject({ bps: z.int().check(z.gte(1), z.lte(10_000)), recipient: Address })),
+      refunds_for: z.optional(z.array(Address).check(z.minLength(1))),
+    }),
   ),
   sponsor: z.optional(
     z.strictObject({
@@ -48,6 +76,8 @@ type Reading = Pick<ConfigFile<unknown>, 'fail'> & {
   readonly path: readonly string[]
   readonly isEvm: boolean
   readonly signers: readonly string[]
+  /** Tokens that are settled: none of them is called as anything else. */
+  readonly tokens: readonly Asset[]
   /** Checks a key, and that it stands where keys may stand; throws what `fail` makes. */
   checkKey(key: string, field: readonly string[]): void
 }
@@ -57,18 +87,24 @@ type Reading = Pick<ConfigFile<unknown>, 'fail'> & {
  * is one of the signers (its money is for strangers, theirs is not), and for an amount that is none.
  */
 export function settlingOf(
-  { schemes = ['exact'], wallet_factories, sponsor }: z.output<typeof Value>,
-  { path, isEvm, signers, checkKey, fail }: Reading,
+  { schemes = ['exact'], wallet_factories, sponsor, delegations, auth_capture }: z.output<typeof Value>,
+  { path, isEvm, signers, tokens, checkKey, fail }: Reading,
 ): SettlingConfig {
-  const only = { schemes: schemes.find((name) => name !== 'exact'), wallet_factories, sponsor }
+  const more = { wallet_factories, sponsor, delegations, auth_capture }
+  const only = { schemes: schemes.find((name) => name !== 'exact'), ...more }
   for (const [field, value] of Object.entries(only)) {
     if (!isEvm && value !== undefined) throw fail([...path, field], 'is not there for this chain')
   }
   const twice = schemes.find((name, index) => schemes.indexOf(name) !== index)
   if (twice !== undefined) throw fail([...path, 'schemes'], `${twice} stands there twice`)
-  if (!schemes.includes('exact') && (wallet_factories ?? sponsor) !== undefined) {
-    throw fail([...path, 'schemes'], 'wallet_factories and sponsor are for exact, which is not among them')
+  if (!schemes.includes('exact') && (wallet_factories ?? sponsor ?? delegations) !== undefined) {
+    throw fail([...path, 'schemes'], 'wallet_factories, sponsor and delegations are for exact, which is not among them')
   }
+  if (!schemes.includes('auth-capture') && auth_capture !== undefined) {
+    throw fail([...path, 'schemes'], 'auth_capture is for auth-capture, which is not among them')
+  }
+  checkCallable(['wallet_factories'], wallet_factories)
+  checkCallable(['delegations', 'managers'], delegations?.managers)
   if (sponsor !== undefined) {
     const field = [...path, 'sponsor', 'account']
     checkKey(sponsor.account, field)
@@ -79,6 +115,8 @@ export function settlingOf(
   return {
     schemes,
     ...(wallet_factories === undefined ? {} : { walletFactories: wallet_factories }),
+    ...(delegations === undefined ? {} : { delegations: delegationsOf(delegations) }),
+    ...(auth_capture === undefined ? {} : { authCapture: authCaptureOf(auth_capture) }),
     ...(sponsor === undefined
       ? {}
       : {
@@ -90,9 +128,27 @@ export function settlingOf(
         }),
   }
 
+  /** What is called there is called with what strangers write. */
+  function checkCallable(field: readonly string[], contracts: readonly string[] = []): void {
+    for (const [index, contract] of contracts.entries()) {
+      const reason = whyNotCallable(contract, tokens)
+      if (reason !== undefined) throw fail([...path, ...field, index], `${contract} ${reason}`)
+    }
+  }
+
   function weiOf(coins: number | string): bigint {
     const text = String(coins)
     if (/^[0-9]{1,9}([.][0-9]{1,18})?$/.test(text)) return parseUnits(text, 18)
     throw fail([...path, 'sponsor', 'max_funding'], "expected an amount of the chain's own coin, such as 0.0005")
   }
+}
+
+type Fields = z.output<typeof Value>
+
+function delegationsOf({ managers, gas }: NonNullable<Fields['delegations']>): DelegationConfig {
+  return { managers, ...(gas === undefined ? {} : { gas: BigInt(gas) }) }
+}
+
+function authCaptureOf({ fee, refunds_for }: NonNullable<Fields['auth_capture']>): AuthCaptureConfig {
+  return { ...(fee === undefined ? {} : { fee }), ...(refunds_for === undefined ? {} : { refundsFor: refunds_for }) }
 }

@@ -26,6 +26,7 @@ export type ShopConfig = {
   readonly books: BooksConfig
   readonly refunds?: RefundsConfig
   readonly admin?: AdminConfig
+  readonly holds?: HoldsConfig
   /** Set where browsers are shown a page to pay on. */
   readonly page?: PageConfig
   /** What becomes of a request to no route: it is answered with 404, or goes to the API unpaid. */
@@ -50,6 +51,14 @@ export type BooksConfig = {
 
 /** By which keys money is given back, and from which price on two people must agree. */
 export type RefundsConfig = { readonly evmKey?: string; readonly svmKey?: string; readonly approveAbove?: string }
+
+/** Whose word captures, voids and refunds of held money need, and for how long money is held. Times in seconds. */
+export type HoldsConfig = {
+  readonly key: string
+  readonly captureSeconds?: number
+  readonly refundSeconds?: number
+  readonly flow?: 'escrow' | 'authorization'
+}
 
 /** The seller's own listener, and who may use it: names, and the SHA-256 of their tokens in hex. */
 export type AdminConfig = {
@@ -101,6 +110,14 @@ const File = z.strictObject({
       approve_above: z.optional(Price),
     }),
   ),
+  auth_capture: z.optional(
+    z.strictObject({
+      key: z.string().check(z.regex(/^0x[0-9a-fA-F]{64}$/, 'expected a private key: 0x and 64 hex digits')),
+      capture_seconds: z.optional(z.int().check(z.gte(60))),
+      refund_seconds: z.optional(z.int().check(z.gte(60))),
+      flow: z.optional(z.enum(['escrow', 'authorization'])),
+    }),
+  ),
   admin: z.optional(
     z.strictObject({
       listen: z._default(z.string(), '127.0.0.1:8403'),
@@ -128,9 +145,14 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   const { value, fail, isLiteral, isPrivate } = await readYamlFile(file, File, environment)
   const listen = parseListen(value.listen)
   if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
-  for (const key of ['evm_key', 'svm_key'] as const) {
-    if (value.refunds?.[key] !== undefined && !isPrivate && isLiteral(['refunds', key])) {
-      throw fail(['refunds', key], 'a key stands in a file that others can read; name a variable, or chmod 600')
+  const keys = [
+    ['refunds', 'evm_key', value.refunds?.evm_key],
+    ['refunds', 'svm_key', value.refunds?.svm_key],
+    ['auth_capture', 'key', value.auth_capture?.key],
+  ] as const
+  for (const [group, field, key] of keys) {
+    if (key !== undefined && !isPrivate && isLiteral([group, field])) {
+      throw fail([group, field], 'a key stands in a file that others can read; name a variable, or chmod 600')
     }
   }
   const admin = value.admin && parseListen(value.admin.listen)
@@ -161,6 +183,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     routes,
     books: booksOf(value),
     ...(value.refunds === undefined ? {} : { refunds: refundsOf(value.refunds) }),
+    ...(value.auth_capture === undefined ? {} : { holds: holdsOf(value.auth_capture) }),
     ...(admin === undefined ? {} : { admin: { ...admin, tokens: value.admin?.tokens ?? {} } }),
     ...(value.page === undefined || value.page === false ? {} : { page: pageOf(value.page) }),
     rest: value.rest,
@@ -178,6 +201,16 @@ function refundsOf({ evm_key, svm_key, approve_above }: NonNullable<z.output<typ
     ...(evm_key === undefined ? {} : { evmKey: evm_key }),
     ...(svm_key === undefined ? {} : { svmKey: svm_key }),
     ...(approve_above === undefined ? {} : { approveAbove: approve_above }),
+  }
+}
+
+function holdsOf(fields: NonNullable<z.output<typeof File>['auth_capture']>): HoldsConfig {
+  const { key, capture_seconds, refund_seconds, flow } = fields
+  return {
+    key,
+    ...(capture_seconds === undefined ? {} : { captureSeconds: capture_seconds }),
+    ...(refund_seconds === undefined ? {} : { refundSeconds: refund_seconds }),
+    ...(flow === undefined ? {} : { flow }),
   }
 }
 

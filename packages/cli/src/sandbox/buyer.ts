@@ -31,8 +31,9 @@ export type Buyer = { buy(url: string, network: Network): Promise<Purchase> }
 /** The sandbox's own buyer, with the published test keys. */
 export function createBuyer(networks: readonly LocalNetwork[]): Buyer {
   const payers = new Map(
-    networks.map(({ network, pays, metered, channels }) => {
-      const schemes = [pays, ...(metered ? [metered.pays] : []), ...(channels ? [channels.pays] : [])]
+    networks.map(({ network, pays, ...more }) => {
+      const others = [more.metered, more.channels, more.holds]
+      const schemes = [pays, ...others.flatMap((each) => each?.pays ?? [])]
       return [network, createPayer({ schemes, policy: { networks: [network] } })]
     }),
   )

@@ -4,7 +4,7 @@ import { paywall } from '@groat/server/hono'
 import { Hono } from 'hono'
 import { createDemoPrices } from './demo-prices.js'
 import { streamOf } from './demo-stream.js'
-import type { LocalChannels, LocalNetwork } from './local-network.js'
+import type { LocalBooks, LocalNetwork } from './local-network.js'
 
 /** One thing that the demo API sells. */
 export type DemoRoute = {
@@ -25,7 +25,7 @@ export type DemoApi = {
 
 /**
  * Makes the demo API: small answers at small prices, each to be paid on any chain of the sandbox; where a chain has the schemes for it, an answer
- * by the word under a ceiling, and a stream by the byte out of a channel.
+ * by the word under a ceiling, a stream by the byte out of a channel, and an order whose money is held until it ships.
  */
 export async function createDemoApi(options: {
   readonly networks: readonly LocalNetwork[]
@@ -35,7 +35,7 @@ export async function createDemoApi(options: {
   const { networks, facilitatorUrl, onEvent } = options
   const app = new Hono()
   const routes: DemoRoute[] = []
-  const open: LocalChannels[] = []
+  const open: LocalBooks[] = []
   const ready: (() => Promise<void>)[] = []
 
   function selling(on: readonly LocalNetwork[], schemes: readonly SchemeServer[], facilitator: string | Facilitator) {
@@ -47,11 +47,11 @@ export async function createDemoApi(options: {
       onEvent,
     })
     ready.push(paid.ready)
-    return (path: string, price: string, description: string) => {
+    return (path: string, price: string, description: string, mode: 'strict' | 'upfront' = 'strict') => {
       const [scheme] = schemes
       const ids = on.map(({ network }) => network)
       routes.push({ method: 'GET', path, scheme: scheme?.scheme.name ?? '', networks: ids, price })
-      return paid({ name: `GET ${path}`, price, description, mimeType: 'application/json' })
+      return paid({ name: `GET ${path}`, price, description, mimeType: 'application/json', mode })
     }
   }
 
@@ -87,6 +87,21 @@ export async function createDemoApi(options: {
       const payment = c.get('payment')
       return c.body(streamOf(c.req.query('bytes'), (bytes) => payment.charge(10n * BigInt(bytes))))
     })
+  }
+
+  for (const network of networks) {
+    if (network.holds === undefined) continue
+    const holds = await network.holds.open(facilitatorUrl)
+    open.push(holds)
+    const held = selling([network], [network.holds.sells], holds.facilitator)
+    // In escrow before it is ordered.
+    const order = held(
+      '/order',
+      '$0.05',
+      'Five things: the money is held, three ship, and two are not charged',
+      'upfront',
+    )
+    app.get('/order', order, (c) => c.json({ ordered: 5, ships: 3 }))
   }
 
   const prices = createDemoPrices(options)

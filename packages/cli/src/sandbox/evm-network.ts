@@ -8,6 +8,7 @@ import { uptoEvm as settlesUpTo } from '@groat/evm/upto/facilitator'
 import { uptoEvm as sellsUpTo } from '@groat/evm/upto/server'
 import { type EvmChain, startEvmChain } from '@groat/sandbox'
 import { evmChannels } from './evm-channels.js'
+import { evmHolds } from './evm-holds.js'
 import type { LocalNetwork } from './local-network.js'
 
 /** Starts the EVM chain of a sandbox. Port 0 takes a free one. */
@@ -39,6 +40,7 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
         sellerKey: chain.account('seller').privateKey,
         authorizerKey: chain.account('payer5').privateKey,
       }),
+      holds: evmHolds({ settling, payerKey: payer.privateKey, sellerKey: chain.account('seller').privateKey }),
       accounts: chain.accounts.map(({ role, address, privateKey }) => ({
         role,
         address,

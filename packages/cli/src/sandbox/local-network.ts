@@ -18,14 +18,22 @@ export type LocalNetwork = {
     readonly settles: SchemeFacilitator
     readonly pays: SchemeClient
     /** Begins to count what channels owe, and to turn it into money. */
-    open(facilitatorUrl: string): Promise<LocalChannels>
+    open(facilitatorUrl: string): Promise<LocalBooks>
+  }
+  /** The halves of a scheme that holds money in escrow, where the chain has one. */
+  readonly holds?: {
+    readonly sells: SchemeServer
+    readonly settles: SchemeFacilitator
+    readonly pays: SchemeClient
+    /** Begins to write down what is held, and to have it paid out. */
+    open(facilitatorUrl: string): Promise<LocalBooks>
   }
   readonly accounts: readonly LocalAccount[]
   stop(): Promise<void>
 }
 
-/** What a seller's channels owe: the facilitator that counts it, and an end to claiming. */
-export type LocalChannels = { readonly facilitator: Facilitator; stop(): Promise<void> }
+/** What a seller's channels owe, or what is held for it: the facilitator that counts it, and an end to claiming. */
+export type LocalBooks = { readonly facilitator: Facilitator; stop(): Promise<void> }
 
 /** One account on one chain. */
 export type LocalAccount = {

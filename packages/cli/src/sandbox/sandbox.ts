@@ -128,10 +128,11 @@ async function startFacilitator(networks: readonly LocalNetwork[], port: number,
   const store = await openMemoryStore()
   started.push(() => store.close())
   const service = createFacilitator({
-    schemes: networks.flatMap(({ settles, metered, channels }) => [
+    schemes: networks.flatMap(({ settles, metered, channels, holds }) => [
       settles,
       ...(metered ? [metered.settles] : []),
       ...(channels ? [channels.settles] : []),
+      ...(holds ? [holds.settles] : []),
     ]),
     store,
   })

@@ -1,13 +1,21 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { formatUnits, isNetwork, isPid, parseUnits, problem, v1NameOf, X402Error } from '@groat/core'
+import type { Captures } from '@groat/evm/auth-capture/captures'
 import { type Ledger, type UsageRow, usageSince } from '@groat/server/ledger'
 import type { Refund, RefundAnswer, Refunds } from '@groat/server/refunds'
 import { type Context, Hono } from 'hono'
 import type { AdminConfig } from '../config/shop-config.js'
+import { createCapturesApp } from './admin-captures.js'
 
 /** What the seller's own listener serves. */
-export type ShopAdmin = { readonly config: AdminConfig; readonly ledger: Ledger; readonly refunds: Refunds | undefined }
+export type ShopAdmin = {
+  readonly config: AdminConfig
+  readonly ledger: Ledger
+  readonly refunds: Refunds | undefined
+  /** What is held in escrow, where the shop sells so. */
+  readonly captures?: () => Captures | undefined
+}
 
 type Env = { Variables: { who: string | undefined } }
 
@@ -15,7 +23,7 @@ type Env = { Variables: { who: string | undefined } }
  * The seller's side of a shop: how it does, and refunds, by people who are told apart by their tokens. Without tokens it answers this machine's own names only,
  * and changes nothing.
  */
-export function createShopAdmin({ config, ledger, refunds }: ShopAdmin): Hono<Env> {
+export function createShopAdmin({ config, ledger, refunds, captures = () => undefined }: ShopAdmin): Hono<Env> {
   const app = new Hono<Env>()
   app.use(async (c, next) => {
     const who = knownAs(c.req.header('authorization'), config.tokens)
@@ -68,6 +76,7 @@ export function createShopAdmin({ config, ledger, refunds }: ShopAdmin): Hono<En
       return isPid(pid) ? answered(c, await refunds[verb](pid, by)) : wrong(c)
     })
   }
+  app.route('/api/captures', createCapturesApp(captures, personOf))
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   app.onError((_, c) => c.json({ error: 'failed' }, 500))
   return app
@@ -87,7 +96,7 @@ function usageRow({ name, network, asset, payments, revenue, refunds, refunded }
 }
 
 /** Who changes something: by a bearer, which no page of somebody else's can send along. */
-function personOf(c: Context<Env>): string | undefined {
+function personOf(c: Context): string | undefined {
   return /^bearer /i.test(c.req.header('authorization') ?? '') ? c.get('who') : undefined
 }
 

@@ -16,6 +16,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import type { ShopConfig } from '../config/shop-config.js'
 import { forward } from './forward.js'
 import { loosePath } from './paths.js'
+import { sellsHolds } from './shop-holds.js'
 
 /** A shop in front of an API. */
 export type ShopApp = {
@@ -34,11 +35,11 @@ export type ShopParts = { readonly facilitator: Facilitator; readonly claims: Cl
  * Puts prices before the routes of an API. Throws `X402Error` for what is wrong with a price, an account or a mode, with the route.
  */
 export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent }: ShopParts): ShopApp {
-  const { payTo, origin, routes, rest, page } = config
+  const { payTo, origin, routes, rest, page, holds } = config
   const paid = paywall({
     facilitator,
     payTo,
-    schemes: [exactEvm, exactSvm, uptoEvm],
+    schemes: [exactEvm, exactSvm, uptoEvm, ...(holds === undefined ? [] : [sellsHolds(holds)])],
     store: claims,
     pricing,
     onEvent,

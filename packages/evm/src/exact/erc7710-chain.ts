@@ -2,9 +2,8 @@ import { type Refusal, refuse, type SentTransaction, X402Error } from '@groat/co
 import { type Address, parseAddress } from '../address.js'
 import type { EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
-import { MULTICALL3 } from '../multicall.js'
-import { PERMIT2 } from '../permit2/contracts.js'
 import type { CallRequest, SimulatedCall } from '../rpc.js'
+import { whyNotCallable } from './callable.js'
 import { type Erc7710Payment, readErc7710, redeemCall } from './erc7710.js'
 import type { ChainMethod, ExactRequest, Trial } from './method.js'
 import { settled } from './outcome.js'
@@ -23,8 +22,11 @@ export type DelegationOptions = {
 }
 
 /** ERC-7710 on chain: a manager that the operator knows moves the money of an account that allowed it. */
-export function createErc7710({ managers, gas = 500_000n }: DelegationOptions): ChainMethod {
-  const allowed: ReadonlySet<string> = new Set(managers.map(managerOf))
+export function createErc7710(
+  { managers, gas = 500_000n }: DelegationOptions,
+  chains: readonly EvmChain[] = [],
+): ChainMethod {
+  const allowed: ReadonlySet<string> = new Set(managers.map((text) => managerOf(text, chains)))
   return {
     async verify(request, trial) {
       const payment = read(request)
@@ -54,10 +56,11 @@ export function createErc7710({ managers, gas = 500_000n }: DelegationOptions): 
   }
 }
 
-/** Contracts that call whatever they are told would let anybody write what a settling account calls. */
-function managerOf(text: string): Address {
+/** What must not be called with what strangers write is no manager. */
+function managerOf(text: string, chains: readonly EvmChain[]): Address {
   const manager = parseAddress(text)
-  if (manager === undefined || manager === MULTICALL3 || manager === PERMIT2) {
+  const isToken = manager !== undefined && chains.some((chain) => chain.asset(manager))
+  if (manager === undefined || isToken || whyNotCallable(text, []) !== undefined) {
     throw new X402Error('invalid_config', { managers: text })
   }
   return manager

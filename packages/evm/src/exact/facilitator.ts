@@ -15,11 +15,10 @@ import {
 } from '@groat/core'
 import { type Address, parseAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
-import { MULTICALL3 } from '../multicall.js'
-import { EXACT_PERMIT2_PROXY, PERMIT2, UPTO_PERMIT2_PROXY } from '../permit2/contracts.js'
 import { ERC20_APPROVAL_GAS_SPONSORING } from '../sponsoring/approval.js'
 import { EIP2612_GAS_SPONSORING } from '../sponsoring/eip2612.js'
 import { type ApprovalSponsor, createSponsor } from '../sponsoring/sponsor.js'
+import { whyNotCallable } from './callable.js'
 import { exactOnEvm } from './eip3009.js'
 import { createEip3009 } from './eip3009-chain.js'
 import { createErc7710, type DelegationOptions } from './erc7710-chain.js'
@@ -30,6 +29,7 @@ import { type MethodName, methodOf } from './terms.js'
 import { createTokenTrials } from './token-trial.js'
 
 export type { ApprovalSponsor } from '../sponsoring/sponsor.js'
+export { whyNotCallable } from './callable.js'
 export type { DelegationOptions } from './erc7710-chain.js'
 
 /** What the facilitator's half needs. */
@@ -94,7 +94,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
   const methods: Readonly<Record<MethodName, ChainMethod>> = {
     eip3009: createEip3009({ factories: factoriesOf(walletFactories, chains), deploymentGas }),
     permit2: createPermit2({ sponsor }),
-    erc7710: createErc7710(options.delegations ?? { managers: [] }),
+    erc7710: createErc7710(options.delegations ?? { managers: [] }, chains),
   }
 
   function inspect(payment: PaymentPayload, terms: PaymentRequirements, now: { readonly now: number }): Inspection {
@@ -180,25 +180,18 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
   }
 }
 
-/** Contracts that call whatever they are told are no factories, and neither are those that money depends on. */
+/** What must not be called with what strangers write is no factory. */
 function factoriesOf(texts: readonly string[], chains: readonly EvmChain[]): ReadonlySet<Address> {
   const factories = texts.map((text) => {
     const factory = parseAddress(text)
-    const refused = factory === undefined || NO_FACTORIES.has(factory) || chains.some((chain) => chain.asset(factory))
-    if (refused) throw new X402Error('invalid_config', { walletFactories: text })
+    const isToken = factory !== undefined && chains.some((chain) => chain.asset(factory))
+    if (factory === undefined || isToken || whyNotCallable(text, []) !== undefined) {
+      throw new X402Error('invalid_config', { walletFactories: text })
+    }
     return factory
   })
   return new Set(factories)
 }
-
-const NO_FACTORIES: ReadonlySet<string> = new Set([
-  MULTICALL3,
-  PERMIT2,
-  EXACT_PERMIT2_PROXY,
-  UPTO_PERMIT2_PROXY,
-  // Deploys what it is given, at addresses that depend on it.
-  '0x4e59b44847b379578588920ca78fbf26c0b4956c',
-])
 
 function kindsOf({ network, signers }: EvmChain, delegations: DelegationOptions | undefined): readonly SupportedKind[] {
   const kind = { scheme: exactOnEvm.name, network } as const
