@@ -179,14 +179,18 @@ test('which schemes are settled, whose wallets are created and whose approvals a
     await read(one(`    auth_capture: { refunds_for: ["${seller}"] }\n`), environment),
   ]).toMatchInlineSnapshot(`
     [
-      "/pay.yaml:6: networks.base.schemes.1: expected exact, upto or batch-settlement",
+      "/pay.yaml:6: networks.base.schemes.1: expected exact, upto, batch-settlement or auth-capture",
       "/pay.yaml:6: networks.base.schemes: exact stands there twice",
       "/pay.yaml:6: networks.base.wallet_factories.0: expected an address: 0x and 40 hex digits",
-      "/pay.yaml:6: networks.base.schemes: wallet_factories and sponsor are for exact, which is not among them",
+      "/pay.yaml:6: networks.base.schemes: wallet_factories, sponsor and delegations are for exact, which is not among them",
       "/pay.yaml:6: networks.base.sponsor.account: takes an account of its own, which signs nothing else",
       "/pay.yaml:6: networks.base.sponsor.account: a key stands in a file that others can read; name a variable, or chmod 600",
       "/pay.yaml:6: networks.base.sponsor.max_funding: expected an amount of the chain's own coin, such as 0.0005",
       "/pay.yaml:3: networks.solana.schemes: is not there for this chain",
+      "/pay.yaml:6: networks.base.delegations.managers: names no manager; leave it out to take none",
+      "/pay.yaml:7: networks.base.delegations.managers.0: expected an address: 0x and 40 hex digits",
+      "/pay.yaml:6: networks.base.auth_capture.fee.recipient: is missing",
+      "/pay.yaml:4: networks.base.schemes: auth_capture is for auth-capture, which is not among them",
     ]
   `)
 })
