@@ -2,6 +2,7 @@
 import { appendFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { exactEvm } from '@groat/evm/exact/server'
 import { openStore } from '@groat/store'
 import { getRequestListener } from '@hono/node-server'
 import { type ClaimStore, createFacilitatorClient, paywall } from '../src/index.js'
@@ -10,7 +11,7 @@ import { sqlClaims } from '../src/sql.js'
 import { listen } from './listen.js'
 import { payTo, testScheme } from './test-scheme.js'
 
-const { SHOP = '', FACILITATOR = '', CRASH = '' } = process.env
+const { SHOP = '', FACILITATOR = '', CRASH = '', SCHEME, PAY_TO } = process.env
 
 async function point(name: string): Promise<void> {
   if (name !== CRASH) return
@@ -37,10 +38,11 @@ const store: ClaimStore = {
 
 const paid = paywall({
   facilitator: createFacilitatorClient(FACILITATOR),
-  payTo: { 'base-sepolia': payTo },
-  schemes: [testScheme],
+  // With SCHEME it reads real signatures, and is where it says that it is.
+  payTo: { 'base-sepolia': PAY_TO ?? payTo },
+  schemes: [SCHEME === 'exact' ? exactEvm : testScheme],
   store,
-  origin: 'http://shop.example',
+  ...(SCHEME === undefined && { origin: 'http://shop.example' }),
   leaseSeconds: 1,
 })
 const sell = paid('$0.001', async () => {

@@ -4,7 +4,7 @@ import { sqlIntents } from '@groat/client/sql'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
 import { openStore } from '@groat/store'
 
-const { PURSE = '', URL: url = '', KEY = '', CRASH = '' } = process.env
+const { PURSE = '', URL: url = '', KEY = '', CRASH = '', PURCHASE } = process.env
 
 async function point<T>(name: string, value: T): Promise<T> {
   if (name === CRASH) {
@@ -41,7 +41,8 @@ const buyer = createBuyer({
     return answer
   },
 })
-const response = await buyer.fetch(url)
+const response = await buyer.fetch(url, PURCHASE === undefined ? {} : { idempotencyKey: PURCHASE })
+const body = PURCHASE === undefined ? {} : { body: await response.text() }
 await buyer.idle()
-process.stdout.write(JSON.stringify({ status: response.status, outcome: buyer.outcome(response)?.status }))
+process.stdout.write(JSON.stringify({ status: response.status, outcome: buyer.outcome(response)?.status, ...body }))
 process.exit(0)
