@@ -34,6 +34,8 @@ export type PaymentReceipt = Receipt & {
   readonly state: 'unverified' | 'disputed'
   /** What contradicts the signed payment. */
   readonly dispute?: 'network' | 'amount' | 'payer'
+  /** What is wrong with what extensions say in it, by their keys, as far as the payer has halves to check it. */
+  readonly flaws?: Readonly<Record<string, string>>
 }
 
 /** How payment went. */

@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type ExtensionClient,
   encodePayment,
   type Fetch,
   findScheme,
@@ -17,6 +18,7 @@ import { type ChallengeReader, drain, type ReadChallenge } from './challenge.js'
 import type { Chosen, OfferRefusal } from './choose.js'
 import { claimUnresolved, whileClaimed } from './claim.js'
 import type { RuleRefusal } from './entry.js'
+import { attachExtensions, flawsIn, presentedHeaders } from './extensions.js'
 import type { Choose, Question, Witness } from './guard.js'
 import type { Intent, IntentEnd, Intents } from './intents.js'
 import type { KnownTerms } from './known-terms.js'
@@ -39,6 +41,7 @@ export type PayTools = {
   readonly onEvent: OnEvent | undefined
   readonly readChallenge: ChallengeReader
   readonly known: KnownTerms | undefined
+  readonly extensions: readonly ExtensionClient[]
   readonly choose: Choose
   readonly witness: Witness | undefined
   /** Opens the name of every claim of this process. */
@@ -59,12 +62,38 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
   if (read === undefined) return { response: unpaid }
   notify(tools.onEvent, { type: 'challenge_received', at: tools.clock(), resource: printable(request.url) })
   if (!read.ok) return refusedByPolicy(unpaid, { ...read, refusals: [] }, request, tools)
+  const free = await askAsKnown(request, read.value, unpaid, tools)
+  if (free !== undefined) return { response: free }
   const paid = await payFor(request, read.value, unpaid, tools)
   const { url } = unpaid
   // What was redirected is asked for where it was asked for.
   if ('response' in paid && isTaken(paid) && (url === '' || url === request.url.href))
     tools.known?.keep(request, read.value)
   return 'response' in paid ? paid : refusedByPolicy(unpaid, paid, request, tools)
+}
+
+/** Asks once more, as somebody whom the seller may know; `undefined`: it wants to be paid all the same. */
+async function askAsKnown(
+  request: PayableRequest,
+  { challenge }: ReadChallenge,
+  unpaid: Response,
+  { extensions, clock, fetch, limits }: PayTools,
+): Promise<Response | undefined> {
+  const url = new URL(unpaid.url || request.url)
+  // What is signed for one origin is not sent to another.
+  if (url.origin !== request.url.origin || !request.replayable) return undefined
+  const headers = await presentedHeaders(extensions, { challenge, url, clock })
+  if (headers === undefined) return undefined
+  const { init, method, body, headers: own } = await request.replay()
+  const all = new Headers(own)
+  for (const [name, value] of Object.entries(headers)) all.set(name, value)
+  const response = await fetch(url, { ...init, method, headers: all, redirect: 'manual', ...(body && { body }) })
+  if (response.ok) {
+    drain(unpaid, limits.answerMs)
+    return response
+  }
+  drain(response, limits.answerMs)
+  return undefined
 }
 
 /**
@@ -113,6 +142,7 @@ async function payFor(
     // Another call with the same idempotency key was faster: its payment is ours.
     if (intent === undefined) continue
     const first = await presentIntent(intent, call)
+    await noteFlaws(first.paid, choice, call)
     // Told what it had lost count of, the scheme signs once more; a seller that goes on correcting is not followed.
     if (!first.corrected || corrected) return first.paid
     corrected = true
@@ -214,8 +244,16 @@ async function signPayment({ prepared, offer, scheme }: Chosen, call: Call): Pro
     if (X402Error.is(cause) || request.signal?.aborted) throw cause
     throw new X402Error('signer_failed', {}, { cause })
   })
-  const { x402Version, resource } = read.challenge
-  const extensions = prepared.extensions?.() ?? read.challenge.extensions
+  const { challenge } = read
+  const { x402Version, resource } = challenge
+  const echo = prepared.extensions?.() ?? challenge.extensions
+  const extensions =
+    tools.extensions.length === 0
+      ? echo
+      : await attachExtensions(echo, tools.extensions, {
+          ...{ challenge, offer, payer: prepared.payer, clock: tools.clock, random: tools.random },
+          ...(request.idempotencyKey === undefined ? {} : { request: idempotencyName(request.idempotencyKey) }),
+        })
   const payment = encodePayment({
     x402Version,
     scheme: scheme.scheme.name,
@@ -338,7 +376,20 @@ function intentOf({ prepared, offer, scheme }: Chosen, { id, request, replay, re
 }
 
 function keyOf({ idempotencyKey }: PayableRequest, { fingerprint }: Replay): string {
-  return idempotencyKey === undefined ? fingerprint : sha256Hex(JSON.stringify(['idempotency-key', idempotencyKey]))
+  return idempotencyKey === undefined ? fingerprint : idempotencyName(idempotencyKey)
+}
+
+const idempotencyName = (key: string): string => sha256Hex(JSON.stringify(['idempotency-key', key]))
+
+/** Writes into the outcome what is wrong with the extensions of its receipt. */
+async function noteFlaws(paid: Paid, { offer, prepared }: Chosen, { read, request, tools }: Call): Promise<void> {
+  const { outcome } = paid
+  if (tools.extensions.length === 0 || outcome === undefined || !('receipt' in outcome)) return
+  const { receipt } = outcome
+  const { challenge } = read
+  const about = { challenge, offer, payer: prepared.payer, receipt, url: request.url, clock: tools.clock }
+  const flaws = await flawsIn(tools.extensions, about)
+  if (flaws !== undefined) Object.assign(receipt, { flaws })
 }
 
 function tellOutcome(tools: PayTools, outcome: PaymentOutcome, intent: Intent): void {

@@ -2,6 +2,7 @@ import {
   type Asset,
   type Clock,
   type ErrorCode,
+  type ExtensionClient,
   type Fetch,
   type JsonObject,
   notify,
@@ -43,6 +44,8 @@ export type PayerOptions = {
   readonly onEvent?: OnEvent
   /** Terms that need not be asked for again: `knownTerms`. Without it a seller is asked every time. */
   readonly known?: KnownTerms
+  /** What it has to say to extensions that a seller announces. Those that it has no half for are echoed as they came. */
+  readonly extensions?: readonly ExtensionClient[]
   /** More that stands before a signature: budgets, memory, a person. `createBuyer` of `@groat/client/buyer` brings one. */
   readonly guard?: Guard
   /** Whoever can prove what became of an expired payment. Without one, its expiry and one more presentation in vain are the proof. */
@@ -223,6 +226,7 @@ function toolsOf(options: PayerOptions): PayTools {
     schemes,
     policy: parsed,
     known: options.known,
+    extensions: options.extensions ?? [],
     limits: { ...defaultLimits, ...limits },
     intents: withCodes(store),
     // Called as a plain function: the platform's own refuses another `this`.

@@ -27,6 +27,28 @@ export { isErrorCode } from './errors/is-error-code.js'
 export { PROBLEM_TYPE, type Problem, problem } from './errors/problem.js'
 export { type ErrorContext, X402Error } from './errors/x402-error.js'
 export { notify, type OnEvent, type X402Event } from './events.js'
+export type {
+  AnsweredPayment,
+  ChallengeSource,
+  ExtensionClient,
+  PaymentContext,
+} from './extension/client.js'
+export { checkEcho } from './extension/echo.js'
+export { defineExtension, type ExtensionData, type ExtensionHalf, extensionInfo } from './extension/extension.js'
+export type { ExtensionFacilitator, ObservedPayment } from './extension/facilitator.js'
+export type {
+  Admission,
+  DeclaredExtension,
+  ExtensionChallenge,
+  ExtensionRequest,
+  ExtensionRoute,
+  ExtensionServer,
+  GrantedScope,
+  Guarded,
+  GuardedPayment,
+  RepeatedPayment,
+  SettledPayment,
+} from './extension/server.js'
 export type { CallOptions, Facilitator } from './facilitator.js'
 export { canonicalAddress, sameAddress } from './model/address.js'
 export { type Asset, findAsset } from './model/asset.js'

@@ -13,6 +13,7 @@ import {
 } from '@groat/core'
 import { problemAnswer } from './answer.js'
 import type { Balance, Redeemed } from './entitlements.js'
+import { tellGranted } from './extensions.js'
 import { beginFlow, lastEvents } from './flow.js'
 import { createMeter } from './meter.js'
 import type { Gate } from './paywall.js'
@@ -72,6 +73,22 @@ export async function serveEntitled<Native>(
   if (redeemed === undefined) return refused('entitlement_used_up')
   const payment = paymentFrom(pid, redeemed.proof)
   return streamUse(gate, route, request, terms, { payment, token, balance: redeemed, taken: redeemed.taken })
+}
+
+/** Serves a request by the first of these payments of which something is left; `undefined`: nothing is. Whose they are was proved already. */
+export async function serveEntitledBy<Native>(
+  gate: Gate,
+  route: Route,
+  request: GateRequest,
+  terms: Terms,
+  paid: readonly Pid[],
+): Promise<Reply<Native> | undefined> {
+  for (const pid of paid) {
+    const reply = await serveEntitled<Native>(gate, route, request, terms, await gate.bearers.make(pid))
+    const isStoreDown = reply.type === 'answer' && reply.answer.status >= 500
+    if (reply.type === 'stream' || isStoreDown) return reply
+  }
+  return undefined
 }
 
 /** What the books say a use was for. */
@@ -140,7 +157,8 @@ export function streamUse(gate: Gate, route: Route, request: GateRequest, terms:
 export type Granted = { readonly token: string; readonly balance: Balance; readonly headers: Record<string, string> }
 
 /** Writes down what a settled payment bought; `undefined`: nothing beyond its answer, or the store failed. */
-export async function grantFor({ gate, route, candidate, asked }: Run): Promise<Granted | undefined> {
+export async function grantFor(run: Run): Promise<Granted | undefined> {
+  const { gate, route, candidate, asked } = run
   const { sold } = route
   if (sold === undefined) return undefined
   const { pid } = candidate.inspected
@@ -152,6 +170,7 @@ export async function grantFor({ gate, route, candidate, asked }: Run): Promise<
     const credit = prepaid === undefined ? {} : { credit: asked.requirements.amount }
     const balance = await gate.claims.entitlements.grant({ pid, proof, ...rest, ...first, ...credit })
     const token = await gate.bearers.make(pid)
+    await tellGranted(run, balance.expiresAt)
     return { token, balance, headers: { [ENTITLEMENT_HEADER.toLowerCase()]: formatEntitlement(token, balance) } }
   } catch {
     // The payment that is presented again is granted then.

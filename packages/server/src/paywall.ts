@@ -1,6 +1,8 @@
 import {
   type Clock,
+  type ExtensionServer,
   type Facilitator,
+  type Json,
   type OnEvent,
   type PaymentRequirements,
   type Random,
@@ -49,6 +51,10 @@ export type PaywallOptions = {
   readonly leaseSeconds?: number
   /** Reads what routes charge by beside a price for each request: `pricing` of `@groat/server/pricing`. */
   readonly pricing?: Pricing
+  /** The extensions that routes may declare. One that serves every route is declared by `everywhere`. */
+  readonly extensions?: readonly ExtensionServer[]
+  /** What every route tells its extensions that does not tell them anything itself, by their keys. */
+  readonly everywhere?: Readonly<Record<string, Json>>
   /** What browsers are shown instead of the JSON of a challenge, when a person looks: `paywallPage()` of `@groat/server/page`. */
   readonly page?: PaywallPage
   /** Told of everything; cannot change anything. */
@@ -121,12 +127,16 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
     clock: gate.clock,
     canRefund: options.store.refund !== undefined,
     quotes: gate.quotes,
+    extensions: options.extensions ?? [],
+    random: gate.random,
   }
+  const { everywhere } = options
   const routes = new Map<string, Route>()
   return {
     gate,
     define: (input) => {
-      const options: RouteOptions = typeof input === 'object' ? input : { price: input }
+      const own: RouteOptions = typeof input === 'object' ? input : { price: input }
+      const options = everywhere === undefined ? own : { ...own, extensions: { ...everywhere, ...own.extensions } }
       const name = options.name ?? `#${routes.size + 1}`
       if (routes.has(name)) throw new X402Error('duplicate_route', { route: name })
       const route = compileRoute(name, options, defaults)

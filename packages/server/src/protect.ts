@@ -7,12 +7,14 @@ import {
   type PaymentPayload,
   type PaymentRequirements,
   type Pid,
+  refuse,
   X402Error,
 } from '@groat/core'
 import { type Answer, problemAnswer } from './answer.js'
 import { askedAnswer } from './asked.js'
 import { decide, recall } from './decide.js'
-import { ENTITLEMENT_HEADER, freePayment, serveEntitled } from './entitled.js'
+import { ENTITLEMENT_HEADER, freePayment, serveEntitled, serveEntitledBy } from './entitled.js'
+import { admits, admittedBy, enrichedTerms, isEnriched } from './extensions.js'
 import { createMeter } from './meter.js'
 import type { Offer } from './offers.js'
 import { forPeople } from './page/for-people.js'
@@ -119,9 +121,10 @@ function judge<Native>(
     case 'unpaid': {
       const token = route.sold && exchange.request.header(ENTITLEMENT_HEADER)
       if (token) return serveEntitled(gate, route, exchange.request, terms, token)
+      if (admits(route)) return serveAdmitted(gate, route, exchange, terms)
       if (route.free !== undefined) return serveFree(gate, route, exchange, terms)
       if (route.asks !== undefined) return serveAsking(gate, route, exchange, route.asks)
-      return challenged(gate, exchange.request, terms)
+      return challenge(gate, route, exchange.request, terms)
     }
     case 'refused': {
       const { refusal, payment } = decision
@@ -171,7 +174,48 @@ async function serveFree<Native>(
   terms: Terms,
 ): Promise<Reply<Native>> {
   const reply = await route.free?.<Native>(gate, route, request, terms)
-  return reply ?? { type: 'answer', answer: challenged(gate, request, terms), paid: false }
+  return reply ?? challenge(gate, route, request, terms, 'later')
+}
+
+/** Serves a request whose sender may have paid before; one that an extension says nothing of goes the usual way. */
+async function serveAdmitted<Native>(
+  gate: Gate,
+  route: Route,
+  exchange: Exchange<Native>,
+  terms: Terms,
+): Promise<Reply<Native>> {
+  const { request } = exchange
+  const admission = await admittedBy(route, request)
+  if (admission === undefined) {
+    if (route.free !== undefined) return serveFree(gate, route, exchange, terms)
+    if (route.asks !== undefined) return serveAsking(gate, route, exchange, route.asks)
+    return challenge(gate, route, request, terms, 'later')
+  }
+  if ('paid' in admission) {
+    const reply = await serveEntitledBy<Native>(gate, route, request, terms, admission.paid)
+    if (reply !== undefined) return reply
+  }
+  const refusal = 'code' in admission ? admission : refuse('sign_in_unknown')
+  notify(gate.onEvent, { type: 'payment_refused', at: gate.clock(), resource: terms.resource.url, code: refusal.code })
+  if (errorInfo(refusal.code).status >= 500) return { type: 'answer', answer: problemAnswer(refusal.code), paid: false }
+  // What was answered is used up: the next attempt needs a challenge of its own.
+  const anew = await enrichedTerms(gate, route, request, terms)
+  return { type: 'answer', answer: refusalAnswer(anew, refusal), paid: false }
+}
+
+/** The 402 of a request without a payment: at once, unless an extension makes its part for each request. */
+function challenge(gate: Gate, route: Route, request: GateRequest, terms: Terms): Challenge | Promise<AnswerReply>
+function challenge(gate: Gate, route: Route, request: GateRequest, terms: Terms, when: 'later'): Promise<AnswerReply>
+function challenge(
+  gate: Gate,
+  route: Route,
+  request: GateRequest,
+  terms: Terms,
+  when?: 'later',
+): Challenge | Promise<AnswerReply> {
+  const reply = (of: Terms): AnswerReply => ({ type: 'answer', answer: challenged(gate, request, of), paid: false })
+  if (isEnriched(route)) return enrichedTerms(gate, route, request, terms).then(reply)
+  return when === 'later' ? Promise.resolve(reply(terms)) : challenged(gate, request, terms)
 }
 
 function challenged({ onEvent, clock, page }: Gate, request: GateRequest, terms: Terms): Challenge {

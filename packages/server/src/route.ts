@@ -1,8 +1,11 @@
 import {
   type Clock,
+  type ExtensionServer,
+  type Json,
   type JsonObject,
   parseMoney,
   parseUnits,
+  type Random,
   type ResourceInfo,
   type SchemeServer,
   type Supported,
@@ -10,6 +13,7 @@ import {
 } from '@groat/core'
 import type { HeaderFields } from './answer.js'
 import type { Sold } from './entitled.js'
+import { announcedBy, compileExtensions, type RouteExtension } from './extensions.js'
 import { createLossBudget, type LossBudget } from './loss-budget.js'
 import { createLru } from './lru.js'
 import {
@@ -80,6 +84,8 @@ export type RouteOptions = PriceWords & {
   readonly quote?: string
   /** Requests without a payment reach the handler too, with a payment of 0: it throws `PaymentRequiredError` where it wants more. */
   readonly asks?: boolean
+  /** What extensions are told of the route, by their keys; `true` where there is nothing to tell, `false` where one is not meant. Each has to be registered with the paywall. */
+  readonly extensions?: Readonly<Record<string, Json>>
   /** The route's name in errors and in messages of this library; two routes cannot share one. */
   readonly name?: string
 }
@@ -116,6 +122,7 @@ export type Route = {
   /** Atomic units that one use of what was prepaid may take. */
   mostPerUse?(decimals: number): bigint
   readonly free: Priced['free']
+  readonly extensions: readonly RouteExtension[]
   /** What a request is asked to pay; a promise only when the price function gives one. */
   terms(request: GateRequest): Terms | Promise<Terms>
   /** What a request is asked to pay at a price that was quoted for it; a description replaces the route's. */
@@ -137,6 +144,8 @@ export type RouteDefaults = OfferDefaults & {
   /** Whether the store can give money back. */
   readonly canRefund: boolean
   readonly quotes: Quotes
+  readonly extensions: readonly ExtensionServer[]
+  readonly random: Random
 }
 
 /**
@@ -169,6 +178,12 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       throw new X402Error('invalid_config', { field: 'price' })
     }
     const about = describe(options)
+    const extensions = compileExtensions(options.extensions, defaults.extensions, {
+      ...{ name, mode, about, clock: defaults.clock, random: defaults.random },
+      ...(defaults.origin === undefined ? {} : { origin: defaults.origin }),
+      ...(sold === undefined ? {} : { scope: sold.scope }),
+    })
+    const announced = announcedBy(extensions)
     const cache = createLru<Terms>(MAX_CACHED_TERMS)
     const needsFacilitator = templates.some(({ scheme }) => scheme.offersNeedFacilitator)
     let supported: Supported | undefined
@@ -220,14 +235,14 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       freshen()
       const cached = cache.get(key)
       if (cached !== undefined) return cached
-      const terms = createTerms({ url, ...about }, offersAt(at, factor), outgoing(at, factor))
+      const terms = createTerms({ url, ...about }, offersAt(at, factor), outgoing(at, factor), announced)
       cache.set(key, terms)
       return terms
     }
 
     const termsOf = (request: GateRequest): Terms | Promise<Terms> => {
       const url = resourceUrl(request.url, defaults.origin)
-      if (asks && price === undefined) return createTerms({ url, ...about }, [])
+      if (asks && price === undefined) return createTerms({ url, ...about }, [], [], announced)
       const factor = tally === undefined ? priced.factor?.(request) : undefined
       if (typeof price !== 'function') return termsAt(url, price, factor)
       const at = price(request)
@@ -241,7 +256,12 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       const offers = templates.map((template) =>
         makeOffer({ ...template, extra: { ...template.extra, quote } }, at, supported),
       )
-      return createTerms({ url, ...about, ...(description === undefined ? {} : { description }) }, offers)
+      return createTerms(
+        { url, ...about, ...(description === undefined ? {} : { description }) },
+        offers,
+        [],
+        announced,
+      )
     }
 
     const quotedNow = async (request: GateRequest, at: Price, seconds: number): Promise<Terms> => {
@@ -259,6 +279,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       group: options.group,
       refunds: options.refund === 'on-failure',
       isInvalid: judgeOf(options.invalid),
+      extensions,
       budget: options.lossBudget === undefined ? undefined : createLossBudget(options.lossBudget),
       maxResponseBytes,
       free: priced.free,

@@ -3,9 +3,11 @@ import {
   encodeReceipt,
   errorInfo,
   type FacilitatorRequest,
+  type Json,
   type JsonObject,
   notify,
   type PaymentHeader,
+  type Receipt,
   type Refusal,
   type Settlement,
   X402Error,
@@ -66,17 +68,27 @@ export function pending(
 }
 
 /** The receipt header, without the facilitator's additions where they would make it longer than what clients and proxies take. */
-export function receiptHeader(run: Run, settlement: Settlement): PaymentHeader {
+export function receiptHeader(run: Run, settlement: Settlement, status = 200): PaymentHeader {
   const { payment, offer, inspected } = run.candidate
   const encode = (what: Settlement): PaymentHeader =>
     encodeReceipt(payment.x402Version, offer.requirements.network, what)
   if (settlement.status !== 'settled') return encode({ ...settlement, payer: inspected.payer })
   const receipt = { ...settlement.receipt, payer: inspected.payer }
-  const full = encode({ status: 'settled', receipt })
+  const { extensions, ...rest } = receipt
+  const said = Object.entries(extensions ?? {})
+  const ours = said.filter(([key]) => isOurs(run, key))
+  // What extensions say is said of something that was delivered.
+  const first = status < 400 ? said : said.filter(([key]) => !isOurs(run, key))
+  const full = encode({ status: 'settled', receipt: withExtensions(rest, first) })
   if (full.value.length <= MAX_RECEIPT_LENGTH) return full
-  const { extra: _, extensions: __, ...bare } = receipt
-  return encode({ status: 'settled', receipt: bare })
+  const { extra: _, ...bare } = rest
+  return encode({ status: 'settled', receipt: withExtensions(bare, status < 400 ? ours : []) })
 }
+
+const isOurs = ({ route }: Run, key: string): boolean => route.extensions.some(({ data }) => data.key === key)
+
+const withExtensions = (receipt: Receipt, said: readonly (readonly [string, Json | undefined])[]): Receipt =>
+  said.length === 0 ? receipt : { ...receipt, extensions: Object.fromEntries(said) }
 
 const MAX_RECEIPT_LENGTH = 2048
 

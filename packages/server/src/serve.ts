@@ -1,10 +1,12 @@
 import {
   canonicalJson,
   type FacilitatorRequest,
+  type JsonObject,
   type PaymentHeader,
   type Pid,
   type Receipt,
   type Refusal,
+  type RepeatedPayment,
   refuse,
   type Settlement,
   sha256Hex,
@@ -15,6 +17,7 @@ import { askedAnswer } from './asked.js'
 import type { ClaimedBefore, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
 import { grantFor, serveEntitled } from './entitled.js'
+import { guardedBy, inspectExtensions, withReceiptExtensions } from './extensions.js'
 import { giveBack } from './give-back.js'
 import type { Sale } from './ledger/sale.js'
 import { createMeter } from './meter.js'
@@ -188,9 +191,14 @@ type Step<Native> = { readonly answer?: Answer } | { readonly reply: Reply<Nativ
 
 async function firstStep<Native>(run: Run<Native>, token: ClaimToken, isHeld: boolean): Promise<Step<Native>> {
   const { gate, exchange } = run
-  const objection = tooLate(run) ?? (await verify(run))
+  const misfit = inspectExtensions(run)
+  const objection = tooLate(run) ?? (misfit && objected(run, misfit)) ?? (await verify(run))
   if (objection !== undefined) return { reply: objection }
   tell(run, 'payment_verified')
+  const guarded = await guardedBy(run)
+  if (guarded?.ok === false) return { reply: objected(run, guarded) }
+  const repeats = guarded && (await serveEarlier(run, guarded))
+  if (repeats !== undefined) return { reply: repeats }
   if (exchange.gone()) return { reply: answer(problemAnswer('handler_failed')) }
   const work = isHeld ? await metered(run) : {}
   if ('reply' in work) return work
@@ -201,6 +209,40 @@ async function firstStep<Native>(run: Run<Native>, token: ClaimToken, isHeld: bo
     return { reply: answer(problemAnswer('payment_in_flight', { retryAfter: 1 })) }
   } catch {
     return { reply: fault(run, 'store_unavailable') }
+  }
+}
+
+/** A refusal of an extension: a 402 where another payment would do, else the problem that it is. */
+function objected(run: Run, refusal: Refusal): AnswerReply {
+  const { status } = errorInfo(refusal.code)
+  if (status >= 500) return fault(run, refusal.code)
+  if (status === 402) return refused(run, refusal)
+  tell(run, 'payment_refused', { code: refusal.code })
+  return answer(problemAnswer(refusal.code, refusal.detail === undefined ? {} : { detail: refusal.detail }))
+}
+
+/**
+ * Answers a payment that repeats an earlier one by what became of that one. `undefined`: the earlier one was never settled, and its claim,
+ * taken over and given up here, can be settled by nobody any more; this one has taken its place.
+ */
+async function serveEarlier<Native>(
+  run: Run<Native>,
+  { earlier, replace }: RepeatedPayment,
+): Promise<Reply<Native> | undefined> {
+  const { gate, route, exchange, terms } = run
+  const before = recall(earlier, route.schemes, gate.clock())
+  if (before === undefined) return answer(problemAnswer('payment_identifier_spent'))
+  const first = runOf(gate, route, exchange, terms, before)
+  try {
+    const { expiresAt } = before.inspected
+    const claim = await gate.claims.claim({ ...claimOf(first, earlier.resource?.url), expiresAt })
+    if (claim.status !== 'claimed') return serveClaimed(first, claim)
+    await gate.claims.release(claim.token)
+    // An expired payment whose claim is gone may have been settled, so long ago that nobody remembers.
+    if (expiresAt * 1000 <= gate.clock()) return answer(problemAnswer('payment_identifier_spent'))
+    return (await replace()) ? undefined : answer(problemAnswer('payment_in_flight', { retryAfter: 1 }))
+  } catch {
+    return fault(run, 'store_unavailable')
   }
 }
 
@@ -250,14 +292,15 @@ async function streamSettled<Native>(run: Run<Native>, token: ClaimToken, receip
   // From now on the payment is as good as its bearer: presented again, it pays for another use.
   await quietly(gate.claims.pause(token, false))
   const reply = await serveEntitled<Native>(gate, route, exchange.request, terms, granted.token)
-  return reply.type === 'stream' ? withReceipt(reply, receiptHeader(run, { status: 'settled', receipt })) : reply
+  return reply.type === 'stream' ? withReceipt(run, reply, receipt) : reply
 }
 
-function withReceipt(reply: StreamReply, { name, value }: PaymentHeader): StreamReply {
+function withReceipt(run: Run, reply: StreamReply, receipt: Receipt): StreamReply {
   return {
     ...reply,
-    head: (headers) => {
-      reply.head(headers)
+    head: (headers, status) => {
+      reply.head(headers, status)
+      const { name, value } = receiptHeader(run, { status: 'settled', receipt }, status)
       headers.set(name, value)
     },
   }
@@ -312,13 +355,14 @@ async function written(
   const { requirements } = asked
   const { candidate, gate } = run
   const { inspected, offer } = candidate
+  const signed = await withReceiptExtensions(run, receipt)
   const believable = credible(receipt, requirements, inspected.payer, offer.scheme.offChain)
   const unique =
     believable &&
-    (await quietly(gate.claims.settled(token, receipt, evidenceOf(receipt, inspected.pid), saleOf(run, asked))))
+    (await quietly(gate.claims.settled(token, signed, evidenceOf(receipt, inspected.pid), saleOf(run, asked))))
   if (unique === true) {
     tell(run, 'payment_settled', { transaction: receipt.transaction, amount: requirements.amount })
-    return { receipt }
+    return { receipt: signed }
   }
   await quietly(gate.claims.pause(token, false))
   const doubt = unique === undefined ? 'store_unavailable' : 'facilitator_invalid_answer'

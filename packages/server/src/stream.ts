@@ -14,8 +14,8 @@ export type StreamReply = {
   readonly payment: VerifiedPayment
   /** Bytes of the answer that are worth keeping, so that it can be sent again. */
   readonly keepBytes: number
-  /** Has the last word on the head. */
-  head(headers: HeaderTable): void
+  /** Has the last word on the head of an answer of that status. */
+  head(headers: HeaderTable, status: number): void
   /** Where the price is counted while the answer leaves: everything goes through it, and nothing after it says stop. */
   readonly flow?: Flow | undefined
   /**
@@ -47,17 +47,17 @@ export function stream(
   receipt: Receipt,
   granted: Readonly<Record<string, string>>,
 ): StreamReply {
-  const { name, value } = receiptHeader(run, { status: 'settled', receipt })
   const stop = keepLease(run, token)
   let type: string | undefined
   return {
     type: 'stream',
     payment: createMeter(aboutOf(run.candidate)).payment,
     keepBytes: run.route.maxResponseBytes,
-    head: (headers) => {
+    head: (headers, status) => {
       type = headers.get('content-type') ?? undefined
       sealHead(headers)
       for (const [name, value] of Object.entries(granted)) headers.set(name, value)
+      const { name, value } = receiptHeader(run, { status: 'settled', receipt }, status)
       headers.set(name, value)
     },
     ended: (end) => {

@@ -20,6 +20,8 @@ export type GateRequest = {
   readonly header: GetHeader
   /** Where it comes from, as far as the framework knows: an IP address. */
   readonly address?: string | undefined
+  /** The bytes of its body, which the handler can read all the same; `undefined` where they are too many, or cannot be had without taking them. */
+  readonly body?: (() => Promise<Uint8Array | undefined>) | undefined
 }
 
 /** A 402, in the simplest form that frameworks take. */
@@ -35,13 +37,27 @@ export type Terms = {
   readonly offers: readonly Offer[]
   /** Offers that are made no more, and are answered a last time. */
   readonly outgoing: readonly Offer[]
+  /** What extensions announce. */
+  readonly extensions: JsonObject
   /** The 402 of a request without a payment, encoded once. */
   readonly challenge: Challenge
 }
 
 /** The terms of a resource. */
-export function createTerms(resource: ResourceInfo, offers: readonly Offer[], outgoing: readonly Offer[] = []): Terms {
-  return { resource, offers, outgoing, challenge: challengeAnswer(resource, offers, 'payment_required') }
+export function createTerms(
+  resource: ResourceInfo,
+  offers: readonly Offer[],
+  outgoing: readonly Offer[] = [],
+  announced: JsonObject = {},
+): Terms {
+  const extensions: JsonObject = Object.assign({}, ...offers.map((offer) => offer.extensions), announced)
+  const challenge = challengeAnswer({ resource, offers, extensions }, 'payment_required')
+  return { resource, offers, outgoing, extensions, challenge }
+}
+
+/** The same terms, announcing other extensions. */
+export function announcing(terms: Terms, extensions: JsonObject): Terms {
+  return { ...terms, extensions, challenge: challengeAnswer({ ...terms, extensions }, 'payment_required') }
 }
 
 /** What the payer of one offer has to know before it pays again. */
@@ -52,12 +68,12 @@ export type Correction = { readonly offer: Offer; readonly extra: JsonObject }
  * what else there is to say stands beside the version 1 members of the body, as the members of an RFC 9457 problem.
  */
 export function refusalAnswer(
-  { resource, offers }: Terms,
+  terms: Terms,
   refusal: Refusal,
   receipt?: PaymentHeader,
   correction?: Correction,
 ): Challenge {
-  const answer = challengeAnswer(resource, offers, refusal.code, refusal.detail, correction)
+  const answer = challengeAnswer(terms, refusal.code, refusal.detail, correction)
   return receipt === undefined ? answer : { ...answer, headers: { ...answer.headers, [receipt.name]: receipt.value } }
 }
 
@@ -83,8 +99,7 @@ export function pathOf(url: string): string {
 }
 
 function challengeAnswer(
-  resource: ResourceInfo,
-  offers: readonly Offer[],
+  { resource, offers, extensions }: Pick<Terms, 'resource' | 'offers' | 'extensions'>,
   code: ErrorCode,
   detail?: string,
   correction?: Correction,
@@ -94,7 +109,6 @@ function challengeAnswer(
     if (offer !== correction?.offer) return requirements
     return { ...requirements, extra: { ...requirements.extra, ...correction.extra } }
   })
-  const extensions = Object.assign({}, ...offers.map((offer) => offer.extensions)) as JsonObject
   const announced = Object.keys(extensions).length > 0 ? { extensions } : {}
   const { headers, body } = encodeChallenge({ error: code, resource, accepts, ...announced })
   // A code that elsewhere has another status is the reason for this 402.

@@ -15,6 +15,8 @@ export const pages = [
   'schemes/batch-settlement-evm.md',
   'schemes/auth-capture-evm.md',
   'schemes/upto-svm.md',
+  'extensions/contract.md',
+  'extensions/payment-identifier.md',
   'extensions/eip2612-gas-sponsoring.md',
   'extensions/erc20-approval-gas-sponsoring.md',
   'transports/mcp.md',
@@ -24,7 +26,7 @@ export const pages = [
 
 /** What an id looks like, wherever it stands. */
 export const ID =
-  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|SVM-EXACT|SVM-UPTO|GAS-PERMIT|GAS-APPROVAL|MCP|ERR|SEC)-[0-9]{3}'
+  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|SVM-EXACT|SVM-UPTO|EXT|EXT-ID|EXT-SIGN|EXT-OFFER|EXT-CODE|GAS-PERMIT|GAS-APPROVAL|MCP|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'

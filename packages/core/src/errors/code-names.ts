@@ -347,6 +347,26 @@ export const codeNames = [
   'channel_refund_refused',
   'channel_withdrawal_refused',
   'channel_withdrawal_early',
+
+  // Extensions.
+  'extension_not_registered',
+  'extension_invalid',
+  'extension_unavailable',
+  'payment_identifier_required',
+  'payment_identifier_invalid',
+  'payment_identifier_conflict',
+  'payment_identifier_spent',
+  'sign_in_invalid',
+  'sign_in_expired',
+  'sign_in_foreign',
+  'sign_in_replayed',
+  'sign_in_unknown',
+  'offer_signature_invalid',
+  'offer_signer_not_authorized',
+  'offer_expired',
+  'receipt_signature_invalid',
+  'receipt_signer_not_authorized',
+  'receipt_mismatch',
 ] as const
 
 /** A code of the registry. */

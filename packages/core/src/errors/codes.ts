@@ -1554,6 +1554,96 @@ export const errorCodes = {
     title: 'The withdraw delay is not over',
     hint: 'Come back when it is.',
   },
+
+  // Extensions.
+  extension_not_registered: {
+    ...config,
+    title: 'A route declares an extension that nothing here knows',
+    hint: 'Register the extension with the paywall, or take it off the route.',
+  },
+  extension_invalid: {
+    ...newPayment,
+    title: 'What the payment says under an extension is malformed',
+    hint: 'Fill it in as the extension asks, and sign again.',
+  },
+  extension_unavailable: {
+    ...later,
+    title: 'An extension that guards this resource cannot be asked',
+    hint: 'Try again later. Nothing was charged.',
+  },
+  payment_identifier_required: {
+    ...client,
+    title: 'The payment has no identifier',
+    hint: 'Put an id into info of payment-identifier, and send the payment again.',
+  },
+  payment_identifier_invalid: {
+    ...client,
+    title: 'The identifier of the payment is malformed',
+    hint: 'Use 16 to 128 letters, digits, - and _.',
+  },
+  payment_identifier_conflict: {
+    status: 409,
+    retry: 'never',
+    title: 'The identifier stands for another request',
+    hint: 'Take a new identifier for a new request. Nothing was charged.',
+  },
+  payment_identifier_spent: {
+    status: 409,
+    retry: 'never',
+    title: 'The identifier was used, and its answer is not kept any more',
+    hint: 'Take a new identifier to pay again. Nothing was charged.',
+  },
+  sign_in_invalid: {
+    ...newPayment,
+    title: 'The sign-in cannot be read, or its signature is not of that account',
+    hint: 'Sign the challenge of this answer, or pay.',
+  },
+  sign_in_expired: {
+    ...newPayment,
+    title: 'The sign-in is too old, or not valid yet',
+    hint: 'Sign the challenge of this answer, or pay.',
+  },
+  sign_in_foreign: {
+    ...newPayment,
+    title: 'The sign-in was made for somebody else, or answers no challenge of ours',
+    hint: 'Sign the challenge of this answer, or pay.',
+  },
+  sign_in_replayed: {
+    ...newPayment,
+    title: 'The sign-in was used before',
+    hint: 'Sign the challenge of this answer, or pay.',
+  },
+  sign_in_unknown: {
+    ...newPayment,
+    title: 'This account has paid for nothing here that is left',
+    hint: 'Pay.',
+  },
+  offer_signature_invalid: {
+    ...refused,
+    title: 'The signature of an offer is not good',
+    hint: 'Do not rely on the offer.',
+  },
+  offer_signer_not_authorized: {
+    ...refused,
+    title: 'Whoever signed the offer does not speak for its URL',
+    hint: 'Do not rely on the offer.',
+  },
+  offer_expired: { ...refused, title: 'The signed offer is over', hint: 'Ask for a new one.' },
+  receipt_signature_invalid: {
+    ...refused,
+    title: 'The signature of a receipt is not good',
+    hint: 'Do not rely on the receipt.',
+  },
+  receipt_signer_not_authorized: {
+    ...refused,
+    title: 'Whoever signed the receipt does not speak for its URL',
+    hint: 'Do not rely on the receipt.',
+  },
+  receipt_mismatch: {
+    ...refused,
+    title: 'The receipt is not of this payment',
+    hint: 'Do not rely on the receipt.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

@@ -2,6 +2,7 @@ import {
   DEFAULT_RETRY_AFTER,
   decodeFacilitatorRequest,
   type ErrorCode,
+  type ExtensionFacilitator,
   encodeSettlement,
   encodeSupported,
   encodeVerdict,
@@ -10,6 +11,7 @@ import {
   isJsonObject,
   isPid,
   type JsonObject,
+  type ObservedPayment,
   PROBLEM_TYPE,
   problem,
   type Refusal,
@@ -26,6 +28,7 @@ import { traceRequest } from '../observe/trace.js'
 import type { FacilitatorService } from '../service.js'
 import { type Access, createAccess, type Denied } from './access.js'
 import { readJsonBody } from './body.js'
+import { EXTENSION_RESPONSES, observed } from './extensions.js'
 import { readinessOf } from './readiness.js'
 
 /** How the HTTP face of a facilitator is made. */
@@ -39,6 +42,8 @@ export type FacilitatorAppOptions = {
   readonly overview?: () => Promise<Overview>
   /** Proxies of yours in front, each of which adds an address to `X-Forwarded-For`; 0 unless told: the header is not believed. */
   readonly trustedProxies?: number
+  /** What looks at payments and answers in `EXTENSION-RESPONSES`; it changes nothing about them. */
+  readonly extensions?: readonly ExtensionFacilitator[]
   /** For the OpenAPI document. */
   readonly version?: string
 }
@@ -53,7 +58,7 @@ export type FacilitatorAppOptions = {
  * const response = await app.fetch(new Request('http://localhost/supported'))
  */
 export function createFacilitatorApp(service: FacilitatorService, options: FacilitatorAppOptions = {}): Hono {
-  const { onFault, metrics, overview, trustedProxies = 0, version = '0.0.0' } = options
+  const { onFault, metrics, overview, trustedProxies = 0, version = '0.0.0', extensions = [] } = options
   const access = options.access ?? createAccess(service, {})
   const report = createReporter({ onFault })
   const app = new Hono()
@@ -70,6 +75,11 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     return access.admit(scope, { authorization, ip: addressOf(c, trustedProxies) })
   }
 
+  const look = async (c: Context, seen: ObservedPayment): Promise<void> => {
+    const said = await observed(extensions, seen, report)
+    if (said !== undefined) c.header(EXTENSION_RESPONSES, said)
+  }
+
   app.post('/verify', async (c) => {
     const caller = admit(c, 'verify')
     if (!caller.ok) return answerDenied(c, caller)
@@ -83,7 +93,9 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     const work = access.enter('verify', caller.tenant, request.value)
     if (!work.ok) return answerDenied(c, work)
     try {
-      return c.json(encodeVerdict(x402Version, await service.verify(request.value)))
+      const verdict = await service.verify(request.value)
+      if (verdict.ok) await look(c, { during: 'verify', ...request.value })
+      return c.json(encodeVerdict(x402Version, verdict))
     } finally {
       work.leave()
     }
@@ -103,6 +115,7 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     try {
       const settlement = await service.settle(request.value, { claim: work.claim })
       waitBefore(c, settlement)
+      if (settlement.status === 'settled') await look(c, { during: 'settle', ...request.value, settlement })
       return c.json(encodeFor(request.value, settlement))
     } catch (error) {
       const isOver = X402Error.is(error) && error.code === 'quota_exceeded'
@@ -115,7 +128,10 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
 
   let supported: Promise<JsonObject> | undefined
   app.get('/supported', async (c) => {
-    supported ??= service.supported().then(encodeSupported)
+    supported ??= service.supported().then((known) => {
+      const keys = extensions.map(({ extension }) => extension.key)
+      return encodeSupported({ ...known, extensions: [...new Set([...known.extensions, ...keys])] })
+    })
     return c.json(await supported)
   })
 

@@ -4,6 +4,7 @@ import type { VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { pathOf } from '../terms.js'
 import { noteAsked, serveNode } from './node-exchange.js'
+import { bodyOfMessage } from './request-body.js'
 
 declare global {
   // The place that Express has for what middleware adds to a request.
@@ -34,7 +35,13 @@ export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
     const route = define(input)
     return (req, res, next) =>
       serveNode(gate, route, {
-        request: { method: req.method, url: urlOf(req), header: (name) => req.get(name), address: req.ip },
+        request: {
+          method: req.method,
+          url: urlOf(req),
+          header: (name) => req.get(name),
+          address: req.ip,
+          body: bodyOfMessage(req, () => req.body),
+        },
         res,
         run: (payment) => {
           req.payment = payment

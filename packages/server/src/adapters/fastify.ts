@@ -5,6 +5,7 @@ import type { VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { pathOf } from '../terms.js'
 import { noteAsked, serveNode } from './node-exchange.js'
+import { bodyOfMessage } from './request-body.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -39,6 +40,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapFastify> {
           url: urlOf(request),
           header: (name) => headerOf(request, name),
           address: request.ip,
+          body: bodyOfMessage(request.raw, () => request.body),
         },
         res: reply.raw,
         standing: () => standing(reply),

@@ -1,6 +1,7 @@
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import { protect, type VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
+import { bodyOfRequest } from './request-body.js'
 import { holdResponse, orAsked, passResponse, responseOf, unsoldResponse } from './web-response.js'
 
 /** A handler that is run for a verified payment; what the platform gives beside the request (`env`, `ctx`) follows. */
@@ -37,7 +38,12 @@ export function paywall(options: PaywallOptions): Paywall<WrapFetch> {
     const route = define(input)
     return (request, ...rest) => {
       const reply = protect<Response>(gate, route, {
-        request: { method: request.method, url: request.url, header: (name) => request.headers.get(name) },
+        request: {
+          method: request.method,
+          url: request.url,
+          header: (name) => request.headers.get(name),
+          body: bodyOfRequest(request),
+        },
         gone: () => request.signal.aborted,
         work: (payment) =>
           orAsked(async () =>

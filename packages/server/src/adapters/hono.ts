@@ -3,6 +3,7 @@ import { PaymentRequiredError } from '../payment-required-error.js'
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import { protect, type VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
+import { bodyOfRequest } from './request-body.js'
 import { holdResponse, passResponse, responseOf, unsoldResponse } from './web-response.js'
 
 /** What a handler behind the paywall finds in its context: `c.get('payment')`. */
@@ -33,6 +34,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
           url: raw.url,
           header: (name) => raw.headers.get(name),
           address: addressOf(c.env),
+          body: bodyOfRequest(raw),
         },
         gone: () => raw.signal.aborted,
         work: async (payment) => {

@@ -5,6 +5,7 @@ import type { VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { pathOf } from '../terms.js'
 import { noteAsked, serveNode } from './node-exchange.js'
+import { bodyOfMessage } from './request-body.js'
 
 /** A handler of `node:http` that is run for a verified payment. */
 export type PaidListener = (req: IncomingMessage, res: ServerResponse, payment: VerifiedPayment) => void | Promise<void>
@@ -33,6 +34,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapNode> {
           url: urlOf(req),
           header: (name) => headerOf(req, name),
           address: req.socket.remoteAddress,
+          body: bodyOfMessage(req),
         },
         res,
         run: (payment) => {

@@ -24,7 +24,7 @@ export function passResponse(res: ServerResponse, reply: StreamReply, before: He
     if (sealed) return
     sealed = true
     made = changedHeaders(before, fieldsOf(res))
-    reply.head(tableOf(res))
+    reply.head(tableOf(res), res.statusCode)
     if (reply.last !== undefined && canTrail(res)) res.setHeader('trailer', 'PAYMENT-RESPONSE, PAYMENT-ENTITLEMENT')
     watch()
   }

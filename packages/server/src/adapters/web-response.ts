@@ -77,7 +77,7 @@ export async function passResponse(
   const { status, statusText, body } = response
   const made = { status, ...changedHeaders(before === undefined ? {} : fieldsOf(before), fieldsOf(response.headers)) }
   const headers = new Headers(response.headers)
-  reply.head(tableOf(headers))
+  reply.head(tableOf(headers), status)
   const init = { status, statusText, headers }
   if (status >= 400) {
     await reply.ended({ status, complete: true })

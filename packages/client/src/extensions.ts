@@ -1,0 +1,72 @@
+import {
+  type AnsweredPayment,
+  type ChallengeSource,
+  type ExtensionClient,
+  isJsonObject,
+  type JsonObject,
+  type PaymentContext,
+} from '@groat/core'
+
+/**
+ * What goes into a payment's `extensions`: the echo of what was announced (CORE-081), with what the payer's own halves put in the place of
+ * theirs. A half that throws leaves its key out: it must not stop a payment that its seller would take.
+ */
+export async function attachExtensions(
+  echo: JsonObject | undefined,
+  halves: readonly ExtensionClient[],
+  about: PaymentContext,
+): Promise<JsonObject | undefined> {
+  let extensions = echo
+  for (const half of halves) {
+    const { key } = half.extension
+    const announced = announcedOf(half, about.challenge.extensions)
+    if (announced === undefined || half.attach === undefined) continue
+    const { [key]: _, ...others } = extensions ?? {}
+    const attached = await quiet(async () => half.attach?.(announced, about))
+    extensions = attached === undefined ? others : { ...others, [key]: attached }
+  }
+  return extensions !== undefined && Object.keys(extensions).length > 0 ? extensions : undefined
+}
+
+/** Headers by which a request may be served without a payment; `undefined`: there are none. */
+export async function presentedHeaders(
+  halves: readonly ExtensionClient[],
+  about: ChallengeSource,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  for (const half of halves) {
+    const announced = announcedOf(half, about.challenge.extensions)
+    const headers = announced && (await quiet(async () => half.present?.(announced, about)))
+    if (headers !== undefined) return headers
+  }
+  return undefined
+}
+
+/** What is wrong with the extensions of a receipt, by their keys; `undefined`: nothing. */
+export async function flawsIn(
+  halves: readonly ExtensionClient[],
+  about: AnsweredPayment,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const flaws: Record<string, string> = {}
+  for (const half of halves) {
+    const answered = announcedOf(half, about.receipt.extensions)
+    if (answered === undefined || half.check === undefined) continue
+    // What cannot be checked was not found to be good.
+    const flaw = await half.check(answered, about).catch(() => 'unchecked')
+    if (flaw !== undefined) flaws[half.extension.key] = flaw
+  }
+  return Object.keys(flaws).length > 0 ? flaws : undefined
+}
+
+function announcedOf({ extension }: ExtensionClient, extensions: JsonObject | undefined): JsonObject | undefined {
+  const { key } = extension
+  const value = extensions !== undefined && Object.hasOwn(extensions, key) ? extensions[key] : undefined
+  return isJsonObject(value) ? value : undefined
+}
+
+async function quiet<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,45 @@
+import type { JsonObject } from '../model/json.js'
+import type { PaymentRequired, PaymentRequirements, Receipt } from '../model/payment.js'
+import type { Clock, Random } from '../ports.js'
+import type { ExtensionHalf } from './extension.js'
+
+/**
+ * The payer's half of an extension. It is asked only where the challenge announces its key; whatever the payer has no half for is echoed as it
+ * came (CORE-081).
+ */
+export interface ExtensionClient extends ExtensionHalf {
+  /** What the payment holds under the key, in the place of the echo; `undefined`: the key is left out. What was announced in `info` may not be changed (CORE-082). */
+  attach?(announced: JsonObject, about: PaymentContext): JsonObject | undefined | Promise<JsonObject | undefined>
+  /** Headers by which the request may be served without paying; it is sent once more with them before anything is signed for money. */
+  present?(announced: JsonObject, about: ChallengeSource): Promise<Readonly<Record<string, string>> | undefined>
+  /** What is wrong with what the answer's receipt holds under the key, in a word; `undefined`: nothing. The money is spent either way: it is told, not acted on. */
+  check?(answered: JsonObject, about: AnsweredPayment): Promise<string | undefined>
+}
+
+/** The payment that is about to be signed. */
+export type PaymentContext = {
+  readonly challenge: PaymentRequired
+  readonly offer: PaymentRequirements
+  readonly payer: string
+  /** Names the logical request, the same for every payment that is made for it: SHA-256 in hex. Absent where no caller vouches that two requests are one. */
+  readonly request?: string
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** Who sent a challenge: the URL that answered, after redirects. */
+export type ChallengeSource = {
+  readonly challenge: PaymentRequired
+  readonly url: URL
+  readonly clock: Clock
+}
+
+/** A payment that was answered with a receipt. */
+export type AnsweredPayment = {
+  readonly challenge: PaymentRequired
+  readonly offer: PaymentRequirements
+  readonly payer: string
+  readonly receipt: Receipt
+  readonly url: URL
+  readonly clock: Clock
+}

@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http'
+import { canonicalJson, type Json } from '@groat/core'
+
+/** Bytes of a request that are read for an extension. */
+const MAX_BODY_BYTES = 1024 * 1024
+
+/** Reads the body of a web request beside its handler. */
+export function bodyOfRequest(request: Request): () => Promise<Uint8Array | undefined> {
+  return async () => {
+    if (request.body === null) return new Uint8Array()
+    if (request.bodyUsed) return undefined
+    const reader = request.clone().body?.getReader()
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for (;;) {
+      const { done, value } = (await reader?.read()) ?? { done: true }
+      if (done || value === undefined) return joined(chunks, size)
+      size += value.byteLength
+      // Whatever it is that the handler gets, this half of it is not waited for.
+      if (size > MAX_BODY_BYTES) return void reader?.cancel()
+      chunks.push(value)
+    }
+  }
+}
+
+/**
+ * Reads the body of a Node request, and puts it back: whole bodies of a known length only. Where a parser has been there already, its value
+ * counts, as canonical JSON.
+ */
+export function bodyOfMessage(
+  message: IncomingMessage,
+  parsed: () => unknown = () => undefined,
+): () => Promise<Uint8Array | undefined> {
+  return async () => {
+    const known = parsed()
+    // A parser's value is JSON, text or bytes.
+    if (message.readableEnded || message.readableDidRead)
+      return known === undefined ? undefined : bytesOf(known as Json)
+    const { 'content-length': length, 'transfer-encoding': coding } = message.headers
+    if (coding !== undefined) return undefined
+    const size = Number(length ?? 0)
+    if (size === 0) return new Uint8Array()
+    return size <= MAX_BODY_BYTES ? peek(message, size) : undefined
+  }
+}
+
+function peek(message: IncomingMessage, size: number): Promise<Uint8Array | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let have = 0
+    const finish = (bytes: Uint8Array | undefined): void => {
+      message.off('readable', read)
+      message.off('close', lost)
+      message.off('error', lost)
+      resolve(bytes)
+    }
+    const lost = (): void => finish(undefined)
+    const read = (): void => {
+      for (let chunk = message.read(); chunk !== null; chunk = message.read()) {
+        chunks.push(chunk)
+        have += chunk.length
+        if (have >= size) break
+      }
+      if (have < size) return
+      const all = Buffer.concat(chunks)
+      // Before the stream can say that it has ended.
+      message.unshift(all)
+      finish(new Uint8Array(all))
+    }
+    message.on('readable', read)
+    message.on('close', lost)
+    message.on('error', lost)
+  })
+}
+
+function bytesOf(value: Json | Uint8Array): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  return new TextEncoder().encode(typeof value === 'string' ? value : canonicalJson(value))
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const all = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    all.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return all
+}

@@ -1,0 +1,167 @@
+import {
+  checkEcho,
+  type DeclaredExtension,
+  type ExtensionChallenge,
+  type ExtensionData,
+  type ExtensionRoute,
+  type ExtensionServer,
+  type Guarded,
+  type Json,
+  type JsonObject,
+  notify,
+  type Pid,
+  type Receipt,
+  type Refusal,
+  refuse,
+  X402Error,
+} from '@groat/core'
+import type { Gate } from './paywall.js'
+import type { Route } from './route.js'
+import type { Run } from './run.js'
+import { announcing, type GateRequest, type Terms } from './terms.js'
+
+/** An extension on one route. */
+export type RouteExtension = { readonly data: ExtensionData; readonly declared: DeclaredExtension }
+
+/**
+ * The extensions that a route declares, in the order in which they are registered.
+ * Throws `X402Error` `extension_not_registered` for a key that no half serves (EXT-003), and what the halves throw.
+ */
+export function compileExtensions(
+  said: Readonly<Record<string, Json>> | undefined,
+  registered: readonly ExtensionServer[],
+  route: ExtensionRoute,
+): readonly RouteExtension[] {
+  const unknown = Object.keys(said ?? {}).find((key) => !registered.some(({ extension }) => extension.key === key))
+  if (unknown !== undefined) throw new X402Error('extension_not_registered', { extension: unknown })
+  return registered.flatMap((half) => {
+    const { key } = half.extension
+    const options = said !== undefined && Object.hasOwn(said, key) ? said[key] : undefined
+    if (options === undefined || options === false) return []
+    return [{ data: half.extension, declared: half.declare(options, route) }]
+  })
+}
+
+/** What every challenge of a route holds. */
+export function announcedBy(extensions: readonly RouteExtension[]): JsonObject {
+  return Object.fromEntries(
+    extensions.flatMap(({ data, declared: { announce } }) => (announce === undefined ? [] : [[data.key, announce]])),
+  )
+}
+
+/** The terms as one request without a payment is told of them: with what is made for it alone. An extension that fails is left out (EXT-006). */
+export async function enrichedTerms(gate: Gate, route: Route, request: GateRequest, terms: Terms): Promise<Terms> {
+  const { resource, offers, extensions } = terms
+  const about: ExtensionChallenge = { request, resource, offers: offers.map(({ requirements }) => requirements) }
+  const made: Record<string, JsonObject | undefined> = {}
+  for (const { data, declared } of route.extensions) {
+    if (declared.enrich === undefined) continue
+    made[data.key] = await told(gate, () => declared.enrich?.(about))
+  }
+  const all = Object.entries({ ...extensions, ...made }).filter(([, value]) => value !== undefined)
+  return announcing(terms, Object.fromEntries(all))
+}
+
+/** Whether a challenge of the route is made for each request. */
+export function isEnriched({ extensions }: Route): boolean {
+  return extensions.some(({ declared }) => declared.enrich !== undefined)
+}
+
+/** Who need not pay, as the first extension says that knows it. */
+export async function admittedBy(
+  route: Route,
+  request: GateRequest,
+): Promise<{ readonly paid: readonly Pid[] } | Refusal | undefined> {
+  for (const { declared } of route.extensions) {
+    const admission = await closed(() => declared.admit?.(request))
+    if (admission !== undefined) return admission
+  }
+  return undefined
+}
+
+/** Whether an extension may know somebody who need not pay. */
+export function admits({ extensions }: Route): boolean {
+  return extensions.some(({ declared }) => declared.admit !== undefined)
+}
+
+/** What is wrong with the extensions of a new payment, from the payment and the terms alone. */
+export function inspectExtensions({ route, terms, candidate: { payment } }: Run): Refusal | undefined {
+  const known = route.extensions.map(({ data }) => data)
+  const mismatch = checkEcho(payment.extensions, terms.extensions, known)
+  if (mismatch !== undefined) return mismatch
+  for (const { declared } of route.extensions) {
+    const refusal = declared.inspect?.(payment)
+    if (refusal !== undefined) return refusal
+  }
+  return undefined
+}
+
+/** What the guards of a route say of a payment that is verified; the first word against it counts. */
+export async function guardedBy({ route, exchange, terms, candidate }: Run): Promise<Guarded> {
+  const { payment, offer, inspected } = candidate
+  const { pid, payer, expiresAt } = inspected
+  const { resource } = terms
+  const about = {
+    pid,
+    payer,
+    expiresAt,
+    payment,
+    requirements: offer.requirements,
+    resource,
+    request: exchange.request,
+  }
+  for (const { declared } of route.extensions) {
+    const said = await closed(() => declared.guard?.(about))
+    if (said !== undefined) return said
+  }
+  return undefined
+}
+
+/** The receipt with what extensions have to say in it. One that fails is left out: the money has moved. */
+export async function withReceiptExtensions(run: Run, receipt: Receipt): Promise<Receipt> {
+  const { gate, route, terms, candidate, asked } = run
+  const { payer } = candidate.inspected
+  const about = {
+    payer,
+    resource: terms.resource,
+    requirements: asked.requirements,
+    payment: candidate.payment,
+    receipt,
+  }
+  let extensions = receipt.extensions
+  for (const { data, declared } of route.extensions) {
+    if (declared.settled === undefined) continue
+    const said = await told(gate, () => declared.settled?.(about))
+    if (said !== undefined) extensions = { ...extensions, [data.key]: said }
+  }
+  return extensions === undefined ? receipt : { ...receipt, extensions }
+}
+
+/** Tells extensions what a settled payment has opened. */
+export async function tellGranted(run: Run, expiresAt: number | undefined): Promise<void> {
+  const { gate, route, candidate } = run
+  if (route.sold === undefined) return
+  const { pid, payer } = candidate.inspected
+  const { network } = candidate.offer.requirements
+  const grant = { pid, payer, network, scope: route.sold.scope, ...(expiresAt === undefined ? {} : { expiresAt }) }
+  for (const { declared } of route.extensions) await told(gate, () => declared.granted?.(grant))
+}
+
+/** A guard that throws says no. */
+async function closed<T>(ask: () => Promise<T> | undefined): Promise<T | Refusal | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    return refuse(X402Error.is(error) && error.code === 'store_busy' ? 'store_busy' : 'extension_unavailable')
+  }
+}
+
+/** Something that decides nothing: when it fails the operator is told, and the rest goes on. */
+async function told<T>({ onEvent, clock }: Gate, ask: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    notify(onEvent, { type: 'fault', at: clock(), code: X402Error.is(error) ? error.code : 'extension_unavailable' })
+    return undefined
+  }
+}
