@@ -278,6 +278,7 @@ describe('a facilitator with extensions', () => {
     verify: async () => ({ ok: true, payer: '0x1' }),
     settle: async () => ({ status: 'settled', receipt: { payer: '0x1', network: 'eip155:84532', transaction: '0x2' } }),
     supported: async () => ({ kinds: [], extensions: ['known'], signers: {} }),
+    inspect: () => ({ ok: false, code: 'invalid_payload' }),
     schemes: [],
   } as never
   const ask = async (observe: ExtensionFacilitator['observe'], path: string, extensions: JsonObject) => {
@@ -289,7 +290,13 @@ describe('a facilitator with extensions', () => {
     const shop = await shopOf({})
     const payment = { ...(await shop.sign()), extensions }
     const body = encodeFacilitatorRequest({ payment, requirements: payment.accepted! })
-    const answer = await app.fetch(new Request(`http://f/${path}`, { method: 'POST', body: JSON.stringify(body) }))
+    const answer = await app.fetch(
+      new Request(`http://f/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    )
     const header = answer.headers.get('extension-responses')
     return { answer: await answer.json(), said: header && JSON.parse(Buffer.from(header, 'base64').toString()), faults }
   }
