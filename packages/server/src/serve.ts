@@ -1,8 +1,7 @@
 import {
   canonicalJson,
+  errorInfo,
   type FacilitatorRequest,
-  type JsonObject,
-  type PaymentHeader,
   type Pid,
   type Receipt,
   type Refusal,
