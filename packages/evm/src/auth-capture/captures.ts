@@ -1,30 +1,40 @@
 import {
   type CallOptions,
-  decodeFacilitatorRequest,
-  type ErrorCode,
   encodeFacilitatorRequest,
   type Facilitator,
   type FacilitatorRequest,
   type JsonObject,
-  type Network,
   type Pid,
   type Settlement,
   X402Error,
 } from '@groat/core'
 import type { AnyStore } from '@groat/store'
 import type { EvmAccount } from '../account.js'
-import { type Address, formatAddress, parseAddress } from '../address.js'
+import { formatAddress, parseAddress } from '../address.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
 import type { SigningEngine } from '../crypto/signing.js'
 import { formatHex } from '../hex.js'
 import { signWith } from '../sign.js'
 import { type Permission, permissionOf } from './authorizer.js'
+import { type Hold, holdOf, readOf, requestOf } from './hold.js'
 import { type HoldRow, type HoldTables, migrations, type PendingAction } from './hold-table.js'
 import { authCaptureOnEvm } from './identity.js'
 import { wireOfInfo } from './payment-info.js'
 import { type CollectPayment, readCollect } from './shared.js'
 import { collectorOf } from './token-authorization.js'
 import { payoutOf } from './verify.js'
+import {
+  balancesAfter,
+  type GoodWish,
+  isWish,
+  NOTHING_HELD,
+  type Wish,
+  wishCapture,
+  wishRefund,
+  wishVoid,
+} from './wish.js'
+
+export type { Hold } from './hold.js'
 
 /** What captures are made with. */
 export type CapturesOptions = {
@@ -33,22 +43,6 @@ export type CapturesOptions = {
   /** The receiver's authorizer: the seller's own key, whose address the offers name. */
   readonly authorizer: EvmAccount
   readonly engine?: SigningEngine
-}
-
-/** A payment that is held, as its seller counts it. Amounts in atomic units, times in seconds since 1970. */
-export type Hold = {
-  readonly pid: Pid
-  readonly network: Network
-  readonly payer: Address
-  readonly token: Address
-  /** What was collected, or is about to be. */
-  readonly amount: bigint
-  /** `asked`: it is not known yet whether it was collected. */
-  readonly state: 'asked' | 'collected'
-  readonly capturable: bigint
-  readonly refundable: bigint
-  readonly captureDeadline: number
-  readonly refundDeadline: number
 }
 
 /** What a seller's holds are, and what becomes of them. Each answer is a settlement: settled, refused or not known yet; then ask again. */
@@ -230,15 +224,7 @@ export async function createCaptures(anyStore: AnyStore, options: CapturesOption
     const { payment, requirements } = requestOf(row)
     const settlement = await inner.settle({ payment: { ...payment, payload }, requirements })
     if (settlement.status === 'unknown') return settlement
-    const [capturable, refundable] = [BigInt(row.capturable), BigInt(row.refundable)]
-    const after =
-      settlement.status === 'refused'
-        ? {}
-        : kind === 'void'
-          ? { capturable: '0' }
-          : kind === 'capture'
-            ? { capturable: `${capturable - BigInt(amount)}`, refundable: `${refundable + BigInt(amount)}` }
-            : { refundable: `${refundable - BigInt(amount)}` }
+    const after = settlement.status === 'refused' ? {} : balancesAfter({ kind, amount }, row)
     await store.transaction((trx) =>
       trx
         .updateTable('evm_hold')
@@ -276,25 +262,9 @@ export async function createCaptures(anyStore: AnyStore, options: CapturesOption
         .execute()
       return rows.map(holdOf)
     },
-    capture: (pid, amount) =>
-      act(pid, ({ capturable }) => {
-        const left = BigInt(capturable)
-        const wanted = amount ?? left
-        if (wanted < 1n) return { code: NOTHING_HELD }
-        return wanted > left
-          ? { code: 'invalid_auth_capture_evm_insufficient_authorization' }
-          : { kind: 'capture', amount: wanted }
-      }),
-    void: (pid) =>
-      act(pid, ({ capturable }) =>
-        capturable === '0' ? { code: NOTHING_HELD } : { kind: 'void', amount: BigInt(capturable) },
-      ),
-    refund: (pid, amount) =>
-      act(pid, ({ refundable }) =>
-        amount < 1n || amount > BigInt(refundable)
-          ? { code: 'invalid_auth_capture_evm_refund_exceeds_capture' }
-          : { kind: 'refund', amount },
-      ),
+    capture: (pid, amount) => act(pid, (row) => wishCapture(row, amount)),
+    void: (pid) => act(pid, wishVoid),
+    refund: (pid, amount) => act(pid, (row) => wishRefund(row, amount)),
   }
 
   async function settlementOf(at: Facilitator, pid: Pid, callOptions?: CallOptions): Promise<Settlement | undefined> {
@@ -304,44 +274,5 @@ export async function createCaptures(anyStore: AnyStore, options: CapturesOption
   }
 }
 
-const NOTHING_HELD: ErrorCode = 'invalid_auth_capture_evm_zero_authorization'
-
-type GoodWish = { readonly kind: PendingAction['kind']; readonly amount: bigint }
-type Wish = GoodWish | { readonly code: ErrorCode }
-
-const isWish = (pending: PendingAction, wish: Wish): boolean =>
-  'kind' in wish && wish.kind === pending.kind && wish.amount.toString() === pending.amount
-
 /** What we wrote ourselves. */
 const pendingOf = (text: string) => JSON.parse(text) as PendingAction
-
-/** What we wrote ourselves. */
-function requestOf(row: HoldRow): FacilitatorRequest {
-  const request = decodeFacilitatorRequest(JSON.parse(row.request))
-  if (!request.ok) throw new TypeError('a hold cannot be read')
-  return request.value
-}
-
-function readOf(row: HoldRow): CollectPayment {
-  const { payment, requirements } = requestOf(row)
-  const read = readCollect(payment, requirements)
-  if (!read.ok) throw new TypeError('a hold cannot be read')
-  return read
-}
-
-function holdOf(row: HoldRow): Hold {
-  const { info } = readOf(row)
-  return {
-    // What we wrote ourselves.
-    pid: row.pid as Pid,
-    network: row.network as Network,
-    payer: info.payer,
-    token: info.token,
-    amount: info.maxAmount,
-    state: row.state,
-    capturable: BigInt(row.capturable),
-    refundable: BigInt(row.refundable),
-    captureDeadline: Number(info.authorizationExpiry),
-    refundDeadline: Number(info.refundExpiry),
-  }
-}

@@ -532,6 +532,32 @@ describe('what sellers ask for', () => {
     expect(settled).toBeGreaterThan(0)
   })
 
+  test('EVM-CAPTURE-067 replicas of a seller share their holds: whatever they ask for at once, each amount is paid out once', async () => {
+    const { pid } = await held()
+    const replicas = await Promise.all([1, 2, 3].map(() => createCaptures(store, { facilitator: inner, authorizer })))
+    expect(await Promise.all(replicas.map((replica) => replica.hold(pid)))).toEqual(
+      replicas.map(() => expect.objectContaining({ state: 'collected', capturable: 10_000n })),
+    )
+    const before = await purses()
+    // Whoever is told that it is not known yet asks again.
+    const insist = async (act: () => Promise<Settlement>): Promise<Settlement> => {
+      const settlement = await act()
+      return settlement.status === 'unknown' ? insist(act) : settlement
+    }
+    const amounts = [1_000n, 2_000n, 4_000n]
+    const settlements = await Promise.all(replicas.map((replica, i) => insist(() => replica.capture(pid, amounts[i]))))
+    expect(settlements.map((settlement) => settlement.status)).toEqual(['settled', 'settled', 'settled'])
+    const [hold] = await Promise.all(replicas.map((replica) => replica.hold(pid)))
+    expect(hold).toMatchObject({ capturable: 3_000n, refundable: 7_000n })
+    expect((await purses()).seller - before.seller).toBe(7_000n)
+    // What one of them began, another one ends.
+    lost = true
+    expect(await replicas[0]?.capture(pid, 500n)).toMatchObject({ status: 'unknown' })
+    lost = false
+    expect(await replicas[1]?.void(pid)).toMatchObject({ status: 'settled', receipt: { amount: 2_500n } })
+    expect((await purses()).seller - before.seller).toBe(7_500n)
+  })
+
   test('a hold that nobody knows, or that names another authorizer, is none of ours', async () => {
     const nothing = 'x'.repeat(64) as Pid
     expect(await answerOf(captures.capture(nothing))).toBe('…zero_authorization')
