@@ -42,7 +42,8 @@ describe('dangers on EVM networks', () => {
       'expired deadline',
       'no allowance (412)',
       'factory that is not allowed',
+      'delegation that reverts or burns gas',
     ])
-    expect(inputs.filter((cells) => cells.slice(1).length !== 3 || cells.some((cell) => cell === ''))).toEqual([])
+    expect(inputs.filter((cells) => cells.slice(1).length !== 6 || cells.some((cell) => cell === ''))).toEqual([])
   })
 })
