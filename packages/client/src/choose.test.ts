@@ -1,8 +1,8 @@
 import { assetByTicker, network, type PaymentRequirements, paymentId, type SchemeClient } from '@groat/core'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { parseSpending, type SpendingPolicy } from './buyer/spending-policy.js'
 import { type ChooseInput, choose } from './choose.js'
-import { type Policy, parsePolicy } from './policy.js'
 
 const url = new URL('https://api.example/weather')
 const usdc = assetByTicker(network('base'), 'USDC')!
@@ -44,8 +44,8 @@ test('CL-5 CLI-025 what a payment costs on top decides with its amount, and coun
     'eip155:8453',
     5_000n,
   ])
-  expect(() => parsePolicy({ fees: { base: '1 EURC' } })).toThrow(/policy.fees.base/)
-  expect(() => parsePolicy({ fees: { nowhere: '$1' } })).toThrow()
+  expect(() => parseSpending({ fees: { base: '1 EURC' } })).toThrow(/policy.fees.base/)
+  expect(() => parseSpending({ fees: { nowhere: '$1' } })).toThrow()
 })
 
 test('CL-5 CLI-025 law: nothing that may be paid costs less than what is chosen, and the order of the list changes nothing', () => {
@@ -103,20 +103,24 @@ test('only the chosen offer costs randomness', async () => {
   expect(drawn).toBe(1)
 })
 
-async function chosen(accepts: readonly PaymentRequirements[], policy?: Policy, schemes?: readonly SchemeClient[]) {
+async function chosen(
+  accepts: readonly PaymentRequirements[],
+  policy?: SpendingPolicy,
+  schemes?: readonly SchemeClient[],
+) {
   const choice = await choose(input(accepts, policy, schemes))
   return choice.ok ? [choice.offer.network, choice.offer.amount] : choice.code
 }
 
 function input(
   accepts: readonly PaymentRequirements[],
-  policy: Policy = {},
+  policy: SpendingPolicy = {},
   schemes: readonly SchemeClient[] = [half('exact')],
 ): ChooseInput {
   return {
     challenge: { x402Version: 2, accepts },
     schemes,
-    policy: parsePolicy(policy),
+    policy: parseSpending(policy).policy,
     requested: url,
     challenged: url,
     clock: () => 0,

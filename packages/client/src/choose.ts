@@ -14,7 +14,7 @@ import {
 import type { Entry, RuleRefusal } from './entry.js'
 import type { ParsedPolicy } from './policy.js'
 import { checkAmount, type RuleContext, worthOf } from './rules.js'
-import { addValues, compareValues, type Value } from './value.js'
+import { compareValues, type Value } from './value.js'
 
 /** What a choice is made from. */
 export type ChooseInput = {
@@ -51,7 +51,7 @@ export type Chosen = {
 export type NoneChosen = Refusal & { readonly refusals: readonly OfferRefusal[] }
 
 /**
- * Chooses the cheapest offer that the policy allows, by what it costs in all (what its asset counts for, and the fees of `policy.fees`) and whatever
+ * Chooses the cheapest offer that the policy allows, by what it costs in all (what its asset counts for, and its fees) and whatever
  * the order in which the seller lists them. Offers of one cost are taken in the payer's order of schemes, then of `policy.networks`. Nothing is signed, and nobody is told of it.
  *
  * @example
@@ -133,8 +133,7 @@ function inOrderOf({ schemes, policy }: ChooseInput): (a: Candidate, b: Candidat
 /** What paying an offer costs the payer: what its amount counts for, and what is known to come on top. */
 function costOf({ offer, asset }: Candidate, policy: ParsedPolicy): Value {
   const value = worthOf(offer.amount, { policy, asset })
-  const fee = policy.fees?.get(offer.network)
-  return fee === undefined ? value : addValues(value, fee)
+  return policy.withFee?.(value, offer.network) ?? value
 }
 
 function sharedReason([first, ...rest]: readonly OfferRefusal[]): Refusal {

@@ -24,11 +24,6 @@ export type Policy = {
   readonly recipients?: readonly string[]
   /** Networks to pay on, by CAIP-2 id or v1 name, the preferred first. Default: any that the schemes serve. */
   readonly networks?: readonly string[]
-  /**
-   * What a payment costs beside its amount, by network: the gas of an approval, the fee of a wallet or a bridge, such as `{ base: '$0.001' }`. It decides
-   * which offer is the cheapest, and counts in no limit. Default: nothing.
-   */
-  readonly fees?: Readonly<Record<string, string>>
   /** Names of the schemes to pay with. Default: all that are given to the payer. */
   readonly schemes?: readonly string[]
   /** Seconds for which a signature may live. Default 600. */
@@ -50,8 +45,6 @@ export type ParsedPolicy = {
   readonly origins: ReadonlySet<string> | undefined
   readonly recipients: readonly string[] | undefined
   readonly networks: readonly Network[] | undefined
-  /** By network; one that is not among them has none. */
-  readonly fees: ReadonlyMap<Network, Value> | undefined
   readonly schemes: readonly string[] | undefined
   readonly maxLifetimeSeconds: number
   readonly versions: readonly X402Version[]
@@ -59,6 +52,8 @@ export type ParsedPolicy = {
   readonly rules: readonly Rule[]
   /** What an amount counts for; absent: whole units of every asset count alike. */
   readonly worth?: (amount: bigint, asset: Asset) => Value
+  /** What paying on a network costs beside the amount, added to what the amount counts for: decides what is cheapest. Absent: nothing. */
+  readonly withFee?: (value: Value, network: Network) => Value
 }
 
 /**
@@ -76,10 +71,7 @@ export function parsePolicy(policy: Policy = {}): ParsedPolicy {
     perPayment: parseLimit(perPayment, 'perPayment'),
     origins: policy.origins && new Set(policy.origins.map((origin) => parseOrigin(origin))),
     recipients: policy.recipients,
-    networks: policy.networks?.map(networkNamed),
-    fees:
-      policy.fees &&
-      new Map(Object.entries(policy.fees).map(([name, fee]) => [networkNamed(name), parseLimit(fee, `fees.${name}`)])),
+    networks: policy.networks?.map((name) => (isNetwork(name) ? name : network(name))),
     schemes: policy.schemes,
     maxLifetimeSeconds,
     versions,
@@ -87,8 +79,6 @@ export function parsePolicy(policy: Policy = {}): ParsedPolicy {
     rules: [...rules, ...(policy.rules ?? [])],
   }
 }
-
-const networkNamed = (name: string): Network => (isNetwork(name) ? name : network(name))
 
 /** Only what has been read has its limit as a value. */
 export function isParsed(policy: Policy | ParsedPolicy): policy is ParsedPolicy {

@@ -1,6 +1,6 @@
-import { type Asset, X402Error } from '@groat/core'
+import { type Asset, isNetwork, network, X402Error } from '@groat/core'
 import { invalid, type ParsedPolicy, type Policy, parseLimit, parseOrigin, parsePolicy } from '../policy.js'
-import type { Value } from '../value.js'
+import { addValues, type Value } from '../value.js'
 import { DIRECT_ORIGIN } from './direct.js'
 
 /** Limits in money and in numbers of payments. What is not limited here is limited only by what stands around it. */
@@ -55,6 +55,11 @@ export type SpendingPolicy = Omit<Policy, 'perPayment' | 'origins'> &
     readonly askAbove?: string
     /** What one whole unit of an asset counts for, by ticker, such as `{ EURC: '$1.10' }`. Default `$1`, whatever the asset. */
     readonly worth?: Readonly<Record<string, string>>
+    /**
+     * What a payment costs beside its amount, by network: the gas of an approval, the fee of a wallet or a bridge, such as `{ base: '$0.001' }`. It
+     * decides which offer is the cheapest, and counts in no limit. Default: nothing.
+     */
+    readonly fees?: Readonly<Record<string, string>>
     /** Nothing is signed while this stands. */
     readonly stopped?: boolean
     /** Whether hosts that are written as an address inside a private network may be paid. Default `false`; loopback always may. */
@@ -111,10 +116,12 @@ export function parseSpending(spending: SpendingPolicy = {}): ParsedSpending {
   if (!['url', 'origin', 'off'].includes(trustFirst)) throw invalid('trustFirst', 'is url, origin or off')
   const groups = groupsOf(spending)
   const worth = worthFrom(spending.worth)
+  const withFee = feesFrom(spending.fees)
   return {
     policy: {
       ...parsePolicy(plainPolicy(spending)),
       ...(worth && { worth }),
+      ...(withFee && { withFee }),
     },
     knownTermsSeconds: spending.knownTermsSeconds ?? 0,
     budgets: groups.flatMap(budgetsOf),
@@ -207,6 +214,20 @@ function worthFrom(worth: SpendingPolicy['worth']): ParsedPolicy['worth'] {
   }
 }
 
+function feesFrom(fees: SpendingPolicy['fees']): ParsedPolicy['withFee'] {
+  if (fees === undefined) return undefined
+  const known = new Map(
+    Object.entries(fees).map(([name, text]) => {
+      const id: string = isNetwork(name) ? name : network(name)
+      return [id, parseLimit(text, `fees.${name}`)]
+    }),
+  )
+  return (value, id) => {
+    const fee = known.get(id)
+    return fee === undefined ? value : addValues(value, fee)
+  }
+}
+
 /** Hundredths of a per cent. */
 function parsePercent(text: string): bigint {
   const [, whole, hundredths = ''] = /^([0-9]{1,9})(?:\.([0-9]{1,2}))?%$/.exec(text) ?? []
@@ -215,8 +236,7 @@ function parsePercent(text: string): bigint {
 }
 
 function plainPolicy(spending: SpendingPolicy): Policy {
-  const { perPayment, origins, recipients, networks, schemes, maxLifetimeSeconds, versions, resource, rules, fees } =
-    spending
+  const { perPayment, origins, recipients, networks, schemes, maxLifetimeSeconds, versions, resource, rules } = spending
   const all = {
     perPayment,
     origins: origins?.map(withDirect),
@@ -227,7 +247,6 @@ function plainPolicy(spending: SpendingPolicy): Policy {
     versions,
     resource,
     rules,
-    fees,
   }
   const unknown = Object.keys(spending).find((word) => !(word in all) && !OWN_WORDS.has(word))
   // A misspelt limit would be no limit.
@@ -241,7 +260,7 @@ const withDirect = (origin: string) => (origin === 'direct' ? DIRECT_ORIGIN : or
 
 const OWN_WORDS: ReadonlySet<string> = new Set([
   ...SPANS,
-  ...['payments', 'eachOrigin', 'categories', 'assets', 'pins', 'trustFirst', 'priceRise', 'askAbove', 'worth'],
+  ...['payments', 'eachOrigin', 'categories', 'assets', 'pins', 'trustFirst', 'priceRise', 'askAbove', 'worth', 'fees'],
   'knownTermsSeconds',
   ...['stopped', 'privateAddresses'],
 ])
