@@ -98,6 +98,44 @@ test('pay --scheme auth-capture puts money into escrow; what ships is paid out, 
   await expect.poll(moved, { timeout: 25_000 }).toEqual([30_000n, 30_000n])
 })
 
+test('EVM-BATCH-080 EVM-BATCH-087 channels are listed, refunded by their seller, and left without it', async () => {
+  const node = sandbox.ready.evm?.rpcUrl ?? ''
+  const payer = sandbox.ready.accounts.find(({ role }) => role === 'payer3')?.evm
+  const environment = { GROAT_EVM_KEY: payer?.privateKey ?? '', GROAT_HOME: join(folder, 'apart') }
+  const has = async () =>
+    BigInt(await rpc('eth_call', [balanceOf(sandbox.ready.evm?.usdc ?? '', payer?.address ?? ''), 'latest']))
+  const had = await has()
+  const buy = () => run(['pay', `${api}/stream?bytes=100`, '--scheme', 'batch-settlement', '--yes'], environment)
+  const list = async () =>
+    JSON.parse((await run(['channels', 'list', '--json', '--rpc', node], environment)).out.split('\n')[0] ?? '')
+  expect((await buy()).exitCode).toBe(0)
+  const before = await list()
+  const spent = BigInt(before.charged)
+  const left = BigInt(before.refundable)
+  expect([spent > 0n, left > 0n]).toEqual([true, true])
+  const part = await run(['channels', 'refund', `${api}/stream`, '--amount', '$0.005', '--json'], environment)
+  expect([part.exitCode, JSON.parse(part.out)]).toMatchObject([0, { status: 'refunded', amount: '5000' }])
+  const rest = await run(['channels', 'refund', `${api}/stream`], environment)
+  expect([rest.exitCode, rest.out], rest.said).toEqual([0, expect.stringMatching(/USDC refunded {2}0x[0-9a-f]{64}\n$/)])
+  expect(had - (await has())).toBe(spent)
+  expect(await list()).toMatchObject({ refundable: '0', locked: '0' })
+  expect((await run(['channels', 'refund', `${api}/stream`], environment)).exitCode).toBe(1)
+
+  // Filled again, and left: begun now, ended when the delay is over.
+  expect((await buy()).exitCode).toBe(0)
+  const { channelId, locked } = await list()
+  const withdraw = () => run(['channels', 'withdraw', channelId.slice(0, 12), '--rpc', node, '--json'], environment)
+  const begun = await withdraw()
+  expect([begun.exitCode, JSON.parse(begun.out)], begun.said).toMatchObject([
+    0,
+    { ok: true, channel: { withdrawing: locked } },
+  ])
+  const early = await withdraw()
+  expect([early.exitCode, JSON.parse(early.out)]).toMatchObject([1, { code: 'channel_withdrawal_early' }])
+  expect((await run(['channels', 'list', '--rpc', node], environment)).out).toContain('on its way out')
+  expect((await run(['channels', 'withdraw', '0x99', '--rpc', node], environment)).exitCode).toBe(1)
+})
+
 const balanceOf = (to: string, owner: string) => ({
   to,
   data: `0x70a08231${owner.slice(2).toLowerCase().padStart(64, '0')}`,
