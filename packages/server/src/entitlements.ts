@@ -43,6 +43,8 @@ export interface Entitlements {
   grant(grant: Grant): Promise<Balance>
   /** Takes one use, and of a credit at most so much. `undefined`: none is left, its time is over, or it is for something else. */
   redeem(pid: Pid, scope: string, use?: EntitlementUse & { readonly most?: bigint }): Promise<Redeemed | undefined>
+  /** Takes away what is left, because its money was given back. */
+  revoke(pid: Pid): Promise<void>
   /** Gives a use back, for which nothing was delivered, or so much of the credit. */
   giveBack(pid: Pid, use?: EntitlementUse & { readonly credit?: bigint }): Promise<void>
 }
@@ -85,6 +87,11 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
       const taken = takenFrom(row.credit, use?.most)
       if (row.credit !== undefined) row.credit -= taken ?? 0n
       return { ...balanceOf(row), proof: row.proof, ...(taken === undefined ? {} : { taken }) }
+    },
+    revoke: async (pid) => {
+      const row = rows.get(pid)
+      if (row !== undefined)
+        rows.set(pid, { ...row, left: 0, expiresAt: 0, ...(row.credit !== undefined && { credit: 0n }) })
     },
     giveBack: async (pid, use) => {
       const row = rows.get(pid)

@@ -51,8 +51,8 @@ export function announcedBy(extensions: readonly RouteExtension[]): JsonObject {
 
 /** The terms as one request without a payment is told of them: with what is made for it alone. An extension that fails is left out (EXT-006). */
 export async function enrichedTerms(gate: Gate, route: Route, request: GateRequest, terms: Terms): Promise<Terms> {
-  const { resource, offers, extensions } = terms
-  const about: ExtensionChallenge = { request, resource, offers: offers.map(({ requirements }) => requirements) }
+  const { extensions } = terms
+  const about = challengeOf(request, terms)
   const made: Record<string, JsonObject | undefined> = {}
   for (const { data, declared } of route.extensions) {
     if (declared.enrich === undefined) continue
@@ -61,6 +61,12 @@ export async function enrichedTerms(gate: Gate, route: Route, request: GateReque
   const all = Object.entries({ ...extensions, ...made }).filter(([, value]) => value !== undefined)
   return announcing(terms, Object.fromEntries(all))
 }
+
+const challengeOf = (request: GateRequest, { resource, offers }: Terms): ExtensionChallenge => ({
+  request,
+  resource,
+  offers: offers.map(({ requirements }) => requirements),
+})
 
 /** Whether a challenge of the route is made for each request. */
 export function isEnriched({ extensions }: Route): boolean {
@@ -71,9 +77,11 @@ export function isEnriched({ extensions }: Route): boolean {
 export async function admittedBy(
   route: Route,
   request: GateRequest,
+  terms: Terms,
 ): Promise<{ readonly paid: readonly Pid[] } | Refusal | undefined> {
+  const about = challengeOf(request, terms)
   for (const { declared } of route.extensions) {
-    const admission = await closed(() => declared.admit?.(request))
+    const admission = await closed(() => declared.admit?.(about))
     if (admission !== undefined) return admission
   }
   return undefined

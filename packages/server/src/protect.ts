@@ -185,7 +185,7 @@ async function serveAdmitted<Native>(
   terms: Terms,
 ): Promise<Reply<Native>> {
   const { request } = exchange
-  const admission = await admittedBy(route, request)
+  const admission = await admittedBy(route, request, terms)
   if (admission === undefined) {
     if (route.free !== undefined) return serveFree(gate, route, exchange, terms)
     if (route.asks !== undefined) return serveAsking(gate, route, exchange, route.asks)
@@ -193,7 +193,7 @@ async function serveAdmitted<Native>(
   }
   if ('paid' in admission) {
     const reply = await serveEntitledBy<Native>(gate, route, request, terms, admission.paid)
-    if (reply !== undefined) return reply
+    if (reply !== undefined) return reply.type === 'stream' ? varied(reply) : reply
   }
   const refusal = 'code' in admission ? admission : refuse('sign_in_unknown')
   notify(gate.onEvent, { type: 'payment_refused', at: gate.clock(), resource: terms.resource.url, code: refusal.code })
@@ -201,6 +201,18 @@ async function serveAdmitted<Native>(
   // What was answered is used up: the next attempt needs a challenge of its own.
   const anew = await enrichedTerms(gate, route, request, terms)
   return { type: 'answer', answer: refusalAnswer(anew, refusal), paid: false }
+}
+
+/** An answer that was given to somebody who signed in is no answer for others (EXT-SIGN-002). */
+function varied(reply: StreamReply): StreamReply {
+  return {
+    ...reply,
+    head: (headers, status) => {
+      reply.head(headers, status)
+      const vary = headers.get('vary')
+      if (vary !== '*') headers.set('vary', [vary, 'SIGN-IN-WITH-X'].filter(Boolean).join(', '))
+    },
+  }
 }
 
 /** The 402 of a request without a payment: at once, unless an extension makes its part for each request. */

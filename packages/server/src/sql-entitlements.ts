@@ -48,6 +48,11 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
         await trx.updateTable('server_entitlement').set({ credit: credit.toString() }).where('pid', '=', pid).execute()
         return { ...balanceOf(row), credit, taken, proof: row.proof }
       }),
+    revoke: (pid) =>
+      store.transaction(async (trx) => {
+        const gone = { left_uses: 0, expires_at: 0 }
+        await trx.updateTable('server_entitlement').set(gone).where('pid', '=', pid).execute()
+      }),
     giveBack: (pid, { credit, ...use } = {}) =>
       store.transaction(async (trx) => {
         if (credit !== undefined) {

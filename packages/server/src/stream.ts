@@ -159,6 +159,7 @@ async function close(
   const isInvalid = made && complete && route.isInvalid(finished(status, type, answer))
   const served = made && !isInvalid
   if (!served && route.refunds && (await quietly(refund(run, token, status, isInvalid)))) {
+    await quietly(run.gate.claims.entitlements.revoke(run.candidate.inspected.pid))
     return tell(run, 'delivery_failed', { transaction })
   }
   if (served && complete) {

@@ -17,6 +17,7 @@ export const pages = [
   'schemes/upto-svm.md',
   'extensions/contract.md',
   'extensions/payment-identifier.md',
+  'extensions/sign-in-with-x.md',
   'extensions/eip2612-gas-sponsoring.md',
   'extensions/erc20-approval-gas-sponsoring.md',
   'transports/mcp.md',

@@ -42,7 +42,7 @@ export interface DeclaredExtension {
    */
   enrich?(challenge: ExtensionChallenge): JsonObject | undefined | Promise<JsonObject | undefined>
   /** Who asks without paying, as the extension knows it; `undefined`: it says nothing of this request. */
-  admit?(request: ExtensionRequest): Promise<Admission | Refusal | undefined>
+  admit?(challenge: ExtensionChallenge): Promise<Admission | Refusal | undefined>
   /** Reads the payer's part of a payment that is new: everything that can be known without asking anyone. */
   inspect?(payment: PaymentPayload): Refusal | undefined
   /** Judges a payment that the facilitator has verified, before any work and before money moves, in every mode. */
@@ -63,7 +63,7 @@ export type ExtensionRequest = {
   readonly body?: (() => Promise<Uint8Array | undefined>) | undefined
 }
 
-/** A challenge that is about to be made. */
+/** A challenge that is about to be made, and what it is made from. */
 export type ExtensionChallenge = {
   readonly request: ExtensionRequest
   readonly resource: ResourceInfo

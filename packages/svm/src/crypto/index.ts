@@ -1,0 +1,1 @@
+export { createSigner, verifySignature } from './ed25519.js'
