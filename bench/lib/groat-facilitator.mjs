@@ -5,8 +5,8 @@ import { exactEvm } from '@groat/evm/exact/facilitator'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { openStore } from '@groat/store'
 
-const { rpc, store: target, keys, options } = JSON.parse(process.argv[2] ?? '{}')
-const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers: keys })
+const { rpc, store: target, keys, options, chainOptions } = JSON.parse(process.argv[2] ?? '{}')
+const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers: keys, ...chainOptions })
 const store = await openStore(target)
 const limits = { openPerPayer: 100_000 }
 const service = createFacilitator({ schemes: [exactEvm({ chains: [chain] })], store, limits, ...options })

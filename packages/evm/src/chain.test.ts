@@ -58,6 +58,36 @@ test('sending the same bytes again is harmless: while they wait, and when they a
   expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
 })
 
+test('where blocks come fast a node answers with the receipt, and is asked for no other', async () => {
+  const asked: string[] = []
+  const watching: typeof fetch = (input, init) => {
+    asked.push(...[JSON.parse(String(init?.body))].flat().map(({ method }) => method))
+    return fetch(input, init)
+  }
+  const quick = await connect({ sendAndWait: true, fetch: watching })
+  const nonce = (await quick.nextNonce?.(signer())) ?? 0n
+  const transaction = await quick.sign(call(), { signer: signer(), nonce })
+  asked.length = 0
+  expect(await quick.send(transaction, true)).toEqual({ status: 'accepted', included: true })
+  expect(await quick.rpc.receipt(transaction.hash as Hex)).toMatchObject({ success: true })
+  expect(asked).toEqual(['eth_sendRawTransactionSync'])
+  // Sent again it is in a block already, which the node says in its own way.
+  expect(await quick.send(transaction, true)).toMatchObject({ status: 'accepted' })
+})
+
+test('a node that cannot wait is asked the usual way', async () => {
+  const fault = { action: 'error', code: -32601, message: 'the method does not exist' } as const
+  const proxy = await startRpcProxy({
+    target: sandbox.rpcUrl,
+    rules: [{ method: 'eth_sendRawTransactionSync', fault }],
+  })
+  const plain = await connect({ sendAndWait: true, rpc: proxy.url })
+  const nonce = (await plain.nextNonce?.(signer())) ?? 0n
+  const transaction = await plain.sign(call(), { signer: signer(), nonce })
+  expect(await plain.send(transaction, true)).toEqual({ status: 'accepted' })
+  await proxy.stop()
+})
+
 test('a nonce that another transaction took is told apart', async () => {
   const nonce = (await chain.nextNonce?.(signer())) ?? 0n
   const [taken, late] = await Promise.all([

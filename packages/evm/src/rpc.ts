@@ -33,6 +33,8 @@ export interface EvmRpc {
   logs(filter: LogFilter): Promise<readonly Log[]>
   /** Hands in a signed transaction. */
   send(raw: Hex): Promise<SendReply>
+  /** The same, and the answer comes with the receipt (EIP-7966); `undefined` from a node that does not know the method. */
+  sendAndWait?(raw: Hex): Promise<(SendReply & { readonly receipt?: Receipt }) | undefined>
   /** What an account holds of the chain's coin, in wei. */
   balance(address: Address): Promise<bigint>
   /**
@@ -118,6 +120,8 @@ export type EvmRpcOptions = Omit<JsonRpcOptions, 'proof'> & {
 
 /** Milliseconds for handing in a transaction. */
 const SEND_TIMEOUT_MS = 8_000
+
+const METHOD_NOT_FOUND = -32601
 
 /**
  * The chain over JSON-RPC.
@@ -268,6 +272,17 @@ function over(json: JsonRpc, ask: Ask): EvmRpc {
       const method = 'eth_sendRawTransaction'
       const reply = await json.request(method, [raw], SEND_TIMEOUT_MS)
       return reply.ok ? { ok: true, hash: hash32(reply.result, method) } : { ok: false, message: reply.message }
+    },
+    async sendAndWait(raw) {
+      const method = 'eth_sendRawTransactionSync'
+      const reply = await json.requestAlone(method, [raw], SEND_TIMEOUT_MS)
+      if (reply.ok) {
+        const hash = hash32(object(reply.result, method).transactionHash, method)
+        return { ok: true, hash, receipt: decodeReceipt(object(reply.result, method), hash) }
+      }
+      const isUnknown =
+        reply.code === METHOD_NOT_FOUND || /not (found|supported|available)|unsupported/i.test(reply.message)
+      return isUnknown ? undefined : { ok: false, message: reply.message }
     },
     balance(address) {
       const method = 'eth_getBalance'

@@ -14,9 +14,6 @@ import type { JournalTables } from '../src/journal/tables.js'
 
 export const PRICE = 1000n
 
-/** Seconds that payments live: each block that is mined on demand makes the chain a second older. */
-const LIFE = 3600
-
 /** A real chain for a test file and a journal in a file for each test. What is started is stopped. */
 export function useFacilitator() {
   const on = {} as {
@@ -54,10 +51,12 @@ export function useFacilitator() {
 
   return Object.assign(on, {
     /** A facilitator in this process, started. */
-    async serve(options: Partial<FacilitatorOptions> & { rpc?: string; signers?: readonly EvmRole[] } = {}) {
-      const { rpc = on.chain.rpcUrl, signers = ['facilitator'], ...rest } = options
+    async serve(
+      options: Partial<FacilitatorOptions> & { rpc?: string; signers?: readonly EvmRole[]; sendAndWait?: boolean } = {},
+    ) {
+      const { rpc = on.chain.rpcUrl, signers = ['facilitator'], sendAndWait = false, ...rest } = options
       const service = createFacilitator({
-        schemes: [exactEvm({ chains: [await settlingChain(rpc, signers)] })],
+        schemes: [exactEvm({ chains: [await settlingChain(rpc, signers, sendAndWait)] })],
         store: on.store,
         onFault: (fault) => on.faults.push(fault),
         stopTimeout: 1000,
@@ -73,8 +72,8 @@ export function useFacilitator() {
     pay: (role: EvmRole = 'payer', terms: Partial<PaymentRequirements> = {}) => pay(on.chain, role, terms),
 
     /** The same by Permit2, which the payer has let take. */
-    payByPermit2: (role: EvmRole = 'payer') =>
-      pay(on.chain, role, { extra: { assetTransferMethod: 'permit2' } }, exactEvmWithPermit2),
+    payByPermit2: (role: EvmRole = 'payer', terms: Partial<PaymentRequirements> = {}) =>
+      pay(on.chain, role, { ...terms, extra: { assetTransferMethod: 'permit2' } }, exactEvmWithPermit2),
 
     /** Lets Permit2 take from a payer of the sandbox. */
     async approvePermit2(role: EvmRole) {
@@ -114,9 +113,9 @@ export function useFacilitator() {
 }
 
 /** The chain as a facilitator has it, with keys of the sandbox. */
-export async function settlingChain(rpc: string, signers: readonly EvmRole[]) {
+export async function settlingChain(rpc: string, signers: readonly EvmRole[], sendAndWait = false) {
   const keys = signers.map((role) => evmAccounts.find((account) => account.role === role)?.privateKey ?? '')
-  return createEvmChain({ network: network('base-sepolia'), rpc, signers: keys })
+  return createEvmChain({ network: network('base-sepolia'), rpc, signers: keys, sendAndWait })
 }
 
 async function pay(
@@ -133,11 +132,11 @@ async function pay(
     amount: PRICE,
     asset: usdc.address,
     payTo: chain.account('seller').address,
-    maxTimeoutSeconds: LIFE,
+    maxTimeoutSeconds: 120,
     extra: { name: usdc.domain.name, version: usdc.domain.version },
     ...terms,
   }
-  const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: LIFE }
+  const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: requirements.maxTimeoutSeconds }
   const account = privateKeyAccount(chain.account(role).privateKey)
   const prepared = await scheme({ account }).prepare(requirements, context)
   if (!prepared.ok) throw new Error(prepared.code)

@@ -54,6 +54,18 @@ test('A05, C04 two facilitators on one journal and one key', async () => {
 })
 
 describe('a node that misbehaves', () => {
+  test('A07 the answer that waits for the block is lost, and so is the one after it: settled once all the same', async () => {
+    const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
+    proxy.use({ method: 'eth_sendRawTransactionSync', nth: 1, fault: { action: 'drop', forward: true } })
+    proxy.use({ method: 'eth_sendRawTransaction', nth: 1, fault: { action: 'drop', forward: true } })
+    const service = await on.serve({ rpc: proxy.url, sendAndWait: true })
+    const requests = await Promise.all([on.pay(), on.pay('payer2'), on.pay('payer3')])
+    const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+    for (const outcome of outcomes) transactionOf(outcome)
+    await on.expectMoved(3)
+    await proxy.stop()
+  })
+
   test('A07 the answer to a send is lost: found by its own hash', async () => {
     const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
     proxy.use({ method: 'eth_sendRawTransaction', nth: 1, fault: { action: 'drop', forward: true } })

@@ -13,6 +13,8 @@ import { recordHistory } from './record-history.js'
 
 const on = useFacilitator()
 const GWEI = 10n ** 9n
+/** Each block that is mined on demand makes the chain a second older. */
+const LONG = { maxTimeoutSeconds: 3600 }
 const children = new Set<ChildProcess>()
 
 afterEach(() => {
@@ -165,10 +167,10 @@ test.each(['FP-06:2', 'FP-07:2', 'FP-10:2'])(
     await on.approvePermit2('payer2')
     await on.approvePermit2('payer3')
     const [first, ...others] = await Promise.all([
-      on.pay('payer'),
-      on.payByPermit2('payer2'),
-      on.payByPermit2('payer3'),
-      on.pay('payer4'),
+      on.pay('payer', LONG),
+      on.payByPermit2('payer2', LONG),
+      on.payByPermit2('payer3', LONG),
+      on.pay('payer4', LONG),
     ])
     await on.chain.setAutomine(false)
     const { url, ended } = await startChild(point, 'test', { GROAT_TEST_DEPTH: '1' })
@@ -199,7 +201,7 @@ test.each(['FP-06:2', 'FP-07:2', 'FP-10:2'])(
 )
 
 test('A11, FP-12 killed when a dearer transaction is signed and not yet written down: one of that nonce lands, once', async () => {
-  const request = await on.pay()
+  const request = await on.pay('payer', LONG)
   await on.chain.setAutomine(false)
   const { url, ended } = await startChild('FP-12')
   const answer = settleOver(url, request).catch(() => undefined)

@@ -15,6 +15,8 @@ export interface JsonRpc {
    * Throws `X402Error` `rpc_unreachable`, `rpc_invalid_answer`, `rpc_wrong_chain`; an error of the node itself is a reply.
    */
   request(method: string, params: readonly unknown[], timeoutMs?: number): Promise<RpcReply>
+  /** One call whose answer may take long: it travels alone, so that no other waits for it. Throws as `request` does. */
+  requestAlone(method: string, params: readonly unknown[], timeoutMs?: number): Promise<RpcReply>
   /**
    * The same call put to so many different nodes, for what one node must not decide alone. Their replies may differ: comparing them is the
    * caller's, who knows what they mean. Throws also when fewer nodes answer.
@@ -84,6 +86,7 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
   const pool = createNodePool({ urls, clock, jitter, maxLag })
   const limits = { maxBatch, maxConcurrency }
   const anyNode = createQueue<Call>(limits, (batch) => answer(batch, new Set()))
+  const alone = createQueue<Call>({ maxBatch: 1, maxConcurrency: MOST_ALONE }, (batch) => answer(batch, new Set()))
   let headsAt = Number.NEGATIVE_INFINITY
 
   /** Has a batch answered by a node that is not taken yet, and takes every node that it tries. */
@@ -161,12 +164,17 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
     return made
   }
 
-  return {
-    async request(method, params, limit = timeoutMs) {
+  const asker =
+    (queue: (call: Call) => boolean): JsonRpc['request'] =>
+    async (method, params, limit = timeoutMs) => {
       const { call, reply } = createCall(method, params, limit, clock)
-      if (!anyNode(call)) throw new X402Error('rpc_unreachable', { method, waiting: MAX_WAITING })
+      if (!queue(call)) throw new X402Error('rpc_unreachable', { method, waiting: MAX_WAITING })
       return reply
-    },
+    }
+
+  return {
+    request: asker(anyNode),
+    requestAlone: asker(alone),
     async requestOf(count, method, params, limit = timeoutMs) {
       if (count > urls.length) throw new X402Error('invalid_config', { rpc: `${count} nodes are needed` })
       const parts = Array.from({ length: count }, () => createCall(method, params, limit, clock))
@@ -178,6 +186,9 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
     nodes: pool.status,
   }
 }
+
+/** Calls that travel alone at once. */
+const MOST_ALONE = 64
 
 /** Milliseconds before the same node is asked again. */
 const RETRY_MS = 50

@@ -89,8 +89,11 @@ export interface ChainDriver<Call = unknown> {
   minedNonce?(signer: string): Promise<bigint>
   /** Builds and signs. Nothing is sent: the engine writes the result down first. Throws `fee_above_limit`. */
   sign(call: Call, as: SignOptions): Promise<SignedTransaction>
-  /** Sends bytes that are already in the journal. Sending the same bytes again is harmless. */
-  send(transaction: SignedTransaction): Promise<SendOutcome>
+  /**
+   * Sends bytes that are already in the journal. Sending the same bytes again is harmless. `wait`: blocks come so fast that the answer may wait
+   * for the one with it, where the node can do that.
+   */
+  send(transaction: SignedTransaction, wait?: boolean): Promise<SendOutcome>
   /** How several payments travel in one transaction; absent where each needs its own. */
   readonly groups?: CallGroups<Call>
   /** A call that moves nothing, to use up a sequence number that nothing else will use. */
@@ -157,7 +160,8 @@ export type SignedTransaction = SentTransaction & {
 
 /** What the node said to a transaction. Everything that is not certain is `unknown`. */
 export type SendOutcome =
-  | { readonly status: 'accepted' }
+  /** `included`: it is in a block already. */
+  | { readonly status: 'accepted'; readonly included?: true }
   | { readonly status: 'unknown'; readonly reason: string }
   /** The nonce is taken by another transaction: these bytes can never land. */
   | { readonly status: 'nonce_taken' }

@@ -330,7 +330,7 @@ export function createLane(options: LaneOptions): Lane {
     const newest = slot.transactions.at(-1)
     if (newest === undefined) return { status: 'unknown', reason: 'nothing is signed' }
     slot.sentAt = clock()
-    const said = await chain.send(newest).catch((error): SendOutcome => {
+    const said = await chain.send(newest, typical < QUICK).catch((error): SendOutcome => {
       if (!X402Error.is(error)) onError(error)
       return { status: 'unknown', reason: X402Error.is(error) ? error.code : 'unexpected' }
     })
@@ -338,6 +338,10 @@ export function createLane(options: LaneOptions): Lane {
     slot.failed ||= !slot.out
     if (said.status === 'accepted') {
       blocked = undefined
+      if (said.included) {
+        include(slot)
+        void pump()
+      }
       wake?.give()
     }
     if (said.status === 'rejected') blocked = said.code
@@ -370,8 +374,16 @@ export function createLane(options: LaneOptions): Lane {
       const isDue = await Promise.race([nap(lookDelay()).then(() => true), wake.given.then(() => false)])
       if (!isWatching()) return
       // Something new is under way: it is looked at when its own time has come.
-      if (isDue) await look().catch(onError)
+      if (isDue && !isAnswering()) await look().catch(onError)
     }
+  }
+
+  /** Whether nodes are about to say of everything here what there is to say. */
+  function isAnswering(): boolean {
+    const asOf = clock() - ANSWERS_IN
+    return [...open.values()].every(
+      ({ included, flight, sentAt }) => included || (flight !== undefined && sentAt > asOf),
+    )
   }
 
   function nap(milliseconds: number): Promise<void> {
@@ -393,16 +405,19 @@ export function createLane(options: LaneOptions): Lane {
     if (gone !== undefined && regressions > 1) await reopen(gone)
     mined = gone ?? mined
     const passed = [...open.values()].filter(({ nonce }) => gone !== undefined && nonce < gone)
-    for (const slot of passed) {
-      if (!slot.included && !slot.failed) typical = 0.7 * typical + 0.3 * Math.max(clock() - slot.sentAt, 0)
-      slot.included = true
-      slot.landed.give()
-    }
+    passed.forEach(include)
     const over = passed.filter(({ ended, since }) => ended || clock() - since > FORGET_AFTER)
     if (over.length > 0) await journal.spent(over.flatMap(({ transactions }) => transactions.map(({ hash }) => hash)))
     over.forEach(drop)
     if (passed.length > 0) void pump()
     await hurry()
+  }
+
+  /** Its nonce is in a block. */
+  function include(slot: Slot): void {
+    if (!slot.included && !slot.failed) typical = 0.7 * typical + 0.3 * Math.max(clock() - slot.sentAt, 0)
+    slot.included = true
+    slot.landed.give()
   }
 
   /** Sends again what has not landed, in order; makes those pay more that blocks went by without. */
@@ -569,6 +584,9 @@ const QUICK = 25
 
 /** Milliseconds for which a payer that has no code is taken to have none. */
 const ADMISSION = 1000
+
+/** Milliseconds for which the answer to a transaction is waited for before the chain is asked. */
+const ANSWERS_IN = 100
 
 /** Milliseconds after which it is asked why something has not landed, and how often at the most. */
 const LOOK_AFTER = 1000
