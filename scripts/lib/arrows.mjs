@@ -17,6 +17,7 @@ export const arrows = {
   '@groat/extensions': { groat: ['@groat/core', '@groat/evm', '@groat/store', '@groat/svm'] },
   '@groat/client': { groat: ['@groat/core', '@groat/store'], only: [] },
   '@groat/server': { groat: ['@groat/core', '@groat/store'], only: [] },
+  '@groat/a2a': { groat: ['@groat/client', '@groat/core', '@groat/server'], only: [] },
   '@groat/mcp': { groat: ['@groat/client', '@groat/core', '@groat/server'], only: [] },
   '@groat/facilitator': { groat: ['@groat/core', '@groat/store'] },
   '@groat/sandbox': { groat: [] },

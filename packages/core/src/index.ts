@@ -10,6 +10,7 @@ export {
   encodeVerdict,
   type FacilitatorRequest,
 } from './codec/facilitator.js'
+export { decodeHeaderObject, encodeHeaderObject } from './codec/header-object.js'
 export { type GetHeader, type HeaderNames, headerNames } from './codec/headers.js'
 export { asciiJson, decodeJsonObject, MAX_JSON_DEPTH } from './codec/json.js'
 export { decodePayment, encodePayment, type PaymentHeader } from './codec/payment.js'

@@ -1,9 +1,15 @@
-import { decodeChallenge, encodePayment, type JsonObject, type PaymentRequired, systemRandom } from '@groat/core'
+import {
+  decodeChallenge,
+  encodeHeaderObject,
+  encodePayment,
+  type JsonObject,
+  type PaymentRequired,
+  systemRandom,
+} from '@groat/core'
 import { exactEvm as exactEvmClient } from '@groat/evm/exact/client'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { encodeHeader } from '../src/wire.js'
 import { account, openShop, SELLER, type Shop, text } from './support/shop.js'
 
 const scheme = exactEvmClient({ account })
@@ -30,7 +36,7 @@ async function weatherShop(more: Parameters<typeof openShop>[1] = {}, mode?: 'up
 /** The payment object that an official client would put into `_meta`. */
 async function payFor(result: CallToolResult, version: 1 | 2 = 2): Promise<JsonObject> {
   const read = decodeChallenge((name) =>
-    name === 'PAYMENT-REQUIRED' ? encodeHeader(result.structuredContent as JsonObject) : null,
+    name === 'PAYMENT-REQUIRED' ? encodeHeaderObject(result.structuredContent as JsonObject) : null,
   )
   if (!read?.ok) throw new Error('no challenge')
   const challenge: PaymentRequired = read.value

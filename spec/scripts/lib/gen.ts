@@ -56,6 +56,7 @@ const UPSTREAM = {
     H1: 'specs/transports-v1/http.md',
     H2: 'specs/transports-v2/http.md',
     M2: 'specs/transports-v2/mcp.md',
+    A2: 'specs/transports-v2/a2a.md',
     E2: 'specs/schemes/exact/scheme_exact_evm.md',
   },
 }

@@ -47,6 +47,6 @@ function walk(folder: string): readonly string[] {
 
 const SKIPPED = new Set(['node_modules', 'dist'])
 /** A text that begins with one or several ids, of this catalogue or another, and goes on in words. */
-const NAME = /['"`]((?:[A-Z][A-Z-]*[0-9]+(?:, |: | ))+)(?=[^\s'"`])/g
+const NAME = /['"`]((?:[A-Z][A-Z0-9-]*[0-9]+(?:, |: | ))+)(?=[^\s'"`])/g
 const ONE = new RegExp(`\\b${ID}\\b`, 'g')
 const CASE = new RegExp(`"requirement": "(${ID})"`, 'g')

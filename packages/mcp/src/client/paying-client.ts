@@ -1,4 +1,5 @@
 import type { Payer, PaymentOutcome, PaymentReceipt, Quote } from '@groat/client'
+import { carriedPayment } from '@groat/client/transport'
 import { isJsonObject, type JsonObject, X402Error } from '@groat/core'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js'
@@ -12,15 +13,8 @@ import {
   type ReadResourceResult,
   ReadResourceResultSchema,
 } from '@modelcontextprotocol/sdk/types.js'
-import { paymentHeader, resourceUrl, toolUrl } from '../wire.js'
-import {
-  challengeIn,
-  challengeResponse,
-  errorResponse,
-  metaFromHeaders,
-  type Names,
-  resultResponse,
-} from './exchange.js'
+import { resourceUrl, toolUrl } from '../wire.js'
+import { answered, challenged, challengeIn, metaOfPayment, type Names } from './exchange.js'
 
 /** A client of the official SDK, of any kind. */
 export type McpClient = Pick<Client, 'request'>
@@ -157,8 +151,8 @@ function createExchange<Result extends object>(names: Names, send: Send<Result>,
   const said = new WeakMap<Response, Said<Result>>()
   // What the seller calls it is what the payment must say; without a challenge it is the usual name.
   let sellers = names.aliases[0] ?? names.url
-  const challenged = (required: JsonObject): Response => {
-    const { response, named } = challengeResponse(required, names)
+  const asked = (required: JsonObject, said: unknown): Response => {
+    const { response, named } = challenged(required, said, names)
     sellers = named
     return response
   }
@@ -170,21 +164,22 @@ function createExchange<Result extends object>(names: Names, send: Send<Result>,
       return found
     },
     fetch: async (_: unknown, init?: RequestInit): Promise<Response> => {
-      const headers = new Headers(init?.headers)
-      const version = headers.has(paymentHeader(1)) ? 1 : 2
+      const carried = carriedPayment(new Headers(init?.headers))
+      const { version } = carried
       const { signal } = init ?? {}
       let response: Response
       try {
-        const result = await send(metaFromHeaders(headers, names, sellers), { ...options, ...(signal && { signal }) })
-        const object = isJsonObject(result) ? result : {}
+        const result = await send(metaOfPayment(carried, names, sellers), { ...options, ...(signal && { signal }) })
+        const object: JsonObject = isJsonObject(result) ? result : {}
         const required = challengeIn(object)
-        response = required === undefined ? resultResponse(object, version) : challenged(required)
+        const problem = object.isError === true ? (object.structuredContent ?? {}) : undefined
+        response = required === undefined ? answered(object, version, problem) : asked(required, object)
         said.set(response, { result })
       } catch (error) {
         if (!(error instanceof McpError) || LOST.includes(error.code)) throw error
         const { code, data } = error
         const required = challengeIn({ code, data })
-        response = required === undefined ? errorResponse(data, version) : challenged(required)
+        response = required === undefined ? answered(data, version, data ?? {}) : asked(required, data)
         said.set(response, { error })
       }
       return response

@@ -10,6 +10,7 @@ import {
   type RouteOptions,
   type VerifiedPayment,
 } from '@groat/server'
+import { type GateAnswer, readGateAnswer } from '@groat/server/transport'
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import {
   type CallToolResult,
@@ -20,7 +21,7 @@ import {
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js'
 import { type Meta, PAYMENT_ERROR_CODES, resourceUrl, toolUrl } from '../wire.js'
-import { readAsked, readSaid, type Said, withMeta } from './exchange.js'
+import { metaOf, readAsked, withMeta } from './exchange.js'
 
 /** What the SDK gives a handler beside its arguments. */
 export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
@@ -116,7 +117,8 @@ export function paywall(options: PaywallOptions): McpPaywall {
         signal: extra.signal,
       })
       try {
-        return await readSaid(await handle(request, work), asked)
+        const answer = await readGateAnswer(await handle(request, work), asked.version)
+        return { ...answer, meta: metaOf(answer, asked.old) }
       } catch (error) {
         // What is ours goes out by its code; the rest is the handler's own.
         if (!X402Error.is(error)) throw error
@@ -165,9 +167,12 @@ export function paywall(options: PaywallOptions): McpPaywall {
 const ARGUMENTS_HEADER = 'mcp-arguments'
 const JSON_TYPE = 'application/json'
 
+/** What the gate said, and what goes into `_meta` of it. */
+type Said = GateAnswer & { readonly meta: Meta }
+
 /** A tool's result out of what the gate said. Structured and textual content of a challenge are one text (MCP-002). */
 function toolResult(said: Said): CallToolResult {
-  if (said.type === 'result') return withMeta(asToolResult(said.result), said.meta)
+  if (said.type === 'work') return withMeta(asToolResult(said.body), said.meta)
   const object = said.type === 'problem' ? said.problem : said.required
   return withMeta({ ...toolError(JSON.stringify(object)), structuredContent: { ...object } }, said.meta)
 }
@@ -178,8 +183,8 @@ function toolError(text: string): CallToolResult {
 
 function resourceResult(said: Said): ReadResourceResult {
   switch (said.type) {
-    case 'result':
-      return withMeta(asResourceResult(said.result), said.meta)
+    case 'work':
+      return withMeta(asResourceResult(said.body), said.meta)
     case 'payment-required':
       throw new McpError(PAYMENT_ERROR_CODES[0] ?? 402, 'Payment required', withMeta(said.required, said.meta))
     case 'problem':

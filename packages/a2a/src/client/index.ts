@@ -1,0 +1,7 @@
+export {
+  type A2aClient,
+  type CallOptions,
+  type PayingAgent,
+  type PayingAgentOptions,
+  payingAgent,
+} from './paying-agent.js'
