@@ -6,7 +6,7 @@ import { notApplicable, untestable } from '../model/finding.js'
 import type { ChainDiff, Family } from '../model/result.js'
 import { jobsOf, type Session } from '../run/session.js'
 import { claimedFamilies, type Endpoint, isClaimed, type Support, versionOf } from '../target/manifest.js'
-import { openEndpoint, UnreachableError } from '../target/process.js'
+import { openLasting, UnreachableError } from '../target/process.js'
 import { apiChecks } from './api.js'
 import { batchEvmChecks } from './batch-evm.js'
 import { exactEvmChecks } from './exact-evm.js'
@@ -85,9 +85,9 @@ export async function openFacilitator(
       if (!claimedFamilies(supports).includes(family)) continue
       rails.push(await takeRail(family, { given, rpcUrl: nodes[family], closing }))
     }
-    const opened = await openEndpoint(endpoint, environmentOf(rails))
-    closing.push(() => opened.close())
-    const listed = await familiesOf(opened.url, answerMs)
+    const program = await openLasting(endpoint, environmentOf(rails))
+    closing.push(() => program.close())
+    const listed = await familiesOf(await program.url(), answerMs)
     const claimed = wanted.filter(
       (family) => listed.includes(family) || (supports !== undefined && claimedFamilies(supports).includes(family)),
     )
@@ -108,7 +108,7 @@ export async function openFacilitator(
           const stage = createFacilitatorStage({
             http,
             version,
-            url: opened.url,
+            url: await program.url(),
             rail,
             claims: (of, scheme, transfer) => isClaimed(supports, of, scheme, transfer),
             refusedWays,
@@ -121,6 +121,7 @@ export async function openFacilitator(
           await check.run(stage)
         },
       ),
+      ended: () => program.ended(),
       close: async () => {
         for (const close of closing.reverse()) await close()
       },

@@ -25,7 +25,12 @@ export type Job = {
 }
 
 /** A role of a target, opened. */
-export type Session = { readonly jobs: readonly Job[]; close(): Promise<void> }
+export type Session = {
+  readonly jobs: readonly Job[]
+  close(): Promise<void>
+  /** Why the target no longer runs, where the kit started it. */
+  ended?(): string | undefined
+}
 
 /** Jobs for checks: one for each family that a check is played on. */
 export function jobsOf<S>(
