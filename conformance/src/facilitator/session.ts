@@ -9,6 +9,7 @@ import { claimedFamilies, type Endpoint, isClaimed, type Support, versionOf } fr
 import { openLasting, UnreachableError } from '../target/process.js'
 import { apiChecks } from './api.js'
 import { batchEvmChecks } from './batch-evm.js'
+import { catalogueChecks } from './catalogue.js'
 import { exactEvmChecks } from './exact-evm.js'
 import { exactSvmChecks } from './exact-svm.js'
 import { facilitatorModels } from './models.js'
@@ -22,6 +23,7 @@ import { verifyChecks } from './verify.js'
 /** Everything that is asked of a facilitator. */
 export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
   ...apiChecks,
+  ...catalogueChecks,
   ...verifyChecks,
   ...settleChecks,
   ...exactEvmChecks,

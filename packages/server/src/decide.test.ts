@@ -48,31 +48,6 @@ describe('decide', () => {
     })
   })
 
-  describe('what was announced of extensions', () => {
-    const info = { description: 'paid for', version: '1', list: [1, 2] }
-    const announcing = { ...offerOf(requirements), extensions: { sponsoring: { info, schema: { type: 'object' } } } }
-    const echoing = (extensions: PaymentPayload['extensions']) => {
-      const payment = paymentFor(requirements, { now })
-      const { type } = decideOn(extensions === undefined ? payment : { ...payment, extensions }, [announcing])
-      return type
-    }
-
-    test('CORE-083 need not be echoed', () => {
-      const right = [undefined, {}, { other: { info: { version: '7' } } }, { sponsoring: null }]
-      expect(right.map(echoing)).toEqual(right.map(() => 'candidate'))
-    })
-
-    test('CORE-084 may be added to, and not changed', () => {
-      expect(echoing({ sponsoring: { info: { ...info, from: '0x1' }, more: true } })).toBe('candidate')
-      const { version: _, ...rest } = info
-      for (const changed of [{ ...info, version: '2' }, rest, { ...info, list: [1, 2, 3] }, {}, 'paid for', []]) {
-        const payment = { ...paymentFor(requirements, { now }), extensions: { sponsoring: { info: changed } } }
-        expect(decideOn(payment, [announcing])).toMatchObject({ refusal: { code: 'extension_echo_mismatch' } })
-      }
-      expect(echoing({ sponsoring: 'paid for' })).toBe('refused')
-    })
-  })
-
   test('the first offer that it reads as good for', () => {
     const dear = { ...requirements, amount: 5000n }
     const offers = [offerOf(dear), offerOf(requirements)]

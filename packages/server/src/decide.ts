@@ -43,7 +43,7 @@ export type Late = Candidate & { readonly refusal: Refusal }
 
 /**
  * Decides about a request from its payment header, the terms and the clock alone: no store, no facilitator, no chain (SRV-002).
- * Refuses what the codec refuses, `resource_mismatch`, `extension_echo_mismatch`, `no_matching_requirements` and what the scheme refuses.
+ * Refuses what the codec refuses, `resource_mismatch`, `no_matching_requirements` and what the scheme refuses.
  *
  * @example
  * decide(decodePayment(request.header), terms, Date.now())
@@ -59,8 +59,6 @@ export function decide(
   if (payment.resource !== undefined && withoutQuery(payment.resource.url) !== resource.url) {
     return { type: 'refused', refusal: refuse('resource_mismatch'), payment }
   }
-  if (!echoes(payment.extensions, offers))
-    return { type: 'refused', refusal: refuse('extension_echo_mismatch'), payment }
   const refusals: Refusal[] = []
   let late: Decision | undefined
   for (const offer of offers) {
@@ -104,22 +102,6 @@ export function answers(payment: PaymentPayload, offer: PaymentRequirements): bo
       sameAddress(accepted.asset, offer.asset) &&
       sameAddress(accepted.payTo, offer.payTo) &&
       contains(accepted.extra, offer.extra))
-  )
-}
-
-/**
- * Tells whether a payment leaves what was announced of extensions as it was (CORE-084): what it echoes may be added to and not changed.
- * Echoing nothing is right too, and so is what nobody announced (CORE-083).
- */
-function echoes(echoed: PaymentPayload['extensions'], offers: readonly Offer[]): boolean {
-  if (echoed === undefined) return true
-  return offers.every(({ extensions = {} }) =>
-    Object.entries(extensions).every(([name, announced]) => {
-      const echo = Object.hasOwn(echoed, name) ? echoed[name] : undefined
-      if (echo === undefined || echo === null) return true
-      const [said, asked] = [echo, announced].map((value) => (isJsonObject(value) ? (value.info ?? value) : value))
-      return asked === undefined || contains(said, asked)
-    }),
   )
 }
 
