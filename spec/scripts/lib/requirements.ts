@@ -18,6 +18,8 @@ export const pages = [
   'extensions/contract.md',
   'extensions/payment-identifier.md',
   'extensions/sign-in-with-x.md',
+  'extensions/offer-receipt.md',
+  'extensions/builder-code.md',
   'extensions/eip2612-gas-sponsoring.md',
   'extensions/erc20-approval-gas-sponsoring.md',
   'transports/mcp.md',

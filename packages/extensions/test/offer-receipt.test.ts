@@ -1,0 +1,466 @@
+import { createPayer } from '@groat/client'
+import { decodeReceipt, extensionInfo, type JsonObject } from '@groat/core'
+import { type HttpCall, NoAnswer, publicCall } from '@groat/core/http'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { exactEvm as sellsExactEvm } from '@groat/evm/exact/server'
+import {
+  didWebKeys,
+  type ReceivedArtifact,
+  signedReceipts,
+  verifiedOffer,
+  verifyOffer,
+  verifySignedReceipt,
+} from '@groat/extensions/offer-receipt/client'
+import {
+  type ArtifactIssuer,
+  jwsIssuer,
+  type OfferPayload,
+  signedOffers,
+  typedDataIssuer,
+} from '@groat/extensions/offer-receipt/server'
+import { createMemoryClaims, paywall, type RouteOptions } from '@groat/server'
+import { privateKeyToAccount } from 'viem/accounts'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { refusedSettle, settled, thenDrop } from '../../server/test/facilitator-stub.js'
+import { payer, payTo, testScheme } from '../../server/test/test-scheme.js'
+import { ORIGIN, openShop, type TestShop } from './shop.js'
+
+const KEY = 'offer-receipt'
+const A = privateKeyAccount(`0x${'11'.repeat(32)}`)
+const B = privateKeyAccount(`0x${'22'.repeat(32)}`)
+const issuer = typedDataIssuer(A)
+const open: TestShop[] = []
+afterEach(() => Promise.all(open.splice(0).map((shop) => shop.close())))
+
+const URL_V = 'https://api.example.test/v1/quote'
+const offer: OfferPayload = {
+  version: 1,
+  resourceUrl: URL_V,
+  scheme: 'exact',
+  network: 'eip155:8453',
+  asset: '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913',
+  payTo: '0x1563915e194D8CfBA1943570603F7606A3115508',
+  amount: '10000',
+  validUntil: 1_800_000_300,
+}
+const receipt = {
+  version: 1,
+  network: 'eip155:8453',
+  resourceUrl: URL_V,
+  payer: '0x1563915e194D8CfBA1943570603F7606A3115508',
+  issuedAt: 1_800_000_010,
+} as const
+const NOW = 1_800_000_020
+const trusted = [A.address]
+
+async function shopWith(
+  by: ArtifactIssuer = issuer,
+  route: Partial<RouteOptions> = {},
+  handler?: Parameters<typeof openShop>[2],
+) {
+  const shop = await openShop(
+    { price: '$0.001', extensions: { [KEY]: true }, ...route },
+    { extensions: [signedOffers({ issuer: by })] },
+    handler,
+  )
+  open.push(shop)
+  return shop
+}
+
+const artifactIn = (response: Response): ReceivedArtifact | undefined => {
+  const read = decodeReceipt((name) => response.headers.get(name))
+  const extensions = read?.ok && read.value.status === 'settled' ? read.value.receipt.extensions : undefined
+  return extensionInfo(extensions, KEY)?.receipt as never
+}
+
+describe('a seller that signs', () => {
+  test('EXT-OFFER-001 signs each of its offers, for its own URL and with an end', async () => {
+    const shop = await shopWith()
+    const challenge = await shop.challenge()
+    const [first] = challenge.accepts
+    const verdict = await verifiedOffer(challenge, first!, { trusted, now: shop.now() / 1000 })
+    expect(verdict).toMatchObject({
+      ok: true,
+      signer: A.address,
+      authority: 'trusted',
+      payload: { resourceUrl: `${ORIGIN}/a`, amount: '1000', payTo },
+    })
+    expect(await verifiedOffer(challenge, first!, { trusted, now: shop.now() / 1000 + 1000 })).toMatchObject({
+      code: 'offer_expired',
+    })
+  })
+
+  test('EXT-OFFER-002 signs a receipt for a payment that was settled and delivered', async () => {
+    const shop = await shopWith()
+    const signed = artifactIn(await shop.present(await shop.sign()))
+    expect(await verifySignedReceipt(signed!, { trusted, now: shop.now() / 1000 })).toMatchObject({
+      ok: true,
+      payload: { payer, network: 'eip155:84532', resourceUrl: `${ORIGIN}/a` },
+    })
+    expect(signed?.payload).toMatchObject({ transaction: '' })
+    const open = await shopWith(issuer, { extensions: { [KEY]: { transaction: true } } })
+    expect(artifactIn(await open.present(await open.sign()))?.payload).toMatchObject({
+      transaction: expect.stringMatching(/^0x/),
+    })
+  })
+
+  test.each(['strict', 'upfront'] as const)(
+    'EXT-OFFER-003 signs no receipt in mode %s where nothing was settled or delivered',
+    async (mode) => {
+      const signs = vi.fn(issuer.sign)
+      const refusing = await shopWith({ sign: signs }, { mode })
+      refusing.stub.does.settle = [refusedSettle()]
+      expect(artifactIn(await refusing.present(await refusing.sign()))).toBeUndefined()
+      refusing.stub.does.settle = [thenDrop(settled)]
+      expect(artifactIn(await refusing.present(await refusing.sign()))).toBeUndefined()
+      expect(signs.mock.calls.filter(([{ kind }]) => kind === 'receipt')).toEqual([])
+      const failing = await shopWith(issuer, { mode }, () => new Response('no', { status: 500 }))
+      expect(artifactIn(await failing.present(await failing.sign()))).toBeUndefined()
+    },
+  )
+
+  test('EXT-OFFER-004 signs offers once a minute, and none for a request with a payment', async () => {
+    const sign = vi.fn(issuer.sign)
+    const shop = await shopWith({ sign })
+    await Promise.all(Array.from({ length: 20 }, () => shop.ask()))
+    expect(sign.mock.calls.length).toBeLessThanOrEqual(2)
+    const before = sign.mock.calls.length
+    await shop.present({ ...(await shop.sign()), payload: { from: payer } })
+    expect(sign.mock.calls.filter(([{ kind }]) => kind === 'offer').length).toBeLessThanOrEqual(before + 1)
+  })
+
+  test('EXT-OFFER-005 sells all the same while its key cannot be asked', async () => {
+    const shop = await shopWith({ sign: () => Promise.reject(new Error('kms')) })
+    expect((await shop.challenge()).extensions).toBeUndefined()
+    expect((await shop.present(await shop.sign())).status).toBe(200)
+  })
+
+  test.each([{ transactions: true }, { validSeconds: 0 }, { validSeconds: '5' }, null, 7] as never[])(
+    'EXT-OFFER-006 declared as %j, or without an origin, it stops the start',
+    (declared) => {
+      const paid = (origin?: string) =>
+        paywall({
+          facilitator: 'https://pay.example',
+          payTo: { base: payTo },
+          schemes: [testScheme],
+          store: createMemoryClaims({ singleProcess: true }),
+          extensions: [signedOffers({ issuer })],
+          ...(origin && { origin }),
+        })
+      const wrong = expect.objectContaining({ code: 'invalid_config' })
+      expect(() => paid(ORIGIN)({ price: '$1', extensions: { [KEY]: declared } }, () => new Response())).toThrow(wrong)
+      expect(() => paid()({ price: '$1', extensions: { [KEY]: true } }, () => new Response())).toThrow(wrong)
+    },
+  )
+})
+
+describe('signatures by EIP-712', () => {
+  test.each([
+    [
+      offer,
+      '0x4046d8a805506377c34894b8b11a2b56355a6eb84260df932a99fced4dba495d0cf005db55b4c73eaa83d33b9187421af055e26962f0a9defa2e92f7e40b58d51c',
+    ],
+    [
+      (({ validUntil: _, ...rest }) => rest)(offer),
+      '0xf5b513e11d2da37f5ba4eca9fbfe0e02926169384dd022d5b410f345f9a53d383afb7c1160d36972c3ea4e6ece16f4fbacac80d00e02717d357c71a3d47263de1b',
+    ],
+  ])('EXT-OFFER-010 of offers are those of the vectors', async (payload, signature) => {
+    expect(await issuer.sign({ kind: 'offer', payload })).toEqual({
+      format: 'eip712',
+      payload: { validUntil: 0, ...payload },
+      signature,
+    })
+    expect(
+      (await typedDataIssuer(privateKeyToAccount(`0x${'11'.repeat(32)}`)).sign({ kind: 'offer', payload })).signature,
+    ).toBe(signature)
+    expect(await verifyOffer({ format: 'eip712', payload, signature }, { trusted, now: NOW })).toMatchObject({
+      ok: true,
+    })
+  })
+
+  test.each([
+    [
+      receipt,
+      '0xf630f5759ebef76ff69b3f92b60f9971e31431b424bdab8a4e901e167973b13c7c4e34608b861e3439f38e79ddecc92296163e6ccede0203422ab7845515effb1c',
+    ],
+    [
+      { ...receipt, transaction: `0x${'ab'.repeat(32)}` },
+      '0xb3fdc534af5fe538a4f737c1e93ac8a265ea12e6a212ab3bbaaeb726d167440b0df079c3ac1559bf3b38186aa0493479e54d4ec961df6c211df804d04c5800551b',
+    ],
+  ])('EXT-OFFER-010 of receipts are those of the vectors', async (payload, signature) => {
+    expect((await issuer.sign({ kind: 'receipt', payload })).signature).toBe(signature)
+    expect(
+      (await typedDataIssuer(privateKeyToAccount(`0x${'11'.repeat(32)}`)).sign({ kind: 'receipt', payload })).signature,
+    ).toBe(signature)
+  })
+
+  test('EXT-OFFER-011 are refused for whatever was not signed, or says more', async () => {
+    const { signature } = await issuer.sign({ kind: 'offer', payload: offer })
+    const forged: unknown[] = [
+      { ...offer, amount: '1' },
+      { ...offer, payTo: B.address },
+      { ...offer, more: 1 },
+      { ...offer, version: 2 },
+      { ...offer, validUntil: 1.5 },
+      { ...offer, validUntil: -1 },
+      { ...offer, amount: '1e4' },
+      {},
+      null,
+      'x',
+    ]
+    for (const payload of forged) {
+      expect((await verifyOffer({ format: 'eip712', payload, signature }, { trusted, now: NOW })).ok).toBe(false)
+    }
+    for (const bad of ['0x', '0x00', 'x', `0x${'ff'.repeat(65)}`, `0x${'00'.repeat(5000)}`]) {
+      expect(
+        await verifyOffer({ format: 'eip712', payload: offer, signature: bad }, { trusted, now: NOW }),
+      ).toMatchObject({ code: 'offer_signature_invalid' })
+    }
+    // An offer is no receipt.
+    expect((await verifySignedReceipt({ format: 'eip712', payload: offer, signature }, { trusted, now: NOW })).ok).toBe(
+      false,
+    )
+  })
+
+  test('EXT-OFFER-012 by anybody else are none: a good signature is no right to speak', async () => {
+    const forged = await typedDataIssuer(B).sign({ kind: 'receipt', payload: receipt })
+    expect(await verifySignedReceipt(forged, { trusted, now: NOW })).toMatchObject({
+      code: 'receipt_signer_not_authorized',
+    })
+    expect(
+      await verifyOffer(await typedDataIssuer(A).sign({ kind: 'offer', payload: offer }), { now: NOW }),
+    ).toMatchObject({ code: 'offer_signer_not_authorized' })
+    expect(
+      await verifyOffer(await typedDataIssuer(B).sign({ kind: 'offer', payload: offer }), {
+        now: NOW,
+        payTo: B.address,
+      }),
+    ).toMatchObject({ ok: true, authority: 'payee' })
+  })
+
+  test('EXT-OFFER-013 of the future are none', async () => {
+    const signed = await issuer.sign({ kind: 'receipt', payload: { ...receipt, issuedAt: NOW + 100 } })
+    expect(await verifySignedReceipt(signed, { trusted, now: NOW })).toMatchObject({ code: 'receipt_mismatch' })
+  })
+})
+
+describe('a site that publishes its keys', () => {
+  const ed = {
+    kty: 'OKP',
+    crv: 'Ed25519',
+    x: 'A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg',
+    d: 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8',
+  }
+  const HOST = 'api.example.test'
+  const DID = `did:web:${HOST}`
+  const { d: _, ...publicEd } = ed
+  const documentOf = (change: JsonObject = {}): JsonObject => ({
+    id: DID,
+    verificationMethod: [
+      { id: `${DID}#key-1`, type: 'JsonWebKey2020', controller: DID, publicKeyJwk: publicEd },
+      {
+        id: '#eth',
+        type: 'EcdsaSecp256k1RecoveryMethod2020',
+        controller: DID,
+        blockchainAccountId: `eip155:1:${A.address}`,
+      },
+      {
+        id: '#unused',
+        type: 'EcdsaSecp256k1RecoveryMethod2020',
+        controller: DID,
+        blockchainAccountId: `eip155:1:${B.address}`,
+      },
+    ],
+    assertionMethod: [`${DID}#key-1`, '#eth'],
+    ...change,
+  })
+  const site = (document: unknown, asked: string[] = []): { call: HttpCall } => ({
+    call: async ({ url }) => {
+      asked.push(url)
+      return {
+        status: 200,
+        retryAfter: undefined,
+        text: typeof document === 'string' ? document : JSON.stringify(document),
+      }
+    },
+  })
+
+  test('EXT-OFFER-014 vouches for its keys and accounts, as far as it names them for assertions', async () => {
+    const asked: string[] = []
+    const keysOf = didWebKeys(site(documentOf(), asked))
+    const jws = await jwsIssuer({ kid: `${DID}#key-1`, alg: 'EdDSA', jwk: ed })
+    expect(await verifyOffer(await jws.sign({ kind: 'offer', payload: offer }), { keysOf, now: NOW })).toMatchObject({
+      ok: true,
+      authority: 'site',
+      signer: `${DID}#key-1`,
+    })
+    expect(
+      await verifySignedReceipt(await jws.sign({ kind: 'receipt', payload: receipt }), { keysOf, now: NOW }),
+    ).toMatchObject({ ok: true })
+    expect(await verifyOffer(await issuer.sign({ kind: 'offer', payload: offer }), { keysOf, now: NOW })).toMatchObject(
+      { ok: true, authority: 'site' },
+    )
+    expect(
+      await verifyOffer(await typedDataIssuer(B).sign({ kind: 'offer', payload: offer }), { keysOf, now: NOW }),
+    ).toMatchObject({ code: 'offer_signer_not_authorized' })
+    expect(asked).toEqual([`https://${HOST}/.well-known/did.json`])
+  })
+
+  test('EXT-OFFER-015 is asked only for its own URLs: no name in a signature says where to look', async () => {
+    const asked: string[] = []
+    const keysOf = didWebKeys(site(documentOf(), asked))
+    const kids = [
+      'did:web:evil.example#k',
+      'did:web:localhost%3A8500#k',
+      'did:web:127.0.0.1#k',
+      'did:web:169.254.169.254#k',
+      'did:web:a%2F..%2Fb#k',
+      'did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd#k',
+    ]
+    for (const kid of kids) {
+      const signed = await (await jwsIssuer({ kid, alg: 'EdDSA', jwk: ed })).sign({ kind: 'offer', payload: offer })
+      expect(await verifyOffer(signed, { keysOf, now: NOW })).toMatchObject({ code: 'offer_signature_invalid' })
+    }
+    for (const resourceUrl of [
+      'http://api.example.test/',
+      'https://u:p@api.example.test/',
+      'file:///etc/passwd',
+      'x',
+    ]) {
+      const signed = await typedDataIssuer(B).sign({ kind: 'offer', payload: { ...offer, resourceUrl } })
+      expect((await verifyOffer(signed, { keysOf, now: NOW })).ok).toBe(false)
+    }
+    expect(asked).toEqual([])
+  })
+
+  test('EXT-OFFER-015 is not asked where it is a private address', async () => {
+    const call = publicCall()
+    for (const host of ['127.0.0.1:9', 'localhost', '169.254.169.254', '[::1]']) {
+      expect(await didWebKeys({ ...(call && { call }) })(host)).toBeUndefined()
+    }
+  })
+
+  test.each<readonly [string, unknown]>([
+    ['no JSON', '<html>'],
+    ['deep JSON', `${'{"a":'.repeat(200)}1${'}'.repeat(200)}`],
+    ['of another site', documentOf({ id: 'did:web:evil.example' })],
+    ['without assertions', documentOf({ assertionMethod: [] })],
+    ['with odd members', documentOf({ verificationMethod: [null, 1, { id: 7 }], assertionMethod: [null, {}] })],
+  ])('EXT-OFFER-016 with a document %s vouches for nothing', async (_, document) => {
+    const keysOf = didWebKeys(site(document))
+    const jws = await jwsIssuer({ kid: `${DID}#key-1`, alg: 'EdDSA', jwk: ed })
+    expect((await verifyOffer(await jws.sign({ kind: 'offer', payload: offer }), { keysOf, now: NOW })).ok).toBe(false)
+    expect((await verifyOffer(await issuer.sign({ kind: 'offer', payload: offer }), { keysOf, now: NOW })).ok).toBe(
+      false,
+    )
+  })
+
+  test('EXT-OFFER-016 that cannot be asked vouches for nothing', async () => {
+    const keysOf = didWebKeys({ call: () => Promise.reject(new NoAnswer(new Error('down'))) })
+    expect(await keysOf(HOST)).toBeUndefined()
+  })
+
+  test('EXT-OFFER-017 the JWS is that of the vector', async () => {
+    const fragment = 'z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd'
+    const signed = await (await jwsIssuer({ kid: `did:key:${fragment}#${fragment}`, alg: 'EdDSA', jwk: ed })).sign({
+      kind: 'offer',
+      payload: offer,
+    })
+    expect(signed.signature.split('.')[2]).toBe(
+      'gmMjssQIkjncOu9SOdKrWQQRF7Szpl-TMS0X2oueKMzgVQn-q7yOdSvoTYvlj-1elLovNR72wYrfBhvw8P7jBQ',
+    )
+  })
+
+  test('EXT-OFFER-018 another spelling of the same JSON is another text', async () => {
+    const { CompactSign, importJWK } = await import('jose')
+    const sign = async (text: string): Promise<ReceivedArtifact> => ({
+      format: 'jws',
+      signature: await new CompactSign(new TextEncoder().encode(text))
+        .setProtectedHeader({ alg: 'EdDSA', kid: `${DID}#key-1` })
+        .sign(await importJWK(ed, 'EdDSA')),
+    })
+    const keysOf = didWebKeys(site(documentOf()))
+    expect((await verifyOffer(await sign(JSON.stringify(offer, null, 1)), { keysOf, now: NOW })).ok).toBe(false)
+    expect((await verifyOffer({ ...(await sign('{}')), signature: 'a.b.c' }, { keysOf, now: NOW })).ok).toBe(false)
+    expect((await verifyOffer({ format: 'none', signature: 'x' }, { keysOf, now: NOW })).ok).toBe(false)
+  })
+})
+
+describe('a payer that checks receipts', () => {
+  const about = async () => {
+    const shop = await shopWith(issuer, { extensions: { [KEY]: { transaction: true } } })
+    const challenge = await shop.challenge()
+    const answer = await shop.present(await shop.sign())
+    const read = decodeReceipt((name) => answer.headers.get(name))
+    if (!read?.ok || read.value.status !== 'settled') throw new Error('not settled')
+    const { receipt } = read.value
+    const answered = receipt.extensions?.[KEY] as JsonObject
+    return {
+      answered,
+      about: { challenge, offer: challenge.accepts[0]!, payer, receipt, url: new URL(`${ORIGIN}/a`), clock: shop.now },
+    }
+  }
+
+  test('EXT-OFFER-020 takes one of its own payment, and says what is wrong with any other', async () => {
+    const { answered, about: payment } = await about()
+    const { check } = signedReceipts({ trusted })
+    expect(await check?.(answered, payment)).toBeUndefined()
+    expect(await check?.(answered, { ...payment, payer: B.address })).toBe('receipt_mismatch')
+    expect(await check?.(answered, { ...payment, receipt: { ...payment.receipt, transaction: '0x1' } })).toBe(
+      'receipt_mismatch',
+    )
+    expect(
+      await check?.(answered, {
+        ...payment,
+        challenge: { ...payment.challenge, resource: { url: 'https://other.example/' } },
+      }),
+    ).toBe('receipt_mismatch')
+    expect(await check?.(answered, { ...payment, clock: () => payment.clock() + 2 * 86_400_000 })).toBe(
+      'receipt_mismatch',
+    )
+    expect(await signedReceipts().check?.(answered, payment)).toBe('receipt_signer_not_authorized')
+    expect(await check?.({ info: { receipt: { format: 'jws', signature: 'x' } } }, payment)).toBe(
+      'receipt_signature_invalid',
+    )
+    expect(await check?.({ info: 7 }, payment)).toBe('receipt_signature_invalid')
+  })
+
+  test('EXT-OFFER-021 finds it in the outcome, and echoes no offer', async () => {
+    const shop = await openShop(
+      { price: '$0.001', extensions: { [KEY]: true } },
+      { schemes: [sellsExactEvm], extensions: [signedOffers({ issuer: typedDataIssuer(B) })] },
+    )
+    open.push(shop)
+    shop.stub.does.verify = [
+      (call, response) =>
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ isValid: true, payer: A.address, call: call.path })),
+    ]
+    shop.stub.does.settle = [
+      (_, response) =>
+        response.writeHead(200, { 'content-type': 'application/json' }).end(
+          JSON.stringify({
+            success: true,
+            payer: A.address,
+            transaction: `0x${'1'.repeat(64)}`,
+            network: 'eip155:84532',
+          }),
+        ),
+    ]
+    const sent: string[] = []
+    const buyer = createPayer({
+      schemes: [exactEvm({ account: A })],
+      extensions: [signedReceipts({ trusted })],
+      fetch: async (input, init) => {
+        const request = new Request(input, init)
+        sent.push(request.headers.get('payment-signature') ?? '')
+        return shop.ask({ headers: request.headers })
+      },
+    })
+    const answer = await buyer.fetch(`${ORIGIN}/a`)
+    expect(answer.status).toBe(200)
+    expect(buyer.receipt(answer)).toMatchObject({ flaws: { [KEY]: 'receipt_signer_not_authorized' } })
+    expect(JSON.parse(atob(sent.at(-1) ?? '')).extensions).toBeUndefined()
+  })
+})

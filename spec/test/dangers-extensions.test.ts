@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Excluded } from '../scripts/lib/gen.js'
+import { ID, readRequirements } from '../scripts/lib/requirements.js'
+import { readTestedBy } from '../scripts/lib/tested.js'
+import { readJson } from '../scripts/lib/vectors.js'
+import { root } from './support.js'
+
+const page = readFileSync(join(root, 'dangers-extensions.md'), 'utf8')
+const rows = [...page.matchAll(/^\|(.+)\|$/gm)].map(([, row = '']) => row.split('|').map((cell) => cell.trim()))
+const dangers = rows.filter(([id = '']) => /^D[0-9]+$/.test(id))
+const inputs = rows.slice(rows.findIndex(([title]) => title === 'input') + 2)
+const ids = new Set(readRequirements(root).map(({ id }) => id))
+const testedBy = readTestedBy(join(root, '..'))
+const excluded = readJson<Excluded>(root, 'excluded.json')
+
+describe('dangers of extensions', () => {
+  test('each has a row, in order', () => {
+    expect(dangers.map(([id]) => id)).toEqual(Array.from({ length: 22 }, (_, i) => `D${i + 1}`))
+  })
+
+  test('each row names requirements, or a reason for naming none', () => {
+    expect(dangers.filter(([, , , named, reason]) => (named === '') === (reason === ''))).toEqual([])
+  })
+
+  test('each requirement that is named exists and has a test, and none of them is excluded', () => {
+    const named = [...page.matchAll(new RegExp(`\\b${ID}\\b`, 'g'))].map(([id]) => id)
+    expect(named.filter((id) => !ids.has(id) || !testedBy.has(id) || excluded[id] !== undefined)).toEqual([])
+  })
+
+  test('each bad input has an answer and a requirement', () => {
+    expect(inputs.map(([input]) => input)).toEqual([
+      'oversized extensions',
+      'deep JSON',
+      'hostile patterns',
+      'wrong echoes',
+      'forged receipts',
+      'replayed sign-ins',
+      'foreign signers',
+    ])
+    expect(inputs.filter((cells) => cells.length !== 3 || cells.some((cell) => cell === ''))).toEqual([])
+  })
+})
