@@ -19,7 +19,7 @@ export const arrows = {
   '@groat/server': { groat: ['@groat/core', '@groat/store'], only: [] },
   '@groat/a2a': { groat: ['@groat/client', '@groat/core', '@groat/server'], only: [] },
   '@groat/mcp': { groat: ['@groat/client', '@groat/core', '@groat/server'], only: [] },
-  '@groat/facilitator': { groat: ['@groat/core', '@groat/store'] },
+  '@groat/facilitator': { groat: ['@groat/core', '@groat/extensions', '@groat/store'] },
   '@groat/sandbox': { groat: [] },
   '@groat/spec': { groat: [] },
   // It signs and encodes by itself, so that a fault of ours cannot certify itself.

@@ -45,13 +45,7 @@ export async function openClientSession(
     supports,
     only,
     rails: given,
-    answerMs,
-  }: {
-    readonly supports?: readonly Support[]
-    readonly only?: readonly Family[]
-    readonly rails?: readonly Rail[]
-    readonly answerMs?: number
-  },
+  }: { readonly supports?: readonly Support[]; readonly only?: readonly Family[]; readonly rails?: readonly Rail[] },
 ): Promise<Session> {
   const families = claimedFamilies(supports).filter((family) => only?.includes(family) ?? true)
   const version = versionOf(supports)
@@ -64,7 +58,7 @@ export async function openClientSession(
     for (const family of families) {
       rails.push(await takeRail(family, { given, closing }))
     }
-    const session = await openClient(endpoint, answerMs)
+    const session = await openClient(endpoint)
     closing.push(() => session.close())
     return {
       close,

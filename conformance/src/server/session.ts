@@ -5,7 +5,7 @@ import { notApplicable } from '../model/finding.js'
 import type { ChainDiff, Exchange, Family } from '../model/result.js'
 import { type Job, jobsOf, type Session } from '../run/session.js'
 import { claimedFamilies, type Endpoint, type Support, versionOf } from '../target/manifest.js'
-import { type Lasting, openLasting } from '../target/process.js'
+import { openEndpoint } from '../target/process.js'
 import { offerChecks } from './offers.js'
 import { paymentChecks } from './payments.js'
 import { startScriptedFacilitator } from './scripted-facilitator.js'
@@ -16,7 +16,7 @@ import { asVersion1 } from './version-1.js'
 /** Everything that is asked of a resource server. */
 export const serverChecks: readonly Check<ServerStage>[] = [...offerChecks, ...paymentChecks, ...settlementChecks]
 
-const allRoutes = ['failing', 'throwing', 'cached', 'forged', 'stream']
+const allRoutes = ['paid', 'hits', 'failing', 'throwing', 'cached', 'forged', 'stream']
 
 /** What can be seen of a server that runs, without its facilitator: its offers. The rest is not asked. */
 const readOnly = new Set([
@@ -77,13 +77,13 @@ export async function openServer(
   }
   try {
     const jobs: Job[] = []
-    const programs: Lasting[] = []
     for (const family of served) {
       const rail = await takeRail(family, { given, closing })
-      const told = { routes: routes ?? allRoutes, version: versionOf(supports), closing, programs }
-      jobs.push(...(await openOn(endpoint, rail, told)))
+      jobs.push(
+        ...(await openOn(endpoint, rail, { routes: routes ?? allRoutes, version: versionOf(supports), closing })),
+      )
     }
-    return { jobs, close, ended: () => programs.map((each) => each.ended()).find((why) => why !== undefined) }
+    return { jobs, close }
   } catch (error) {
     await close()
     throw error
@@ -97,13 +97,7 @@ async function openOn(
     routes,
     version,
     closing,
-    programs,
-  }: {
-    readonly routes: readonly string[]
-    readonly version: 1 | 2
-    readonly closing: (() => Promise<void>)[]
-    readonly programs: Lasting[]
-  },
+  }: { readonly routes: readonly string[]; readonly version: 1 | 2; readonly closing: (() => Promise<void>)[] },
 ): Promise<readonly Job[]> {
   // Checks of a server are played one after the other, so what the facilitator sees belongs to the one that is played.
   let listener: (exchange: Omit<Exchange, 'at'>) => void = () => {}
@@ -112,7 +106,7 @@ async function openOn(
   )
   closing.push(() => facilitator.close())
   const sale = { payTo: await rail.recipient(), amount: '10000', network: rail.network, asset: rail.asset }
-  const program = await openLasting(endpoint, {
+  const opened = await openEndpoint(endpoint, {
     PORT: '0',
     X402_FACILITATOR_URL: facilitator.url,
     X402_NETWORK: sale.network,
@@ -121,14 +115,13 @@ async function openOn(
     X402_AMOUNT: sale.amount,
     ...(rail.family === 'svm' ? { X402_SVM_RPC_URL: rail.rpcUrl } : { X402_EVM_RPC_URL: rail.rpcUrl }),
   })
-  closing.push(() => program.close())
-  programs.push(program)
+  closing.push(() => opened.close())
   return jobsOf(serverChecks, [rail.family], async (check, _, { http, runs, seed, path, regressions, note, onEnd }) => {
     listener = note
     onEnd(async (): Promise<readonly ChainDiff[]> => [])
     const more = { regressions, ...(path === undefined ? {} : { path }) }
     if (version === 1 && !inVersion1.has(check.id)) notApplicable('the target has version 1 only')
-    const told = { url: await program.url(), version, rail, facilitator, sale, routes, runs, seed, ...more }
+    const told = { url: opened.url, version, rail, facilitator, sale, routes, runs, seed, ...more }
     await check.run(createServerStage({ http: version === 1 ? asVersion1(http) : http, ...told }))
   })
 }

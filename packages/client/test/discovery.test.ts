@@ -77,6 +77,26 @@ test.each<[string, string | Buffer]>([
   expect((await findServices({ catalogues: [origin], sites: [origin] })).services).toEqual([])
 })
 
+test('F7 a catalogue that can search is asked for the words, and one that pages is read to its end', async () => {
+  const seen: string[] = []
+  const item = (name: string) => ({ resource: `https://${name}.example/`, accepts: [wire('1000')] })
+  const { origin } = await startSeller(({ path }) => {
+    seen.push(path)
+    if (path.startsWith('/search/discovery/search'))
+      return { body: JSON.stringify({ resources: [item('by-its-tags')] }) }
+    if (path === '/pages/discovery/resources?limit=1000') {
+      return { body: JSON.stringify({ items: [item('a'), item('b')], pagination: { total: 3 } }) }
+    }
+    if (path.endsWith('&offset=2')) return { body: JSON.stringify({ items: [item('c')], pagination: { total: 3 } }) }
+    return { status: 404 }
+  })
+  const searched = await findServices({ query: 'Weather', catalogues: [`${origin}/search`] })
+  expect(searched.services.map(({ url }) => url)).toEqual(['https://by-its-tags.example/'])
+  expect(seen).toEqual(['/search/discovery/search?query=weather&limit=100'])
+  const paged = await findServices({ catalogues: [`${origin}/pages`] })
+  expect(paged.services.map(({ url }) => url)).toEqual(['a', 'b', 'c'].map((name) => `https://${name}.example/`))
+})
+
 test('a catalogue that redirects is not followed', async () => {
   const elsewhere = await startSeller(() => ({ body: '{"items":[]}' }))
   const { origin } = await startSeller(() => ({ status: 302, headers: { location: elsewhere.url } }))

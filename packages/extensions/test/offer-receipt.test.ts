@@ -280,6 +280,7 @@ describe('a site that publishes its keys', () => {
       return {
         status: 200,
         retryAfter: undefined,
+        header: () => undefined,
         text: typeof document === 'string' ? document : JSON.stringify(document),
       }
     },

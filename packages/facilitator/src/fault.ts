@@ -14,7 +14,7 @@ import {
 export type Fault = {
   /** What a caller was told instead of the story. */
   readonly reference: string
-  readonly during: 'start' | 'verify' | 'settle' | 'broadcast' | 'http' | 'screening' | 'webhook' | 'admin'
+  readonly during: 'start' | 'verify' | 'settle' | 'broadcast' | 'http' | 'screening' | 'webhook' | 'admin' | 'bazaar'
   readonly error: unknown
   readonly pid?: Pid
 }

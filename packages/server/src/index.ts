@@ -12,7 +12,7 @@ export {
 export { createMemoryClaims, type MemoryClaimsOptions } from './memory-claims.js'
 export type { Offer, OfferOptions, Price } from './offers.js'
 export { type PaymentAsk, PaymentRequiredError } from './payment-required-error.js'
-export type { Paywall, PaywallOptions } from './paywall.js'
+export type { Paywall, PaywallOptions, SoldRoute } from './paywall.js'
 export type { VerifiedPayment } from './protect.js'
 export type { FinishedAnswer, PriceFunction, RouteInput, RouteMode, RouteOptions } from './route.js'
 export type { GateRequest, Terms } from './terms.js'

@@ -3,6 +3,7 @@ import {
   type ExtensionServer,
   type Facilitator,
   type Json,
+  type JsonObject,
   type OnEvent,
   type PaymentRequirements,
   type Random,
@@ -80,6 +81,25 @@ export type Paywall<Wrap> = Wrap & {
    * asked (`facilitator_unreachable`, `facilitator_invalid_answer`).
    */
   readonly ready: () => Promise<void>
+  /**
+   * What is sold so far, for documents that describe the seller: `serviceDocuments` of `@groat/extensions/describe` takes it. Only routes
+   * whose name is a method and a path, such as `GET /books/:isbn`, say where they are. Throws as `ready` does.
+   */
+  readonly sold: () => Promise<readonly SoldRoute[]>
+}
+
+/** One route, as its challenges describe it. */
+export type SoldRoute = {
+  readonly name: string
+  readonly method: string
+  readonly path: string
+  readonly about: Omit<ResourceInfo, 'url'>
+  /** What a request is asked to pay, whatever it asks for; empty where that depends on the request. `ceiling`: it is the most that is charged. */
+  readonly offers: readonly { readonly requirements: PaymentRequirements; readonly ceiling: boolean }[]
+  /** The price as it is configured, where it is one. */
+  readonly price?: string
+  /** What extensions announce, by key. */
+  readonly extensions: JsonObject
 }
 
 /** What serves requests to paid routes, whatever the framework. */
@@ -101,6 +121,7 @@ export type PaywallCore = {
   /** Throws `X402Error`: what `compileRoute` throws, and `duplicate_route`. */
   readonly define: (route: RouteInput) => Route
   readonly ready: () => Promise<void>
+  readonly sold: Paywall<unknown>['sold']
 }
 
 /**
@@ -132,6 +153,10 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
   }
   const { everywhere } = options
   const routes = new Map<string, Route>()
+  const ready = async () => {
+    const supported = await support.ask()
+    for (const route of routes.values()) route.confirm(supported)
+  }
   return {
     gate,
     define: (input) => {
@@ -143,9 +168,13 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
       routes.set(name, route)
       return route
     },
-    ready: async () => {
-      const supported = await support.ask()
-      for (const route of routes.values()) route.confirm(supported)
+    ready,
+    sold: async () => {
+      await ready()
+      return [...routes.values()].flatMap(({ name, listed }) => {
+        const [, method, path] = /^([A-Z]+) (\/\S*)$/.exec(name) ?? []
+        return method === undefined || path === undefined ? [] : [{ name, method, path, ...listed() }]
+      })
     },
   }
 }

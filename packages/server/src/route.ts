@@ -26,6 +26,7 @@ import {
   offerTemplates,
   type Price,
 } from './offers.js'
+import type { SoldRoute } from './paywall.js'
 import { type Factor, type Priced, type PriceWords, type Pricing, saysMore, type Tally } from './price-words.js'
 import type { Quotes } from './quotes.js'
 import type { Support } from './support.js'
@@ -129,6 +130,8 @@ export type Route = {
   quoted(request: GateRequest, price: Price, quote: string, description?: string): Terms
   /** What a request without a payment is run for, where the handler asks for one itself. */
   readonly asks: Offer | undefined
+  /** What its challenges say of it, whatever is asked for. */
+  listed(): Omit<SoldRoute, 'name' | 'method' | 'path'>
   /** Takes what the facilitator says of itself. Throws `X402Error` `unsupported_offer`. */
   confirm(supported: Supported): void
 }
@@ -302,9 +305,21 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
         renew(says)
         return termsOf(request)
       },
+      listed: () => ({
+        about,
+        offers: typeof price === 'function' || (asks && price === undefined) ? [] : offersAt(price).map(listedOffer),
+        ...(typeof price === 'string' ? { price } : {}),
+        extensions: announced,
+      }),
       confirm: (says) => named(name, () => confirm(says)),
     }
   })
+}
+
+/** An offer for documents: whose claims it is good for is this server's own affair. */
+function listedOffer({ requirements, scheme }: Offer): SoldRoute['offers'][number] {
+  const { audience: _, ...extra } = requirements.extra
+  return { requirements: { ...requirements, extra }, ceiling: scheme.metered === true }
 }
 
 function judgeOf(invalid: RouteOptions['invalid']): Route['isInvalid'] {

@@ -20,6 +20,7 @@ export const pages = [
   'extensions/sign-in-with-x.md',
   'extensions/offer-receipt.md',
   'extensions/builder-code.md',
+  'extensions/bazaar.md',
   'extensions/eip2612-gas-sponsoring.md',
   'extensions/erc20-approval-gas-sponsoring.md',
   'transports/mcp.md',
@@ -30,7 +31,7 @@ export const pages = [
 
 /** What an id looks like, wherever it stands. */
 export const ID =
-  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|SVM-EXACT|SVM-UPTO|EXT|EXT-ID|EXT-SIGN|EXT-OFFER|EXT-CODE|GAS-PERMIT|GAS-APPROVAL|MCP|A2A|ERR|SEC)-[0-9]{3}'
+  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|SVM-EXACT|SVM-UPTO|EXT|EXT-ID|EXT-SIGN|EXT-OFFER|EXT-CODE|BAZAAR|DESC|GAS-PERMIT|GAS-APPROVAL|MCP|A2A|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'

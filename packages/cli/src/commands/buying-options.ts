@@ -102,6 +102,15 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .option('--store <file>', 'where payments are kept; default is ~/.groat/purse.db')
     .action(async (options) => finish(await (await import('./mcp.js')).runMcp(options, io)))
 
+  command('listed')
+    .description('whether a catalogue lists a service, and if not, why')
+    .argument('<url>', 'the service')
+    .option('--catalogue <url>', 'facilitator with a catalogue; default is the variable GROAT_CATALOGUE')
+    .option('--method <method>', 'its HTTP method')
+    .option('--tool <name>', 'the tool of an MCP server')
+    .option('--json', 'one JSON line on standard output')
+    .action(async (url, options) => finish(await (await import('./listed.js')).listed(url, options, io)))
+
   command('signer')
     .description('hold the keys, and sign within limits for whoever shows the token in GROAT_SIGNER_TOKEN')
     .option('--policy <file>', 'what may be signed, in YAML: the words of a spending policy that look at no seller')

@@ -14,6 +14,7 @@ import {
   withScreening,
 } from '@groat/facilitator'
 import { createAdminApp, createOverview } from '@groat/facilitator/admin'
+import { createCatalogue, createProber, withCatalogue } from '@groat/facilitator/bazaar'
 import { createLog, createMetrics, withTracing } from '@groat/facilitator/observe'
 import { facilitatorSchema, readFacilitatorConfig } from '../config/facilitator-config.js'
 import type { OperationConfig } from '../config/operation-config.js'
@@ -66,15 +67,18 @@ export async function runFacilitator(
     log.onEvent(event)
     metrics.onEvent(event)
   }
-  const service = guarded(
-    createFacilitator({ schemes, store, onEvent, onFault, ...engine, ...(webhooks && { webhooks }) }),
-    operation,
-    {
-      store,
-      onEvent,
-      onFault,
-    },
-  )
+  const settling = createFacilitator({ schemes, store, onEvent, onFault, ...engine, ...(webhooks && { webhooks }) })
+  const { bazaar } = operation
+  const catalogue = bazaar && createCatalogue({ store, onFault, ...bazaar })
+  const prober =
+    bazaar?.probeEvery === undefined
+      ? undefined
+      : createProber({ store, onFault, every: bazaar.probeEvery, allowPrivate: bazaar.allowPrivate })
+  const service = guarded(catalogue === undefined ? settling : withCatalogue(catalogue)(settling), operation, {
+    store,
+    onEvent,
+    onFault,
+  })
   const access = createAccess(service, {
     ...(operation.tenants === undefined ? {} : { tenants: operation.tenants }),
     limits: operation.limits,
@@ -87,9 +91,13 @@ export async function runFacilitator(
   const opened: ServedFacilitator[] = []
   try {
     await service.start()
+    await prober?.start()
     const { trustedProxies, admin } = operation
     opened.push(
-      await serveFacilitator(service, { host, port, access, metrics, overview, trustedProxies, onFault, version }),
+      await serveFacilitator(service, {
+        ...{ host, port, access, metrics, overview, trustedProxies, onFault, version },
+        ...(catalogue && { catalogue }),
+      }),
     )
     if (admin !== undefined) {
       const { tokenHash } = admin
@@ -113,6 +121,7 @@ export async function runFacilitator(
     await io.stopped
   } finally {
     await Promise.all(opened.map((each) => each.close()))
+    await prober?.stop()
     await service.stop()
     await store.close()
   }

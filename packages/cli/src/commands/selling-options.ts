@@ -33,6 +33,12 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
     .option('--json', 'one JSON line')
     .action(async (file, options) => finish(await (await books()).reconcileLedger(file, options, io)))
 
+  command('describe')
+    .description('write what describes a shop: OpenAPI, x402 manifest, agent card, llms.txt')
+    .argument('<file>', 'YAML configuration of the shop')
+    .option('--out <folder>', 'where to; without, one JSON object on standard output')
+    .action(async (file, options) => finish(await (await import('./describe.js')).describe(file, options, io)))
+
   const refunds = () => import('./refund.js')
   const refund = command('refund').description(
     'give payments back, through the admin listener of a shop; you are who GROAT_ADMIN_TOKEN says',

@@ -8,6 +8,7 @@ import {
   type Tenant,
   type WebhookOptions,
 } from '@groat/facilitator'
+import type { CatalogueLimits } from '@groat/facilitator/bazaar'
 import * as z from 'zod/mini'
 import { FeeFields } from './engine-config.js'
 import { WebhookFields, webhookOf } from './webhook-config.js'
@@ -21,7 +22,18 @@ export type OperationConfig = {
   readonly admin?: { readonly host: string; readonly port: number; readonly tokenHash?: string }
   readonly screening?: { readonly file: string; readonly maxAgeHours: number }
   readonly webhooks?: WebhookOptions
+  /** Set where settled payments fill a catalogue. */
+  readonly bazaar?: BazaarConfig
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+/** What a catalogue shows, and whether it asks the origins itself. */
+export type BazaarConfig = {
+  readonly showsUnverified: boolean
+  readonly allowPrivate: boolean
+  /** Milliseconds between two probes of one listing; absent: none is made. */
+  readonly probeEvery?: number
+  readonly limits: CatalogueLimits
 }
 
 const RateText = z
@@ -73,6 +85,18 @@ export const Operation = {
   ),
   trusted_proxies: z._default(z.int().check(z.gte(0), z.lte(10)), 0),
   screening: z.optional(z.strictObject({ list: z.string(), max_age_hours: z._default(Count, 48) })),
+  bazaar: z.optional(
+    z.union([
+      z.boolean(),
+      z.strictObject({
+        probe_hours: z.optional(z.int().check(z.gte(1), z.lte(720))),
+        unverified: z.optional(z.enum(['show', 'hide'])),
+        per_origin: z.optional(Count),
+        total: z.optional(Count),
+        allow_private: z._default(z.boolean(), false),
+      }),
+    ]),
+  ),
   log: z.optional(z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']) })),
 }
 
@@ -98,7 +122,23 @@ export function operationOf(value: z.output<typeof Value>, reading: Reading): Op
       ? {}
       : { screening: { file: resolve(dirname(reading.file), screening.list), maxAgeHours: screening.max_age_hours } }),
     ...named('webhooks', webhooksOf(value, reading)),
+    ...named('bazaar', bazaarOf(value.bazaar)),
     logLevel: log?.level ?? 'info',
+  }
+}
+
+/** Where origins are asked, only what they say is shown unless the file wants it otherwise. */
+function bazaarOf(said: z.output<typeof Value>['bazaar']): BazaarConfig | undefined {
+  if (said === undefined || said === false) return undefined
+  const { probe_hours, unverified, per_origin, total, allow_private = false } = said === true ? {} : said
+  return {
+    showsUnverified: (unverified ?? (probe_hours === undefined ? 'show' : 'hide')) === 'show',
+    allowPrivate: allow_private,
+    ...(probe_hours === undefined ? {} : { probeEvery: probe_hours * 3_600_000 }),
+    limits: {
+      ...(per_origin === undefined ? {} : { perOrigin: per_origin }),
+      ...(total === undefined ? {} : { total }),
+    },
   }
 }
 

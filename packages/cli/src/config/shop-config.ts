@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { X402Error } from '@groat/core'
+import type { DescribedService } from '@groat/extensions/describe'
 import type { RouteOptions } from '@groat/server'
 import * as z from 'zod/mini'
 import { parseListen } from './operation-config.js'
@@ -29,6 +30,10 @@ export type ShopConfig = {
   readonly holds?: HoldsConfig
   /** Set where browsers are shown a page to pay on. */
   readonly page?: PageConfig
+  /** Whether every route says in its challenge how it is called, so that facilitators can list it. */
+  readonly bazaar: boolean
+  /** What the documents say that describe the shop; absent: there are none. */
+  readonly describe?: DescribeConfig
   /** What becomes of a request to no route: it is answered with 404, or goes to the API unpaid. */
   readonly rest: 'blocked' | 'free'
   /** What is wrong with a route, with the line of the file that says so. */
@@ -69,6 +74,9 @@ export type AdminConfig = {
 
 /** What the page says, and where browsers ask for blockhashes. */
 export type PageConfig = { readonly title?: string; readonly solanaRpc?: Readonly<Record<string, string>> }
+
+/** What the documents of a shop say beside its routes. */
+export type DescribeConfig = Omit<DescribedService, 'origin' | 'routes'>
 
 /** One route: a method and a path, and how it is sold; without terms it is free. */
 export type ShopRoute = { readonly method: string; readonly path: string; readonly terms?: RouteOptions }
@@ -132,6 +140,18 @@ const File = z.strictObject({
       z.strictObject({ title: z.optional(z.string()), solana_rpc: z.optional(z.record(z.string(), z.string())) }),
     ]),
   ),
+  bazaar: z._default(z.boolean(), false),
+  describe: z.optional(
+    z.strictObject({
+      title: z.string().check(z.minLength(1)),
+      description: z.optional(z.string()),
+      version: z.optional(z.string()),
+      documentation: z.optional(z.string()),
+      contact: z.optional(z.string()),
+      icon: z.optional(z.string()),
+      agent: z.optional(z.string().check(z.regex(/^https?:\/\//, 'expected the URL of an A2A endpoint'))),
+    }),
+  ),
   rest: z._default(z.enum(['blocked', 'free']), 'blocked'),
 })
 
@@ -170,6 +190,9 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   })
   if (routes.length === 0) throw fail(['routes'], 'no route is given')
   const { upstream_secret, origin } = value
+  if (value.describe !== undefined && origin === undefined) {
+    throw fail(['describe'], 'documents name the shop by its origin: give it as `origin`')
+  }
   return {
     ...listen,
     upstream,
@@ -186,6 +209,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     ...(value.auth_capture === undefined ? {} : { holds: holdsOf(value.auth_capture) }),
     ...(admin === undefined ? {} : { admin: { ...admin, tokens: value.admin?.tokens ?? {} } }),
     ...(value.page === undefined || value.page === false ? {} : { page: pageOf(value.page) }),
+    bazaar: value.bazaar,
+    ...(value.describe === undefined ? {} : { describe: describedBy(value.describe) }),
     rest: value.rest,
     explain: (error) => {
       const { route, field, reason } = X402Error.is(error) ? error.context : {}
@@ -193,6 +218,16 @@ export async function readShopConfig(file: string, environment: Environment): Pr
       const [word] = typeof field === 'string' ? field.split('.') : []
       return fail(['routes', route, ...(word === undefined ? [] : [wordInFile(word)])], String(reason ?? error.message))
     },
+  }
+}
+
+function describedBy({ icon, agent, ...said }: NonNullable<z.output<typeof File>['describe']>): DescribeConfig {
+  const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined))
+  return {
+    ...given,
+    title: said.title,
+    ...(icon === undefined ? {} : { iconUrl: icon }),
+    ...(agent === undefined ? {} : { agent: { url: agent } }),
   }
 }
 

@@ -55,6 +55,10 @@ export const Route = z.union([
     ),
     description: z.optional(z.string()),
     mime_type: z.optional(z.string()),
+    service_name: z.optional(z.string()),
+    tags: z.optional(z.array(z.string())),
+    icon_url: z.optional(z.string()),
+    bazaar: z.optional(z.union([z.boolean(), z.record(z.string(), z.json())])),
     max_timeout_seconds: z.optional(z.int()),
     max_response_bytes: z.optional(z.int()),
   }),
@@ -63,10 +67,18 @@ export const Route = z.union([
 /** The words of the file are those of the code, in the file's spelling. */
 export function termsOf(name: string, sold: string | Exclude<z.output<typeof Route>, string>): RouteOptions {
   if (typeof sold === 'string') return { name, price: sold }
-  const { networks, valid_if, ...words } = sold
+  const { networks, valid_if, bazaar, ...words } = sold
   const offers = networks && { offers: networks.map((network) => ({ network })) }
   // The schema has checked every word; what is left is its spelling.
-  return { name, ...offers, ...(valid_if && { invalid: invalidBy(valid_if) }), ...(inCode(words) as RouteOptions) }
+  // JSON Schemas in it have names of their own: their spelling stays.
+  const extensions = bazaar === undefined ? {} : { extensions: { bazaar } }
+  return {
+    name,
+    ...offers,
+    ...extensions,
+    ...(valid_if && { invalid: invalidBy(valid_if) }),
+    ...(inCode(words) as RouteOptions),
+  }
 }
 
 /** A rule of the file about answers, as the gate takes it. */

@@ -1,6 +1,8 @@
 import type { Facilitator, OnEvent } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
 import { uptoEvm } from '@groat/evm/upto/server'
+import { bazaar } from '@groat/extensions/bazaar/server'
+import { documentAnswers, type ServiceDocument, serviceDocuments } from '@groat/extensions/describe'
 import type { ClaimStore } from '@groat/server'
 // Conditions are read by '@marcbachmann/cel-js', which the server leaves to whoever uses them.
 import { createConditions } from '@groat/server/conditions'
@@ -24,6 +26,8 @@ export type ShopApp = {
   readonly fetch: (request: Request, env?: object) => Response | Promise<Response>
   /** Asks the facilitator whether it supports what is offered. */
   ready(): Promise<void>
+  /** The documents that describe it; none unless the file wants them. Asks the facilitator as `ready` does. */
+  documents(): Promise<readonly ServiceDocument[]>
 }
 
 const pricing = createPricing({ conditions: createConditions(Environment) })
@@ -35,7 +39,7 @@ export type ShopParts = { readonly facilitator: Facilitator; readonly claims: Cl
  * Puts prices before the routes of an API. Throws `X402Error` for what is wrong with a price, an account or a mode, with the route.
  */
 export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent }: ShopParts): ShopApp {
-  const { payTo, origin, routes, rest, page, holds } = config
+  const { payTo, origin, routes, rest, page, holds, describe } = config
   const paid = paywall({
     facilitator,
     payTo,
@@ -43,6 +47,8 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent
     store: claims,
     pricing,
     onEvent,
+    extensions: [bazaar],
+    ...(config.bazaar ? { everywhere: { bazaar: true } } : {}),
     ...(origin === undefined ? {} : { origin }),
     ...(page === undefined ? {} : { page: paywallPage(page) }),
   })
@@ -65,5 +71,23 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent
     })
   }
   app.onError((_, c) => c.text('Internal Server Error', 500))
-  return { fetch: (request, env) => app.fetch(request, env), ready: paid.ready }
+  let answer: ReturnType<typeof documentAnswers> = () => undefined
+  const documents = async (): Promise<readonly ServiceDocument[]> => {
+    if (describe === undefined || origin === undefined) return []
+    const sold = await paid.sold()
+    const free = routes.filter(({ terms }) => terms === undefined)
+    const given = free.map(({ method, path }) => ({ method, path, about: {}, offers: [], free: true }))
+    return serviceDocuments({ ...describe, origin: origin.replace(/\/+$/, ''), routes: [...sold, ...given] })
+  }
+  return {
+    fetch: (request, env) => answer(request) ?? app.fetch(request, env),
+    documents,
+    async ready() {
+      await paid.ready()
+      const made = await documents()
+      // What the shop sells under such a path stays its own.
+      const taken = new Set(routes.map(({ path }) => path))
+      answer = documentAnswers(made.filter(({ path }) => !taken.has(path)))
+    },
+  }
 }

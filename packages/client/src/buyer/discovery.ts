@@ -61,8 +61,8 @@ const MAX_SERVICES = 10_000
 export async function findServices(options: FindOptions): Promise<Found> {
   const { query = '', max, catalogues = [], sites = [] } = options
   const limit = max === undefined ? undefined : parseLimit(max, 'max')
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   const reads = [
-    ...catalogues.map((base) => ({ url: join(base, 'discovery/resources?limit=1000'), read: fromBazaar })),
     ...sites.flatMap((base) => [
       { url: join(base, '.well-known/x402'), read: fromWellKnown },
       { url: join(base, '.well-known/agent-card.json'), read: fromAgentCard },
@@ -70,16 +70,22 @@ export async function findServices(options: FindOptions): Promise<Found> {
     ]),
   ]
   const silent: string[] = []
-  const found = await Promise.all(
+  const listed = catalogues.map(async (base) => {
+    const found = await fromCatalogue(base, words, options)
+    if (found === undefined) silent.push(join(base, LIST))
+    return found ?? []
+  })
+  const read = await Promise.all(
     reads.map(async ({ url, read }) => {
       const document = await load(url, options)
       if (document === undefined) silent.push(url)
       return document === undefined ? [] : read(document, url)
     }),
   )
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean)
-  const services = unique(found.flat())
+  const mentioned = read
+    .flat()
     .filter(({ url, description }) => words.every((word) => `${url} ${description}`.toLowerCase().includes(word)))
+  const services = unique([...(await Promise.all(listed)).flat(), ...mentioned])
     .map((service) => ({ service, price: priceOf(service) }))
     .filter(({ price }) => limit === undefined || price === undefined || compareValues(price, limit) <= 0)
     .sort((a, b) => byPrice(a.price, b.price))
@@ -113,15 +119,47 @@ async function load(url: string, { fetch = globalThis.fetch, signal }: FindOptio
   }
 }
 
+/**
+ * What a catalogue lists: what it finds itself, which may be by words that stand in neither URL nor description, or else all of it, page by page, of which we look.
+ * `undefined` when it does not answer.
+ */
+async function fromCatalogue(
+  base: string,
+  words: readonly string[],
+  options: FindOptions,
+): Promise<readonly Service[] | undefined> {
+  if (words.length > 0) {
+    const asked = new URLSearchParams({ query: words.join(' '), limit: '100' })
+    const answer = await load(join(base, `discovery/search?${asked}`), options)
+    if (memberList(answer, 'resources') !== undefined) return fromBazaar(answer ?? null)
+  }
+  const found: Service[] = []
+  for (let offset = 0; offset < MAX_SERVICES; ) {
+    const page = await load(join(base, offset === 0 ? LIST : `${LIST}&offset=${offset}`), options)
+    if (page === undefined) return offset === 0 ? undefined : found
+    const rows = (memberList(page, 'items') ?? memberList(page, 'resources') ?? []).length
+    found.push(...fromBazaar(page))
+    offset += rows
+    const { total } = (isJsonObject(page) && isJsonObject(page.pagination) && page.pagination) || {}
+    if (rows === 0 || typeof total !== 'number' || offset >= total) break
+  }
+  return found.filter(({ url, description }) =>
+    words.every((word) => `${url} ${description}`.toLowerCase().includes(word)),
+  )
+}
+
+const LIST = 'discovery/resources?limit=1000'
+
 /** `{ items: [{ resource, accepts, … }] }`; some call the list `resources`. */
 function fromBazaar(document: Json): readonly Service[] {
   const list = memberList(document, 'items') ?? memberList(document, 'resources') ?? []
   return list.slice(0, MAX_SERVICES).flatMap((item) => (isJsonObject(item) ? serviceFrom(item, 'bazaar') : []))
 }
 
-/** `{ resources: [url | { url, accepts, … }] }`, relative to the site. */
+/** `{ items: [{ resource: { url }, accepts, … }] }`, or `{ resources: [url | { url, accepts, … }] }`, relative to the site. */
 function fromWellKnown(document: Json, base: string): readonly Service[] {
-  const list = memberList(document, 'resources') ?? memberList(document, 'endpoints') ?? []
+  const list =
+    memberList(document, 'items') ?? memberList(document, 'resources') ?? memberList(document, 'endpoints') ?? []
   return list.slice(0, MAX_SERVICES).flatMap((item) => {
     if (typeof item === 'string') return serviceFrom({ url: item }, 'well-known', base)
     return isJsonObject(item) ? serviceFrom(item, 'well-known', base) : []
@@ -131,7 +169,9 @@ function fromWellKnown(document: Json, base: string): readonly Service[] {
 /** An agent that says that it takes x402 is a service at its own URL. */
 function fromAgentCard(document: Json, base: string): readonly Service[] {
   if (!isJsonObject(document)) return []
-  const { capabilities, name, description, url } = document
+  const { capabilities, name, description } = document
+  const [preferred] = memberList(document, 'supportedInterfaces') ?? []
+  const url = isJsonObject(preferred) && typeof preferred.url === 'string' ? preferred.url : document.url
   const extensions = isJsonObject(capabilities) ? (memberList(capabilities, 'extensions') ?? []) : []
   const paid = extensions.some((each) => isJsonObject(each) && String(each.uri).includes('x402'))
   if (!paid) return []
@@ -147,9 +187,9 @@ function fromOpenApi(document: Json, base: string): readonly Service[] {
   return Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.values(isJsonObject(operations) ? operations : {}).flatMap((operation) => {
       if (!isJsonObject(operation)) return []
-      const hint = operation['x-payment-info'] ?? operation['x-x402']
-      if (hint === undefined || hint === null) return []
-      const told = isJsonObject(hint) ? hint : { price: hint }
+      const hints = [operation['x-payment-info'], operation['x-x402']].filter((hint) => hint != null)
+      if (hints.length === 0) return []
+      const told: JsonObject = Object.assign({}, ...hints.map((hint) => (isJsonObject(hint) ? hint : { price: hint })))
       const description = text(operation.summary ?? operation.description)
       return serviceFrom({ description, ...told, url: join(root, path.replace(/^\//, '')) }, 'openapi', base)
     }),
@@ -164,7 +204,9 @@ function serviceFrom(item: JsonObject, source: Service['source'], base?: string)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return []
   const offers = (memberList(item, 'accepts') ?? []).flatMap((wire) => offerFrom(wire))
   const [first] = memberList(item, 'accepts') ?? []
-  const described = item.description ?? (isJsonObject(metadata) ? metadata.description : undefined)
+  const described =
+    item.description ??
+    [metadata, resource].map((each) => (isJsonObject(each) ? each.description : undefined)).find(Boolean)
   const description = text(described ?? (isJsonObject(first) ? first.description : undefined)).slice(0, 500)
   const price = moneyOf(item.price)
   return [{ url: url.href, description, source, offers, ...(price !== undefined && { price }) }]

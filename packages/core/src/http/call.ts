@@ -17,6 +17,8 @@ export type HttpRequest = {
 export type HttpAnswer = {
   readonly status: number
   readonly retryAfter: string | undefined
+  /** A header, by its name in lower case. */
+  header(name: string): string | undefined
   /** `undefined` when it was longer than may be. */
   readonly text: string | undefined
 }
@@ -51,7 +53,8 @@ export function callOver(fetch: Fetch): HttpCall {
     try {
       const response = await fetch(url, { ...init, redirect: 'manual', signal: abort.signal })
       const retryAfter = response.headers.get('retry-after') ?? undefined
-      return { status: response.status, retryAfter, text: await readText(response, maxBytes) }
+      const header = (name: string) => response.headers.get(name) ?? undefined
+      return { status: response.status, retryAfter, header, text: await readText(response, maxBytes) }
     } catch (error) {
       throw new NoAnswer(error)
     } finally {

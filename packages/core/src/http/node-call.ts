@@ -71,6 +71,8 @@ function exchange(client: Agent, where: { readonly origin: string; readonly path
     }
     let status = 0
     let retryAfter: string | undefined
+    let received: Readonly<Record<string, string | string[] | undefined>> = {}
+    const header = (name: string) => received[name.toLowerCase()]?.toString()
     let size = 0
     const chunks: Uint8Array[] = []
     client.dispatch(
@@ -80,7 +82,9 @@ function exchange(client: Agent, where: { readonly origin: string; readonly path
           controller = started
           if (given) started.abort(given)
         },
-        onResponseStart(_, code, { 'retry-after': after }) {
+        onResponseStart(_, code, answered) {
+          const { 'retry-after': after } = answered
+          received = answered
           status = code
           retryAfter = typeof after === 'string' ? after : undefined
         },
@@ -88,11 +92,11 @@ function exchange(client: Agent, where: { readonly origin: string; readonly path
           size += chunk.byteLength
           chunks.push(chunk)
           if (size <= maxBytes) return
-          done({ status, retryAfter, text: undefined })
+          done({ status, retryAfter, header, text: undefined })
           reading.abort(new Error('longer than may be'))
         },
         onResponseEnd() {
-          done({ status, retryAfter, text: Buffer.concat(chunks).toString() })
+          done({ status, retryAfter, header, text: Buffer.concat(chunks).toString() })
         },
         onResponseError: (_, error) => fail(error),
       },

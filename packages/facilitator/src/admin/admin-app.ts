@@ -54,6 +54,7 @@ export function createAdminApp({ store, overview, metrics, tokenHash, onFault }:
       return c.body(text, 200, { 'content-type': `${type}; charset=utf-8`, 'content-security-policy': POLICY })
     })
   file('/', 'operator.html', 'text/html')
+  file('/page.css', 'page.css', 'text/css')
   file('/operator.css', 'operator.css', 'text/css')
   file('/operator.js', 'operator.js', 'text/javascript')
 

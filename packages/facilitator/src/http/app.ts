@@ -22,6 +22,8 @@ import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Scope } from '../access/tenants.js'
 import type { Overview } from '../admin/overview.js'
+import type { Catalogue } from '../bazaar/catalogue.js'
+import { addCatalogueRoutes, bazaarAnswers } from '../bazaar/routes.js'
 import { createReporter, type Fault } from '../fault.js'
 import type { Metrics } from '../observe/metrics.js'
 import { traceRequest } from '../observe/trace.js'
@@ -44,13 +46,15 @@ export type FacilitatorAppOptions = {
   readonly trustedProxies?: number
   /** What looks at payments and answers in `EXTENSION-RESPONSES`; it changes nothing about them. */
   readonly extensions?: readonly ExtensionFacilitator[]
+  /** What can be bought here, for everybody to look at: the one that `withCatalogue` fills. */
+  readonly catalogue?: Catalogue
   /** For the OpenAPI document. */
   readonly version?: string
 }
 
 /**
  * A facilitator over HTTP, as a function from `Request` to `Response` (`app.fetch`): `POST /verify`, `POST /settle`, `GET /supported`,
- * `GET /settlements/{pid}`, `GET /livez`, `GET /readyz`, `GET /readyz/{network}/{scheme}`, `GET /metrics`, `GET /openapi.json`. Whatever could be judged is answered with 200 and the protocol's own object; a
+ * `GET /settlements/{pid}`, `GET /livez`, `GET /readyz`, `GET /readyz/{network}/{scheme}`, `GET /metrics`, `GET /openapi.json`, and `GET /discovery/…` with a catalogue. Whatever could be judged is answered with 200 and the protocol's own object; a
  * world that is broken is a problem with a reference, and never a verdict.
  *
  * @example
@@ -58,7 +62,9 @@ export type FacilitatorAppOptions = {
  * const response = await app.fetch(new Request('http://localhost/supported'))
  */
 export function createFacilitatorApp(service: FacilitatorService, options: FacilitatorAppOptions = {}): Hono {
-  const { onFault, metrics, overview, trustedProxies = 0, version = '0.0.0', extensions = [] } = options
+  const { onFault, metrics, overview, catalogue, trustedProxies = 0, version = '0.0.0' } = options
+  const { extensions: more = [] } = options
+  const extensions = catalogue === undefined ? more : [...more, bazaarAnswers(catalogue)]
   const access = options.access ?? createAccess(service, {})
   const report = createReporter({ onFault })
   const app = new Hono()
@@ -183,6 +189,10 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     return c.json(await openApi)
   })
 
+  if (catalogue !== undefined) {
+    addCatalogueRoutes(app, catalogue, { problem: (c, code, detail) => answerProblem(c, code, { detail }) })
+  }
+
   for (const [path, allow] of METHODS) {
     app.all(path, (c) => {
       c.header('allow', allow)
@@ -214,6 +224,7 @@ const METHODS = [
 /** The route of a path: what strangers write into paths is no label. */
 function routeOf(path: string): string {
   const [first] = path.split('/', 2).slice(1)
+  if (first === 'discovery') return '/discovery'
   const route = METHODS.find(([known]) => known.split('/', 2)[1] === first)
   return route === undefined ? 'other' : `/${first}`
 }

@@ -30,7 +30,7 @@ export type WrapExpress = (route: RouteInput) => RequestHandler
  * app.get('/weather', paid('$0.001'), (req, res) => { res.json({ paidBy: req.payment?.payer }) })
  */
 export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
-  const { gate, define, ready } = createPaywall(options)
+  const { gate, define, ready, sold } = createPaywall(options)
   const paid: WrapExpress = (input) => {
     const route = define(input)
     return (req, res, next) =>
@@ -50,7 +50,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
         failed: next,
       })
   }
-  return Object.assign(paid, { ready })
+  return Object.assign(paid, { ready, sold })
 }
 
 /**

@@ -28,7 +28,7 @@ export type WrapFastify = (route: RouteInput) => preHandlerHookHandler
  * app.get('/weather', { preHandler: paid('$0.001') }, async (request) => ({ paidBy: request.payment?.payer }))
  */
 export function paywall(options: PaywallOptions): Paywall<WrapFastify> {
-  const { gate, define, ready } = createPaywall(options)
+  const { gate, define, ready, sold } = createPaywall(options)
   const paid: WrapFastify = (input) => {
     const route = define(input)
     return (request, reply, done) => {
@@ -55,7 +55,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapFastify> {
       })
     }
   }
-  return Object.assign(paid, { ready })
+  return Object.assign(paid, { ready, sold })
 }
 
 /**

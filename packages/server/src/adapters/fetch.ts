@@ -33,7 +33,7 @@ export type WrapFetch = <Rest extends readonly unknown[] = []>(
  * export const GET = paid('$0.001', async (request, payment) => Response.json({ paidBy: payment.payer }))
  */
 export function paywall(options: PaywallOptions): Paywall<WrapFetch> {
-  const { gate, define, ready } = createPaywall(options)
+  const { gate, define, ready, sold } = createPaywall(options)
   const paid: WrapFetch = (input, handler) => {
     const route = define(input)
     return (request, ...rest) => {
@@ -59,5 +59,5 @@ export function paywall(options: PaywallOptions): Paywall<WrapFetch> {
       })
     }
   }
-  return Object.assign(paid, { ready })
+  return Object.assign(paid, { ready, sold })
 }

@@ -22,7 +22,7 @@ export type WrapHono = (route: RouteInput) => MiddlewareHandler<PaidEnv>
  * app.get('/weather', paid('$0.001'), (c) => c.json({ paidBy: c.get('payment').payer }))
  */
 export function paywall(options: PaywallOptions): Paywall<WrapHono> {
-  const { gate, define, ready } = createPaywall(options)
+  const { gate, define, ready, sold } = createPaywall(options)
   const paid: WrapHono = (input) => {
     const route = define(input)
     return async (c, next) => {
@@ -60,7 +60,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
       }
     }
   }
-  return Object.assign(paid, { ready })
+  return Object.assign(paid, { ready, sold })
 }
 
 /** What earlier middleware has set, whether or not there is a response yet. */

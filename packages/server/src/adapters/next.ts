@@ -38,5 +38,5 @@ export function paywall(options: PaywallOptions): Paywall<WrapNext> {
     )
     return async (request, context) => serve(request, request, context)
   }
-  return Object.assign(paid, { ready: wrap.ready })
+  return Object.assign(paid, { ready: wrap.ready, sold: wrap.sold })
 }

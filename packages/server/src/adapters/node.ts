@@ -23,7 +23,7 @@ export type WrapNode = (route: RouteInput, handler: PaidListener) => RequestList
  * createServer(paid('$0.001', (req, res, payment) => res.end(`paid by ${payment.payer}`))).listen(8080)
  */
 export function paywall(options: PaywallOptions): Paywall<WrapNode> {
-  const { gate, define, ready } = createPaywall(options)
+  const { gate, define, ready, sold } = createPaywall(options)
   const paid: WrapNode = (input, handler) => {
     const route = define(input)
     return (req, res) => {
@@ -49,7 +49,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapNode> {
       })
     }
   }
-  return Object.assign(paid, { ready })
+  return Object.assign(paid, { ready, sold })
 }
 
 /** A 500, or the end of the connection where an answer has begun. */

@@ -1,0 +1,148 @@
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createPayer } from '@groat/client'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { type EvmChain, startEvmChain } from '@groat/sandbox'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runCli } from '../src/program.js'
+import { recordedIo } from './io.js'
+
+// A facilitator with a catalogue and a shop that says how it is called, both from files, on a real chain.
+
+let chain: EvmChain
+let folder: string
+let upstream: Server
+let facilitator: string
+let shop: string
+let shopFile: string
+const stops: (() => Promise<unknown>)[] = []
+
+async function start(command: string, file: string, environment: Record<string, string> = {}): Promise<string> {
+  const io = recordedIo({ environment })
+  const end = runCli([command, file], io)
+  stops.push(async () => {
+    io.stop()
+    await end
+  })
+  return JSON.parse(await Promise.race([io.firstLine, end.then(() => io.said())])).ready.url
+}
+
+const run = async (...args: string[]) => {
+  const io = recordedIo()
+  const code = await runCli(args, io)
+  return { code, out: io.written(), said: io.said() }
+}
+
+beforeAll(async () => {
+  chain = await startEvmChain()
+  folder = await mkdtemp(join(tmpdir(), 'groat-bazaar-'))
+  upstream = createServer((_, response) => response.end('{"temperature":11}'))
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  const file = join(folder, 'pay.yaml')
+  await writeFile(
+    file,
+    `listen: 127.0.0.1:0
+store: pay.db
+networks:
+  base-sepolia: { rpc: [${chain.rpcUrl}], signers: ["\${KEY}"] }
+bazaar: { allow_private: true }
+`,
+  )
+  facilitator = await start('facilitator', file, { KEY: chain.account('facilitator').privateKey })
+  shopFile = join(folder, 'shop.yaml')
+  await writeFile(
+    shopFile,
+    `listen: 127.0.0.1:0
+upstream: http://127.0.0.1:${(upstream.address() as AddressInfo).port}/
+facilitator: ${facilitator}
+payTo: { base-sepolia: "${chain.account('seller').address}" }
+store: shop.db
+origin: https://shop.example
+bazaar: true
+describe: { title: Weather shop, description: Weather of cities, agent: https://shop.example/a2a }
+routes:
+  GET /weather/:city:
+    price: $0.001
+    description: Weather of a city
+    tags: [weather]
+    bazaar: { query: { type: object, properties: { max_days: { type: integer, minimum: 1 } } } }
+  POST /order: { price: $0.002, bazaar: false }
+  GET /health: free
+`,
+  )
+  shop = await start('serve', shopFile)
+})
+afterAll(async () => {
+  for (const stop of stops.reverse()) await stop()
+  upstream?.close()
+  await chain?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+test('DESC-001 a shop serves what describes it, and groat describe writes the same', async () => {
+  const openApi = await (await fetch(`${shop}/openapi.json`)).json()
+  expect(Object.keys(openApi.paths)).toEqual(['/weather/{city}', '/order', '/health'])
+  expect(openApi.paths['/weather/{city}'].get.parameters[1]).toEqual({
+    name: 'max_days',
+    in: 'query',
+    required: false,
+    schema: { type: 'integer', minimum: 1 },
+  })
+  expect(openApi.paths['/order'].post['x-x402'].extensions).toEqual([])
+  const out = join(folder, 'site')
+  expect((await run('describe', shopFile, '--out', out)).code).toBe(0)
+  expect((await readdir(join(out, '.well-known'))).sort()).toEqual([
+    'agent-card.json',
+    'api-catalog',
+    'x402',
+    'x402.json',
+  ])
+  expect(JSON.parse(await readFile(join(out, 'openapi.json'), 'utf8'))).toEqual(openApi)
+  expect(Object.keys(JSON.parse((await run('describe', shopFile)).out))).toContain('/llms.txt')
+  const found = await run('find', 'city', '--site', shop, '--json')
+  expect(JSON.parse(found.out)).toMatchObject({
+    url: 'https://shop.example/weather/%7Bcity%7D',
+    source: 'well-known',
+    offers: [{ offer: { amount: '1000' } }],
+  })
+})
+
+test('BAZAAR-050 a paid route is listed, found and explained; groat listed says why the others are not', async () => {
+  // What the world knows by its name listens here.
+  const reach = async (input: string | URL | Request, init?: RequestInit) => {
+    const asked = new Request(input, init)
+    const answer = await fetch(new Request(asked.url.replace('https://shop.example', shop), asked))
+    return new Response(answer.body, answer)
+  }
+  const payer = createPayer({
+    fetch: reach,
+    schemes: [exactEvm({ account: privateKeyAccount(chain.account('payer').privateKey) })],
+  })
+  expect((await payer.fetch('https://shop.example/weather/oslo')).status).toBe(200)
+  expect((await payer.fetch('https://shop.example/order', { method: 'POST', body: '{}' })).status).toBe(200)
+  await expect
+    .poll(async () => (await run('listed', 'https://shop.example/weather/rome', '--catalogue', facilitator)).code, {
+      timeout: 20_000,
+    })
+    .toBe(0)
+  const found = await run('find', 'weather', '--catalogue', facilitator, '--json')
+  expect(JSON.parse(found.out)).toMatchObject({
+    url: 'https://shop.example/weather/:city',
+    source: 'bazaar',
+    description: 'Weather of a city',
+  })
+  const order = await run('listed', 'https://shop.example/order', '--catalogue', facilitator)
+  expect([order.code, order.out]).toEqual([1, expect.stringContaining('no_declaration')])
+  const never = await run('listed', 'https://shop.example/never', '--catalogue', facilitator, '--json')
+  expect([never.code, JSON.parse(never.out)]).toMatchObject([
+    1,
+    { listed: false, checks: [{}, { name: 'settled', ok: false }] },
+  ])
+  expect((await run('listed', 'https://shop.example/', '--catalogue', 'http://127.0.0.1:1')).code).toBe(3)
+  expect((await run('listed', 'https://shop.example/')).code).toBe(2)
+})

@@ -1,0 +1,6 @@
+export { A2A_X402_URIS, agentCard } from './agent-card.js'
+export { DOCUMENT_HEADERS, documentAnswers, serviceDocuments } from './documents.js'
+export { llmsText } from './llms-text.js'
+export { openApi } from './openapi.js'
+export type { DescribedOffer, DescribedRoute, DescribedService, ServiceDocument } from './service.js'
+export { wellKnown } from './well-known.js'

@@ -1,0 +1,169 @@
+import { canonicalAddress, decodeChallenge, isJsonObject, type JsonObject, type PaymentRequired } from '@groat/core'
+import { type HttpAnswer, type HttpCall, NoAnswer, publicCall } from '@groat/core/http'
+import { parametersOf, readDeclaration } from '@groat/extensions/bazaar/facilitator'
+import type { Store } from '@groat/store'
+import type { Selectable } from 'kysely'
+import { createReporter, type Fault } from '../fault.js'
+import { saidOf } from './record.js'
+import { type BazaarTables, bazaarMigrations } from './tables.js'
+import { wordsOf } from './words.js'
+
+/** How origins are asked. */
+export type ProberOptions = {
+  readonly store: Store
+  /** Makes the exchange. Default: one that reaches no private address and follows no redirect. */
+  readonly call?: HttpCall
+  /** Milliseconds between two probes of one listing. Default six hours. */
+  readonly every?: number
+  /** Milliseconds for one answer. Default 10,000. */
+  readonly timeoutMs?: number
+  /** Whether plain http is asked too: for tests and closed networks. Default false. */
+  readonly allowPrivate?: boolean
+  readonly clock?: () => number
+  readonly onFault?: (fault: Fault) => void
+}
+
+/** Asks the origins of listings what they say themselves. */
+export interface Prober {
+  start(): Promise<void>
+  /** Probes the listings that are due, eight at the most, and answers how many. */
+  round(): Promise<number>
+  stop(): Promise<void>
+}
+
+/** Times in a row that an origin may fail before its listing is taken off. */
+const PATIENCE = 5
+
+/**
+ * Asks each listing's own URL for its price, unpaid and without following anything (BAZAAR-031 to BAZAAR-034). Where its 402 asks for payments to the listed account, the listing says from then on what the
+ * origin says; where it asks for other accounts only, the listing is taken off; an origin that fails five times in a row, or answers 410, is gone until it comes back.
+ *
+ * @example
+ * const prober = createProber({ store })
+ * await prober.start()
+ */
+export function createProber(options: ProberOptions): Prober {
+  const { every = 6 * 3_600_000, timeoutMs = 10_000, allowPrivate = false, clock = Date.now, onFault } = options
+  const report = createReporter({ onFault })
+  const onError = (error: unknown) => void report(error, { during: 'bazaar' })
+  const store = options.store.withTables<BazaarTables>()
+  const call = options.call ?? publicCall()
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<unknown> = Promise.resolve()
+
+  async function round(): Promise<number> {
+    const now = clock()
+    // Taken before they are asked: another replica asks others.
+    const due = await store.transaction(async (trx) => {
+      const rows = await trx
+        .selectFrom('bazaar_resource')
+        .selectAll()
+        .where('probed_at', '<', now - every)
+        .where('type', '=', 'http')
+        .where('hidden', 'is', null)
+        .orderBy('probed_at')
+        .limit(8)
+        .execute()
+      for (const { seq } of rows)
+        await trx.updateTable('bazaar_resource').set({ probed_at: now }).where('seq', '=', seq).execute()
+      return rows
+    })
+    await Promise.all(due.map((row) => probe(row).catch(onError)))
+    return due.length
+  }
+
+  async function probe(row: Selectable<BazaarTables['bazaar_resource']>): Promise<void> {
+    const question = questionOf(row, allowPrivate)
+    if (question === undefined || call === undefined) return
+    const began = clock()
+    const limits = { timeoutMs, maxBytes: 262_144 }
+    const answer = await call({ ...question, ...limits }).catch((error: unknown) => {
+      if (error instanceof NoAnswer) return undefined
+      throw error
+    })
+    const found = judgeAnswer(answer, row)
+    const at = clock()
+    await store.transaction(async (trx) => {
+      const failures = found.state === 'failed' ? Number(row.failures) + 1 : 0
+      const state = found.state === 'failed' ? (failures >= PATIENCE ? 'gone' : row.origin_state) : found.state
+      const report = {
+        at: new Date(at).toISOString(),
+        ms: at - began,
+        status: answer?.status ?? null,
+        outcome: found.state,
+      }
+      const isShown = row.hidden === null && state !== 'gone' && state !== 'disowned'
+      await trx
+        .updateTable('bazaar_resource')
+        .set({ origin_state: state, failures, probe: JSON.stringify(report), shown: isShown ? 1 : 0, ...found.words })
+        .where('seq', '=', row.seq)
+        .execute()
+    })
+  }
+
+  const tick = () => {
+    running = round().catch(onError)
+  }
+  return {
+    async start() {
+      await store.migrate(bazaarMigrations(store.kind))
+      timer ??= setInterval(tick, ROUND_MS).unref()
+    },
+    round,
+    async stop() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
+
+const ROUND_MS = 15_000
+
+type Row = Selectable<BazaarTables['bazaar_resource']>
+
+/** What a listing's own example asks for; `undefined` where it cannot be asked: other methods could change something. */
+function questionOf({ url, method, said }: Row, allowPrivate: boolean) {
+  const { info } = JSON.parse(said) as { info?: JsonObject }
+  const input = isJsonObject(info?.input) ? info.input : {}
+  if ((method !== null && method !== 'GET' && method !== 'POST') || (!allowPrivate && !url.startsWith('https:')))
+    return undefined
+  const place = new URL(url)
+  const params = isJsonObject(input.pathParams) ? input.pathParams : {}
+  if (parametersOf(place.pathname).some((name) => params[name] === undefined)) return undefined
+  place.pathname = place.pathname
+    .split('/')
+    .map((part) => (part.startsWith(':') ? encodeURIComponent(String(params[part.slice(1)])) : part))
+    .join('/')
+  for (const [name, value] of Object.entries(isJsonObject(input.queryParams) ? input.queryParams : {}).slice(0, 32)) {
+    place.searchParams.set(
+      name.slice(0, 64),
+      typeof value === 'string' ? value.slice(0, 256) : JSON.stringify(value).slice(0, 256),
+    )
+  }
+  const headers = { accept: 'application/json' }
+  if (method !== 'POST') return { url: place.href, method: 'GET' as const, headers }
+  const body = typeof input.body === 'string' ? input.body : JSON.stringify(input.body ?? {})
+  return { url: place.href, method: 'POST' as const, headers: { ...headers, 'content-type': 'application/json' }, body }
+}
+
+type Found = { readonly state: 'verified' | 'disowned' | 'gone' | 'failed'; readonly words?: Partial<Row> }
+
+function judgeAnswer(answer: HttpAnswer | undefined, row: Row): Found {
+  if (answer?.status === 410) return { state: 'gone' }
+  if (answer?.status !== 402) return { state: 'failed' }
+  const challenge = decodeChallenge(answer.header, answer.text ?? '')
+  if (!challenge?.ok) return { state: 'failed' }
+  const { accepts } = challenge.value
+  if (!accepts.some(({ payTo }) => canonicalAddress(payTo) === row.pay_to)) return { state: 'disowned' }
+  return { state: 'verified', words: wordsFrom(challenge.value, row) }
+}
+
+/** What the origin says of the listing, where it says anything. */
+function wordsFrom({ extensions, resource }: PaymentRequired, { url, tool }: Row): Partial<Row> {
+  const block = extensions?.bazaar
+  if (!isJsonObject(block)) return {}
+  const read = readDeclaration(block, { ...resource, url })
+  if (!read.ok || read.listing.type !== 'http' || tool !== null) return {}
+  const { name, more } = wordsOf(read.listing)
+  return { said: saidOf(read.listing), name_words: name, more_words: more }
+}

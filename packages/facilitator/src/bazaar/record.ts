@@ -1,0 +1,258 @@
+import { createHash } from 'node:crypto'
+import { canonicalAddress, encodeRequirements, type PaymentRequirements, type Pid, requirementsId } from '@groat/core'
+import type { Listing, ListingFlaw } from '@groat/extensions/bazaar/facilitator'
+import { sql, type Transaction } from 'kysely'
+import { DAY_MS, type PayerUse, type Quality, qualityOf, WINDOW_DAYS } from './quality.js'
+import type { BazaarTables } from './tables.js'
+import { wordsOf } from './words.js'
+
+/** A settled payment and what it declares. */
+export type Sale = {
+  readonly pid: Pid
+  readonly payer: string
+  readonly requirements: PaymentRequirements
+  readonly listing: Listing
+  /** Keys of all extensions of the payment. */
+  readonly extensions: readonly string[]
+}
+
+/** Bounds of the catalogue: whatever strangers pay for, one of them does not fill it. */
+export type CatalogueLimits = {
+  /** Listings of one origin. Default 1000. */
+  readonly perOrigin?: number
+  /** Recipients that one place may have. Default 8. */
+  readonly perPlace?: number
+  /** Listings in all. Default 1,000,000. */
+  readonly total?: number
+}
+
+/** Why a sale was not listed. */
+export type RecordFlaw = ListingFlaw | 'resource_private' | 'origin_full' | 'too_many_recipients' | 'catalogue_full'
+
+/** Offers that are kept of one listing. */
+const MAX_OFFERS = 16
+
+/** Milliseconds for which a score holds, whatever comes in. */
+const SCORE_MS = 60_000
+
+/** What one listing is known by: its type, its place, and who is paid there. Another recipient is another listing: nobody adds an account to somebody else's (D12). */
+export function keyOf(
+  { type, url, method = '', tool = '' }: Pick<Listing, 'type' | 'url' | 'method' | 'tool'>,
+  payTo: string,
+): string {
+  return createHash('sha256').update([type, url, method, tool, payTo].join('\n')).digest('hex')
+}
+
+/**
+ * Writes a sale into the catalogue. A payment counts once, however often its settlement is asked for; one to the payer's own account lists and counts for
+ * nothing (BAZAAR-041). Answers with the listing's number, or why there is none.
+ */
+export async function recordSale(
+  trx: Transaction<BazaarTables>,
+  sale: Sale,
+  now: number,
+  { perOrigin = 1000, perPlace = 8, total = 1_000_000 }: CatalogueLimits,
+): Promise<number | RecordFlaw> {
+  const { pid, requirements, listing } = sale
+  const payTo = canonicalAddress(requirements.payTo)
+  const payer = canonicalAddress(sale.payer)
+  const key = keyOf(listing, payTo)
+  const { origin } = new URL(listing.url)
+  const known = await trx
+    .selectFrom('bazaar_resource')
+    .select(['seq', 'said', 'origin_state', 'scored_at', 'extension_keys'])
+    .where('key', '=', key)
+    .executeTakeFirst()
+  const said = saidOf(listing)
+  const keys = `|${[...sale.extensions].sort().join('|')}|`
+  if (known === undefined) {
+    const full = await isFull(trx, { origin, listing, perOrigin, perPlace, total })
+    if (full !== undefined) return full
+  }
+  // What the origin itself has said is not changed by what a payer echoes (BAZAAR-032).
+  const isOurs =
+    known === undefined || (known.origin_state !== 'verified' && (known.said !== said || known.extension_keys !== keys))
+  const { name, more } = isOurs ? wordsOf(listing) : { name: '', more: '' }
+  const row = known?.seq ?? (await insert(trx, { key, origin, payTo, listing, said, keys, name, more, now }))
+  if (known !== undefined) {
+    const words = isOurs
+      ? { said, extension_keys: keys, name_words: name, more_words: more, x402_version: listing.x402Version }
+      : {}
+    await trx
+      .updateTable('bazaar_resource')
+      .set({ last_seen: now, ...words })
+      .where('seq', '=', row)
+      .execute()
+  }
+  await recordOffer(trx, row, requirements, now)
+  const first = await trx
+    .insertInto('bazaar_seen')
+    .values({ pid, at: now })
+    .onConflict((c) => c.doNothing())
+    .returning('pid')
+    .executeTakeFirst()
+  const counts = first !== undefined && payer !== payTo
+  if (counts) await recordUse(trx, row, payer, now)
+  if (counts && now - (known?.scored_at ?? 0) >= SCORE_MS) await rescore(trx, row, payTo, now)
+  return row
+}
+
+/** Remembers why a place is not listed, for whoever asks. */
+export async function recordNote(
+  trx: Transaction<BazaarTables>,
+  url: string,
+  flaw: RecordFlaw,
+  now: number,
+): Promise<void> {
+  const place = placeOf(url)
+  if (place === undefined) return
+  await trx
+    .insertInto('bazaar_note')
+    .values({ place: place.href, origin: place.origin, flaw, at: now })
+    .onConflict((c) => c.column('place').doUpdateSet({ flaw, at: now }))
+    .execute()
+}
+
+/** A URL without query and fragment. */
+export function placeOf(url: string): { readonly href: string; readonly origin: string } | undefined {
+  if (url.length > 2048 || !URL.canParse(url)) return undefined
+  const { origin, pathname, protocol } = new URL(url)
+  return /^https?:$/.test(protocol) ? { href: origin + pathname, origin } : undefined
+}
+
+/** What a listing's row says. */
+export function saidOf({ info, schema, description, mimeType, serviceName, tags, iconUrl }: Listing): string {
+  return JSON.stringify({ description, mimeType, serviceName, tags, iconUrl, info, schema })
+}
+
+/** Counts a listing's use anew and ranks it by that. */
+export async function rescore(
+  trx: Transaction<BazaarTables>,
+  resource: number,
+  payTo: string,
+  now: number,
+): Promise<Quality> {
+  const since = Math.floor(now / DAY_MS) - WINDOW_DAYS
+  const { rows } = await sql<{ calls: number; days: number; last_at: number; others: number; back: number }>`
+    select sum(u.calls) as calls, count(*) as days, max(u.last_at) as last_at,
+      max(case when exists (select 1 from bazaar_use o join bazaar_resource r on r.seq = o.resource
+        where o.payer = u.payer and r.pay_to <> ${payTo}) then 1 else 0 end) as others,
+      max(case when exists (select 1 from bazaar_use b join bazaar_resource r on r.seq = b.resource
+        where b.payer = ${payTo} and r.pay_to = u.payer) then 1 else 0 end) as back
+    from bazaar_use u where u.resource = ${resource} and u.day > ${since} and u.payer <> ${payTo}
+    group by u.payer order by max(u.last_at) desc limit 10000`.execute(trx)
+  const uses = rows.map(
+    ({ calls, days, last_at, others, back }): PayerUse => ({
+      calls: Number(calls),
+      days: Number(days),
+      lastAt: Number(last_at),
+      knowsOthers: Number(others) === 1,
+      paidBack: Number(back) === 1,
+    }),
+  )
+  const quality = qualityOf(uses, now)
+  const { score, l30DaysUniquePayers: payers } = quality
+  await trx
+    .updateTable('bazaar_resource')
+    .set({ score, payers, quality: JSON.stringify(quality), scored_at: now })
+    .where('seq', '=', resource)
+    .execute()
+  return quality
+}
+
+async function isFull(
+  trx: Transaction<BazaarTables>,
+  { origin, listing, perOrigin, perPlace, total }: { origin: string; listing: Listing } & Required<CatalogueLimits>,
+): Promise<RecordFlaw | undefined> {
+  const there = await trx
+    .selectFrom('bazaar_resource')
+    .select(['url', 'method', 'tool'])
+    .where('origin', '=', origin)
+    .limit(perOrigin)
+    .execute()
+  if (there.length >= perOrigin) return 'origin_full'
+  const same = there.filter(
+    ({ url, method, tool }) =>
+      url === listing.url && method === (listing.method ?? null) && tool === (listing.tool ?? null),
+  )
+  if (same.length >= perPlace) return 'too_many_recipients'
+  const last = await trx.selectFrom('bazaar_resource').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
+  return last !== undefined && last.seq >= total ? 'catalogue_full' : undefined
+}
+
+type NewRow = {
+  readonly key: string
+  readonly origin: string
+  readonly payTo: string
+  readonly listing: Listing
+  readonly said: string
+  readonly keys: string
+  readonly name: string
+  readonly more: string
+  readonly now: number
+}
+
+async function insert(
+  trx: Transaction<BazaarTables>,
+  { key, origin, payTo, listing, said, keys, name, more, now }: NewRow,
+): Promise<number> {
+  const { type, url, method = null, tool = null, x402Version } = listing
+  const { seq } = await trx
+    .insertInto('bazaar_resource')
+    .values({
+      ...{ key, type, url, origin, method, tool, pay_to: payTo, x402_version: x402Version, said, extension_keys: keys },
+      ...{ name_words: name, more_words: more, first_seen: now, last_seen: now, origin_state: 'unknown', probed_at: 0 },
+      ...{ probe: null, failures: 0, hidden: null, shown: 1, score: 0, payers: 0, scored_at: 0 },
+      quality: JSON.stringify(qualityOf([], now)),
+    })
+    .returning('seq')
+    .executeTakeFirstOrThrow()
+  return Number(seq)
+}
+
+async function recordOffer(
+  trx: Transaction<BazaarTables>,
+  resource: number,
+  requirements: PaymentRequirements,
+  now: number,
+): Promise<void> {
+  const { scheme, network, amount } = requirements
+  const offer = {
+    ...{ network, scheme, asset: canonicalAddress(requirements.asset), amount: amount.toString(), last_seen: now },
+    requirements: requirementsText(requirements),
+  }
+  // What varies from request to request is not the offer's identity.
+  const rid = requirementsId({ ...requirements, amount: 0n, extra: {} })
+  await trx
+    .insertInto('bazaar_offer')
+    .values({ resource, rid, ...offer })
+    .onConflict((c) => c.columns(['resource', 'rid']).doUpdateSet(offer))
+    .execute()
+  const kept = trx
+    .selectFrom('bazaar_offer')
+    .select('rid')
+    .where('resource', '=', resource)
+    .orderBy('last_seen', 'desc')
+    .orderBy('rid')
+    .limit(MAX_OFFERS)
+  await trx.deleteFrom('bazaar_offer').where('resource', '=', resource).where('rid', 'not in', kept).execute()
+}
+
+async function recordUse(trx: Transaction<BazaarTables>, resource: number, payer: string, now: number): Promise<void> {
+  await trx
+    .insertInto('bazaar_use')
+    .values({ resource, payer, day: Math.floor(now / DAY_MS), calls: 1, last_at: now })
+    .onConflict((c) =>
+      c
+        .columns(['resource', 'payer', 'day'])
+        .doUpdateSet(({ ref, eb }) => ({ calls: eb(ref('bazaar_use.calls'), '+', 1), last_at: now })),
+    )
+    .execute()
+}
+
+function requirementsText(requirements: PaymentRequirements): string {
+  const text = JSON.stringify(encodeRequirements(2, requirements))
+  if (text.length <= 8192) return text
+  const { received: _, ...rest } = requirements
+  return JSON.stringify(encodeRequirements(2, { ...rest, extra: {} }))
+}

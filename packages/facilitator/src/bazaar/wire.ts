@@ -1,0 +1,72 @@
+import { assetByAddress, decodeRequirements, formatUnits, isJsonObject, type JsonObject } from '@groat/core'
+import type { ResourceRow } from './read.js'
+
+/**
+ * A listing as `GET /discovery/resources` and `GET /discovery/search` give it. The words in it are the seller's own, or those of whoever paid in its name:
+ * `metadata.untrusted` names them (BAZAAR-026).
+ */
+export function encodeListing(row: ResourceRow): JsonObject {
+  const {
+    url,
+    type,
+    x402_version,
+    accepts,
+    last_seen,
+    first_seen,
+    method,
+    tool,
+    origin_state,
+    probe,
+    quality,
+    extension_keys,
+  } = row
+  const said = parsed(row.said)
+  const { description, mimeType, serviceName, tags, iconUrl, info, schema } = said
+  const words = { description, mimeType, serviceName, tags, iconUrl }
+  const template = /\/:[a-zA-Z_]/.test(url) ? new URL(url).pathname : undefined
+  const block = {
+    info,
+    ...(schema === undefined ? {} : { schema }),
+    ...(template === undefined ? {} : { routeTemplate: template }),
+  }
+  const others = extension_keys.split('|').filter((key) => key !== '' && key !== 'bazaar')
+  return {
+    ...{
+      resource: url,
+      type,
+      x402Version: Number(x402_version),
+      accepts,
+      lastUpdated: new Date(Number(last_seen)).toISOString(),
+    },
+    ...Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined)),
+    ...(method === null ? {} : { method }),
+    ...(tool === null ? {} : { toolName: tool }),
+    extensions: { bazaar: block, ...Object.fromEntries(others.map((key) => [key, {}])) },
+    quality: parsed(quality),
+    metadata: {
+      originVerified: origin_state === 'verified',
+      source: 'settlement',
+      prices: accepts.map(priceWords),
+      firstSeen: new Date(Number(first_seen)).toISOString(),
+      untrusted: ['description', 'serviceName', 'tags', 'iconUrl', 'extensions'],
+      ...(probe === null ? {} : { lastProbe: parsed(probe) }),
+    },
+  }
+}
+
+/** An amount for people; atomic units where the asset is not known. */
+function priceWords(wire: JsonObject): string {
+  const offer = decodeRequirements(2, wire)
+  if (!offer.ok) return ''
+  const { network, asset: address, amount } = offer.value
+  const asset = assetByAddress(network, address)
+  return asset === undefined
+    ? `${amount} units of ${address}`
+    : `${formatUnits(amount, asset.decimals)} ${asset.symbol}`
+}
+
+/** Text that this program wrote. */
+function parsed(text: string): JsonObject {
+  const value: unknown = JSON.parse(text)
+  return isJsonObject(value) ? value : {}
+}

@@ -1,0 +1,201 @@
+import { existsSync } from 'node:fs'
+import { encodeFacilitatorRequest, type FacilitatorRequest, type JsonObject } from '@groat/core'
+import { openMemoryStore, type Store } from '@groat/store'
+import { type Browser, chromium } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Catalogue, createCatalogue, withCatalogue } from '../src/bazaar.js'
+import {
+  createFacilitator,
+  createFacilitatorApp,
+  type FacilitatorService,
+  type Fault,
+  type ServedFacilitator,
+  serveApp,
+} from '../src/index.js'
+import { createFakeScheme, FakeChain, makePayment } from './fake-chain.js'
+
+/** Debian’s browser, or any other that is named. Where there is none, the page is not looked at. */
+const executablePath = [process.env.GROAT_CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
+  (path) => path !== undefined && existsSync(path),
+)
+
+let store: Store
+let catalogue: Catalogue
+let service: FacilitatorService
+let served: ServedFacilitator
+let faults: Fault[]
+let browser: Browser | undefined
+let nonce = 0
+
+beforeAll(async () => {
+  if (executablePath) browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+})
+afterAll(() => browser?.close())
+
+beforeEach(async () => {
+  faults = []
+  const onFault = (fault: Fault) => void faults.push(fault)
+  store = await openMemoryStore()
+  catalogue = createCatalogue({ store, onFault })
+  service = withCatalogue(catalogue)(
+    createFacilitator({ schemes: [createFakeScheme(new FakeChain())], store, onFault, stopTimeout: 1 }),
+  )
+  await service.start()
+  served = await serveApp(createFacilitatorApp(service, { catalogue, onFault }).fetch, { host: '127.0.0.1', port: 0 })
+})
+afterEach(async () => {
+  await served.close()
+  await service.stop()
+  await store.close()
+  expect(faults).toEqual([])
+})
+
+/** A payment that declares what it bought. */
+function declared(url: string, more: JsonObject = {}, wrong: JsonObject = {}): FacilitatorRequest {
+  nonce += 1
+  const { payment, requirements } = makePayment({ nonce: `0x${nonce.toString(16).padStart(64, '0')}`, ...wrong })
+  const extensions = {
+    bazaar: {
+      info: { input: { type: 'http', method: 'GET', queryParams: { city: 'Oslo' } } },
+      schema: { type: 'object' },
+    },
+  }
+  return { payment: { ...payment, resource: { url, ...more }, extensions }, requirements }
+}
+
+async function post(path: string, request: FacilitatorRequest) {
+  const body = JSON.stringify(encodeFacilitatorRequest(request))
+  const response = await fetch(served.url + path, {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json' },
+  })
+  const header = response.headers.get('extension-responses')
+  return { body: await response.json(), said: header && JSON.parse(Buffer.from(header, 'base64').toString()) }
+}
+
+const get = async (path: string) => {
+  const response = await fetch(served.url + path)
+  return { status: response.status, body: await response.json() }
+}
+
+describe('the catalogue over HTTP', () => {
+  test('BAZAAR-030 a payment that is verified, or refused, lists nothing; a settled one does, and its server is told', async () => {
+    const url = 'https://api.example/weather'
+    const request = declared(url)
+    expect(await post('/verify', request)).toMatchObject({ body: { isValid: true }, said: null })
+    expect(await post('/settle', declared(url, {}, { signature: 'bad' }))).toMatchObject({
+      body: { success: false },
+      said: null,
+    })
+    await catalogue.flush()
+    expect((await get('/discovery/resources')).body).toEqual({
+      x402Version: 2,
+      items: [],
+      pagination: { limit: 20, offset: 0, total: 0 },
+    })
+    expect(await post('/settle', request)).toMatchObject({
+      body: { success: true },
+      said: { bazaar: { status: 'processing' } },
+    })
+    expect(await post('/settle', request)).toMatchObject({ body: { success: true } })
+    await catalogue.flush()
+    const { body } = await get('/discovery/resources?color=red')
+    expect(body).toMatchObject({
+      unappliedFilters: ['color'],
+      pagination: { total: 1 },
+      items: [{ resource: url, quality: { l30DaysTotalCalls: 1 } }],
+    })
+    expect(await post('/settle', declared('mcp://tool/x'))).toMatchObject({
+      said: { bazaar: { status: 'rejected', rejectedReason: 'resource_not_http' } },
+    })
+    expect((await get('/supported')).body.extensions).toEqual(['bazaar'])
+    await catalogue.flush()
+  })
+
+  test('a payment that declares nothing settles as ever, and whoever asks is told why it is not listed', async () => {
+    const { payment, requirements } = declared('https://api.example/plain')
+    const { extensions: _, ...plain } = payment
+    expect(await post('/settle', { payment: plain, requirements })).toMatchObject({
+      body: { success: true },
+      said: null,
+    })
+    await catalogue.flush()
+    expect((await get('/discovery/why?resource=https://api.example/plain')).body).toMatchObject({
+      listed: false,
+      checks: [{}, {}, { detail: expect.stringContaining('no_declaration') }],
+    })
+  })
+
+  test('questions that are none are refused with their field, and other methods are not served', async () => {
+    expect(await get('/discovery/resources?limit=none')).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_payload', detail: 'limit is missing or malformed' },
+    })
+    expect(await get('/discovery/search')).toMatchObject({ status: 400 })
+    expect(await get('/discovery/search?query=x&cursor=x')).toMatchObject({ status: 400 })
+    expect(await get('/discovery/why')).toMatchObject({ status: 400 })
+    expect(await get('/discovery/nothing')).toMatchObject({ status: 404 })
+    expect((await fetch(`${served.url}/discovery/resources`, { method: 'POST' })).status).toBe(405)
+    const bare = createFacilitatorApp(service, {})
+    expect((await bare.request('/discovery/resources')).status).toBe(404)
+  })
+
+  test.skipIf(!executablePath)(
+    'BAZAAR-060 the page shows, searches and explains, and runs nothing of what strangers wrote',
+    async () => {
+      const hostile = '<img src=x onerror="document.title=1"> Forecasts & more'
+      await post(
+        '/settle',
+        declared('https://api.example/weather', {
+          description: hostile,
+          serviceName: 'Weather',
+          tags: ['weather', 'oslo'],
+        }),
+      )
+      for (let n = 0; n < 24; n++)
+        await post('/settle', declared(`https://shop${n}.example/goods/${n}`, { description: `Goods of kind ${n}` }))
+      await catalogue.flush()
+      const page = await browser!.newPage({ viewport: { width: 1100, height: 900 } })
+      const problems: string[] = []
+      page.on('pageerror', (error) => problems.push(String(error)))
+      page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
+      const response = await page.goto(`${served.url}/discovery`)
+      expect(response?.headers()['content-security-policy']).toContain("default-src 'none'")
+      const listings = page.getByRole('list', { name: 'Listings' }).getByRole('listitem')
+      const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000 })
+      await eventually(() => listings.count()).toBe(20)
+      await page.getByRole('button', { name: 'Show more' }).click()
+      await eventually(() => listings.count()).toBe(25)
+      await page.getByRole('searchbox').fill('weath')
+      await eventually(() => listings.count()).toBe(1)
+      const text = (await listings.first().textContent()) ?? ''
+      expect(text).toContain('Forecasts & more')
+      expect(text).toContain('0.001 USDC')
+      expect(await page.locator('#listings img').count()).toBe(0)
+      await page.getByText('How it is called').click()
+      await page.getByText('"city": "Oslo"').waitFor()
+      await page.getByLabel('Kind').selectOption('mcp')
+      await page.getByText('Nothing is listed that fits.').waitFor()
+      await page.getByLabel('Its URL').fill('https://api.example/never')
+      await page.getByRole('button', { name: 'Look it up' }).click()
+      await page.getByText('It is not listed.').waitFor()
+      const shot = process.env.GROAT_SCREENSHOT
+      if (shot !== undefined) {
+        await page.getByLabel('Kind').selectOption('')
+        await page.getByRole('searchbox').fill('')
+        await eventually(() => listings.count()).toBe(20)
+        await page.screenshot({ path: shot })
+      }
+      // Every field has a name that is read out.
+      expect(
+        await page
+          .locator('input:not([aria-label])')
+          .evaluateAll((all) => all.filter((each) => !each.closest('label')).length),
+      ).toBe(0)
+      await page.close()
+      expect(problems).toEqual([])
+    },
+    60_000,
+  )
+})

@@ -1,0 +1,589 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Json, JsonObject, PaymentPayload, PaymentRequirements, Pid } from '@groat/core'
+import { network } from '@groat/core'
+import { callOver } from '@groat/core/http'
+import { openMemoryStore, openStore, type Store } from '@groat/store'
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startPostgres } from '../../store/test/embedded-postgres.js'
+import type { BazaarTables } from '../src/bazaar/tables.js'
+import {
+  type Catalogue,
+  type CatalogueOptions,
+  createCatalogue,
+  createProber,
+  encodeListing,
+  parseListQuery,
+  parseSearchQuery,
+  qualityOf,
+} from '../src/bazaar.js'
+
+const SELLER = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
+const OTHER = '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC'
+const USDC = '0x036CbD53842c5426634e7929541eC2318f3dCF7e'
+const DAY = 86_400_000
+
+const terms = (more: Partial<PaymentRequirements> = {}): PaymentRequirements => ({
+  ...{ scheme: 'exact', network: network('base-sepolia'), amount: 1000n, asset: USDC, payTo: SELLER },
+  ...{ maxTimeoutSeconds: 60, extra: {} },
+  ...more,
+})
+
+type Sold = {
+  readonly url?: string
+  readonly resource?: JsonObject
+  readonly input?: JsonObject
+  readonly block?: Json
+  readonly requirements?: Partial<PaymentRequirements>
+  readonly payer?: string
+  readonly pid?: string
+}
+
+let payments = 0
+
+function sell(
+  catalogue: Catalogue,
+  { url = 'https://api.example/weather', resource, input, block, requirements, payer = '0xpayer', pid }: Sold = {},
+) {
+  payments += 1
+  const offer = terms(requirements)
+  const declared = block ?? { info: { input: input ?? { type: 'http', method: 'GET' } }, schema: { type: 'object' } }
+  const payment = {
+    ...{ x402Version: 2, scheme: offer.scheme, network: offer.network, accepted: offer, payload: {} },
+    resource: { url, ...resource },
+    extensions: { bazaar: declared },
+  } as PaymentPayload
+  const request = { payment, requirements: offer }
+  catalogue.settled(request, { pid: (pid ?? `pid-${payments}`) as Pid, payer })
+  return catalogue.judge(request)
+}
+
+const list = async (catalogue: Catalogue, query = '') => {
+  const asked = parseListQuery(new URLSearchParams(query))
+  if (!asked.ok) throw new Error(asked.field)
+  const { rows, total } = await catalogue.list(asked.value)
+  return { items: rows.map(encodeListing), total }
+}
+
+const search = async (catalogue: Catalogue, query: string, more = '') => {
+  const asked = parseSearchQuery(new URLSearchParams(`query=${encodeURIComponent(query)}&${more}`))
+  if (!asked.ok) throw new Error(asked.field)
+  const found = await catalogue.search(asked.value)
+  return found && { urls: found.rows.map(({ url }) => url), cursor: found.cursor }
+}
+
+let postgres: Awaited<ReturnType<typeof startPostgres>>
+beforeAll(async () => {
+  postgres = await startPostgres()
+})
+afterAll(() => postgres?.remove())
+
+describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => {
+  let store: Store
+  let now: number
+  const opened: Catalogue[] = []
+
+  beforeEach(async () => {
+    now = Date.parse('2026-03-01T12:00:00Z')
+    store = kind === 'sqlite' ? await openMemoryStore() : await openStore(postgres.url)
+    if (kind === 'postgres') await openCatalogue().then(emptied)
+  })
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((each) => each.stop()))
+    await store.close()
+  })
+
+  async function emptied(): Promise<void> {
+    const tables = ['bazaar_resource', 'bazaar_offer', 'bazaar_use', 'bazaar_seen', 'bazaar_note'] as const
+    await store.withTables<BazaarTables>().transaction(async (trx) => {
+      for (const table of tables) await trx.deleteFrom(table).execute()
+    })
+  }
+
+  async function openCatalogue(options: Partial<CatalogueOptions> = {}): Promise<Catalogue> {
+    const errors: unknown[] = []
+    const catalogue = createCatalogue({
+      store,
+      clock: () => now,
+      onFault: ({ error }) => errors.push(error),
+      ...options,
+    })
+    await catalogue.start()
+    const { flush } = catalogue
+    catalogue.flush = async () => {
+      await flush()
+      expect(errors).toEqual([])
+    }
+    opened.push(catalogue)
+    return catalogue
+  }
+
+  test('BAZAAR-020 BAZAAR-026 a settled payment lists what it declares, in the shape of the protocol', async () => {
+    const catalogue = await openCatalogue()
+    const said = { description: 'Weather of a city', serviceName: 'Weather', tags: ['weather'] }
+    expect(
+      sell(catalogue, {
+        url: 'https://api.example/weather/oslo?units=metric',
+        resource: said,
+        block: {
+          info: { input: { type: 'http', method: 'GET', pathParams: { city: 'oslo' } } },
+          routeTemplate: '/weather/:city',
+        },
+      }),
+    ).toEqual({ status: 'processing' })
+    await catalogue.flush()
+    expect(await list(catalogue)).toEqual({
+      total: 1,
+      items: [
+        {
+          resource: 'https://api.example/weather/:city',
+          ...{ type: 'http', x402Version: 2, method: 'GET', lastUpdated: '2026-03-01T12:00:00.000Z' },
+          accepts: [
+            {
+              scheme: 'exact',
+              network: 'eip155:84532',
+              amount: '1000',
+              asset: USDC,
+              payTo: SELLER,
+              maxTimeoutSeconds: 60,
+              extra: {},
+            },
+          ],
+          ...said,
+          extensions: {
+            bazaar: {
+              info: { input: { type: 'http', method: 'GET', pathParams: { city: 'oslo' } } },
+              routeTemplate: '/weather/:city',
+            },
+          },
+          quality: {
+            l30DaysTotalCalls: 1,
+            l30DaysUniquePayers: 1,
+            l30DaysReturningPayers: 0,
+            lastCalledAt: '2026-03-01T12:00:00.000Z',
+            score: 32,
+          },
+          metadata: {
+            originVerified: false,
+            source: 'settlement',
+            prices: ['0.001 USDC'],
+            firstSeen: '2026-03-01T12:00:00.000Z',
+            untrusted: ['description', 'serviceName', 'tags', 'iconUrl', 'extensions'],
+          },
+        },
+      ],
+    })
+  })
+
+  test('BAZAAR-021 BAZAAR-022 every filter holds for every row, the total counts those rows, and pages join without gap or repetition', async () => {
+    const catalogue = await openCatalogue()
+    const schemes = ['exact', 'upto']
+    const networks = ['eip155:84532', 'eip155:8453']
+    for (let n = 0; n < 24; n++) {
+      sell(catalogue, {
+        url: `https://api${n % 3}.example/r${n}`,
+        input: n % 4 === 0 ? { type: 'mcp', toolName: `t${n}`, inputSchema: {} } : { type: 'http', method: 'GET' },
+        requirements: {
+          scheme: schemes[n % 2] ?? '',
+          network: network(networks[n % 3 === 0 ? 1 : 0] ?? ''),
+          amount: BigInt(10 ** (n % 5)),
+          payTo: n % 2 === 0 ? SELLER : OTHER,
+        },
+      })
+    }
+    await catalogue.flush()
+    const { items: everything } = await list(catalogue, 'limit=100')
+    expect(everything).toHaveLength(24)
+    const holds: Record<string, (item: JsonObject, value: string) => boolean> = {
+      type: (item, value) => item.type === value,
+      scheme: (item, value) => (item.accepts as JsonObject[]).some((offer) => offer.scheme === value),
+      network: (item, value) => (item.accepts as JsonObject[]).some((offer) => offer.network === value),
+      payTo: (item, value) =>
+        (item.accepts as JsonObject[]).some((offer) => String(offer.payTo).toLowerCase() === value.toLowerCase()),
+      maxAmount: (item, value) =>
+        (item.accepts as JsonObject[]).some((offer) => BigInt(String(offer.amount)) <= BigInt(value)),
+    }
+    const filters = fc.record(
+      {
+        type: fc.constantFrom('http', 'mcp'),
+        scheme: fc.constantFrom('exact', 'upto', 'nothing'),
+        network: fc.constantFrom(...networks, 'solana:x'),
+        payTo: fc.constantFrom(SELLER, SELLER.toLowerCase(), OTHER),
+        maxAmount: fc.constantFrom('0', '9', '100', '99999'),
+      },
+      { requiredKeys: [] },
+    )
+    await fc.assert(
+      fc.asyncProperty(filters, fc.integer({ min: 4, max: 9 }), async (filter, limit) => {
+        const asked = { ...filter, ...(filter.maxAmount === undefined ? {} : { asset: USDC }) } as Record<
+          string,
+          string
+        >
+        const expected = everything.filter((item) =>
+          Object.entries(filter).every(([name, value]) => holds[name]?.(item, String(value))),
+        )
+        const read: JsonObject[] = []
+        for (;;) {
+          const page = await list(
+            catalogue,
+            String(new URLSearchParams({ ...asked, limit: String(limit), offset: String(read.length) })),
+          )
+          expect(page.total).toBe(expected.length)
+          read.push(...page.items)
+          if (page.items.length < limit) break
+        }
+        expect(read.map(({ resource }) => resource)).toEqual(expected.map(({ resource }) => resource))
+      }),
+      { numRuns: 10, seed: 402 },
+    )
+  })
+
+  test('BAZAAR-024 BAZAAR-025 search finds beginnings of words, names first and then the better used, and its cursor goes on where it stopped', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue, { url: 'https://a.example/x', resource: { description: 'The Wéather of tomorrow' } })
+    sell(catalogue, { url: 'https://b.example/weather-map' })
+    sell(catalogue, { url: 'https://c.example/y', resource: { tags: ['Weather'] } })
+    for (const payer of ['0xp1', '0xp2', '0xp3']) sell(catalogue, { url: 'https://d.example/weather', payer })
+    sell(catalogue, { url: 'https://e.example/news' })
+    await catalogue.flush()
+    now += 61_000
+    sell(catalogue, { url: 'https://d.example/weather', payer: '0xp1' })
+    await catalogue.flush()
+    const all = [
+      'https://d.example/weather',
+      'https://b.example/weather-map',
+      'https://c.example/y',
+      'https://a.example/x',
+    ]
+    expect(await search(catalogue, 'WEATH')).toEqual({ urls: all, cursor: null })
+    const walked: string[] = []
+    let cursor: string | null = null
+    do {
+      const page: Awaited<ReturnType<typeof search>> = await search(
+        catalogue,
+        'weather',
+        `limit=1${cursor === null ? '' : `&cursor=${cursor}`}`,
+      )
+      walked.push(...(page?.urls ?? []))
+      cursor = page?.cursor ?? null
+      // What comes in between neither repeats nor hides a row.
+      if (walked.length === 2) {
+        sell(catalogue, { url: 'https://b0.example/weather' })
+        await catalogue.flush()
+      }
+    } while (cursor !== null)
+    expect(walked.filter((url) => all.includes(url))).toEqual(all)
+    expect(new Set(walked).size).toBe(walked.length)
+    expect((await search(catalogue, 'weather map'))?.urls).toEqual(['https://b.example/weather-map'])
+    expect((await search(catalogue, 'example tomorrow'))?.urls).toEqual(['https://a.example/x'])
+    expect(await search(catalogue, 'weather', 'cursor=bm9wZQ')).toBeUndefined()
+    expect((await search(catalogue, 'weather', 'type=mcp'))?.urls).toEqual([])
+  })
+
+  test('what is asked for is never syntax', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue)
+    await catalogue.flush()
+    for (const query of [
+      '"',
+      "'",
+      '*',
+      'a" OR "b',
+      ':* & !x',
+      '(',
+      'NEAR(',
+      'name_words:x',
+      '\0',
+      '%',
+      'weather"*',
+      '-weather',
+      '{}',
+      '',
+    ]) {
+      expect(Array.isArray((await search(catalogue, query))?.urls)).toBe(true)
+    }
+    expect((await search(catalogue, 'weather!!'))?.urls).toHaveLength(1)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: 'binary', maxLength: 40 }),
+        async (query) => void (await search(catalogue, query.replaceAll(/\p{Cs}/gu, ''))),
+      ),
+      { numRuns: 15, seed: 402 },
+    )
+  })
+
+  test('BAZAAR-032 D12 nobody adds an account to another seller’s listing, or words to one that its origin has confirmed', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue, { resource: { description: 'The real one' } })
+    sell(catalogue, { resource: { description: 'Pay me instead' }, requirements: { payTo: OTHER } })
+    await catalogue.flush()
+    const { items } = await list(catalogue)
+    expect(
+      items.map(({ description, accepts }) => [description, (accepts as JsonObject[]).map(({ payTo }) => payTo)]),
+    ).toEqual([
+      ['The real one', [SELLER]],
+      ['Pay me instead', [OTHER]],
+    ])
+    const answer = {
+      status: 402,
+      retryAfter: undefined,
+      ...challengeOf({ description: 'From the origin' }),
+    }
+    const prober = createProber({ store, clock: () => now, call: async () => answer })
+    expect(await prober.round()).toBe(2)
+    sell(catalogue, { resource: { description: 'Poisoned' } })
+    await catalogue.flush()
+    const after = await list(catalogue)
+    expect(
+      after.items.map(({ description, metadata }) => [description, (metadata as JsonObject).originVerified]),
+    ).toEqual([['From the origin', true]])
+    const why = await catalogue.why({ resource: 'https://api.example/weather' })
+    expect(why.checks.filter(({ name }) => name === 'origin').map(({ ok }) => ok)).toEqual([true, false])
+    expect((await search(catalogue, 'poisoned'))?.urls).toEqual([])
+    expect((await search(catalogue, 'origin'))?.urls).toEqual(['https://api.example/weather'])
+  })
+
+  test('BAZAAR-033 an origin that fails five times is gone, and comes back', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue)
+    await catalogue.flush()
+    let status = 500
+    const asked: string[] = []
+    const prober = createProber({
+      ...{ store, clock: () => now, every: 1 },
+      call: async ({ url, method }) => {
+        asked.push(`${method} ${url}`)
+        return { status, retryAfter: undefined, ...challengeOf() }
+      },
+    })
+    const totals: number[] = []
+    for (const next of [500, 500, 500, 500, 500, 402, 410]) {
+      status = next
+      now += 1000
+      await prober.round()
+      totals.push((await list(catalogue)).total)
+    }
+    expect(totals).toEqual([1, 1, 1, 1, 0, 1, 0])
+    expect(new Set(asked)).toEqual(new Set(['GET https://api.example/weather']))
+  })
+
+  test('BAZAAR-034 nothing is asked over plain http, by a method that may change something, or with parameters that nobody gave', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue, { url: 'http://api.example/plain' })
+    sell(catalogue, { input: { type: 'http', method: 'DELETE' } })
+    sell(catalogue, {
+      url: 'https://api.example/b/1',
+      block: { info: { input: { type: 'http', method: 'GET' } }, routeTemplate: '/b/:id' },
+    })
+    sell(catalogue, {
+      url: 'https://api.example/c/1',
+      block: {
+        info: {
+          input: { type: 'http', method: 'POST', bodyType: 'json', body: { a: 1 }, pathParams: { id: '../x?y' } },
+        },
+        routeTemplate: '/c/:id',
+      },
+    })
+    await catalogue.flush()
+    const asked: unknown[] = []
+    const prober = createProber({
+      ...{ store, clock: () => now },
+      call: async ({ url, method, body }) => {
+        asked.push([method, url, body])
+        return { status: 500, retryAfter: undefined, header: () => undefined, text: '' }
+      },
+    })
+    await prober.round()
+    expect(asked).toEqual([['POST', 'https://api.example/c/..%2Fx%3Fy', '{"a":1}']])
+  })
+
+  test('BAZAAR-031 D10 by itself it reaches no private address, whatever a listing names', async () => {
+    const catalogue = await openCatalogue({ allowPrivate: true })
+    let asked = 0
+    const server = createServer((_, response) => {
+      asked += 1
+      response.writeHead(302, { location: '/elsewhere' }).end()
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    for (const host of ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]'])
+      sell(catalogue, { url: `http://${host}:${port}/` })
+    await catalogue.flush()
+    const prober = createProber({ store, clock: () => now, allowPrivate: true, timeoutMs: 2000 })
+    expect([await prober.round(), asked]).toEqual([3, 0])
+    // A call without the guard gets there, and follows nothing.
+    await createProber({ store, clock: () => now + DAY, allowPrivate: true, call: callOver(fetch) }).round()
+    expect(asked).toBeGreaterThan(0)
+    expect((await list(catalogue)).items.map(({ metadata }) => (metadata as JsonObject).originVerified)).toEqual([
+      false,
+      false,
+      false,
+    ])
+    server.closeAllConnections()
+    server.close()
+  })
+
+  test('BAZAAR-035 only what origins say is shown where that is wanted', async () => {
+    const catalogue = await openCatalogue({ showsUnverified: false })
+    sell(catalogue)
+    await catalogue.flush()
+    expect((await list(catalogue)).total).toBe(0)
+    expect(await catalogue.why({ resource: 'https://api.example/weather' })).toMatchObject({
+      listed: false,
+      checks: [{}, {}, {}, { name: 'origin', ok: false }],
+    })
+    const call = async () => ({ status: 402, retryAfter: undefined, ...challengeOf() })
+    await createProber({ store, clock: () => now, call }).round()
+    expect((await list(catalogue)).total).toBe(1)
+  })
+
+  test('BAZAAR-041 D21 a seller who pays itself, directly or in a circle, is worth nothing', async () => {
+    const catalogue = await openCatalogue()
+    const url = 'https://self.example/'
+    for (let n = 0; n < 5; n++) sell(catalogue, { url, payer: SELLER.toUpperCase().replace('0X', '0x') })
+    // The seller pays somebody, who pays it back.
+    sell(catalogue, { url: 'https://friend.example/', payer: SELLER, requirements: { payTo: OTHER } })
+    await catalogue.flush()
+    now += 61_000
+    sell(catalogue, { url, payer: OTHER })
+    await catalogue.flush()
+    const { items } = await list(catalogue)
+    expect(items.find(({ resource }) => resource === url)?.quality).toEqual({
+      l30DaysTotalCalls: 0,
+      l30DaysUniquePayers: 0,
+      l30DaysReturningPayers: 0,
+      score: 0,
+    })
+  })
+
+  test('BAZAAR-042 a payment counts once, however often its settlement is asked for', async () => {
+    const catalogue = await openCatalogue()
+    for (let n = 0; n < 4; n++) {
+      sell(catalogue, { pid: 'the-same' })
+      await catalogue.flush()
+      now += 61_000
+    }
+    expect((await list(catalogue)).items[0]?.quality).toMatchObject({ l30DaysTotalCalls: 1 })
+  })
+
+  test('what is not used any more sinks', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue)
+    await catalogue.flush()
+    now += 31 * DAY
+    await catalogue.sweep()
+    expect((await list(catalogue)).items[0]?.quality).toMatchObject({ score: 0, l30DaysTotalCalls: 0 })
+  })
+
+  test('BAZAAR-036 strangers do not fill the catalogue', async () => {
+    const catalogue = await openCatalogue({ limits: { perOrigin: 3, perPlace: 2 } })
+    const account = (n: number) => `0x${n.toString(16).padStart(40, '0')}`
+    for (let n = 0; n < 4; n++) sell(catalogue, { requirements: { payTo: account(n + 1) } })
+    for (let n = 0; n < 4; n++) sell(catalogue, { url: `https://api.example/other${n}` })
+    for (let n = 0; n < 40; n++)
+      sell(catalogue, { url: 'https://other.example/', requirements: { maxTimeoutSeconds: n + 1 } })
+    await catalogue.flush()
+    const { items, total } = await list(catalogue)
+    expect(total).toBe(4)
+    expect(Math.max(...items.map(({ accepts }) => (accepts as Json[]).length))).toBe(16)
+    expect((await catalogue.why({ resource: 'https://api.example/other3' })).checks.at(-1)?.detail).toContain(
+      'origin_full',
+    )
+  })
+
+  test('BAZAAR-050 BAZAAR-051 why something is not listed is said, step by step', async () => {
+    const catalogue = await openCatalogue()
+    const flaw = async (resource: string) => (await catalogue.why({ resource })).checks.at(-1)
+    expect(await flaw('ftp://x')).toMatchObject({ name: 'url', ok: false })
+    expect(await flaw('https://127.0.0.1/x')).toMatchObject({ name: 'url', ok: false })
+    expect(await flaw('https://api.example/never')).toMatchObject({ name: 'settled', ok: false })
+    expect(sell(catalogue, { url: 'https://api.example/bad', block: { info: 7 } })).toEqual({
+      status: 'rejected',
+      rejectedReason: 'declaration_malformed',
+    })
+    expect(sell(catalogue, { url: 'http://localhost/x' })).toEqual({
+      status: 'rejected',
+      rejectedReason: 'resource_private',
+    })
+    sell(catalogue, {
+      url: 'https://api.example/books/1',
+      block: { info: { input: { type: 'http', method: 'GET' } }, routeTemplate: '/books/:isbn' },
+    })
+    await catalogue.flush()
+    expect((await flaw('https://api.example/bad?x=1'))?.detail).toContain('declaration_malformed')
+    expect(await catalogue.why({ resource: 'https://api.example/books/7?page=2' })).toMatchObject({ listed: true })
+    expect(await catalogue.why({ resource: 'https://api.example/books/7', method: 'POST' })).toMatchObject({
+      listed: false,
+    })
+    expect(await catalogue.hide({ url: 'https://api.example/books/:isbn' }, 'reported as a copy')).toBe(1)
+    expect((await list(catalogue)).total).toBe(0)
+    expect((await flaw('https://api.example/books/7'))?.detail).toContain('reported as a copy')
+    await catalogue.hide({ url: 'https://api.example/books/:isbn' }, undefined)
+    expect((await list(catalogue)).total).toBe(1)
+  })
+})
+
+test('BAZAAR-023 a filter that is not known is named, and a value that is none is refused', () => {
+  expect(parseListQuery(new URLSearchParams('type=http&color=red&maxUsdPrice=1&limit=1000'))).toEqual({
+    ok: true,
+    value: { type: 'http', limit: 100, offset: 0 },
+    unapplied: ['color', 'maxUsdPrice'],
+  })
+  const wrong = [
+    'type=ftp',
+    'limit=0',
+    'limit=x',
+    'offset=-1',
+    'network=base',
+    'maxAmount=1',
+    'maxAmount=01&asset=0x1',
+    'originVerified=maybe',
+    'extensions=a,%20b',
+    '__proto__=1&limit=no',
+  ]
+  expect(wrong.map((query) => parseListQuery(new URLSearchParams(query)).ok)).toEqual(wrong.map(() => false))
+  expect(parseListQuery(new URLSearchParams('__proto__=1&constructor=2'))).toMatchObject({
+    ok: true,
+    unapplied: ['__proto__', 'constructor'],
+  })
+  expect(parseSearchQuery(new URLSearchParams('limit=5'))).toEqual({ ok: false, field: 'query' })
+})
+
+test('BAZAAR-040 BAZAAR-043 a hundred accounts of one’s own are worth less than seven strangers', () => {
+  const use = { calls: 1000, days: 1, lastAt: 0, knowsOthers: false, paidBack: false }
+  const own = qualityOf(
+    Array.from({ length: 100 }, () => ({ ...use, paidBack: true })),
+    0,
+  )
+  const puppets = qualityOf(
+    Array.from({ length: 25 }, () => use),
+    0,
+  )
+  const strangers = qualityOf(
+    Array.from({ length: 7 }, () => ({ ...use, calls: 1, knowsOthers: true })),
+    0,
+  )
+  expect([own.score, puppets.score < strangers.score]).toEqual([0, true])
+  fc.assert(
+    fc.property(
+      fc.nat(1_000_000),
+      fc.nat(1_000_000),
+      (a, b) => qualityOf([{ ...use, calls: a }], 0).score === qualityOf([{ ...use, calls: b }], 0).score,
+    ),
+    { seed: 402 },
+  )
+})
+
+function challengeOf(resource: JsonObject = {}) {
+  const text = JSON.stringify({
+    x402Version: 2,
+    resource: { url: 'https://api.example/weather', ...resource },
+    accepts: [{ ...terms(), amount: '1000' }],
+    extensions: { bazaar: { info: { input: { type: 'http', method: 'GET' } } } },
+  })
+  const value = Buffer.from(text).toString('base64')
+  return { header: (name: string) => (name.toLowerCase() === 'payment-required' ? value : undefined), text: '{}' }
+}
