@@ -269,3 +269,37 @@ test('MCP-041 over streamable HTTP: sessions share what was sold', async () => {
   expect(answers).toEqual(answers.map(() => [[{ type: 'text', text: 'Sun over Oslo' }], 'settled']))
   expect(runs.length).toBe(stub.settled.length)
 })
+
+test('a bundle is used for the tool that it was bought for, and kept while others are paid', async () => {
+  const { client, stub } = await openShop((server, paid) => {
+    for (const name of ['one', 'two']) {
+      const tool = paid.tool(name, { price: '$0.01', bundle: 3, scope: name }, async () => text(name))
+      server.registerTool(name, {}, tool)
+    }
+  })
+  const buyer = createBuyer({ schemes: [exactEvmClient({ account })] })
+  const paying = payingClient(client, buyer, { server: SERVER })
+  const said: unknown[] = []
+  for (const name of ['one', 'two', 'one', 'two']) {
+    const result = await paying.callTool({ name })
+    said.push([result.content, paying.outcome(result)?.status])
+  }
+  const of = (name: string, status?: string) => [[{ type: 'text', text: name }], status]
+  expect(said).toEqual([of('one', 'settled'), of('two', 'settled'), of('one'), of('two')])
+  expect(stub.settled).toHaveLength(2)
+})
+
+test('a server that names its own URL in its offers gets that name back with the payment', async () => {
+  const { paying } = await openShop((server, paid) => {
+    const tool = paid.tool('forecast', '$0.001', async () => text('sun'))
+    server.registerTool('forecast', {}, async (extra) => {
+      const result = await tool(extra)
+      const { resource } = (result.structuredContent ?? {}) as { resource?: object }
+      if (resource === undefined) return result
+      return { ...result, structuredContent: { ...result.structuredContent, resource: { ...resource, url: SERVER } } }
+    })
+  })
+  const result = await paying.callTool({ name: 'forecast' })
+  // Our gate takes payments for the name that it gave, and for no other: the name went back as it came.
+  expect(paying.outcome(result)).toMatchObject({ status: 'refused', code: 'resource_mismatch' })
+})

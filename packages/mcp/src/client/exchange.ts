@@ -4,9 +4,9 @@ import { type Meta, metaKeys, PAYMENT_ERROR_CODES } from '../wire.js'
 
 /** What a call is known by to the payer, and what sellers call it. */
 export type Names = {
-  /** The URL that the payer and its policy know: the server's, with the name in its query. */
+  /** The URL that the payer and its policy know: the server's, with the name in its path. */
   readonly url: string
-  /** What `resource.url` of a challenge may be, beside the server's own URL; the usual one first. */
+  /** What `resource.url` of a challenge may be, the usual one first; the server's own URL is among them. */
   readonly aliases: readonly string[]
 }
 

@@ -96,7 +96,7 @@ export function payingClient(client: McpClient, payer: Payer, { server }: Paying
         options,
       )
     const { name } = params
-    const names = { url: named(base, 'mcp-tool', name), aliases: [toolUrl(name), `mcp://tool/${name}`] }
+    const names = { url: named(base, 'tool', name), aliases: [toolUrl(name), `mcp://tool/${name}`, base.href] }
     return { request: { names, params: { name, arguments: params.arguments ?? {} } }, send }
   }
 
@@ -114,7 +114,7 @@ export function payingClient(client: McpClient, payer: Payer, { server }: Paying
           ReadResourceResultSchema,
           options,
         )
-      const names = { url: named(base, 'mcp-resource', uri), aliases: [resourceUrl(uri), uri] }
+      const names = { url: named(base, 'resource', uri), aliases: [resourceUrl(uri), uri, base.href] }
       return call({ names, params: { uri } }, send, options)
     },
 
@@ -190,9 +190,10 @@ function createExchange<Result extends object>(names: Names, send: Send<Result>,
 /** Errors of the SDK itself: nobody knows whether the request was served. */
 const LOST: readonly number[] = [ErrorCode.ConnectionClosed, ErrorCode.RequestTimeout]
 
-function named(base: URL, key: string, name: string): string {
+/** A path of its own for each thing that is sold: what is owned of one is not shown for another. */
+function named(base: URL, kind: 'tool' | 'resource', name: string): string {
   const url = new URL(base)
-  url.searchParams.set(key, name)
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/${kind}/${encodeURIComponent(name)}`
   return url.href
 }
 
