@@ -23,6 +23,11 @@ export type StreamReply = {
    * `stopped`: the flow said so.
    */
   last?(stopped: boolean): Promise<Last | undefined>
+  /**
+   * Writes down that all was delivered, before it is: for what cannot be sent twice. `ended` is not told then. `false`: it could not be
+   * written, or the payment is somebody else's by now, and nothing may be sent.
+   */
+  once?(): Promise<boolean>
   /** To be told once, when it is over. */
   ended(end: StreamEnd): Promise<void>
 }
@@ -59,6 +64,18 @@ export function stream(
       for (const [name, value] of Object.entries(granted)) headers.set(name, value)
       const { name, value } = receiptHeader(run, { status: 'settled', receipt }, status)
       headers.set(name, value)
+    },
+    once: async () => {
+      const { claims, leaseMs } = run.gate
+      if ((await quietly(claims.renew(token, leaseMs))) !== true) return false
+      try {
+        await claims.delivered(token, undefined)
+      } catch {
+        return false
+      }
+      stop()
+      tell(run, 'delivery_released', { transaction: receipt.transaction })
+      return true
     },
     ended: (end) => {
       stop()
