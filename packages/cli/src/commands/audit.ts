@@ -16,7 +16,7 @@ export async function runAudit(
   const { store: target, networks } = await readFacilitatorConfig(file, io.environment)
   const store = await openNamedStore(target)
   try {
-    const audit = await auditJournal({ store, ...(offline ? {} : { schemes: await schemesOf(networks) }) })
+    const audit = await auditJournal({ store, ...(offline ? {} : { schemes: await schemesOf(networks, store) }) })
     if (json) io.out(`${JSON.stringify(audit, (_, value) => (typeof value === 'bigint' ? value.toString() : value))}\n`)
     else tell(audit, offline, io)
     if (audit.differences.length > 0) return exitCodes.no

@@ -57,8 +57,11 @@ export async function runFacilitator(
     return exitCodes.ok
   }
   const { operation, host, port, engine } = config
-  const schemes = await schemesOf(config.networks)
   const store = await openNamedStore(config.store)
+  const schemes = await schemesOf(config.networks, store).catch(async (error: unknown) => {
+    await store.close()
+    throw error
+  })
   const log = createLog({ level: operation.logLevel, write: (line) => io.say(json ? line.trimEnd() : readable(line)) })
   const metrics = createMetrics()
   const { onFault } = log

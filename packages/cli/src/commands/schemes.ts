@@ -3,7 +3,9 @@ import { authCaptureEvm, type RefundRequest } from '@groat/evm/auth-capture/faci
 import { batchEvm } from '@groat/evm/batch-settlement/facilitator'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
-import { uptoEvm } from '@groat/evm/upto/facilitator'
+import { type Exposures, uptoEvm } from '@groat/evm/upto/facilitator'
+import { sqlExposures } from '@groat/evm/upto/facilitator/sql'
+import type { AnyStore } from '@groat/store'
 import { createSvmChain } from '@groat/svm/chain'
 import { exactSvm } from '@groat/svm/exact/facilitator'
 import type { NetworkConfig } from '../config/facilitator-config.js'
@@ -13,10 +15,16 @@ import type { AuthCaptureConfig } from '../config/settling-config.js'
  * On Solana one half for each cluster, since what a payment may cost is counted in its own coin; on EVM one for each scheme and network, since each
  * network has rules of its own.
  */
-export async function schemesOf(networks: readonly NetworkConfig[]): Promise<readonly SchemeFacilitator[]> {
+export async function schemesOf(
+  networks: readonly NetworkConfig[],
+  store: AnyStore,
+): Promise<readonly SchemeFacilitator[]> {
   const of = (family: string) => networks.filter(({ network }) => networkFamily(network) === family)
   const [evm, svm] = [of('eip155'), of('solana')]
-  const onEvm = await Promise.all(evm.map(evmSchemesOf))
+  // Shared by all networks, and by all replicas on this database.
+  const metered = evm.some(({ schemes }) => schemes.includes('upto'))
+  const exposures = metered ? await sqlExposures(store) : undefined
+  const onEvm = await Promise.all(evm.map((config) => evmSchemesOf(config, exposures)))
   const clusters = svm.map(({ network, rpc, signers, assets, fees }) =>
     exactSvm({
       chains: [createSvmChain({ network, rpc: urlsOf(rpc), signers, assets })],
@@ -26,7 +34,10 @@ export async function schemesOf(networks: readonly NetworkConfig[]): Promise<rea
   return [...onEvm.flat(), ...clusters]
 }
 
-async function evmSchemesOf(config: NetworkConfig): Promise<readonly SchemeFacilitator[]> {
+async function evmSchemesOf(
+  config: NetworkConfig,
+  exposures: Exposures | undefined,
+): Promise<readonly SchemeFacilitator[]> {
   const { network, rpc, signers, assets, agreeFrom, maxTransactionFee, schemes } = config
   const { walletFactories, sponsor, delegations, authCapture = {} } = config
   const chain = await createEvmChain({
@@ -45,7 +56,7 @@ async function evmSchemesOf(config: NetworkConfig): Promise<readonly SchemeFacil
   }
   const halves = {
     exact: () => exactEvm({ chains, ...more }),
-    upto: () => uptoEvm({ chains }),
+    upto: () => uptoEvm({ chains, ...(exposures && { exposures }) }),
     'batch-settlement': () => batchEvm({ chains }),
     'auth-capture': () => authCaptureEvm({ chains, ...heldBy(authCapture) }),
   }

@@ -21,11 +21,13 @@ import { hasPermit2Proxy, uptoPermit2Proxy } from '../permit2/contracts.js'
 import type { CallOutcome } from '../rpc.js'
 import { signerOf, walletAccepts } from '../wallet.js'
 import { claimOf, explainFailure } from './diagnosis.js'
-import { createExposures, type Exposures } from './exposure.js'
+import { createExposures, type Exposures, type OpenPayments } from './exposure.js'
 import { uptoOnEvm } from './identity.js'
 import { chainOutcome } from './outcome.js'
 import { encodeAllowance, settleCall } from './proxy.js'
 import { inspectUpto, readUpto, type UptoPayment } from './shared.js'
+
+export { createExposures, type Exposure, type ExposureLimits, type Exposures, type OpenPayments } from './exposure.js'
 
 /** What the facilitator's half needs. */
 export type UptoEvmFacilitatorOptions = {
@@ -34,6 +36,11 @@ export type UptoEvmFacilitatorOptions = {
   readonly gasLimit?: bigint
   /** Payments of one payer and token that may be verified and not settled at one time; 1,000 unless told. */
   readonly maxOpen?: number
+  /**
+   * Where the ceilings of payers that are open are counted: in the memory of this process unless told. Replicas that settle for one signer, and
+   * processes that are started anew, need `sqlExposures(store)` of `@groat/evm/upto/facilitator/sql`.
+   */
+  readonly exposures?: Exposures
   /** Seconds by which a block's clock must have passed a payment's end before it counts as dead; 30 unless told. */
   readonly expiryMarginSeconds?: bigint
   readonly clock?: Clock
@@ -57,8 +64,8 @@ export type UptoEvmFacilitatorOptions = {
  */
 export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
   const { chains, gasLimit = 300_000n, maxOpen = 1_000, expiryMarginSeconds = 30n, clock = systemClock } = options
+  const { exposures = createExposures() } = options
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
-  const exposures = createExposures()
   const holds = createHolds(clock)
   const trials = createTokenTrials()
 
@@ -111,7 +118,10 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
         ? await judgeCharge(chain, read, terms.amount, { ...trial, reserved: now.reserved ?? 0n })
         : await judgeCeiling(chain, read, { ...trial, exposures, maxOpen, now: now.now / 1000 })
       if (refusal !== undefined) return { ...refusal, payer }
-      if (now.settling) exposures.hold(accountOf(chain, read), read.pid, terms.amount, inspection.expiresAt)
+      if (now.settling) {
+        const { expiresAt: until } = inspection
+        await exposures.hold({ account: accountOf(chain, read), pid: read.pid, amount: terms.amount, until })
+      }
       return { ok: true, payer }
     },
     prepare(payment, terms) {
@@ -122,7 +132,7 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
       const { chain, payment: read } = inspected(payment, terms)
       const outcome = await chainOutcome(chain, read, terms.amount, sent, expiryMarginSeconds)
       if (outcome.status === 'settled' || outcome.status === 'dead') {
-        exposures.hold(accountOf(chain, read), read.pid, 0n, 0)
+        await exposures.free(accountOf(chain, read), read.pid, clock() / 1000)
       }
       // It was tried right before, and did something else when it was paid for (EVM-EXACT-075).
       const { from: account, token, deadline } = read.authorization
@@ -159,25 +169,31 @@ async function judgeCeiling(
 ): Promise<Refusal | undefined> {
   const account = accountOf(chain, payment)
   const { from, token, amount, deadline } = payment.authorization
-  const others = () => exposures.others(account, payment.pid, now)
-  const means = async () => {
+  const { pid } = payment
+  const askMeans = async () => {
     const [balance, allowance] = await Promise.all([
       chain.rpc.call({ to: token, data: encodeBalanceOf(from) }),
       chain.rpc.call({ to: token, data: encodeAllowance(from) }),
     ])
     return [integerOf(balance), integerOf(allowance)]
   }
-  const asked = others().count > 0 ? means() : undefined
-  const [refusal, known] = await Promise.all([simulate(chain, payment, amount, trial), asked])
+  // Looked at before the chain is asked: what ends meanwhile counts, whether or not the chain's answer has it already.
+  const before = await exposures.look(account, pid, now)
+  const [refusal, known] = await Promise.all([
+    simulate(chain, payment, amount, trial),
+    before.count > 0 ? askMeans() : undefined,
+  ])
   if (refusal !== undefined) return refusal
-  // Others may have come while the chain was asked.
-  const enough = known ?? (others().count > 0 ? await means() : undefined)
-  // From here on nothing is waited for.
-  const open = others()
-  if (open.count >= maxOpen) return refuse('upto_exposure_exceeded')
-  if (open.count > 0 && enough?.some((most) => open.amount + amount > most)) return refuse('upto_exposure_exceeded')
-  exposures.hold(account, payment.pid, amount, Number(deadline))
-  return undefined
+  const exposure = { account, pid, amount, until: Number(deadline) }
+  const take = (seen: OpenPayments, means: readonly bigint[] | undefined) =>
+    exposures.take(exposure, { now, maxOpen, before: seen, means })
+  let taken = await take(before, known)
+  if (taken === 'unknown') {
+    // Others came while the chain was asked.
+    const seen = await exposures.look(account, pid, now)
+    taken = await take(seen, await askMeans())
+  }
+  return taken === 'taken' ? undefined : refuse('upto_exposure_exceeded')
 }
 
 /** Whether what is charged can be taken now. Nothing always can, from a payer who signed. */
