@@ -87,7 +87,7 @@ describe('EVM-UPTO-045 no balance is promised twice', () => {
     const shared = await Promise.all(replicas.map(sqlExposures))
     await fc.assert(
       fc.asyncProperty(arbRace, (given) => race(shared, given)),
-      { numRuns: 25 },
+      { numRuns: 6 },
     )
   })
 
