@@ -1,4 +1,4 @@
-import { encodeFacilitatorRequest, network, systemRandom } from '@groat/core'
+import { decodeRequirements, encodeFacilitatorRequest, network, systemRandom } from '@groat/core'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
 import { generatePrivateKey } from 'viem/accounts'
 
@@ -18,12 +18,12 @@ export function termsOf(chain, maxTimeoutSeconds = 3600) {
   }
 }
 
-/** Payers with money, who sign in turn. */
-export async function createPayers(chain, count) {
+/** Payers with money, who sign in turn what the seller of the sandbox asks for, or what a challenge does. */
+export async function createPayers(chain, count, challenge) {
   const accounts = Array.from({ length: count }, () => privateKeyAccount(generatePrivateKey()))
   for (const { address } of accounts) await chain.fund(address, 10n ** 12n)
   const schemes = accounts.map((account) => exactEvm({ account }))
-  const requirements = termsOf(chain)
+  const requirements = challenge ? decodeRequirements(2, challenge.accepts[0]).value : termsOf(chain)
   let turn = 0
 
   /** A signed payment. */
@@ -44,6 +44,17 @@ export async function createPayers(chain, count) {
     async request() {
       const request = { requirements, payment: await sign(), resource: { url: 'https://load.example/' } }
       return JSON.stringify(encodeFacilitatorRequest(request))
+    },
+
+    /** So many signed payments, as the headers of requests to the shop whose challenge it is. */
+    async headers(number) {
+      const made = []
+      for (let at = 0; at < number; at++) {
+        const { payload } = await sign()
+        const payment = { x402Version: 2, resource: challenge.resource, accepted: challenge.accepts[0], payload }
+        made.push({ 'PAYMENT-SIGNATURE': Buffer.from(JSON.stringify(payment)).toString('base64') })
+      }
+      return made
     },
 
     async requests(number) {

@@ -10,12 +10,19 @@ import { startProcess } from '../lib/processes.mjs'
 const facilitator = new URL('../lib/groat-facilitator.mjs', import.meta.url)
 
 /**
- * A chain, a database, and facilitators in processes of their own. The database is a file, or `DATABASE_URL`, which is then used as it is and
- * has to be empty.
+ * A chain, a database, and facilitators in processes of their own. The database is `target`, `DATABASE_URL`, or else a file; one that is named
+ * is used as it is and has to be empty.
  */
-export async function startWorld({ blockSeconds = 0, replicas = 1, signers = 1, options = {}, payers = 40 } = {}) {
+export async function startWorld({
+  blockSeconds = 0,
+  replicas = 1,
+  signers = 1,
+  options = {},
+  payers = 40,
+  ...more
+} = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'groat-load-'))
-  const target = process.env.DATABASE_URL ?? join(folder, 'pay.db')
+  const target = more.target ?? process.env.DATABASE_URL ?? join(folder, 'pay.db')
   const chain = await startEvmChain()
   const roles = ['facilitator', 'facilitator2', 'facilitator3', 'facilitator4'].slice(0, signers)
   const keys = roles.map((role) => chain.account(role).privateKey)

@@ -6,6 +6,7 @@ import { exactEvm as evmPays, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm as evmSells } from '@groat/evm/exact/server'
 import { hashApiKey } from '@groat/facilitator'
 import { createMemoryClaims, paywall } from '@groat/server'
+import { openStore } from '@groat/store'
 import { secretKeyAccount, exactSvm as svmPays } from '@groat/svm/exact/client'
 import { exactSvm as svmSells } from '@groat/svm/exact/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -86,7 +87,31 @@ test.each([
   expect(await buy('solana-devnet')).toEqual(['sunny', 'settled'])
   io.stop()
   expect(await running).toBe(0)
+  await expectAudited(file)
 })
+
+/** The journal says what the chains say; a row that says otherwise is found, without a chain already. */
+async function expectAudited(file: string) {
+  const { environment } = (await configure('')).io
+  const audit = async (...flags: string[]) => {
+    const io = recordedIo({ environment })
+    const code = await runCli(['facilitator', 'audit', file, '--json', ...flags], io)
+    return { code, said: JSON.parse(io.written()) }
+  }
+  const { code, said } = await audit()
+  expect([code, said.differences, said.chain]).toMatchObject([0, [], { unreachable: 0 }])
+  expect(said.chain.compared).toBeGreaterThanOrEqual(2)
+  const store = await openStore(join(folder, 'pay.db'))
+  const tables = store.withTables<{ evidence: { amount: string } }>()
+  const evidence = (amount: string) =>
+    tables.transaction((trx) => trx.updateTable('evidence').set({ amount }).execute())
+  await evidence('999')
+  const other = await audit('--offline')
+  await evidence('1000')
+  await store.close()
+  expect([other.code, other.said.differences.length > 0]).toEqual([1, true])
+  expect((await audit('--offline')).code).toBe(0)
+}
 
 test('an empty list of assets would settle nothing, and is said to be a mistake', async () => {
   const { file, io } = await configure(', assets: []')

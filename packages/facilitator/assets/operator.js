@@ -122,6 +122,21 @@ function showNodes(chains) {
   byId('nodes').replaceChildren(...rows)
 }
 
+function showWebhooks(webhooks) {
+  byId('webhooks-section').hidden = webhooks.length === 0
+  byId('webhooks').replaceChildren(
+    ...webhooks.map(({ endpoint, waiting, dead }) =>
+      element(
+        'tr',
+        '',
+        cell(element('code', '', endpoint)),
+        cell(number.format(waiting), 'number'),
+        cell(dead === 0 ? dash() : element('span', 'pill bad', number.format(dead)), 'number'),
+      ),
+    ),
+  )
+}
+
 function showPayments(payments) {
   const isFirst = seen.size === 0
   const isNew = ({ pid }) => !isFirst && query === '' && !seen.has(pid)
@@ -211,6 +226,7 @@ async function look() {
     showFigures(overview)
     showLanes(overview.chains)
     showNodes(overview.chains)
+    showWebhooks(overview.webhooks)
     showPayments(payments)
     const now = payments.find(({ pid }) => pid === chosen?.pid)
     if (now && now.state !== chosen.state) await choose(now)

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createAdminApp, createOverview } from '../src/admin.js'
-import { createAccess, createApiKey, type ServedFacilitator, serveApp } from '../src/index.js'
+import { createAccess, createApiKey, type FacilitatorOptions, type ServedFacilitator, serveApp } from '../src/index.js'
 import { createMetrics } from '../src/observe.js'
 import { useFacilitator } from './chain-kit.js'
 
@@ -23,9 +23,9 @@ afterEach(async () => {
 })
 afterAll(() => browser?.close())
 
-async function open(options: { readonly tokenHash?: string } = {}) {
+async function open({ more = {}, ...options }: { tokenHash?: string; more?: Partial<FacilitatorOptions> } = {}) {
   const metrics = createMetrics()
-  const service = await on.serve({ onEvent: metrics.onEvent, signers: ['facilitator', 'facilitator2'] })
+  const service = await on.serve({ onEvent: metrics.onEvent, signers: ['facilitator', 'facilitator2'], ...more })
   const { pressure } = createAccess(service, {})
   const overview = createOverview({ service, store: on.store, pressure })
   const app = createAdminApp({ store: on.store, overview, metrics, ...options })
@@ -93,6 +93,24 @@ describe('the operator’s listener', () => {
     }
     expect(text).toMatch(/groat_gas_runway_settlements\{network="eip155:84532",signer="0x[0-9a-fA-F]{40}"\} [1-9]/)
     expect(text.toLowerCase()).not.toContain(on.chain.account('payer').address.toLowerCase())
+  })
+
+  test('says who has still to be told what, on the page as well', async () => {
+    // Nobody listens on the port of discard.
+    const endpoint = { id: 'shop', url: 'http://127.0.0.1:9/', secrets: ['a secret of 16 and more'] } as const
+    const { service, url } = await open({ more: { webhooks: { endpoints: [endpoint], allowPrivate: true } } })
+    expect((await (await fetch(`${url}/api/overview`)).json()).webhooks).toEqual([])
+    expect(await service.settle(await on.pay())).toMatchObject({ status: 'settled' })
+    const waiting = async () => (await (await fetch(`${url}/api/overview`)).json()).webhooks[0]
+    await eventually(waiting).toMatchObject({ endpoint: 'shop', waiting: expect.any(Number), dead: 0 })
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/groat_webhooks_waiting\{endpoint="shop"\} [1-9]/)
+    if (executablePath === undefined) return
+    const page = await browser.newPage()
+    await page.goto(url)
+    const row = page.locator('#webhooks tr')
+    await row.waitFor()
+    expect(await row.textContent()).toMatch(/^shop\s*[1-9]/)
+    await page.close()
   })
 })
 

@@ -15,18 +15,18 @@ export type EmbeddedPostgres = {
   remove(): Promise<void>
 }
 
-/** Makes and starts a real PostgreSQL from the binaries on npm. */
-export async function startPostgres(): Promise<EmbeddedPostgres> {
+/** Makes and starts a real PostgreSQL from the binaries on npm; `durable`: what it commits reaches the disk. */
+export async function startPostgres({ durable = false } = {}): Promise<EmbeddedPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'groat-postgres-'))
   try {
-    return await startIn(folder)
+    return await startIn(folder, durable)
   } catch (error) {
     rmSync(folder, { recursive: true, force: true })
     throw error
   }
 }
 
-async function startIn(folder: string): Promise<EmbeddedPostgres> {
+async function startIn(folder: string, durable: boolean): Promise<EmbeddedPostgres> {
   // PostgreSQL refuses to run as root (in a container, on CI); "nobody" will do.
   const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
   const data = join(folder, 'data')
@@ -54,7 +54,8 @@ async function startIn(folder: string): Promise<EmbeddedPostgres> {
 
   async function start() {
     // The tests stop processes, not the power, so nothing has to reach the disk.
-    const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off'].flatMap((s) => ['-c', s])
+    const fsync = durable ? 'fsync=on' : 'fsync=off'
+    const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', fsync].flatMap((s) => ['-c', s])
     const child = spawn(join(bin, 'postgres'), ['-D', data, '-p', String(port), ...settings], {
       ...user,
       stdio: ['ignore', 'ignore', 'pipe'],

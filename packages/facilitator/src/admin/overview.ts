@@ -9,6 +9,8 @@ import {
 } from '@groat/core'
 import type { Store } from '@groat/store'
 import type { Pressure } from '../access/pressure.js'
+import { createDeliveries, type DeliveryStanding } from '../journal/deliveries.js'
+import type { JournalTables } from '../journal/tables.js'
 import type { FacilitatorService, Health } from '../service.js'
 import { createJournalView } from './journal-view.js'
 
@@ -25,6 +27,8 @@ export type Overview = {
   /** Settled in the last minute. */
   readonly settledLately: number
   readonly chains: readonly ChainOverview[]
+  /** Endpoints that have still to be told of something, or were given up with something untold. */
+  readonly webhooks: readonly DeliveryStanding[]
 }
 
 /** One chain. */
@@ -73,16 +77,22 @@ const FRESH_MS = 1_000
 export function createOverview(options: OverviewOptions): () => Promise<Overview> {
   const { service, store, pressure, clock = systemClock } = options
   const view = createJournalView(store)
+  const deliveries = createDeliveries({
+    store: store.withTables<JournalTables>(),
+    replica: 'overview',
+    publishes: false,
+  })
   const chains = [...new Set(service.schemes.flatMap((half) => half.chains))]
   let known: { readonly at: number; readonly overview: Promise<Overview> } | undefined
 
   async function take(): Promise<Overview> {
     const at = clock()
-    const [health, counts, lately, shown] = await Promise.all([
+    const [health, counts, lately, shown, webhooks] = await Promise.all([
       service.health(),
       view.open(),
       view.settledSince(at - 60_000),
       Promise.all(chains.map(describe)),
+      deliveries.standing(),
     ])
     const oldest = Math.min(...counts.map(({ oldest }) => oldest))
     return {
@@ -94,6 +104,7 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
       verifying: pressure?.verifying ?? 0,
       settledLately: lately,
       chains: shown,
+      webhooks,
     }
   }
 

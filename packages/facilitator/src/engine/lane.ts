@@ -330,7 +330,9 @@ export function createLane(options: LaneOptions): Lane {
     const newest = slot.transactions.at(-1)
     if (newest === undefined) return { status: 'unknown', reason: 'nothing is signed' }
     slot.sentAt = clock()
-    const said = await chain.send(newest, typical < QUICK).catch((error): SendOutcome => {
+    // An answer that waits for the block would keep others waiting for theirs.
+    const isLonely = queue.length === 0 && waiting() <= 1
+    const said = await chain.send(newest, isLonely && typical < QUICK).catch((error): SendOutcome => {
       if (!X402Error.is(error)) onError(error)
       return { status: 'unknown', reason: X402Error.is(error) ? error.code : 'unexpected' }
     })

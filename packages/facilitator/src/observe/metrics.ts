@@ -67,11 +67,20 @@ export function createMetrics(): Metrics {
     nodeUp: gauge('node_up', 'Whether a node is asked first', ['network', 'host']),
     nodeLag: gauge('node_lag_blocks', 'Blocks that a node is behind', ['network', 'host']),
     runway: gauge('gas_runway_settlements', 'Settlements that a signer can still pay for', ['network', 'signer']),
+    waiting: gauge('webhooks_waiting', 'Webhooks that an endpoint has still to be told', ['endpoint']),
+    dead: gauge('webhooks_given_up', 'Webhooks that an endpoint never took, and is told of no more', ['endpoint']),
     ready: gauge('network_ready', 'Whether nothing stands in the way of payments on a network', ['network']),
   }
 
-  function set({ health, open, oldestOpenSeconds, settling, verifying, chains }: Overview): void {
+  function set({ health, open, oldestOpenSeconds, settling, verifying, chains, webhooks }: Overview): void {
     standing.open.reset()
+    // Who has been told everything is known no more.
+    standing.waiting.reset()
+    standing.dead.reset()
+    for (const { endpoint, waiting, dead } of webhooks) {
+      standing.waiting.set({ endpoint }, waiting)
+      standing.dead.set({ endpoint }, dead)
+    }
     for (const [state, count] of Object.entries(open)) standing.open.set({ state }, count)
     standing.oldest.set(oldestOpenSeconds ?? 0)
     standing.settling.set(settling)

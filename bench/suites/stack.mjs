@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startEvmChain } from '@groat/sandbox'
+import { createPayers, PRICE } from '../lib/payers.mjs'
+import { createPoster } from '../lib/post.mjs'
+import { startProcess } from '../lib/processes.mjs'
+import { summarize } from '../lib/round-robin.mjs'
+import { printTable } from '../lib/table.mjs'
+
+const ROUNDS = 3
+/** Paid requests that are measured, by how many are in flight; as many again, but no more than this, go before them. */
+const REQUESTS = { 1: 60, 8: 160, 32: 320 }
+const WARM_UP = 64
+/** Milliseconds after which a buyer has given up. */
+const PATIENCE = 5_000
+
+const module = (name) => new URL(`../lib/${name}.mjs`, import.meta.url)
+
+/**
+ * Paid requests through everything: load, a shop on Express, a facilitator, a chain, each in a process of its own and fresh for each row.
+ * Payments are signed before. A rate counts what was served; what was not is told below the table.
+ */
+export async function run() {
+  for (const [inFlight, count] of Object.entries(REQUESTS)) {
+    const rates = { official: [], groat: [] }
+    const lost = { official: 0, groat: 0 }
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const kind of Object.keys(rates)) {
+        const { rate, failed } = await measure(kind, count, Number(inFlight))
+        rates[kind].push(rate)
+        lost[kind] += failed
+      }
+    }
+    printTable(`paid requests through the whole stack, ${inFlight} in flight (journal on)`, summarize(rates))
+    console.log(`  not served: official ${lost.official}, groat ${lost.groat} of ${count * ROUNDS}`)
+  }
+}
+
+async function measure(kind, count, inFlight) {
+  const folder = await mkdtemp(join(tmpdir(), 'groat-bench-'))
+  const chain = await startEvmChain()
+  const keys = [chain.account('facilitator').privateKey]
+  const { network, rpcUrl: rpc } = chain
+  const chainOptions = { sendAndWait: true }
+  const settings = { rpc, network, keys, store: join(folder, 'pay.db'), chainOptions }
+  const facilitator = await startProcess(module(`${kind}-facilitator`), settings)
+  const payTo = chain.account('seller').address
+  const price = `$${Number(PRICE) / 1e6}`
+  const shop = await startProcess(module('shop'), { kind, facilitator: facilitator.url, network, payTo, price })
+  const poster = createPoster({ timeout: PATIENCE })
+  try {
+    const url = `${shop.url}/paid`
+    const payers = await createPayers(chain, 8, await challengeOf(url))
+    const timed = async (requests) => {
+      const queue = [...requests]
+      let failed = 0
+      const begin = performance.now()
+      const worker = async () => {
+        for (let headers = queue.pop(); headers !== undefined; headers = queue.pop()) {
+          const { status } = await poster.get(url, headers).catch(() => ({ status: 0 }))
+          if (status !== 200) failed++
+        }
+      }
+      await Promise.all(Array.from({ length: inFlight }, worker))
+      return { failed, rate: (requests.length - failed) / ((performance.now() - begin) / 1000) }
+    }
+    await timed(await payers.headers(Math.min(count, WARM_UP)))
+    return await timed(await payers.headers(count))
+  } finally {
+    poster.close()
+    await shop.stop()
+    await facilitator.stop()
+    await chain.stop()
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** What the shop asks for, as it asks for it. */
+async function challengeOf(url) {
+  const header = (await fetch(url)).headers.get('payment-required')
+  return JSON.parse(Buffer.from(header, 'base64').toString())
+}
