@@ -1,3 +1,5 @@
+import { sql } from 'kysely'
+
 const TOPICS = ['weather', 'price', 'news', 'map', 'music', 'tax', 'law', 'image', 'voice', 'train']
 const USDC = '0x036cbd53842c5426634e7929541ec2318f3dcf7e'
 const BATCH = 500
@@ -15,6 +17,8 @@ export async function fillCatalogue(store, count) {
         .execute()
     })
   }
+  // What a database does by itself after a while.
+  await tables.transaction((trx) => sql`analyze`.execute(trx))
 }
 
 function rowOf(n) {
