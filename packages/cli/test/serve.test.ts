@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPayer, type Payer } from '@groat/client'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { runCli } from '../src/program.js'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
@@ -91,7 +92,7 @@ routes:${sold}
 }
 
 const open = async (file: string): Promise<{ url: string; io: ReturnType<typeof recordedIo> }> => {
-  const io = recordedIo({ environment: { SECRET: secret } })
+  const io = recordedIo({ environment: { SECRET: secret, RECEIPT_KEY: `0x${'11'.repeat(32)}` } })
   const end = runCli(['serve', file], io)
   stop = async () => {
     io.stop()
@@ -289,4 +290,44 @@ test('a good file is said to be good without asking anybody, and has a schema fo
     type: 'object',
     required: expect.arrayContaining(['upstream', 'routes']),
   })
+})
+
+test('EXT-SIGN-001, EXT-OFFER-001 sign-ins and signed offers are words of the file', async () => {
+  const more = `origin: https://shop.example
+receipts: { evm_key: "\${RECEIPT_KEY}" }`
+  const sold = `
+  GET /search: { price: $0.01, bundle: 3, extensions: { sign-in-with-x: { statement: Use it }, offer-receipt: { transaction: true } } }`
+  const { url } = await open(await configure(more, sold))
+  const challenge = await fetch(`${url}/search`)
+  expect(JSON.parse(atob(challenge.headers.get('payment-required') ?? '')).extensions).toMatchObject({
+    'sign-in-with-x': { info: { domain: 'shop.example', statement: 'Use it' } },
+    'offer-receipt': {
+      info: { offers: [{ format: 'eip712', payload: { resourceUrl: 'https://shop.example/search' } }] },
+    },
+  })
+})
+
+test('EXT-ID-014 a retry that is signed anew is charged once, by the shop’s own database', async () => {
+  const sold = `
+  POST /order: { price: $0.002, extensions: { payment-identifier: { required: true }, builder-code: { a: shop_app } } }`
+  const { url } = await open(await configure('', sold))
+  const account = privateKeyAccount(keyOf('payer'))
+  const policy = { perPayment: '$0.05', networks: ['base-sepolia'] }
+  const buy = async (body: string) => {
+    // Each time a payer that knows nothing of the others, as after a crash without a disk.
+    const named = createPayer({ schemes: [exactEvm({ account })], policy, extensions: [identifiedPayments()] })
+    return named.fetch(`${url}/order`, { method: 'POST', body, idempotencyKey: 'order-7' })
+  }
+  const answers = [await buy('one'), await buy('one'), await buy('two')]
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 409])
+  expect(asked.map(({ body }) => body)).toEqual(['one'])
+})
+
+test('a file that declares receipts without a key does not start, and says where', async () => {
+  const file = await configure(
+    'origin: https://shop.example',
+    `\n  GET /a: { price: $0.01, extensions: { offer-receipt: true } }`,
+  )
+  const io = recordedIo({ environment: { SECRET: secret } })
+  expect(await runCli(['serve', '--check', file], io)).not.toBe(0)
 })

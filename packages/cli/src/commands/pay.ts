@@ -1,6 +1,7 @@
 import { compareValues, type PaymentOutcome, parseLimit, type Quote } from '@groat/client'
 import { type BudgetState, type Buyer, createBuyer, type SpendingPolicy } from '@groat/client/buyer'
 import { type Asset, errorInfo, formatUnits, network as networkNamed } from '@groat/core'
+import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io, plain, type Style } from '../terminal/io.js'
@@ -44,6 +45,8 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
       purse,
       ...(await ownNodes(target, options)),
       fetch: askOnce(),
+      // Where a seller asks for a name of the payment, it gets one.
+      extensions: [identifiedPayments()],
       resolve: addressesOf,
       // Whoever is asked about every payment is not asked twice.
       ...(io.ask && { approve: async () => (options.yes && io.ask ? io.ask('  The policy asks you. Pay?') : true) }),

@@ -6,6 +6,7 @@ import { readShopConfig, type ShopConfig, shopSchema } from '../config/shop-conf
 import { serveOn } from '../sandbox/serve.js'
 import { createShopAdmin } from '../shop/admin-app.js'
 import { createShopApp, type ShopApp, type ShopParts } from '../shop/shop-app.js'
+import { openExtensions } from '../shop/shop-extensions.js'
 import { openHolds } from '../shop/shop-holds.js'
 import { openLedger } from '../shop/shop-ledger.js'
 import { openRefunds } from '../shop/shop-refunds.js'
@@ -33,7 +34,8 @@ export async function runServe(
   }
   const config = await readShopConfig(file, io.environment)
   if (check) {
-    open(config, { ...partsOf(config), claims: checkedClaims(config), onEvent: () => {} })
+    const extensions = await openExtensions(undefined, config)
+    open(config, { ...partsOf(config), claims: checkedClaims(config), extensions, onEvent: () => {} })
     io.say(`${file} is valid: ${config.routes.length} routes`)
     return exitCodes.ok
   }
@@ -49,7 +51,9 @@ export async function runServe(
     const build = async (from: ShopConfig) => {
       const parts = partsOf(from)
       const captures = from.holds && (await openHolds(store, parts.facilitator, from.holds))
-      const app = open(from, { facilitator: captures?.facilitator ?? parts.facilitator, claims, onEvent: log.onEvent })
+      const extensions = await openExtensions(store, from)
+      const facilitator = captures?.facilitator ?? parts.facilitator
+      const app = open(from, { facilitator, claims, extensions, onEvent: log.onEvent })
       await app.ready()
       return { ...app, captures }
     }

@@ -26,6 +26,8 @@ export type ShopConfig = {
   readonly routes: readonly ShopRoute[]
   readonly books: BooksConfig
   readonly refunds?: RefundsConfig
+  /** By which key offers and receipts are signed. */
+  readonly receipts?: { readonly evmKey: string }
   readonly admin?: AdminConfig
   readonly holds?: HoldsConfig
   /** Set where browsers are shown a page to pay on. */
@@ -126,6 +128,11 @@ const File = z.strictObject({
       flow: z.optional(z.enum(['escrow', 'authorization'])),
     }),
   ),
+  receipts: z.optional(
+    z.strictObject({
+      evm_key: z.string().check(z.regex(/^0x[0-9a-fA-F]{64}$/, 'expected a private key: 0x and 64 hex digits')),
+    }),
+  ),
   admin: z.optional(
     z.strictObject({
       listen: z._default(z.string(), '127.0.0.1:8403'),
@@ -169,6 +176,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     ['refunds', 'evm_key', value.refunds?.evm_key],
     ['refunds', 'svm_key', value.refunds?.svm_key],
     ['auth_capture', 'key', value.auth_capture?.key],
+    ['receipts', 'evm_key', value.receipts?.evm_key],
   ] as const
   for (const [group, field, key] of keys) {
     if (key !== undefined && !isPrivate && isLiteral([group, field])) {
@@ -206,6 +214,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     routes,
     books: booksOf(value),
     ...(value.refunds === undefined ? {} : { refunds: refundsOf(value.refunds) }),
+    ...(value.receipts === undefined ? {} : { receipts: { evmKey: value.receipts.evm_key } }),
     ...(value.auth_capture === undefined ? {} : { holds: holdsOf(value.auth_capture) }),
     ...(admin === undefined ? {} : { admin: { ...admin, tokens: value.admin?.tokens ?? {} } }),
     ...(value.page === undefined || value.page === false ? {} : { page: pageOf(value.page) }),

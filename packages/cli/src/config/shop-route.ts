@@ -12,6 +12,16 @@ const Asset = z.strictObject({
   transfer: z.optional(z.enum(['eip3009', 'permit2'])),
 })
 
+/** What a route tells its extensions. */
+const Extensions = z.strictObject({
+  'payment-identifier': z.optional(z.union([z.boolean(), z.strictObject({ required: z.boolean() })])),
+  'sign-in-with-x': z.optional(z.union([z.boolean(), z.strictObject({ statement: z.optional(z.string()) })])),
+  'offer-receipt': z.optional(
+    z.union([z.boolean(), z.strictObject({ valid_seconds: z.optional(Count), transaction: z.optional(z.boolean()) })]),
+  ),
+  'builder-code': z.optional(z.strictObject({ a: z.optional(z.string()), s: z.optional(z.array(z.string())) })),
+})
+
 /** One route of a shop's file: its price alone, or all there is to say. */
 export const Route = z.union([
   z.literal('free'),
@@ -53,6 +63,7 @@ export const Route = z.union([
         )
         .check(z.minLength(1)),
     ),
+    extensions: z.optional(Extensions),
     description: z.optional(z.string()),
     mime_type: z.optional(z.string()),
     service_name: z.optional(z.string()),

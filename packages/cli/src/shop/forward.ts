@@ -65,6 +65,7 @@ const NOT_FORWARDED = [
   'payment-signature',
   'x-payment',
   'payment-entitlement',
+  'sign-in-with-x',
   IDENTITY_HEADER,
   'x-forwarded-for',
   'x-forwarded-host',

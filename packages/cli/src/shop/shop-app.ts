@@ -1,4 +1,4 @@
-import type { Facilitator, OnEvent } from '@groat/core'
+import type { ExtensionServer, Facilitator, OnEvent } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
 import { uptoEvm } from '@groat/evm/upto/server'
 import { bazaar } from '@groat/extensions/bazaar/server'
@@ -33,12 +33,17 @@ export type ShopApp = {
 const pricing = createPricing({ conditions: createConditions(Environment) })
 
 /** What a shop works with. */
-export type ShopParts = { readonly facilitator: Facilitator; readonly claims: ClaimStore; readonly onEvent: OnEvent }
+export type ShopParts = {
+  readonly facilitator: Facilitator
+  readonly claims: ClaimStore
+  readonly extensions: readonly ExtensionServer[]
+  readonly onEvent: OnEvent
+}
 
 /**
  * Puts prices before the routes of an API. Throws `X402Error` for what is wrong with a price, an account or a mode, with the route.
  */
-export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent }: ShopParts): ShopApp {
+export function createShopApp(config: ShopConfig, { facilitator, claims, extensions, onEvent }: ShopParts): ShopApp {
   const { payTo, origin, routes, rest, page, holds, describe } = config
   const paid = paywall({
     facilitator,
@@ -47,7 +52,7 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, onEvent
     store: claims,
     pricing,
     onEvent,
-    extensions: [bazaar],
+    extensions: [bazaar, ...extensions],
     ...(config.bazaar ? { everywhere: { bazaar: true } } : {}),
     ...(origin === undefined ? {} : { origin }),
     ...(page === undefined ? {} : { page: paywallPage(page) }),

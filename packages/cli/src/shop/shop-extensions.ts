@@ -1,0 +1,28 @@
+import type { ExtensionServer } from '@groat/core'
+import { privateKeyAccount } from '@groat/evm/exact/client'
+import { contractWallets } from '@groat/evm/wallets'
+import { builderCodes } from '@groat/extensions/builder-code/server'
+import { signedOffers, typedDataIssuer } from '@groat/extensions/offer-receipt/server'
+import { memoryIdentifiers, paymentIdentifiers } from '@groat/extensions/payment-identifier/server'
+import { sqlIdentifiers } from '@groat/extensions/payment-identifier/sql'
+import { memorySignIns, signIns } from '@groat/extensions/sign-in-with-x/server'
+import { sqlSignIns } from '@groat/extensions/sign-in-with-x/sql'
+import type { AnyStore } from '@groat/store'
+import type { ShopConfig } from '../config/shop-config.js'
+
+/** The extensions that a shop's file may declare, over the shop's own database; without one, for a file that is only looked at. */
+export async function openExtensions(
+  store: AnyStore | undefined,
+  { receipts, books }: Pick<ShopConfig, 'receipts' | 'books'>,
+): Promise<readonly ExtensionServer[]> {
+  const nodes = Object.entries(books.rpc).filter(([network]) => network.startsWith('eip155:'))
+  return [
+    paymentIdentifiers({ store: store === undefined ? memoryIdentifiers() : await sqlIdentifiers(store) }),
+    signIns({
+      store: store === undefined ? memorySignIns() : await sqlSignIns(store),
+      ...(nodes.length > 0 && { wallets: contractWallets(Object.fromEntries(nodes)) }),
+    }),
+    builderCodes(),
+    ...(receipts === undefined ? [] : [signedOffers({ issuer: typedDataIssuer(privateKeyAccount(receipts.evmKey)) })]),
+  ]
+}
