@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { readShopConfig } from '../config/shop-config.js'
 import { createShopApp } from '../shop/shop-app.js'
+import { openExtensions } from '../shop/shop-extensions.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 
@@ -18,7 +19,8 @@ export async function describe(file: string, { out }: DescribeCommand, io: Io): 
   const memory = createMemoryClaims({ singleProcess: true })
   const claims = config.refunds === undefined ? memory : { ...memory, refund: async () => false }
   const facilitator = createFacilitatorClient(config.facilitator, { allowHttp: config.allowHttp })
-  const documents = await createShopApp(config, { facilitator, claims, onEvent: () => {} }).documents()
+  const extensions = await openExtensions(undefined, config)
+  const documents = await createShopApp(config, { facilitator, claims, extensions, onEvent: () => {} }).documents()
   if (out === undefined) {
     io.out(`${JSON.stringify(Object.fromEntries(documents.map(({ path, body }) => [path, body])), null, 2)}\n`)
     return exitCodes.ok
