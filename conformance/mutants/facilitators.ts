@@ -61,6 +61,16 @@ const hears = (name: string, kills: readonly string[], change: (body: Json) => u
     asSaid(await forward(passing.json === undefined ? {} : { json: change(passing.json) })),
 })
 
+/** Keeps a catalogue, and not a good one. */
+const lists = (name: string, kills: readonly string[], catalogue: object): Mutant => ({
+  name,
+  kills,
+  fault:
+    () =>
+    async ({ path }, forward) =>
+      path.startsWith('/discovery/resources') ? { json: catalogue } : asSaid(await forward()),
+})
+
 const evmReasons: readonly (readonly [string, ...string[]])[] = [
   [
     'invalid_exact_evm_signature',
@@ -559,6 +569,9 @@ export const facilitatorMutants: readonly Mutant[] = [
           : asSaid(said)
       },
   },
+  lists('a catalogue under another name', ['FAC-120/form'], { resources: [] }),
+  lists('a catalogue of texts', ['FAC-121/items'], { items: ['https://api.example/report'] }),
+  lists('all of a catalogue on every page', ['FAC-122/limit'], { items: [{}, {}] }),
   answers('is never alive', '/livez', ['FAC-090/livez'], (json) => json, 500),
   answers('is never ready', '/readyz', ['FAC-091/readyz'], (json) => json, 503),
   {

@@ -1,9 +1,18 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listen, type Reply, reply } from '../src/http/listen.js'
-import { type CheckResult, conform, readTarget, UnreachableError, UsageError } from '../src/index.js'
+import {
+  type CheckResult,
+  conform,
+  type Rail,
+  readTarget,
+  startRail,
+  type Target,
+  UnreachableError,
+  UsageError,
+} from '../src/index.js'
 
 const only = ['FAC-001', 'FAC-060', 'FAC-007']
 
@@ -97,3 +106,104 @@ test('a server in plain Node needs a manifest and no code', async () => {
   const red = record.results.filter(({ status }) => !['pass', 'not-applicable', 'warn'].includes(status))
   expect([red.map(({ check, finding }) => [check, finding]), exitCode]).toEqual([[], 0])
 }, 120_000)
+
+let rail: Rail
+beforeAll(async () => {
+  rail = await startRail('evm')
+}, 60_000)
+afterAll(() => rail?.stop())
+
+/** A few checks of a role, on one chain for all of these tests. */
+async function play(roles: Target['roles'], checks: readonly string[], answerMs = 1_000) {
+  const target = { name: 'bad', roles }
+  const { record } = await conform({ target, only: checks, families: ['evm'], rails: [rail], answerMs })
+  return record.results.map(({ check, status, finding }) => ({ check, status, what: finding?.what ?? '' }))
+}
+
+test.each([
+  ['answers HTML', { text: '<html>welcome</html>' }],
+  ['closes the connection', 'close'],
+  ['sends a gigabyte', 'gigabyte'],
+  ['answers 402 without an offer', { status: 402, json: {} }],
+  ['answers 402 with rubbish', { status: 402, headers: { 'PAYMENT-REQUIRED': '%%%' }, text: '' }],
+] as const)('a server that %s is a finding with a clear line', async (_, answer) => {
+  const open = async () => listen(async (_request, response) => reply(response, answer))
+  const results = await play({ server: { open } }, ['HTTP-002/header', 'HTTP-047/delivers', 'SRV-004/at-once'])
+  expect(results.map(({ status }) => status)).toEqual(['fail', 'fail', 'fail'])
+  for (const { what } of results) expect(what).toMatch(/^[^\n]{10,300}$/)
+})
+
+test.each([
+  ['says nothing', 'setInterval(() => {}, 1000)', /did not answer within 1 s|stopped answering/],
+  [
+    'writes what is no JSON',
+    "process.stdin.on('data', () => console.log('<html>'))",
+    /did not answer|stopped answering/,
+  ],
+  ['ends', "process.stdin.once('data', () => setTimeout(() => process.exit(3), 50))", /ended in the middle/],
+] as const)('a client that says hello and then %s is a finding, and no hang', async (_, script, line) => {
+  const hello = `console.log('{"seq":1,"ok":{"name":"bad"}}');${script}`
+  const start = `node -e "${hello.replaceAll('"', '\\"')}"`
+  const checks = ['CLI-001/pays', 'CLI-008/carries-one', 'CLI-003/limit', 'HTTP-006/header', 'CLI-009/repeats']
+  const results = await play({ client: { start } }, checks)
+  expect(results.length).toBe(5)
+  expect(results.filter(({ status }) => status !== 'fail' && status !== 'untestable')).toEqual([])
+  for (const { what } of results) expect(what).toMatch(line)
+})
+
+test('a program that falls over is started again, and its last words are told', async () => {
+  const program = `require('http').createServer((request, response) => {
+    if (request.url === '/settle') throw new RangeError('out of money');
+    response.setHeader('content-type', 'application/json');
+    response.statusCode = request.url === '/supported' ? 200 : 400;
+    response.end('{"kinds":[]}')
+  }).listen(0, '127.0.0.1', function () {
+    console.log(JSON.stringify({ ready: { url: 'http://127.0.0.1:' + this.address().port } }))
+  })`
+  const start = `node -e ${JSON.stringify(program.replaceAll('\n', ' '))}`
+  const checks = ['FAC-001/endpoints', 'FAC-060/kinds', 'FAC-063/extensions']
+  const found = Object.fromEntries(
+    (await play({ facilitator: { start } }, checks, 5_000)).map((each) => [each.check, each.what]),
+  )
+  expect(found['FAC-001/endpoints']).toMatch(
+    /closed the connection; its process has ended \(exit 1\): RangeError: out of money$/,
+  )
+  // Whoever comes next meets a program that runs.
+  expect(found['FAC-060/kinds']).not.toMatch(/refuses connections/)
+  expect(found['FAC-063/extensions']).toContain('extensions')
+})
+
+test('a target that lies about money is believed in nothing', async () => {
+  const { url, close } = await listen(async (request, response) => {
+    const kinds = [{ x402Version: 2, scheme: 'exact', network: 'eip155:84532' }]
+    const transaction = `0x${'ab'.repeat(32)}`
+    const said =
+      request.url === '/supported'
+        ? { kinds, extensions: [], signers: {} }
+        : { isValid: true, success: true, transaction, network: 'eip155:84532' }
+    return reply(response, { json: said })
+  })
+  const results = await play({ facilitator: { open: async () => ({ url, close }) } }, [
+    'FAC-038/settles',
+    'FAC-031/twice',
+  ])
+  expect(results.map(({ what }) => what)).toEqual([
+    'the chain does not show what it should',
+    'the chain does not show what it should',
+  ])
+})
+
+test('a run that is broken off ends, and says how far it came', async () => {
+  const controller = new AbortController()
+  const open = async () => listen(async (_, response) => reply(response, 'hang'))
+  const { exitCode, record } = await conform({
+    target: { name: 'slow', roles: { server: { open } } },
+    families: ['evm'],
+    rails: [rail],
+    signal: controller.signal,
+    onEvent: ({ type }) => {
+      if (type === 'run') setTimeout(() => controller.abort(), 200)
+    },
+  })
+  expect([exitCode, record.summary]).toEqual([130, undefined])
+})

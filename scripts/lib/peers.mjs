@@ -61,7 +61,7 @@ export async function runPeer(name, { writes, resumes, minutes }) {
   mkdirSync(join(folder, 'known'), { recursive: true })
   const { code, output } = await run(process.execPath, [cli, 'conform', 'baseline', ...action, '--report', report])
   if (code !== 0) process.stdout.write(output)
-  return { name, code, what: `${scoreIn(report)}${writes && code === 0 ? '; written' : ''}`, seconds: seconds() }
+  return { name, code, what: scoreIn(report), written: writes && code === 0, seconds: seconds() }
 }
 
 /** One line for each peer, aligned. */
@@ -69,7 +69,10 @@ export function summaryOf(rows) {
   const wide = Math.max(...rows.map(({ name }) => name.length))
   const words = ['as known', 'unexpected failures', 'the baseline is stale', 'not reached']
   return rows
-    .map(({ name, code, what, seconds }) => `${name.padEnd(wide)}  ${words[code] ?? 'wrong'}  ${what}  ${seconds} s`)
+    .map(
+      ({ name, code, what, seconds, written }) =>
+        `${name.padEnd(wide)}  ${written ? 'written down' : (words[code] ?? 'wrong')}  ${what}  ${seconds} s`,
+    )
     .join('\n')
 }
 

@@ -41,6 +41,11 @@ describe('pages', () => {
     expect(broken).toEqual([])
   })
 
+  test('have a row each in the README', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8')
+    expect([...pages, 'dangers-evm.md'].filter((file) => !readme.includes(`\n| [${file}](${file}) | `))).toEqual([])
+  })
+
   test('end with divergence, security and open questions', () => {
     const closing = pages.map((file) =>
       [...readFileSync(join(root, file), 'utf8').matchAll(/^## [0-9]+\. (.+)$/gm)].map(([, title]) => title).slice(-3),

@@ -45,7 +45,13 @@ export async function openClientSession(
     supports,
     only,
     rails: given,
-  }: { readonly supports?: readonly Support[]; readonly only?: readonly Family[]; readonly rails?: readonly Rail[] },
+    answerMs,
+  }: {
+    readonly supports?: readonly Support[]
+    readonly only?: readonly Family[]
+    readonly rails?: readonly Rail[]
+    readonly answerMs?: number
+  },
 ): Promise<Session> {
   const families = claimedFamilies(supports).filter((family) => only?.includes(family) ?? true)
   const version = versionOf(supports)
@@ -58,7 +64,7 @@ export async function openClientSession(
     for (const family of families) {
       rails.push(await takeRail(family, { given, closing }))
     }
-    const session = await openClient(endpoint)
+    const session = await openClient(endpoint, answerMs)
     closing.push(() => session.close())
     return {
       close,

@@ -6,9 +6,10 @@ import { notApplicable, untestable } from '../model/finding.js'
 import type { ChainDiff, Family } from '../model/result.js'
 import { jobsOf, type Session } from '../run/session.js'
 import { claimedFamilies, type Endpoint, isClaimed, type Support, versionOf } from '../target/manifest.js'
-import { openEndpoint, UnreachableError } from '../target/process.js'
+import { openLasting, UnreachableError } from '../target/process.js'
 import { apiChecks } from './api.js'
 import { batchEvmChecks } from './batch-evm.js'
+import { catalogueChecks } from './catalogue.js'
 import { exactEvmChecks } from './exact-evm.js'
 import { exactSvmChecks } from './exact-svm.js'
 import { facilitatorModels } from './models.js'
@@ -22,6 +23,7 @@ import { verifyChecks } from './verify.js'
 /** Everything that is asked of a facilitator. */
 export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
   ...apiChecks,
+  ...catalogueChecks,
   ...verifyChecks,
   ...settleChecks,
   ...exactEvmChecks,
@@ -85,9 +87,9 @@ export async function openFacilitator(
       if (!claimedFamilies(supports).includes(family)) continue
       rails.push(await takeRail(family, { given, rpcUrl: nodes[family], closing }))
     }
-    const opened = await openEndpoint(endpoint, environmentOf(rails))
-    closing.push(() => opened.close())
-    const listed = await familiesOf(opened.url, answerMs)
+    const program = await openLasting(endpoint, environmentOf(rails))
+    closing.push(() => program.close())
+    const listed = await familiesOf(await program.url(), answerMs)
     const claimed = wanted.filter(
       (family) => listed.includes(family) || (supports !== undefined && claimedFamilies(supports).includes(family)),
     )
@@ -108,7 +110,7 @@ export async function openFacilitator(
           const stage = createFacilitatorStage({
             http,
             version,
-            url: opened.url,
+            url: await program.url(),
             rail,
             claims: (of, scheme, transfer) => isClaimed(supports, of, scheme, transfer),
             refusedWays,
@@ -121,6 +123,7 @@ export async function openFacilitator(
           await check.run(stage)
         },
       ),
+      ended: () => program.ended(),
       close: async () => {
         for (const close of closing.reverse()) await close()
       },

@@ -52,6 +52,8 @@ export interface Recorder {
   heard?(answered: boolean): void
   /** True once the target is given up. */
   isGone?(): boolean
+  /** Why the target no longer runs; undefined while it does. */
+  ended?(): string | undefined
   /** Ends what is under way. */
   readonly signal?: AbortSignal | undefined
 }
@@ -66,12 +68,18 @@ export function createHttp(recorder: Recorder): Http {
     recorder.heard?.(!('silent' in result))
     return result
   }
+  const epitaph = () => {
+    const ended = recorder.ended?.()
+    return ended === undefined ? '' : `; ${ended}`
+  }
   return {
     attempt,
     async send(request) {
       const result = await attempt(request)
+      // The end of a process is known a little later than that of its connections.
+      if ('silent' in result && !result.timedOut) await new Promise((resolve) => setTimeout(resolve, 100))
       if ('silent' in result)
-        fail(`${request.method ?? 'GET'} ${pathOf(request)} has no answer: the target ${result.silent}`)
+        fail(`${request.method ?? 'GET'} ${pathOf(request)} has no answer: the target ${result.silent}${epitaph()}`)
       return result
     },
   }

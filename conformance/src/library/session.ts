@@ -4,7 +4,7 @@ import { expectThat, fail, notApplicable, show } from '../model/finding.js'
 import type { Exchange } from '../model/result.js'
 import { jobsOf, type Session } from '../run/session.js'
 import { type VectorCase, vectorCases } from '../spec/vectors.js'
-import { openLines } from '../target/lines.js'
+import { openLines, patiently, usualAnswerMs } from '../target/lines.js'
 import type { LibraryEndpoint, Vector, VectorAnswer } from '../target/manifest.js'
 
 /** Where a library is tested: it is asked for one result at a time. */
@@ -25,8 +25,8 @@ export const libraryChecks: readonly Check<LibraryStage>[] = grouped().map(([id,
 }))
 
 /** Opens a library. Throws `UnreachableError`. */
-export async function openLibrary(endpoint: LibraryEndpoint): Promise<Session> {
-  const { ask, ops, close } = await connect(endpoint)
+export async function openLibrary(endpoint: LibraryEndpoint, answerMs = usualAnswerMs): Promise<Session> {
+  const { ask, ops, close } = await connect(endpoint, answerMs)
   return {
     close,
     jobs: jobsOf(libraryChecks, [], async (check, _, { note }) => {
@@ -37,12 +37,15 @@ export async function openLibrary(endpoint: LibraryEndpoint): Promise<Session> {
   }
 }
 
-async function connect(endpoint: LibraryEndpoint) {
+async function connect(endpoint: LibraryEndpoint, answerMs: number) {
   if ('vector' in endpoint) return { ask: endpoint.vector, ops: endpoint.ops, close: async () => {} }
-  const lines = await openLines(endpoint, 'library')
+  const lines = await openLines(endpoint, 'library', answerMs)
   const { ops } = lines.hello
   return {
-    ask: async (vector: Vector) => decodeAnswer(await lines.ask({ cmd: 'vector', ...vector })),
+    ask: patiently(async (vector: Vector) => decodeAnswer(await lines.ask({ cmd: 'vector', ...vector })), {
+      what: 'library',
+      answerMs,
+    }),
     ops: Array.isArray(ops) ? ops.map(String) : undefined,
     close: () => lines.close(),
   }

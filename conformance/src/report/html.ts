@@ -1,3 +1,4 @@
+import type { Status } from '../model/result.js'
 import { requirements } from '../spec/requirements.js'
 import { areaOf } from './junit.js'
 import { script, style } from './page.js'
@@ -30,6 +31,7 @@ export function renderHtml(runs: readonly RunRecord[]): string {
     texts,
     runs: runs.map(({ header, results }) => ({ header, results })),
     areas: [...new Set([...used].map(areaOf))].sort(),
+    titles,
   }
   return `<!doctype html>
 <html lang="en">
@@ -73,7 +75,43 @@ function renderScore({ header, results, summary }: RunRecord): string {
     ...(summary === undefined ? ['not finished'] : [`${(summary.ms / 1000).toFixed(1)} s`]),
     header.at,
   ]
-  return `<section><h2>${encodeText(`${name} ${version}`)} <small>${encodeText(language)}</small></h2>${score('core', core)}${score('hardening', hard)}<p>${encodeText(facts.join(' · '))}</p></section>`
+  return `<section><h2>${encodeText(`${name} ${version}`)} <small>${encodeText(language)}</small></h2>${score('core', core)}${score('hardening', hard)}${renderBar(results)}<p>${encodeText(facts.join(' · '))}</p></section>`
+}
+
+/** How the results are divided, as one bar. */
+function renderBar(results: RunRecord['results']): string {
+  const count = (of: readonly Status[]) => results.filter(({ status }) => of.includes(status)).length
+  const parts = [
+    ['pass', count(['pass'])],
+    ['warn', count(['warn'])],
+    ['fail', count(['fail', 'harness-error'])],
+    ['untestable', count(['untestable'])],
+    ['not-applicable', count(['not-applicable'])],
+  ] as const
+  const shown = parts.filter(([, part]) => part > 0)
+  const label = shown.map(([name, part]) => `${part} ${name}`).join(', ')
+  const bars = shown.map(([name, part]) => `<i class="${name}" style="flex:${part}"></i>`).join('')
+  return `<div class="bar" role="img" aria-label="${label}" title="${label}">${bars}</div>`
+}
+
+/** What the areas of the specification are about. */
+const titles: Readonly<Record<string, string>> = {
+  CORE: 'messages, money, networks, identity',
+  HTTP: 'headers, encoding, statuses',
+  SRV: 'the resource server',
+  CLI: 'the client',
+  FAC: 'the API of a facilitator, and what it does with money',
+  ERR: 'codes and problems',
+  SEC: 'duties of all',
+  'EVM-EXACT': 'exact on EVM chains',
+  'EVM-UPTO': 'upto on EVM chains',
+  'EVM-BATCH': 'batch-settlement on EVM chains',
+  'EVM-CAPTURE': 'auth-capture on EVM chains',
+  'SVM-EXACT': 'exact on Solana',
+  'SVM-UPTO': 'upto on Solana',
+  'GAS-PERMIT': 'gas sponsoring by permits',
+  'GAS-APPROVAL': 'gas sponsoring by approvals',
+  MCP: 'paid tools and resources',
 }
 
 const familyOf = (check: string) => /\/(evm|svm)$/.exec(check)?.[1] ?? ''

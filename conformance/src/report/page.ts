@@ -8,9 +8,12 @@ section{border:1px solid var(--line);border-radius:8px;padding:12px 16px;margin-
 .score{margin-right:18px}.score b{font-size:20px}.score.pass b{color:var(--pass)}.score.fail b{color:var(--fail)}
 nav{display:flex;gap:16px;flex-wrap:wrap;align-items:center;position:sticky;top:0;background:var(--paper);padding-top:10px;padding-bottom:10px;border-bottom:1px solid var(--line);z-index:1}
 select,input{font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);border-radius:6px;padding:3px 8px}.legend{color:var(--quiet);margin-left:auto}
-table{border-collapse:collapse;width:100%;margin:0 0 24px}caption{text-align:left;font-weight:600;font-size:16px;padding:18px 0 6px}
+table{border-collapse:collapse;width:100%;margin:0 0 24px;table-layout:fixed}caption{text-align:left;font-weight:600;font-size:16px;padding:22px 0 6px}caption small{color:var(--quiet);font-weight:400;margin-left:8px}dialog table{table-layout:auto}
+col.id{width:290px}col.cell{width:84px}thead tr.targets th{color:var(--ink);font-weight:600;border-bottom:0;padding-bottom:0}
+.areas{display:flex;flex-wrap:wrap;gap:6px;padding-top:14px}.areas a{color:inherit;text-decoration:none;border:1px solid var(--line);border-radius:14px;padding:2px 10px}.areas a:hover{background:var(--shade)}.areas b{font-weight:600;margin-left:6px;color:var(--pass)}.areas b.fail{color:var(--fail)}.areas b.none{color:var(--gray)}
+.bar{display:flex;height:6px;border-radius:3px;overflow:hidden;margin:10px 0 2px;background:var(--line)}.bar i{display:block}.bar .pass{background:var(--pass)}.bar .warn{background:var(--warn)}.bar .fail{background:var(--fail)}.bar .untestable{background:#8250df}.bar .not-applicable{background:var(--gray);opacity:.4}
 th,td{border-bottom:1px solid var(--line);padding:4px 8px;text-align:left;vertical-align:top}thead th{color:var(--quiet);font-weight:500;text-align:center;font-size:12px}thead th:first-child,thead th:nth-child(2){text-align:left}
-td{overflow-wrap:anywhere}td.cell{text-align:center;width:90px}thead th{max-width:140px;overflow-wrap:anywhere}td.id{overflow-wrap:normal}code,pre{font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}tr:hover td{background:var(--shade)}.id{white-space:nowrap}.h{color:var(--quiet);font-size:11px;border:1px solid var(--line);border-radius:9px;padding:0 6px;margin-left:6px}
+td{overflow-wrap:anywhere}td.cell{text-align:center}thead th{overflow-wrap:anywhere}code,pre{font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}tr:hover td{background:var(--shade)}.h{color:var(--quiet);font-size:11px;border:1px solid var(--line);border-radius:9px;padding:0 6px;margin-left:6px}
 .c{display:inline-block;min-width:24px;border:0;border-radius:6px;padding:1px 7px;font:600 13px/1.4 system-ui;color:#fff;text-align:center}button.c{cursor:pointer}button.c:focus-visible{outline:2px solid var(--ink);outline-offset:1px}
 .c.pass{background:var(--pass)}.c.fail,.c.harness-error{background:var(--fail)}.c.warn{background:var(--warn)}.c.untestable{background:#8250df}.c.not-applicable{background:var(--gray)}
 dialog{width:min(960px,94vw);max-height:90vh;border:1px solid var(--line);border-radius:10px;background:var(--paper);color:var(--ink);padding:20px 24px}dialog::backdrop{background:#0008}dialog form{position:sticky;top:0;text-align:right;height:0}dialog form button{border:0;background:none;color:var(--quiet);font-size:16px;cursor:pointer}
@@ -31,20 +34,27 @@ const area=id=>id.replace(/-\\d+$/,'')
 const rows=new Map()
 data.runs.forEach((run,at)=>run.results.forEach(r=>{const key=name(r.check);const row=rows.get(key)||{id:key,requirement:r.requirement,title:r.title,profile:r.profile,cells:new Map()};row.cells.set(at+'/'+family(r.check),r);rows.set(key,row)}))
 const matrix=document.getElementById('matrix')
+const titles=data.titles
 function draw(){
   const only=document.getElementById('status').value,profile=document.getElementById('profile').value,find=document.getElementById('find').value.toLowerCase()
-  matrix.replaceChildren()
+  const areas=el('div',{className:'areas'})
+  matrix.replaceChildren(areas)
   for(const a of data.areas){
     const shown=[...rows.values()].filter(r=>area(r.requirement)===a&&(!profile||r.profile===profile)&&(!find||(r.id+' '+r.title).toLowerCase().includes(find))&&(!only||[...r.cells.values()].some(c=>red(c.status)||(only==='warn'&&c.status==='warn')))).sort((x,y)=>x.id.localeCompare(y.id))
     if(!shown.length)continue
-    const head=el('tr',{},el('th',{textContent:'check'}),el('th',{textContent:'what is right'}),...data.columns.map(c=>el('th',{textContent:(data.runs.length>1?[c.name,c.version,c.family]:[c.family||'any chain']).filter(Boolean).join(' ')})))
-    const table=el('table',{},el('caption',{textContent:a}),el('thead',{},head),el('tbody',{},...shown.map(r=>el('tr',{},
+    const cells=shown.flatMap(r=>[...r.cells.values()]),bad=cells.filter(c=>red(c.status)).length,good=cells.filter(c=>c.status==='pass'||c.status==='warn').length
+    areas.append(el('a',{href:'#area-'+a},a,el('b',{className:bad?'fail':good?'':'none',textContent:bad?bad+' red':good?String(good):'\\u2013'})))
+    const many=data.runs.length>1
+    const over=many?el('tr',{className:'targets'},el('th',{colSpan:2}),...data.runs.map((run,at)=>el('th',{colSpan:data.columns.filter(c=>c.run===at).length,textContent:run.header.target.name}))):null
+    const head=el('tr',{},el('th',{textContent:'check'}),el('th',{textContent:'what is right'}),...data.columns.map(c=>el('th',{textContent:c.family||'any chain'})))
+    const cols=el('colgroup',{},el('col',{className:'id'}),el('col'),...data.columns.map(()=>el('col',{className:'cell'})))
+    const table=el('table',{id:'area-'+a},el('caption',{},a,el('small',{textContent:titles[a]||''})),cols,el('thead',{},...(over?[over]:[]),head),el('tbody',{},...shown.map(r=>el('tr',{},
       el('td',{className:'id'},el('code',{textContent:r.id}),r.profile==='hardening'?el('span',{className:'h',textContent:'hardening'}):null),
       el('td',{textContent:r.title}),
       ...data.columns.map(c=>{const hit=r.cells.get(c.run+'/'+c.family);const td=el('td',{className:'cell'});if(hit){const b=el('button',{className:'c '+hit.status,textContent:mark[hit.status],title:hit.status});b.setAttribute('aria-label',hit.check+': '+hit.status);b.onclick=()=>open(hit);td.append(b)}return td})))))
     matrix.append(table)
   }
-  if(!matrix.children.length)matrix.append(el('p',{textContent:'Nothing to show.'}))
+  if(matrix.children.length<2)matrix.append(el('p',{textContent:'Nothing to show.'}))
 }
 function open(r){
   const t=data.texts[r.requirement]||{}

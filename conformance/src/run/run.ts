@@ -117,9 +117,11 @@ export async function* run(options: RunOptions): AsyncGenerator<RunEvent> {
       checks: groups.flat().length,
       at: new Date(began).toISOString(),
     }
-    for (const jobs of groups) {
+    for (const [at, jobs] of groups.entries()) {
       const patience = createPatience()
-      const play = (job: Job) => playJob(job, { seed: seedOf(seed, job.id), rootSeed: seed, runs, patience, options })
+      const ended = () => sessions[at]?.session.ended?.()
+      const play = (job: Job) =>
+        playJob(job, { seed: seedOf(seed, job.id), rootSeed: seed, runs, patience, ended, options })
       const [alone, together] = [jobs.filter(({ check }) => check.alone), jobs.filter(({ check }) => !check.alone)]
       for (const [some, width] of [
         [together, concurrency],
@@ -164,14 +166,14 @@ async function open(role: Role, { target, nodes = {}, families, rails, answerMs 
     ...(families === undefined ? {} : { only: families }),
     ...(rails === undefined ? {} : { rails }),
   }
-  if (role === 'facilitator' && roles.facilitator)
-    return openFacilitator(roles.facilitator, { ...common, ...(answerMs === undefined ? {} : { answerMs }) })
+  const limit = answerMs === undefined ? {} : { answerMs }
+  if (role === 'facilitator' && roles.facilitator) return openFacilitator(roles.facilitator, { ...common, ...limit })
   if (role === 'server' && roles.server) {
     if ('url' in roles.server) return openPaidUrl(roles.server.url)
     return openServer(roles.server, { ...common, ...(target.routes === undefined ? {} : { routes: target.routes }) })
   }
-  if (role === 'client' && roles.client) return openClientSession(roles.client, common)
-  if (role === 'library' && roles.library) return openLibrary(roles.library)
+  if (role === 'client' && roles.client) return openClientSession(roles.client, { ...common, ...limit })
+  if (role === 'library' && roles.library) return openLibrary(roles.library, answerMs)
   return { jobs: [], close: async () => {} }
 }
 
@@ -186,6 +188,7 @@ type Play = {
   readonly rootSeed: number
   readonly runs: number
   readonly patience: ReturnType<typeof createPatience>
+  readonly ended: () => string | undefined
   readonly options: RunOptions
 }
 
@@ -193,7 +196,10 @@ type Play = {
 const mostMs = 180_000
 const mostExchanges = 40
 
-async function playJob(job: Job, { seed, rootSeed, runs, patience, options }: Play): Promise<CheckResult> {
+async function playJob(
+  job: Job,
+  { seed, rootSeed, runs, patience, ended: endOf, options }: Play,
+): Promise<CheckResult> {
   const began = performance.now()
   const trace: Exchange[] = []
   let ended = async (): Promise<readonly ChainDiff[]> => []
@@ -206,6 +212,7 @@ async function playJob(job: Job, { seed, rootSeed, runs, patience, options }: Pl
     note,
     heard: patience.heard,
     isGone: patience.isGone,
+    ended: endOf,
     signal: options.signal,
     ...(answerMs === undefined ? {} : { limits: { mostMs: answerMs } }),
   })

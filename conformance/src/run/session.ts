@@ -25,7 +25,12 @@ export type Job = {
 }
 
 /** A role of a target, opened. */
-export type Session = { readonly jobs: readonly Job[]; close(): Promise<void> }
+export type Session = {
+  readonly jobs: readonly Job[]
+  close(): Promise<void>
+  /** Why the target no longer runs, where the kit started it. */
+  ended?(): string | undefined
+}
 
 /** Jobs for checks: one for each family that a check is played on. */
 export function jobsOf<S>(
@@ -46,13 +51,27 @@ export function jobsOf<S>(
   })
 }
 
-/** Notices when a target has stopped answering for good, so that a run with it ends. */
+/**
+ * Notices when a target has stopped answering for good, so that a run with it ends. Now and then it is asked all the same: it
+ * may only have been busy.
+ */
 export function createPatience(limit = 4): { heard(answered: boolean): void; isGone(): boolean } {
   let silences = 0
+  let spared = 0
+  let next = limit
   return {
     heard(answered) {
       silences = answered ? 0 : silences + 1
+      if (answered) next = limit
     },
-    isGone: () => silences >= limit,
+    isGone() {
+      if (silences < limit) return false
+      spared += 1
+      if (spared < next) return true
+      // Ever more seldom, so that a target that hangs costs minutes at the most.
+      spared = 0
+      next *= 2
+      return false
+    },
   }
 }

@@ -10,7 +10,7 @@ type ServerCheck = Check<ServerStage>
 
 /** A payment header that has to be refused without the facilitator being asked and without work. */
 const undecodable = (id: string, what: string, make: (paid: Paid) => string): ServerCheck =>
-  serverCheck(id, `${what} is refused`, async (stage) => {
+  serverCheck(id, `a payment that is ${what} is refused`, async (stage) => {
     const paid = await stage.pay()
     const before = await stage.hits()
     const answer = await stage.ask('paid', { 'PAYMENT-SIGNATURE': make(paid) })
@@ -26,7 +26,7 @@ const unmatched = (
   what: string,
   change: (accepted: Readonly<Record<string, unknown>>) => object,
 ): ServerCheck =>
-  serverCheck(id, `${what} is refused`, async (stage) => {
+  serverCheck(id, `a payment that is ${what} is refused`, async (stage) => {
     const { payment, offer } = await stage.pay()
     const before = await stage.hits()
     const answer = await stage.ask('paid', {

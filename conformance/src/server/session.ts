@@ -5,7 +5,7 @@ import { notApplicable } from '../model/finding.js'
 import type { ChainDiff, Exchange, Family } from '../model/result.js'
 import { type Job, jobsOf, type Session } from '../run/session.js'
 import { claimedFamilies, type Endpoint, type Support, versionOf } from '../target/manifest.js'
-import { openEndpoint } from '../target/process.js'
+import { type Lasting, openLasting } from '../target/process.js'
 import { offerChecks } from './offers.js'
 import { paymentChecks } from './payments.js'
 import { startScriptedFacilitator } from './scripted-facilitator.js'
@@ -16,7 +16,7 @@ import { asVersion1 } from './version-1.js'
 /** Everything that is asked of a resource server. */
 export const serverChecks: readonly Check<ServerStage>[] = [...offerChecks, ...paymentChecks, ...settlementChecks]
 
-const allRoutes = ['paid', 'hits', 'failing', 'throwing', 'cached', 'forged', 'stream']
+const allRoutes = ['failing', 'throwing', 'cached', 'forged', 'stream']
 
 /** What can be seen of a server that runs, without its facilitator: its offers. The rest is not asked. */
 const readOnly = new Set([
@@ -77,13 +77,13 @@ export async function openServer(
   }
   try {
     const jobs: Job[] = []
+    const programs: Lasting[] = []
     for (const family of served) {
       const rail = await takeRail(family, { given, closing })
-      jobs.push(
-        ...(await openOn(endpoint, rail, { routes: routes ?? allRoutes, version: versionOf(supports), closing })),
-      )
+      const told = { routes: routes ?? allRoutes, version: versionOf(supports), closing, programs }
+      jobs.push(...(await openOn(endpoint, rail, told)))
     }
-    return { jobs, close }
+    return { jobs, close, ended: () => programs.map((each) => each.ended()).find((why) => why !== undefined) }
   } catch (error) {
     await close()
     throw error
@@ -97,7 +97,13 @@ async function openOn(
     routes,
     version,
     closing,
-  }: { readonly routes: readonly string[]; readonly version: 1 | 2; readonly closing: (() => Promise<void>)[] },
+    programs,
+  }: {
+    readonly routes: readonly string[]
+    readonly version: 1 | 2
+    readonly closing: (() => Promise<void>)[]
+    readonly programs: Lasting[]
+  },
 ): Promise<readonly Job[]> {
   // Checks of a server are played one after the other, so what the facilitator sees belongs to the one that is played.
   let listener: (exchange: Omit<Exchange, 'at'>) => void = () => {}
@@ -106,7 +112,7 @@ async function openOn(
   )
   closing.push(() => facilitator.close())
   const sale = { payTo: await rail.recipient(), amount: '10000', network: rail.network, asset: rail.asset }
-  const opened = await openEndpoint(endpoint, {
+  const program = await openLasting(endpoint, {
     PORT: '0',
     X402_FACILITATOR_URL: facilitator.url,
     X402_NETWORK: sale.network,
@@ -115,13 +121,14 @@ async function openOn(
     X402_AMOUNT: sale.amount,
     ...(rail.family === 'svm' ? { X402_SVM_RPC_URL: rail.rpcUrl } : { X402_EVM_RPC_URL: rail.rpcUrl }),
   })
-  closing.push(() => opened.close())
+  closing.push(() => program.close())
+  programs.push(program)
   return jobsOf(serverChecks, [rail.family], async (check, _, { http, runs, seed, path, regressions, note, onEnd }) => {
     listener = note
     onEnd(async (): Promise<readonly ChainDiff[]> => [])
     const more = { regressions, ...(path === undefined ? {} : { path }) }
     if (version === 1 && !inVersion1.has(check.id)) notApplicable('the target has version 1 only')
-    const told = { url: opened.url, version, rail, facilitator, sale, routes, runs, seed, ...more }
+    const told = { url: await program.url(), version, rail, facilitator, sale, routes, runs, seed, ...more }
     await check.run(createServerStage({ http: version === 1 ? asVersion1(http) : http, ...told }))
   })
 }

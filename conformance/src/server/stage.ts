@@ -106,8 +106,9 @@ export function createServerStage(setup: ServerSetup): ServerStage {
       return { offer: offered, payment, header: encodeHeader(payment), payer }
     },
     async hits(route = 'paid') {
-      if (!routes.includes('hits')) untestable('the target does not count its work: there is no route hits')
-      const body = jsonIn(await ask('hits'))
+      const answer = await ask('hits')
+      if (answer.status === 404) untestable('the target does not count its work: there is no GET /conformance/hits')
+      const body = jsonIn(answer)
       const count = isObject(body) && isObject(body.hits) ? (body.hits[route] ?? 0) : undefined
       if (typeof count !== 'number') fail('/conformance/hits does not count', '{"hits":{"paid":0}}', body)
       return count

@@ -1,6 +1,6 @@
 import { isObject } from '../http/exchange.js'
 import { fail } from '../model/finding.js'
-import { openLines, parseLine } from './lines.js'
+import { openLines, parseLine, patiently, usualAnswerMs } from './lines.js'
 import type { ClientAnswer, ClientEndpoint, ClientRequest } from './manifest.js'
 import { startCommand } from './process.js'
 
@@ -11,19 +11,23 @@ export interface ClientSession {
   close(): Promise<void>
 }
 
-const answerMs = 60_000
-
 /** Opens a client. Throws `UnreachableError` when it does not say hello. */
-export async function openClient(endpoint: ClientEndpoint): Promise<ClientSession> {
-  if ('fetch' in endpoint) return { fetch: (request) => inTime(endpoint.fetch(request)), close: async () => {} }
-  return endpoint.protocol === 'exec' ? execSession(endpoint) : stdioSession(endpoint)
+export async function openClient(endpoint: ClientEndpoint, answerMs = usualAnswerMs): Promise<ClientSession> {
+  const { fetch, close } = await sessionOf(endpoint, answerMs)
+  return { fetch: patiently(fetch, { what: 'client', answerMs }), close }
+}
+
+async function sessionOf(endpoint: ClientEndpoint, answerMs: number): Promise<ClientSession> {
+  if ('fetch' in endpoint)
+    return { fetch: (request) => inTime(endpoint.fetch(request), answerMs), close: async () => {} }
+  return endpoint.protocol === 'exec' ? execSession(endpoint, answerMs) : stdioSession(endpoint, answerMs)
 }
 
 type Command = Extract<ClientEndpoint, { readonly start: string }>
 
 /** One process for all requests: a line of JSON each way, told apart by `seq`. */
-async function stdioSession(command: Command): Promise<ClientSession> {
-  const lines = await openLines(command, 'client')
+async function stdioSession(command: Command, answerMs: number): Promise<ClientSession> {
+  const lines = await openLines(command, 'client', answerMs)
   return {
     fetch: async (request) => decodeAnswer(await lines.ask({ cmd: 'fetch', ...request })),
     close: () => lines.close(),
@@ -31,7 +35,7 @@ async function stdioSession(command: Command): Promise<ClientSession> {
 }
 
 /** A process for every request: the URL is its last argument, the rest is in a variable. */
-function execSession({ start, cwd, env = {} }: Command): ClientSession {
+function execSession({ start, cwd, env = {} }: Command, answerMs: number): ClientSession {
   return {
     async fetch(request) {
       const command = `${start} ${JSON.stringify(request.request.url)}`
@@ -63,7 +67,7 @@ function decodeAnswer(value: unknown): ClientAnswer {
   )
 }
 
-async function inTime(answer: Promise<ClientAnswer>): Promise<ClientAnswer> {
+async function inTime(answer: Promise<ClientAnswer>, answerMs: number): Promise<ClientAnswer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), answerMs)

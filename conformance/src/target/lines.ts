@@ -1,5 +1,6 @@
 import { isObject } from '../http/exchange.js'
-import { fail } from '../model/finding.js'
+import { fail, untestable } from '../model/finding.js'
+import { createPatience } from '../run/session.js'
 import { startCommand, UnreachableError } from './process.js'
 
 /** A program that is asked in JSON lines, each with a `seq` that its answer repeats, in any order. */
@@ -18,11 +19,16 @@ export type LinesCommand = {
   readonly env?: Readonly<Record<string, string>>
 }
 
-const answerMs = 60_000
+/** Milliseconds in which a program has to answer, unless told. */
+export const usualAnswerMs = 60_000
 const helloMs = 30_000
 
 /** Starts one and says hello. `what` it is, for findings. Throws `UnreachableError`. */
-export async function openLines({ start, cwd, env = {} }: LinesCommand, what: string): Promise<Lines> {
+export async function openLines(
+  { start, cwd, env = {} }: LinesCommand,
+  what: string,
+  answerMs: number,
+): Promise<Lines> {
   const started = startCommand(start, env, cwd)
   const waiting = new Map<number, (answer: unknown) => void>()
   let seq = 0
@@ -73,6 +79,23 @@ export async function openLines({ start, cwd, env = {} }: LinesCommand, what: st
       await started.stop()
       await reading
     },
+  }
+}
+
+/** Asks as before, until nothing came in time three times in a row: a program that hangs for good does not make a run hang. */
+export function patiently<Q, A>(
+  ask: (question: Q) => Promise<A>,
+  { what, answerMs }: { readonly what: string; readonly answerMs: number },
+): (question: Q) => Promise<A> {
+  const patience = createPatience(3)
+  return async (question) => {
+    if (patience.isGone()) untestable(`the ${what} stopped answering during an earlier check`)
+    const began = performance.now()
+    try {
+      return await ask(question)
+    } finally {
+      patience.heard(performance.now() - began < answerMs)
+    }
   }
 }
 

@@ -10,7 +10,12 @@ export type Endpoint =
   | { readonly open: (env: Readonly<Record<string, string>>) => Promise<Opened> }
 
 /** A program that listens. */
-export type Opened = { readonly url: string; close(): Promise<void> }
+export type Opened = {
+  readonly url: string
+  close(): Promise<void>
+  /** Why it no longer runs; undefined while it does, and for what the kit did not start. */
+  ended?(): string | undefined
+}
 
 /** A client: a command that speaks JSON lines, or is run once for every request; or a function in this process. */
 export type ClientEndpoint =

@@ -16,6 +16,8 @@ export type Started = {
   write(line: string): void
   /** The end of what it wrote to standard error. */
   complaints(): string
+  /** How it ended, and its last words; undefined while it runs. */
+  ended(): string | undefined
   stop(): Promise<void>
 }
 
@@ -36,7 +38,40 @@ export async function openEndpoint(endpoint: Endpoint, env: Readonly<Record<stri
       )
     }
     const url = readyUrl(line)
-    if (url !== undefined) return { url, close: () => started.stop() }
+    if (url !== undefined) return { url, close: () => started.stop(), ended: () => started.ended() }
+  }
+}
+
+/** A program that is started again when it has ended: a crash is a finding of one check, and not of all that follow. */
+export type Lasting = {
+  /** Where it listens now. */
+  url(): Promise<string>
+  close(): Promise<void>
+  ended(): string | undefined
+}
+
+/** Whoever ends that often is not started again. */
+const mostStarts = 20
+
+/** Opens what listens, and keeps it running. Throws `UnreachableError` when it does not start the first time. */
+export async function openLasting(endpoint: Endpoint, env: Readonly<Record<string, string>>): Promise<Lasting> {
+  let opened = await openEndpoint(endpoint, env)
+  let starts = 1
+  let starting: Promise<void> | undefined
+  const again = async () => {
+    starts += 1
+    const next = await openEndpoint(endpoint, env).catch(() => undefined)
+    if (next !== undefined) opened = next
+    starting = undefined
+  }
+  return {
+    async url() {
+      if (opened.ended?.() !== undefined && starts < mostStarts) starting ??= again()
+      await starting
+      return opened.url
+    },
+    close: () => opened.close(),
+    ended: () => opened.ended?.(),
   }
 }
 
@@ -72,6 +107,11 @@ export function startCommand(command: string, env: Readonly<Record<string, strin
   })
   return {
     complaints: () => complaints,
+    ended() {
+      const { exitCode, signalCode } = child
+      if (exitCode === null && signalCode === null) return undefined
+      return `its process has ended (${signalCode ?? `exit ${exitCode}`})${lastWords(complaints)}`
+    },
     write: (line) => void child.stdin.write(`${line}\n`),
     line(timeoutMs) {
       const first = lines.shift()
@@ -110,6 +150,14 @@ async function stop(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => signal('SIGKILL'), 5_000)
   await gone
   clearTimeout(timer)
+}
+
+/** The line that names the error, or else the last one. */
+function lastWords(complaints: string): string {
+  const lines = complaints.split('\n').map((line) => line.trim())
+  const told = lines.filter((line) => line !== '' && !/^(at |Node\.js v|\^)/.test(line))
+  const line = told.findLast((each) => /\b\w*(Error|Exception|panic)\b/.test(each)) ?? told.at(-1)
+  return line === undefined ? '' : `: ${line.slice(0, 160)}`
 }
 
 function readyUrl(line: string): string | undefined {

@@ -41,7 +41,7 @@ test('0 as expected, 1 unexpected, 2 a stale baseline: the same target before an
   expect(first.out).toMatch(
     /^FAIL {2}CORE-051\/parseAtomic {2}the error of .*: expected invalid_payload, saw nothing$/m,
   )
-  expect(first.out).toMatch(/^ {6}replay: groat conform replay CORE-051\/parseAtomic:1$/m)
+  expect(first.out).toMatch(/^ {6}replay: groat conform replay CORE-051\/parseAtomic:1 --target \S+broken\.json$/m)
   expect(first.out).toMatch(/\n\d+ passed, 1 failed, \d+ skipped\n$/)
   expect(await conform('baseline', 'write', baseline, '--report', report)).toMatchObject({ exitCode: 0 })
   expect(await conform('--target', broken, '--baseline', baseline)).toMatchObject({ exitCode: 0 })

@@ -77,6 +77,17 @@ function mapped(fees: Record<string, number>): Record<string, string> {
   return Object.fromEntries(Object.entries(fees).map(([name, units]) => [name, `$${(units / 10_000).toFixed(4)}`]))
 }
 
+test('CORE-092 of offers of one cost the one that is settled after the work is taken', async () => {
+  const early = { ...offer(usdc, 5n), extra: { ...offer(usdc, 5n).extra, paymentFlow: 'escrow' } }
+  const flowing = { ...half('exact'), flows: ['escrow'] as const }
+  const flowOf = async (...accepts: PaymentRequirements[]) => {
+    const choice = await choose(input(accepts, {}, [flowing]))
+    return choice.ok ? choice.offer.extra.paymentFlow : choice.code
+  }
+  expect(await flowOf(early, offer(usdc, 5n))).toBe(undefined)
+  expect(await flowOf(early, offer(usdc, 6n))).toBe('escrow')
+})
+
 test('an offer that its scheme cannot prepare gives way to the next', async () => {
   const accepts = [offer(usdc, 1n), offer(usdcOnPolygon, 2n)]
   const picky = half('exact', (of) => of.network === 'eip155:8453')

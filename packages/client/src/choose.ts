@@ -52,7 +52,7 @@ export type NoneChosen = Refusal & { readonly refusals: readonly OfferRefusal[] 
 
 /**
  * Chooses the cheapest offer that the policy allows, by what it costs in all (what its asset counts for, and its fees) and whatever
- * the order in which the seller lists them. Offers of one cost are taken in the payer's order of schemes, then of `policy.networks`. Nothing is signed, and nobody is told of it.
+ * the order in which the seller lists them. Of offers of one cost those that are settled after the work come first (CORE-092), then the payer's order of schemes, then of `policy.networks`. Nothing is signed, and nobody is told of it.
  *
  * @example
  * const choice = await choose({ challenge, schemes, policy: parsePolicy(), requested: url, challenged: url, clock, random })
@@ -119,14 +119,16 @@ async function prepare(
 }
 
 function inOrderOf({ schemes, policy }: ChooseInput): (a: Candidate, b: Candidate) => number {
+  // What is settled after the work comes first among equals (CORE-092).
   const place = ({ scheme, offer }: Candidate) => [
+    (offer.extra.paymentFlow ?? 'authorization') === 'authorization' ? 0 : 1,
     schemes.indexOf(scheme),
     policy.networks?.indexOf(offer.network) ?? 0,
   ]
   return (a, b) => {
-    const [schemeA = 0, networkA = 0] = place(a)
-    const [schemeB = 0, networkB = 0] = place(b)
-    return compareValues(costOf(a, policy), costOf(b, policy)) || schemeA - schemeB || networkA - networkB
+    const [placeA, placeB] = [place(a), place(b)]
+    const apart = placeA.map((at, i) => at - (placeB[i] ?? 0)).find((difference) => difference !== 0)
+    return compareValues(costOf(a, policy), costOf(b, policy)) || (apart ?? 0)
   }
 }
 

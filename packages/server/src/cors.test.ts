@@ -8,7 +8,7 @@ const ask = async (method: string, headers: Record<string, string>) => {
   return { status: answer.status, ...Object.fromEntries(answer.headers) }
 }
 
-test('a page of a known origin may read what a payment needs, also of a 402', async () => {
+test('HTTP-063 a page of a known origin may read what a payment needs, also of a 402', async () => {
   expect(await ask('GET', { origin: 'https://app.example' })).toEqual({
     status: 402,
     'access-control-allow-origin': 'https://app.example',
@@ -20,11 +20,13 @@ test('a page of a known origin may read what a payment needs, also of a 402', as
   expect(await ask('GET', { origin: 'https://other.example' })).not.toHaveProperty('access-control-allow-origin')
 })
 
-test('a preflight never reaches the gate, and OPTIONS that is none does', async () => {
+test('HTTP-064 a preflight never reaches the gate, and OPTIONS that is none does', async () => {
   const origin = 'https://app.example'
   expect(await ask('OPTIONS', { origin, 'access-control-request-method': 'GET' })).toMatchObject({
     status: 204,
-    'access-control-allow-headers': expect.stringContaining('PAYMENT-SIGNATURE, X-PAYMENT'),
+    'access-control-allow-headers': expect.stringMatching(
+      /^PAYMENT-SIGNATURE, X-PAYMENT, .*Access-Control-Expose-Headers/,
+    ),
     'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
   })
   expect((await ask('OPTIONS', { origin })).status).toBe(402)

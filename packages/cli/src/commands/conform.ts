@@ -114,18 +114,14 @@ export async function replay(token: string, options: ConformCommand, io: Io): Pr
       onEvent: tell(options, io),
       signal: signalOf(io),
     })
-    for (const result of conformance.record.results) explainResult(result, io, true)
+    for (const result of conformance.record.results) explainResult(result, { ...options, verbose: true }, io)
     return conformance.exitCode
   })
 }
 
 /** `groat conform baseline write|check FILE`. */
-export async function baseline(
-  action: string,
-  file: string,
-  { report: folder, classes = false }: ConformCommand,
-  io: Io,
-): Promise<number> {
+export async function baseline(action: string, file: string, options: ConformCommand, io: Io): Promise<number> {
+  const { report: folder, classes = false } = options
   return withUsage(async () => {
     if (folder === undefined) throw new UsageError('--report says which results are meant')
     const [run] = await readRuns(folder)
@@ -138,7 +134,7 @@ export async function baseline(
     }
     if (action !== 'check') throw new UsageError('the action is write or check')
     const { unexpected, stale } = judge(run.results, await readBaseline(file), new Date().toISOString().slice(0, 10))
-    for (const result of unexpected) explainResult(result, io, false)
+    for (const result of unexpected) explainResult(result, options, io)
     for (const { entry, why } of stale) io.out(`STALE ${entry.check}  ${why}\n`)
     return unexpected.length > 0 ? 1 : stale.length > 0 ? 2 : 0
   })
@@ -207,11 +203,8 @@ function signalOf({ stopped }: Io): AbortSignal {
   return controller.signal
 }
 
-function conclude(
-  { record, unexpected, known, stale }: Conformance,
-  { json, verbose = false, report: folder }: ConformCommand,
-  io: Io,
-): void {
+function conclude({ record, unexpected, known, stale }: Conformance, options: ConformCommand, io: Io): void {
+  const { json, verbose = false, report: folder } = options
   if (json) return
   const { header, results, summary } = record
   if (summary === undefined) io.say(`broken off after ${results.length} of ${header.checks} checks`)
@@ -221,19 +214,54 @@ function conclude(
   }
   const facts = [...score('core'), ...score('hardening'), `seed ${header.seed}`, formatDuration(summary?.ms ?? 0)]
   io.out(`  ${facts.join('   ')}\n`)
-  for (const result of unexpected) explainResult(result, io, verbose)
+  for (const alike of verbose ? unexpected.map((each) => [each]) : inGroups(unexpected)) {
+    if (alike.length < FEW) for (const result of alike) explainResult(result, options, io)
+    else explainTogether(alike, options, io)
+  }
   for (const { check, finding } of known) io.out(`KNOWN ${check}  ${finding?.what ?? ''}\n`)
   for (const { entry, why } of stale) io.out(`STALE ${entry.check}  ${why}; take it out of the baseline\n`)
   if (folder !== undefined) io.say(io.style.quiet(`  report: ${join(folder, 'report.html')}`))
   io.out(`${closingLine(results)}\n`)
 }
 
-function explainResult(result: CheckResult, io: Io, verbose: boolean): void {
+/** The command that plays a check again, against the same target. */
+function replayOf(token: string, { target, facilitator, server }: ConformCommand): string {
+  const [option, value] = [
+    ['--target', target],
+    ['--facilitator', facilitator],
+    ['--server', server],
+  ].find(([, each]) => each !== undefined) ?? ['', '']
+  return `groat conform replay ${token} ${option} ${value}`.trimEnd()
+}
+
+/** So many checks with one finding are told in one line. */
+const FEW = 4
+
+/** Results of one status and one finding, in the order of their first. */
+function inGroups(results: readonly CheckResult[]): readonly (readonly CheckResult[])[] {
+  const groups = new Map<string, CheckResult[]>()
+  for (const result of results) {
+    const key = JSON.stringify([result.status, result.finding])
+    groups.set(key, [...(groups.get(key) ?? []), result])
+  }
+  return [...groups.values()]
+}
+
+function explainTogether(alike: readonly CheckResult[], options: ConformCommand, io: Io): void {
+  const [first] = alike
+  if (first === undefined) return
+  const { status, finding, replay: token } = first
+  io.out(`${status.toUpperCase()}  ${alike.length} checks  ${finding === undefined ? '' : formatFinding(finding)}\n`)
+  io.out(`      ${alike.map(({ check }) => check).join(' ')}\n`)
+  if (token !== undefined) io.out(`      replay the first: ${replayOf(token, options)}\n`)
+}
+
+function explainResult(result: CheckResult, options: ConformCommand, io: Io): void {
   const { check, status, finding, replay: token, trace = [], hint } = result
   const word = isRed(result) ? (status === 'fail' ? 'FAIL ' : status.toUpperCase()) : status.toUpperCase()
   io.out(`${word} ${check}  ${finding === undefined ? result.title : formatFinding(finding)}\n`)
-  if (token !== undefined) io.out(`      replay: groat conform replay ${token}\n`)
-  if (!verbose) return
+  if (token !== undefined) io.out(`      replay: ${replayOf(token, options)}\n`)
+  if (options.verbose !== true) return
   if (hint !== undefined) io.out(`      what it means: ${hint}\n`)
   for (const { at, method, url, requestBody = '', status: answered, failure, responseBody = '' } of trace) {
     io.out(`      ${at} ms  ${method} ${url}  ${answered ?? failure ?? ''}\n`)
