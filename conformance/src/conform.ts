@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
+import { access, constants, type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Baseline, isRed, type Judgement, judge } from './baseline.js'
 import type { CheckResult } from './model/result.js'
@@ -46,14 +46,17 @@ export type Conformance = Judgement & { readonly record: RunRecord; readonly exi
 export async function conform(options: ConformOptions): Promise<Conformance> {
   const { baseline = { entries: [] }, report, onEvent = () => {}, clock = Date.now } = options
   const events: RunEvent[] = []
-  if (report !== undefined) await mkdir(report, { recursive: true })
-  // Written line by line: a run that is cut off has told what it found until then.
-  const file = report === undefined ? undefined : await open(join(report, 'results.ndjson'), 'w')
+  if (report !== undefined) await prepare(report)
+  // Written line by line: a run that is cut off has told what it found until then. Opened when there is something to tell: a target
+  // that does not start leaves the report of the run before as it is.
+  let file: FileHandle | undefined
   try {
     const earlier = options.regressionsIn === undefined ? [] : await readRegressions(options.regressionsIn)
     const regressions = [...(options.regressions ?? []), ...earlier]
     for await (const event of run({ ...options, regressions })) {
+      if (event.type === 'run' && event.checks === 0) throw new UsageError(nothingChosen(options))
       events.push(event)
+      if (report !== undefined) file ??= await open(join(report, 'results.ndjson'), 'w')
       await file?.write(`${JSON.stringify(event)}\n`)
       onEvent(event)
     }
@@ -64,7 +67,6 @@ export async function conform(options: ConformOptions): Promise<Conformance> {
   const record = recordOf(events)
   if (interrupted && report !== undefined) await writeReports(report, record)
   if (interrupted) return { unexpected: [], known: [], stale: [], record, exitCode: conformExit.interrupted }
-  if (record.results.length === 0) throw new UsageError('no check was chosen')
   if (report !== undefined) await writeReports(report, record)
   if (options.regressionsIn !== undefined) await writeRegressions(options.regressionsIn, record.results)
   const today = new Date(clock()).toISOString().slice(0, 10)
@@ -77,6 +79,16 @@ export async function conform(options: ConformOptions): Promise<Conformance> {
   return { ...judgement, record, exitCode: exitCodeOf(judgement) }
 }
 
+/** The folder of a report, before minutes are spent on what could not be written there. Throws `UsageError`. */
+async function prepare(report: string): Promise<void> {
+  try {
+    await mkdir(report, { recursive: true })
+    await access(report, constants.W_OK)
+  } catch (cause) {
+    throw new UsageError(`the report cannot be written to ${report}`, { cause })
+  }
+}
+
 /** Writes what is rendered from a run beside its `results.ndjson`. */
 export async function writeReports(folder: string, record: RunRecord): Promise<void> {
   const files = {
@@ -87,6 +99,12 @@ export async function writeReports(folder: string, record: RunRecord): Promise<v
     'coverage.json': renderCoverage(record),
   }
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+}
+
+function nothingChosen({ only, target }: ConformOptions): string {
+  if (only === undefined) return 'no check was chosen'
+  const roles = Object.keys(target.roles).join(' and the ')
+  return `no check of the ${roles} is meant by ${only.join(' ')}; \`groat conform list\` has their ids, and a star ends a beginning: FAC-*`
 }
 
 function exitCodeOf({ unexpected, stale }: Judgement): number {

@@ -1,4 +1,5 @@
 import { createHttp, isObject, jsonIn } from './http/exchange.js'
+import { show } from './model/finding.js'
 import { messageProblem } from './spec/messages.js'
 import { decodeHeader } from './wire/messages.js'
 
@@ -22,8 +23,7 @@ export type Diagnosis = {
 export async function examine(url: string): Promise<readonly Diagnosis[]> {
   const http = createHttp({ note: () => {}, limits: { timeoutMs: 15_000 } })
   const answer = await http.attempt({ url, headers: { accept: 'application/json' } })
-  if ('silent' in answer)
-    return [wrong('the URL answers', answer.silent, 'Is the server running, and is this its address?')]
+  if ('silent' in answer) return [wrong('the URL answers', answer.silent, hintOn(answer.silent))]
   const found: Diagnosis[] = [ok('the URL answers', `${answer.status}`)]
   const add = (...more: readonly Diagnosis[]) => found.push(...more)
 
@@ -128,33 +128,49 @@ function examineOffers(message: Readonly<Record<string, unknown>>, version: 1 | 
           'groat conform explain CORE-025 lists the members.',
           'CORE-025',
         )
-  const offers = Array.isArray(message.accepts) ? message.accepts.filter(isObject) : []
+  const all = Array.isArray(message.accepts) ? message.accepts.filter(isObject) : []
+  const offers = all.slice(0, MOST_OFFERS)
   if (offers.length === 0)
     return [form, wrong('there is an offer', 'none', '`accepts` has to hold at least one.', 'CORE-020')]
-  return [form, ...offers.flatMap((offer, at) => examineOffer(offer, at, version))]
+  const left = all.length - offers.length
+  const more: Diagnosis[] = left === 0 ? [] : [{ what: `${left} more offers were not looked at`, status: 'note' }]
+  return [form, ...offers.flatMap((offer, at) => examineOffer(offer, at, version)), ...more]
 }
+
+/** Nobody reads on after so many. */
+const MOST_OFFERS = 32
+
+/** What to do about a URL without a whole answer. */
+const hintOn = (silent: string) =>
+  silent.startsWith('sent more')
+    ? 'A 402 is small; nobody reads that much of one. Is this its address?'
+    : silent.startsWith('began')
+      ? 'It answers and never ends: a 402 must be whole before anything is paid.'
+      : 'Is the server running, and is this its address?'
 
 function examineOffer(offer: Readonly<Record<string, unknown>>, at: number, version: 1 | 2): readonly Diagnosis[] {
   const name = `offer ${at + 1}`
   const { network, scheme, asset, extra } = offer
   const amount = version === 1 ? offer.maxAmountRequired : offer.amount
-  const found: Diagnosis[] = [{ what: `${name}: ${scheme} on ${network}, ${amount} of ${asset}`, status: 'note' }]
+  const what = `${name}: ${show(scheme)} on ${show(network)}, ${show(amount)} of ${show(asset)}`
+  const found: Diagnosis[] = [{ what, status: 'note' }]
   if (typeof amount !== 'string' || !/^(0|[1-9][0-9]{0,77})$/.test(amount)) {
     found.push(
       wrong(
         `${name}: the amount is decimal text`,
-        JSON.stringify(amount),
+        show(amount),
         'Atomic units as text: $0.01 of USDC is "10000".',
         'CORE-050',
       ),
     )
   }
-  const isCaip2 = /^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$/.test(String(network))
+  const chain = typeof network === 'string' ? network : ''
+  const isCaip2 = /^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$/.test(chain)
   if (isCaip2 !== (version === 2)) {
     found.push(
       wrong(
         `${name}: the network has a name of version ${version}`,
-        String(network),
+        show(network),
         version === 2 ? 'Base is eip155:8453, Base Sepolia eip155:84532.' : 'Version 1 says base or base-sepolia.',
         'CORE-060',
       ),
@@ -162,7 +178,7 @@ function examineOffer(offer: Readonly<Record<string, unknown>>, at: number, vers
   }
   const members = isObject(extra) ? extra : {}
   if (
-    String(network).startsWith('eip155:') &&
+    chain.startsWith('eip155:') &&
     scheme === 'exact' &&
     members.assetTransferMethod === undefined &&
     typeof members.name !== 'string'
@@ -170,17 +186,17 @@ function examineOffer(offer: Readonly<Record<string, unknown>>, at: number, vers
     found.push(
       wrong(
         `${name}: the domain of the token is named`,
-        JSON.stringify(extra),
+        show(extra),
         'extra.name and extra.version are those of the EIP-712 domain of the token: for USDC, version 2.',
         'EVM-EXACT-003',
       ),
     )
   }
-  if (String(network).startsWith('solana:') && scheme === 'exact' && typeof members.feePayer !== 'string') {
+  if (chain.startsWith('solana:') && scheme === 'exact' && typeof members.feePayer !== 'string') {
     found.push(
       wrong(
         `${name}: the fee payer is named`,
-        JSON.stringify(extra),
+        show(extra),
         'Copy extra.feePayer from /supported of the facilitator.',
         'SVM-EXACT-003',
       ),

@@ -22,7 +22,7 @@ export {
 } from './conform.js'
 export { type Diagnosis, examine } from './doctor.js'
 export { matches } from './model/check.js'
-export { formatFinding } from './model/finding.js'
+export { formatFinding, oneLine } from './model/finding.js'
 export type {
   ChainDiff,
   CheckKind,

@@ -1,5 +1,8 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listen, type Reply, reply } from '../src/http/listen.js'
@@ -7,6 +10,7 @@ import {
   type CheckResult,
   conform,
   type Rail,
+  readRuns,
   readTarget,
   startRail,
   type Target,
@@ -30,6 +34,7 @@ async function against(answer: Reply): Promise<readonly CheckResult[]> {
 test.each([
   ['answers HTML', { text: '<html>welcome</html>' }, /is no JSON object: expected a JSON object, saw 200 .*<html>/],
   ['closes the connection', 'close', /has no answer: the target closed the connection/],
+  ['nests without end', { text: `{"kinds":${'['.repeat(100_000)}${']'.repeat(100_000)}}` }, /is no JSON object/],
   ['sends a gigabyte', 'gigabyte', /the target sent more than 1024 KiB/],
   ['never answers', 'hang', /the target did not answer within 1 s|stopped answering/],
   ['writes for ever', 'endless', /began to answer \(200\) and did not end within 1 s|stopped answering/],
@@ -46,6 +51,26 @@ test.each([
   },
   120_000,
 )
+
+test('a run that was killed is read up to its last whole line; one that cannot begin leaves the report before it alone', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'groat-killed-'))
+  try {
+    const { url, close } = await listen(async (_, response) => reply(response, { json: {} }))
+    const target = { name: 'bad', roles: { facilitator: { url } } }
+    await conform({ target, only: ['FAC-060/kinds'], report: folder, answerMs: 1_000 })
+    await close()
+    const file = join(folder, 'results.ndjson')
+    const whole = await readFile(file, 'utf8')
+    await expect(conform({ target, report: folder })).rejects.toThrow(UnreachableError)
+    expect(await readFile(file, 'utf8')).toBe(whole)
+    await writeFile(file, whole.slice(0, -10))
+    const [run] = await readRuns(folder)
+    expect([run?.results.length, run?.summary]).toEqual([1, undefined])
+    await expect(conform({ target, report: join(file, 'below') })).rejects.toThrow(/report cannot be written to/)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}, 60_000)
 
 test('what is not HTTP is a finding', async () => {
   const server = createServer()

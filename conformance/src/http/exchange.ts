@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as plainRequest } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import { fail, untestable } from '../model/finding.js'
+import { parseJson } from '../model/json.js'
 import type { Exchange } from '../model/result.js'
 
 /** A request as it goes over the wire: the path is sent as it stands, a list of header values as so many headers. */
@@ -97,13 +98,7 @@ export function objectIn(answer: Answer, of: string): Readonly<Record<string, un
 }
 
 /** The JSON in an answer, or undefined. */
-export function jsonIn({ text }: Answer): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
+export const jsonIn = ({ text }: Answer): unknown => parseJson(text)
 
 /** An object of JSON. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -52,14 +52,30 @@ export function expectThat(holds: boolean, what: string, expected?: unknown, saw
 
 /** One line: what, expected, seen. */
 export function formatFinding({ what, expected, saw }: FindingText): string {
-  return `${what}${expected === undefined ? '' : `: expected ${expected}`}${saw === undefined ? '' : `, saw ${saw}`}`
+  return oneLine(
+    `${what}${expected === undefined ? '' : `: expected ${expected}`}${saw === undefined ? '' : `, saw ${saw}`}`,
+  )
+}
+
+/**
+ * Text of a target as one line that a terminal and the log of a workflow can be shown: characters that end lines, move the cursor or turn the
+ * direction of what follows are written as escapes.
+ *
+ * @example
+ * oneLine('no\n::error::yes') // 'no\\n::error::yes'
+ */
+export function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, (character) => {
+    const short = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character]
+    return short ?? `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`
+  })
 }
 
 /** A value in one line of at most 200 characters. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return cut(value)
+  if (typeof value === 'string') return cut(oneLine(value))
   const text = JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? each.toString() : each))
-  return cut(text ?? String(value))
+  return cut(oneLine(text ?? String(value)))
 }
 
 function findingOf(what: string, expected: unknown, saw: unknown): FindingText {

@@ -15,7 +15,7 @@ export type RunRecord = {
 /** What a run said. */
 export function recordOf(events: readonly RunEvent[]): RunRecord {
   const header = events.find((event) => event.type === 'run')
-  if (header === undefined) throw new UsageError('a run has no header')
+  if (header === undefined) throw new UsageError('a run has not begun: its results have no header')
   const summary = events.find((event) => event.type === 'summary')
   const results = events.filter((event) => event.type === 'result')
   return { header, results, ...(summary === undefined ? {} : { summary }) }
@@ -39,17 +39,21 @@ export async function readRuns(path: string): Promise<readonly RunRecord[]> {
 const exists = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() === true
 
 function parseEvents(text: string, file: string): readonly RunEvent[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line, at) => {
-      try {
-        const value: unknown = JSON.parse(line)
-        // The kit wrote it.
-        if (isObject(value) && typeof value.type === 'string') return value as unknown as RunEvent
-      } catch {
-        // Told below.
-      }
-      throw new UsageError(`${file}:${at + 1} is no event of a run`)
-    })
+  return (
+    text
+      .split('\n')
+      // Behind the last end of a line stands nothing, or what a run that was killed had not written to its end.
+      .slice(0, -1)
+      .filter((line) => line !== '')
+      .map((line, at) => {
+        try {
+          const value: unknown = JSON.parse(line)
+          // The kit wrote it.
+          if (isObject(value) && typeof value.type === 'string') return value as unknown as RunEvent
+        } catch {
+          // Told below.
+        }
+        throw new UsageError(`${file}:${at + 1} is no event of a run`)
+      })
+  )
 }

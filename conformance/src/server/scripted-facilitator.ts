@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { isObject } from '../http/exchange.js'
 import { bodyOf, type Listening, listen, type Reply, reply } from '../http/listen.js'
+import { parseJson } from '../model/json.js'
 import type { Exchange, Family } from '../model/result.js'
 import { formatBase58 } from '../wire/base58.js'
 import { decodeTransaction } from '../wire/solana.js'
@@ -106,10 +107,6 @@ function payerOf(payment: unknown, family: Family): string {
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : {}
-  } catch {
-    return {}
-  }
+  const value = parseJson(text)
+  return isObject(value) ? value : {}
 }

@@ -1,6 +1,7 @@
 import { isObject } from '../http/exchange.js'
 import { fail } from '../model/finding.js'
-import { openLines, parseLine, patiently, usualAnswerMs } from './lines.js'
+import { parseJson } from '../model/json.js'
+import { openLines, patiently, usualAnswerMs } from './lines.js'
 import type { ClientAnswer, ClientEndpoint, ClientRequest } from './manifest.js'
 import { startCommand } from './process.js'
 
@@ -44,7 +45,7 @@ function execSession({ start, cwd, env = {} }: Command, answerMs: number): Clien
         for (;;) {
           const line = await started.line(answerMs)
           if (line === undefined) return fail('the client wrote no line of JSON', '{"ok":…}', started.complaints())
-          const value = parseLine(line)
+          const value = parseJson(line)
           if (isObject(value)) return decodeAnswer(value)
         }
       } finally {

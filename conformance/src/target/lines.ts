@@ -1,5 +1,6 @@
 import { isObject } from '../http/exchange.js'
 import { fail, untestable } from '../model/finding.js'
+import { parseJson } from '../model/json.js'
 import { createPatience } from '../run/session.js'
 import { startCommand, UnreachableError } from './process.js'
 
@@ -54,7 +55,7 @@ export async function openLines(
     for (;;) {
       const line = await started.line(2 ** 30)
       if (line === undefined) break
-      const value = parseLine(line)
+      const value = parseJson(line)
       if (isObject(value) && typeof value.seq === 'number') waiting.get(value.seq)?.(value)
     }
     ended = true
@@ -96,14 +97,5 @@ export function patiently<Q, A>(
     } finally {
       patience.heard(performance.now() - began < answerMs)
     }
-  }
-}
-
-/** The JSON in a line, or undefined. */
-export function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return undefined
   }
 }

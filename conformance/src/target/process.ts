@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { isObject } from '../http/exchange.js'
+import { parseJson } from '../model/json.js'
 import type { Endpoint, Opened } from './manifest.js'
 
 /** The target cannot be started or reached at all; exit code 3. */
@@ -136,8 +137,9 @@ export function startCommand(command: string, env: Readonly<Record<string, strin
 }
 
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
-  const gone = once(child, 'exit')
+  if (child.pid === undefined) return
+  const hasEnded = child.exitCode !== null || child.signalCode !== null
+  const gone = hasEnded ? Promise.resolve() : once(child, 'exit')
   const signal = (name: NodeJS.Signals) => {
     try {
       if (process.platform === 'win32' || child.pid === undefined) child.kill(name)
@@ -161,11 +163,7 @@ function lastWords(complaints: string): string {
 }
 
 function readyUrl(line: string): string | undefined {
-  try {
-    const value: unknown = JSON.parse(line)
-    const ready = isObject(value) ? value.ready : undefined
-    return isObject(ready) && typeof ready.url === 'string' ? ready.url : undefined
-  } catch {
-    return undefined
-  }
+  const value = parseJson(line)
+  const ready = isObject(value) ? value.ready : undefined
+  return isObject(ready) && typeof ready.url === 'string' ? ready.url : undefined
 }

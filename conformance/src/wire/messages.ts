@@ -1,3 +1,5 @@
+import { parseJson } from '../model/json.js'
+
 /** Terms of version 2, or of version 1 under the names of that version. */
 export type Requirements = Readonly<Record<string, unknown>>
 
@@ -48,10 +50,6 @@ export const encodeHeader = (value: unknown): string => Buffer.from(JSON.stringi
 
 /** What a header says, or undefined. Reads more than the specification allows; checks look at the text themselves. */
 export function decodeHeader(value: string | undefined): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const decoded: unknown = JSON.parse(Buffer.from(value ?? '', 'base64').toString('utf8'))
-    return typeof decoded === 'object' && decoded !== null ? (decoded as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
+  const decoded = parseJson(Buffer.from(value ?? '', 'base64').toString('utf8'))
+  return typeof decoded === 'object' && decoded !== null ? (decoded as Record<string, unknown>) : undefined
 }

@@ -20,6 +20,23 @@ test.each([
   expect([exitCode, io.written().includes(hint)]).toEqual([1, true])
 })
 
+test('hostile offers are told in lines of ours, and end nothing', async () => {
+  const evil = '\u001b[2J\n::error::\u202e'
+  const many = Array.from({ length: 40 }, () => ({ scheme: { toString: 1 }, network: [evil], amount: 1, asset: evil }))
+  const value = Buffer.from(JSON.stringify({ x402Version: 2, accepts: many })).toString('base64')
+  const server = createServer((_, response) => void response.writeHead(402, { 'payment-required': value }).end('{}'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const io = recordedIo()
+  const { port } = server.address() as AddressInfo
+  const exitCode = await runCli(['doctor', `http://127.0.0.1:${port}/paid`], io)
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  const lines = io.written().trimEnd().split('\n')
+  expect([exitCode, lines.filter((line) => !/^(ok |note |WRONG| {8})/.test(line))]).toEqual([1, []])
+  for (const character of ['\u001b', '\u202e']) expect(io.written()).not.toContain(character)
+  expect(io.written()).toContain('8 more offers were not looked at')
+})
+
 test('a URL where nobody listens is unreachable', async () => {
   const io = recordedIo()
   expect(await runCli(['doctor', 'http://127.0.0.1:9/'], io)).toBe(3)

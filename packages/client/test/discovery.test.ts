@@ -12,7 +12,7 @@ const wire = (amount: string) => ({
   extra: {},
 })
 const documents: Record<string, unknown> = {
-  '/discovery/resources?limit=1000': {
+  '/discovery/resources?limit=100': {
     x402Version: 2,
     items: [
       {
@@ -84,7 +84,7 @@ test('F7 a catalogue that can search is asked for the words, and one that pages 
     seen.push(path)
     if (path.startsWith('/search/discovery/search'))
       return { body: JSON.stringify({ resources: [item('by-its-tags')] }) }
-    if (path === '/pages/discovery/resources?limit=1000') {
+    if (path === '/pages/discovery/resources?limit=100') {
       return { body: JSON.stringify({ items: [item('a'), item('b')], pagination: { total: 3 } }) }
     }
     if (path.endsWith('&offset=2')) return { body: JSON.stringify({ items: [item('c')], pagination: { total: 3 } }) }

@@ -10,14 +10,21 @@ export function addConform(conform: Command, io: Io, finish: (exitCode: number) 
     .option('--facilitator <url>', 'a facilitator that runs')
     .option('--server <url>', 'a paid URL that runs; what needs its facilitator cannot be tested this way')
     .option('--target <file>', 'what to test, as x402-target.json says it')
-    .option('--role <role...>', 'of a target with several roles')
+    .addOption(
+      new Option('--role <role...>', 'of a target with several roles').choices([
+        'facilitator',
+        'server',
+        'client',
+        'library',
+      ]),
+    )
     .option('--report <folder>', 'write results.ndjson, junit.xml, report.html, badge.json, matrix.md, coverage.json')
     .addOption(
       new Option('--profile <name>', 'hardening is core and more').choices(['core', 'hardening']).default('core'),
     )
     .option('--seed <number>', 'root of all that is drawn', integer, 1)
     .option('--runs <number>', 'tries of each property', integer, 100)
-    .option('--only <check...>', 'ids or beginnings of ids: FAC-031, EVM-*')
+    .option('--only <check...>', 'ids of requirements or checks, or beginnings with a star: FAC-031 EVM-*')
     .addOption(new Option('--chain <family...>', 'families of chains').choices(['evm', 'svm']))
     .option('--evm-rpc <url>', 'node on which a running facilitator settles; default is the variable GROAT_EVM_RPC_URL')
     .option('--svm-rpc <url>', 'the same for Solana; default is the variable GROAT_SVM_RPC_URL')

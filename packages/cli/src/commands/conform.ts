@@ -14,6 +14,7 @@ import {
   isRed,
   judge,
   matches,
+  oneLine,
   type Profile,
   type Role,
   type RunEvent,
@@ -129,7 +130,8 @@ export async function baseline(action: string, file: string, options: ConformCom
     if (action === 'write') {
       const known = (classes ? classesOf : baselineOf)(run.results, run.header.target.name)
       await writeFile(file, `${JSON.stringify(known, undefined, 2)}\n`)
-      io.say(`${known.entries.length} ${classes ? 'classes' : 'failures'} are known now; each needs its issue`)
+      const more = known.entries.length === 0 ? '' : '; say in `issue` of each where it is followed up'
+      io.say(`${file}: ${known.entries.length} ${classes ? 'classes' : 'failures'} are known now${more}`)
       return exitCodes.ok
     }
     if (action !== 'check') throw new UsageError('the action is write or check')
@@ -218,20 +220,24 @@ function conclude({ record, unexpected, known, stale }: Conformance, options: Co
     if (alike.length < FEW) for (const result of alike) explainResult(result, options, io)
     else explainTogether(alike, options, io)
   }
-  for (const { check, finding } of known) io.out(`KNOWN ${check}  ${finding?.what ?? ''}\n`)
+  for (const { check, finding } of known) io.out(`KNOWN ${check}  ${oneLine(finding?.what ?? '')}\n`)
   for (const { entry, why } of stale) io.out(`STALE ${entry.check}  ${why}; take it out of the baseline\n`)
   if (folder !== undefined) io.say(io.style.quiet(`  report: ${join(folder, 'report.html')}`))
   io.out(`${closingLine(results)}\n`)
 }
 
 /** The command that plays a check again, against the same target. */
-function replayOf(token: string, { target, facilitator, server }: ConformCommand): string {
+function replayOf(token: string, { target, facilitator, server, evmRpc, svmRpc }: ConformCommand): string {
   const [option, value] = [
     ['--target', target],
     ['--facilitator', facilitator],
     ['--server', server],
   ].find(([, each]) => each !== undefined) ?? ['', '']
-  return `groat conform replay ${token} ${option} ${value}`.trimEnd()
+  const nodes = [
+    ['--evm-rpc', evmRpc],
+    ['--svm-rpc', svmRpc],
+  ].flatMap(([name, url]) => (url === undefined ? [] : [`${name} ${url}`]))
+  return [`groat conform replay ${token} ${option} ${value}`.trimEnd(), ...nodes].join(' ')
 }
 
 /** So many checks with one finding are told in one line. */
@@ -264,9 +270,9 @@ function explainResult(result: CheckResult, options: ConformCommand, io: Io): vo
   if (options.verbose !== true) return
   if (hint !== undefined) io.out(`      what it means: ${hint}\n`)
   for (const { at, method, url, requestBody = '', status: answered, failure, responseBody = '' } of trace) {
-    io.out(`      ${at} ms  ${method} ${url}  ${answered ?? failure ?? ''}\n`)
-    if (requestBody !== '') io.out(`        > ${requestBody}\n`)
-    if (responseBody !== '') io.out(`        < ${responseBody}\n`)
+    io.out(`      ${at} ms  ${method} ${oneLine(url)}  ${answered ?? failure ?? ''}\n`)
+    if (requestBody !== '') io.out(`        > ${oneLine(requestBody)}\n`)
+    if (responseBody !== '') io.out(`        < ${oneLine(responseBody)}\n`)
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Diagnosis, examine } from '@groat/conformance'
+import { type Diagnosis, examine, oneLine } from '@groat/conformance'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 
@@ -15,7 +15,8 @@ export async function doctor(url: string, { json = false }: { readonly json?: bo
 
 function line({ what, status, saw, hint, requirement }: Diagnosis, { style }: Io): string {
   const mark = status === 'ok' ? style.good('ok   ') : status === 'wrong' ? style.bad('WRONG') : style.quiet('note ')
-  const seen = saw === undefined ? '' : `: ${saw}`
-  const more = hint === undefined ? '' : `\n        ${hint}${requirement === undefined ? '' : ` (${requirement})`}`
-  return `${mark} ${what}${seen}${more}\n`
+  const seen = saw === undefined ? '' : `: ${oneLine(saw)}`
+  const more =
+    hint === undefined ? '' : `\n        ${oneLine(hint)}${requirement === undefined ? '' : ` (${requirement})`}`
+  return `${mark} ${oneLine(what)}${seen}${more}\n`
 }

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { createStyle, type Io, painted, plain, plainLines } from './io.js'
+import { createStyle, type Io, painted, plain } from './io.js'
 
 /** The terminal and environment of this process. */
 export function processIo(): Io {
@@ -17,7 +17,7 @@ export function processIo(): Io {
     out(text) {
       wipe()
       // What is piped elsewhere stays as it is; a terminal would obey it.
-      stdout.write(stdout.isTTY === true ? plainLines(text) : text)
+      stdout.write(stdout.isTTY === true ? painted(text) : text)
     },
     say(line) {
       wipe()

@@ -148,7 +148,7 @@ async function fromCatalogue(
   )
 }
 
-const LIST = 'discovery/resources?limit=1000'
+const LIST = 'discovery/resources?limit=100'
 
 /** `{ items: [{ resource, accepts, … }] }`; some call the list `resources`. */
 function fromBazaar(document: Json): readonly Service[] {
