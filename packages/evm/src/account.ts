@@ -13,8 +13,11 @@ export type TypedData = {
   }
   readonly types: Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>
   readonly primaryType: string
-  readonly message: Readonly<Record<string, Hex | bigint | Readonly<Record<string, Hex | bigint>>>>
+  readonly message: Readonly<Record<string, TypedValue | readonly TypedStruct[]>>
 }
+
+type TypedStruct = Readonly<Record<string, Hex | bigint>>
+type TypedValue = Hex | bigint | TypedStruct
 
 /** A wallet: any viem account is one, and so is a browser wallet behind three lines. */
 export interface WalletAccount {

@@ -69,7 +69,17 @@ const files = {
       'HostileDelegator',
     ],
   },
-  'src/generated/delegation.ts': { notices: ours, names: ['DelegationManager', 'HostileDelegationManager'] },
+  'src/generated/delegation.ts': {
+    notices: ours,
+    names: [
+      'DelegationManager',
+      'Erc20TransferAmountEnforcer',
+      'Erc20PaymentLimitEnforcer',
+      'TimestampEnforcer',
+      'AllowedCalldataEnforcer',
+      'HostileDelegationManager',
+    ],
+  },
   'src/generated/tokens.ts': { notices: ours, names: ['PlainToken', 'PermitToken', 'HostileToken'] },
 }
 

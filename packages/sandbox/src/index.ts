@@ -5,6 +5,7 @@ export type { EvmTestClient } from './evm/client.js'
 export { type EvmContracts, evmContracts } from './evm/contracts.js'
 export {
   type Delegation,
+  type DelegationEnforcers,
   type DelegationManager,
   type DelegationTypedData,
   deployDelegationManager,

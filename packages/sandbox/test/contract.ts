@@ -15,7 +15,14 @@ import {
 } from 'viem'
 import { evmContracts } from '../src/evm/contracts.js'
 import { createJsonRpc } from '../src/evm/json-rpc.js'
-import { delegationManagerAbi, hostileDelegationManagerAbi } from '../src/generated/delegation.js'
+import {
+  allowedCalldataEnforcerAbi,
+  delegationManagerAbi,
+  erc20PaymentLimitEnforcerAbi,
+  erc20TransferAmountEnforcerAbi,
+  hostileDelegationManagerAbi,
+  timestampEnforcerAbi,
+} from '../src/generated/delegation.js'
 import { hostileTokenAbi } from '../src/generated/tokens.js'
 import { walletAbi } from '../src/generated/wallets.js'
 import { type EvmRole, SandboxError, usdcAbi, usdcAddress } from '../src/index.js'
@@ -29,6 +36,10 @@ export const everyAbi: Abi = [
   ...hostileTokenAbi,
   ...walletAbi,
   ...delegationManagerAbi,
+  ...erc20TransferAmountEnforcerAbi,
+  ...erc20PaymentLimitEnforcerAbi,
+  ...timestampEnforcerAbi,
+  ...allowedCalldataEnforcerAbi,
   ...hostileDelegationManagerAbi,
   ...usdcAbi,
   ...parseAbi(['error OnlyEscrow()']), // of a token store, which has no ABI of its own

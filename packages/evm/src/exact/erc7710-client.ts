@@ -42,6 +42,10 @@ export interface DelegatedAccount {
   readonly delegator: Hex
   /** The contract that the delegator's account obeys. */
   readonly delegationManager: Hex
+  /** Seconds since 1970 after which nothing can be permitted any more, where there is such an end. */
+  readonly expiresAt?: number
+  /** Why a payment is not permitted, as far as that can be said before anything is signed. */
+  allows?(payment: DelegatedPayment): Refusal | undefined
   /**
    * Makes the permission for one payment, in the form of the manager: a signed delegation, or a chain of them. It must be for this payment alone
    * (token, recipient, amount, end, salt): whoever gets it can redeem all that it allows.
@@ -61,7 +65,7 @@ export type ExactEvmByDelegationOptions = {
  *
  * The permission itself names the payment, so it is made in `prepare`; a payment that is not sent after all leaves a permission that nobody
  * has. `prepare` refuses `asset_not_known`, `invalid_network`, `unsupported_transfer_method`, `invalid_payment_requirements` and, where the offer lists
- * managers, `erc7710_manager_not_allowed`, and throws `X402Error` `signer_failed`. Throws a `TypeError` when the account has no addresses.
+ * managers, `erc7710_manager_not_allowed`, and where the account's time is over `lifetime_over_limit`, and what the account does not allow. It throws `X402Error` `signer_failed`. Throws a `TypeError` when the account has no addresses.
  *
  * @example
  * const scheme = exactEvmByDelegation({ account: { delegator, delegationManager, permit: (payment) => sessionKey.redelegate(payment) } })
@@ -80,8 +84,10 @@ export function exactEvmByDelegation({ account, assets = [] }: ExactEvmByDelegat
     async prepare(offer, context): Promise<PreparedPayment | Refusal> {
       const asset = assetOf(offer)
       if (asset === undefined) return refuse('asset_not_known')
-      const payment = decide(delegator, manager, offer, context)
+      const payment = decide(delegator, manager, offer, context, account.expiresAt)
       if ('ok' in payment) return payment
+      const refusal = account.allows?.(payment)
+      if (refusal !== undefined) return refusal
       const permission = await permissionFor(account, payment)
       const payload: JsonObject = {
         delegationManager: formatAddress(manager),
@@ -108,6 +114,7 @@ function decide(
   manager: Address,
   { network, asset, amount, payTo, extra, maxTimeoutSeconds }: PaymentRequirements,
   { clock, random, maxLifetimeSeconds }: PrepareContext,
+  end = Number.POSITIVE_INFINITY,
 ): DelegatedPayment | Refusal {
   const chainId = chainIdOf(network)
   if (chainId === undefined) return refuse('invalid_network')
@@ -120,10 +127,12 @@ function decide(
   }
   const managers = addressesOf(extra.delegationManagers)
   if (managers !== undefined && !managers.includes(manager)) return refuse('erc7710_manager_not_allowed')
+  const now = Math.floor(clock() / 1000)
+  if (end <= now) return refuse('lifetime_over_limit', 'expiresAt')
   const lifetime = Math.floor(Math.min(maxTimeoutSeconds, maxLifetimeSeconds))
   return {
     ...{ network, chainId, token, payTo: to, amount },
-    expiresAt: Math.floor(clock() / 1000) + lifetime,
+    expiresAt: Math.min(now + lifetime, end),
     redeemers: addressesOf(extra.facilitators) ?? [],
     salt: formatHex(random(32)),
   }

@@ -3,8 +3,8 @@ pragma solidity 0.8.28;
 
 import {Eip712} from "../common/Eip712.sol";
 import {Signatures} from "../common/Signatures.sol";
-import {IERC20} from "../common/Tokens.sol";
 import {Delegator} from "./Delegator.sol";
+import {ICaveatEnforcer} from "./Enforcers.sol";
 
 /// What a manager of ERC-7710 is called with.
 interface IDelegationManager {
@@ -15,41 +15,48 @@ interface IDelegationManager {
     ) external;
 }
 
-/// A small delegation manager: an account lets a delegate send so much of one token to one payee, until some time.
-contract DelegationManager is IDelegationManager, Eip712 {
-    /// `delegate` zero means anybody. `maxAmount` is for all redemptions together.
-    struct Delegation {
-        address delegate;
-        address delegator;
-        address token;
-        address payee;
-        uint256 maxAmount;
-        uint256 expiry;
-        uint256 salt;
-    }
+/// A limit of a delegation: `enforcer` says whether `terms` allow an execution. `args` are the redeemer's, and not signed.
+struct Caveat {
+    address enforcer;
+    bytes terms;
+    bytes args;
+}
 
-    event RedeemedDelegation(bytes32 indexed delegationHash, address indexed delegator, address indexed redeemer, uint256 amount);
-    event DisabledDelegation(bytes32 indexed delegationHash, address indexed delegator);
+/// `delegator` lets `delegate` act within `caveats`, by its own account (`authority` all ones) or by the delegation with that hash.
+struct Delegation {
+    address delegate;
+    address delegator;
+    bytes32 authority;
+    Caveat[] caveats;
+    uint256 salt;
+    bytes signature;
+}
+
+/// A delegation manager with the types, hashes and calls of the one in wide use, and the one hook that our enforcers have.
+contract DelegationManager is IDelegationManager, Eip712 {
+    event RedeemedDelegation(address indexed rootDelegator, address indexed redeemer, Delegation delegation);
+    event DisabledDelegation(bytes32 indexed delegationHash, address indexed delegator, address indexed delegate, Delegation delegation);
 
     error BatchLengthMismatch();
     error DelegationDisabled();
-    error DelegationExpired();
-    error ExecutionNotAllowed();
-    error ExceedsDelegatedAmount(uint256 left, uint256 requested);
+    error InvalidAuthority();
     error InvalidDelegate();
-    error InvalidDelegator();
     error InvalidDelegationSignature();
+    error InvalidDelegator();
 
-    bytes32 public constant DELEGATION_TYPEHASH = keccak256(
-        "Delegation(address delegate,address delegator,address token,address payee,uint256 maxAmount,uint256 expiry,uint256 salt)"
+    bytes32 public constant ROOT_AUTHORITY = bytes32(type(uint256).max);
+    address public constant ANY_DELEGATE = address(0xa11);
+
+    bytes32 private constant CAVEAT_TYPEHASH = keccak256("Caveat(address enforcer,bytes terms)");
+    bytes32 private constant DELEGATION_TYPEHASH = keccak256(
+        "Delegation(address delegate,address delegator,bytes32 authority,Caveat[] caveats,uint256 salt)Caveat(address enforcer,bytes terms)"
     );
 
-    mapping(bytes32 delegationHash => uint256) public spent;
-    mapping(bytes32 delegationHash => bool) public disabled;
+    mapping(bytes32 delegationHash => bool) public disabledDelegations;
 
-    constructor() Eip712("Groat Sandbox Delegation Manager", "1") {}
+    constructor() Eip712("DelegationManager", "1") {}
 
-    /// Each context is `abi.encode(Delegation, bytes signature)`, each execution one packed ERC-20 `transfer`.
+    /// Each context is `abi.encode(Delegation[])`, from the one that the redeemer holds to the one of the account that executes.
     function redeemDelegations(
         bytes[] calldata permissionContexts,
         bytes32[] calldata modes,
@@ -59,45 +66,74 @@ contract DelegationManager is IDelegationManager, Eip712 {
             revert BatchLengthMismatch();
         }
         for (uint256 i = 0; i < modes.length; ++i) {
-            redeem(permissionContexts[i], modes[i], executionCallDatas[i]);
+            redeem(abi.decode(permissionContexts[i], (Delegation[])), modes[i], executionCallDatas[i]);
         }
     }
 
     function disableDelegation(Delegation calldata delegation) external {
         if (msg.sender != delegation.delegator) revert InvalidDelegator();
         bytes32 hash = getDelegationHash(delegation);
-        disabled[hash] = true;
-        emit DisabledDelegation(hash, msg.sender);
+        disabledDelegations[hash] = true;
+        emit DisabledDelegation(hash, delegation.delegator, delegation.delegate, delegation);
     }
 
-    /// The digest that a delegator signs.
-    function getDelegationHash(Delegation memory delegation) public view returns (bytes32) {
-        return digestOf(keccak256(abi.encode(DELEGATION_TYPEHASH, delegation)));
+    /// What a delegation's `authority` names; with the domain, what its delegator signs.
+    function getDelegationHash(Delegation memory delegation) public pure returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](delegation.caveats.length);
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            Caveat memory caveat = delegation.caveats[i];
+            hashes[i] = keccak256(abi.encode(CAVEAT_TYPEHASH, caveat.enforcer, keccak256(caveat.terms)));
+        }
+        bytes32 caveats = keccak256(abi.encodePacked(hashes));
+        return keccak256(
+            abi.encode(
+                DELEGATION_TYPEHASH,
+                delegation.delegate,
+                delegation.delegator,
+                delegation.authority,
+                caveats,
+                delegation.salt
+            )
+        );
     }
 
-    function redeem(bytes calldata context, bytes32 mode, bytes calldata execution) private {
-        (Delegation memory delegation, bytes memory signature) = abi.decode(context, (Delegation, bytes));
-        bytes32 hash = getDelegationHash(delegation);
-        if (delegation.delegate != address(0) && delegation.delegate != msg.sender) revert InvalidDelegate();
-        if (block.timestamp > delegation.expiry) revert DelegationExpired();
-        if (disabled[hash]) revert DelegationDisabled();
-        if (!Signatures.agrees(delegation.delegator, hash, signature)) revert InvalidDelegationSignature();
-
-        uint256 amount = transferOf(delegation, execution);
-        uint256 left = delegation.maxAmount - spent[hash];
-        if (amount > left) revert ExceedsDelegatedAmount(left, amount);
-        spent[hash] += amount;
-        Delegator(delegation.delegator).executeFromExecutor(mode, execution);
-        emit RedeemedDelegation(hash, delegation.delegator, msg.sender, amount);
+    function redeem(Delegation[] memory chain, bytes32 mode, bytes calldata execution) private {
+        bytes32[] memory hashes = check(chain);
+        for (uint256 i = 0; i < chain.length; ++i) {
+            enforce(chain[i], hashes[i], mode, execution);
+        }
+        address root = chain[chain.length - 1].delegator;
+        Delegator(root).executeFromExecutor(mode, execution);
+        for (uint256 i = 0; i < chain.length; ++i) {
+            emit RedeemedDelegation(root, msg.sender, chain[i]);
+        }
     }
 
-    /// The amount of the one execution that a delegation allows: `token.transfer(payee, amount)` without ether.
-    function transferOf(Delegation memory delegation, bytes calldata execution) private pure returns (uint256) {
-        if (execution.length != 120) revert ExecutionNotAllowed();
-        (address payee, uint256 amount) = abi.decode(execution[56:], (address, uint256));
-        bool allowed = address(bytes20(execution[0:20])) == delegation.token && bytes32(execution[20:52]) == 0
-            && bytes4(execution[52:56]) == IERC20.transfer.selector && payee == delegation.payee;
-        if (!allowed) revert ExecutionNotAllowed();
-        return amount;
+    /// Everybody in the chain has signed, for whoever comes before, by the authority of whoever comes after.
+    function check(Delegation[] memory chain) private view returns (bytes32[] memory hashes) {
+        if (chain.length == 0) revert InvalidAuthority();
+        hashes = new bytes32[](chain.length);
+        address holder = msg.sender;
+        for (uint256 i = 0; i < chain.length; ++i) {
+            Delegation memory delegation = chain[i];
+            hashes[i] = getDelegationHash(delegation);
+            if (delegation.delegate != holder && delegation.delegate != ANY_DELEGATE) revert InvalidDelegate();
+            if (i > 0 && chain[i - 1].authority != hashes[i]) revert InvalidAuthority();
+            if (disabledDelegations[hashes[i]]) revert DelegationDisabled();
+            if (!Signatures.agrees(delegation.delegator, digestOf(hashes[i]), delegation.signature)) {
+                revert InvalidDelegationSignature();
+            }
+            holder = delegation.delegator;
+        }
+        if (chain[chain.length - 1].authority != ROOT_AUTHORITY) revert InvalidAuthority();
+    }
+
+    function enforce(Delegation memory delegation, bytes32 hash, bytes32 mode, bytes calldata execution) private {
+        for (uint256 i = 0; i < delegation.caveats.length; ++i) {
+            Caveat memory caveat = delegation.caveats[i];
+            ICaveatEnforcer(caveat.enforcer).beforeHook(
+                caveat.terms, caveat.args, mode, execution, hash, delegation.delegator, msg.sender
+            );
+        }
     }
 }

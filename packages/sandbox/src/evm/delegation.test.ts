@@ -1,4 +1,4 @@
-import { encodeFunctionData, encodePacked, erc20Abi, type Hex } from 'viem'
+import { encodeFunctionData, encodePacked, erc20Abi, getAddress, type Hex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { expect, test } from 'vitest'
 import { eventsOf, useContracts } from '../../test/contract.js'
@@ -17,7 +17,7 @@ import {
 } from '../index.js'
 
 const on = useChain()
-const { account, read, refusal, send } = useContracts(on)
+const { account, refusal, send } = useContracts(on)
 const redeem = 'redeemDelegations'
 
 test('a delegated account pays by a delegation, as often as its amount allows', async () => {
@@ -27,11 +27,15 @@ test('a delegated account pays by a delegation, as often as its amount allows', 
   expect(eventsOf(receipt, on.chain.usdc)).toEqual([
     ['Transfer', { from: account('payer'), to: account('seller'), value: 6_000n }],
   ])
-  const hash = await read(manager, 'getDelegationHash', [delegation])
+  const { message } = manager.typedData(delegation)
   expect(eventsOf(receipt, manager.address)).toEqual([
     [
       'RedeemedDelegation',
-      { delegationHash: hash, delegator: account('payer'), redeemer: account('facilitator'), amount: 6_000n },
+      {
+        rootDelegator: account('payer'),
+        redeemer: account('facilitator'),
+        delegation: { ...message, delegate: getAddress(message.delegate), signature },
+      },
     ],
   ])
   const attempt = (amount: bigint) =>
@@ -61,7 +65,7 @@ test('a delegation is for its delegate, payee, token, amount and time, and the d
     amount: await attempt('facilitator', { maxAmount: 2n ** 255n }),
     stranger: await attempt('facilitator', {}, stranger),
     late: await refusal('facilitator', manager, redeem, manager.redemption(late, lateSignature, 1n)),
-    others: await refusal('payer3', manager, 'disableDelegation', [delegation]),
+    others: await refusal('payer3', manager, 'disableDelegation', [signed(manager, delegation, signature)]),
     right: await attempt('facilitator', {}),
   }).toEqual({
     delegate: 'InvalidDelegate',
@@ -72,7 +76,7 @@ test('a delegation is for its delegate, payee, token, amount and time, and the d
     others: 'InvalidDelegator',
     right: 'nothing',
   })
-  await send('payer', manager, 'disableDelegation', [delegation])
+  await send('payer', manager, 'disableDelegation', [signed(manager, delegation, signature)])
   expect(await attempt('facilitator', {})).toBe('DelegationDisabled')
 })
 
@@ -135,6 +139,12 @@ test('D37: a manager of an attacker’s says yes and moves nothing, reverts, or 
     'all gas',
   ])
   expect(await on.chain.balance(account('seller'))).toBe(0n)
+})
+
+/** A delegation as the manager's own calls take it. */
+const signed = (manager: DelegationManager, delegation: Delegation, signature: Hex) => ({
+  ...manager.typedData(delegation).message,
+  signature,
 })
 
 /** A manager that the payer's account obeys. */

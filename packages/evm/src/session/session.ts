@@ -1,0 +1,267 @@
+import { type Network, type Refusal, refuse } from '@groat/core'
+import type { EvmAccount } from '../account.js'
+import { type Address, parseAddress } from '../address.js'
+import { chainIdOf } from '../chain-id.js'
+import { nobleSigningEngine } from '../crypto/noble-signing.js'
+import type { SigningEngine } from '../crypto/signing.js'
+import type { DelegatedAccount, DelegatedPayment } from '../exact/erc7710-client.js'
+import { formatHex, type Hex, isHex, parseHex } from '../hex.js'
+import { signWith } from '../sign.js'
+import {
+  ANYBODY,
+  type Caveat,
+  type Delegation,
+  delegationHash,
+  disableCall,
+  encodeContext,
+  ROOT,
+  type SignedDelegation,
+  signableDelegation,
+} from './delegation.js'
+
+/** What a session key may spend. The delegation manager holds it to that on chain, whoever has the key. */
+export type SessionLimits = {
+  /** The token that may be spent, and no other. */
+  readonly token: Hex
+  /** Who may be paid; anybody unless told. */
+  readonly payTo?: Hex
+  /** Atomic units that one payment may move; as far as `total` goes unless told. */
+  readonly perPayment?: bigint
+  /** Atomic units, for all payments together. */
+  readonly total: bigint
+  /** Seconds since 1970; too late from then on. */
+  readonly expiresAt: number
+}
+
+/** The contract that a delegator's account obeys, and those that know its limits. */
+export type DelegationContracts = {
+  readonly manager: Hex
+  readonly enforcers: {
+    readonly erc20TransferAmount: Hex
+    readonly timestamp: Hex
+    readonly allowedCalldata: Hex
+    /** Needed for `perPayment` only. */
+    readonly erc20PaymentLimit?: Hex
+  }
+}
+
+/** What an owner has signed for a session key, once. It is no secret: it is worth nothing without the key. */
+export type Session = {
+  readonly network: Network
+  readonly contracts: DelegationContracts
+  /** Whose money it is. */
+  readonly delegator: Hex
+  /** The address of the session key. */
+  readonly key: Hex
+  readonly limits: SessionLimits
+  /** 32 bytes, so that no session is like another. */
+  readonly salt: Hex
+  /** The owner's. */
+  readonly signature: Hex
+}
+
+/** What the owner decides. */
+export type SessionOptions = Omit<Session, 'delegator' | 'salt' | 'signature'> & {
+  /** Who signs for the delegator's account: its own key, or that of a contract wallet's owner. */
+  readonly owner: EvmAccount
+  /** Whose money it is; the owner's unless told. */
+  readonly delegator?: Hex
+  /** 32 random bytes; the platform's unless told. */
+  readonly random?: (bytes: number) => Uint8Array
+  readonly engine?: SigningEngine
+}
+
+/**
+ * Has the owner sign, once, what a session key may spend (EVM-EXACT-160). After that the owner's key is not needed for any payment.
+ *
+ * The account of the delegator has to obey `contracts.manager` (a contract wallet, or an EIP-7702 account with such code). Throws `X402Error`
+ * `signer_failed`, and a `TypeError` when limits, addresses or network are none.
+ *
+ * @example
+ * const session = await createSession({ owner, network, contracts, key: sessionKey.address, limits: { token: usdc, total: 5_000_000n, expiresAt } })
+ */
+export async function createSession(options: SessionOptions): Promise<Session> {
+  const { owner, network, contracts, key, limits, delegator = owner.address } = options
+  const { random = randomBytes, engine = nobleSigningEngine } = options
+  const terms = { network, contracts, key, limits, delegator, salt: formatHex(random(32)) }
+  const signature = await signWith(owner, signableDelegation(engine, domainOf(terms), rootOf(terms)))
+  return { ...terms, signature }
+}
+
+/**
+ * The account of a session, for `exactEvmByDelegation`: the session key signs one delegation for each payment, for exactly that payment, under the
+ * one that the owner has signed (EVM-EXACT-161). What is seen to be beyond the limits is refused before it is signed: `network_not_allowed`,
+ * `asset_not_in_policy`, `recipient_not_allowed`, `amount_over_limit`, `budget_exceeded`, `lifetime_over_limit`.
+ * Throws a `TypeError` when the key is not that of the session.
+ *
+ * @example
+ * const scheme = exactEvmByDelegation({ account: sessionAccount({ session, key: privateKeyAccount(sessionKey) }) })
+ */
+export function sessionAccount(options: {
+  readonly session: Session
+  readonly key: EvmAccount
+  readonly engine?: SigningEngine
+}): DelegatedAccount {
+  const { session, key, engine = nobleSigningEngine } = options
+  const { contracts, delegator } = session
+  const holder = parseAddress(key.address)
+  const root: SignedDelegation = { ...rootOf(session), signature: session.signature }
+  if (holder === undefined || holder !== root.delegate) throw new TypeError('the key is not that of the session')
+  const [authority, domain] = [formatHex(delegationHash(engine, root)), domainOf(session)]
+  return {
+    delegator,
+    delegationManager: contracts.manager,
+    expiresAt: session.limits.expiresAt,
+    allows: (payment) => judge(session, payment),
+    async permit(payment) {
+      const leaf = leafOf(contracts, holder, authority, payment)
+      const signature = await signWith(key, signableDelegation(engine, domain, leaf))
+      return encodeContext([{ ...leaf, signature }, root])
+    },
+  }
+}
+
+/**
+ * The call that ends a session on chain, for good (EVM-EXACT-162): the delegator's account has to send it. Until it is mined the key can spend.
+ *
+ * @example
+ * const { to, data } = revokeCall(session)
+ */
+export function revokeCall(session: Session): { readonly to: Address; readonly data: Hex } {
+  return {
+    to: addressOf(session.contracts.manager),
+    data: disableCall({ ...rootOf(session), signature: session.signature }),
+  }
+}
+
+/** What can be seen beforehand. What was spent already, only the chain knows. */
+function judge({ network, limits }: Session, payment: DelegatedPayment): Refusal | undefined {
+  const { perPayment = limits.total, total, payTo } = limits
+  if (payment.network !== network) return refuse('network_not_allowed', 'session')
+  if (payment.token !== addressOf(limits.token)) return refuse('asset_not_in_policy', 'session')
+  if (payTo !== undefined && payment.payTo !== addressOf(payTo)) return refuse('recipient_not_allowed', 'session')
+  if (payment.amount > perPayment) return refuse('amount_over_limit', 'session')
+  return payment.amount > total ? refuse('budget_exceeded', 'session') : undefined
+}
+
+function rootOf(session: Omit<Session, 'signature'>): Delegation {
+  const { contracts, key, delegator, limits, salt } = session
+  return {
+    delegate: addressOf(key),
+    delegator: addressOf(delegator),
+    authority: ROOT,
+    caveats: caveatsOf(contracts, limits),
+    salt: BigInt(salt),
+  }
+}
+
+function leafOf(contracts: DelegationContracts, key: Address, authority: Hex, payment: DelegatedPayment): Delegation {
+  const { token, payTo, amount, expiresAt, redeemers, salt } = payment
+  const [redeemer = ANYBODY, ...others] = redeemers
+  const { enforcers } = contracts
+  return {
+    // Where several may redeem, nobody knows yet who will.
+    delegate: others.length === 0 ? redeemer : ANYBODY,
+    delegator: key,
+    authority,
+    caveats: [
+      total(enforcers, token, amount),
+      // All of it to the payee at once, so that it cannot be redeemed in parts.
+      { enforcer: addressOf(enforcers.allowedCalldata), terms: terms([4n, 32], [BigInt(payTo), 32], [amount, 32]) },
+      until(enforcers, expiresAt),
+    ],
+    salt: BigInt(salt),
+  }
+}
+
+type Enforcers = DelegationContracts['enforcers']
+
+function caveatsOf({ enforcers }: DelegationContracts, limits: SessionLimits): readonly Caveat[] {
+  const { token, payTo, perPayment, total: all, expiresAt } = limits
+  const { allowedCalldata, erc20PaymentLimit } = enforcers
+  // Zero would set no end.
+  if (!Number.isSafeInteger(expiresAt) || expiresAt <= 0) throw new TypeError('no end')
+  if (perPayment !== undefined && erc20PaymentLimit === undefined) throw new TypeError('no enforcer for perPayment')
+  return [
+    total(enforcers, addressOf(token), all),
+    until(enforcers, expiresAt),
+    ...(payTo === undefined
+      ? []
+      : [{ enforcer: addressOf(allowedCalldata), terms: terms([4n, 32], [BigInt(addressOf(payTo)), 32]) }]),
+    ...(perPayment === undefined || erc20PaymentLimit === undefined
+      ? []
+      : [{ enforcer: addressOf(erc20PaymentLimit), terms: terms([perPayment, 32]) }]),
+  ]
+}
+
+const total = ({ erc20TransferAmount }: Enforcers, token: Address, amount: bigint): Caveat => ({
+  enforcer: addressOf(erc20TransferAmount),
+  terms: terms([BigInt(token), 20], [amount, 32]),
+})
+
+const until = ({ timestamp }: Enforcers, seconds: number): Caveat => ({
+  enforcer: addressOf(timestamp),
+  terms: terms([0n, 16], [BigInt(seconds), 16]),
+})
+
+/** Integers of so many bytes, packed. */
+function terms(...parts: readonly (readonly [value: bigint, bytes: number])[]): Hex {
+  const packed = parts.map(([value, bytes]) => {
+    const digits = value.toString(16).padStart(2 * bytes, '0')
+    if (value < 0n || digits.length > 2 * bytes) throw new TypeError('a limit is out of range')
+    return digits
+  })
+  return `0x${packed.join('')}`
+}
+
+function domainOf({ network, contracts }: Pick<Session, 'network' | 'contracts'>) {
+  const chainId = chainIdOf(network)
+  if (chainId === undefined) throw new TypeError('not an EVM network')
+  return { name: 'DelegationManager', version: '1', chainId, verifyingContract: addressOf(contracts.manager) }
+}
+
+function addressOf(text: string): Address {
+  const address = parseAddress(text)
+  if (address === undefined) throw new TypeError('not an address')
+  return address
+}
+
+/**
+ * A session as one line of JSON, amounts as decimal text.
+ *
+ * @example
+ * await writeFile('session.json', formatSession(session), { mode: 0o600 })
+ */
+export function formatSession(session: Session): string {
+  return JSON.stringify(session, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
+}
+
+/**
+ * Reads what `formatSession` wrote; `undefined` when it is anything else. Whether the owner really signed it, the chain says.
+ *
+ * @example
+ * const session = parseSession(await readFile('session.json', 'utf8'))
+ */
+export function parseSession(text: string): Session | undefined {
+  try {
+    const read: unknown = JSON.parse(text)
+    // Every member is looked at below, by the readers that a session in use goes through.
+    const session = read as Session
+    const { network, contracts, delegator, key, limits, salt, signature } = session
+    const { token, payTo, perPayment, total, expiresAt } = limits
+    const known: Session = {
+      ...{ network, contracts, delegator, key, salt, signature },
+      limits: {
+        ...{ token, total: BigInt(total), expiresAt },
+        ...(payTo !== undefined && { payTo }),
+        ...(perPayment !== undefined && { perPayment: BigInt(perPayment) }),
+      },
+    }
+    const isWhole = isHex(salt, 32) && parseHex(signature) !== undefined && domainOf(known) && rootOf(known)
+    return isWhole ? known : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const randomBytes = (bytes: number): Uint8Array => globalThis.crypto.getRandomValues(new Uint8Array(bytes))
