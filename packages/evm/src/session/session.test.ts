@@ -121,7 +121,7 @@ function collected(error: unknown): string {
 }
 
 describe('a session key', () => {
-  test('EVM-EXACT-160 EVM-EXACT-161 pays within its limits, and the owner’s key is not needed', async () => {
+  test('EVM-EXACT-161 EVM-EXACT-162 pays within its limits, and the owner’s key is not needed', async () => {
     const session = await grant({ payTo: address('seller') })
     const before = await sandbox.balance(address('payer'))
     const first = await pay(session)
@@ -135,7 +135,7 @@ describe('a session key', () => {
     expect(await sandbox.balance(key.address)).toBe(0n)
   })
 
-  test('EVM-EXACT-160 the chain refuses what is beyond the limits, whatever the key signs', async () => {
+  test('EVM-EXACT-161 the chain refuses what is beyond the limits, whatever the key signs', async () => {
     const session = await grant({ payTo: address('seller') })
     const other = await grant({ token: manager.address })
     const over = await grant({ expiresAt: 1 })
@@ -164,7 +164,7 @@ describe('a session key', () => {
     })
   })
 
-  test('EVM-EXACT-160 limits that the owner did not sign are worth nothing, nor is a session of a stranger', async () => {
+  test('EVM-EXACT-161 limits that the owner did not sign are worth nothing, nor is a session of a stranger', async () => {
     const session = await grant()
     const raised = { ...session, limits: { ...session.limits, total: 9_000_000n } }
     const stranger = await grant({}, sandbox.account('payer2').privateKey, address('payer'))
@@ -179,7 +179,7 @@ describe('a session key', () => {
     )
   })
 
-  test('EVM-EXACT-162 is ended by its delegator on chain, and by nobody else', async () => {
+  test('EVM-EXACT-163 is ended by its delegator on chain, and by nobody else', async () => {
     const session = await grant()
     const another = await grant()
     const { to, data } = revokeCall(session)
@@ -193,7 +193,7 @@ describe('a session key', () => {
     expect(await verify(await pay(another))).toBe('ok')
   })
 
-  test('EVM-EXACT-160 spends out of a contract wallet whose owner signed', async () => {
+  test('EVM-EXACT-161 spends out of a contract wallet whose owner signed', async () => {
     const wallet = await deployErc1271Wallet(sandbox, address('payer2'), manager.address)
     await sandbox.fund(wallet, 1000n)
     const session = await grant({}, sandbox.account('payer2').privateKey, wallet)
@@ -220,7 +220,7 @@ describe('the payer with a session', () => {
     return [prepared.ok ? 'ok' : prepared.code, signed]
   }
 
-  test('EVM-EXACT-161 signs nothing that it sees to be beyond the limits', async () => {
+  test('EVM-EXACT-162 signs nothing that it sees to be beyond the limits', async () => {
     expect({
       right: await prepare({}),
       perPayment: await prepare({ perPayment: 999n }),
@@ -281,7 +281,7 @@ describe('the payer with a session', () => {
   })
 })
 
-test('EVM-EXACT-160 EVM-EXACT-161 hashes, contexts and the wallet’s typed data are those of viem', async () => {
+test('EVM-EXACT-161 EVM-EXACT-162 hashes, contexts and the wallet’s typed data are those of viem', async () => {
   const session = await grant({ payTo: address('seller') })
   const wallet = privateKeyToAccount(sandbox.account('payer').privateKey)
   const random = () => new Uint8Array(32).fill(3)

@@ -72,7 +72,7 @@ export type SessionOptions = Omit<Session, 'delegator' | 'salt' | 'signature'> &
 }
 
 /**
- * Has the owner sign, once, what a session key may spend (EVM-EXACT-160). After that the owner's key is not needed for any payment.
+ * Has the owner sign, once, what a session key may spend (EVM-EXACT-161). After that the owner's key is not needed for any payment.
  *
  * The account of the delegator has to obey `contracts.manager` (a contract wallet, or an EIP-7702 account with such code). Throws `X402Error`
  * `signer_failed`, and a `TypeError` when limits, addresses or network are none.
@@ -90,7 +90,7 @@ export async function createSession(options: SessionOptions): Promise<Session> {
 
 /**
  * The account of a session, for `exactEvmByDelegation`: the session key signs one delegation for each payment, for exactly that payment, under the
- * one that the owner has signed (EVM-EXACT-161). What is seen to be beyond the limits is refused before it is signed: `network_not_allowed`,
+ * one that the owner has signed (EVM-EXACT-162). What is seen to be beyond the limits is refused before it is signed: `network_not_allowed`,
  * `asset_not_in_policy`, `recipient_not_allowed`, `amount_over_limit`, `budget_exceeded`, `lifetime_over_limit`.
  * Throws a `TypeError` when the key is not that of the session.
  *
@@ -122,7 +122,7 @@ export function sessionAccount(options: {
 }
 
 /**
- * The call that ends a session on chain, for good (EVM-EXACT-162): the delegator's account has to send it. Until it is mined the key can spend.
+ * The call that ends a session on chain, for good (EVM-EXACT-163): the delegator's account has to send it. Until it is mined the key can spend.
  *
  * @example
  * const { to, data } = revokeCall(session)
