@@ -9,6 +9,7 @@ import { createPayer, type Payer } from '@groat/client'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
 import { runCli } from '../src/program.js'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
@@ -42,6 +43,19 @@ beforeAll(async () => {
       response.end(`${method} ${url} ${body}`)
     }
   })
+  const sockets = new WebSocketServer({ noServer: true })
+  sockets.on('headers', (headers) => headers.push('PAYMENT-RESPONSE: forged', 'set-cookie: a=1'))
+  upstream.on('upgrade', (request, socket, head) => {
+    const { method, url = '/', headers } = request
+    asked.push({ line: `${method} ${url}`, headers, body: '' })
+    if (refusesSockets) socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 5\r\nconnection: close\r\n\r\nsorry')
+    else {
+      sockets.handleUpgrade(request, socket, head, (ws) => {
+        ws.send('hello')
+        ws.on('message', (data) => ws.send(`echo ${String(data)}`))
+      })
+    }
+  })
   upstream.listen(0, '127.0.0.1')
   await once(upstream, 'listening')
   upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/base/`
@@ -55,8 +69,10 @@ afterAll(async () => {
 
 let stop: (() => Promise<void>) | undefined
 let count = 0
+let refusesSockets = false
 beforeEach(() => {
   asked = []
+  refusesSockets = false
 })
 afterEach(async () => {
   await stop?.()
@@ -242,6 +258,8 @@ test.each([
   ['', '\n  GET /weather: { price: $1, streams: true }', /strict|upfront/],
   ['lisen: x', routes, /lisen: unknown field/],
   ['', '\n  GET /chat:\n    price: $1\n    times: [{ 2: "query_lenth > 1" }]', /:12: routes\.GET \/chat.*query_lenth/],
+  ['', '\n  GET /live: { price: $1, websocket: true, mode: strict }', /:10: routes\.GET \/live.*mode/],
+  ['', '\n  POST /live: { price: $1, websocket: true }', /:10: routes\.POST \/live.*GET/],
   ['', '\n  GET /chat:\n    per_cycle: $0.1', /:11: routes\.GET \/chat.*up_to: what is charged by use needs a ceiling/],
   ['', '\n  GET /chat:\n    price: $1\n    free: { calls: 3, every: soon }', /:1[0-9]: routes\.GET \/chat/],
 ])('what is wrong in a file is said with its line or route: %s', async (more, sold, said) => {
@@ -330,4 +348,82 @@ test('a file that declares receipts without a key does not start, and says where
   )
   const io = recordedIo({ environment: { SECRET: secret } })
   expect(await runCli(['serve', '--check', file], io)).not.toBe(0)
+})
+
+const openSocket = (url: string, headers: Record<string, string> = {}) =>
+  new Promise<{ status: number; text: string; headers: IncomingHttpHeaders; socket?: WebSocket; heard: string[] }>(
+    (resolve, reject) => {
+      const socket = new WebSocket(url.replace('http', 'ws'), { headers })
+      const heard: string[] = []
+      let given: IncomingHttpHeaders = {}
+      socket.on('message', (data) => heard.push(String(data)))
+      socket.once('upgrade', (response) => {
+        given = response.headers
+      })
+      socket.once('open', () => resolve({ status: 101, text: '', headers: given, socket, heard }))
+      socket.once('error', reject)
+      socket.once('unexpected-response', async (_, response) => {
+        let text = ''
+        for await (const chunk of response) text += String(chunk)
+        resolve({ status: response.statusCode ?? 0, text, headers: response.headers, heard })
+      })
+    },
+  )
+
+/** Headers with a payment for what a handshake was asked to pay. */
+const payFor = async ({ status, headers, text }: Awaited<ReturnType<typeof openSocket>>, url: string) => {
+  let sent: Headers | undefined
+  const buyer = createPayer({
+    schemes: [exactEvm({ account: privateKeyAccount(keyOf('payer')) })],
+    policy: { perPayment: '$0.05', networks: ['base-sepolia'] },
+    fetch: async (input, init) => {
+      const request = new Request(input, init)
+      if (!request.headers.has('PAYMENT-SIGNATURE'))
+        return new Response(text, { status, headers: { 'PAYMENT-REQUIRED': String(headers['payment-required']) } })
+      sent = request.headers
+      return new Response('sent')
+    },
+  })
+  await buyer.fetch(url).catch(() => {})
+  return { 'PAYMENT-SIGNATURE': sent?.get('PAYMENT-SIGNATURE') ?? '' }
+}
+
+test('SRV-040 SRV-041 a socket of the API is sold by its handshake: once for one payment, and owed until the API opens it', async () => {
+  const { url } = await open(await configure('', `${routes}\n  GET /live/:name: { price: $0.002, websocket: true }`))
+  const live = `${url}/live/a?x=1`
+  const unpaid = await openSocket(live)
+  expect([unpaid.status, asked]).toEqual([402, []])
+  const headers = await payFor(unpaid, live)
+  refusesSockets = true
+  expect(await openSocket(live, headers)).toMatchObject({ status: 403, text: 'sorry' })
+  refusesSockets = false
+  let opened = await openSocket(live, headers)
+  for (let i = 0; i < 200 && opened.status === 409; i++) opened = await openSocket(live, headers)
+  expect(opened.status).toBe(101)
+  expect(JSON.parse(atob(String(opened.headers['payment-response'])))).toMatchObject({ success: true })
+  expect(opened.headers['set-cookie']).toEqual(['a=1'])
+  opened.socket?.send('one')
+  for (let i = 0; i < 500 && opened.heard.length < 2; i++) await new Promise((done) => setTimeout(done, 10))
+  expect(opened.heard).toEqual(['hello', 'echo one'])
+  expect(asked.at(-1)?.line).toBe('GET /base/live/a?x=1')
+  expect(asked.at(-1)?.headers['payment-signature']).toBeUndefined()
+  const [text = ''] = String(asked.at(-1)?.headers['groat-payment']).split('.')
+  expect(JSON.parse(Buffer.from(text, 'base64url').toString())).toMatchObject({ amount: '2000', path: '/live/a' })
+  expect((await openSocket(live, headers)).status).toBe(402)
+  opened.socket?.close()
+  await once(opened.socket as WebSocket, 'close')
+  expect((await openSocket(live, headers)).status).toBe(402)
+  expect(asked).toHaveLength(2)
+})
+
+test('SRV-040 no other route lets an upgrade through, and a request that asks for one is the request that it is', async () => {
+  const { url } = await open(await configure('', `${routes}\n  GET /live: { price: $0.002, websocket: true }`))
+  expect((await fetch(`${url}/live`)).status).toBe(426)
+  const statuses = { '/weather': 402, '/secret': 404, '/LIVE': 404, '/%6cive': 426, '//live': 404 }
+  for (const [path, status] of Object.entries(statuses)) {
+    expect([path, (await openSocket(url + path)).status]).toEqual([path, status])
+  }
+  expect(asked).toEqual([])
+  expect(await openSocket(`${url}/health`)).toMatchObject({ status: 200, text: 'GET /base/health ' })
+  expect(asked.at(-1)?.headers.upgrade).toBeUndefined()
 })

@@ -62,6 +62,18 @@ export async function runServe(
       config.admin && createShopAdmin({ config: config.admin, ledger, refunds, captures: () => shop.captures })
     const served = await serveOn((request, env) => shop.fetch(request, env), config)
     running.push({ stop: () => served.close() })
+    let takesUpgrades = false
+    const takeUpgrades = (): void => {
+      if (takesUpgrades || !shop.hasSockets) return
+      takesUpgrades = true
+      served.onUpgrade((req, socket, head) => {
+        const isSocket = /^websocket$/i.test(req.headers.upgrade ?? '')
+        const listener = isSocket ? shop.upgradeAt(pathIn(req.url)) : undefined
+        listener?.(req, socket, head)
+        return listener !== undefined
+      })
+    }
+    takeUpgrades()
     const own = config.admin && admin && (await serveOn((request) => admin.fetch(request), config.admin))
     if (own !== undefined) running.push({ stop: () => own.close() })
     const ready = { url: served.url, upstream: config.upstream.href, ...(own && { admin: own.url }) }
@@ -69,6 +81,7 @@ export async function runServe(
     const reload = async (): Promise<void> => {
       try {
         shop = await build(await readShopConfig(file, io.environment))
+        takeUpgrades()
         io.say(`${file} was read again`)
       } catch (error) {
         io.say(`${file} changed and was not taken: ${error instanceof Error ? error.message : 'not valid'}`)
@@ -82,6 +95,11 @@ export async function runServe(
     await store.close()
   }
   return exitCodes.ok
+}
+
+/** The path that a request asks for, as it is spelled. */
+function pathIn(url = '/'): string {
+  return URL.canParse(url, 'http://shop') ? new URL(url, 'http://shop').pathname : '/'
 }
 
 /** Claims that are never asked, for a file that is only looked at. */

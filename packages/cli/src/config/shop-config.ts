@@ -80,8 +80,13 @@ export type PageConfig = { readonly title?: string; readonly solanaRpc?: Readonl
 /** What the documents of a shop say beside its routes. */
 export type DescribeConfig = Omit<DescribedService, 'origin' | 'routes'>
 
-/** One route: a method and a path, and how it is sold; without terms it is free. */
-export type ShopRoute = { readonly method: string; readonly path: string; readonly terms?: RouteOptions }
+/** One route: a method and a path, and how it is sold; without terms it is free. `websocket`: what is sold is a socket. */
+export type ShopRoute = {
+  readonly method: string
+  readonly path: string
+  readonly terms?: RouteOptions
+  readonly websocket?: boolean
+}
 
 const Price = z.string().check(z.minLength(1))
 const Secret = z.string().check(z.minLength(16, 'at least 16 characters'))
@@ -194,7 +199,10 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     if (method === undefined || path === undefined) {
       throw fail(['routes', name], 'a route is a method and a path, such as GET /weather')
     }
-    return sold === 'free' ? { method, path } : { method, path, terms: termsOf(name, sold) }
+    if (sold === 'free') return { method, path }
+    const websocket = typeof sold === 'object' && sold.websocket === true
+    if (websocket && method !== 'GET') throw fail(['routes', name, 'websocket'], 'a socket is opened by GET')
+    return { method, path, terms: termsOf(name, sold), ...(websocket ? { websocket } : {}) }
   })
   if (routes.length === 0) throw fail(['routes'], 'no route is given')
   const { upstream_secret, origin } = value

@@ -49,6 +49,7 @@ export const Route = z.union([
     mode: z.optional(z.enum(['strict', 'upfront', 'accepted', 'optimistic'])),
     loss_budget: z.optional(Price),
     streams: z.optional(z.boolean()),
+    websocket: z.optional(z.boolean()),
     networks: z.optional(z.array(z.string()).check(z.minLength(1))),
     offers: z.optional(
       z

@@ -30,7 +30,7 @@ export async function forward(
   if (payment !== undefined && upstreamSecret !== undefined) {
     headers.set(IDENTITY_HEADER, identify(payment, request.method, pathname, upstreamSecret))
   }
-  const target = upstream.origin + upstream.pathname.replace(/\/$/, '') + pathname + search
+  const target = targetOf(upstream, pathname + search)
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), upstreamTimeoutMs)
   try {
@@ -48,6 +48,11 @@ export async function forward(
   }
 }
 
+/** Where the API has a path. */
+export function targetOf({ origin, pathname }: URL, path: string): string {
+  return origin + pathname.replace(/\/$/, '') + path
+}
+
 /**
  * Who paid what, for the API to check: base64url of JSON, a dot, and the HMAC-SHA256 of the first part in hex by the shared secret.
  * `at` is when it was made, in seconds since 1970.
@@ -61,7 +66,7 @@ export function identify(payment: VerifiedPayment, method: string, path: string,
 }
 
 /** What the buyer says to the shop, and what a stranger could use to speak in the shop's name. */
-const NOT_FORWARDED = [
+export const NOT_FORWARDED = [
   'payment-signature',
   'x-payment',
   'payment-entitlement',
@@ -80,7 +85,8 @@ const NOT_FORWARDED = [
   'expect',
 ]
 
-const NOT_RETURNED = ['payment-required', 'payment-response', 'x-payment-response', 'payment-entitlement']
+/** What only the shop says to the buyer. */
+export const NOT_RETURNED = ['payment-required', 'payment-response', 'x-payment-response', 'payment-entitlement']
 
 function failure(status: 502 | 504): Response {
   const headers = { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store' }

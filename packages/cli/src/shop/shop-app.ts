@@ -7,6 +7,7 @@ import type { ClaimStore } from '@groat/server'
 // Conditions are read by '@marcbachmann/cel-js', which the server leaves to whoever uses them.
 import { createConditions } from '@groat/server/conditions'
 import { paywall } from '@groat/server/hono'
+import { paywall as nodePaywall, type UpgradeListener } from '@groat/server/node'
 import { paywallPage } from '@groat/server/page'
 import { createPricing } from '@groat/server/pricing'
 import { exactSvm } from '@groat/svm/exact/server'
@@ -17,6 +18,7 @@ import { SmartRouter } from 'hono/router/smart-router'
 import { TrieRouter } from 'hono/router/trie-router'
 import type { ShopConfig } from '../config/shop-config.js'
 import { forward } from './forward.js'
+import { forwardUpgrade } from './forward-upgrade.js'
 import { loosePath } from './paths.js'
 import { sellsHolds } from './shop-holds.js'
 
@@ -24,6 +26,10 @@ import { sellsHolds } from './shop-holds.js'
 export type ShopApp = {
   /** `env`: what the server knows of the connection. */
   readonly fetch: (request: Request, env?: object) => Response | Promise<Response>
+  /** Serves a handshake to a route that sells sockets; `undefined`: none is at that path. */
+  readonly upgradeAt: (path: string) => UpgradeListener | undefined
+  /** Whether a route sells sockets. */
+  readonly hasSockets: boolean
   /** Asks the facilitator whether it supports what is offered. */
   ready(): Promise<void>
   /** The documents that describe it; none unless the file wants them. Asks the facilitator as `ready` does. */
@@ -45,7 +51,7 @@ export type ShopParts = {
  */
 export function createShopApp(config: ShopConfig, { facilitator, claims, extensions, onEvent }: ShopParts): ShopApp {
   const { payTo, origin, routes, rest, page, holds, describe } = config
-  const paid = paywall({
+  const options = {
     facilitator,
     payTo,
     schemes: [exactEvm, exactSvm, uptoEvm, ...(holds === undefined ? [] : [sellsHolds(holds)])],
@@ -56,11 +62,21 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, extensi
     ...(config.bazaar ? { everywhere: { bazaar: true } } : {}),
     ...(origin === undefined ? {} : { origin }),
     ...(page === undefined ? {} : { page: paywallPage(page) }),
-  })
+  }
+  const paid = paywall(options)
+  const socketPaid = nodePaywall(options)
+  const sockets = new SmartRouter<UpgradeListener>({ routers: [new RegExpRouter(), new TrieRouter()] })
   const app = new Hono()
   const loose = new SmartRouter<true>({ routers: [new RegExpRouter(), new TrieRouter()] })
-  for (const { method, path, terms } of routes) {
-    if (terms === undefined) app.on(method, path, (c) => forward(c.req.raw, config))
+  for (const { method, path, terms, websocket = false } of routes) {
+    if (terms !== undefined && websocket) {
+      const listener = socketPaid.upgrade(terms, (req, socket, head, payment) =>
+        forwardUpgrade({ req, socket, head }, config, payment),
+      )
+      sockets.add('GET', path, listener)
+      app.on(method, path, (c) => c.body(null, 426, { upgrade: 'websocket' }))
+      loose.add('ALL', path.toLowerCase(), true)
+    } else if (terms === undefined) app.on(method, path, (c) => forward(c.req.raw, config))
     else {
       app.on(method, path, paid(terms), (c) => forward(c.req.raw, config, c.get('payment')))
       loose.add('ALL', path.toLowerCase(), true)
@@ -75,6 +91,7 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, extensi
       return isPaidPath && spelling !== c.req.path ? c.notFound() : forward(c.req.raw, config)
     })
   }
+  const hasSockets = routes.some(({ websocket }) => websocket)
   app.onError((_, c) => c.text('Internal Server Error', 500))
   let answer: ReturnType<typeof documentAnswers> = () => undefined
   const documents = async (): Promise<readonly ServiceDocument[]> => {
@@ -87,8 +104,11 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, extensi
   return {
     fetch: (request, env) => answer(request) ?? app.fetch(request, env),
     documents,
+    hasSockets,
+    upgradeAt: (path) => (hasSockets ? sockets.match('GET', path)[0][0]?.[0] : undefined),
     async ready() {
       await paid.ready()
+      if (hasSockets) await socketPaid.ready()
       const made = await documents()
       // What the shop sells under such a path stays its own.
       const taken = new Set(routes.map(({ path }) => path))
