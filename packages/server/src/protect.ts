@@ -155,6 +155,8 @@ async function serveAsking<Native>(
 ): Promise<Reply<Native>> {
   // It is no payment's: those have other identities.
   const { payment } = createMeter(freePayment('free-asked' as Pid, requirements))
+  // What it asks is quoted for this body, which it takes.
+  await exchange.request.body?.()
   const work = await exchange.work(payment)
   if (work.type === 'unsold') return work
   const answer =

@@ -12,24 +12,30 @@ export interface Quotes {
 }
 
 /**
- * Makes and reads quotes (SRV-039). What they are bound to is the route, the method, and the path with its query.
+ * Makes and reads quotes (SRV-039). What they are bound to is the route, the method, the path with its query, and the body, as far as a
+ * price function can read it: a body that it cannot have is like any other such body.
  *
  * @example
  * const quote = await quotes.make('GET /video', request, '$0.25', 1_800_000_300)
  * await quotes.read('GET /video', request, quote, Date.now()) // '0.25 USD'
  */
 export function createQuotes(marks: Bearers): Quotes {
-  const bindingOf = (route: string, { method, url }: GateRequest): string =>
-    sha256Hex([route, method, pathOf(url)].join('\n')).slice(0, 32)
+  const bindingOf = async (route: string, { method, url, body }: GateRequest): Promise<string> => {
+    const bytes = await body?.()
+    const content = bytes === undefined || bytes.length === 0 ? '' : sha256Hex(bytes)
+    return sha256Hex([route, method, pathOf(url), content].join('\n')).slice(0, 32)
+  }
   return {
-    make: (route, request, price, expires) => {
+    make: async (route, request, price, expires) => {
       const { decimal, ticker } = parseMoney(price)
-      return marks.make(['q', expires, decimal, ticker, bindingOf(route, request)].join('_').replaceAll('.', ','))
+      const binding = await bindingOf(route, request)
+      return marks.make(['q', expires, decimal, ticker, binding].join('_').replaceAll('.', ','))
     },
     read: async (route, request, quote, now) => {
       const text = (await marks.read(quote))?.replaceAll(',', '.')
       const [, expires, price, ticker, binding] = /^q_(\d+)_([\d.]+)_([A-Z\d.]+)_([\da-f]+)$/.exec(text ?? '') ?? []
-      if (binding !== bindingOf(route, request) || Number(expires) * 1000 <= now) return undefined
+      if (binding === undefined || Number(expires) * 1000 <= now) return undefined
+      if (binding !== (await bindingOf(route, request))) return undefined
       return `${price} ${ticker}`
     },
   }

@@ -251,6 +251,7 @@ async function metered<Native>(run: Run<Native>): Promise<Step<Native>> {
   const { requirements, scheme } = candidate.offer
   const tally = scheme.metered ? route.tally?.(exchange.request, candidate.offer) : undefined
   const meter = createMeter(aboutOf(candidate), { ceiling: scheme.metered ? requirements.amount : undefined, tally })
+  if (route.asks !== undefined) await exchange.request.body?.()
   const work = await exchange.work(meter.payment)
   if (work.type === 'unsold') return { reply: work }
   if (work.type === 'failed') return { reply: answer(problemAnswer(work.code)) }

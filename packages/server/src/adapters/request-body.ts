@@ -6,7 +6,7 @@ const MAX_BODY_BYTES = 1024 * 1024
 
 /** Reads the body of a web request beside its handler. */
 export function bodyOfRequest(request: Request): () => Promise<Uint8Array | undefined> {
-  return async () => {
+  return once(async () => {
     if (request.body === null) return new Uint8Array()
     if (request.bodyUsed) return undefined
     const reader = request.clone().body?.getReader()
@@ -20,7 +20,7 @@ export function bodyOfRequest(request: Request): () => Promise<Uint8Array | unde
       if (size > MAX_BODY_BYTES) return void reader?.cancel()
       chunks.push(value)
     }
-  }
+  })
 }
 
 /**
@@ -31,7 +31,7 @@ export function bodyOfMessage(
   message: IncomingMessage,
   parsed: () => unknown = () => undefined,
 ): () => Promise<Uint8Array | undefined> {
-  return async () => {
+  return once(async () => {
     const known = parsed()
     // A parser's value is JSON, text or bytes.
     if (message.readableEnded || message.readableDidRead)
@@ -41,6 +41,15 @@ export function bodyOfMessage(
     const size = Number(length ?? 0)
     if (size === 0) return new Uint8Array()
     return size <= MAX_BODY_BYTES ? peek(message, size) : undefined
+  })
+}
+
+/** Reads at the first call, and gives the same to every other: also to one that comes when the handler has taken the body. */
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= read()
+    return made
   }
 }
 
