@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
+
+// Every seller in examples/sellers sells once, on a real chain.
+
+type Example = {
+  openShop(settings: object): Promise<{ readonly url: string; close(): Promise<void> }>
+}
+
+let sandbox: Sandbox
+beforeAll(async () => {
+  sandbox = await startSandbox({ demo: false, only: 'evm' })
+})
+afterAll(() => sandbox?.stop())
+
+const folder = new URL('../../../examples/sellers/', import.meta.url).href
+
+test.each(['hono', 'express', 'fastify', 'fetch', 'next', 'node', 'proxy'])('the example %s sells', async (name) => {
+  const { buy, settingsOf } = await import(`${folder}try-out.mjs`)
+  const { openShop }: Example = await import(`${folder}${name}.mjs`)
+  const shop = await openShop(settingsOf(sandbox.ready))
+  try {
+    expect(await buy(shop.url, sandbox.ready)).toEqual({
+      unpaid: 402,
+      paid: 200,
+      answer: expect.stringContaining('"temperature":11'),
+      transaction: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+    })
+  } finally {
+    await shop.close()
+  }
+})
