@@ -86,6 +86,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--svm-rpc <url>', 'Solana node to take blockhashes from; default is the variable GROAT_SVM_RPC')
     .option('--rpc <node...>', 'run the payment on this node before it is signed, as base=https://…')
     .option('--signer <url>', 'remote signer in the place of keys; its token is the variable GROAT_SIGNER_TOKEN')
+    .option('--session <name>', 'pay with this session key, within what its owner signed, and with no other key')
     .option('--store <file>', 'where payments are written down before they are signed; default is ~/.groat/purse.db')
     .option('--dry-run', 'send the request, body and all, without a payment; show what would be paid; sign nothing')
     .option('-y, --yes', 'do not ask')

@@ -26,6 +26,8 @@ export type WalletOptions = {
   readonly svmRpc?: string
   /** URL of a remote signer, in the place of keys. */
   readonly signer?: string
+  /** Name of a session key, in the place of all other keys. */
+  readonly session?: string
   readonly dryRun?: boolean
   /** Where channels are remembered; in memory unless told. */
   readonly channels?: PayerChannels
@@ -41,6 +43,7 @@ export type FoundKey = { readonly key: string; readonly from: string }
 export async function openWallet(target: URL, options: WalletOptions, io: Io): Promise<readonly SchemeClient[]> {
   const { environment, say, style } = io
   const rpc = options.svmRpc ?? environment.GROAT_SVM_RPC
+  if (options.session !== undefined) return (await import('./sessions.js')).sessionSchemes(options.session, io)
   const signer = options.signer ?? environment.GROAT_SIGNER
   if (signer !== undefined)
     return signedElsewhere(signer, environment.GROAT_SIGNER_TOKEN, { rpc, channels: options.channels })

@@ -144,7 +144,8 @@ function judge({ network, limits }: Session, payment: DelegatedPayment): Refusal
   return payment.amount > total ? refuse('budget_exceeded', 'session') : undefined
 }
 
-function rootOf(session: Omit<Session, 'signature'>): Delegation {
+/** What the owner signs. */
+export function rootOf(session: Omit<Session, 'signature'>): Delegation {
   const { contracts, key, delegator, limits, salt } = session
   return {
     delegate: addressOf(key),

@@ -1,0 +1,269 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  type Asset,
+  assetByAddress,
+  assetByTicker,
+  formatUnits,
+  type Network,
+  network as networkNamed,
+  parseMoney,
+  parseUnits,
+  type SchemeClient,
+  v1NameOf,
+} from '@groat/core'
+import { createEvmChain } from '@groat/evm/chain'
+import { privateKeyAccount } from '@groat/evm/exact/client'
+import { exactEvmByDelegation } from '@groat/evm/exact/erc7710/client'
+import {
+  createSession,
+  type DelegationContracts,
+  formatSession,
+  parseSession,
+  type Session,
+  sessionAccount,
+} from '@groat/evm/session'
+import { endSession, readSession, type SessionState } from '@groat/evm/session/end'
+import { CliError, exitCodes } from '../terminal/exit.js'
+import { columns, type Io, plain } from '../terminal/io.js'
+import { openKeystore, sealEvmKey } from '../wallet/keystore.js'
+import { nodesOf } from './chains.js'
+import { homeOf, loadPolicy } from './purse.js'
+import { accountOf, type FoundKey, readKeys } from './wallet.js'
+
+/** Options of `groat wallet session`. */
+export type SessionCommand = {
+  readonly json?: boolean
+  readonly keyFile?: readonly string[]
+  readonly rpc?: readonly string[]
+  readonly policy?: string
+}
+
+/** Options of `groat wallet session new`. */
+export type NewSessionCommand = SessionCommand & {
+  readonly network: string
+  /** JSON with `manager` and `enforcers`. */
+  readonly contracts: string
+  readonly total: string
+  readonly perPayment?: string
+  readonly payTo?: string
+  /** `30m`, `12h`, `7d`. */
+  readonly lasts: string
+  readonly token?: string
+  readonly delegator?: string
+}
+
+/** `groat wallet session new NAME`: the owner signs once what a new key may spend; the key is kept encrypted. */
+export async function newSession(name: string, options: NewSessionCommand, io: Io): Promise<number> {
+  await checkFree(name, io)
+  const network = networkNamed(options.network)
+  const asset = assetByTicker(network, options.token ?? 'USD')
+  if (asset === undefined) throw new CliError('usage', `${options.token ?? 'USD'} is no token of ${options.network}`)
+  const password = passwordOf(io)
+  const contracts = await contractsOf(options.contracts)
+  const { account: owner } = await ownerOf(options, io)
+  const perPayment = await mostOf(options, asset, io)
+  const secret = new Uint8Array(randomBytes(32))
+  const key = privateKeyAccount(secret)
+  const session = await createSession({
+    ...{ owner, network, contracts, key: key.address },
+    limits: {
+      token: hexOf(asset.address),
+      total: unitsOf(options.total, asset),
+      expiresAt: Math.floor(Date.now() / 1000) + secondsOf(options.lasts),
+      ...(perPayment !== undefined && { perPayment }),
+      ...(options.payTo !== undefined && { payTo: hexOf(options.payTo) }),
+    },
+    ...(options.delegator !== undefined && { delegator: hexOf(options.delegator) }),
+  }).catch((cause: unknown) => {
+    if (!(cause instanceof TypeError)) throw cause
+    throw new CliError('usage', `That is no session: ${cause.message}`, undefined, { cause })
+  })
+  const file = await keep(name, { session, sealed: sealEvmKey(secret, key.address, password) }, io)
+  secret.fill(0)
+  if (options.json) io.out(`${formatSession(session)}\n`)
+  else {
+    io.out(`${key.address}\n`)
+    io.say(`  kept in ${file}; it pays with groat pay --session ${name}`)
+  }
+  return exitCodes.ok
+}
+
+/** `groat wallet session list`: what keys may spend; with `--rpc` also what they have spent. */
+export async function listSessions({ rpc = [], json }: SessionCommand, io: Io): Promise<number> {
+  const sessions = await Promise.all((await namesOf(io)).map(async (name) => ({ name, ...(await kept(name, io)) })))
+  const nodes = nodesOf([...new Set(sessions.map(({ session }) => session.network))], rpc)
+  const rows: string[][] = []
+  for (const { name, session } of sessions) {
+    const node = nodes.get(session.network)
+    const state = node === undefined ? undefined : await readSession(await chainOf(session.network, node), session)
+    if (json) io.out(`${JSON.stringify({ name, ...JSON.parse(formatSession(session)), ...textOf(state) })}\n`)
+    else rows.push(rowOf(name, session, state))
+  }
+  for (const line of columns(rows)) io.out(`${plain(line)}\n`)
+  return exitCodes.ok
+}
+
+/** `groat wallet session revoke NAME`: ends a session on chain, and then forgets its key. */
+export async function revokeSession(name: string, options: SessionCommand, io: Io): Promise<number> {
+  const { session } = await kept(name, io)
+  const node = nodesOf([session.network], options.rpc ?? []).get(session.network)
+  if (node === undefined) {
+    throw new CliError('usage', 'No node to send through', 'Name one with --rpc, as base=https://…')
+  }
+  const { key } = await ownerOf(options, io)
+  const chain = await createEvmChain({ network: session.network, rpc: node, signers: [key] })
+  const transaction = await endSession(chain, session)
+  if (!(await readSession(chain, session)).ended) throw new CliError('no', `${name} is not ended`)
+  await rm(fileOf(name, io))
+  if (options.json) io.out(`${JSON.stringify({ name, transaction })}\n`)
+  else io.out(`ended  ${transaction}\n`)
+  return exitCodes.ok
+}
+
+/** The one scheme that a session pays by; the owner's key is not looked at. */
+export async function sessionSchemes(name: string, io: Io): Promise<readonly SchemeClient[]> {
+  const { session, sealed } = await kept(name, io)
+  const { secret } = openKeystore(sealed, passwordOf(io))
+  return [exactEvmByDelegation({ account: sessionAccount({ session, key: privateKeyAccount(secret) }) })]
+}
+
+type Kept = { readonly session: Session; readonly sealed: string }
+
+async function keep(name: string, { session, sealed }: Kept, io: Io): Promise<string> {
+  const file = fileOf(name, io)
+  await mkdir(folderOf(io), { recursive: true, mode: 0o700 })
+  const text = JSON.stringify({ session: JSON.parse(formatSession(session)), key: JSON.parse(sealed) })
+  // A key that is there is never written over.
+  await writeFile(file, `${text}\n`, { mode: 0o600, flag: 'wx' }).catch((cause: unknown) => {
+    throw new CliError('usage', `${file} is there already or cannot be written`, undefined, { cause })
+  })
+  return file
+}
+
+/** Before anybody is asked to sign. */
+async function checkFree(name: string, io: Io): Promise<void> {
+  fileOf(name, io)
+  if (!(await namesOf(io)).includes(name)) return
+  throw new CliError('usage', `There is a session ${name} already`, 'Revoke it, or choose another name.')
+}
+
+async function kept(name: string, io: Io): Promise<Kept> {
+  const file = fileOf(name, io)
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new CliError('no', `There is no session ${name}`, 'groat wallet session list shows what there is.', { cause })
+  })
+  const { session, key } = parsed(text)
+  const read = parseSession(JSON.stringify(session ?? null))
+  if (read === undefined) throw new CliError('usage', `${file} is no session`)
+  return { session: read, sealed: JSON.stringify(key ?? null) }
+}
+
+async function namesOf(io: Io): Promise<readonly string[]> {
+  const names = await readdir(folderOf(io)).catch(() => [])
+  return names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length))
+}
+
+const folderOf = (io: Io) => join(homeOf(io), 'sessions')
+
+function fileOf(name: string, io: Io): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) {
+    throw new CliError('usage', `${name} is no name`, 'Letters, digits, - and _.')
+  }
+  return join(folderOf(io), `${name}.json`)
+}
+
+async function ownerOf(options: SessionCommand, { environment }: Io) {
+  for (const found of await readKeys({ ...(options.keyFile && { keyFile: options.keyFile }) }, environment)) {
+    const { evm } = accountOf(found)
+    if (evm !== undefined) return { account: evm, key: keyOf(found) }
+  }
+  throw new CliError('usage', 'No EVM key of the owner', 'Set GROAT_EVM_KEY, or name a file with --key-file.')
+}
+
+const keyOf = ({ key }: FoundKey): string => key
+
+/** What the owner's policy says of one payment holds on chain too. */
+async function mostOf(options: NewSessionCommand, asset: Asset, io: Io): Promise<bigint | undefined> {
+  const { perPayment } = await loadPolicy(options.policy === undefined ? {} : { policy: options.policy }, io)
+  const limits = [options.perPayment, perPayment].flatMap((text) => (text === undefined ? [] : [unitsOf(text, asset)]))
+  return limits.sort((a, b) => (a < b ? -1 : 1))[0]
+}
+
+function unitsOf(text: string, { decimals }: Asset): bigint {
+  try {
+    return parseUnits(parseMoney(text).decimal, decimals)
+  } catch (cause) {
+    throw new CliError('usage', `${text} is not an amount`, 'Write it as $1.50.', { cause })
+  }
+}
+
+function secondsOf(text: string): number {
+  const [, number, unit] = /^([1-9][0-9]{0,4})([mhd])$/.exec(text) ?? []
+  if (number === undefined) throw new CliError('usage', `${text} is no duration`, 'Write it as 30m, 12h or 7d.')
+  return Number(number) * (unit === 'm' ? 60 : unit === 'h' ? 3600 : 86_400)
+}
+
+async function contractsOf(file: string): Promise<DelegationContracts> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new CliError('usage', `${file} cannot be read`, undefined, { cause })
+  })
+  const { manager, enforcers } = parsed(text)
+  const { erc20TransferAmount, timestamp, allowedCalldata, erc20PaymentLimit } = (enforcers ?? {}) as Members
+  const limit = erc20PaymentLimit === undefined ? {} : { erc20PaymentLimit: hexOf(erc20PaymentLimit) }
+  return {
+    manager: hexOf(manager),
+    enforcers: {
+      erc20TransferAmount: hexOf(erc20TransferAmount),
+      timestamp: hexOf(timestamp),
+      allowedCalldata: hexOf(allowedCalldata),
+      ...limit,
+    },
+  }
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+function parsed(text: string): Members {
+  try {
+    const read: unknown = JSON.parse(text)
+    // Every member is looked at where it is used.
+    if (typeof read === 'object' && read !== null) return read as Members
+  } catch {
+    // Said below.
+  }
+  throw new CliError('usage', 'That is not JSON')
+}
+
+function hexOf(address: unknown): `0x${string}` {
+  // Its form was just seen.
+  if (typeof address === 'string' && /^0x[0-9a-fA-F]{40}$/.test(address)) return address as `0x${string}`
+  throw new CliError('usage', `${address} is not an address`)
+}
+
+function passwordOf({ environment }: Io): string {
+  const password = environment.GROAT_PASSWORD
+  if (password !== undefined && password !== '') return password
+  throw new CliError('usage', 'No password for the session key', 'Set GROAT_PASSWORD.')
+}
+
+const chainOf = (network: Network, rpc: string) => createEvmChain({ network, rpc, signers: [] })
+
+const textOf = (state: SessionState | undefined) => state && { spent: `${state.spent}`, ended: state.ended }
+
+function rowOf(name: string, { network, limits }: Session, state: SessionState | undefined): string[] {
+  const { token, total, perPayment, payTo, expiresAt } = limits
+  const asset = assetByAddress(network, token)
+  const money = (units: bigint) =>
+    asset ? `${formatUnits(units, asset.decimals)} ${asset.symbol}` : `${units} of ${token}`
+  const until = new Date(expiresAt * 1000).toISOString().replace('T', ' ').slice(0, 16)
+  return [
+    name,
+    v1NameOf(network) ?? network,
+    state === undefined ? money(total) : `${money(state.spent)} of ${money(total)}`,
+    perPayment === undefined ? '' : `${money(perPayment)} at once`,
+    `to ${payTo ?? 'anybody'}`,
+    state?.ended ? 'ended' : `${expiresAt * 1000 <= Date.now() ? 'over since' : 'until'} ${until}`,
+  ]
+}
