@@ -17,8 +17,8 @@ export interface EvmRpc {
   code(address: Address): Promise<Hex>
   /** The next nonce of an account, behind its transactions that wait. */
   nextNonce(address: Address): Promise<bigint>
-  /** The nonce below which everything of an account is in a block. */
-  minedNonce(address: Address): Promise<bigint>
+  /** The nonce below which everything of an account is in a block, or was at this one. Throws for a block that the node does not have. */
+  minedNonce(address: Address, block?: bigint): Promise<bigint>
   /** The newest block. */
   latestBlock(): Promise<Block>
   /** A block by its height, or the newest one that is `safe` or `finalized`; `undefined` when there is none. */
@@ -181,9 +181,14 @@ function over(json: JsonRpc, ask: Ask): EvmRpc {
       // A node that is behind names one that is used.
       return ask(method, [address, 'pending'], (reply) => integer(result(method, reply), method), greater)
     },
-    minedNonce(address) {
+    minedNonce(address, block) {
       const method = 'eth_getTransactionCount'
-      return ask(method, [address, 'latest'], (reply) => integer(result(method, reply), method), lesser)
+      return ask(
+        method,
+        [address, block === undefined ? 'latest' : quantity(block)],
+        (reply) => integer(result(method, reply), method),
+        lesser,
+      )
     },
     block(at) {
       const method = 'eth_getBlockByNumber'

@@ -11,14 +11,17 @@ import {
 } from '@groat/sandbox'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { delegatedAccount, keyOf, payByDelegation } from '../../evm/testing/delegation.js'
-import type { FacilitatorService } from '../src/index.js'
-import { PRICE, settlingChain, useFacilitator } from './chain-kit.js'
+import type { FacilitatorOptions, FacilitatorService } from '../src/index.js'
+import { PRICE, settlingChain, until, useFacilitator } from './chain-kit.js'
 
 // Permissions to move money (ERC-7710) through the engine with its journal, on a real manager.
 
 const on = useFacilitator()
 let service: FacilitatorService
 let manager: DelegationManager
+/** How often the chain was asked what became of something. */
+let looks: number
+let schemes: FacilitatorOptions['schemes']
 const GAS = 400_000n
 
 beforeEach(async () => {
@@ -27,7 +30,14 @@ beforeEach(async () => {
   for (const role of ['payer2', 'payer3'] as const) await delegate7702(on.chain, on.chain.account(role).address, code)
   const chain = await settlingChain(on.chain.rpcUrl, ['facilitator', 'facilitator2'])
   const delegations = { managers: [manager.address], gas: GAS }
-  service = await on.serve({ schemes: [exactEvm({ chains: [chain], delegations })] })
+  const scheme = exactEvm({ chains: [chain], delegations })
+  looks = 0
+  const outcome: typeof scheme.outcome = (...about) => {
+    looks += 1
+    return scheme.outcome(...about)
+  }
+  schemes = [{ ...scheme, outcome }]
+  service = await on.serve({ schemes })
 })
 
 /** A permission for one price, under an offer made from what the facilitator says of itself. */
@@ -106,3 +116,59 @@ test('a permission of a manager that nobody allowed is not called', async () => 
   expect(settlement).toMatchObject({ status: 'refused', code: 'erc7710_manager_not_allowed' })
   expect(await gas()).toBe(before)
 })
+
+test('EVM-EXACT-161 a redemption that failed is not over while its block may be undone: the same bytes move the money then, once', async () => {
+  const { chain } = on
+  await service.stop()
+  service = await on.serve({ schemes, settleTimeout: 100 })
+  const { address: payer } = chain.account('payer2')
+  const hostile = await deployHostileDelegator(chain, 'reverting', chain.account('payer4').address)
+  const honest = await chain.client.getCode({ address: payer })
+  await chain.setAutomine(false)
+  const request = await permit()
+  void service.settle(request)
+  await until(async () => (await attempts()).length === 1)
+  await until(async () => (await chain.client.getBlock({ blockTag: 'pending' })).transactions.length === 1)
+  await delegate7702(chain, payer, hostile.address)
+  await chain.mine()
+  const hash = (await attempts())[0]!.hash as `0x${string}`
+  expect((await chain.client.getTransactionReceipt({ hash })).status).toBe('reverted')
+  // Nothing else is signed, and nobody is told that it is over.
+  const seen = looks
+  const isDead = async () =>
+    (await on.tables().selectFrom('settlement').select('state').execute()).some(({ state }) => state === 'dead')
+  await until(async () => looks > seen + 3 || (await isDead()))
+  expect(await isDead()).toBe(false)
+  expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+  expect((await attempts()).map(({ hash: each }) => each)).toEqual([hash])
+
+  await chain.reorg(1)
+  await chain.setCode(payer, honest!)
+  // As nodes do with what was in a block that was undone.
+  await chain.client.sendRawTransaction({ serializedTransaction: (await attempts())[0]!.raw as `0x${string}` })
+  await until(async () => {
+    await chain.mine()
+    return (await service.settle(request)).status === 'settled'
+  })
+  expect(transactionOf(await service.settle(request))).toBe(hash)
+  await on.expectMoved(1)
+})
+
+test('EVM-EXACT-161 and is over when its block cannot be undone any more', async () => {
+  const { chain } = on
+  await service.stop()
+  service = await on.serve({ schemes, settleTimeout: 100 })
+  const { address: payer } = chain.account('payer2')
+  const hostile = await deployHostileDelegator(chain, 'reverting', chain.account('payer4').address)
+  await chain.setAutomine(false)
+  const request = await permit()
+  void service.settle(request)
+  await until(async () => (await chain.client.getBlock({ blockTag: 'pending' })).transactions.length === 1)
+  await delegate7702(chain, payer, hostile.address)
+  await chain.mine(80)
+  await until(async () => (await service.settle(request)).status === 'refused')
+  expect((await attempts()).map(({ status }) => status)).toEqual(['failed'])
+  await on.expectMoved(0)
+})
+
+const attempts = () => on.tables().selectFrom('attempt').select(['hash', 'status', 'raw']).execute()

@@ -182,8 +182,11 @@ export type ChainOutcome =
       /** Cost of the transaction in the chain's own coin, where it was ours. */
       readonly fee?: bigint
     }
-  /** Nothing final yet. */
-  | { readonly status: 'pending' }
+  /**
+   * Nothing final yet. `alone`: what was signed may still move the money, though it seems to be over, and nothing on chain would keep a second
+   * transaction from moving it once more. Nothing else is signed then.
+   */
+  | { readonly status: 'pending'; readonly alone?: true }
   /** One of ours was included and failed. The payment itself may still be alive. */
   | { readonly status: 'reverted'; readonly transaction: string; readonly refusal: Refusal }
   /** It can never settle any more: used for something else, cancelled, or expired on chain. */

@@ -41,15 +41,20 @@ export function createErc7710(
       const payment = read(request)
       const { token } = payment.places
       const move = moveOf(request, payment)
-      // Every transaction of ours for it has failed: a permission leaves no mark that could say otherwise.
-      if (sent.length === 0) return { status: 'dead', refusal: refuse('invalid_exact_evm_transaction_failed') }
+      const dead = { status: 'dead', refusal: refuse('invalid_exact_evm_transaction_failed') } as const
+      // Every transaction of ours for it has failed for good: a permission leaves no mark that could say otherwise.
+      if (sent.length === 0) return dead
       const receipts = await receiptsOf(request.chain, sent)
       for (const receipt of receipts) {
         const log = receipt.success ? findTransferOf(receipt.logs, token, move) : undefined
         if (log) return settled(receipt, log, move.value, receipt.fee)
       }
       const [last] = receipts.slice(-1)
-      if (last === undefined) return { status: 'pending' }
+      const final = (await request.chain.head?.())?.final ?? 0n
+      if (last === undefined)
+        return (await areGone(request.chain, sent, final)) ? dead : { status: 'pending', alone: true }
+      // Where its block is undone the same bytes may move the money after all, and another redemption beside it would move it twice (EVM-EXACT-161).
+      if (last.blockNumber > final) return { status: 'pending', alone: true, failed: true }
       const code = last.success ? 'erc7710_transfer_mismatch' : 'invalid_exact_evm_transaction_failed'
       return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
     },
@@ -84,6 +89,15 @@ const moveOf = ({ terms }: ExactRequest, { delegator, places }: Erc7710Payment):
 async function receiptsOf({ rpc }: EvmChain, sent: readonly SentTransaction[]) {
   const receipts = await Promise.all(sent.map(({ hash }) => rpc.receipt(hash as Hex)))
   return receipts.filter((receipt) => receipt !== undefined)
+}
+
+/** Whether other transactions have used up the numbers of all of these, for good. */
+async function areGone({ rpc }: EvmChain, sent: readonly SentTransaction[], final: bigint): Promise<boolean> {
+  // The signers are accounts of the chain. A node that has no state as old as that proves nothing.
+  const mined = await Promise.all(
+    sent.map(({ signer }) => rpc.minedNonce(signer.toLowerCase() as Address, final).catch(() => 0n)),
+  )
+  return sent.every(({ nonce }, i) => nonce !== undefined && nonce < (mined[i] ?? 0n))
 }
 
 /**

@@ -277,12 +277,15 @@ describe('permissions that are not what they should be cost nothing', () => {
     const hostile = await deployHostileDelegator(sandbox, 'delivering-less')
     await delegate7702(sandbox, address('payer'), hostile.address)
     const sent = await submit(payment)
+    // Not before its block is final (EVM-EXACT-161); the payer waits at once.
+    expect(await scheme.outcome(payment, offer, [sent])).toEqual({ status: 'pending', alone: true })
+    expect(await verify(await payByDelegation(offer, account))).toBe('payer_on_hold')
+    await sandbox.mine(80)
     expect(await scheme.outcome(payment, offer, [sent])).toEqual({
       status: 'reverted',
       transaction: sent.hash,
       refusal: { ok: false, code: 'erc7710_transfer_mismatch' },
     })
-    expect(await verify(await payByDelegation(offer, account))).toBe('payer_on_hold')
     // The engine drops what has failed; then nothing of it is under way.
     expect(await scheme.outcome(payment, offer, [])).toMatchObject({ status: 'dead' })
   })

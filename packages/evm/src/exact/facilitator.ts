@@ -168,9 +168,9 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     },
     async outcome(payment, terms, sent) {
       const { method, ...request } = known(payment, terms)
-      const outcome = await method.outcome(request, sent, { lookbackBlocks, expiryMarginSeconds })
+      const { failed, ...outcome } = await method.outcome(request, sent, { lookbackBlocks, expiryMarginSeconds })
       // It was tried right before, and did something else when it was paid for.
-      if (outcome.status === 'reverted') {
+      if (failed || outcome.status === 'reverted') {
         const token = parseAddress(terms.asset)
         if (token) trials.doubt(request.chain, token)
         await holdBack(request)

@@ -47,8 +47,15 @@ export interface ChainMethod {
   enable?(request: ExactRequest, trial: Trial): Promise<Verdict>
   /** The call that moves the money. */
   prepare(request: ExactRequest): MoneyCall | Promise<MoneyCall>
-  /** What became of it. Settled is said only of the token's own logs. Throws `X402Error` `rpc_unreachable` and the like. */
-  outcome(request: ExactRequest, sent: readonly SentTransaction[], options: OutcomeOptions): Promise<ChainOutcome>
+  /**
+   * What became of it; `failed` when a transaction of ours did, though that is not final. Settled is said only of the token's own logs. Throws
+   * `X402Error` `rpc_unreachable` and the like.
+   */
+  outcome(
+    request: ExactRequest,
+    sent: readonly SentTransaction[],
+    options: OutcomeOptions,
+  ): Promise<ChainOutcome & { readonly failed?: true }>
 }
 
 /**

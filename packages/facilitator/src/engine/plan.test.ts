@@ -42,6 +42,11 @@ describe('unsigned', () => {
 })
 
 describe('signed', () => {
+  test('EVM-EXACT-161 what may still move the money, and once more if it were signed again, is left alone', () => {
+    const gone: Attempt = { ...live, status: 'void' }
+    expect(plan(known('sent', [gone], { chain: pending }))).toEqual({ do: 'check' })
+    expect(plan(known('sent', [gone], { chain: { ...pending, alone: true } }))).toEqual({ do: 'wait' })
+  })
   test('is sent, looked for, and waited for', () => {
     expect(plan(known('signed', [live]))).toEqual({ do: 'send', attempt: live })
     expect(plan(known('sent', [out]))).toEqual({ do: 'look' })

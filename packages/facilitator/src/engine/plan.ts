@@ -96,7 +96,7 @@ function planLive({ chain, said }: Known, live: Attempt, all: readonly Attempt[]
 /** Everything signed so far is provably gone, and the payment may be alive. */
 function planAnother({ record, verdict, crowded, chain, now }: Known): Step {
   if (chain === undefined) return { do: 'look' }
-  if (crowded === true) return { do: 'wait' }
+  if (crowded === true || (chain.status === 'pending' && chain.alone === true)) return { do: 'wait' }
   const spent = new Set(record.attempts.map(({ slot }) => slot)).size
   const another = verdict === undefined && spent < MAX_ATTEMPTS && now < record.expiresAt * 1000
   return { do: another ? 'check' : 'wait' }
