@@ -117,7 +117,7 @@ test('a permission of a manager that nobody allowed is not called', async () => 
   expect(await gas()).toBe(before)
 })
 
-test('EVM-EXACT-161 a redemption that failed is not over while its block may be undone: the same bytes move the money then, once', async () => {
+test('EVM-EXACT-169 a redemption that failed is not over while its block may be undone: the same bytes move the money then, once', async () => {
   const { chain } = on
   await service.stop()
   service = await on.serve({ schemes, settleTimeout: 100 })
@@ -154,7 +154,7 @@ test('EVM-EXACT-161 a redemption that failed is not over while its block may be 
   await on.expectMoved(1)
 })
 
-test('EVM-EXACT-161 and is over when its block cannot be undone any more', async () => {
+test('EVM-EXACT-169 and is over when its block cannot be undone any more', async () => {
   const { chain } = on
   await service.stop()
   service = await on.serve({ schemes, settleTimeout: 100 })

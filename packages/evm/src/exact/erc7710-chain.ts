@@ -53,7 +53,7 @@ export function createErc7710(
       const final = (await request.chain.head?.())?.final ?? 0n
       if (last === undefined)
         return (await areGone(request.chain, sent, final)) ? dead : { status: 'pending', alone: true }
-      // Where its block is undone the same bytes may move the money after all, and another redemption beside it would move it twice (EVM-EXACT-161).
+      // Where its block is undone the same bytes may move the money after all, and another redemption beside it would move it twice (EVM-EXACT-169).
       if (last.blockNumber > final) return { status: 'pending', alone: true, failed: true }
       const code = last.success ? 'erc7710_transfer_mismatch' : 'invalid_exact_evm_transaction_failed'
       return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }

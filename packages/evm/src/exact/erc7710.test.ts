@@ -277,7 +277,7 @@ describe('permissions that are not what they should be cost nothing', () => {
     const hostile = await deployHostileDelegator(sandbox, 'delivering-less')
     await delegate7702(sandbox, address('payer'), hostile.address)
     const sent = await submit(payment)
-    // Not before its block is final (EVM-EXACT-161); the payer waits at once.
+    // Not before its block is final (EVM-EXACT-169); the payer waits at once.
     expect(await scheme.outcome(payment, offer, [sent])).toEqual({ status: 'pending', alone: true })
     expect(await verify(await payByDelegation(offer, account))).toBe('payer_on_hold')
     await sandbox.mine(80)

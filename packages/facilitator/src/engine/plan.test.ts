@@ -42,7 +42,7 @@ describe('unsigned', () => {
 })
 
 describe('signed', () => {
-  test('EVM-EXACT-161 what may still move the money, and once more if it were signed again, is left alone', () => {
+  test('EVM-EXACT-169 what may still move the money, and once more if it were signed again, is left alone', () => {
     const gone: Attempt = { ...live, status: 'void' }
     expect(plan(known('sent', [gone], { chain: pending }))).toEqual({ do: 'check' })
     expect(plan(known('sent', [gone], { chain: { ...pending, alone: true } }))).toEqual({ do: 'wait' })
