@@ -85,6 +85,7 @@ export function startCommand(command: string, env: Readonly<Record<string, strin
     env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   })
+  child.once('exit', guard(child))
   const lines: string[] = []
   const waiting: ((line: string | undefined) => void)[] = []
   let complaints = ''
@@ -136,10 +137,32 @@ export function startCommand(command: string, env: Readonly<Record<string, strin
   }
 }
 
+/**
+ * A shell that waits on a pipe from the kit: however the kit ends, kill -9 included, the system closes the pipe, and the shell ends the group of the
+ * command. What a command leaves behind in its group when it ends is ended there and then, while the number is still its own.
+ */
+function guard({ pid }: ChildProcess): () => void {
+  if (pid === undefined || process.platform === 'win32') return () => {}
+  const guardian = spawn('/bin/sh', ['-c', 'read _; kill -9 "-$0"', String(pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  // Without a shell the command runs all the same, and only a kit that is killed leaves it behind.
+  guardian.on('error', () => {})
+  guardian.unref()
+  return () => {
+    guardian.kill('SIGKILL')
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch {
+      // Nobody was left.
+    }
+  }
+}
+
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined) return
-  const hasEnded = child.exitCode !== null || child.signalCode !== null
-  const gone = hasEnded ? Promise.resolve() : once(child, 'exit')
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+  const gone = once(child, 'exit')
   const signal = (name: NodeJS.Signals) => {
     try {
       if (process.platform === 'win32' || child.pid === undefined) child.kill(name)
