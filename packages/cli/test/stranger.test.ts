@@ -56,7 +56,7 @@ function seller(...challenges: readonly PaymentRequirements[]) {
 test('CLI-005 what is signed is what was shown, whatever the server asks for afterwards', async () => {
   const paid = seller(offerOf(), offerOf({ amount: 100_000n, payTo: `0x${'66'.repeat(20)}` }))
   const asked: string[] = []
-  const { exitCode } = await run(['pay', 'https://shop.example/x'], async (question) => {
+  const { exitCode } = await run(['pay', 'https://93.184.215.14/x'], async (question) => {
     asked.push(question)
     return true
   })
@@ -72,7 +72,7 @@ test.each([
   ['asset', { asset: '\u001b]0;name\u0007\u202e' }],
 ])('control characters in the %s of an offer do not reach the terminal', async (_, terms) => {
   seller(offerOf(terms))
-  const { exitCode, said } = await run(['pay', 'https://shop.example/x'])
+  const { exitCode, said } = await run(['pay', 'https://93.184.215.14/x'])
   expect(exitCode).toBe(1)
   expect(said.split('\n').map(plain).join('\n')).toBe(said)
   expect(said).not.toMatch(/^All fine/m)

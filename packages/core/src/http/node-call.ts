@@ -1,5 +1,5 @@
 import type { Agent, Dispatcher } from 'undici'
-import { type HttpAnswer, type HttpCall, type HttpRequest, NoAnswer } from './call.js'
+import { callOver, type HttpAnswer, type HttpCall, type HttpRequest, NoAnswer } from './call.js'
 import type { PublicAddresses } from './public-address.js'
 
 /** Where Node's client may connect to. */
@@ -10,35 +10,42 @@ export type NodeCallOptions = {
 
 /**
  * Exchanges by Node's HTTP client itself over kept connections, at about an eighth of what `fetch`, which stands on it, costs there.
- * `undefined` where there is no Node: other runtimes never load it.
+ * Where a bundler has made it impossible to load, `fetch` does it, unless there is a `guard`, which `fetch` does not know: then there is no
+ * answer. `undefined` where there is no Node: other runtimes never load it.
  *
  * @example
  * const call = nodeCall() ?? callOver(globalThis.fetch)
  */
 export function nodeCall({ guard }: NodeCallOptions = {}): HttpCall | undefined {
   if (globalThis.process?.release?.name !== 'node') return undefined
-  let client: Promise<Agent | undefined> | undefined
-  let ready: Agent | undefined
+  let loading: Promise<HttpCall> | undefined
+  let call: HttpCall | undefined
   return async (asked) => {
-    client ??= connect(guard)
-    ready ??= await client
-    if (ready === undefined)
-      throw new NoAnswer(Object.assign(new Error('no HTTP client here'), { code: 'ENETUNREACH' }))
+    loading ??= connect(guard)
+    call ??= await loading
+    return call(asked)
+  }
+}
+
+async function connect(guard: PublicAddresses | undefined): Promise<HttpCall> {
+  const { Agent } = await import('#undici').catch(() => ({ Agent: undefined }))
+  if (Agent === undefined) return guard === undefined ? callOver(globalThis.fetch) : noCall
+  // Servers keep idle connections for 5 s and more; one that is about to be closed must not be used. The deadline of a call is its own.
+  const options = { keepAliveTimeout: 4_000, keepAliveMaxTimeout: 4_000, headersTimeout: 0, bodyTimeout: 0 }
+  const client = new Agent(guard === undefined ? options : { ...options, connect: { lookup: guard.lookup } })
+  return async (asked) => {
     const { origin, pathname, search, hostname } = new URL(asked.url)
     // An address needs no lookup, so nothing else would look at it.
     const host = hostname.replace(/^\[|\]$/g, '')
     if (guard !== undefined && /^[0-9.]+$|:/.test(host) && !guard.isPublic(host)) {
       throw new NoAnswer(Object.assign(new Error('a private address'), { code: 'EHOSTUNREACH' }))
     }
-    return exchange(ready, { origin, path: pathname + search }, asked)
+    return exchange(client, { origin, path: pathname + search }, asked)
   }
 }
 
-async function connect(guard: PublicAddresses | undefined): Promise<Agent | undefined> {
-  const { Agent } = await import('#undici')
-  // Servers keep idle connections for 5 s and more; one that is about to be closed must not be used. The deadline of a call is its own.
-  const options = { keepAliveTimeout: 4_000, keepAliveMaxTimeout: 4_000, headersTimeout: 0, bodyTimeout: 0 }
-  return Agent && new Agent(guard === undefined ? options : { ...options, connect: { lookup: guard.lookup } })
+const noCall: HttpCall = async () => {
+  throw new NoAnswer(Object.assign(new Error('no HTTP client that looks at addresses'), { code: 'ENETUNREACH' }))
 }
 
 function exchange(client: Agent, where: { readonly origin: string; readonly path: string }, asked: HttpRequest) {
