@@ -10,6 +10,8 @@ export type PayerChannel = {
   readonly balance: bigint
   /** Which channel it is; absent for those that were written down before this was. */
   readonly about?: { readonly network: Network; readonly config: ChannelConfig }
+  /** A deposit that was signed and is not known to be made: it may be, until the end of its validity in seconds since 1970 (EVM-BATCH-017). */
+  readonly open?: { readonly pid: Pid; readonly until: number }
   /** The payment that is under way. */
   readonly pending?: { readonly pid: Pid; readonly amount: bigint; readonly deposit: bigint }
 }
@@ -88,11 +90,12 @@ const migrations: Migrations = {
 
 /** What we wrote ourselves. */
 function decodeChannel(text: string): PayerChannel {
-  const { charged, balance, pending, about } = JSON.parse(text)
+  const { charged, balance, pending, about, open } = JSON.parse(text)
   const config = about && readConfig(about.config)
   return {
     charged: BigInt(charged),
     balance: BigInt(balance),
+    ...(open && { open: { pid: open.pid, until: open.until } }),
     ...(config && { about: { network: about.network, config } }),
     ...(pending && { pending: { pid: pending.pid, amount: BigInt(pending.amount), deposit: BigInt(pending.deposit) } }),
   }

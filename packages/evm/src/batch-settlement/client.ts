@@ -45,7 +45,7 @@ export type BatchEvmClientOptions = {
 /**
  * Pays out of channels: a deposit once, and then vouchers whose ceiling rises by the price, one after the other.
  *
- * `prepare` refuses `asset_not_known`, `unsupported_transfer_method`, `domain_mismatch`, `invalid_network`, `invalid_payment_requirements`; `sign`
+ * `prepare` refuses `payment_unresolved` (a deposit that was signed may still be made), `asset_not_known`, `unsupported_transfer_method`, `domain_mismatch`, `invalid_network`, `invalid_payment_requirements`; `sign`
  * throws `signer_failed`. One channel carries one payment at a time. Throws a `TypeError` when the account has no address.
  *
  * @example
@@ -81,11 +81,16 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
         return refuse('domain_mismatch')
       }
       const channelId = channelIdOf(engine, chainId, config)
-      const channel = toldBy(engine, offer, config, channelId, chainId) ?? (await channels.get(channelId)) ?? NEW
+      const known = await channels.get(channelId)
+      const channel = toldBy(engine, offer, config, channelId, chainId) ?? known ?? NEW
       const about = { network: offer.network, config }
       const voucher = { channelId, maxClaimable: channel.charged + offer.amount }
       const deposit =
         voucher.maxClaimable > channel.balance ? depositOf(offer, voucher.maxClaimable - channel.balance) : 0n
+      // Whatever the seller says of the channel: one that was signed may still be made (EVM-BATCH-017).
+      const open =
+        known?.open && known.open.until + CLOCK_MARGIN_SECONDS > context.clock() / 1000 ? known.open : undefined
+      if (deposit > 0n && open) return refuse('payment_unresolved', 'a deposit into this channel may still be made')
       const expiresAt =
         Math.floor(context.clock() / 1000) + Math.floor(Math.min(offer.maxTimeoutSeconds, context.maxLifetimeSeconds))
       const nonce = formatHex(context.random(32))
@@ -151,7 +156,11 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
           voucher: { channelId, maxClaimableAmount: voucher.maxClaimable.toString(), signature },
         }
         const { charged, balance } = channel
-        await channels.put(channelId, { charged, balance, about, pending: { pid, amount: offer.amount, deposit } })
+        const opened = deposit === 0n ? open : { pid, until: expiresAt }
+        await channels.put(channelId, {
+          ...{ charged, balance, about, pending: { pid, amount: offer.amount, deposit } },
+          ...(opened && { open: opened }),
+        })
         pending.set(pid, channelId)
         if (deposit === 0n) return { type: 'voucher', id: nonce, ...wire }
         const authorization = await authorize()
@@ -171,8 +180,12 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       // A seller that says more than was signed for is not believed.
       const counted = charged === undefined || charged > amount ? amount : charged
       pending.delete(pid)
-      const { about, charged: before, balance } = channel
-      await channels.put(channelId, { charged: before + counted, balance: balance + deposit, ...(about && { about }) })
+      const { about, charged: before, balance, open } = channel
+      await channels.put(channelId, {
+        ...{ charged: before + counted, balance: balance + deposit },
+        ...(about && { about }),
+        ...(open && open.pid !== pid && { open }),
+      })
     },
     async corrected({ pid, ...terms }, header) {
       const offer = offeredAgain(terms, header)
@@ -190,6 +203,7 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       await channels.put(channelId, {
         ...{ charged: told.charged, balance: told.balance },
         about: { network: offer.network, config },
+        ...(before?.open && { open: before.open }),
       })
       pending.delete(pid)
       // A voucher for no more than an older one lets nobody take anything; a deposit may still be made.
@@ -205,4 +219,6 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
   }
 }
 
+/** Seconds by which a block's clock may be behind ours. */
+const CLOCK_MARGIN_SECONDS = 30
 const NEW: PayerChannel = { charged: 0n, balance: 0n }

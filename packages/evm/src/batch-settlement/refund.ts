@@ -100,7 +100,7 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
     if (outcome?.status === 'settled') {
       const { transaction, amount: paid, extra } = outcome.receipt
       const left = leftOf(channel, paid, extra)
-      const known = { ...left, about: { network: offer.network, config } }
+      const known = { ...left, about: { network: offer.network, config }, ...(channel.open && { open: channel.open }) }
       await channels.put(channelId, known)
       return {
         ...{ status: 'refunded', channelId, transaction, channel: known },
@@ -112,7 +112,7 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
     const again = offeredAgain(offer, header)
     const told = again && toldBy(engine, again, config, channelId, chainId)
     if (told === undefined || corrected) return refusedWith(header)
-    channel = { charged: told.charged, balance: told.balance }
+    channel = { charged: told.charged, balance: told.balance, ...(channel.open && { open: channel.open }) }
     await channels.put(channelId, { ...channel, about: { network: offer.network, config } })
   }
 }
