@@ -48,7 +48,7 @@ export async function withPurse<T>(
     const channels = () => (opened ??= sqlChannels(store))
     return await use(await sqlIntents(store), {
       get: async (id) => (await channels()).get(id),
-      put: async (id, channel) => (await channels()).put(id, channel),
+      change: async (id, next) => (await channels()).change(id, next),
       list: async () => (await channels()).list(),
     })
   } finally {

@@ -404,7 +404,8 @@ describe('on a chain', () => {
     await buy(payerOf({ depositFor: 10, channels }))
     const stale = createMemoryChannels()
     const { channelId } = (await ledger.claimable())[0]!
-    await stale.put(channelId, (await channels.get(channelId))!)
+    const remembered = (await channels.get(channelId))!
+    await stale.change(channelId, () => remembered)
     for (let i = 0; i < 3; i++) await buy(payerOf({ channels }))
     const behind = payerOf({ channels: stale })
     expect(await correct(behind)).toEqual({ type: 'voucher', answer: 'void' })

@@ -1,5 +1,6 @@
 import type { Network, Pid } from '@groat/core'
 import type { AnyStore, Migrations } from '@groat/store'
+import type { Transaction } from 'kysely'
 import type { Hex } from '../hex.js'
 import { type ChannelConfig, readConfig } from './channel.js'
 
@@ -19,7 +20,8 @@ export type PayerChannel = {
 /** Where a payer remembers its channels. What it forgets, the seller's next refusal tells, with the payer's own signature on it. */
 export interface PayerChannels {
   get(channelId: Hex): Promise<PayerChannel | undefined>
-  put(channelId: Hex, channel: PayerChannel): Promise<void>
+  /** Writes what comes of it, with nothing of anybody else's in between (EVM-BATCH-017); what `next` throws leaves it as it was, and is thrown. */
+  change(channelId: Hex, next: (known: PayerChannel | undefined) => PayerChannel): Promise<void>
   /** All of them: where the payer's money is locked. */
   list(): Promise<readonly (PayerChannel & { readonly channelId: Hex })[]>
 }
@@ -34,7 +36,7 @@ export function createMemoryChannels(): PayerChannels {
   const rows = new Map<Hex, PayerChannel>()
   return {
     get: async (id) => rows.get(id),
-    put: async (id, channel) => void rows.set(id, channel),
+    change: async (id, next) => void rows.set(id, next(rows.get(id))),
     list: async () => [...rows].map(([channelId, channel]) => ({ ...channel, channelId })),
   }
 }
@@ -46,27 +48,30 @@ export function createMemoryChannels(): PayerChannels {
  * batchEvm({ account, channels: await sqlChannels(await openStore('purse.db')) })
  */
 export async function sqlChannels(anyStore: AnyStore): Promise<PayerChannels> {
-  const store = anyStore.withTables<{ evm_payer_channel: { channel_id: string; state: string } }>()
+  const store = anyStore.withTables<Tables>()
   await store.migrate(migrations)
+
+  async function read(from: Reads, id: Hex): Promise<PayerChannel | undefined> {
+    const row = await from
+      .selectFrom('evm_payer_channel')
+      .select('state')
+      .where('channel_id', '=', id)
+      .executeTakeFirst()
+    return row && decodeChannel(row.state)
+  }
+
   return {
-    async get(id) {
-      const row = await store.db
-        .selectFrom('evm_payer_channel')
-        .select('state')
-        .where('channel_id', '=', id)
-        .executeTakeFirst()
-      return row && decodeChannel(row.state)
-    },
-    async put(id, channel) {
-      const state = JSON.stringify(channel, (_, value) => (typeof value === 'bigint' ? value.toString() : value))
-      await store.transaction((trx) =>
-        trx
+    get: (id) => read(store.db, id),
+    change: (id, next) =>
+      store.transaction(async (trx) => {
+        const channel = next(await read(trx, id))
+        const state = JSON.stringify(channel, (_, value) => (typeof value === 'bigint' ? value.toString() : value))
+        await trx
           .insertInto('evm_payer_channel')
           .values({ channel_id: id, state })
           .onConflict((conflict) => conflict.column('channel_id').doUpdateSet({ state }))
-          .execute(),
-      )
-    },
+          .execute()
+      }),
     async list() {
       const rows = await store.db.selectFrom('evm_payer_channel').selectAll().orderBy('channel_id').execute()
       // Keys that we wrote ourselves.
@@ -74,6 +79,9 @@ export async function sqlChannels(anyStore: AnyStore): Promise<PayerChannels> {
     },
   }
 }
+
+type Tables = { readonly evm_payer_channel: { readonly channel_id: string; readonly state: string } }
+type Reads = Pick<Transaction<Tables>, 'selectFrom'>
 
 const migrations: Migrations = {
   namespace: 'evm_payer',

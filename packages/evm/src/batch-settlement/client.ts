@@ -9,6 +9,7 @@ import {
   paymentId,
   refuse,
   type SchemeClient,
+  X402Error,
 } from '@groat/core'
 import type { EvmAccount } from '../account.js'
 import { parseAddress } from '../address.js'
@@ -45,8 +46,10 @@ export type BatchEvmClientOptions = {
 /**
  * Pays out of channels: a deposit once, and then vouchers whose ceiling rises by the price, one after the other.
  *
- * `prepare` refuses `payment_unresolved` (a deposit that was signed may still be made), `asset_not_known`, `unsupported_transfer_method`, `domain_mismatch`, `invalid_network`, `invalid_payment_requirements`; `sign`
- * throws `signer_failed`. One channel carries one payment at a time. Throws a `TypeError` when the account has no address.
+ * `prepare` refuses `payment_unresolved` (a deposit that was signed may still be made), `asset_not_known`, `unsupported_transfer_method`,
+ * `domain_mismatch`, `invalid_network`, `invalid_payment_requirements`; `sign`
+ * throws `signer_failed`, and `payment_in_flight` (nothing was signed: another payment deposits into the channel). One channel carries one
+ * payment at a time. Throws a `TypeError` when the account has no address.
  *
  * @example
  * const scheme = batchEvm({ account: privateKeyAccount(process.env.KEY), depositFor: 100 })
@@ -156,10 +159,16 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
           voucher: { channelId, maxClaimableAmount: voucher.maxClaimable.toString(), signature },
         }
         const { charged, balance } = channel
-        const opened = deposit === 0n ? open : { pid, until: expiresAt }
-        await channels.put(channelId, {
-          ...{ charged, balance, about, pending: { pid, amount: offer.amount, deposit } },
-          ...(opened && { open: opened }),
+        await channels.change(channelId, (now) => {
+          // Another payment may have signed for a deposit since this one was prepared (EVM-BATCH-017).
+          if (deposit > 0n && (now?.balance !== known?.balance || now?.open?.pid !== known?.open?.pid)) {
+            throw new X402Error('payment_in_flight', { channelId, reason: 'another payment deposits into the channel' })
+          }
+          const opened = deposit === 0n ? now?.open : { pid, until: expiresAt }
+          return {
+            ...{ charged, balance, about, pending: { pid, amount: offer.amount, deposit } },
+            ...(opened && { open: opened }),
+          }
         })
         pending.set(pid, channelId)
         if (deposit === 0n) return { type: 'voucher', id: nonce, ...wire }
@@ -172,19 +181,21 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
     },
     async settled(pid, receipt) {
       const channelId = pending.get(pid)
-      const channel = channelId && (await channels.get(channelId))
-      if (channelId === undefined || channel?.pending?.pid !== pid) return
-      const { amount, deposit } = channel.pending
-      const said = isJsonObject(receipt.extra) ? receipt.extra.chargedAmount : undefined
-      const charged = typeof said === 'string' ? parseAtomic(said) : (receipt.amount ?? amount)
-      // A seller that says more than was signed for is not believed.
-      const counted = charged === undefined || charged > amount ? amount : charged
+      if (channelId === undefined) return
       pending.delete(pid)
-      const { about, charged: before, balance, open } = channel
-      await channels.put(channelId, {
-        ...{ charged: before + counted, balance: balance + deposit },
-        ...(about && { about }),
-        ...(open && open.pid !== pid && { open }),
+      const said = isJsonObject(receipt.extra) ? receipt.extra.chargedAmount : undefined
+      await channels.change(channelId, (channel = NEW) => {
+        if (channel.pending?.pid !== pid) return channel
+        const { amount, deposit } = channel.pending
+        const charged = typeof said === 'string' ? parseAtomic(said) : (receipt.amount ?? amount)
+        // A seller that says more than was signed for is not believed.
+        const counted = charged === undefined || charged > amount ? amount : charged
+        const { about, charged: before, balance, open } = channel
+        return {
+          ...{ charged: before + counted, balance: balance + deposit },
+          ...(about && { about }),
+          ...(open && open.pid !== pid && { open }),
+        }
       })
     },
     async corrected({ pid, ...terms }, header) {
@@ -200,11 +211,11 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       const ours = before?.pending?.pid === pid ? before.pending : undefined
       // A deposit that was signed may still be made: never a second one beside it (EVM-BATCH-017).
       if ((ours?.deposit ?? 0n) > 0n && told.charged + offer.amount > told.balance) return undefined
-      await channels.put(channelId, {
+      await channels.change(channelId, (now) => ({
         ...{ charged: told.charged, balance: told.balance },
         about: { network: offer.network, config },
-        ...(before?.open && { open: before.open }),
-      })
+        ...(now?.open && { open: now.open }),
+      }))
       pending.delete(pid)
       // A voucher for no more than an older one lets nobody take anything; a deposit may still be made.
       const isVoid = ours?.deposit === 0n && (before?.charged ?? 0n) + ours.amount <= told.signed

@@ -1,11 +1,13 @@
 import { encodeChallenge, type JsonObject, type PaymentRequirements, type Pid } from '@groat/core'
+import { openMemoryStore } from '@groat/store'
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { batchOfferOf } from '../../testing/batch.js'
 import { PAYER_KEY } from '../../testing/payments.js'
 import { privateKeyAccount } from '../account.js'
 import { nobleEngine } from '../crypto/index.js'
-import { batchEvm, createMemoryChannels } from './client.js'
+import { batchEvm, createMemoryChannels, type PayerChannels } from './client.js'
+import { sqlChannels } from './client-channels.js'
 
 // A seller that says what it likes of a channel, before a payment and after it. Whatever it says, the payer never has two deposits out that could
 // both be made, and no voucher out for more than it has counted as spent.
@@ -90,6 +92,60 @@ test('EVM-BATCH-017 EVM-BATCH-016 EVM-BATCH-019 no seller gets a second deposit 
         }
       }
     }),
-    { numRuns: 150, endOnFailure: true },
+    { numRuns: 60, endOnFailure: true },
   )
+})
+
+/** First payments of several processes that share what they remember, in any order of their steps. */
+async function firstPayments(channels: PayerChannels, count: number, scheduler: fc.Scheduler): Promise<void> {
+  const slow: PayerChannels = {
+    get: (id) => scheduler.schedule(channels.get(id), 'get'),
+    change: (id, next) => scheduler.schedule(Promise.resolve(), 'change').then(() => channels.change(id, next)),
+    list: () => channels.list(),
+  }
+  const signed = Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const payer = batchEvm({ account: privateKeyAccount(PAYER_KEY), engine: nobleEngine, channels: slow })
+      const random = (length: number) => new Uint8Array(length).fill(index + 1)
+      const prepared = await payer.prepare(batchOfferOf(), {
+        ...{ clock: () => 2_000_000_000_000, random, maxLifetimeSeconds: 100 },
+      })
+      if (!prepared.ok) return prepared.code
+      return prepared.sign().then(
+        ({ type }) => type,
+        ({ code }) => code,
+      )
+    }),
+  )
+  await scheduler.waitFor(signed)
+  const ends = await signed
+  expect(ends.filter((end) => end === 'deposit')).toHaveLength(1)
+  for (const end of ends) expect(['deposit', 'payment_in_flight', 'payment_unresolved']).toContain(end)
+}
+
+describe('EVM-BATCH-017 of first payments that are made at once one deposits', () => {
+  const arbCount = fc.integer({ min: 2, max: 4 })
+
+  test('in the memory of one process', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbCount, fc.scheduler(), (count, scheduler) =>
+        firstPayments(createMemoryChannels(), count, scheduler),
+      ),
+      { numRuns: 60, endOnFailure: true },
+    )
+  })
+
+  test('and over one database', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbCount, fc.scheduler(), async (count, scheduler) => {
+        const store = await openMemoryStore()
+        try {
+          await firstPayments(await sqlChannels(store), count, scheduler)
+        } finally {
+          await store.close()
+        }
+      }),
+      { numRuns: 10, endOnFailure: true },
+    )
+  })
 })

@@ -117,7 +117,7 @@ test('EVM-BATCH-080 EVM-BATCH-083 a payer gets back what it did not spend, and t
 
   async function refunded() {
     const channels = createMemoryChannels()
-    await channels.put((await channel()).channelId, { charged: 1300n, balance: 1300n })
+    await channels.change((await channel()).channelId, () => ({ charged: 1300n, balance: 1300n }))
     return channels
   }
 })
@@ -167,7 +167,7 @@ test('EVM-BATCH-082 a wish is for the count that the seller has, with the payerâ
 
   async function known() {
     const channels = createMemoryChannels()
-    await channels.put((await channel()).channelId, { charged: 1000n, balance: 5000n })
+    await channels.change((await channel()).channelId, () => ({ charged: 1000n, balance: 5000n }))
     return channels
   }
 })

@@ -87,10 +87,10 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
   if ('ok' in config) return refused(config.code, config.detail)
   const channelId = channelIdOf(engine, chainId, config)
   const { resource } = challenge.value
+  const about = { network: offer.network, config }
   let channel = (await channels.get(channelId)) ?? { charged: 0n, balance: 0n }
   for (let corrected = false; ; corrected = true) {
-    const about = { offer, resource, config, channelId, chainId, channel, amount }
-    const payment = await wishFor(account, engine, about)
+    const payment = await wishFor(account, engine, { offer, resource, config, channelId, chainId, channel, amount })
     const { name, value } = encodePayment(payment)
     const answer = await ask(get, url, { [name]: value })
     const header = (name: string) => answer.headers.get(name)
@@ -100,10 +100,8 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
     if (outcome?.status === 'settled') {
       const { transaction, amount: paid, extra } = outcome.receipt
       const left = leftOf(channel, paid, extra)
-      const known = { ...left, about: { network: offer.network, config }, ...(channel.open && { open: channel.open }) }
-      await channels.put(channelId, known)
       return {
-        ...{ status: 'refunded', channelId, transaction, channel: known },
+        ...{ status: 'refunded', channelId, transaction, channel: await keep(left) },
         ...(paid === undefined ? {} : { amount: paid }),
       }
     }
@@ -112,8 +110,16 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
     const again = offeredAgain(offer, header)
     const told = again && toldBy(engine, again, config, channelId, chainId)
     if (told === undefined || corrected) return refusedWith(header)
-    channel = { charged: told.charged, balance: told.balance, ...(channel.open && { open: channel.open }) }
-    await channels.put(channelId, { ...channel, about: { network: offer.network, config } })
+    channel = await keep({ charged: told.charged, balance: told.balance })
+  }
+
+  async function keep(left: Pick<PayerChannel, 'charged' | 'balance'>): Promise<PayerChannel> {
+    let kept: PayerChannel = left
+    await channels.change(channelId, (now) => {
+      kept = { ...left, about, ...(now?.open && { open: now.open }) }
+      return kept
+    })
+    return kept
   }
 }
 
