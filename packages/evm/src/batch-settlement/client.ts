@@ -209,13 +209,13 @@ export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
       if (told === undefined) return undefined
       const before = await channels.get(channelId)
       const ours = before?.pending?.pid === pid ? before.pending : undefined
-      // A deposit that was signed may still be made: never a second one beside it (EVM-BATCH-017).
-      if ((ours?.deposit ?? 0n) > 0n && told.charged + offer.amount > told.balance) return undefined
-      await channels.change(channelId, (now) => ({
-        ...{ charged: told.charged, balance: told.balance },
-        about: { network: offer.network, config },
-        ...(now?.open && { open: now.open }),
-      }))
+      const learnt = { charged: told.charged, balance: told.balance, about: { network: offer.network, config } }
+      // A deposit that was signed may still be made: never a second one beside it (EVM-BATCH-017). What was told counts when it has ended.
+      if ((ours?.deposit ?? 0n) > 0n && told.charged + offer.amount > told.balance) {
+        await channels.change(channelId, (now) => ({ ...now, ...learnt }))
+        return undefined
+      }
+      await channels.change(channelId, (now) => ({ ...learnt, ...(now?.open && { open: now.open }) }))
       pending.delete(pid)
       // A voucher for no more than an older one lets nobody take anything; a deposit may still be made.
       const isVoid = ours?.deposit === 0n && (before?.charged ?? 0n) + ours.amount <= told.signed
