@@ -19,10 +19,9 @@ export type NodeCallOptions = {
 export function nodeCall({ guard }: NodeCallOptions = {}): HttpCall | undefined {
   if (globalThis.process?.release?.name !== 'node') return undefined
   let loading: Promise<HttpCall> | undefined
-  let call: HttpCall | undefined
   return async (asked) => {
     loading ??= connect(guard)
-    call ??= await loading
+    const call = await loading
     return call(asked)
   }
 }
