@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { Hex } from 'viem'
 import type { EvmRail } from '../chain/evm.js'
 import { isObject, jsonIn } from '../http/exchange.js'
 import { expectSame } from '../model/finding.js'
 import { mirrored } from '../wire/eip3009.js'
-import { exactProxy, permit2Address, uptoProxy } from '../wire/permit2.js'
+import { exactProxy, uptoProxy } from '../wire/permit2.js'
 import { expectRefused, expectSettled, expectValid } from './answers.js'
 import { type FacilitatorCheck, facilitatorChecksWith, refusal } from './check.js'
 import {
@@ -14,6 +13,7 @@ import {
   movesOnce,
   otherKey,
   type PermitScheme,
+  permitIdentity,
   refusedOnTerms,
   refusedWhenChanged,
   refusedWhenSigned,
@@ -205,18 +205,6 @@ export const exactPermit2Checks: readonly FacilitatorCheck[] = [
     expectRefused(await stage.verify(forged, scene.requirements), [], 'a forged permit')
   }),
 ]
-
-/** The identity of a payment by Permit2, as the specification computes it. */
-export function permitIdentity(
-  network: string,
-  { permit2Authorization: permit }: PermitPayload,
-  scheme: string,
-): string {
-  const parts = [network, permit2Address, permit.from].map((part) => part.toLowerCase())
-  return createHash('sha256')
-    .update(JSON.stringify(['x402-pid', ...parts, permit.nonce, scheme]))
-    .digest('hex')
-}
 
 /** Calls the proxy as a stranger would, and waits until it is mined. */
 async function handIn({ chain, inTurn }: EvmRail, { signature, permit2Authorization }: PermitPayload): Promise<void> {

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import { deployErc1271Wallet } from '@groat/sandbox'
 import type { Hex } from 'viem'
+import { permit2Address } from '../wire/permit2.js'
 import { expectRefused, expectSettled, expectValid } from './answers.js'
 import { type FacilitatorCheck, refusal, type WriteCheck } from './check.js'
 import { expectMoved, type FacilitatorStage, type Scene } from './stage.js'
@@ -106,6 +108,18 @@ export const movesOnce = ({ way, check }: PermitScheme, id: string): Facilitator
     await expectMoved(stage, scene, 1, first)
     if (second.success) await expectMoved(stage, scene, 1, second)
   })
+
+/** The identity of a payment by Permit2, as the specification computes it. */
+export function permitIdentity(
+  network: string,
+  { permit2Authorization: permit }: PermitPayload,
+  scheme: string,
+): string {
+  const parts = [network, permit2Address, permit.from].map((part) => part.toLowerCase())
+  return createHash('sha256')
+    .update(JSON.stringify(['x402-pid', ...parts, permit.nonce, scheme]))
+    .digest('hex')
+}
 
 /** The signature in 64 bytes, as EIP-2098 writes it. */
 export function compact(signature: Hex): Hex {

@@ -4,7 +4,6 @@ import { mirrored } from '../wire/eip3009.js'
 import { exactProxy } from '../wire/permit2.js'
 import { expectRefused, expectSettled, expectValid, type Receipt } from './answers.js'
 import { type FacilitatorCheck, facilitatorChecksWith, refusal } from './check.js'
-import { permitIdentity } from './permit2.js'
 import {
   badSignature,
   compact,
@@ -12,6 +11,7 @@ import {
   movesOnce,
   otherKey,
   type PermitScheme,
+  permitIdentity,
   refusedOnTerms,
   refusedWhenChanged,
   refusedWhenSigned,
