@@ -5,7 +5,7 @@ import { authCaptureEvm as pays, privateKeyAccount } from '@groat/evm/auth-captu
 import { authCaptureEvm as settles } from '@groat/evm/auth-capture/facilitator'
 import { type AuthCaptureEvmServerOptions, authCaptureEvm as sells } from '@groat/evm/auth-capture/server'
 import { createEvmChain } from '@groat/evm/chain'
-import { type EvmChain, startEvmChain } from '@groat/sandbox'
+import type { EvmChain } from '@groat/sandbox'
 import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { openMemoryStore } from '@groat/store'
@@ -14,36 +14,26 @@ import { AuthCaptureEvmScheme as OfficialClient } from '@x402/evm/auth-capture/c
 import { wrapFetchWithPaymentFromConfig } from '@x402/fetch'
 import { Hono } from 'hono'
 import { privateKeyToAccount } from 'viem/accounts'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Listening, listen } from './peers/listen.js'
+import { beforeAll, expect, test } from 'vitest'
+import { listen } from './peers/listen.js'
 import { ourFacilitator } from './peers/ours.js'
+import { useStage } from './test-kit.js'
 
 // 0.05 is held; 0.03 of it is captured and the rest let go, or all of it is paid out at once. The official package has the payer's half alone.
 
 const NETWORK = 'eip155:84532'
-const started: Listening[] = []
+const stage = useStage()
+const { keep } = stage
 let chain: EvmChain
 let facilitator: string
 
 beforeAll(async () => {
-  chain = await startEvmChain({ rpcUrl: false })
-  const words = [chain.permit2.slice(2).toLowerCase().padStart(64, '0'), 'f'.repeat(64)]
-  const from = chain.account('payer').address
-  const hash = await chain.client.sendUnsignedTransaction({ from, to: chain.usdc, data: `0x095ea7b3${words.join('')}` })
-  await chain.client.waitForTransactionReceipt({ hash })
+  chain = stage.chain
+  await stage.approvePermit2()
   const signers = [chain.account('facilitator').privateKey]
   const on = await createEvmChain({ network: network(NETWORK), rpc: chain.rpcUrl, signers })
   facilitator = (await keep(ourFacilitator(settles({ chains: [on] })))).url
 })
-afterAll(async () => {
-  for (const server of started.reverse()) await server.close()
-  await chain?.stop()
-})
-
-async function keep(server: Promise<Listening>): Promise<Listening> {
-  started.push(await server)
-  return server
-}
 
 const key = () => chain.account('payer').privateKey
 

@@ -7,7 +7,7 @@ import { createClaimManager } from '@groat/evm/batch-settlement/manager'
 import { requestRefund } from '@groat/evm/batch-settlement/refund'
 import { batchEvm as sells } from '@groat/evm/batch-settlement/server'
 import { createEvmChain } from '@groat/evm/chain'
-import { type EvmChain, startEvmChain } from '@groat/sandbox'
+import type { EvmChain } from '@groat/sandbox'
 import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { openMemoryStore } from '@groat/store'
@@ -23,33 +23,26 @@ import express from 'express'
 import { Hono } from 'hono'
 import { type Hex, toHex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { type Listening, listen } from './peers/listen.js'
 import { officialFacilitator } from './peers/official.js'
 import { officialSigner } from './peers/official-evm.js'
 import { ourFacilitator } from './peers/ours.js'
+import { useStage } from './test-kit.js'
 
 // A channel is filled once; then vouchers of 0.01 are signed and 0.004 is charged of some; a client that forgot everything is told and goes on.
 // What was charged reaches the seller, and the buyer gets the rest back.
 
 const NETWORK = 'eip155:84532'
 const PRICE = '$0.01'
-const started: Listening[] = []
+const stage = useStage()
+const { keep } = stage
 let chain: EvmChain
 let salts = 0
 
-beforeAll(async () => {
-  chain = await startEvmChain({ rpcUrl: false })
+beforeAll(() => {
+  chain = stage.chain
 })
-afterAll(async () => {
-  for (const server of started.reverse()) await server.close()
-  await chain?.stop()
-})
-
-async function keep<T extends Listening>(server: Promise<T>): Promise<T> {
-  started.push(await server)
-  return server
-}
 
 const key = () => chain.account('payer').privateKey
 const seller = () => chain.account('seller').address

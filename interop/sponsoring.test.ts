@@ -4,7 +4,7 @@ import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as settles } from '@groat/evm/exact/facilitator'
 import { exactEvmWithPermit2 } from '@groat/evm/exact/permit2/client'
 import { exactEvm as sells } from '@groat/evm/exact/server'
-import { deployPlainToken, type EvmChain, startEvmChain } from '@groat/sandbox'
+import { deployPlainToken, type EvmChain } from '@groat/sandbox'
 import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { getRequestListener } from '@hono/node-server'
@@ -14,22 +14,24 @@ import { wrapFetchWithPaymentFromConfig } from '@x402/fetch'
 import { Hono } from 'hono'
 import { encodeFunctionData, erc20Abi, type Hex, parseGwei } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Listening, listen } from './peers/listen.js'
+import { beforeAll, expect, test } from 'vitest'
+import { listen } from './peers/listen.js'
 import { ourFacilitator } from './peers/ours.js'
+import { useStage } from './test-kit.js'
 
 // Payers who never let Permit2 take anything, and have no coin of the chain: through our gate, our engine and onto a chain.
 
 const NETWORK = network('eip155:84532')
 const PERMIT2 = { assetTransferMethod: 'permit2' }
-const started: Listening[] = []
+const stage = useStage()
+const { keep } = stage
 let chain: EvmChain
 let facilitator: string
 let plain: Asset
 let mint: (to: Hex, amount: bigint) => Promise<unknown>
 
 beforeAll(async () => {
-  chain = await startEvmChain({ rpcUrl: false })
+  chain = stage.chain
   const token = await deployPlainToken(chain)
   mint = token.mint
   plain = { network: NETWORK, symbol: 'TEST', address: token.address, decimals: 6, transfer: 'permit2' }
@@ -40,15 +42,6 @@ beforeAll(async () => {
   const sponsor = { account: chain.account('facilitator3').privateKey, perPayerAndDay: 10 }
   facilitator = (await keep(ourFacilitator(settles({ chains: [settling], sponsor })))).url
 })
-afterAll(async () => {
-  for (const server of started.reverse()) await server.close()
-  await chain?.stop()
-})
-
-async function keep<T extends Listening>(server: Promise<T>): Promise<T> {
-  started.push(await server)
-  return server
-}
 
 const clients: Record<string, (key: Hex) => (url: string) => Promise<Response>> = {
   ours: (key) => {

@@ -24,6 +24,14 @@ export function useStage() {
       started.push(await server)
       return server
     },
+    /** Lets Permit2 move the payer's USDC, all of it. */
+    async approvePermit2(): Promise<void> {
+      const { chain } = stage
+      const words = [chain.permit2.slice(2).toLowerCase().padStart(64, '0'), 'f'.repeat(64)]
+      const call = { to: chain.usdc, data: `0x095ea7b3${words.join('')}` } as const
+      const hash = await chain.client.sendUnsignedTransaction({ from: chain.account('payer').address, ...call })
+      await chain.client.waitForTransactionReceipt({ hash })
+    },
     /** What `act` moved, in atomic units, and how many transfers of the payer the token reported. */
     async moved(payer: `0x${string}`, act: () => Promise<unknown>) {
       const { chain } = stage

@@ -4,7 +4,7 @@ import { createEvmChain } from '@groat/evm/chain'
 import { uptoEvm as pays } from '@groat/evm/upto/client'
 import { uptoEvm as settles } from '@groat/evm/upto/facilitator'
 import { uptoEvm as sells } from '@groat/evm/upto/server'
-import { type EvmChain, startEvmChain } from '@groat/sandbox'
+import type { EvmChain } from '@groat/sandbox'
 import { createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { getRequestListener } from '@hono/node-server'
@@ -17,35 +17,25 @@ import { wrapFetchWithPaymentFromConfig } from '@x402/fetch'
 import express from 'express'
 import { Hono } from 'hono'
 import { privateKeyToAccount } from 'viem/accounts'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { type Listening, listen } from './peers/listen.js'
 import { officialFacilitator } from './peers/official.js'
 import { officialSigner } from './peers/official-evm.js'
 import { ourFacilitator } from './peers/ours.js'
+import { useStage } from './test-kit.js'
 
 // A ceiling of 0.05 is signed and 0.012345 is charged, whoever signs, sells and settles.
 
 const NETWORK = 'eip155:84532'
 const CHARGED = 12_345n
-const started: Listening[] = []
+const stage = useStage()
+const { keep } = stage
 let chain: EvmChain
 
 beforeAll(async () => {
-  chain = await startEvmChain({ rpcUrl: false })
-  const words = [chain.permit2.slice(2).toLowerCase().padStart(64, '0'), 'f'.repeat(64)]
-  const from = chain.account('payer').address
-  const hash = await chain.client.sendUnsignedTransaction({ from, to: chain.usdc, data: `0x095ea7b3${words.join('')}` })
-  await chain.client.waitForTransactionReceipt({ hash })
+  chain = stage.chain
+  await stage.approvePermit2()
 })
-afterAll(async () => {
-  for (const server of started.reverse()) await server.close()
-  await chain?.stop()
-})
-
-async function keep(server: Promise<Listening>): Promise<Listening> {
-  started.push(await server)
-  return server
-}
 
 const key = () => chain.account('payer').privateKey
 

@@ -1,22 +1,11 @@
 import { Role, TaskState } from '@a2a-js/sdk'
 import { AgentEvent, type AgentExecutor } from '@a2a-js/sdk/server'
-import { HTTPFacilitatorClient, x402ResourceServer } from '@x402/core/server'
 import type { PaymentPayload } from '@x402/core/types'
-import { ExactEvmScheme } from '@x402/evm/exact/server'
+import { officialSeller } from './official-seller.js'
 
 /** An agent that sells its one answer as the extension's text has it, by the official resource server. No official package does it whole. */
 export async function officialAgent(facilitatorUrl: string, payTo: string, url: string): Promise<AgentExecutor> {
-  const seller = new x402ResourceServer(new HTTPFacilitatorClient({ url: facilitatorUrl })).register(
-    'eip155:84532',
-    new ExactEvmScheme(),
-  )
-  await seller.initialize()
-  const offers = await seller.buildPaymentRequirements({
-    scheme: 'exact',
-    payTo,
-    price: '$0.001',
-    network: 'eip155:84532',
-  })
+  const { seller, offers } = await officialSeller(facilitatorUrl, payTo)
   return {
     async execute({ taskId, contextId, userMessage }, bus) {
       const say = (state: TaskState, text: string, metadata: Record<string, unknown>) => {

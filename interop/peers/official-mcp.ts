@@ -2,9 +2,8 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import type { x402Client } from '@x402/core/client'
-import { HTTPFacilitatorClient, x402ResourceServer } from '@x402/core/server'
 import type { PaymentPayload, PaymentRequired } from '@x402/core/types'
-import { ExactEvmScheme } from '@x402/evm/exact/server'
+import { officialSeller } from './official-seller.js'
 
 /**
  * What the transport's text has an MCP client do, by the official packages: call, pay what `structuredContent` asks for, call again. The package that
@@ -21,17 +20,7 @@ export async function officialCall(client: Client, payer: x402Client, name: stri
 
 /** An MCP server whose one tool, `forecast`, is sold by the official resource server as the transport's text has it. */
 export async function officialMcpServer(facilitatorUrl: string, payTo: string): Promise<McpServer> {
-  const seller = new x402ResourceServer(new HTTPFacilitatorClient({ url: facilitatorUrl })).register(
-    'eip155:84532',
-    new ExactEvmScheme(),
-  )
-  await seller.initialize()
-  const offers = await seller.buildPaymentRequirements({
-    scheme: 'exact',
-    payTo,
-    price: '$0.001',
-    network: 'eip155:84532',
-  })
+  const { seller, offers } = await officialSeller(facilitatorUrl, payTo)
   const ask = async (error: string): Promise<CallToolResult> => {
     const resource = { url: 'mcp://tool/forecast', description: 'Tool: forecast', mimeType: 'application/json' }
     const required = await seller.createPaymentRequiredResponse(offers, resource, error)
