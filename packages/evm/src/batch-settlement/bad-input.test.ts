@@ -1,10 +1,11 @@
 import type { JsonObject, PaymentPayload } from '@groat/core'
 import { type EvmChain as Sandbox, startEvmChain } from '@groat/sandbox'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { batchOfferOf, payBatch } from '../../testing/batch.js'
+import { AUTHORIZER, batchOfferOf, batchRequest, claimOf, payBatch } from '../../testing/batch.js'
 import { BASE_SEPOLIA, SELLER } from '../../testing/payments.js'
 import { createEvmChain, type EvmChain } from '../chain.js'
 import { formatHex, type Hex, parseHex } from '../hex.js'
+import type { ChannelConfig } from './channel.js'
 import { batchEvm } from './facilitator.js'
 
 // What a stranger may send: a registered code, no gas, no fault.
@@ -118,7 +119,7 @@ describe('a deposit by EIP-3009', () => {
     ],
     ['EVM-BATCH-032 a hexadecimal end', `${A}.validBefore`, () => '0x77359400', 'invalid_payload'],
     ['EVM-BATCH-032 a short salt', `${A}.salt`, () => '0x44', 'invalid_payload'],
-    ['EVM-BATCH-036 another amount', 'deposit.amount', () => '4999', `${P}deposit_simulation_failed`],
+    ['EVM-BATCH-042 another amount', 'deposit.amount', () => '4999', `${P}receive_authorization_signature`],
     ['EVM-BATCH-032 no signature', `${A}.signature`, () => 'yes', `${P}receive_authorization_signature`],
   ]
   test.each(cases)('%s is refused', async (_, path, value, code) => {
@@ -153,11 +154,55 @@ test('EVM-BATCH-034 malleated vouchers, those of 64 bytes and envelopes of walle
   }
 })
 
-async function settle(payment: PaymentPayload, terms = offer): Promise<void> {
+/** Answers with the magic value of ERC-1271; the second runs out of gas where `GASPRICE` is not zero. */
+const YES_ALWAYS: Hex = '0x631626ba7e60e01b60005260206000f3'
+const YES_WHILE_FREE: Hex = '0x3a601457631626ba7e60e01b60005260206000f35bfe'
+
+test('EVM-BATCH-043 code that answers yes only while no gas is paid is tried with the gas that will be paid', async () => {
+  await approve()
+  await sandbox.setCode(sandbox.account('payer').address, YES_WHILE_FREE)
+  const failed = `${P}deposit_simulation_failed`
+  // The seller asks first, and what it asks costs nothing.
+  expect(await answers(await payBatch(byPermit2), byPermit2)).toEqual(['ok', failed])
+})
+
+test('EVM-BATCH-043 an authorizer is asked for its word as it will be when the gas is paid for', async () => {
+  const payment = await payBatch(offer)
+  await settle(payment)
+  const { channelConfig, voucher } = payment.payload as { channelConfig: ChannelConfig; voucher: JsonObject }
+  const row = { channel: channelConfig, maxClaimable: 1000n, signature: voucher.signature as Hex, totalClaimed: 1000n }
+  const claim = batchRequest(offer, await claimOf(row))
+  expect(await answers(claim)).toEqual(['ok', 'ok'])
+  await sandbox.setCode(AUTHORIZER, YES_WHILE_FREE)
+  expect(await answers(claim)).toEqual(['ok', `${P}claim_simulation_failed`])
+})
+
+test('EVM-BATCH-044 a payer whose code made a deposit fail on chain waits', async () => {
+  await approve()
+  const { address } = sandbox.account('payer')
+  await sandbox.setCode(address, YES_ALWAYS)
+  let later = 0
+  const by = batchEvm({ chains: [chain], clock: () => Date.now() + later })
+  const verify = async (payment: PaymentPayload) => {
+    const verdict = await by.verify(payment, byPermit2, { now: Date.now() })
+    return verdict.ok ? 'ok' : verdict.code
+  }
+  const payment = await payBatch(byPermit2)
+  expect(await verify(payment)).toBe('ok')
+  await sandbox.setCode(address, '0x60006000fd')
+  expect(await by.outcome(payment, byPermit2, [await settle(payment, byPermit2)])).toMatchObject({ status: 'reverted' })
+  await sandbox.setCode(address, YES_ALWAYS)
+  expect([await verify(payment), await verify(await payBatch(byPermit2))]).toEqual(['payer_on_hold', 'payer_on_hold'])
+  later = 601_000
+  expect(await verify(await payBatch(byPermit2))).toBe('ok')
+})
+
+async function settle(payment: PaymentPayload, terms = offer) {
   const call = await batchEvm({ chains: [chain] }).prepare(payment, terms)
   const signer = chain.signers[0] ?? ''
   if (call === undefined) throw new TypeError('nothing to send')
   const sent = await chain.sign(call, { signer, nonce: (await chain.nextNonce?.(signer)) ?? 0n })
   await chain.send(sent)
   await sandbox.client.waitForTransactionReceipt({ hash: sent.hash as Hex })
+  return sent
 }

@@ -592,7 +592,7 @@ describe('on a chain', () => {
     })
   })
 
-  test('EVM-BATCH-036 deposits are tried before they are sent', async () => {
+  test('EVM-BATCH-036 EVM-BATCH-042 deposits are tried before they are sent', async () => {
     const poor = client({ account: privateKeyAccount(`0x${'7'.repeat(64)}`) })
     const { request } = await sign(poor, offer())
     expect(await ledger.facilitator.verify(request)).toMatchObject({
@@ -610,7 +610,7 @@ describe('on a chain', () => {
       payment: { ...good.request.payment, payload: { ...good.request.payment.payload, deposit } },
     }
     expect(await inner.verify(forged as FacilitatorRequest)).toMatchObject({
-      code: 'invalid_batch_settlement_evm_deposit_simulation_failed',
+      code: 'invalid_batch_settlement_evm_receive_authorization_signature',
     })
   })
 })

@@ -5,6 +5,7 @@ import type { SigningEngine } from '../crypto/signing.js'
 import { defineAuthorization, type TokenDomain } from '../eip3009/signing.js'
 import { formatHex, type Hex, parseHex } from '../hex.js'
 import { definePermit, type PermitTransfer } from '../permit2/signing.js'
+import type { ChannelConfig } from './channel.js'
 import { ERC3009_COLLECTOR, PERMIT2_COLLECTOR } from './identity.js'
 
 /** A deposit that the token takes on the payer's word (EIP-3009). Amounts in atomic units, times in seconds since 1970. */
@@ -73,6 +74,31 @@ export const depositTransfer = (
   token: Address,
   { amount, nonce, deadline }: Pick<Permit2Deposit, 'amount' | 'nonce' | 'deadline'>,
 ): PermitTransfer => ({ token, amount, spender: PERMIT2_COLLECTOR, nonce, deadline })
+
+/** When a deposit can be made no more, in seconds since 1970. */
+export const endOf = (deposit: Deposit): bigint =>
+  deposit.method === 'eip3009' ? deposit.validBefore : deposit.deadline
+
+/** What has been signed for a deposit into a channel; `undefined` where the terms name no domain of the token. */
+export function depositDigest(
+  engine: SigningEngine,
+  { chainId, config, channelId, deposit, domain }: SignedDeposit,
+): Uint8Array | undefined {
+  if (deposit === undefined) return undefined
+  if (deposit.method === 'permit2') {
+    return depositPermit.digest(engine, chainId, depositTransfer(config.token, deposit), { channelId })
+  }
+  const nonce = depositNonce(engine, channelId, deposit.salt)
+  return domain && receiveDigest(engine, domain, config.payer, nonce, deposit)
+}
+
+type SignedDeposit = {
+  readonly chainId: bigint
+  readonly config: Pick<ChannelConfig, 'payer' | 'token'>
+  readonly channelId: Hex
+  readonly deposit?: Deposit
+  readonly domain?: TokenDomain
+}
 
 /** Who brings a deposit, and what it is told. */
 export function collectorOf(deposit: Deposit): { readonly collector: Address; readonly data: Uint8Array } {

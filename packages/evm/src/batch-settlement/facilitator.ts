@@ -1,4 +1,6 @@
 import {
+  type Clock,
+  createHolds,
   type InspectContext,
   type Inspection,
   type JsonObject,
@@ -8,17 +10,21 @@ import {
   refuse,
   type SchemeFacilitator,
   sameAddress,
+  systemClock,
   type Verdict,
 } from '@groat/core'
 import { decodeInteger } from '../abi.js'
 import { type Address, parseAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
+import { succeedsPaid } from '../exact/method.js'
 import { encodeBalanceOf } from '../exact/token.js'
 import type { Hex } from '../hex.js'
 import { encodeAllowance } from '../upto/proxy.js'
+import { signerOf } from '../wallet.js'
 import { type BatchAction, readAction } from './action.js'
 import type { ChannelState } from './channel.js'
 import { readChannel, readDue } from './contract.js'
+import { depositDigest, endOf } from './deposit.js'
 import { batchOnEvm } from './identity.js'
 import { batchOutcome, bringsNew, isUsed } from './outcome.js'
 import { type BatchPayment, inspectBatch, isRefundRequest, isVoucherSigned, readBatch } from './shared.js'
@@ -30,6 +36,7 @@ export type BatchEvmFacilitatorOptions = {
   readonly lookbackBlocks?: bigint
   /** Seconds by which a block's clock must have passed a deposit's end before it counts as dead; 30 unless told. */
   readonly expiryMarginSeconds?: bigint
+  readonly clock?: Clock
 }
 
 /**
@@ -43,7 +50,8 @@ export type BatchEvmFacilitatorOptions = {
  * const scheme = batchEvm({ chains: [chain] })
  */
 export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
-  const { chains, lookbackBlocks = 10_000n, expiryMarginSeconds = 30n } = options
+  const { chains, lookbackBlocks = 10_000n, expiryMarginSeconds = 30n, clock = systemClock } = options
+  const holds = createHolds(clock)
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
   const actions = new WeakMap<PaymentPayload, BatchAction>()
 
@@ -119,6 +127,8 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
         if (!read.ok) return read
         verdict = await verifyPayment(chain, read, now)
         if (!verdict.ok || type !== 'deposit') return verdict
+        const unsigned = holds.has(payer) ? refuse('payer_on_hold') : await judgeSignature(chain, read)
+        if (unsigned !== undefined) return { ...unsigned, payer }
       }
       const action = actionOf(payment, terms, now.now)
       if (!action.ok) return action
@@ -135,8 +145,10 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
         return { ...refuse('invalid_batch_settlement_evm_refund_no_balance'), payer }
       }
       const from = parseAddress(signer ?? chain.signers[0] ?? '')
-      const tried = await chain.rpc.call({ ...action.call, gas: gasOf(action), ...(from ? { from } : {}) })
-      if (tried.ok) return verdict
+      const call = { ...action.call, gas: gasOf(action), ...(from ? { from } : {}) }
+      const tried = await chain.rpc.call(call)
+      // Wallets that are asked for their word see whether they are only tried (EVM-BATCH-043).
+      if (tried.ok && (!now.settling || (await succeedsPaid(chain, call)))) return verdict
       return { ...(await whyRefused(chain, action)), payer }
     },
     prepare(payment, terms) {
@@ -147,7 +159,12 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
     async outcome(payment, terms, sent) {
       const action = actionOf(payment, terms, 0)
       if (!action.ok) throw new TypeError('the payment was not inspected')
-      return batchOutcome(chainOf(terms), action, sent, { lookbackBlocks, expiryMarginSeconds })
+      const chain = chainOf(terms)
+      const outcome = await batchOutcome(chain, action, sent, { lookbackBlocks, expiryMarginSeconds })
+      // It was tried right before, and did something else when it was paid for (EVM-BATCH-044).
+      const isOdd = outcome.status === 'reverted' && action.deposit !== undefined
+      if (isOdd && (await chain.rpc.code(action.payer)) !== '0x') holds.add(action.payer, action.deposit && endOf(action.deposit))
+      return outcome
     },
     async receiptExtra(payment, terms) {
       const chain = byNetwork.get(terms.network)
@@ -161,6 +178,21 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
 /** Whether it comes from a payer; all else comes from a seller. */
 const isPayers = ({ payload }: PaymentPayload): boolean =>
   payload.type === 'deposit' || payload.type === 'voucher' || isRefundRequest(payload)
+
+/** Whether the payer has signed the deposit: by a key in the one canonical form, by a contract as the deposit itself will show (EVM-BATCH-042). */
+async function judgeSignature(chain: EvmChain, read: BatchPayment): Promise<Refusal | undefined> {
+  const { deposit, config } = read
+  if (deposit === undefined) return undefined
+  const digest = depositDigest(chain.engine, read)
+  if (digest === undefined) return refuse('invalid_batch_settlement_evm_missing_eip712_domain')
+  const signer = await signerOf(chain, { payer: config.payer, digest, signature: deposit.signature })
+  if (signer === 'key' || signer === 'contract') return undefined
+  if (deposit.method === 'permit2') return refuse('invalid_batch_settlement_evm_permit2_invalid_signature')
+  const isWrapped = signer === 'undeployed'
+  return refuse(
+    isWrapped ? 'eip6492_factory_not_allowed' : 'invalid_batch_settlement_evm_receive_authorization_signature',
+  )
+}
 
 /** Whether anything is left once the seller has claimed its part: the contract refunds nothing without a word. */
 async function leavesMoney({ rpc }: EvmChain, { channelId = '0x', claims }: BatchAction): Promise<boolean> {

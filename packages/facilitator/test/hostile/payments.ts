@@ -1,5 +1,6 @@
 import {
   type Asset,
+  type Clock,
   type FacilitatorRequest,
   type JsonObject,
   type PaymentRequirements,
@@ -44,14 +45,20 @@ export const allSchemes = (chain: SettlingChain) => {
 const SECONDS = 60
 
 /** A payment of `amount` of a token (atomic units), in one of these ways, with what its seller asks for. */
-export async function payIn(way: Way, sandbox: EvmChain, asset: Asset, amount: bigint): Promise<FacilitatorRequest> {
+export async function payIn(
+  way: Way,
+  sandbox: EvmChain,
+  asset: Asset,
+  amount: bigint,
+  clock: Clock = Date.now,
+): Promise<FacilitatorRequest> {
   const account = privateKeyAccount(sandbox.account('payer').privateKey)
   const [settling, authorizer] = [sandbox.account('facilitator').address, sandbox.account('payer4').address]
   const method: JsonObject = way.endsWith('Permit2') ? { assetTransferMethod: 'permit2' } : {}
   const terms = { network: asset.network, asset, amount, payTo: sandbox.account('seller').address }
   const offered = { ...terms, maxTimeoutSeconds: SECONDS }
   const by = { account, assets: [asset] }
-  const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: SECONDS }
+  const context = { clock, random: systemRandom, maxLifetimeSeconds: SECONDS }
   const sides = () => {
     switch (way) {
       case 'exact by EIP-3009':
