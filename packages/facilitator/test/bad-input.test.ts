@@ -80,7 +80,9 @@ const ORDER = BigInt('0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8c
 const parity = (text: Hex) => Number.parseInt(text.slice(130), 16) - 27
 const word = (value: bigint) => value.toString(16).padStart(64, '0')
 const sOf = (text: Hex) => BigInt(`0x${text.slice(66, 130)}`)
-const malleated = signature((text) => `${text.slice(0, 66)}${word(ORDER - sOf(text))}${(28 - parity(text)).toString(16)}` as Hex)
+const malleated = signature(
+  (text) => `${text.slice(0, 66)}${word(ORDER - sOf(text))}${(28 - parity(text)).toString(16)}` as Hex,
+)
 const bareParity = signature((text) => `${text.slice(0, 130)}0${parity(text)}` as Hex)
 const compact = signature((text) => `${text.slice(0, 66)}${word(sOf(text) | (BigInt(parity(text)) << 255n))}` as Hex)
 const without = signature(() => '0x')
@@ -167,7 +169,11 @@ const table: readonly (readonly [input: string, Change | Partial<Record<Way, Cha
       'a deposit by Permit2': `${BATCH}channel_id_mismatch`,
     },
   ],
-  ['witness of another facilitator', authorization('witness.facilitator', other), { upto: 'upto_facilitator_mismatch' }],
+  [
+    'witness of another facilitator',
+    authorization('witness.facilitator', other),
+    { upto: 'upto_facilitator_mismatch' },
+  ],
   ['witness that was not signed', elsewhere, { 'exact by Permit2': SIGNATURE, upto: SIGNATURE }],
   ...(
     [
@@ -299,13 +305,20 @@ const rows = table.flatMap(([input, change, codes]) =>
 /** What a caller of the service is told, of a request that must cost nothing. */
 async function answers(request: Request): Promise<readonly string[]> {
   const purse = () =>
-    Promise.all([on.chain.nativeBalance(address('facilitator')), on.chain.client.getTransactionCount({ address: address('facilitator') })])
+    Promise.all([
+      on.chain.nativeBalance(address('facilitator')),
+      on.chain.client.getTransactionCount({ address: address('facilitator') }),
+    ])
   const tokens = () => Promise.all([on.chain.balance(address('payer')), on.chain.balance(address('seller'))])
   const before = [await purse(), await tokens()]
   const body = JSON.stringify(encodeFacilitatorRequest(request))
   const codes: string[] = []
   for (const path of ['verify', 'settle', 'verify']) {
-    const response = await fetch(`${url}/${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const response = await fetch(`${url}/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    })
     const said = (await response.json()) as Record<string, unknown>
     expect([response.status, said.isValid ?? said.success]).toEqual([expect.toSatisfy((status) => status < 500), false])
     codes.push(String(said.invalidReason ?? said.errorReason))
@@ -323,7 +336,10 @@ beforeEach(async () => {
 
 /** The service over HTTP, for as long as the work takes. */
 async function served(options: Parameters<typeof on.serve>[0], work: () => Promise<void>): Promise<void> {
-  const listening = await serveFacilitator(await on.serve(options), { port: 0, onFault: (fault) => on.faults.push(fault) })
+  const listening = await serveFacilitator(await on.serve(options), {
+    port: 0,
+    onFault: (fault) => on.faults.push(fault),
+  })
   url = listening.url
   await work().finally(() => listening.close())
 }
@@ -355,7 +371,11 @@ describe('bad input: its registered code, no gas, nothing thrown', () => {
       const extra = { facilitators: [address('facilitator')], delegationManagers: [manager.address] }
       const kind = { x402Version: 2, scheme: 'exact', network: usdc.network, extra } as const
       const terms = { network: usdc.network, asset: usdc, amount: PRICE, maxTimeoutSeconds: 120, kind }
-      const requirements = sellsExact.offer({ ...terms, payTo: address('seller'), extra: { assetTransferMethod: 'erc7710' } })
+      const requirements = sellsExact.offer({
+        ...terms,
+        payTo: address('seller'),
+        extra: { assetTransferMethod: 'erc7710' },
+      })
       const account = delegatedAccount(manager, address('payer'), keyOf(on.chain, 'payer'))
       const request = { requirements, payment: await payByDelegation(requirements, account) }
       expect(await answers(request)).toEqual([code, code, code])

@@ -163,7 +163,8 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
       const outcome = await batchOutcome(chain, action, sent, { lookbackBlocks, expiryMarginSeconds })
       // It was tried right before, and did something else when it was paid for (EVM-BATCH-044).
       const isOdd = outcome.status === 'reverted' && action.deposit !== undefined
-      if (isOdd && (await chain.rpc.code(action.payer)) !== '0x') holds.add(action.payer, action.deposit && endOf(action.deposit))
+      if (isOdd && (await chain.rpc.code(action.payer)) !== '0x')
+        holds.add(action.payer, action.deposit && endOf(action.deposit))
       return outcome
     },
     async receiptExtra(payment, terms) {
