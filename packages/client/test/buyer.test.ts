@@ -165,6 +165,22 @@ describe.each(purses)('%s purse', (_, open) => {
     expect(await same()).toBe('settled')
   })
 
+  test('G06 a deposit for many payments is no rise of the price, and a small price after it may not rise to the deposit', async () => {
+    let [price, signedFor] = [1_000n, 5_000n]
+    const scheme = spyScheme({ amount: () => signedFor })
+    const { buyer, seller, refusalOf } = await buyerFor((seen, nth) => honest([offer({ amount: price })])(seen, nth), {
+      schemes: [scheme],
+    })
+    const same = async () => refusalOf(await buyer.fetch(seller.url))
+    expect(await same()).toBe('settled')
+    signedFor = 1_000n
+    expect(await same()).toBe('settled')
+    signedFor = 5_000n
+    expect(await same()).toBe('settled')
+    price = 1_300n
+    expect(await same()).toEqual([['priceRise', 'price_rise_over_limit']])
+  })
+
   test('pins and assets are the policy’s own', async () => {
     const { another, refusalOf, seller } = await buyerFor(dime, { policy: { assets: ['EURC'] } })
     expect(refusalOf(await another())).toEqual([['assets', 'asset_not_in_policy']])

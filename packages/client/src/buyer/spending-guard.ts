@@ -25,6 +25,7 @@ import {
   type Moment,
   type OpenBudget,
   openBudgets,
+  PRICE_RISE,
   spendingRules,
 } from './spending-rules.js'
 
@@ -135,8 +136,9 @@ async function admit(
   const { question, metadata } = moment
   const { amount, preview } = prepared
   const taken = { ...offer, amount }
-  // A scheme may sign for more than the offer asks.
-  const over = amount === offer.amount ? undefined : firstRefusal(rules, taken, asset, question)
+  // A scheme may sign for more than the offer asks, such as a deposit for many payments. How the price has changed is said by the offer alone.
+  const others = rules.filter(({ name }) => name !== PRICE_RISE)
+  const over = amount === offer.amount ? undefined : firstRefusal(others, taken, asset, question)
   if (over !== undefined) return over
   const value = countedValue(taken, { policy: question.policy, asset })
   if (spending.askAbove !== undefined && compareValues(value, spending.askAbove) > 0) {
@@ -145,7 +147,7 @@ async function admit(
     const denied = approve === undefined ? refuse('approval_required') : await answerOf(approve(ask), signal)
     if (denied !== undefined) return { ...denied, rule: 'askAbove' }
   }
-  const facts = factsOf(moment, offer, value)
+  const facts = factsOf(moment, offer, countedValue(offer, { policy: question.policy, asset }))
   return { charges: chargesOf(budgets, value), facts, terms: question.terms, metadata }
 }
 

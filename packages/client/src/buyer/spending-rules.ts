@@ -53,13 +53,16 @@ export function factsWanted(moment: Moment): readonly string[] {
   return [STOPPED, priceKey(moment), ...new Set(accepts.map((offer) => pinKey(moment, offer)))]
 }
 
-/** What a payment leaves behind for later decisions: whom it went to, and its price. */
-export function factsOf(moment: Moment, offer: PaymentRequirements, value: Value): readonly Fact[] {
-  const price = { key: priceKey(moment), value: inCounters(value).toString() }
-  if (moment.spending.trustFirst === 'off') return [price]
+/** What a payment leaves behind for later decisions: whom it went to, and its price, which is what the offer asks. */
+export function factsOf(moment: Moment, offer: PaymentRequirements, price: Value): readonly Fact[] {
+  const asked = { key: priceKey(moment), value: inCounters(price).toString() }
+  if (moment.spending.trustFirst === 'off') return [asked]
   const fixed = { rule: 'trustFirst', code: 'recipient_changed' } as const
-  return [price, { key: pinKey(moment, offer), value: canonicalAddress(offer.payTo), fixed }]
+  return [asked, { key: pinKey(moment, offer), value: canonicalAddress(offer.payTo), fixed }]
 }
+
+/** The rule that compares prices of one request over time. */
+export const PRICE_RISE = 'priceRise'
 
 /** The rules that need a memory, over what is remembered; `inside`: where the name of the host leads that nobody may be paid at. */
 export function spendingRules(
@@ -105,7 +108,7 @@ export function spendingRules(
       },
     },
     {
-      name: 'priceRise',
+      name: PRICE_RISE,
       check: (offer, context) => {
         if (last === undefined || spending.priceRise === undefined) return undefined
         const price = inCounters(countedValue(offer, context))
