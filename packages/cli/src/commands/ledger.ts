@@ -1,4 +1,5 @@
 import { formatUnits, isNetwork, type Network, v1NameOf } from '@groat/core'
+import { BATCH_SETTLEMENT } from '@groat/evm/batch-settlement/manager'
 import {
   type AccountSum,
   CSV_HEAD,
@@ -66,7 +67,9 @@ export async function reconcileLedger(file: string | undefined, options: LedgerC
     const named = Object.entries(rpc).map(([name, url]) => `${name}=${url}`)
     const nodes = nodesOf(await networksOf(ledger), [...named, ...(options.rpc ?? [])])
     const readers = readersOf(Object.fromEntries(nodes))
-    const { equal, entries, sums, differences } = await reconcile(ledger.entries(filterOf(options)), readers)
+    const { equal, entries, sums, differences } = await reconcile(ledger.entries(filterOf(options)), readers, {
+      escrows: [BATCH_SETTLEMENT],
+    })
     if (options.json) {
       const text = (_: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)
       io.out(`${JSON.stringify({ equal, entries, sums, differences }, text)}\n`)

@@ -92,4 +92,27 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
     if (verb !== 'void') one.option('--amount <tokens>', 'a part of it, such as 0.0005; all of it unless told')
     one.action(async (payment, options) => finish(await (await holds()).actOnCapture(verb, payment, options, io)))
   }
+
+  const claiming = () => import('./claims.js')
+  const claims = command('claims').description(
+    'what channels of payers owe, through the admin listener of a shop; you are who GROAT_ADMIN_TOKEN says',
+  )
+  const ofClaims = (name: string) =>
+    claims
+      .command(name)
+      .exitOverride()
+      .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
+      .option('--admin <url>', 'admin listener of the shop', 'http://127.0.0.1:8403')
+      .option('--json', 'JSON on standard output')
+  ofClaims('list')
+    .description('what every channel owes, has been charged and holds')
+    .action(async (options) => finish(await (await claiming()).listClaims(options, io)))
+  ofClaims('run')
+    .description('claim all of it now, and have it sent to the account that is paid')
+    .action(async (options) => finish(await (await claiming()).runClaims(options, io)))
+  ofClaims('refund')
+    .description('give the payer of a channel back what it has not spent')
+    .argument('<channel>', 'the beginning of its id, as `groat claims list` has it')
+    .option('--amount <tokens>', 'a part of it, such as 0.0005; all of it unless told')
+    .action(async (channel, options) => finish(await (await claiming()).refundChannel(channel, options, io)))
 }

@@ -1,11 +1,14 @@
 import { unwatchFile, watchFile } from 'node:fs'
+import { X402Error } from '@groat/core'
 import { createLog } from '@groat/facilitator/observe'
 import { type ClaimStore, createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { sqlClaims } from '@groat/server/sql'
 import { readShopConfig, type ShopConfig, shopSchema } from '../config/shop-config.js'
 import { serveOn } from '../sandbox/serve.js'
 import { createShopAdmin } from '../shop/admin-app.js'
+import { type ClaimTelling, startClaiming } from '../shop/claim-loop.js'
 import { createShopApp, type ShopApp, type ShopParts } from '../shop/shop-app.js'
+import { openChannels } from '../shop/shop-channels.js'
 import { openExtensions } from '../shop/shop-extensions.js'
 import { openHolds } from '../shop/shop-holds.js'
 import { openLedger } from '../shop/shop-ledger.js'
@@ -52,14 +55,24 @@ export async function runServe(
       const parts = partsOf(from)
       const captures = from.holds && (await openHolds(store, parts.facilitator, from.holds))
       const extensions = await openExtensions(store, from)
-      const facilitator = captures?.facilitator ?? parts.facilitator
+      const settling = captures?.facilitator ?? parts.facilitator
+      const channels = from.channels && (await openChannels(store, settling, from.channels, from.books))
+      const facilitator = channels?.ledger.facilitator ?? settling
       const app = open(from, { facilitator, claims, extensions, onEvent: log.onEvent })
       await app.ready()
-      return { ...app, captures }
+      return { ...app, captures, channels }
     }
     let shop = await build(config)
     const admin =
-      config.admin && createShopAdmin({ config: config.admin, ledger, refunds, captures: () => shop.captures })
+      config.admin &&
+      createShopAdmin({
+        config: config.admin,
+        ledger,
+        refunds,
+        captures: () => shop.captures,
+        channels: () => shop.channels,
+      })
+    running.push(startClaiming(() => shop.channels, claimsTold(json, io)))
     const served = await serveOn((request, env) => shop.fetch(request, env), config)
     running.push({ stop: () => served.close() })
     let takesUpgrades = false
@@ -95,6 +108,21 @@ export async function runServe(
     await store.close()
   }
   return exitCodes.ok
+}
+
+/** Says what was claimed, in the log. */
+function claimsTold(json: boolean, io: Io): ClaimTelling {
+  const say = (level: string, msg: string, rest: object) => {
+    const line = JSON.stringify({ level, time: new Date().toISOString(), ...rest, msg })
+    io.say(json ? line : readable(line))
+  }
+  return {
+    onRun: ({ claimed, refused, transactions }) => {
+      if (claimed.length > 0) say('info', 'claimed', { channels: claimed.length, transactions })
+      if (refused.length > 0) say('error', 'claim_refused', { channels: refused })
+    },
+    onFailure: (error) => say('error', 'claim_failed', { code: X402Error.is(error) ? error.code : 'unexpected' }),
+  }
 }
 
 /** The path that a request asks for, as it is spelled. */

@@ -5,7 +5,18 @@ import type { RouteOptions } from '@groat/server'
 import * as z from 'zod/mini'
 import { parseListen } from './operation-config.js'
 import { Route, termsOf, wordInFile } from './shop-route.js'
+import {
+  AuthCapture,
+  BatchSettlement,
+  type ChannelsConfig,
+  channelsOf,
+  type HoldsConfig,
+  holdsOf,
+  lackOf,
+} from './shop-schemes.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
+
+export type { ChannelsConfig, HoldsConfig } from './shop-schemes.js'
 
 /** What `groat serve` runs: routes of an API elsewhere, and what each of them costs. */
 export type ShopConfig = {
@@ -30,6 +41,7 @@ export type ShopConfig = {
   readonly receipts?: { readonly evmKey: string }
   readonly admin?: AdminConfig
   readonly holds?: HoldsConfig
+  readonly channels?: ChannelsConfig
   /** Set where browsers are shown a page to pay on. */
   readonly page?: PageConfig
   /** Whether every route says in its challenge how it is called, so that facilitators can list it. */
@@ -58,14 +70,6 @@ export type BooksConfig = {
 
 /** By which keys money is given back, and from which price on two people must agree. */
 export type RefundsConfig = { readonly evmKey?: string; readonly svmKey?: string; readonly approveAbove?: string }
-
-/** Whose word captures, voids and refunds of held money need, and for how long money is held. Times in seconds. */
-export type HoldsConfig = {
-  readonly key: string
-  readonly captureSeconds?: number
-  readonly refundSeconds?: number
-  readonly flow?: 'escrow' | 'authorization'
-}
 
 /** The seller's own listener, and who may use it: names, and the SHA-256 of their tokens in hex. */
 export type AdminConfig = {
@@ -125,14 +129,8 @@ const File = z.strictObject({
       approve_above: z.optional(Price),
     }),
   ),
-  auth_capture: z.optional(
-    z.strictObject({
-      key: z.string().check(z.regex(/^0x[0-9a-fA-F]{64}$/, 'expected a private key: 0x and 64 hex digits')),
-      capture_seconds: z.optional(z.int().check(z.gte(60))),
-      refund_seconds: z.optional(z.int().check(z.gte(60))),
-      flow: z.optional(z.enum(['escrow', 'authorization'])),
-    }),
-  ),
+  auth_capture: z.optional(AuthCapture),
+  batch_settlement: z.optional(BatchSettlement),
   receipts: z.optional(
     z.strictObject({
       evm_key: z.string().check(z.regex(/^0x[0-9a-fA-F]{64}$/, 'expected a private key: 0x and 64 hex digits')),
@@ -181,6 +179,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     ['refunds', 'evm_key', value.refunds?.evm_key],
     ['refunds', 'svm_key', value.refunds?.svm_key],
     ['auth_capture', 'key', value.auth_capture?.key],
+    ['batch_settlement', 'key', value.batch_settlement?.key],
+    ['batch_settlement', 'gas_key', value.batch_settlement?.gas_key],
     ['receipts', 'evm_key', value.receipts?.evm_key],
   ] as const
   for (const [group, field, key] of keys) {
@@ -200,6 +200,10 @@ export async function readShopConfig(file: string, environment: Environment): Pr
       throw fail(['routes', name], 'a route is a method and a path, such as GET /weather')
     }
     if (sold === 'free') return { method, path }
+    for (const offer of (typeof sold === 'object' && sold.offers) || []) {
+      const lacking = lackOf(offer, value)
+      if (lacking !== undefined) throw fail(['routes', name, 'offers'], lacking)
+    }
     const websocket = typeof sold === 'object' && sold.websocket === true
     if (websocket && method !== 'GET') throw fail(['routes', name, 'websocket'], 'a socket is opened by GET')
     return { method, path, terms: termsOf(name, sold), ...(websocket ? { websocket } : {}) }
@@ -224,6 +228,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     ...(value.refunds === undefined ? {} : { refunds: refundsOf(value.refunds) }),
     ...(value.receipts === undefined ? {} : { receipts: { evmKey: value.receipts.evm_key } }),
     ...(value.auth_capture === undefined ? {} : { holds: holdsOf(value.auth_capture) }),
+    ...(value.batch_settlement === undefined ? {} : { channels: channelsOf(value.batch_settlement) }),
     ...(admin === undefined ? {} : { admin: { ...admin, tokens: value.admin?.tokens ?? {} } }),
     ...(value.page === undefined || value.page === false ? {} : { page: pageOf(value.page) }),
     bazaar: value.bazaar,
@@ -253,16 +258,6 @@ function refundsOf({ evm_key, svm_key, approve_above }: NonNullable<z.output<typ
     ...(evm_key === undefined ? {} : { evmKey: evm_key }),
     ...(svm_key === undefined ? {} : { svmKey: svm_key }),
     ...(approve_above === undefined ? {} : { approveAbove: approve_above }),
-  }
-}
-
-function holdsOf(fields: NonNullable<z.output<typeof File>['auth_capture']>): HoldsConfig {
-  const { key, capture_seconds, refund_seconds, flow } = fields
-  return {
-    key,
-    ...(capture_seconds === undefined ? {} : { captureSeconds: capture_seconds }),
-    ...(refund_seconds === undefined ? {} : { refundSeconds: refund_seconds }),
-    ...(flow === undefined ? {} : { flow }),
   }
 }
 

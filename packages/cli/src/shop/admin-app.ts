@@ -7,6 +7,8 @@ import type { Refund, RefundAnswer, Refunds } from '@groat/server/refunds'
 import { type Context, Hono } from 'hono'
 import type { AdminConfig } from '../config/shop-config.js'
 import { createCapturesApp } from './admin-captures.js'
+import { createChannelsApp } from './admin-channels.js'
+import type { ShopChannels } from './shop-channels.js'
 
 /** What the seller's own listener serves. */
 export type ShopAdmin = {
@@ -15,6 +17,8 @@ export type ShopAdmin = {
   readonly refunds: Refunds | undefined
   /** What is held in escrow, where the shop sells so. */
   readonly captures?: () => Captures | undefined
+  /** What channels owe, where it sells so. */
+  readonly channels?: () => ShopChannels | undefined
 }
 
 type Env = { Variables: { who: string | undefined } }
@@ -23,7 +27,8 @@ type Env = { Variables: { who: string | undefined } }
  * The seller's side of a shop: how it does, and refunds, by people who are told apart by their tokens. Without tokens it answers this machine's own names only,
  * and changes nothing.
  */
-export function createShopAdmin({ config, ledger, refunds, captures = () => undefined }: ShopAdmin): Hono<Env> {
+export function createShopAdmin(shop: ShopAdmin): Hono<Env> {
+  const { config, ledger, refunds, captures = () => undefined, channels = () => undefined } = shop
   const app = new Hono<Env>()
   app.use(async (c, next) => {
     const who = knownAs(c.req.header('authorization'), config.tokens)
@@ -77,6 +82,7 @@ export function createShopAdmin({ config, ledger, refunds, captures = () => unde
     })
   }
   app.route('/api/captures', createCapturesApp(captures, personOf))
+  app.route('/api/channels', createChannelsApp(channels, personOf))
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   app.onError((_, c) => c.json({ error: 'failed' }, 500))
   return app

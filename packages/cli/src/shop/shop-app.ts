@@ -20,6 +20,7 @@ import type { ShopConfig } from '../config/shop-config.js'
 import { forward } from './forward.js'
 import { forwardUpgrade } from './forward-upgrade.js'
 import { loosePath } from './paths.js'
+import { sellsChannels } from './shop-channels.js'
 import { sellsHolds } from './shop-holds.js'
 
 /** A shop in front of an API. */
@@ -50,11 +51,17 @@ export type ShopParts = {
  * Puts prices before the routes of an API. Throws `X402Error` for what is wrong with a price, an account or a mode, with the route.
  */
 export function createShopApp(config: ShopConfig, { facilitator, claims, extensions, onEvent }: ShopParts): ShopApp {
-  const { payTo, origin, routes, rest, page, holds, describe } = config
+  const { payTo, origin, routes, rest, page, holds, channels, describe } = config
   const options = {
     facilitator,
     payTo,
-    schemes: [exactEvm, exactSvm, uptoEvm, ...(holds === undefined ? [] : [sellsHolds(holds)])],
+    schemes: [
+      exactEvm,
+      exactSvm,
+      uptoEvm,
+      ...(holds ? [sellsHolds(holds)] : []),
+      ...(channels ? [sellsChannels(channels)] : []),
+    ],
     store: claims,
     pricing,
     onEvent,

@@ -1,4 +1,4 @@
-import type { ExtensionServer } from '@groat/core'
+import { type ExtensionServer, network, networkFamily } from '@groat/core'
 import { privateKeyAccount } from '@groat/evm/exact/client'
 import { contractWallets } from '@groat/evm/wallets'
 import { builderCodes } from '@groat/extensions/builder-code/server'
@@ -15,7 +15,9 @@ export async function openExtensions(
   store: AnyStore | undefined,
   { receipts, books }: Pick<ShopConfig, 'receipts' | 'books'>,
 ): Promise<readonly ExtensionServer[]> {
-  const nodes = Object.entries(books.rpc).filter(([network]) => network.startsWith('eip155:'))
+  const nodes = Object.entries(books.rpc)
+    .map(([name, url]) => [network(name), url] as const)
+    .filter(([id]) => networkFamily(id) === 'eip155')
   return [
     paymentIdentifiers({ store: store === undefined ? memoryIdentifiers() : await sqlIdentifiers(store) }),
     signIns({

@@ -124,7 +124,12 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
     let state: ChainSays | undefined
     if (read.deposit !== undefined || !fresh || safeBalance(row, undefined) < read.voucher.maxClaimable) {
       const verdict = await inner.verify(request, callOptions)
-      if (!verdict.ok) return verdict
+      if (!verdict.ok) {
+        // The seller may have given money back of its own accord: the payer is told what is there (EVM-BATCH-054).
+        const isGone =
+          LESS_THERE.has(verdict.code) && row !== undefined && BigInt(row.balance) < read.voucher.maxClaimable
+        return isGone ? { ...verdict, extra: corrective(row) } : verdict
+      }
       state = stateOf(verdict.extra)
     }
     // A refund that was signed may still be made (EVM-BATCH-085).
@@ -315,8 +320,10 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
     const payload: JsonObject = { type: 'refund', channelConfig: wireOfConfig(config), voucher }
     const payment = { x402Version: 2, scheme: batchOnEvm.name, network, accepted: requirements, payload } as const
     const verdict = await inner.verify({ payment, requirements })
-    if (!verdict.ok) return { status: 'refused', code: verdict.code }
-    const state = stateOf(verdict.extra)
+    // The best voucher may be for more than was charged, up to all that is there: then the mirror says how the channel stands.
+    const isAllSigned = !verdict.ok && verdict.code === NO_BALANCE && signedMax > charged
+    if (!verdict.ok && !isAllSigned) return { status: 'refused', code: verdict.code }
+    const state = verdict.ok ? stateOf(verdict.extra) : undefined
     const number = (state?.refundNonce ?? refundNonce).toString()
     const pid = paymentId([network, BATCH_SETTLEMENT, 'refund-wish', channelId, number, batchOnEvm.name])
     const taken = await take(channelId, pid, charged, state)
@@ -379,3 +386,11 @@ const bestOf = ({ voucher, signature }: Pick<BatchPayment, 'voucher' | 'signatur
   signed_max: voucher.maxClaimable.toString(),
   signature: signatureText(signature),
 })
+
+/** Refusals of a payer that takes more to be there than there is. */
+const LESS_THERE: ReadonlySet<ErrorCode> = new Set([
+  'invalid_batch_settlement_evm_cumulative_exceeds_balance',
+  'invalid_batch_settlement_evm_channel_not_found',
+])
+
+const NO_BALANCE = 'invalid_batch_settlement_evm_refund_no_balance'

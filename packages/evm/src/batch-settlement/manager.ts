@@ -10,6 +10,9 @@ import { BATCH_SETTLEMENT } from './identity.js'
 import { type ChannelLedger, claimRowOf, type LedgerChannel } from './ledger.js'
 import { sendCall } from './send.js'
 
+// Whose transfers are the cash for vouchers, for whoever keeps books.
+export { BATCH_SETTLEMENT } from './identity.js'
+
 /** What claims are made with. */
 export type ClaimManagerOptions = {
   /** The chain, with the seller's own account for gas as its first signer. */

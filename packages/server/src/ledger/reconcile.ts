@@ -39,7 +39,8 @@ export type Reconciliation = {
 /**
  * Compares the books with the chain (INV-9): every payment and every refund that names a transaction must have its own transfer there, of that
  * amount, to that account; and whatever else came to an account of the seller since its first payment must be in the books. Vouchers that
- * are not cashed yet are no matter of the chain. Throws what the readers throw.
+ * are not cashed yet are no matter of the chain; what the contracts in `escrows` send to the seller is the cash for them, as long as it is not more than they
+ * come to. Throws what the readers throw.
  *
  * @example
  * const { equal, differences } = await reconcile(ledger.entries(), [createEvmTransfers({ network, rpc })])
@@ -47,27 +48,40 @@ export type Reconciliation = {
 export async function reconcile(
   entries: AsyncIterable<Entry> | Iterable<Entry>,
   readers: readonly TransferReader[],
+  { escrows = [] }: ReconcileOptions = {},
 ): Promise<Reconciliation> {
   const accounts = new Map<string, AccountEntries>()
+  const vouchers = new Map<string, bigint>()
   let count = 0
   for await (const entry of entries) {
-    if (!isOnChain(entry)) continue
-    count += 1
     const own = entry.kind === 'payment'
     const name = [entry.network, canonicalAddress(entry.asset), canonicalAddress(entry.to), own].join(' ')
+    if (own && entry.debit === 'receivable') vouchers.set(name, (vouchers.get(name) ?? 0n) + entry.amount)
+    if (!isOnChain(entry)) continue
+    count += 1
     const known = accounts.get(name) ?? { ...entry, own, entries: [] }
     known.entries.push(entry)
     accounts.set(name, known)
   }
   const compared = await Promise.all(
-    [...accounts.values()].map((account) => {
+    [...accounts].map(([name, account]) => {
       const reader = readers.find(({ network }) => network === account.network)
-      return reader === undefined ? unchecked(account) : compare(account, reader)
+      const cash = { escrows, vouchers: vouchers.get(name) ?? 0n }
+      return reader === undefined ? unchecked(account) : compare(account, reader, cash)
     }),
   )
   const differences = compared.flatMap((each) => each.differences)
   return { equal: differences.length === 0, entries: count, sums: compared.map(({ sum }) => sum), differences }
 }
+
+/** What else explains money that came. */
+export type ReconcileOptions = {
+  /** Contracts that cash vouchers, such as the one of payment channels. */
+  readonly escrows?: readonly string[]
+}
+
+/** Vouchers of one account that may be cashed, in atomic units, and who cashes them. */
+type Cash = { readonly escrows: readonly string[]; readonly vouchers: bigint }
 
 /** What is said to have come to one account. */
 type AccountEntries = {
@@ -85,7 +99,7 @@ function isOnChain({ kind, debit, transaction, amount }: Entry): boolean {
   return (kind === 'refund' || (kind === 'payment' && debit === 'wallet')) && transaction !== '' && amount > 0n
 }
 
-async function compare(account: AccountEntries, reader: TransferReader): Promise<Compared> {
+async function compare(account: AccountEntries, reader: TransferReader, cash: Cash): Promise<Compared> {
   const transfers = await transfersTo(account, reader)
   const left = new Map<string, ChainTransfer[]>()
   for (const transfer of transfers) {
@@ -110,11 +124,14 @@ async function compare(account: AccountEntries, reader: TransferReader): Promise
       differences.push({ type: 'other_amount', ...where, transaction, ledger, chain: other.amount })
     }
   }
-  for (const { transaction, amount } of account.own ? [...left.values()].flat() : []) {
+  let cashed = 0n
+  for (const { transaction, amount, from } of account.own ? [...left.values()].flat() : []) {
     chain += amount
-    differences.push({ type: 'not_in_ledger', ...where, transaction, chain: amount })
+    const isCash = from !== undefined && cash.escrows.some((escrow) => sameAddress(escrow, from))
+    if (isCash && cashed + amount <= cash.vouchers) cashed += amount
+    else differences.push({ type: 'not_in_ledger', ...where, transaction, chain: amount })
   }
-  return { sum: { ...where, ledger: sumOf(account.entries), chain }, differences }
+  return { sum: { ...where, ledger: sumOf(account.entries) + cashed, chain }, differences }
 }
 
 /** One transfer proves one entry: that of its payer before any other. */
