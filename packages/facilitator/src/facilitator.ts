@@ -6,6 +6,7 @@ import {
   networkFamily,
   notify,
   type Pid,
+  paymentId,
   type RefusedPayment,
   refuse,
   requirementsId,
@@ -202,10 +203,19 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     crashpoint('FP-01')
     const enough = createDeadline(timers, settleTimeout, signal)
     try {
-      return presented.ok ? await follow(presented, claim, enough) : await recall(request, presented, enough)
+      return presented.ok ? await follow(await anew(presented), claim, enough) : await recall(request, presented, enough)
     } finally {
       enough.clear()
     }
+  }
+
+  /** What is dead and can be asked for anew goes on under a name of its own; the dead one stays in the journal as it is (FAC-051). */
+  async function anew(presented: Presentation): Promise<Presentation> {
+    const { claim, route } = presented
+    if (route.half.renews?.(claim.request.payment) !== true) return presented
+    let { pid } = claim
+    while ((settler.run(pid)?.record ?? (await journal.load(pid)))?.state === 'dead') pid = paymentId([pid, 'again'])
+    return { ...presented, claim: { ...claim, pid } }
   }
 
   /** Claims the payment or joins whoever has; what was refused before anything was signed is claimed anew. */

@@ -85,6 +85,7 @@ export function encodeVerdict(version: X402Version, verdict: Verdict): JsonObjec
     invalidReason: wireCode(version, verdict.code),
     invalidMessage: verdict.detail,
     payer: verdict.payer,
+    extra: verdict.extra,
   }
 }
 
@@ -98,12 +99,12 @@ export function decodeVerdict(wire: unknown): Decoded<Verdict> {
   const checked = check(v2.VerifyResponse, wire)
   if (!checked.ok) return checked
   const { isValid, invalidReason, invalidMessage, payer, extra } = checked.value
-  if (isValid)
-    return { ok: true, value: { ok: true, payer: payer ?? '', ...(extra == null ? {} : { extra: objectOf(extra) }) } }
+  const more = extra == null ? {} : { extra: objectOf(extra) }
+  if (isValid) return { ok: true, value: { ok: true, payer: payer ?? '', ...more } }
   const reason = invalidReason?.split(': ', 1)[0] ?? ''
   const code = isErrorCode(reason) ? reason : 'unexpected_verify_error'
   const detail = (invalidMessage ?? (code === reason ? undefined : (invalidReason ?? undefined)))?.slice(0, 500)
-  return { ok: true, value: { ...refuse(code, detail), ...(payer == null ? {} : { payer }) } }
+  return { ok: true, value: { ...refuse(code, detail), ...(payer == null ? {} : { payer }), ...more } }
 }
 
 /**

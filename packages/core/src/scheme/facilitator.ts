@@ -33,6 +33,11 @@ export interface SchemeFacilitator<Call = unknown> extends SchemeHalf {
    * that is the whole payload. Asked of payments that have been inspected.
    */
   proofOf?(payment: PaymentPayload, requirements: PaymentRequirements): string
+  /**
+   * Whether it can be asked for anew once it is dead: a wish, of which nothing can land any more then and which nothing uses up. Absent where no payment
+   * can be.
+   */
+  renews?(payment: PaymentPayload): boolean
   /** Every check there is, at the current state of the chain. Throws `X402Error` when the chain cannot be asked: that is no verdict. */
   verify(payment: PaymentPayload, requirements: PaymentRequirements, options: VerifyOptions): Promise<Verdict>
   /**

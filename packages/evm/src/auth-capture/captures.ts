@@ -5,6 +5,7 @@ import {
   type FacilitatorRequest,
   type JsonObject,
   type Pid,
+  parseAtomic,
   type Settlement,
   X402Error,
 } from '@groat/core'
@@ -167,6 +168,12 @@ export async function createCaptures(anyStore: AnyStore, options: CapturesOption
   }
 
   async function act(pid: Pid, wanted: (row: HoldRow) => Wish): Promise<Settlement> {
+    const settlement = await ask(pid, wanted)
+    // The escrow has another count, and what it is has been written down: the same once more, for that.
+    return isOdd(settlement) ? ask(pid, wanted) : settlement
+  }
+
+  async function ask(pid: Pid, wanted: (row: HoldRow) => Wish): Promise<Settlement> {
     let row = await current(pid)
     if (row?.pending) {
       // What was asked before comes first: the balances that the next permission is signed for depend on it.
@@ -222,9 +229,11 @@ export async function createCaptures(anyStore: AnyStore, options: CapturesOption
   async function present(row: HoldRow, pending: string): Promise<Settlement> {
     const { kind, amount, payload } = pendingOf(pending)
     const { payment, requirements } = requestOf(row)
-    const settlement = await inner.settle({ payment: { ...payment, payload }, requirements })
+    const request = { payment: { ...payment, payload }, requirements }
+    const settlement = await inner.settle(request)
     if (settlement.status === 'unknown') return settlement
-    const after = settlement.status === 'refused' ? {} : balancesAfter({ kind, amount }, row)
+    const told = isOdd(settlement) ? await balancesNow(row, request) : {}
+    const after = settlement.status === 'refused' ? told : balancesAfter({ kind, amount }, row)
     await store.transaction((trx) =>
       trx
         .updateTable('evm_hold')
@@ -235,6 +244,22 @@ export async function createCaptures(anyStore: AnyStore, options: CapturesOption
         .execute(),
     )
     return settlement
+  }
+
+  /**
+   * What the escrow has, where that is later than what we know (EVM-CAPTURE-069): the payer has taken back what was left, or something landed that was
+   * given up. Balances only ever fall, so what a node that is behind says is known for that.
+   */
+  async function balancesNow(row: HoldRow, request: FacilitatorRequest): Promise<Partial<HoldRow>> {
+    const verdict = await inner.verify(request)
+    const { capturableAmount, refundableAmount } = verdict.extra ?? {}
+    const [capturable, refundable] = [capturableAmount, refundableAmount].map((text) =>
+      typeof text === 'string' ? parseAtomic(text) : undefined,
+    )
+    if (verdict.ok || capturable === undefined || refundable === undefined) return {}
+    const [before, given] = [BigInt(row.capturable), BigInt(row.refundable)]
+    const isLater = capturable < before || (capturable === before && refundable < given)
+    return isLater ? { capturable: `${capturable}`, refundable: `${refundable}` } : {}
   }
 
   const isOurs = ({ requirements: { scheme, network } }: FacilitatorRequest) =>
@@ -273,6 +298,9 @@ export async function createCaptures(anyStore: AnyStore, options: CapturesOption
     return settlement
   }
 }
+
+const isOdd = (settlement: Settlement): boolean =>
+  settlement.status === 'refused' && settlement.code === 'invalid_auth_capture_evm_unexpected_payment_state'
 
 /** What we wrote ourselves. */
 const pendingOf = (text: string) => JSON.parse(text) as PendingAction

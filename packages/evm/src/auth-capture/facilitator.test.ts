@@ -147,6 +147,11 @@ async function moved(act: () => Promise<unknown>) {
   }
 }
 
+async function send(transaction: { from: Hex; to: Hex; data: Hex }): Promise<void> {
+  const hash = await sandbox.client.sendUnsignedTransaction(transaction)
+  await sandbox.client.waitForTransactionReceipt({ hash })
+}
+
 /** A payment that is held. */
 async function held(offer = holdOffer()): Promise<{ pid: Pid; payment: PaymentPayload; offer: PaymentRequirements }> {
   const payment = await payHold(offer, payer())
@@ -252,6 +257,37 @@ describe('a hold', () => {
       '…refund_funding_unavailable',
       '…refund_exceeds_capture',
     ])
+  })
+
+  test('EVM-CAPTURE-069 of which the payer has taken back the rest is still refunded', async () => {
+    await settleBy({ mayRefund: () => true })
+    await sandbox.fund(FACILITATOR as Hex, 20_000n)
+    const data = encodeCall('0x095ea7b3', OPERATOR_REFUND_COLLECTOR, 20_000n)
+    await send({ from: FACILITATOR as Hex, to: sandbox.usdc, data })
+    const { pid, payment, offer } = await held(holdOffer({ captureSeconds: 60 }))
+    expect(await answerOf(captures.capture(pid, 4_000n))).toBe(4_000n)
+    const read = readCollect(payment, offer)
+    if (!read.ok) throw new TypeError(read.code)
+    await sandbox.warp(3600)
+    await send({ from: PAYER, ...reclaimCall(read.info) })
+    const change = await moved(async () => expect(await answerOf(captures.refund(pid, 1_000n))).toBe(1_000n))
+    expect(change).toEqual({ buyer: 1_000n, seller: 0n, operator: -1_000n })
+    expect(await captures.hold(pid)).toMatchObject({ capturable: 0n, refundable: 3_000n })
+  })
+
+  test('EVM-CAPTURE-069 is not counted back by a node that is behind', async () => {
+    const { pid } = await held()
+    expect(await answerOf(captures.capture(pid, 4_000n))).toBe(4_000n)
+    const extra = { capturableAmount: '10000', refundableAmount: '0' }
+    const refused = { code: 'invalid_auth_capture_evm_unexpected_payment_state' } as const
+    const behind: Facilitator = {
+      ...inner,
+      verify: async () => ({ ok: false, ...refused, extra }),
+      settle: async () => ({ status: 'refused', ...refused }),
+    }
+    const other = await createCaptures(store, { facilitator: behind, authorizer })
+    expect(await answerOf(other.capture(pid, 4_000n))).toBe('…unexpected_payment_state')
+    expect(await captures.hold(pid)).toMatchObject({ capturable: 6_000n, refundable: 4_000n })
   })
 
   test('goes back to its payer alone when its time is over', async () => {

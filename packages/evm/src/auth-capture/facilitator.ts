@@ -112,6 +112,8 @@ export function authCaptureEvm(options: AuthCaptureEvmFacilitatorOptions): Schem
           : [{ x402Version: 2, scheme: authCaptureOnEvm.name, network, extra: { captureAuthorizer, ...fee } }],
       ),
     inspect,
+    // What the seller wishes stays to be wished for while the balances are what they are.
+    renews: isAction,
     signerOf: (payment, terms) => formatAddress(inspected(payment, terms).read.info.operator),
     async verify(payment, terms, { signer: _, reserved = 0n, ...now }) {
       const inspection = inspect(payment, terms, now)
@@ -124,7 +126,10 @@ export function authCaptureEvm(options: AuthCaptureEvmFacilitatorOptions): Schem
         const refusal = isFunded
           ? await judgeAction(chain, read, gasLimit)
           : refuse('invalid_auth_capture_evm_refund_funding_unavailable')
-        return refusal ? { ...refusal, payer } : { ok: true, payer }
+        if (refusal === undefined) return { ok: true, payer }
+        // Whoever counts otherwise learns how it stands (EVM-CAPTURE-069).
+        const isOdd = refusal.code === 'invalid_auth_capture_evm_unexpected_payment_state'
+        return { ...refusal, payer, ...(isOdd && { extra: await stateOf(chain, read.infoHash) }) }
       }
       if (holds.has(read.info.payer)) return { ...refuse('payer_on_hold'), payer }
       const settling = now.settling === true

@@ -1,6 +1,7 @@
 import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Error } from '@groat/core'
 import { decodeInteger } from '../abi.js'
 import type { EvmChain } from '../chain.js'
+import { areGone } from '../exact/numbers.js'
 import { settled } from '../exact/outcome.js'
 import type { Hex } from '../hex.js'
 import type { Log, Receipt } from '../rpc.js'
@@ -70,16 +71,25 @@ export async function actionOutcome(
     if (log) return settled(receipt, log, decodeInteger(log.data) ?? 0n, receipt.fee)
   }
   const [last] = receipts.slice(-1)
-  if (last) return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(REVERTED) }
-  // Only the operator can act, so what we have nothing under way for did not happen.
-  if (sent.length === 0) return { status: 'dead', refusal: refuse(REVERTED) }
+  const dead = { status: 'dead', refusal: refuse(REVERTED) } as const
+  // Only the operator can act: what we have nothing under way for did not happen, and what failed for good does not either.
+  if (sent.length === 0) return dead
+  const { final = 0n } = (await chain.head?.()) ?? {}
+  if (last) {
+    // The escrow numbers nothing: where its block is undone the same bytes may do it after all, and the same again would do it twice (EVM-CAPTURE-068).
+    if (last.blockNumber > final) return { status: 'pending', alone: true }
+    return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(REVERTED) }
+  }
+  if (await areGone(chain, sent, final)) return dead
   const block = await chain.rpc.latestBlock()
   const state = await readState(chain.rpc, infoHash, block.number)
   const end = permission.kind === 'refund' ? info.refundExpiry : info.authorizationExpiry
   const isUntouched = permission.kind === 'void' ? state.capturable > 0n : isAsExpected(permission, state)
   // Past its end a capture or a refund reverts, and one that changed nothing did not land.
   const isOver = permission.kind !== 'void' && block.timestamp > end + expiryMarginSeconds
-  return isOver && isUntouched ? { status: 'dead', refusal: refuse('payment_expired') } : { status: 'pending' }
+  return isOver && isUntouched
+    ? { status: 'dead', refusal: refuse('payment_expired') }
+    : { status: 'pending', alone: true }
 }
 
 /** Whether the escrow has what the authorizer expected. */

@@ -115,6 +115,8 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
     chains,
     kinds: () => chains.map(({ network }) => ({ x402Version: 2, scheme: batchOnEvm.name, network })),
     inspect,
+    // What a seller wishes: the contract does each once, however often it is asked.
+    renews: (payment) => !isPayers(payment),
     async verify(payment, terms, { signer, ...now }) {
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection

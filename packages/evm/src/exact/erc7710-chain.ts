@@ -6,6 +6,7 @@ import type { CallRequest, SimulatedCall } from '../rpc.js'
 import { whyNotCallable } from './callable.js'
 import { type Erc7710Payment, readErc7710, redeemCall } from './erc7710.js'
 import type { ChainMethod, ExactRequest, Trial } from './method.js'
+import { areGone } from './numbers.js'
 import { settled } from './outcome.js'
 import { findTransferOf, type Move, TRANSFER } from './token.js'
 import { tryCall } from './token-trial.js'
@@ -89,15 +90,6 @@ const moveOf = ({ terms }: ExactRequest, { delegator, places }: Erc7710Payment):
 async function receiptsOf({ rpc }: EvmChain, sent: readonly SentTransaction[]) {
   const receipts = await Promise.all(sent.map(({ hash }) => rpc.receipt(hash as Hex)))
   return receipts.filter((receipt) => receipt !== undefined)
-}
-
-/** Whether other transactions have used up the numbers of all of these, for good. */
-async function areGone({ rpc }: EvmChain, sent: readonly SentTransaction[], final: bigint): Promise<boolean> {
-  // The signers are accounts of the chain. A node that has no state as old as that proves nothing.
-  const mined = await Promise.all(
-    sent.map(({ signer }) => rpc.minedNonce(signer.toLowerCase() as Address, final).catch(() => 0n)),
-  )
-  return sent.every(({ nonce }, i) => nonce !== undefined && nonce < (mined[i] ?? 0n))
 }
 
 /**

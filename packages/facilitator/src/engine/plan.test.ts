@@ -70,6 +70,11 @@ describe('signed', () => {
     expect(plan(known('sent', [out], { chain: reverted('a') }))).toEqual({ do: 'close', attempt: out, as: 'failed' })
     expect(plan(known('sent', [out], { chain: reverted('other') }))).toEqual({ do: 'wait' })
   })
+  test('whose number was given up before its failure was final is closed all the same', () => {
+    const gone: Attempt = { ...out, status: 'void' }
+    const chain: ChainOutcome = { status: 'reverted', transaction: 'a', refusal: bad }
+    expect(plan(known('sent', [gone], { chain }))).toEqual({ do: 'close', attempt: gone, as: 'failed' })
+  })
   test('after a failure it is checked and signed again, while that can help', () => {
     expect(plan(known('sent', [failed]))).toEqual({ do: 'look' })
     expect(plan(known('sent', [failed], { chain: pending }))).toEqual({ do: 'check' })

@@ -96,6 +96,11 @@ function planLive({ chain, said }: Known, live: Attempt, all: readonly Attempt[]
 /** Everything signed so far is provably gone, and the payment may be alive. */
 function planAnother({ record, verdict, crowded, chain, now }: Known): Step {
   if (chain === undefined) return { do: 'look' }
+  const failed =
+    chain.status === 'reverted' &&
+    record.attempts.find(({ status, transaction }) => status === 'void' && transaction.hash === chain.transaction)
+  // Its number was thought to be gone before its failure was final.
+  if (failed) return { do: 'close', attempt: failed, as: 'failed' }
   if (crowded === true || (chain.status === 'pending' && chain.alone === true)) return { do: 'wait' }
   const spent = new Set(record.attempts.map(({ slot }) => slot)).size
   const another = verdict === undefined && spent < MAX_ATTEMPTS && now < record.expiresAt * 1000
