@@ -203,7 +203,9 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     crashpoint('FP-01')
     const enough = createDeadline(timers, settleTimeout, signal)
     try {
-      return presented.ok ? await follow(await anew(presented), claim, enough) : await recall(request, presented, enough)
+      return presented.ok
+        ? await follow(await anew(presented), claim, enough)
+        : await recall(request, presented, enough)
     } finally {
       enough.clear()
     }

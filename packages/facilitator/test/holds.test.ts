@@ -40,7 +40,8 @@ afterEach(() => shop.close())
 const earned = async () => (await on.chain.balance(on.chain.account('seller').address)) - on.before
 const attempts = () =>
   on.tables().selectFrom('attempt').select(['hash', 'status', 'raw']).orderBy('nonce', 'desc').execute()
-const states = async () => (await on.tables().selectFrom('settlement').select('state').execute()).map(({ state }) => state)
+const states = async () =>
+  (await on.tables().selectFrom('settlement').select('state').execute()).map(({ state }) => state)
 
 /** Has a capture sent, and included where it fails. */
 async function failing(amount: bigint): Promise<`0x${string}`> {
