@@ -111,7 +111,10 @@ function walk({ verdicts, sends, looks, clock, deep, blocks }: Answers): void {
         break
       }
       case 'close':
-        law(isLive(step.attempt), 'only what can land is closed')
+        law(
+          isLive(step.attempt) || (step.attempt.status === 'void' && step.as === 'failed'),
+          'only what can land is closed, or what has failed after it was given up',
+        )
         if (step.as === 'failed') {
           const { hash } = step.attempt.transaction
           law(chain?.status === 'reverted' && chain.transaction === hash, 'failed by its own receipt')
