@@ -72,8 +72,9 @@ export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
 
   const sender = () => parseAddress(chain.signers[0] ?? '') as Address
 
-  async function tryCall(call: Pick<CallRequest, 'to' | 'data'>): Promise<boolean> {
-    return (await chain.rpc.call({ ...call, from: sender() })).ok
+  /** Whether a call would go through, with the gas that it will be sent with. */
+  async function tryCall(call: Pick<CallRequest, 'to' | 'data'>, rows: number): Promise<boolean> {
+    return (await chain.rpc.call({ ...call, from: sender(), gas: gasOf(rows) })).ok
   }
 
   async function signed(channels: readonly LedgerChannel[]) {
@@ -84,7 +85,7 @@ export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
   /** The channels that can be claimed together: halves what fails until the culprits stand alone. */
   async function sift(channels: readonly LedgerChannel[]): Promise<{ good: LedgerChannel[]; bad: LedgerChannel[] }> {
     if (channels.length === 0) return { good: [], bad: [] }
-    if (await tryCall(await signed(channels))) return { good: [...channels], bad: [] }
+    if (await tryCall(await signed(channels), channels.length)) return { good: [...channels], bad: [] }
     if (channels.length === 1) return { good: [], bad: [...channels] }
     const middle = channels.length >> 1
     const [left, right] = [await sift(channels.slice(0, middle)), await sift(channels.slice(middle))]
@@ -92,7 +93,7 @@ export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
   }
 
   async function send(call: Pick<EvmCall, 'to' | 'data'>, rows: number): Promise<Hex> {
-    const gas = 150_000n + 90_000n * BigInt(rows)
+    const gas = gasOf(rows)
     const failed = 'invalid_batch_settlement_evm_claim_transaction_failed'
     return (await sendCall(chain, { ...call, gas }, { waitMs, clock, failed })).transactionHash
   }
@@ -106,18 +107,20 @@ export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
     const transactions: Hex[] = []
     let swept = 0n
     for (let at = 0; at < mine.length; at += maxRows) {
-      const { good, bad } = await sift(mine.slice(at, at + maxRows))
-      refused.push(...bad.map(({ channelId }) => channelId))
+      const sifted = await sift(mine.slice(at, at + maxRows))
+      const short = await Promise.all(sifted.bad.map(asFarAsItGoes))
+      refused.push(...sifted.bad.flatMap(({ channelId }, i) => (short[i] === undefined ? channelId : [])))
+      const good = [...sifted.good, ...short.flatMap((channel) => channel ?? [])]
       if (good.length === 0) continue
-      const pairs = new Map(
-        good.map(({ config: { receiver, token } }) => [`${receiver} ${token}`, { receiver, token }]),
-      )
-      const sweeps = [...pairs.values()]
-      const due = await dueOf(sweeps)
-      const call = multicall([await signed(good), ...sweeps.map(({ receiver, token }) => sweepCall(receiver, token))])
-      transactions.push(await send(call, good.length + sweeps.length))
+      const pairs = pairsOf(good)
+      const due = await dueOf(pairs)
+      const call = await signed(good)
+      const both = multicall([call, ...pairs.map(sweepOf)])
+      // A token that sends nothing now, or not to this receiver, keeps no claim back: the sweep is tried again each time (EVM-BATCH-073).
+      const isWhole = await tryCall(both, good.length + pairs.length)
+      transactions.push(await (isWhole ? send(both, good.length + pairs.length) : send(call, good.length)))
       swept +=
-        due + good.reduce((sum, { charged, totalClaimed }) => sum + charged - totalClaimed, 0n) - (await dueOf(sweeps))
+        due + good.reduce((sum, { charged, totalClaimed }) => sum + charged - totalClaimed, 0n) - (await dueOf(pairs))
       for (const { channelId, charged, balance, withdrawRequestedAt } of good) {
         await ledger.sync(channelId, { balance, totalClaimed: charged, withdrawRequestedAt })
         claimed.push(channelId)
@@ -126,22 +129,29 @@ export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
     return { claimed, refused, transactions, swept }
   }
 
+  /** A channel that has earned more than is left in it, as far as it goes (EVM-BATCH-074). */
+  async function asFarAsItGoes(channel: LedgerChannel): Promise<LedgerChannel | undefined> {
+    const state = await readChannel(chain.rpc, channel.channelId)
+    if (channel.charged <= state.balance || state.balance <= state.totalClaimed) return undefined
+    const capped = { ...channel, ...state, charged: state.balance }
+    return (await tryCall(await signed([capped]), 1)) ? capped : undefined
+  }
+
   async function sweep(): Promise<Pick<ClaimRun, 'transactions' | 'swept'> | undefined> {
-    const pairs = new Map<string, { readonly receiver: Address; readonly token: Address }>()
-    for (const { network, config, totalClaimed } of await ledger.watched(SWEPT_CHANNELS)) {
-      const { receiver, token, receiverAuthorizer } = config
-      if (network !== chain.network || receiverAuthorizer !== own || totalClaimed === 0n) continue
-      pairs.set(`${receiver} ${token}`, { receiver, token })
-    }
-    const dues = await Promise.all([...pairs.values()].map(async (pair) => ({ ...pair, due: await dueOf([pair]) })))
-    const open = dues.filter(({ due }) => due > 0n)
+    const mine = (await ledger.watched(SWEPT_CHANNELS)).filter(
+      ({ network, config, totalClaimed }) =>
+        network === chain.network && config.receiverAuthorizer === own && totalClaimed > 0n,
+    )
+    const dues = await Promise.all(pairsOf(mine).map(async (pair) => ({ ...pair, due: await dueOf([pair]) })))
+    const owed = dues.filter(({ due }) => due > 0n)
+    const goes = await Promise.all(owed.map((pair) => tryCall(sweepOf(pair), 1)))
+    const open = owed.filter((_, i) => goes[i])
     if (open.length === 0) return undefined
-    const call = multicall(open.map(({ receiver, token }) => sweepCall(receiver, token)))
-    const transactions = [await send(call, open.length)]
+    const transactions = [await send(multicall(open.map(sweepOf)), open.length)]
     return { transactions, swept: open.reduce((sum, { due }) => sum + due, 0n) }
   }
 
-  async function dueOf(pairs: readonly { readonly receiver: Address; readonly token: Address }[]): Promise<bigint> {
+  async function dueOf(pairs: readonly Pair[]): Promise<bigint> {
     const all = await Promise.all(pairs.map(({ receiver, token }) => readDue(chain.rpc, receiver, token)))
     return all.reduce((sum, due) => sum + due, 0n)
   }
@@ -192,6 +202,15 @@ export function createClaimManager(options: ClaimManagerOptions): ClaimManager {
     return channelId && ledger.channel(channelId)
   }
 }
+
+/** Who is sent what. */
+type Pair = { readonly receiver: Address; readonly token: Address }
+
+const pairsOf = (channels: readonly LedgerChannel[]): readonly Pair[] => [
+  ...new Map(channels.map(({ config: { receiver, token } }) => [`${receiver} ${token}`, { receiver, token }])).values(),
+]
+const sweepOf = ({ receiver, token }: Pair) => sweepCall(receiver, token)
+const gasOf = (rows: number): bigint => 150_000n + 90_000n * BigInt(rows)
 
 /** Channels among whose receivers one is looked for that has money waiting. */
 const SWEPT_CHANNELS = 1_000
