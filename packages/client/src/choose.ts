@@ -105,11 +105,12 @@ async function prepare(
   offer: PaymentRequirements,
   asset: Asset,
   scheme: SchemeClient,
-  { challenge: { extensions }, policy, clock, random }: ChooseInput,
+  { challenge: { extensions, resource }, policy, clock, random }: ChooseInput,
 ): Promise<PreparedPayment | Refusal> {
   const { maxLifetimeSeconds } = policy
   const now = clock()
-  const prepared = await scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds, extensions })
+  const about = { extensions, resource: resource?.url }
+  const prepared = await scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds, ...about })
   if (!prepared.ok) return prepared
   const lifetime = prepared.expiresAt - Math.floor(now / 1000)
   if (lifetime > maxLifetimeSeconds + 1) return refuse('lifetime_over_limit', `${lifetime} seconds`)

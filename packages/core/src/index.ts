@@ -22,6 +22,7 @@ export {
   encodeReceipt,
   encodeSettlement,
 } from './codec/settlement.js'
+export type { DialectTerms, HeaderDialect } from './dialect/dialect.js'
 export type { ErrorCode } from './errors/code-names.js'
 export { type ErrorInfo, errorCodes, errorInfo } from './errors/codes.js'
 export { isErrorCode } from './errors/is-error-code.js'

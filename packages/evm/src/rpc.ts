@@ -75,7 +75,12 @@ export type Block = {
 }
 
 /** Which block. */
-export type BlockId = { readonly number: bigint; readonly hash: Hex }
+export type BlockId = {
+  readonly number: bigint
+  readonly hash: Hex
+  /** Seconds since 1970; absent where a connection of one's own does not say it. */
+  readonly timestamp?: bigint
+}
 
 /** What a transaction did. */
 export type Receipt = {
@@ -198,7 +203,11 @@ function over(json: JsonRpc, ask: Ask): EvmRpc {
         const found = result(method, reply)
         if (found === null || found === undefined) return undefined
         const block = object(found, method)
-        return { number: integer(block.number, method), hash: hash32(block.hash, method) }
+        return {
+          number: integer(block.number, method),
+          hash: hash32(block.hash, method),
+          timestamp: integer(block.timestamp, method),
+        }
       }
       return ask(
         method,

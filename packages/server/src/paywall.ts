@@ -2,6 +2,7 @@ import {
   type Clock,
   type ExtensionServer,
   type Facilitator,
+  type HeaderDialect,
   type Json,
   type JsonObject,
   type OnEvent,
@@ -56,6 +57,8 @@ export type PaywallOptions = {
   readonly extensions?: readonly ExtensionServer[]
   /** What every route tells its extensions that does not tell them anything itself, by their keys. */
   readonly everywhere?: Readonly<Record<string, Json>>
+  /** Other headers in which routes may be paid for; a route names those that it takes. */
+  readonly dialects?: readonly HeaderDialect[]
   /** What browsers are shown instead of the JSON of a challenge, when a person looks: `paywallPage()` of `@groat/server/page`. */
   readonly page?: PaywallPage
   /** Told of everything; cannot change anything. */
@@ -149,6 +152,7 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
     canRefund: options.store.refund !== undefined,
     quotes: gate.quotes,
     extensions: options.extensions ?? [],
+    dialects: options.dialects ?? [],
     random: gate.random,
   }
   const { everywhere } = options

@@ -119,6 +119,8 @@ function judge<Native>(
   const decision = decide(decoded, { resource, offers }, now)
   switch (decision.type) {
     case 'unpaid': {
+      const spoken = route.dialects.length === 0 ? undefined : readDialects(route, exchange.request, terms)
+      if (spoken !== undefined) return judge(gate, route, exchange, terms, spoken)
       const token = route.sold && exchange.request.header(ENTITLEMENT_HEADER)
       if (token) return serveEntitled(gate, route, exchange.request, terms, token)
       if (admits(route)) return serveAdmitted(gate, route, exchange, terms)
@@ -137,6 +139,20 @@ function judge<Native>(
     case 'late':
       return serve(gate, route, exchange, terms, decision)
   }
+}
+
+/** The payment of a request in the dialects of its route. */
+function readDialects(
+  { dialects }: Route,
+  { header }: GateRequest,
+  { resource, offers }: Terms,
+): Decoded<PaymentPayload> | undefined {
+  const terms = { resource, offers: offers.map(({ requirements }) => requirements) }
+  for (const dialect of dialects) {
+    const payment = dialect.read(header, terms)
+    if (payment !== undefined) return payment
+  }
+  return undefined
 }
 
 /** The terms at the price that was quoted; those of today where the quote is not good, or no longer. */

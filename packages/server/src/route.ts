@@ -1,6 +1,7 @@
 import {
   type Clock,
   type ExtensionServer,
+  type HeaderDialect,
   type Json,
   type JsonObject,
   parseMoney,
@@ -87,6 +88,8 @@ export type RouteOptions = PriceWords & {
   readonly asks?: boolean
   /** What extensions are told of the route, by their keys; `true` where there is nothing to tell, `false` where one is not meant. Each has to be registered with the paywall. */
   readonly extensions?: Readonly<Record<string, Json>>
+  /** Names of the dialects in which it can be paid for too. Each has to be registered with the paywall. */
+  readonly dialects?: readonly string[]
   /** The route's name in errors and in messages of this library; two routes cannot share one. */
   readonly name?: string
 }
@@ -124,6 +127,8 @@ export type Route = {
   mostPerUse?(decimals: number): bigint
   readonly free: Priced['free']
   readonly extensions: readonly RouteExtension[]
+  /** Other headers that are read for a payment. */
+  readonly dialects: readonly HeaderDialect[]
   /** What a request is asked to pay; a promise only when the price function gives one. */
   terms(request: GateRequest): Terms | Promise<Terms>
   /** What a request is asked to pay at a price that was quoted for it; a description replaces the route's. */
@@ -148,6 +153,7 @@ export type RouteDefaults = OfferDefaults & {
   readonly canRefund: boolean
   readonly quotes: Quotes
   readonly extensions: readonly ExtensionServer[]
+  readonly dialects: readonly HeaderDialect[]
   readonly random: Random
 }
 
@@ -187,6 +193,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       ...(sold === undefined ? {} : { scope: sold.scope }),
     })
     const announced = announcedBy(extensions)
+    const dialects = dialectsOf(options.dialects ?? [], defaults.dialects)
     const cache = createLru<Terms>(MAX_CACHED_TERMS)
     const needsFacilitator = templates.some(({ scheme }) => scheme.offersNeedFacilitator)
     let supported: Supported | undefined
@@ -238,7 +245,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       freshen()
       const cached = cache.get(key)
       if (cached !== undefined) return cached
-      const terms = createTerms({ url, ...about }, offersAt(at, factor), outgoing(at, factor), announced)
+      const terms = createTerms({ url, ...about }, offersAt(at, factor), outgoing(at, factor), announced, dialects)
       cache.set(key, terms)
       return terms
     }
@@ -264,6 +271,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
         offers,
         [],
         announced,
+        dialects,
       )
     }
 
@@ -283,6 +291,7 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       refunds: options.refund === 'on-failure',
       isInvalid: judgeOf(options.invalid),
       extensions,
+      dialects,
       budget: options.lossBudget === undefined ? undefined : createLossBudget(options.lossBudget),
       maxResponseBytes,
       free: priced.free,
@@ -330,6 +339,16 @@ function judgeOf(invalid: RouteOptions['invalid']): Route['isInvalid'] {
       return true
     }
   }
+}
+
+/** Throws `X402Error` `invalid_config`. */
+function dialectsOf(names: readonly string[], known: readonly HeaderDialect[]): readonly HeaderDialect[] {
+  return names.map((name) => {
+    const dialect = known.find((each) => each.name === name)
+    if (dialect === undefined)
+      throw new X402Error('invalid_config', { field: 'dialects', reason: `no dialect ${name}` })
+    return dialect
+  })
 }
 
 /** Throws `X402Error` `invalid_config`. */

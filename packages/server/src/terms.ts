@@ -3,6 +3,7 @@ import {
   type ErrorCode,
   encodeChallenge,
   type GetHeader,
+  type HeaderDialect,
   type JsonObject,
   type PaymentHeader,
   problem,
@@ -39,6 +40,8 @@ export type Terms = {
   readonly outgoing: readonly Offer[]
   /** What extensions announce. */
   readonly extensions: JsonObject
+  /** What dialects say of it beside the protocol's own challenge: headers by lower-case name. */
+  readonly spoken: Readonly<Record<string, string>>
   /** The 402 of a request without a payment, encoded once. */
   readonly challenge: Challenge
 }
@@ -49,10 +52,13 @@ export function createTerms(
   offers: readonly Offer[],
   outgoing: readonly Offer[] = [],
   announced: JsonObject = {},
+  dialects: readonly HeaderDialect[] = [],
 ): Terms {
   const extensions: JsonObject = Object.assign({}, ...offers.map((offer) => offer.extensions), announced)
-  const challenge = challengeAnswer({ resource, offers, extensions }, 'payment_required')
-  return { resource, offers, outgoing, extensions, challenge }
+  const said = { resource, offers: offers.map(({ requirements }) => requirements) }
+  const spoken = Object.assign({}, ...dialects.map((dialect) => dialect.announce(said)))
+  const challenge = challengeAnswer({ resource, offers, extensions, spoken }, 'payment_required')
+  return { resource, offers, outgoing, extensions, spoken, challenge }
 }
 
 /** The same terms, announcing other extensions. */
@@ -99,7 +105,7 @@ export function pathOf(url: string): string {
 }
 
 function challengeAnswer(
-  { resource, offers, extensions }: Pick<Terms, 'resource' | 'offers' | 'extensions'>,
+  { resource, offers, extensions, spoken }: Pick<Terms, 'resource' | 'offers' | 'extensions' | 'spoken'>,
   code: ErrorCode,
   detail?: string,
   correction?: Correction,
@@ -115,7 +121,7 @@ function challengeAnswer(
   const why = asciiJson({ ...problem(code, { detail }), status: 402 })
   return {
     status: 402,
-    headers: { ...headers, 'content-type': 'application/json', 'cache-control': 'no-store' },
+    headers: { ...headers, ...spoken, 'content-type': 'application/json', 'cache-control': 'no-store' },
     body: body === '{}' ? why : `${body.slice(0, -1)},${why.slice(1)}`,
   }
 }

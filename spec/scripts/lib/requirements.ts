@@ -14,6 +14,7 @@ export const pages = [
   'schemes/upto-evm.md',
   'schemes/batch-settlement-evm.md',
   'schemes/auth-capture-evm.md',
+  'schemes/transfer-proof-evm.md',
   'schemes/upto-svm.md',
   'extensions/contract.md',
   'extensions/payment-identifier.md',
@@ -25,13 +26,14 @@ export const pages = [
   'extensions/erc20-approval-gas-sponsoring.md',
   'transports/mcp.md',
   'transports/a2a.md',
+  'transports/plain-headers.md',
   'errors.md',
   'security.md',
 ] as const
 
 /** What an id looks like, wherever it stands. */
 export const ID =
-  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|SVM-EXACT|SVM-UPTO|EXT|EXT-ID|EXT-SIGN|EXT-OFFER|EXT-CODE|BAZAAR|DESC|GAS-PERMIT|GAS-APPROVAL|MCP|A2A|ERR|SEC)-[0-9]{3}'
+  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|EVM-PROOF|SVM-EXACT|SVM-UPTO|EXT|EXT-ID|EXT-SIGN|EXT-OFFER|EXT-CODE|BAZAAR|DESC|GAS-PERMIT|GAS-APPROVAL|MCP|A2A|PLAIN|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'

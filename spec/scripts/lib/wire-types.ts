@@ -25,6 +25,7 @@ import {
   Permit2Payload,
 } from '@groat/evm/exact/schema'
 import { Eip2612Info, Erc20ApprovalInfo } from '@groat/evm/sponsoring/schema'
+import { TransferProofExtra, TransferProofPayload } from '@groat/evm/transfer-proof/schema'
 import { UptoEvmExtra, UptoEvmPayload } from '@groat/evm/upto/schema'
 import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
 import { UptoSvmExtra, UptoSvmPayload } from '@groat/svm/upto/schema'
@@ -42,6 +43,7 @@ export type WireType = {
     | 'upto-evm'
     | 'batch-evm'
     | 'auth-capture-evm'
+    | 'transfer-proof-evm'
     | 'extensions'
   readonly name: string
   readonly schema: z.core.$ZodType
@@ -274,6 +276,18 @@ export const wireTypes: readonly WireType[] = [
     schema: UptoEvmPayload,
     title: 'The payload of an upto payment through Permit2',
   },
+  {
+    version: 'transfer-proof-evm',
+    name: 'TransferProofExtra',
+    schema: TransferProofExtra,
+    title: 'The extra of an offer that is paid by a transfer that was made',
+  },
+  {
+    version: 'transfer-proof-evm',
+    name: 'TransferProofPayload',
+    schema: TransferProofPayload,
+    title: 'A transfer that was made, and the word of its sender',
+  },
   { version: 'upto-svm', name: 'UptoSvmExtra', schema: UptoSvmExtra, title: 'The extra of an offer of a channel' },
   { version: 'upto-svm', name: 'UptoSvmPayload', schema: UptoSvmPayload, title: 'The payload that opens a channel' },
 ]
@@ -441,6 +455,14 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
   'upto-evm/UptoEvmPayload': {
     signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the payer's contract understands",
     permit2Authorization: 'what is signed',
+  },
+  'transfer-proof-evm/TransferProofExtra': { audience: 'whose claims a proof is good for; part of what is signed' },
+  'transfer-proof-evm/TransferProofPayload': {
+    transaction: 'hash of the transaction that moved the money',
+    from: 'the account that sent it',
+    resource: 'URL of the resource, as the challenge has it',
+    validBefore: 'seconds since 1970; the proof is taken before',
+    signature: '65 bytes `r ‖ s ‖ v` in hex, of the account that sent the money',
   },
   'exact-evm/Permit2Extra': {
     assetTransferMethod: 'how the token is moved',

@@ -1,5 +1,6 @@
 import { unwatchFile, watchFile } from 'node:fs'
-import { X402Error } from '@groat/core'
+import { type Facilitator, X402Error } from '@groat/core'
+import { withTransferProofs } from '@groat/evm/transfer-proof/server'
 import { createLog } from '@groat/facilitator/observe'
 import { type ClaimStore, createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { sqlClaims } from '@groat/server/sql'
@@ -57,7 +58,7 @@ export async function runServe(
       const extensions = await openExtensions(store, from)
       const settling = captures?.facilitator ?? parts.facilitator
       const channels = from.channels && (await openChannels(store, settling, from.channels, from.books))
-      const facilitator = channels?.ledger.facilitator ?? settling
+      const facilitator = proving(channels?.ledger.facilitator ?? settling, from)
       const app = open(from, { facilitator, claims, extensions, onEvent: log.onEvent })
       await app.ready()
       return { ...app, captures, channels }
@@ -123,6 +124,13 @@ function claimsTold(json: boolean, io: Io): ClaimTelling {
     },
     onFailure: (error) => say('error', 'claim_failed', { code: X402Error.is(error) ? error.code : 'unexpected' }),
   }
+}
+
+/** With what looks transfers up, where the shop takes them. */
+function proving(facilitator: Facilitator, { proofs }: ShopConfig): Facilitator {
+  if (proofs === undefined) return facilitator
+  const { rpc: chains, finality } = proofs
+  return withTransferProofs(facilitator, { chains, ...(finality === undefined ? {} : { finality }) })
 }
 
 /** The path that a request asks for, as it is spelled. */

@@ -13,6 +13,9 @@ import {
   type HoldsConfig,
   holdsOf,
   lackOf,
+  type ProofsConfig,
+  proofsOf,
+  TransferProofs,
 } from './shop-schemes.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
@@ -42,6 +45,8 @@ export type ShopConfig = {
   readonly admin?: AdminConfig
   readonly holds?: HoldsConfig
   readonly channels?: ChannelsConfig
+  /** Set where transfers that were made are taken for payments. */
+  readonly proofs?: ProofsConfig
   /** Set where browsers are shown a page to pay on. */
   readonly page?: PageConfig
   /** Whether every route says in its challenge how it is called, so that facilitators can list it. */
@@ -131,6 +136,7 @@ const File = z.strictObject({
   ),
   auth_capture: z.optional(AuthCapture),
   batch_settlement: z.optional(BatchSettlement),
+  transfer_proofs: z.optional(TransferProofs),
   receipts: z.optional(
     z.strictObject({
       evm_key: z.string().check(z.regex(/^0x[0-9a-fA-F]{64}$/, 'expected a private key: 0x and 64 hex digits')),
@@ -210,6 +216,10 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   })
   if (routes.length === 0) throw fail(['routes'], 'no route is given')
   const { upstream_secret, origin } = value
+  const proofs = proofsOf(value.transfer_proofs, value.rpc)
+  if (proofs !== undefined && Object.keys(proofs.rpc).length === 0) {
+    throw fail(['transfer_proofs'], 'transfers are looked up on the chain: name a node of an EVM chain under `rpc`')
+  }
   if (value.describe !== undefined && origin === undefined) {
     throw fail(['describe'], 'documents name the shop by its origin: give it as `origin`')
   }
@@ -229,6 +239,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     ...(value.receipts === undefined ? {} : { receipts: { evmKey: value.receipts.evm_key } }),
     ...(value.auth_capture === undefined ? {} : { holds: holdsOf(value.auth_capture) }),
     ...(value.batch_settlement === undefined ? {} : { channels: channelsOf(value.batch_settlement) }),
+    ...(proofs === undefined ? {} : { proofs }),
     ...(admin === undefined ? {} : { admin: { ...admin, tokens: value.admin?.tokens ?? {} } }),
     ...(value.page === undefined || value.page === false ? {} : { page: pageOf(value.page) }),
     bazaar: value.bazaar,

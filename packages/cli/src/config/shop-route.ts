@@ -64,6 +64,7 @@ export const Route = z.union([
         )
         .check(z.minLength(1)),
     ),
+    dialects: z.optional(z.array(z.enum(['plain-headers']))),
     extensions: z.optional(Extensions),
     description: z.optional(z.string()),
     mime_type: z.optional(z.string()),

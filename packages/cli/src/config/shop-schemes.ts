@@ -1,4 +1,4 @@
-import { network as networkOf, X402Error } from '@groat/core'
+import { networkFamily, network as networkOf, X402Error } from '@groat/core'
 import * as z from 'zod/mini'
 
 /** Whose word captures, voids and refunds of held money need, and for how long money is held. Times in seconds. */
@@ -63,11 +63,15 @@ export function lackOf(
   file: {
     readonly auth_capture?: object | undefined
     readonly batch_settlement?: object | undefined
+    readonly transfer_proofs?: boolean | object | undefined
     readonly rpc?: Readonly<Record<string, string>> | undefined
   },
 ): string | undefined {
   if (scheme === 'auth-capture' && file.auth_capture === undefined) {
     return 'money that is held needs a key to capture it: give one as `auth_capture: { key }`'
+  }
+  if (scheme === 'transfer-proof' && !file.transfer_proofs) {
+    return 'transfers that were made are looked up on the chain: say `transfer_proofs: true`'
   }
   if (scheme !== 'batch-settlement') return undefined
   if (file.batch_settlement === undefined) {
@@ -88,4 +92,27 @@ function namesNode(rpc: Readonly<Record<string, string>>, name: string): boolean
     if (X402Error.is(error)) return true
     throw error
   }
+}
+
+/** Where transfers are looked up, by network as the file names it, and when a block counts. */
+export type ProofsConfig = {
+  readonly rpc: Readonly<Record<string, string>>
+  readonly finality?: 'safe' | 'finalized' | number
+}
+
+/** Whether transfers that were made are taken for payments. */
+export const TransferProofs = z.union([
+  z.boolean(),
+  z.strictObject({ finality: z.optional(z.union([z.enum(['safe', 'finalized']), z.int().check(z.gte(0))])) }),
+])
+
+/** Where transfers are looked up; nothing where none are taken. */
+export function proofsOf(
+  proofs: z.output<typeof TransferProofs> | undefined,
+  rpc: Readonly<Record<string, string>> = {},
+): ProofsConfig | undefined {
+  if (proofs === undefined || proofs === false) return undefined
+  const { finality } = proofs === true ? {} : proofs
+  const nodes = Object.entries(rpc).filter(([name]) => networkFamily(networkOf(name)) === 'eip155')
+  return { rpc: Object.fromEntries(nodes), ...(finality === undefined ? {} : { finality }) }
 }

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { asciiJson, PROBLEM_TYPE, problem } from '@groat/core'
+import { plainHeaders } from '@groat/evm/plain-headers/server'
 import type { VerifiedPayment } from '@groat/server'
 import { proxy } from 'hono/proxy'
 
@@ -71,6 +72,7 @@ export const NOT_FORWARDED = [
   'x-payment',
   'payment-entitlement',
   'sign-in-with-x',
+  ...plainHeaders.requestHeaders.map((name) => name.toLowerCase()),
   IDENTITY_HEADER,
   'x-forwarded-for',
   'x-forwarded-host',
@@ -86,7 +88,17 @@ export const NOT_FORWARDED = [
 ]
 
 /** What only the shop says to the buyer. */
-export const NOT_RETURNED = ['payment-required', 'payment-response', 'x-payment-response', 'payment-entitlement']
+export const NOT_RETURNED = [
+  'payment-required',
+  'payment-response',
+  'x-payment-response',
+  'payment-entitlement',
+  'x-payment-required',
+  'x-payment-amount',
+  'x-payment-asset',
+  'x-payment-network',
+  'x-payment-recipient',
+]
 
 function failure(status: 502 | 504): Response {
   const headers = { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store' }

@@ -1,5 +1,7 @@
 import type { ExtensionServer, Facilitator, OnEvent } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
+import { plainHeaders } from '@groat/evm/plain-headers/server'
+import { transferProof } from '@groat/evm/transfer-proof/server'
 import { uptoEvm } from '@groat/evm/upto/server'
 import { bazaar } from '@groat/extensions/bazaar/server'
 import { documentAnswers, type ServiceDocument, serviceDocuments } from '@groat/extensions/describe'
@@ -61,7 +63,9 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, extensi
       uptoEvm,
       ...(holds ? [sellsHolds(holds)] : []),
       ...(channels ? [sellsChannels(channels)] : []),
+      ...(config.proofs ? [transferProof] : []),
     ],
+    dialects: [plainHeaders],
     store: claims,
     pricing,
     onEvent,

@@ -367,6 +367,11 @@ export const codeNames = [
   'receipt_signature_invalid',
   'receipt_signer_not_authorized',
   'receipt_mismatch',
+  'invalid_transfer_proof_signature',
+  'transfer_proof_mismatch',
+  'transfer_proof_too_old',
+  'transfer_proof_not_final',
+  'no_transfer_made',
 ] as const
 
 /** A code of the registry. */

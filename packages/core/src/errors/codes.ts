@@ -1644,6 +1644,35 @@ export const errorCodes = {
     title: 'The receipt is not of this payment',
     hint: 'Do not rely on the receipt.',
   },
+  invalid_transfer_proof_signature: {
+    ...refused,
+    detail: '402.2',
+    title: 'The proof of a transfer is not signed by the account that made it',
+    hint: 'Sign it with the account that sent the money, for this resource.',
+  },
+  transfer_proof_mismatch: {
+    ...refused,
+    detail: '402.1',
+    title: 'The transaction is no plain transfer of this amount to this account',
+    hint: 'Present the transaction by which the account itself called transfer of the token.',
+  },
+  transfer_proof_too_old: {
+    ...refused,
+    detail: '402.5',
+    title: 'The transfer was made too long ago',
+    hint: 'Ask the seller: it is not taken any more.',
+  },
+  transfer_proof_not_final: {
+    ...later,
+    retry: 'same-payment',
+    title: 'The transfer is not in a block that counts yet',
+    hint: 'Present the same proof again later; do not pay again.',
+  },
+  no_transfer_made: {
+    ...refused,
+    title: 'No transfer that was made fits the offer',
+    hint: 'Make the transfer first, or take another offer.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

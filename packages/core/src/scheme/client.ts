@@ -46,6 +46,8 @@ export type PrepareContext = {
   readonly maxLifetimeSeconds: number
   /** What the challenge announces under `extensions`. */
   readonly extensions?: JsonObject | undefined
+  /** URL of the resource, as the challenge has it: what a payment that is bound to it is signed for. */
+  readonly resource?: string | undefined
 }
 
 /** A payment that is fully decided and not yet signed. */
