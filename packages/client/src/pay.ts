@@ -79,9 +79,10 @@ async function askAsKnown(
   unpaid: Response,
   { extensions, clock, fetch, limits }: PayTools,
 ): Promise<Response | undefined> {
+  if (extensions.length === 0 || !request.replayable) return undefined
   const url = new URL(unpaid.url || request.url)
   // What is signed for one origin is not sent to another.
-  if (url.origin !== request.url.origin || !request.replayable) return undefined
+  if (url.origin !== request.url.origin) return undefined
   const headers = await presentedHeaders(extensions, { challenge, url, clock })
   if (headers === undefined) return undefined
   const { init, method, body, headers: own } = await request.replay()
@@ -160,7 +161,11 @@ export function questionOf(
   binding: boolean,
 ): Question {
   const { url } = request
-  return { ...tools, ...read, request, fingerprint, requested: url, challenged: new URL(unpaid?.url || url), binding }
+  const { schemes, policy, clock, random } = tools
+  const { challenge, terms } = read
+  const from = unpaid?.url
+  const challenged = from === undefined || from === '' || from === url.href ? url : new URL(from)
+  return { request, fingerprint, challenge, terms, schemes, policy, clock, random, requested: url, challenged, binding }
 }
 
 /** Servers take 16 KiB for all headers together: the others need room too. */
@@ -409,5 +414,7 @@ function tell(
 }
 
 function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  let text = ''
+  for (const byte of bytes) text += (byte + 0x100).toString(16).slice(1)
+  return text
 }

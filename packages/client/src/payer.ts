@@ -207,6 +207,7 @@ function fetchWith(shared: PayTools, keep: (response: Response, outcome: Payment
 
 /** What one call is carried by, and who is told of it. */
 function toolsFor(shared: PayTools, { fetch = shared.fetch, onEvent }: PayInit = {}): PayTools {
+  if (fetch === shared.fetch && onEvent === undefined) return shared
   return { ...shared, fetch, onEvent: onEvent ? bothOf(shared.onEvent, onEvent) : shared.onEvent }
 }
 

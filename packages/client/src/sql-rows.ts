@@ -34,6 +34,43 @@ export type Row = {
   readonly note: string | null
 }
 
+/**
+ * A row whose columns come one by one.
+ *
+ * @example
+ * columns((name) => name).pay_to // 'pay_to'
+ */
+export function columns(value: <Name extends keyof Row>(name: Name) => Row[Name]): Row {
+  return {
+    id: value('id'),
+    request_key: value('request_key'),
+    exclusive: value('exclusive'),
+    fingerprint: value('fingerprint'),
+    origin: value('origin'),
+    challenge: value('challenge'),
+    pid: value('pid'),
+    x402_version: value('x402_version'),
+    scheme: value('scheme'),
+    network: value('network'),
+    asset: value('asset'),
+    pay_to: value('pay_to'),
+    payer: value('payer'),
+    amount: value('amount'),
+    expires_at: value('expires_at'),
+    created_at: value('created_at'),
+    state: value('state'),
+    header_name: value('header_name'),
+    header_value: value('header_value'),
+    tx: value('tx'),
+    owner: value('owner'),
+    claimed_until: value('claimed_until'),
+    terms: value('terms'),
+    metadata: value('metadata'),
+    charges: value('charges'),
+    note: value('note'),
+  }
+}
+
 /** The tables of a purse. */
 export type Tables = {
   readonly client_intent: Row
@@ -130,8 +167,8 @@ export function rowFrom(intent: Intent): Omit<Row, 'owner' | 'claimed_until' | E
 }
 
 /** What is written of the entry that goes with it. */
-export function rowOfEntry(entry: Entry | undefined): Partial<Pick<Row, EntryColumns>> {
-  if (entry === undefined) return {}
+export function rowOfEntry(entry: Entry | undefined): Pick<Row, EntryColumns> {
+  if (entry === undefined) return { terms: null, metadata: null, charges: null }
   const { terms, metadata, charges } = entry
   const booked = charges.map(({ counter, slot, units }) => [counter, slot, units.toString()])
   return { terms, metadata: JSON.stringify(metadata), charges: JSON.stringify(booked) }

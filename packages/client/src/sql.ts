@@ -1,9 +1,10 @@
 import type { AnyStore } from '@groat/store'
-import type { ExpressionBuilder, Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import { type Charge, type Entry, overdrawn, type RuleRefusal } from './entry.js'
 import type { Claim, Intent } from './intents.js'
 import { type Counter, isFreed, type Memory, type Note, type Purse, STOPPED, stoppedBy } from './purse.js'
-import { intentFrom, migrations, parseObject, recordFrom, rowFrom, rowOfEntry, type Tables } from './sql-rows.js'
+import { intentFrom, migrations, parseObject, recordFrom, type Tables } from './sql-rows.js'
+import { createStatements, livingUnder, type Slot, type Statements } from './sql-statements.js'
 
 /** How intents are kept in a database. */
 export type SqlIntentsOptions = {
@@ -26,25 +27,20 @@ export type SqlIntentsOptions = {
 export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlIntentsOptions = {}): Promise<Purse> {
   const store = anyStore.withTables<Tables>()
   await store.migrate(migrations)
+  const run = createStatements()
 
   return {
     claimMs,
 
     async take(key, owner) {
       // The usual answer is "nothing", and that costs no write.
-      const known = await store.db
-        .selectFrom('client_intent')
-        .select('id')
-        .where(living(key))
-        .limit(1)
-        .executeTakeFirst()
-      if (known === undefined) return { claims: [] }
+      if (!(await run.isLiving(store.db, key))) return { claims: [] }
       return store.transaction(async (trx) => {
         const now = await store.now(trx)
         const rows = await trx
           .selectFrom('client_intent')
           .selectAll()
-          .where(living(key))
+          .where(livingUnder(key))
           .orderBy('created_at')
           .execute()
         const claims: Claim[] = []
@@ -67,18 +63,12 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
 
     create: (intent, owner, entry, sign) =>
       store.transaction(async (trx) => {
-        if (intent.exclusive) {
-          const rival = await trx.selectFrom('client_intent').select('id').where(living(intent.key)).executeTakeFirst()
-          if (rival !== undefined) return false
-        }
-        const refusal = entry && (await enter(trx, entry))
+        if (intent.exclusive && (await run.isLiving(trx, intent.key))) return false
+        const refusal = entry && (await enter(trx, entry, run))
         if (refusal !== undefined) return refusal
         const claimed_until = (await store.now(trx)) + claimMs
         const written: Intent = sign === undefined ? intent : { ...intent, state: 'signed', payment: await sign() }
-        await trx
-          .insertInto('client_intent')
-          .values({ ...rowFrom(written), ...rowOfEntry(entry), owner, claimed_until })
-          .execute()
+        await run.insert(trx, written, entry, { owner, claimed_until })
         return true
       }),
 
@@ -107,6 +97,10 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
 
     release: (id, owner, end, transaction) =>
       store.transaction(async (trx) => {
+        // What nearly always holds is one statement: the claim is still the caller's, and the intent has not ended.
+        if (end !== undefined && transaction !== undefined && !isFreed(end)) {
+          if (await run.end(trx, id, owner, end, transaction)) return
+        }
         const change = {
           ...(end !== undefined && { state: end }),
           ...(transaction !== undefined && { tx: transaction }),
@@ -115,7 +109,6 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
         }
         const unclaimed = { owner: null, claimed_until: 0 }
         const own = trx.updateTable('client_intent').where('id', '=', id).where('owner', '=', owner)
-        // What nearly always holds is one statement: the claim is still the caller's, and the intent has not ended.
         const [ended] = await own
           .where('state', 'in', ['open', 'signed'])
           .set({ ...change, ...unclaimed })
@@ -140,37 +133,20 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
       }, LAZY),
 
     async recall(facts, charges): Promise<Memory> {
-      const known =
-        facts.length === 0
-          ? []
-          : await store.db
-              .selectFrom('client_fact')
-              .selectAll()
-              .where('key', 'in', [...facts])
-              .execute()
-      return {
-        facts: new Map(known.map(({ key, value }) => [key, value])),
-        taken: await takenOf(store.db, charges),
-      }
+      const found = await run.recall(store.db, facts, charges)
+      return { facts: found.facts, taken: charges.map((charge) => sumOf(found.slots, charge)) }
     },
 
     remember: (key, value) =>
       store.transaction(async (trx) => {
         if (value === undefined) await trx.deleteFrom('client_fact').where('key', '=', key).execute()
-        else await writeFacts(trx, [{ key, value }])
+        else await run.writeFacts(trx, [{ key, value }])
       }),
 
     note: (id, note) =>
       store.transaction(async (trx) => {
         // The first note of a payment has nothing to be added to.
-        const first = await trx
-          .updateTable('client_intent')
-          .set({ note: JSON.stringify(note) })
-          .where('id', '=', id)
-          .where('note', 'is', null)
-          .returning('id')
-          .execute()
-        if (first.length > 0) return
+        if (await run.noteFirst(trx, id, JSON.stringify(note))) return
         const row = await trx.selectFrom('client_intent').select('note').where('id', '=', id).executeTakeFirst()
         if (row === undefined) return
         const all = JSON.stringify({ ...parseObject<Note>(row.note), ...note })
@@ -198,34 +174,26 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
  */
 const LAZY = { durable: false } as const
 
-type Reads = Pick<Transaction<Tables>, 'selectFrom'>
-
 /** Checks and books an entry, all of it or nothing. */
-async function enter(trx: Transaction<Tables>, { charges, facts }: Entry): Promise<RuleRefusal | undefined> {
+async function enter(
+  trx: Transaction<Tables>,
+  { charges, facts }: Entry,
+  run: Statements,
+): Promise<RuleRefusal | undefined> {
   const keys = [STOPPED, ...facts.filter(({ fixed }) => fixed !== undefined).map(({ key }) => key)]
-  const known = await trx.selectFrom('client_fact').selectAll().where('key', 'in', keys).execute()
-  const values = new Map(known.map(({ key, value }) => [key, value]))
+  const { facts: values, slots } = await run.recall(trx, keys, charges)
   const stopped = values.get(STOPPED)
   if (stopped !== undefined) return stoppedBy(stopped)
   for (const { key, value, fixed } of facts) {
     if (fixed !== undefined && values.has(key) && values.get(key) !== value) return { ok: false, ...fixed }
   }
-  const slots = await slotsOf(trx, charges)
   for (const charge of charges) {
     const refusal = overdrawn(charge, sumOf(slots, charge))
     if (refusal !== undefined) return refusal
   }
-  await book(trx, charges, slots)
-  await writeFacts(trx, facts)
+  await book(trx, charges, slots, run)
+  await run.writeFacts(trx, facts)
   return undefined
-}
-
-type Slot = Tables['client_counter']
-
-async function slotsOf(db: Reads, charges: readonly Counter[]): Promise<readonly Slot[]> {
-  if (charges.length === 0) return []
-  const counters = charges.map(({ counter }) => counter)
-  return db.selectFrom('client_counter').selectAll().where('counter', 'in', counters).execute()
 }
 
 function sumOf(slots: readonly Slot[], { counter, since }: Counter): bigint {
@@ -234,25 +202,18 @@ function sumOf(slots: readonly Slot[], { counter, since }: Counter): bigint {
   return sum
 }
 
-async function takenOf(db: Reads, charges: readonly Counter[]): Promise<readonly bigint[]> {
-  const slots = await slotsOf(db, charges)
-  return charges.map((charge) => sumOf(slots, charge))
-}
-
-async function book(trx: Transaction<Tables>, charges: readonly Charge[], slots: readonly Slot[]): Promise<void> {
-  if (charges.length === 0) return
+async function book(
+  trx: Transaction<Tables>,
+  charges: readonly Charge[],
+  slots: readonly Slot[],
+  run: Statements,
+): Promise<void> {
   const same = (charge: Charge) => (slot: Slot) => slot.counter === charge.counter && Number(slot.slot) === charge.slot
   const rows = charges.map((charge) => {
     const booked = slots.find(same(charge))
     return { counter: charge.counter, slot: charge.slot, units: (BigInt(booked?.units ?? 0) + charge.units).toString() }
   })
-  await trx
-    .insertInto('client_counter')
-    .values(rows)
-    .onConflict((conflict) =>
-      conflict.columns(['counter', 'slot']).doUpdateSet((row) => ({ units: row.ref('excluded.units') })),
-    )
-    .execute()
+  await run.book(trx, rows)
   // Slices that count no more go when a new one begins, so that a counter stays small.
   for (const charge of charges) {
     if (!slots.some((slot) => slot.counter === charge.counter && Number(slot.slot) < charge.since)) continue
@@ -277,29 +238,4 @@ async function free(trx: Transaction<Tables>, id: string, charges: string | null
       .execute()
   }
   await trx.updateTable('client_intent').set({ charges: null }).where('id', '=', id).execute()
-}
-
-async function writeFacts(
-  trx: Transaction<Tables>,
-  facts: readonly { readonly key: string; readonly value: string }[],
-): Promise<void> {
-  if (facts.length === 0) return
-  await trx
-    .insertInto('client_fact')
-    .values(facts.map(({ key, value }) => ({ key, value })))
-    .onConflict((conflict) => conflict.column('key').doUpdateSet((row) => ({ value: row.ref('excluded.value') })))
-    .execute()
-}
-
-/** What may be presented under a key, and what is only decided yet. */
-function living(key: string) {
-  return (row: ExpressionBuilder<Tables, 'client_intent'>) =>
-    row.or([
-      row.and([row('request_key', '=', key), row('state', 'in', ['open', 'signed'])]),
-      row.and([
-        row('request_key', '=', key),
-        row('state', 'in', ['settled', 'answered', 'disputed']),
-        row('exclusive', '=', 1),
-      ]),
-    ])
 }

@@ -5,6 +5,7 @@ import { storeError } from './errors.js'
 import { type Migrations, runMigrations } from './migrations.js'
 import { openPostgres } from './postgres/postgres-backend.js'
 import { openMemory, openSqlite } from './sqlite/sqlite-backend.js'
+import { statement } from './statement.js'
 
 /** Queries outside a transaction. They see what is committed; every write goes through `transaction`. */
 export type Reader<DB> = Pick<Kysely<DB>, 'selectFrom' | 'selectNoFrom' | 'fn' | 'dynamic' | 'case' | 'getExecutor'>
@@ -128,6 +129,9 @@ export async function openMemoryStore<DB = unknown>(options: StoreOptions = {}):
 function createStore<DB>(backend: Backend, options: StoreOptions): Store<DB> {
   const { clock } = options
   const db = backend.handles.reader<DB>(backend.reads)
+  const timeOf = statement<DB, object, { readonly now: number }>(() => ({
+    compile: () => sql<{ readonly now: number }>`select ${backend.now} as now`.compile(db),
+  }))
   return {
     kind: backend.kind,
     db,
@@ -136,8 +140,7 @@ function createStore<DB>(backend: Backend, options: StoreOptions): Store<DB> {
     migrate: (migrations) => backend.migrating((kysely) => runMigrations(kysely, migrations)),
     async now(on = db) {
       if (clock) return clock()
-      const { rows } = await sql<{ now: number }>`select ${backend.now} as now`.execute(on)
-      const [row] = rows
+      const [row] = (await timeOf(on, {})).rows
       if (!row) throw storeError('unreachable')
       return row.now
     },

@@ -23,8 +23,9 @@ export function createOwned(
 
   async function take(input: string | URL | Request, init: PayInit | undefined, { headers, status }: Response) {
     const said = headers.get(HEADER)
+    if (said === null || status >= 400) return
     const key = keyOf(input, init)
-    if (said === null || key === undefined || status >= 400) return
+    if (key === undefined) return
     await keep(key, said.length <= MAX_LENGTH && isLeft(said, clock()) ? said : undefined)
   }
 
@@ -67,8 +68,9 @@ const MAX_LENGTH = 1_024
 function keyOf(input: string | URL | Request, init: PayInit | undefined): string | undefined {
   const text = input instanceof Request ? input.url : String(input)
   const base = globalThis.location?.href
-  if (!URL.canParse(text, base)) return undefined
-  const { origin, pathname } = new URL(text, base)
+  const url = input instanceof URL ? input : URL.canParse(text, base) ? new URL(text, base) : undefined
+  if (url === undefined) return undefined
+  const { origin, pathname } = url
   const method = init?.method ?? (input instanceof Request ? input.method : 'GET')
   return JSON.stringify(['entitlement', method.toUpperCase(), origin + pathname])
 }

@@ -38,7 +38,21 @@ const count = (command: string) => commands.filter((c) => c === command).length
 describe('group commit', () => {
   test('one alone is one transaction', async () => {
     await group.submit(async () => insert('a'))
-    expect(commands).toEqual(['begin immediate', 'savepoint member', 'release member', 'commit'])
+    expect(commands).toEqual(['begin immediate', 'commit'])
+  })
+
+  test('the first that fails takes back the whole transaction, and those behind it have one of their own', async () => {
+    const outcomes = await Promise.allSettled([
+      group.submit(async () => {
+        insert('a')
+        throw new Error('a')
+      }),
+      group.submit(async () => insert('b')),
+      group.submit(async () => insert('c')),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+    expect({ commits: count('commit'), keys: keys() }).toEqual({ commits: 1, keys: ['b', 'c'] })
+    expect(commands.slice(0, 3)).toEqual(['begin immediate', 'rollback', 'begin immediate'])
   })
 
   test('those that wait together commit together, up to the bound', async () => {

@@ -23,8 +23,8 @@ export type GroupCommitOptions = {
 /**
  * Lets transactions that wait together commit together, so that one fsync serves them all.
  *
- * A group begins with what has arrived, takes in what arrives while it runs, and never waits for company. Every member has
- * its own savepoint, so one that fails takes back only what it wrote. No caller hears anything, good or bad, before the
+ * A group begins with what has arrived, takes in what arrives while it runs, and never waits for company. Every member after the first has
+ * its own savepoint, so one that fails takes back only what it wrote; when the first fails, the group is over before it has another. No caller hears anything, good or bad, before the
  * commit: what a member saw may have been written by another.
  */
 export function createGroupCommit(database: Database, options: GroupCommitOptions): GroupCommit {
@@ -65,9 +65,17 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
         const member = waiting.shift()
         if (!member) break
         group.push(member)
-        database.exec('savepoint member')
+        // Before the first there is nothing to be kept: the whole transaction is its own.
+        const first = group.length === 1
+        if (!first) database.exec('savepoint member')
         const ok = await member.run()
         if (!database.inTransaction) return startOverWithout(member, ok, group)
+        if (first) {
+          if (ok) continue
+          rollBack()
+          member.tell()
+          return
+        }
         if (!ok) database.exec('rollback to member')
         database.exec('release member')
       }
