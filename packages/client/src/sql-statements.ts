@@ -1,5 +1,5 @@
-import { type Builds, type Runs, statement } from '@groat/store'
-import { type Compilable, type ExpressionBuilder, sql } from 'kysely'
+import type { Builds, Runs, Store } from '@groat/store'
+import type { Compilable, ExpressionBuilder } from 'kysely'
 import type { Entry } from './entry.js'
 import type { Intent, IntentEnd } from './intents.js'
 import type { Counter } from './purse.js'
@@ -15,23 +15,23 @@ export type Slot = Tables['client_counter']
 export type Statements = ReturnType<typeof createStatements>
 
 /** Makes the statements of one purse. */
-export function createStatements() {
-  const living = statement<Tables, { key: string }, { readonly id: string }>((db, value) =>
+export function createStatements(store: Store<Tables>) {
+  const living = store.statement<{ key: string }, { readonly id: string }>((db, value) =>
     db
       .selectFrom('client_intent')
       .select('id')
       .where(livingUnder(value('key')))
       .limit(1),
   )
-  const insert = statement<Tables, Row>((db, value) => db.insertInto('client_intent').values(columns(value)))
-  const note = statement<Tables, { id: string; note: string }>((db, value) =>
+  const insert = store.statement<Row>((db, value) => db.insertInto('client_intent').values(columns(value)))
+  const note = store.statement<{ id: string; note: string }>((db, value) =>
     db
       .updateTable('client_intent')
       .set({ note: value('note') })
       .where('id', '=', value('id'))
       .where('note', 'is', null),
   )
-  const end = statement<Tables, { id: string; owner: string; state: IntentEnd; tx: string }>((db, value) =>
+  const end = store.statement<{ id: string; owner: string; state: IntentEnd; tx: string }>((db, value) =>
     db
       .updateTable('client_intent')
       .set({ state: value('state'), tx: value('tx'), owner: null, claimed_until: 0 })
@@ -39,9 +39,9 @@ export function createStatements() {
       .where('owner', '=', value('owner'))
       .where('state', 'in', ['open', 'signed']),
   )
-  const remembered = byCounts(rememberedBy)
-  const book = byCounts(bookAll)
-  const write = byCounts(writeAll)
+  const remembered = byCounts(store, rememberedBy)
+  const book = byCounts(store, bookAll)
+  const write = byCounts(store, writeAll)
 
   return {
     /** Whether anything may be presented under a key. */
@@ -118,11 +118,11 @@ type Place = (at: number) => never
 function rememberedBy(db: Builds<Tables>, value: Place, facts: number, counters: number): Compilable<Found> {
   const known = db
     .selectFrom('client_fact')
-    .select(['key as name', sql<number | null>`cast(null as bigint)`.as('slot'), 'value'])
+    .select(['key as name', (row) => row.cast<number | null>(row.val(null), 'bigint').as('slot'), 'value'])
     .where('key', 'in', places(value, 0, facts))
   const taken = db
     .selectFrom('client_counter')
-    .select(['counter as name', sql<number | null>`slot`.as('slot'), 'units as value'])
+    .select(['counter as name', (row) => row.ref('slot').$castTo<number | null>().as('slot'), 'units as value'])
     .where('counter', 'in', places(value, facts, counters))
   if (counters === 0) return known
   return facts === 0 ? taken : known.unionAll(taken)
@@ -153,11 +153,12 @@ const places = (value: Place, from: number, count: number) => Array.from({ lengt
 
 /** A statement for each number of values: policies and challenges ask for few different numbers. */
 function byCounts<Found>(
+  store: Store<Tables>,
   build: (db: Builds<Tables>, value: Place, first: number, second: number) => Compilable<Found>,
 ) {
   const known = new Map<string, ReturnType<typeof made>>()
   const made = (first: number, second: number) =>
-    statement<Tables, readonly (string | number)[], Found>((db, value) =>
+    store.statement<readonly (string | number)[], Found>((db, value) =>
       // A place fits wherever a value does.
       build(db, (at) => value(at) as never, first, second),
     )

@@ -27,7 +27,7 @@ export type SqlIntentsOptions = {
 export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlIntentsOptions = {}): Promise<Purse> {
   const store = anyStore.withTables<Tables>()
   await store.migrate(migrations)
-  const run = createStatements()
+  const run = createStatements(store)
 
   return {
     claimMs,

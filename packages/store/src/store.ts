@@ -1,11 +1,11 @@
 import type { Clock } from '@groat/core'
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { type Compilable, type Kysely, sql, type Transaction } from 'kysely'
 import type { Backend } from './backend.js'
 import { storeError } from './errors.js'
 import { type Migrations, runMigrations } from './migrations.js'
 import { openPostgres } from './postgres/postgres-backend.js'
 import { openMemory, openSqlite } from './sqlite/sqlite-backend.js'
-import { statement } from './statement.js'
+import { type Builds, type Statement, statement } from './statement.js'
 
 /** Queries outside a transaction. They see what is committed; every write goes through `transaction`. */
 export type Reader<DB> = Pick<Kysely<DB>, 'selectFrom' | 'selectNoFrom' | 'fn' | 'dynamic' | 'case' | 'getExecutor'>
@@ -60,6 +60,20 @@ export interface Store<DB = unknown> extends AnyStore {
    * })
    */
   transaction<T>(fn: (trx: Transaction<DB>) => Promise<T>, options?: TransactionOptions): Promise<T>
+
+  /**
+   * A statement that is built and compiled when it runs first, and from then on only gets other values: for what runs with every request. `value`
+   * stands for a value that is not there yet: `build` puts it somewhere and does not look at it.
+   *
+   * @example
+   * const claimed = store.statement<{ pid: string }, { pid: string }>((db, value) =>
+   *   db.selectFrom('claim').select('pid').where('pid', '=', value('pid')),
+   * )
+   * const { rows } = await claimed(store.db, { pid: '00' })
+   */
+  statement<Values extends object, Row = unknown>(
+    build: (db: Builds<DB>, value: <Name extends keyof Values>(name: Name) => Values[Name]) => Compilable<Row>,
+  ): Statement<Values, Row>
 
   /** The database's time in milliseconds. Inside a transaction pass its `trx`. */
   now(on?: Reader<DB>): Promise<number>
@@ -137,6 +151,7 @@ function createStore<DB>(backend: Backend, options: StoreOptions): Store<DB> {
     db,
     transaction: (fn, { isolation = 'serializable', durable = true } = {}) =>
       backend.transact((connection) => fn(backend.handles.transaction<DB>(connection)), isolation, durable),
+    statement,
     migrate: (migrations) => backend.migrating((kysely) => runMigrations(kysely, migrations)),
     async now(on = db) {
       if (clock) return clock()

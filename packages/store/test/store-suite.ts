@@ -162,6 +162,26 @@ export function describeStore(name: string, open: (options?: StoreOptions) => Pr
       expect(await stored(...pids)).toEqual([...good].sort())
     })
 
+    test('a statement is built once, and runs with other values outside and inside a transaction', async () => {
+      let built = 0
+      const find = store.statement<{ pids: string }, { pid: string }>((db, value) => {
+        built++
+        return db.selectFrom('claim').select('pid').where('pid', '=', value('pids'))
+      })
+      const [first, second] = [fresh(), fresh()]
+      const seen = await store.transaction(async (trx) => {
+        await trx
+          .insertInto('claim')
+          .values([claim(first), claim(second)])
+          .execute()
+        return (await find(trx, { pids: first })).rows
+      })
+      expect(seen).toEqual([{ pid: first }])
+      expect((await find(store.db, { pids: second })).rows).toEqual([{ pid: second }])
+      expect((await find(store.db, { pids: fresh() })).rows).toEqual([])
+      expect(built).toBe(1)
+    })
+
     test('a savepoint undoes its part only', async () => {
       const [outer, inner, after] = [fresh(), fresh(), fresh()]
       const result = await store.transaction(async (trx) => {
