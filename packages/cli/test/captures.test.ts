@@ -120,7 +120,14 @@ async function run(args: readonly string[], environment: Record<string, string> 
 }
 const captures = (...args: string[]) => run(['captures', ...args, '--admin', shop.admin])
 
-test('what a buyer pays is held; people have a part paid out, let the rest go, and give back what was paid out', async () => {
+/** What the shop has taken and given back, as its page says it. */
+async function usage() {
+  const response = await fetch(`${shop.admin}/api/usage`, { headers: { authorization: `Bearer ${ann.key}` } })
+  const { routes } = (await response.json()) as { routes: readonly { revenue: string; refunded: string }[] }
+  return routes.map(({ revenue, refunded }) => [revenue, refunded])
+}
+
+test('SRV-063 what a buyer pays is held; people have a part paid out, let the rest go, and give back what was paid out', async () => {
   const before = await purses()
   const paid = await run(
     ['pay', `${shop.url}/order`, '--scheme', 'auth-capture', '--store', join(folder, 'purse.db'), '--yes'],
@@ -135,6 +142,8 @@ test('what a buyer pays is held; people have a part paid out, let the rest go, a
     { state: 'collected', on: 'base-sepolia', amount: '0.05 USDC', capturable: '0.05 USDC', refundable: '0 USDC' },
   ])
   const pid = String(held.json[0].pid)
+  // Nothing is earned yet.
+  expect(await usage()).toEqual([])
   const captured = await captures('capture', pid, '--amount', '0.03')
   expect(captured).toMatchObject({
     exitCode: 0,
@@ -150,6 +159,7 @@ test('what a buyer pays is held; people have a part paid out, let the rest go, a
     exitCode: 0,
     json: [{ answer: 'settled', refundable: '0.02 USDC' }],
   })
+  expect(await usage()).toEqual([['0.03 USDC', '0.01 USDC']])
   const after = await purses()
   expect({
     buyer: after.buyer - before.buyer,

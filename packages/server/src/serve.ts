@@ -380,13 +380,14 @@ function saleOf({ gate, route, terms, candidate }: Run, { requirements }: Facili
   const { pid, payer } = candidate.inspected
   const { url: resource, description } = terms.resource
   const { scheme, network, asset, payTo, amount } = requirements
-  const { offChain } = candidate.offer.scheme
+  const { offChain, held } = candidate.offer.scheme
   return {
     ...{ pid, route: route.name, resource, scheme, network, asset, payer, payTo, amount, at: gate.clock() },
     ...(route.group === undefined ? {} : { group: route.group }),
     ...(description === undefined ? {} : { description }),
     ...(route.sold?.uses === undefined ? {} : { uses: route.sold.uses }),
     ...(offChain === true ? { offChain } : {}),
+    ...(held === true ? { held } : {}),
   }
 }
 

@@ -54,7 +54,7 @@ export async function runServe(
     running.push(ledger.start(), ...(refunds === undefined ? [] : [refunds.start()]))
     const build = async (from: ShopConfig) => {
       const parts = partsOf(from)
-      const captures = from.holds && (await openHolds(store, parts.facilitator, from.holds))
+      const captures = from.holds && (await openHolds(ledger, parts.facilitator, from.holds))
       const extensions = await openExtensions(store, from)
       const settling = captures?.facilitator ?? parts.facilitator
       const channels = from.channels && (await openChannels(store, settling, from.channels, from.books))

@@ -113,7 +113,7 @@ function answered(c: Context, answer: RefundAnswer): Response {
 }
 
 const wrong = (c: Context) =>
-  c.json({ error: 'payment, reason and amount (a number of tokens as text) are asked for' }, 400)
+  c.json({ error: 'payment, reason and amount (a number of tokens as text, of a token that is known) are asked for' }, 400)
 
 function shown(refund: Refund) {
   return { ...refund, amount: refund.amount.toString(), paid: refund.paid.toString() }
@@ -121,9 +121,11 @@ function shown(refund: Refund) {
 
 async function unitsOf(ledger: Ledger, pid: string, amount: string): Promise<bigint | undefined> {
   const [paid] = await ledger.list({ pid, kinds: ['payment'] }, 1)
-  const decimals = paid && ledger.asset(paid)?.decimals
+  // Of a payment that nobody knows there is nothing to give back, however much it is.
+  if (paid === undefined) return 1n
+  const decimals = ledger.asset(paid)?.decimals
   try {
-    return decimals === undefined ? 1n : parseUnits(amount, decimals)
+    return decimals === undefined ? undefined : parseUnits(amount, decimals)
   } catch (error) {
     if (X402Error.is(error)) return undefined
     throw error

@@ -14,6 +14,8 @@ export interface SchemeServer extends SchemeHalf {
   readonly metered?: boolean
   /** Whether a payment may settle without a transaction of its own. One for nothing always may. */
   readonly offChain?: boolean
+  /** Whether what settles is held for the seller and not its own yet: it has earned what it captures of it. */
+  readonly held?: boolean
   /**
    * Milliseconds for which an offer is made as it is, because there are times in it; it is answered for as long again. Absent: for ever.
    */

@@ -44,6 +44,20 @@ export type CapturesOptions = {
   /** The receiver's authorizer: the seller's own key, whose address the offers name. */
   readonly authorizer: EvmAccount
   readonly engine?: SigningEngine
+  /** Told of what was done, before it is forgotten that it was asked for, and so perhaps twice: a seller's books (`ledger.moved`). What it throws is thrown. */
+  readonly moved?: (move: HoldMove) => Promise<void>
+}
+
+/** What was done with a hold. Amounts in atomic units. */
+export type HoldMove = {
+  readonly pid: Pid
+  /** `void`: it is the payer's again, by whomever's will. */
+  readonly kind: 'capture' | 'void' | 'refund'
+  readonly amount: bigint
+  /** What of a capture was somebody else's. */
+  readonly fee: bigint
+  /** Empty where it is not known. */
+  readonly transaction: string
 }
 
 /** What a seller's holds are, and what becomes of them. Each answer is a settlement: settled, refused or not known yet; then ask again. */
@@ -75,7 +89,7 @@ export interface Captures {
  * await captures.capture(pid, 750_000n)
  */
 export async function createCaptures(anyStore: AnyStore, options: CapturesOptions): Promise<Captures> {
-  const { facilitator: inner, authorizer, engine = nobleSigningEngine } = options
+  const { facilitator: inner, authorizer, engine = nobleSigningEngine, moved = async () => {} } = options
   const store = anyStore.withTables<HoldTables>()
   await store.migrate(migrations)
   const own = parseAddress(authorizer.address)
@@ -234,6 +248,15 @@ export async function createCaptures(anyStore: AnyStore, options: CapturesOption
     if (settlement.status === 'unknown') return settlement
     const told = isOdd(settlement) ? await balancesNow(row, request) : {}
     const after = settlement.status === 'refused' ? told : balancesAfter({ kind, amount }, row)
+    if (settlement.status === 'settled') {
+      const { transaction } = settlement.receipt
+      const fee = typeof payload.feeAmount === 'string' ? BigInt(payload.feeAmount) : 0n
+      await moved({ pid: readPid(row), kind, amount: BigInt(amount), fee, transaction })
+    } else if (told.capturable !== undefined && told.refundable === row.refundable) {
+      // The payer has taken it back.
+      const left = BigInt(row.capturable) - BigInt(told.capturable)
+      await moved({ pid: readPid(row), kind: 'void', amount: left, fee: 0n, transaction: '' })
+    }
     await store.transaction((trx) =>
       trx
         .updateTable('evm_hold')
@@ -298,6 +321,9 @@ export async function createCaptures(anyStore: AnyStore, options: CapturesOption
     return settlement
   }
 }
+
+// What we wrote ourselves.
+const readPid = (row: HoldRow) => row.pid as Pid
 
 const isOdd = (settlement: Settlement): boolean =>
   settlement.status === 'refused' && settlement.code === 'invalid_auth_capture_evm_unexpected_payment_state'

@@ -58,6 +58,7 @@ export function authCaptureEvm(options: AuthCaptureEvmServerOptions = {}): Schem
     scheme: authCaptureOnEvm,
     offersNeedFacilitator: true,
     offersLast: OFFERS_LAST,
+    held: flow === 'escrow',
     inspect: inspectAuthCapture,
     offer(terms) {
       const { network, asset, amount, payTo, maxTimeoutSeconds, extra = {}, kind } = terms

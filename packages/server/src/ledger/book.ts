@@ -1,6 +1,6 @@
 import type { Pid, Receipt } from '@groat/core'
 import type { Transaction } from 'kysely'
-import { type Entry, saleEntries, useEntry } from './entry.js'
+import { type Entry, type HoldMove, holdEntries, saleEntries, useEntry } from './entry.js'
 import type { LedgerEventData, LedgerEventType } from './event.js'
 import type { Sale } from './sale.js'
 import { entryOf, type LedgerTables, rowOf } from './tables.js'
@@ -26,6 +26,8 @@ export interface Book {
   failed(trx: BookTransaction, type: 'payment_failed' | 'delivery_failed', pid: Pid, at: number): Promise<void>
   /** One of several uses was taken, or given back. `left`: how many remain after it was taken; absent for a pass. */
   used(trx: BookTransaction, use: BookedUse): Promise<void>
+  /** Something was done with money that is held. Of what the books do not know they say nothing. */
+  moved(trx: BookTransaction, move: HoldMove, at: number): Promise<void>
   /** Writes entries of one's own, and an event with them. */
   add(trx: BookTransaction, entries: readonly Entry[]): Promise<void>
   tell(
@@ -73,6 +75,14 @@ export function createBook({ feeOf, isTold }: { readonly feeOf: FeeOf; readonly 
       const { transaction } = receipt
       await add(trx, saleEntries(sale, transaction, feeOf(sale)))
       await tell(trx, 'payment_settled', { ...sale, data: { ...saleData(sale), transaction } })
+    },
+    async moved(trx, move, at) {
+      const row = await trx
+        .selectFrom('ledger_entry')
+        .selectAll()
+        .where('id', '=', `hold:${move.pid}`)
+        .executeTakeFirst()
+      if (row !== undefined) await add(trx, holdEntries(entryOf(row), move, at))
     },
     failed: (trx, type, pid, at) => tell(trx, type, { pid, at, id: `${type}:${pid}:${at}`, data: {} }),
     async used(trx, { pid, at, left, ...use }) {

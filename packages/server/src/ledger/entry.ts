@@ -2,13 +2,23 @@ import type { Pid } from '@groat/core'
 import type { Sale } from './sale.js'
 
 /** What an entry is about. */
-export type EntryKind = 'payment' | 'fee' | 'usage' | 'refund'
+export type EntryKind = 'payment' | 'fee' | 'usage' | 'refund' | 'hold'
 
 /**
- * An account of the books. `wallet`: money on chain; `receivable`: vouchers that are not cashed yet; `prepaid`: uses that are owed;
+ * An account of the books. `wallet`: money on chain; `receivable`: vouchers that are not cashed yet; `escrow`: money that is held, and
+ * `unearned`, what may be earned of it; `prepaid`: uses that are owed;
  * `revenue`: what was earned; `fees`: what settling costs, and `payable`, to whom it is owed; `refunds`: what was given back.
  */
-export type Account = 'wallet' | 'receivable' | 'prepaid' | 'revenue' | 'fees' | 'payable' | 'refunds'
+export type Account =
+  | 'wallet'
+  | 'receivable'
+  | 'escrow'
+  | 'unearned'
+  | 'prepaid'
+  | 'revenue'
+  | 'fees'
+  | 'payable'
+  | 'refunds'
 
 /**
  * One entry of the books: it debits one account and credits another by the same amount of the same asset, so no entry can be out of balance,
@@ -67,10 +77,54 @@ export function saleEntries(sale: Sale, transaction: string, fee: bigint): reado
     to: '',
     from: sale.payTo,
   }
+  if (sale.held === true) {
+    return [heldEntry(paid), ...(fee > 0n ? [cost] : [])]
+  }
   return [
     paid,
     ...(fee > 0n ? [cost] : []),
     ...(uses === undefined ? [] : [useEntry(paid, { id: `usage:${pid}`, at, nth: 1 })]),
+  ]
+}
+
+/** Money that is held is nobody's revenue: of what kind it is is said by its name, so that nothing takes it for a payment (SRV-063). */
+const heldEntry = (paid: Entry): Entry => ({
+  ...paid,
+  id: `hold:${paid.pid}`,
+  kind: 'hold',
+  debit: 'escrow',
+  credit: 'unearned',
+})
+
+/** What was done with money that is held. Amounts in atomic units. */
+export type HoldMove = {
+  readonly pid: Pid
+  /** `void`: it is the payer's again, by whomever's will. */
+  readonly kind: 'capture' | 'void' | 'refund'
+  readonly amount: bigint
+  /** What of a capture is somebody else's. */
+  readonly fee?: bigint
+  /** Empty where it is not known. */
+  readonly transaction: string
+}
+
+/** What the books say of it: what is captured is earned, less the fee; what is let go is nobody's affair any more; what is given back the operator has paid. */
+export function holdEntries(hold: Entry, { kind, amount, fee = 0n, transaction }: HoldMove, at: number): readonly Entry[] {
+  const { pid, from, to } = hold
+  const about = { ...hold, at, transaction, amount }
+  const name = (of: string) => `${of}:${pid}:${transaction || kind}`
+  if (kind === 'refund') {
+    const back = { kind: 'refund', debit: 'refunds', credit: 'payable', from: to, to: from } as const
+    return [{ ...about, ...back, id: name('refund') }]
+  }
+  const released: Entry = { ...about, id: name('hold'), debit: 'unearned', credit: 'escrow' }
+  if (kind === 'void') return [released]
+  const earned = { ...about, kind: 'payment', debit: 'wallet', credit: 'revenue', amount: amount - fee } as const
+  const cost = { ...about, kind: 'fee', debit: 'fees', credit: 'revenue', amount: fee, from: to, to: '' } as const
+  return [
+    released,
+    { ...earned, id: name('payment') },
+    ...(fee > 0n ? [{ ...cost, id: name('fee') }] : []),
   ]
 }
 

@@ -1,5 +1,5 @@
 export type { Book, BookedUse, BookTransaction, FeeOf } from './book.js'
-export { type Account, balances, type Entry, type EntryKind } from './entry.js'
+export { type Account, balances, type Entry, type EntryKind, type HoldMove } from './entry.js'
 export type { LedgerEvent, LedgerEventData, LedgerEventType } from './event.js'
 export type { EventsOptions } from './events.js'
 export { CSV_HEAD, csvLine, EXPORT_COLUMNS, type ExportedEntry, exportEntry, jsonLine } from './export.js'

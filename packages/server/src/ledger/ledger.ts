@@ -3,7 +3,7 @@ import { checkWebhookTarget, type WebhookSenderOptions, type WebhookTarget } fro
 import type { AnyStore, Store } from '@groat/store'
 import type { SelectQueryBuilder } from 'kysely'
 import { type Book, createBook, type FeeOf } from './book.js'
-import type { Entry, EntryKind } from './entry.js'
+import type { Entry, EntryKind, HoldMove } from './entry.js'
 import type { LedgerEvent } from './event.js'
 import { type EventsOptions, readEvents } from './events.js'
 import { type RateProvider, valueEntries } from './fiat.js'
@@ -57,6 +57,8 @@ export interface Ledger {
   start(intervalMs?: number): { stop(): Promise<void> }
   /** Entries of one page at the most, for whoever shows them. */
   list(filter?: EntryFilter, limit?: number): Promise<readonly Entry[]>
+  /** Takes down what was done with money that is held: for `createCaptures`. */
+  moved(move: HoldMove): Promise<void>
   /** The token of an entry, where it is known. */
   asset(entry: Pick<Entry, 'network' | 'asset'>): Asset | undefined
 }
@@ -120,6 +122,7 @@ export async function createLedger(anyStore: AnyStore, options: LedgerOptions = 
       return (await query.orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute()).map(entryOf)
     },
     events: (more = {}) => readEvents(store, more),
+    moved: (move) => store.transaction(async (trx) => ledger.book.moved(trx, move, await store.now(trx))),
     value: async () => (fiat === undefined ? 0 : valueEntries(store, asset, fiat)),
     deliver: () => deliverEvents(store, webhook, clock),
     start(intervalMs = 1_000) {

@@ -23,4 +23,6 @@ export type Sale = {
   readonly uses?: number
   /** Set where the payment is a promise that the chain keeps later: a voucher. */
   readonly offChain?: boolean
+  /** Set where the payment is in escrow: it is earned by what is captured of it. */
+  readonly held?: boolean
 }

@@ -17,6 +17,7 @@ import {
   type LedgerOptions,
   type Sale,
 } from '@groat/server/ledger'
+import { createRefunds } from '@groat/server/refunds'
 import { sqlClaims } from '@groat/server/sql'
 import { openStore, type Store } from '@groat/store'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -148,6 +149,31 @@ describe.each(['SQLite', 'PostgreSQL'])('the books in %s', (kind) => {
     expect((await sell(market, {}, 'same')).ended).toBe(true)
     expect((await sell(market, {}, 'same')).ended).toBe(false)
     expect(await all(market.ledger.entries())).toHaveLength(1)
+  })
+
+  test('SRV-063 what is held is earned when it is captured, and nobody gives it back out of the shop’s own money', async () => {
+    const market = await open()
+    const { ledger } = market
+    const { pid } = await sell(market, { held: true, scheme: 'auth-capture', uses: 3 })
+    const of = async () => {
+      const sums = balances(await all(ledger.entries()))
+      return ['escrow', 'wallet', 'revenue', 'fees', 'refunds'].map((name) => sums.get(`${name} eip155:84532 ${usdc}`) ?? 0n)
+    }
+    expect(await of()).toEqual([1_000n, 0n, 0n, 0n, 0n])
+    const unreachable = async () => Promise.reject(new Error('no'))
+    const supported = async () => ({ kinds: [], extensions: [], signers: {} })
+    const facilitator = { verify: unreachable, settle: unreachable, supported }
+    const refunds = await createRefunds({ ledger, facilitator, pays: [], sells: [] })
+    expect(await refunds.ask({ pid, reason: 'r', by: 'ann' })).toEqual({ ok: false, code: 'refund_not_found' })
+    const captured = { pid, kind: 'capture', amount: 600n, fee: 6n, transaction: '0xcapture' } as const
+    for (let again = 0; again < 2; again++) await ledger.moved(captured)
+    expect(await of()).toEqual([400n, 594n, -600n, 6n, 0n])
+    expect(await refunds.ask({ pid, reason: 'r', by: 'ann' })).toEqual({ ok: false, code: 'refund_not_found' })
+    await ledger.moved({ pid, kind: 'void', amount: 400n, transaction: '0xvoid' })
+    await ledger.moved({ pid, kind: 'refund', amount: 100n, transaction: '0xrefund' })
+    expect(await of()).toEqual([0n, 594n, -600n, 6n, 100n])
+    await ledger.moved({ pid: newPid(), kind: 'void', amount: 1n, transaction: '0xnone' })
+    expect(await of()).toEqual([0n, 594n, -600n, 6n, 100n])
   })
 
   test('uses of a bundle are earned one by one, and those that are given back are owed again', async () => {
