@@ -113,7 +113,10 @@ function answered(c: Context, answer: RefundAnswer): Response {
 }
 
 const wrong = (c: Context) =>
-  c.json({ error: 'payment, reason and amount (a number of tokens as text, of a token that is known) are asked for' }, 400)
+  c.json(
+    { error: 'payment, reason and amount (a number of tokens as text, of a token that is known) are asked for' },
+    400,
+  )
 
 function shown(refund: Refund) {
   return { ...refund, amount: refund.amount.toString(), paid: refund.paid.toString() }

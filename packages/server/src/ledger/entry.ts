@@ -109,7 +109,11 @@ export type HoldMove = {
 }
 
 /** What the books say of it: what is captured is earned, less the fee; what is let go is nobody's affair any more; what is given back the operator has paid. */
-export function holdEntries(hold: Entry, { kind, amount, fee = 0n, transaction }: HoldMove, at: number): readonly Entry[] {
+export function holdEntries(
+  hold: Entry,
+  { kind, amount, fee = 0n, transaction }: HoldMove,
+  at: number,
+): readonly Entry[] {
   const { pid, from, to } = hold
   const about = { ...hold, at, transaction, amount }
   const name = (of: string) => `${of}:${pid}:${transaction || kind}`
@@ -121,11 +125,7 @@ export function holdEntries(hold: Entry, { kind, amount, fee = 0n, transaction }
   if (kind === 'void') return [released]
   const earned = { ...about, kind: 'payment', debit: 'wallet', credit: 'revenue', amount: amount - fee } as const
   const cost = { ...about, kind: 'fee', debit: 'fees', credit: 'revenue', amount: fee, from: to, to: '' } as const
-  return [
-    released,
-    { ...earned, id: name('payment') },
-    ...(fee > 0n ? [{ ...cost, id: name('fee') }] : []),
-  ]
+  return [released, { ...earned, id: name('payment') }, ...(fee > 0n ? [{ ...cost, id: name('fee') }] : [])]
 }
 
 /** Which use of several, and of what. */

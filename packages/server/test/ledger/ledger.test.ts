@@ -157,7 +157,9 @@ describe.each(['SQLite', 'PostgreSQL'])('the books in %s', (kind) => {
     const { pid } = await sell(market, { held: true, scheme: 'auth-capture', uses: 3 })
     const of = async () => {
       const sums = balances(await all(ledger.entries()))
-      return ['escrow', 'wallet', 'revenue', 'fees', 'refunds'].map((name) => sums.get(`${name} eip155:84532 ${usdc}`) ?? 0n)
+      return ['escrow', 'wallet', 'revenue', 'fees', 'refunds'].map(
+        (name) => sums.get(`${name} eip155:84532 ${usdc}`) ?? 0n,
+      )
     }
     expect(await of()).toEqual([1_000n, 0n, 0n, 0n, 0n])
     const unreachable = async () => Promise.reject(new Error('no'))
