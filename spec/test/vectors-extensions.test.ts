@@ -2,9 +2,13 @@ import type { Network } from '@groat/core'
 import { formatHex, nobleEngine } from '@groat/evm/crypto'
 import { privateKeyAccount } from '@groat/evm/exact/client'
 import { decodeSuffix, encodeSuffix } from '@groat/extensions/builder-code/facilitator'
+import { recordDigest } from '@groat/extensions/compliance/client'
+import { readPayerFields } from '@groat/extensions/compliance/facilitator'
 import { verifyOffer, verifySignedReceipt } from '@groat/extensions/offer-receipt/client'
 import { typedDataIssuer } from '@groat/extensions/offer-receipt/server'
 import { fingerprintOf } from '@groat/extensions/payment-identifier/server'
+import { refundBytes, refundDigest } from '@groat/extensions/refund/client'
+import { bindingOf, drawnBy } from '@groat/extensions/request-binding/server'
 import { formatSignIn, readProof, signedBy } from '@groat/extensions/sign-in-with-x/server'
 import { describe, expect, test } from 'vitest'
 import { readJson, type VectorCase, type VectorFile } from '../scripts/lib/vectors.js'
@@ -40,10 +44,30 @@ const operations: Readonly<Record<string, (input: Input) => Result | Promise<Res
     return verdict.ok ? { valid: true, authority: verdict.authority } : { error: verdict.code }
   },
   encodeSuffix: (codes) => ({ suffix: encodeSuffix(codes) }),
+  hashRefundRequest: ({ message }) => ({ digest: formatHex(refundDigest(nobleEngine, message as never)) }),
+  async signRefundRequest({ privateKey, message }) {
+    const digest = refundDigest(nobleEngine, message as never)
+    return { signature: formatHex(await privateKeyAccount(String(privateKey)).signDigest(digest)) }
+  },
+  refundText: ({ message }) => ({ text: new TextDecoder().decode(refundBytes(message as never)) }),
+  bindRequest: ({ method, url, body, salt }) => {
+    const request = { method, url, body: new TextEncoder().encode(String(body)), salt }
+    return { binding: formatHex(bindingOf(request as never)).slice(2) }
+  },
+  drawnBy: ({ payment }) => ({ drawn: drawnBy(payment as never) ?? null }),
+  recordDigest: ({ record }) => ({ digest: recordDigest(record as never) }),
+  readPayerFields: ({ extensions, required }) => {
+    const read = readPayerFields({ extensions } as never, required as never)
+    return read.ok ? { fields: read.fields ?? null } : { error: read.code }
+  },
   decodeSuffix: ({ data }) => ({ codes: decodeSuffix(String(data)) ?? null }),
 }
 
-describe.each(['payment-identifier', 'sign-in-with-x', 'offer-receipt', 'builder-code'])('vectors of %s', (name) => {
+const files = [
+  ...['payment-identifier', 'sign-in-with-x', 'offer-receipt', 'builder-code'],
+  ...['groat-refund', 'groat-request-binding', 'groat-compliance'],
+]
+describe.each(files)('vectors of %s', (name) => {
   const { cases } = readJson<VectorFile>(root, `vectors/extensions/${name}.json`)
   test.each(cases.map((each) => [each.id, each] as const))('%s', async (_, { op, input, expect: expected }) => {
     expect(await operations[op]?.(input)).toMatchObject(expected)

@@ -1,5 +1,6 @@
 import {
   type Asset,
+  type BoundPayment,
   type Clock,
   findScheme,
   type PaymentEffect,
@@ -27,7 +28,12 @@ export type ChooseInput = {
   readonly challenged: URL
   readonly clock: Clock
   readonly random: Random
+  /** What a payment for an offer draws from, where an extension ties it to the request. */
+  readonly bind?: ((offer: PaymentRequirements) => Promise<Bound | undefined>) | undefined
 }
+
+/** A payment that draws from an extension, and what it holds under that one's key. */
+export type Bound = BoundPayment & { readonly key: string }
 
 /** An offer that must not be paid, and which rule says so. */
 export type OfferRefusal = RuleRefusal & { readonly offer: PaymentRequirements }
@@ -45,6 +51,8 @@ export type Chosen = {
   readonly entry?: Entry
   /** What a node says that it would do to balances, where a guard has asked one. */
   readonly effect?: PaymentEffect
+  /** What ties the payment to its request. */
+  readonly bound?: Bound
 }
 
 /** No offer may be paid. `code` is the reason that all offers share, else `no_acceptable_offer`. */
@@ -68,8 +76,14 @@ export async function choose(input: ChooseInput): Promise<Chosen | NoneChosen> {
   }
   candidates.sort(inOrderOf(input))
   for (const { offer, asset, scheme } of candidates) {
-    const prepared = await prepare(offer, asset, scheme, input)
-    if (prepared.ok) return { ok: true, offer, asset, scheme, prepared, refusals }
+    const bound = await input.bind?.(offer)
+    const prepared = await prepare(
+      offer,
+      asset,
+      scheme,
+      bound === undefined ? input : { ...input, random: bound.random },
+    )
+    if (prepared.ok) return { ok: true, offer, asset, scheme, prepared, refusals, ...(bound && { bound }) }
     refusals.push({ ...prepared, rule: 'scheme', offer })
   }
   return { ...sharedReason(refusals), refusals }

@@ -1,11 +1,14 @@
 import {
   type AnsweredPayment,
+  type BindingContext,
   type ChallengeSource,
   type ExtensionClient,
   isJsonObject,
   type JsonObject,
   type PaymentContext,
+  type PaymentRequirements,
 } from '@groat/core'
+import type { Bound } from './choose.js'
 
 /**
  * What goes into a payment's `extensions`: the echo of what was announced (CORE-081), with what the payer's own halves put in the place of
@@ -14,18 +17,39 @@ import {
 export async function attachExtensions(
   echo: JsonObject | undefined,
   halves: readonly ExtensionClient[],
+  bound: Bound | undefined,
   about: PaymentContext,
 ): Promise<JsonObject | undefined> {
   let extensions = echo
+  if (bound !== undefined) extensions = { ...extensions, [bound.key]: bound.value }
   for (const half of halves) {
     const { key } = half.extension
     const announced = announcedOf(half, about.challenge.extensions)
-    if (announced === undefined || half.attach === undefined) continue
+    if (announced === undefined || half.attach === undefined || key === bound?.key) continue
     const { [key]: _, ...others } = extensions ?? {}
     const attached = await quiet(async () => half.attach?.(announced, about))
     extensions = attached === undefined ? others : { ...others, [key]: attached }
   }
   return extensions !== undefined && Object.keys(extensions).length > 0 ? extensions : undefined
+}
+
+/** What payments for offers of a challenge draw from; `undefined`: no half ties payments to requests. A half that throws ties nothing. */
+export function binder(
+  halves: readonly ExtensionClient[],
+  about: Omit<BindingContext, 'offer'>,
+): ((offer: PaymentRequirements) => Promise<Bound | undefined>) | undefined {
+  const binding = halves.flatMap((half) => {
+    const announced = announcedOf(half, about.challenge.extensions)
+    return announced === undefined || half.bind === undefined ? [] : [{ half, announced }]
+  })
+  if (binding.length === 0) return undefined
+  return async (offer) => {
+    for (const { half, announced } of binding) {
+      const bound = await quiet(async () => half.bind?.(announced, { ...about, offer }))
+      if (bound !== undefined) return { ...bound, key: half.extension.key }
+    }
+    return undefined
+  }
 }
 
 /** Headers by which a request may be served without a payment; `undefined`: there are none. */

@@ -18,7 +18,7 @@ import { type ChallengeReader, drain, type ReadChallenge } from './challenge.js'
 import type { Chosen, OfferRefusal } from './choose.js'
 import { claimUnresolved, whileClaimed } from './claim.js'
 import type { RuleRefusal } from './entry.js'
-import { attachExtensions, flawsIn, presentedHeaders } from './extensions.js'
+import { attachExtensions, binder, flawsIn, presentedHeaders } from './extensions.js'
 import type { Choose, Question, Witness } from './guard.js'
 import type { Intent, IntentEnd, Intents } from './intents.js'
 import type { KnownTerms } from './known-terms.js'
@@ -135,7 +135,7 @@ async function payFor(
 
     const response = again?.paid.response ?? latest
     const refused = (why: Unpaid) => (response ? refusedByPolicy(response, why, request, tools) : why)
-    const choice = await tools.choose(questionOf(request, replay.fingerprint, unpaid, read, tools, true))
+    const choice = await tools.choose(questionOf(request, replay.fingerprint, unpaid, read, tools, replay))
     if (!choice.ok) return refused(choice)
     const intent = await signIntent(choice, call)
     if (intent && 'code' in intent) return refused({ ...intent, refusals: [{ ...intent, offer: choice.offer }] })
@@ -151,21 +151,23 @@ async function payFor(
   }
 }
 
-/** What is to be decided about a challenge. */
+/** What is to be decided about a challenge; with a `replay`, for a payment that will be signed. */
 export function questionOf(
   request: PayableRequest,
   fingerprint: string,
   unpaid: Response | undefined,
   read: ReadChallenge,
   tools: PayTools,
-  binding: boolean,
+  replay: Replay | undefined,
 ): Question {
   const { url } = request
-  const { schemes, policy, clock, random } = tools
+  const { schemes, policy, clock, random, extensions } = tools
   const { challenge, terms } = read
   const from = unpaid?.url
   const challenged = from === undefined || from === '' || from === url.href ? url : new URL(from)
-  return { request, fingerprint, challenge, terms, schemes, policy, clock, random, requested: url, challenged, binding }
+  const about = { request, fingerprint, challenge, terms, schemes, policy, clock, random, requested: url, challenged }
+  const bind = replay && binder(extensions, { ...replay, challenge, random })
+  return { ...about, binding: replay !== undefined, bind }
 }
 
 /** Servers take 16 KiB for all headers together: the others need room too. */
@@ -240,7 +242,7 @@ async function signIntent(chosen: Chosen, call: Call): Promise<SignedIntent | Ru
   }
 }
 
-async function signPayment({ prepared, offer, scheme }: Chosen, call: Call): Promise<PaymentHeader> {
+async function signPayment({ prepared, offer, scheme, bound }: Chosen, call: Call): Promise<PaymentHeader> {
   const { request, read, tools } = call
   const { signMs } = tools.limits
   const late = () => new X402Error('signer_failed', { reason: `no signature within ${signMs} ms` })
@@ -255,7 +257,7 @@ async function signPayment({ prepared, offer, scheme }: Chosen, call: Call): Pro
   const extensions =
     tools.extensions.length === 0
       ? echo
-      : await attachExtensions(echo, tools.extensions, {
+      : await attachExtensions(echo, tools.extensions, bound, {
           ...{ challenge, offer, payer: prepared.payer, clock: tools.clock, random: tools.random },
           ...(request.idempotencyKey === undefined ? {} : { request: idempotencyName(request.idempotencyKey) }),
         })

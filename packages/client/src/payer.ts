@@ -142,7 +142,7 @@ export function createPayer(options: PayerOptions): Payer {
         if (!read.ok) return { ...withoutOk(read), status: 'refused', refusals: [] }
         // A guard knows requests by what they say; without one a stream may be asked about as well.
         const fingerprint = options.guard ? (await request.replay()).fingerprint : ''
-        const choice = await tools.choose(questionOf(request, fingerprint, response, read.value, tools, false))
+        const choice = await tools.choose(questionOf(request, fingerprint, response, read.value, tools, undefined))
         if (!choice.ok) return { ...withoutOk(choice), status: 'refused' }
         const { offer, asset, refusals, effect } = choice
         const { payer, amount, expiresAt, preview } = choice.prepared

@@ -31,6 +31,8 @@ export { type ErrorContext, X402Error } from './errors/x402-error.js'
 export { notify, type OnEvent, type X402Event } from './events.js'
 export type {
   AnsweredPayment,
+  BindingContext,
+  BoundPayment,
   ChallengeSource,
   ExtensionClient,
   PaymentContext,

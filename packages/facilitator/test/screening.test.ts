@@ -1,6 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Json, JsonObject } from '@groat/core'
+import type { PayerField } from '@groat/extensions/compliance/facilitator'
 import { openMemoryStore, type Store } from '@groat/store'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
@@ -9,6 +11,7 @@ import {
   type FacilitatorService,
   type Fault,
   type ScreeningProvider,
+  type ScreeningSubject,
   withScreening,
 } from '../src/index.js'
 import { createFakeScheme, FakeChain, makePayment, PAYER } from './fake-chain.js'
@@ -34,10 +37,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function serve(provider: ScreeningProvider, timeout = 2_000) {
+async function serve(provider: ScreeningProvider, timeout = 2_000, requires: readonly PayerField[] = []) {
   const onFault = (fault: Fault) => void faults.push(fault)
   const facilitator = createFacilitator({ schemes: [createFakeScheme(chain)], store, stopTimeout: 1, onFault })
-  const service = withScreening({ provider, store, timeout, onFault })(facilitator)
+  const service = withScreening({ provider, store, timeout, requires, onFault })(facilitator)
   services.push(service)
   await service.start()
   return service
@@ -110,4 +113,77 @@ test('FAC-104 SEC-033 what is not decided is not settled: no list, an old list, 
     ready: false,
     reasons: [{ part: 'screening', code: 'screening_unavailable' }],
   })
+})
+
+const saying = (payer: Json | undefined, required = false): JsonObject => ({
+  'groat-compliance': {
+    info: {
+      version: 1,
+      required,
+      asks: ['country'],
+      seller: { name: 'S', country: 'IE' },
+      ...(payer !== undefined && { payer }),
+    },
+  },
+})
+const paying = (extensions?: JsonObject) => {
+  const { payment, requirements } = makePayment()
+  return { payment: { ...payment, ...(extensions && { extensions }) }, requirements }
+}
+
+test('EXT-COMPLY-005 screening sees what a payment says of its payer, and it is written down', async () => {
+  const seen: ScreeningSubject[] = []
+  const provider: ScreeningProvider = {
+    name: 'countries',
+    screen: async (subject) => {
+      seen.push(subject)
+      return { allowed: subject.fields?.country !== 'XX', version: '1' }
+    },
+  }
+  const service = await serve(provider)
+  expect(await service.settle(paying(saying({ country: 'PL', name: 'Ann' })))).toMatchObject({ status: 'settled' })
+  expect(await service.settle(paying(saying({ country: 'XX' })))).toMatchObject({ code: 'payment_screened' })
+  expect(await service.settle(paying())).toMatchObject({ status: 'settled' })
+  expect(seen.map(({ fields }) => fields)).toEqual([{ country: 'PL' }, { country: 'XX' }, undefined])
+  const rows = store.withTables<{ screening: { fields: string | null; allowed: number } }>().db.selectFrom('screening')
+  expect((await rows.select(['fields', 'allowed']).execute()).map((row) => JSON.stringify(row)).sort()).toEqual(
+    [
+      { fields: '{"country":"PL"}', allowed: 1 },
+      { fields: '{"country":"XX"}', allowed: 0 },
+      { fields: null, allowed: 1 },
+    ]
+      .map((row) => JSON.stringify(row))
+      .sort(),
+  )
+})
+
+test.each<readonly [string, JsonObject | undefined, string]>([
+  ['nothing', undefined, 'compliance_required'],
+  ['not what is required', saying({ kind: 'person' }), 'compliance_required'],
+  ['no payer', saying(undefined), 'compliance_required'],
+  ['what cannot be read', saying({ country: 'Poland' }), 'compliance_invalid'],
+  ['no object', { 'groat-compliance': 'PL' }, 'compliance_invalid'],
+])('EXT-COMPLY-005 a payment that says %s is not let through, at verify or at settle', async (_, extensions, code) => {
+  const provider: ScreeningProvider = { name: 'all', screen: async () => ({ allowed: true, version: '1' }) }
+  const service = await serve(provider, 2_000, ['country'])
+  expect(await service.verify(paying(extensions))).toMatchObject({ ok: false, code })
+  expect(await service.settle(paying(extensions))).toMatchObject({ status: 'refused', code })
+  expect(chain.seen).toEqual([])
+})
+
+test('EXT-COMPLY-006 a provider that throws or is late over the fields has not decided, and nothing moves', async () => {
+  const broken: ScreeningProvider = {
+    name: 'broken',
+    screen: async ({ fields }) => {
+      if (fields?.country === 'PL') throw new Error('no such table')
+      return new Promise(() => {})
+    },
+  }
+  const service = await serve(broken, 20)
+  for (const country of ['PL', 'DE']) {
+    const request = paying(saying({ country }))
+    await expect(service.verify(request)).rejects.toMatchObject({ code: 'screening_unavailable' })
+    await expect(service.settle(request)).rejects.toMatchObject({ code: 'screening_unavailable' })
+  }
+  expect(chain.seen).toEqual([])
 })

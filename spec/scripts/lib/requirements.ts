@@ -22,6 +22,9 @@ export const pages = [
   'extensions/offer-receipt.md',
   'extensions/builder-code.md',
   'extensions/bazaar.md',
+  'extensions/groat-refund.md',
+  'extensions/groat-request-binding.md',
+  'extensions/groat-compliance.md',
   'extensions/eip2612-gas-sponsoring.md',
   'extensions/erc20-approval-gas-sponsoring.md',
   'transports/mcp.md',
@@ -33,7 +36,7 @@ export const pages = [
 
 /** What an id looks like, wherever it stands. */
 export const ID =
-  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|EVM-PROOF|SVM-EXACT|SVM-UPTO|EXT|EXT-ID|EXT-SIGN|EXT-OFFER|EXT-CODE|BAZAAR|DESC|GAS-PERMIT|GAS-APPROVAL|MCP|A2A|PLAIN|ERR|SEC)-[0-9]{3}'
+  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|EVM-PROOF|SVM-EXACT|SVM-UPTO|EXT|EXT-ID|EXT-SIGN|EXT-OFFER|EXT-CODE|EXT-REFUND|EXT-BIND|EXT-COMPLY|BAZAAR|DESC|GAS-PERMIT|GAS-APPROVAL|MCP|A2A|PLAIN|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'

@@ -146,7 +146,8 @@ function guarded(
   parts: Pick<WithScreeningOptions, 'store' | 'onEvent' | 'onFault'>,
 ): FacilitatorService {
   const wraps: Wrap<FacilitatorService>[] = [withTracing()]
-  if (screening !== undefined) wraps.push(withScreening({ provider: createLocalList(screening), ...parts }))
+  if (screening !== undefined)
+    wraps.push(withScreening({ provider: createLocalList(screening), requires: screening.requires, ...parts }))
   return compose(...wraps)(facilitator)
 }
 

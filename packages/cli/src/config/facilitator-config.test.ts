@@ -210,7 +210,7 @@ tenants:
     networks: [base]
     limits: { verify: 50/s, settle: 120/min, open: 7 }
 limits: { per_ip: 20/s, per_payer: { rate: 5/s, open: 20 }, settling: 100 }
-screening: { list: sanctioned.txt }
+screening: { list: sanctioned.txt, requires: [country] }
 trusted_proxies: 1
 log: { level: warn }
 `
@@ -231,7 +231,7 @@ log: { level: warn }
         },
       ],
       limits: { perIp: { perSecond: 20 }, perPayer: { perSecond: 5, maxOpen: 20 }, maxSettling: 100 },
-      screening: { file: join(folder, 'sanctioned.txt'), maxAgeHours: 48 },
+      screening: { file: join(folder, 'sanctioned.txt'), maxAgeHours: 48, requires: ['country'] },
       trustedProxies: 1,
       logLevel: 'warn',
     },

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { type Asset, assetByTicker, type Network } from '@groat/core'
+import type { PayerField } from '@groat/extensions/compliance/facilitator'
 import {
   type AccessLimits,
   isApiKeyHash,
@@ -20,7 +21,12 @@ export type OperationConfig = {
   readonly limits: AccessLimits
   readonly trustedProxies: number
   readonly admin?: { readonly host: string; readonly port: number; readonly tokenHash?: string }
-  readonly screening?: { readonly file: string; readonly maxAgeHours: number }
+  readonly screening?: {
+    readonly file: string
+    readonly maxAgeHours: number
+    /** What payments have to say of their payers (`groat-compliance`). */
+    readonly requires: readonly PayerField[]
+  }
   readonly webhooks?: WebhookOptions
   /** Set where settled payments fill a catalogue. */
   readonly bazaar?: BazaarConfig
@@ -84,7 +90,13 @@ export const Operation = {
     z.strictObject({ operator: z.optional(WebhookFields), allow_private: z._default(z.boolean(), false) }),
   ),
   trusted_proxies: z._default(z.int().check(z.gte(0), z.lte(10)), 0),
-  screening: z.optional(z.strictObject({ list: z.string(), max_age_hours: z._default(Count, 48) })),
+  screening: z.optional(
+    z.strictObject({
+      list: z.string(),
+      max_age_hours: z._default(Count, 48),
+      requires: z._default(z.array(z.enum(['country', 'kind', 'purpose', 'recordDigest'])), []),
+    }),
+  ),
   bazaar: z.optional(
     z.union([
       z.boolean(),
@@ -120,7 +132,13 @@ export function operationOf(value: z.output<typeof Value>, reading: Reading): Op
     ...(admin === undefined ? {} : { admin: adminOf(admin, reading) }),
     ...(screening === undefined
       ? {}
-      : { screening: { file: resolve(dirname(reading.file), screening.list), maxAgeHours: screening.max_age_hours } }),
+      : {
+          screening: {
+            file: resolve(dirname(reading.file), screening.list),
+            maxAgeHours: screening.max_age_hours,
+            requires: screening.requires,
+          },
+        }),
     ...named('webhooks', webhooksOf(value, reading)),
     ...named('bazaar', bazaarOf(value.bazaar)),
     logLevel: log?.level ?? 'info',

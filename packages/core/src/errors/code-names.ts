@@ -372,6 +372,14 @@ export const codeNames = [
   'transfer_proof_too_old',
   'transfer_proof_not_final',
   'no_transfer_made',
+  'request_binding_required',
+  'request_binding_mismatch',
+  'refund_request_invalid',
+  'refund_request_foreign',
+  'refund_too_late',
+  'refund_denied',
+  'compliance_required',
+  'compliance_invalid',
 ] as const
 
 /** A code of the registry. */

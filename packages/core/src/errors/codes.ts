@@ -1673,6 +1673,50 @@ export const errorCodes = {
     title: 'No transfer that was made fits the offer',
     hint: 'Make the transfer first, or take another offer.',
   },
+  request_binding_required: {
+    ...newPayment,
+    title: 'The payment is not bound to its request',
+    hint: 'Make its nonce from the request, as the challenge asks.',
+  },
+  request_binding_mismatch: {
+    ...newPayment,
+    title: 'The payment was made for another request',
+    hint: 'Bind a new payment to this method, URL and body.',
+  },
+  refund_request_invalid: {
+    status: 400,
+    retry: 'never',
+    title: 'The request for a refund cannot be read, or is not signed by the payer',
+    hint: 'Sign it with the account that paid.',
+  },
+  refund_request_foreign: {
+    status: 403,
+    retry: 'never',
+    title: 'The request for a refund is for another seller, or from another time',
+    hint: 'Name this seller and the time of now.',
+  },
+  refund_too_late: {
+    status: 410,
+    retry: 'never',
+    title: 'The time for refunds of this payment is over',
+    hint: 'Ask the seller by other means.',
+  },
+  refund_denied: {
+    status: 403,
+    retry: 'never',
+    title: 'The seller gives nothing back for this payment',
+    hint: 'Ask the seller by other means.',
+  },
+  compliance_required: {
+    ...newPayment,
+    title: 'The payment does not say what has to be known of its payer',
+    hint: 'Fill in the fields that the challenge asks for.',
+  },
+  compliance_invalid: {
+    ...newPayment,
+    title: 'What the payment says of its payer cannot be read',
+    hint: 'Write the fields as the challenge describes them.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

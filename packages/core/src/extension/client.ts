@@ -10,6 +10,11 @@ import type { ExtensionHalf } from './extension.js'
 export interface ExtensionClient extends ExtensionHalf {
   /** What the payment holds under the key, in the place of the echo; `undefined`: the key is left out. What was announced in `info` may not be changed (CORE-082). */
   attach?(announced: JsonObject, about: PaymentContext): JsonObject | undefined | Promise<JsonObject | undefined>
+  /**
+   * Ties what is about to be signed to its request: the payment draws its nonce from what this answers, and holds its `value` under the key, where `attach`
+   * is not asked. `undefined`: nothing is tied. One payment draws from one extension, the first that answers.
+   */
+  bind?(announced: JsonObject, about: BindingContext): BoundPayment | undefined | Promise<BoundPayment | undefined>
   /** Headers by which the request may be served without paying; it is sent once more with them before anything is signed for money. */
   present?(announced: JsonObject, about: ChallengeSource): Promise<Readonly<Record<string, string>> | undefined>
   /** What is wrong with what the answer's receipt holds under the key, in a word; `undefined`: nothing. The money is spent either way: it is told, not acted on. */
@@ -26,6 +31,20 @@ export type PaymentContext = {
   readonly clock: Clock
   readonly random: Random
 }
+
+/** The request that a payment will be made for. */
+export type BindingContext = {
+  readonly challenge: PaymentRequired
+  readonly offer: PaymentRequirements
+  readonly method: string
+  /** Where the payment is presented. */
+  readonly url: URL
+  readonly body: Uint8Array | undefined
+  readonly random: Random
+}
+
+/** What a payment draws from, and what it holds for whoever checks that. */
+export type BoundPayment = { readonly random: Random; readonly value: JsonObject }
 
 /** Who sent a challenge: the URL that answered, after redirects. */
 export type ChallengeSource = {

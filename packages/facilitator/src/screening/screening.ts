@@ -1,4 +1,5 @@
 import type { Network } from '@groat/core'
+import type { PayerFields } from '@groat/extensions/compliance/facilitator'
 
 /** Who takes part in a payment, as far as it can be seen. */
 export type ScreeningSubject = {
@@ -6,6 +7,8 @@ export type ScreeningSubject = {
   readonly payer: string
   readonly payTo: string
   readonly during: 'verify' | 'settle'
+  /** What the payment says of its payer, where it says anything: the payer's own word. */
+  readonly fields?: PayerFields
 }
 
 /** What a provider says. `reason` is for the journal and the operator; it never leaves. */

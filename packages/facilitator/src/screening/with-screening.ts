@@ -9,6 +9,7 @@ import {
   type Wrap,
   X402Error,
 } from '@groat/core'
+import { type PayerField, readPayerFields } from '@groat/extensions/compliance/facilitator'
 import type { Migrations, Store } from '@groat/store'
 import { createReporter, type Fault } from '../fault.js'
 import type { FacilitatorService } from '../service.js'
@@ -19,6 +20,8 @@ export type WithScreeningOptions = {
   readonly provider: ScreeningProvider
   /** Where decisions about settlements are written down. */
   readonly store: Store
+  /** What every payment has to say of its payer (`groat-compliance`); nothing unless told. One that does not is refused, and so is one whose words cannot be read. */
+  readonly requires?: readonly PayerField[]
   /** Milliseconds that a decision may take; 2,000 unless told. */
   readonly timeout?: number
   readonly onFault?: (fault: Fault) => void
@@ -36,7 +39,7 @@ export type WithScreeningOptions = {
  * const screened = withScreening({ provider: createLocalList({ file: 'list.txt' }), store })(facilitator)
  */
 export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorService> {
-  const { provider, store, timeout = 2_000, clock = systemClock, random = systemRandom } = options
+  const { provider, store, requires = [], timeout = 2_000, clock = systemClock, random = systemRandom } = options
   const report = createReporter(options)
   const { transaction, migrate } = store.withTables<ScreeningTables>()
 
@@ -70,6 +73,7 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
           version: decision.version,
           allowed: decision.allowed ? 1 : 0,
           reason: decision.reason ?? null,
+          fields: subject.fields === undefined ? null : JSON.stringify(subject.fields),
         })
         .execute(),
     )
@@ -86,11 +90,15 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
       // What cannot be read is refused by whoever comes next, and moves nothing.
       if (known === undefined) return undefined
       const { pid, payer } = known
-      const subject = { network: requirements.network, payer, payTo: requirements.payTo, during }
+      const read = readPayerFields(payment, requires)
+      const fields = read.ok ? read.fields : undefined
+      const parties = { network: requirements.network, payer, payTo: requirements.payTo, during }
+      const subject = { ...parties, ...(fields && { fields }) }
       try {
-        const decision = await decide(subject)
+        const decision = read.ok ? await decide(subject) : { allowed: false, version: '', reason: read.code }
         if (during === 'settle' || !decision.allowed) await note(pid, subject, decision)
-        return decision.allowed ? undefined : { ...refuse('payment_screened'), payer }
+        if (decision.allowed) return undefined
+        return { ...refuse(read.ok ? 'payment_screened' : read.code), payer }
       } catch (error) {
         throw undecided(error)
       }
@@ -146,6 +154,8 @@ type ScreeningTables = {
     version: string
     allowed: number
     reason: string | null
+    /** What the payment said of its payer, as JSON. */
+    fields: string | null
   }
 }
 
@@ -168,6 +178,9 @@ const screeningMigrations: Migrations = {
         .addColumn('reason', 'text')
         .execute()
       await db.schema.createIndex('screening_pid').on('screening').column('pid').execute()
+    },
+    async '002_fields'(db) {
+      await db.schema.alterTable('screening').addColumn('fields', 'text').execute()
     },
   },
 }

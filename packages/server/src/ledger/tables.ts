@@ -91,6 +91,9 @@ export const ledgerMigrations: Migrations = {
         .execute()
       await db.schema.createIndex('ledger_event_due').on('ledger_event').column('due_at').execute()
     },
+    '003_transaction': async (db) => {
+      await db.schema.createIndex('ledger_entry_transaction').on('ledger_entry').column('transaction_id').execute()
+    },
   },
 }
 

@@ -5,6 +5,7 @@ import { type Book, withBook } from '../ledger/book.js'
 import type { Entry } from '../ledger/entry.js'
 import type { LedgerEventData, LedgerEventType } from '../ledger/event.js'
 import { entryOf } from '../ledger/tables.js'
+import { migrations as claimMigrations } from '../sql-claim-row.js'
 import type { Refund, RefundAnswer, RefundAttempt, RefundState } from './refund.js'
 import { attemptOf, type RefundRow, type RefundTables, refundMigrations, refundOf } from './tables.js'
 
@@ -42,6 +43,8 @@ export interface RefundJournal {
   list(states?: readonly RefundState[], limit?: number): Promise<readonly Refund[]>
   /** The books' word on a payment. */
   payment(pid: Pid): Promise<Entry | undefined>
+  /** What the books say that a transaction settled. */
+  payments(of: Pick<Entry, 'network' | 'transaction'>): Promise<readonly Entry[]>
   /** Transactions of refunds that were paid to the same payer, of the same amount. */
   settledTo(refund: Pick<Refund, 'network' | 'asset' | 'payer' | 'amount'>): Promise<readonly string[]>
   readonly store: Store<RefundTables>
@@ -51,6 +54,8 @@ export interface RefundJournal {
 export async function createRefundJournal(anyStore: AnyStore, book: Book): Promise<RefundJournal> {
   const store = anyStore.withTables<RefundTables>()
   await store.migrate(refundMigrations)
+  // What was sold and what is given back stand in one database.
+  await store.migrate(claimMigrations)
 
   const tell = async (
     trx: Transaction<RefundTables>,
@@ -72,6 +77,23 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
       .returning('pid')
       .executeTakeFirst()
   const rowOf = (pid: Pid) => store.db.selectFrom('refund').selectAll().where('pid', '=', pid).executeTakeFirst()
+
+  /** What the money has bought goes with it; of a credit, as much as is given back. A part of a price leaves uses and time as they are. */
+  const takeBack = async (trx: Transaction<RefundTables>, { pid, amount, paid }: Refund): Promise<void> => {
+    const bought = trx.updateTable('server_entitlement').where('pid', '=', pid)
+    // The row is taken hold of before it is read: uses may be taken from it now.
+    const held = await bought
+      .set((eb) => ({ credit: eb.ref('credit') }))
+      .returning('credit')
+      .executeTakeFirst()
+    if (held === undefined) return
+    if (held.credit === null) {
+      if (amount === paid) await bought.set({ left_uses: 0, expires_at: 0 }).execute()
+      return
+    }
+    const left = BigInt(held.credit) - amount
+    await bought.set({ credit: (left > 0n && amount < paid ? left : 0n).toString() }).execute()
+  }
 
   return {
     store,
@@ -98,6 +120,7 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         .returning('pid')
         .executeTakeFirst()
       if (made === undefined) return { ok: false, code: 'refund_exists' }
+      if (state === 'approved') await takeBack(trx, refundOf(refund))
       await tell(trx, state === 'asked' ? 'refund_asked' : 'refund_approved', refundOf(refund), { by })
       return { ok: true, refund: refundOf(refund) }
     },
@@ -111,6 +134,7 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         const set = { state: to, approved_by: by, due_at: await store.now(trx) }
         await trx.updateTable('refund').set(set).where('pid', '=', pid).where('state', '=', 'asked').execute()
         const refund = refundOf({ ...row, ...set })
+        if (to === 'approved') await takeBack(trx, refund)
         await tell(trx, to === 'approved' ? 'refund_approved' : 'refund_rejected', refund, { by })
         return { ok: true, refund }
       }),
@@ -243,6 +267,19 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         .where('id', '=', `payment:${pid}`)
         .executeTakeFirst()
       return row === undefined ? undefined : entryOf(row)
+    },
+    async payments({ network, transaction }) {
+      const rows = await store.db
+        .selectFrom('ledger_entry')
+        .selectAll()
+        .where('transaction_id', '=', transaction)
+        .where('network', '=', network)
+        .where('kind', '=', 'payment')
+        .orderBy('at')
+        .orderBy('id')
+        .limit(1_000)
+        .execute()
+      return rows.map(entryOf)
     },
     async settledTo({ network, asset, payer, amount }) {
       const rows = await store.db

@@ -18,6 +18,7 @@ import {
 } from '@groat/core'
 import type { Transaction } from 'kysely'
 import { askToSettle } from '../ask-to-settle.js'
+import type { Entry } from '../ledger/entry.js'
 import type { Ledger } from '../ledger/ledger.js'
 import { pause } from '../ledger/pause.js'
 import { worthOf } from '../loss-budget.js'
@@ -50,7 +51,8 @@ export type RefundOptions = {
 }
 
 /**
- * Gives money back: at most once for a payment, never more than was paid, and to nobody but its payer (SRV-065).
+ * Gives money back: at most once for a payment, never more than was paid, and to nobody but its payer (SRV-065). What the payment has bought beyond its own answer is taken back
+ * with it, as soon as the refund is agreed on (EXT-SIGN-016).
  *
  * A refund is a payment of the seller's to the payer, so it is sent with all the care of one. What is signed is written down first. Unknown
  * stays unknown: another signature is made only when the chain, asked at the seller's own nodes, shows that the last can never land.
@@ -64,6 +66,8 @@ export interface Refunds {
   approve(pid: Pid, by: string): Promise<RefundAnswer>
   reject(pid: Pid, by: string): Promise<RefundAnswer>
   get(pid: Pid): Promise<Refund | undefined>
+  /** What the books say that a transaction settled: one, or several that went together. */
+  payments(of: Pick<Entry, 'network' | 'transaction'>): Promise<readonly Entry[]>
   list(states?: readonly RefundState[], limit?: number): Promise<readonly Refund[]>
   /** Does one step for one refund that is due; false when none is. Never throws for what one refund runs into. */
   step(): Promise<boolean>
@@ -226,6 +230,7 @@ export async function createRefunds(options: RefundOptions): Promise<Refunds> {
     approve: (pid, by) => journal.decide(pid, by, 'approved'),
     reject: (pid, by) => journal.decide(pid, by, 'rejected'),
     get: journal.get,
+    payments: journal.payments,
     list: journal.list,
     async step() {
       const held = await journal.take(LEASE_MS)

@@ -1,10 +1,12 @@
 import { decodeFacilitatorRequest, type ErrorCode, type Network, type Pid, X402Error } from '@groat/core'
 import type { Migrations } from '@groat/store'
 import type { LedgerTables } from '../ledger/tables.js'
+import type { EntitlementTables } from '../sql-entitlements.js'
 import type { Refund, RefundAttempt, RefundState } from './refund.js'
 
 /** The journal of refunds, beside the books. */
-export type RefundTables = LedgerTables & { readonly refund: RefundRow; readonly refund_attempt: AttemptRow }
+export type RefundTables = LedgerTables &
+  Pick<EntitlementTables, 'server_entitlement'> & { readonly refund: RefundRow; readonly refund_attempt: AttemptRow }
 
 /** A refund as it is stored. */
 export type RefundRow = {

@@ -1,0 +1,57 @@
+import { canonicalJson, defineExtension, sha256Hex } from '@groat/core'
+import * as shapes from './schema.shapes.js'
+
+/**
+ * `groat-request-binding`, an experiment: the nonce that a payer signs is a hash of the request, so that whoever sees the payment cannot spend it on another one
+ * of the same seller.
+ */
+export const requestBinding = defineExtension({ key: 'groat-request-binding', info: shapes.BindingInfo })
+
+/** The `schema` that travels with it: that of a completed `info`. */
+export const WIRE_SCHEMA = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  type: 'object',
+  properties: {
+    version: { type: 'integer', const: 1 },
+    required: { type: 'boolean' },
+    salt: { type: 'string', pattern: '^[0-9a-f]{32}$' },
+  },
+  required: ['version', 'required'],
+} as const
+
+/** A request, as both sides of it know it. */
+export type BoundRequest = {
+  readonly method: string
+  /** Absolute, with its query and without a fragment. */
+  readonly url: string
+  readonly body: Uint8Array
+  /** 16 bytes in hex, so that the chain does not tell what was asked for. */
+  readonly salt: string
+}
+
+/**
+ * What a payment for a request draws its nonce from: SHA-256 over the canonical JSON (RFC 8785) of domain, method, URL, body hash and salt (EXT-BIND-002).
+ *
+ * @example
+ * bindingOf({ method: 'POST', url: 'https://shop.example/orders', body, salt }) // 32 bytes
+ */
+export function bindingOf({ method, url, body, salt }: BoundRequest): Uint8Array {
+  const text = canonicalJson({
+    domain: 'groat-request-binding/1',
+    method: method.toUpperCase(),
+    url,
+    bodySha256: sha256Hex(body),
+    salt,
+  })
+  return bytesOf(sha256Hex(text))
+}
+
+/** Bytes of hex. */
+export function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16))
+}
+
+/** Hex of bytes. */
+export function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
