@@ -6,6 +6,7 @@ import { network } from '@groat/core'
 import { callOver } from '@groat/core/http'
 import { openMemoryStore, openStore, type Store } from '@groat/store'
 import fc from 'fast-check'
+import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startPostgres } from '../../store/test/embedded-postgres.js'
 import type { BazaarTables } from '../src/bazaar/tables.js'
@@ -238,6 +239,46 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
       }),
       { numRuns: 10, seed: 402 },
     )
+  })
+
+  test('BAZAAR-024 the best of many are found as those of few are, whatever filters leave of them', async () => {
+    const catalogue = await openCatalogue()
+    const many = 2_400
+    const numbers = sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${sql.lit(many)})`
+    const columns = sql.raw(
+      'key, type, url, origin, method, pay_to, x402_version, said, name_words, more_words, first_seen, last_seen, origin_state, probed_at, failures, shown, score, payers, extension_keys, quality, scored_at',
+    )
+    await store.withTables<BazaarTables>().transaction(async (trx) => {
+      await sql`insert into bazaar_resource (${columns}) ${numbers}
+        select 'k' || i, case when i % 7 = 0 then 'mcp' else 'http' end, 'https://api.example/' || i, 'https://api.example', 'GET', 'x', 2, '{}',
+          case when i % 7 = 0 then 'common tool' else 'common page' end, 'more', i, i, 'verified', 0, 0, 1, (i * 31) % 97, 0, '||', '{}', 0 from n`.execute(
+        trx,
+      )
+    })
+    await store.withTables<BazaarTables>().transaction(async (trx) => {
+      await sql`insert into bazaar_offer (resource, rid, network, scheme, asset, amount, requirements, last_seen)
+        select seq, 'r', case when first_seen % 2 = 0 then 'eip155:1' else 'eip155:10' end, 'exact', 'a', '1', '{}', 0 from bazaar_resource`.execute(
+        trx,
+      )
+    })
+    const best = (fits: (i: number) => boolean) =>
+      Array.from({ length: many }, (_, at) => at + 1)
+        .filter(fits)
+        .sort((a, b) => ((b * 31) % 97) - ((a * 31) % 97) || a - b)
+        .map((i) => `https://api.example/${i}`)
+    const asked = async (query: string, more: string) => {
+      const first = await search(catalogue, query, `limit=30&${more}`)
+      const next = first?.cursor ? await search(catalogue, query, `limit=30&cursor=${first.cursor}&${more}`) : undefined
+      return [...(first?.urls ?? []), ...(next?.urls ?? [])]
+    }
+    expect(await asked('common', '')).toEqual(best(() => true).slice(0, 60))
+    expect(await asked('more', '')).toEqual(best(() => true).slice(0, 60))
+    expect(await asked('comm', 'type=mcp')).toEqual(best((i) => i % 7 === 0).slice(0, 60))
+    expect(await asked('tool', 'type=http')).toEqual([])
+    expect(await asked('page', 'network=eip155:1&scheme=exact')).toEqual(
+      best((i) => i % 7 > 0 && i % 2 === 0).slice(0, 60),
+    )
+    expect(await asked('common', 'network=eip155:10&asset=b')).toEqual([])
   })
 
   test('BAZAAR-024 BAZAAR-025 search finds beginnings of words, names first and then the better used, and its cursor goes on where it stopped', async () => {

@@ -53,10 +53,15 @@ export async function searchRows(from: ReadFrom, query: SearchQuery): Promise<Fo
       after?.tier === tier
         ? sql`and (r.score < ${after.score} or (r.score = ${after.score} and r.seq > ${after.seq}))`
         : sql``
-    const page = await sql<Selectable<BazaarTables['bazaar_resource']>>`
-      select ${COLUMNS} from ${matching(from.kind, asked, tier)} and ${where} ${past}
-      order by r.score desc, r.seq limit ${more}`.execute(from.db)
-    found.push(...page.rows.map((row) => ({ ...row, tier })))
+    const rows =
+      from.kind === 'postgres'
+        ? await postgresPage(from, { query, asked, tier, past, limit: more })
+        : (
+            await sql<Row>`
+              select ${COLUMNS} from ${matchingFts(asked, tier)} and ${where} ${past}
+              order by r.score desc, r.seq limit ${more}`.execute(from.db)
+          ).rows
+    found.push(...rows.map((row) => ({ ...row, tier })))
   }
   const shown = found.slice(0, query.limit)
   const last = found.length > query.limit ? shown.at(-1) : undefined
@@ -99,17 +104,54 @@ const COLUMNS = sql.raw(
     .join(', '),
 )
 
+type Row = Selectable<BazaarTables['bazaar_resource']>
+
+type PageOf = {
+  readonly query: SearchQuery
+  readonly asked: readonly string[]
+  readonly tier: number
+  readonly past: RawBuilder<unknown>
+  readonly limit: number
+}
+
+/** As many as are fetched and sorted; of more than these the best are soon met in the order of their score. */
+const FEW = 2_000
+
+/**
+ * One page on PostgreSQL, by a plan that does not hang on what its statistics say of words. What is rare is found in the index of words and facets, which both narrow down; what is
+ * common is met within a few rows in the order of the score. Which of both it is shows when it is fetched, and not before.
+ */
+async function postgresPage(from: ReadFrom, { query, asked, tier, past, limit }: PageOf): Promise<readonly Row[]> {
+  const where = sql`${matchingWords(asked, tier)} and ${facets(query)} and ${conditions(from, query)} ${past}`
+  const few = await sql<Row & { readonly found: number }>`
+    with found as materialized (select r.seq, r.score from bazaar_resource r where ${where} limit ${FEW + 1}),
+      best as materialized (select seq from found order by score desc, seq limit ${limit})
+    select ${COLUMNS}, (select count(*) from found) as found from best join bazaar_resource r on r.seq = best.seq
+    order by r.score desc, r.seq`.execute(from.db)
+  if (Number(few.rows[0]?.found ?? 0) <= FEW) return few.rows
+  // \`offset 0\` keeps the order inside: rows come one by one, and the last that is needed ends it.
+  const ordered = sql`select * from bazaar_resource where shown = 1 order by score desc, seq offset 0`
+  const { rows } = await sql<Row>`select ${COLUMNS} from (${ordered}) r where ${where} limit ${limit}`.execute(from.db)
+  return rows
+}
+
+/** What the filters ask for, as far as the index knows it. */
+function facets({ type, network, scheme, asset }: CatalogueFilter): RawBuilder<unknown> {
+  const named = Object.entries({ type, network, scheme, asset })
+  const all = named.flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]))
+  return all.length === 0 ? sql`true` : sql`r.facets @> ${all}::text[]`
+}
+
 /** Rows in which every word begins a word: of the name (tier 0), or of the rest while not all stand in the name (tier 1). */
-function matching(kind: AnyStore['kind'], asked: readonly string[], tier: number): RawBuilder<unknown> {
-  if (kind === 'postgres') {
-    // Letters and digits alone: nothing of it is syntax.
-    const any = asked.map((word) => `${word}:*`).join(' & ')
-    const named = asked.map((word) => `${word}:*A`).join(' & ')
-    const inName = sql`r.words @@ to_tsquery('simple', ${named})`
-    return tier === 0
-      ? sql`bazaar_resource r where ${inName}`
-      : sql`bazaar_resource r where r.words @@ to_tsquery('simple', ${any}) and not ${inName}`
-  }
+function matchingWords(asked: readonly string[], tier: number): RawBuilder<unknown> {
+  // Letters and digits alone: nothing of it is syntax.
+  const any = asked.map((word) => `${word}:*`).join(' & ')
+  const inName = sql`r.words @@ to_tsquery('simple', ${asked.map((word) => `${word}:*A`).join(' & ')})`
+  return tier === 0 ? inName : sql`r.words @@ to_tsquery('simple', ${any}) and not ${inName}`
+}
+
+/** The same for SQLite, with its tables. */
+function matchingFts(asked: readonly string[], tier: number): RawBuilder<unknown> {
   const all = asked.map((word) => `"${word}"*`).join(' AND ')
   const named = `name_words : (${all})`
   return tier === 0

@@ -53,7 +53,41 @@ export type BazaarTables = {
 
 /** How the tables come to be. A step that is released never changes. */
 export function bazaarMigrations(kind: Store['kind']): Migrations {
-  return { namespace: 'bazaar', steps: { '001_catalogue': (db) => createTables(db, kind) } }
+  return {
+    namespace: 'bazaar',
+    steps: {
+      '001_catalogue': (db) => createTables(db, kind),
+      '002_facets': async (db) => {
+        if (kind === 'postgres') await createFacets(db)
+      },
+    },
+  }
+}
+
+/**
+ * What filters ask for most, in the index of the words, so that words and filters that hardly meet are told apart without reading rows. An offer that is gone may leave its facets
+ * behind: they only narrow down, and the offers themselves are looked at.
+ */
+async function createFacets(db: Kysely<unknown>): Promise<void> {
+  await sql`alter table bazaar_resource add column facets text[] not null default '{}'`.execute(db)
+  /** Writes the facets of resources whose numbers are selected, where they have changed. */
+  const update = (which: string) => `update bazaar_resource r set facets = array_append(f.facets, 'type ' || r.type)
+    from (select o.resource, array_agg(distinct facet) as facets from bazaar_offer o
+      cross join lateral unnest(array['network ' || o.network, 'scheme ' || o.scheme, 'asset ' || o.asset]) as facet
+      where o.resource in (${which}) group by o.resource) f
+    where r.seq = f.resource and r.facets is distinct from array_append(f.facets, 'type ' || r.type)`
+  await sql
+    .raw(
+      `create function bazaar_facets_new() returns trigger language plpgsql as $$ begin ${update('select resource from made')}; return null; end $$`,
+    )
+    .execute(db)
+  await sql`create trigger bazaar_facets after insert on bazaar_offer referencing new table as made for each statement execute function bazaar_facets_new()`.execute(
+    db,
+  )
+  await sql.raw(update('select seq from bazaar_resource')).execute(db)
+  await sql`drop index bazaar_words`.execute(db)
+  // Entries that wait in a list of their own would be read one by one at every search.
+  await sql`create index bazaar_found on bazaar_resource using gin (words, facets) with (fastupdate = off)`.execute(db)
 }
 
 async function createTables(db: Kysely<unknown>, kind: Store['kind']): Promise<void> {
