@@ -102,7 +102,7 @@ async function ourShop(): Promise<string> {
   return url
 }
 
-test('BAZAAR-020 what both houses declare, and both houses’ buyers echo, is listed, and the published client lists and searches it', async () => {
+test('FAC-120 what both houses declare, and both houses’ buyers echo, is listed, and the published client lists and searches it', async () => {
   const theirs = await officialShop()
   const ours = await ourShop()
   const client = new x402Client().register('eip155:*', new OfficialClient(account()))

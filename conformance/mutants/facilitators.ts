@@ -68,7 +68,7 @@ const lists = (name: string, kills: readonly string[], catalogue: object): Mutan
   fault:
     () =>
     async ({ path }, forward) =>
-      path.startsWith('/discovery/resources') ? { json: catalogue } : asSaid(await forward()),
+      path.startsWith('/discovery/') ? { json: catalogue } : asSaid(await forward()),
 })
 
 const evmReasons: readonly (readonly [string, ...string[]])[] = [
@@ -572,6 +572,11 @@ export const facilitatorMutants: readonly Mutant[] = [
   lists('a catalogue under another name', ['FAC-120/form'], { resources: [] }),
   lists('a catalogue of texts', ['FAC-121/items'], { items: ['https://api.example/report'] }),
   lists('all of a catalogue on every page', ['FAC-122/limit'], { items: [{}, {}] }),
+  lists('a catalogue without filters', ['BAZAAR-021/filters', 'BAZAAR-023/unknown', 'BAZAAR-023/malformed'], {
+    items: [{ resource: 'https://api.example/report', type: 'http', accepts: [] }],
+  }),
+  lists('the same page again', ['BAZAAR-022/pages'], { items: [{ resource: 'a' }, { resource: 'b' }] }),
+  lists('finds everything', ['BAZAAR-024/words'], { items: [], resources: [{ resource: 'a' }] }),
   answers('is never alive', '/livez', ['FAC-090/livez'], (json) => json, 500),
   answers('is never ready', '/readyz', ['FAC-091/readyz'], (json) => json, 503),
   {

@@ -121,7 +121,7 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     return catalogue
   }
 
-  test('BAZAAR-020 BAZAAR-026 a settled payment lists what it declares, in the shape of the protocol', async () => {
+  test('FAC-120 FAC-121 BAZAAR-026 a settled payment lists what it declares, in the shape of the protocol', async () => {
     const catalogue = await openCatalogue()
     const said = { description: 'Weather of a city', serviceName: 'Weather', tags: ['weather'] }
     expect(
