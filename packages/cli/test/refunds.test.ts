@@ -355,3 +355,44 @@ test.each([
   },
   90_000,
 )
+
+test.each(networks)(
+  'SRV-065 SRV-068 on %s a payment goes back in parts, each once, and the sum needs two people',
+  async (name) => {
+    const { fetch } = payerOn(name)
+    const before = await cameBack(name)
+    await fetch(`${shop.url}/report`)
+    const paid = (await books()).filter(({ kind, network: on }) => kind === 'payment' && on === network(name))
+    const pid = paid.findLast(({ amount }) => amount === '0.01')?.payment ?? ''
+    const ask = (amount: string, part: string) =>
+      run(ann.key, 'ask', pid, '--reason', 'a file was empty', '--amount', amount, '--part', part)
+    expect((await ask('0.002', 'first')).json).toMatchObject([
+      { id: `${pid}.first`, state: 'approved', amount: '2000' },
+    ])
+    expect((await ask('0.003', 'second')).json).toMatchObject([{ state: 'approved' }])
+    expect(await ask('0.003', 'second')).toMatchObject({ exitCode: 1, json: [{ code: 'refund_exists' }] })
+    // 0.005 is the limit, of all parts together.
+    expect((await ask('0.001', 'third')).json).toMatchObject([{ id: `${pid}.third`, state: 'asked' }])
+    expect(await ask('0.0041', 'fourth')).toMatchObject({ exitCode: 1, json: [{ code: 'refund_above_paid' }] })
+    expect((await run(ann.key, 'approve', `${pid}.third`)).json).toMatchObject([{ code: 'refund_needs_other' }])
+    expect((await run(bob.key, 'approve', `${pid}.third`)).json).toMatchObject([{ state: 'approved' }])
+    await expect
+      .poll(
+        async () => (await run(ann.key, 'list')).json.filter((each) => each.pid === pid).map(({ state }) => state),
+        {
+          timeout: 60_000,
+          interval: 500,
+        },
+      )
+      .toEqual(Array(3).fill('settled'))
+    const more = (await cameBack(name)).map((each) => each.split(' ')[0])
+    for (const each of before) more.splice(more.indexOf(each.split(' ')[0]), 1)
+    expect(more).toEqual(['0.001', '0.002', '0.003'])
+    const io = recordedIo({ environment: keys() })
+    expect([await runCli(['ledger', 'reconcile', file], io), io.said()]).toEqual([
+      0,
+      expect.stringContaining('entries'),
+    ])
+  },
+  120_000,
+)

@@ -124,6 +124,62 @@ test('SRV-067 a person asks, above the limit another approves, and never for mor
   expect(asked.filter(({ ok }) => ok)).toHaveLength(1)
 })
 
+test('SRV-065 SRV-067 SRV-068 a payment is given back in parts: each name once, together never more than it, and their sum has the limit', async () => {
+  const { pay, refunds, events } = await open({}, () => ({ body: 'fine' }))
+  await pay('/feed')
+  const pid = events.findLast(({ type }) => type === 'payment_settled')?.pid ?? ('' as never)
+  const ask = (amount: bigint | undefined, part?: string, by = 'ann') =>
+    refunds.ask({ pid, reason: 'r', by, ...(amount === undefined ? {} : { amount }), ...(part ? { part } : {}) })
+
+  expect(await ask(300n)).toMatchObject({ ok: true, refund: { id: pid, state: 'approved', amount: 300n } })
+  expect(await ask(100n)).toEqual({ ok: false, code: 'refund_exists' })
+  expect(await ask(200n, 'b')).toMatchObject({ refund: { id: `${pid}.b`, state: 'approved' } })
+  expect(await ask(200n, 'b', 'bob')).toEqual({ ok: false, code: 'refund_exists' })
+  // Each is below the limit of 500, and together they are above it.
+  expect(await ask(100n, 'c')).toMatchObject({ refund: { id: `${pid}.c`, state: 'asked' } })
+  expect(await refunds.approve(`${pid}.c`, 'ann')).toEqual({ ok: false, code: 'refund_needs_other' })
+  expect(await ask(401n, 'd')).toEqual({ ok: false, code: 'refund_above_paid' })
+  // What is rejected counts no more, and its name is used up.
+  expect(await refunds.reject(`${pid}.c`, 'bob')).toMatchObject({ refund: { state: 'rejected' } })
+  expect(await ask(100n, 'c')).toEqual({ ok: false, code: 'refund_exists' })
+  expect(await ask(undefined, 'the-rest')).toMatchObject({ refund: { state: 'asked', amount: 500n, paid: 1_000n } })
+  expect(await ask(undefined, 'more')).toEqual({ ok: false, code: 'refund_exists' })
+  expect(await ask(1n, 'more')).toEqual({ ok: false, code: 'refund_above_paid' })
+  for (const name of ['', '../x', 'a.b', 'x'.repeat(41)]) {
+    expect((await refunds.ask({ pid, part: name, amount: 1n, reason: 'r', by: 'ann' })).ok).toBe(false)
+  }
+  expect((await refunds.list()).map(({ pid: of }) => of)).toEqual(Array(4).fill(pid))
+})
+
+test('SRV-068 of parts that many ask for at once none goes above what was paid', async () => {
+  const { pay, refunds, events } = await open({}, () => ({ body: 'fine' }))
+  await pay('/feed')
+  const pid = events.findLast(({ type }) => type === 'payment_settled')?.pid ?? ('' as never)
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, i) =>
+      refunds.ask({ pid, part: `p${i % 15}`, amount: 130n, reason: 'r', by: 'ann' }),
+    ),
+  )
+  const given = answers.flatMap((answer) => (answer.ok ? [answer.refund] : []))
+  expect([given.length, new Set(given.map(({ id }) => id)).size]).toEqual([7, 7])
+  expect(given.filter(({ state }) => state === 'approved').length).toBe(3)
+})
+
+test('SRV-066 SRV-068 work that fails when a part was given back before gives back the rest', async () => {
+  const parts: (() => Promise<unknown>)[] = []
+  const shop = await open({ refund: 'on-failure' }, async () => {
+    for (const part of parts) await part()
+    return { status: 503, body: 'sorry' }
+  })
+  const { refunds, events } = shop
+  const pidNow = () => events.findLast(({ type }) => type === 'payment_settled')?.pid ?? ('' as never)
+  parts.push(() => refunds.ask({ pid: pidNow(), amount: 300n, reason: 'a part', by: 'ann' }))
+  await shop.pay('/feed')
+  await expect
+    .poll(async () => (await refunds.list()).map(({ id, amount }) => `${id} ${amount}`).sort())
+    .toEqual([`${pidNow()} 300`, `${pidNow()}.rest 700`])
+})
+
 test('a route with refunds needs a store that keeps them', async () => {
   const store = createMemoryClaims({ singleProcess: true })
   const wrong = openMarket(

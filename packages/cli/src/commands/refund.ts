@@ -7,6 +7,7 @@ import { type AdminAnswer, askAdmin as call } from './ask-admin.js'
 export type RefundCommand = {
   readonly admin: string
   readonly amount?: string
+  readonly part?: string
   readonly reason?: string
   readonly json?: boolean
 }
@@ -14,10 +15,10 @@ export type RefundCommand = {
 /** `groat refund ask PAYMENT`: asks the shop to give a payment back. Above its limit somebody else has to approve. */
 export async function askRefund(
   payment: string,
-  { amount, reason, ...options }: RefundCommand,
+  { amount, reason, part, ...options }: RefundCommand,
   io: Io,
 ): Promise<number> {
-  const wish = { payment, reason, ...(amount === undefined ? {} : { amount }) }
+  const wish = { payment, reason, ...(amount === undefined ? {} : { amount }), ...(part === undefined ? {} : { part }) }
   return told(await call('POST', '/api/refunds', options, io, wish), options, io)
 }
 
@@ -48,6 +49,6 @@ function told({ ok, json }: AdminAnswer, options: Pick<RefundCommand, 'json'>, i
   return ok ? exitCodes.ok : exitCodes.no
 }
 
-function rowOf({ pid, state, amount, paid, payer, reason, transaction }: JsonObject): readonly string[] {
-  return [state, `${amount} of ${paid}`, payer, pid, reason, transaction ?? ''].map(String)
+function rowOf({ id, state, amount, paid, payer, reason, transaction }: JsonObject): readonly string[] {
+  return [state, `${amount} of ${paid}`, payer, id, reason, transaction ?? ''].map(String)
 }

@@ -54,12 +54,13 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
     .description('ask for a refund')
     .argument('<payment>', 'its id, as `groat ledger export` has it')
     .requiredOption('--reason <text>', 'why')
-    .option('--amount <tokens>', 'a part of it, such as 0.0005; all of it unless told')
+    .option('--amount <tokens>', 'a part of it, such as 0.0005; all that is left unless told')
+    .option('--part <name>', 'names a part, where a payment is given back in several: each name is heard once')
     .action(async (payment, options) => finish(await (await refunds()).askRefund(payment, options, io)))
   for (const verb of ['approve', 'reject'] as const) {
     ofRefund(verb)
       .description(verb === 'approve' ? 'agree to a refund that somebody else asked for' : 'refuse a refund that waits')
-      .argument('<payment>', 'its id')
+      .argument('<refund>', 'its id, as `groat refund list` has it')
       .action(async (payment, options) => finish(await (await refunds()).decideRefund(verb, payment, options, io)))
   }
   ofRefund('list')

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { formatUnits, isNetwork, isPid, parseUnits, problem, v1NameOf, X402Error } from '@groat/core'
 import type { Captures } from '@groat/evm/auth-capture/captures'
 import { type Ledger, type UsageRow, usageSince } from '@groat/server/ledger'
-import type { Refund, RefundAnswer, Refunds } from '@groat/server/refunds'
+import { isRefundId, type Refund, type RefundAnswer, type Refunds, refundId } from '@groat/server/refunds'
 import { type Context, Hono } from 'hono'
 import type { AdminConfig } from '../config/shop-config.js'
 import { createCapturesApp } from './admin-captures.js'
@@ -65,20 +65,22 @@ export function createShopAdmin(shop: ShopAdmin): Hono<Env> {
   app.get('/api/refunds', async (c) => c.json((await refunds?.list())?.map(shown) ?? []))
   app.post('/api/refunds', async (c) => {
     const wish: unknown = await c.req.json().catch(() => undefined)
-    const { payment, amount, reason } = (wish ?? {}) as Record<string, unknown>
+    const { payment, amount, reason, part } = (wish ?? {}) as Record<string, unknown>
     if (typeof payment !== 'string' || !isPid(payment) || typeof reason !== 'string' || reason === '') return wrong(c)
+    if (part !== undefined && (typeof part !== 'string' || refundId(payment, part) === undefined)) return wrong(c)
+    const named = part === undefined ? {} : { part }
     const by = personOf(c)
     if (by === undefined || refunds === undefined) return c.json({ error: 'not for you' }, 403)
-    if (amount === undefined) return answered(c, await refunds.ask({ pid: payment, reason, by }))
+    if (amount === undefined) return answered(c, await refunds.ask({ pid: payment, reason, by, ...named }))
     const units = typeof amount === 'string' ? await unitsOf(ledger, payment, amount) : undefined
     if (units === undefined) return wrong(c)
-    return answered(c, await refunds.ask({ pid: payment, reason, by, amount: units }))
+    return answered(c, await refunds.ask({ pid: payment, reason, by, ...named, amount: units }))
   })
   for (const verb of ['approve', 'reject'] as const) {
-    app.post(`/api/refunds/:pid/${verb}`, async (c) => {
-      const [pid, by] = [c.req.param('pid'), personOf(c)]
+    app.post(`/api/refunds/:id/${verb}`, async (c) => {
+      const [id, by] = [c.req.param('id'), personOf(c)]
       if (by === undefined || refunds === undefined) return c.json({ error: 'not for you' }, 403)
-      return isPid(pid) ? answered(c, await refunds[verb](pid, by)) : wrong(c)
+      return isRefundId(id) ? answered(c, await refunds[verb](id, by)) : wrong(c)
     })
   }
   app.route('/api/captures', createCapturesApp(captures, personOf))
@@ -114,7 +116,10 @@ function answered(c: Context, answer: RefundAnswer): Response {
 
 const wrong = (c: Context) =>
   c.json(
-    { error: 'payment, reason and amount (a number of tokens as text, of a token that is known) are asked for' },
+    {
+      error:
+        'payment, reason and amount (a number of tokens as text, of a token that is known) are asked for; part is a name of letters, digits, _ and -',
+    },
     400,
   )
 

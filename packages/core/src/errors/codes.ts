@@ -1347,8 +1347,8 @@ export const errorCodes = {
   refund_exists: {
     status: 409,
     retry: 'never',
-    title: 'There is a refund for this payment',
-    hint: 'A payment is given back once at the most, in whole or in part.',
+    title: 'This refund was asked for before, or nothing is left of the payment',
+    hint: 'Another part of a payment is asked for under a name of its own.',
   },
   refund_above_paid: {
     status: 422,

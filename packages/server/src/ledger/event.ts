@@ -43,5 +43,7 @@ export type LedgerEventData = {
   readonly group?: string
   readonly code?: ErrorCode
   readonly reason?: string
+  /** Of a refund that is a part with a name: that name. */
+  readonly part?: string
   readonly by?: string
 }

@@ -1,3 +1,3 @@
 export type { RefundWish } from './journal.js'
-export type { Refund, RefundAnswer, RefundState } from './refund.js'
+export { isRefundId, type Refund, type RefundAnswer, type RefundState, refundId } from './refund.js'
 export { createRefunds, type RefundOptions, type Refunds } from './refunds.js'

@@ -6,13 +6,15 @@ import type { Entry } from '../ledger/entry.js'
 import type { LedgerEventData, LedgerEventType } from '../ledger/event.js'
 import { entryOf } from '../ledger/tables.js'
 import { migrations as claimMigrations } from '../sql-claim-row.js'
-import type { Refund, RefundAnswer, RefundAttempt, RefundState } from './refund.js'
+import { type Refund, type RefundAnswer, type RefundAttempt, type RefundState, refundId } from './refund.js'
 import { attemptOf, type RefundRow, type RefundTables, refundMigrations, refundOf } from './tables.js'
 
 /** What is asked for. */
 export type RefundWish = {
   readonly pid: Pid
-  /** Atomic units; all that was paid unless told. */
+  /** Names a part, where more than one is given back: the same name is heard once. */
+  readonly part?: string
+  /** Atomic units; all that is left of what was paid unless told. */
   readonly amount?: bigint
   readonly reason: string
   readonly by: string
@@ -26,10 +28,17 @@ export type Held = { readonly refund: Refund; readonly fence: string; readonly a
  * one refund only the later writes.
  */
 export interface RefundJournal {
-  /** Writes a refund into a transaction of somebody else's: at most one for a payment, and never above what the books say was paid. */
-  order(trx: Transaction<RefundTables>, wish: RefundWish, state: 'asked' | 'approved'): Promise<RefundAnswer>
+  /**
+   * Writes a refund into a transaction of somebody else's: one of its name at most, and all of a payment's together never above what the books say was
+   * paid. `stateOf` decides by the sum of all that are not rejected, this one among them.
+   */
+  order(
+    trx: Transaction<RefundTables>,
+    wish: RefundWish,
+    stateOf: (sum: bigint, paid: Entry) => 'asked' | 'approved',
+  ): Promise<RefundAnswer>
   /** A person decides over one that waits: another than who asked. */
-  decide(pid: Pid, by: string, to: 'approved' | 'rejected'): Promise<RefundAnswer>
+  decide(id: string, by: string, to: 'approved' | 'rejected'): Promise<RefundAnswer>
   take(leaseMs: number): Promise<Held | undefined>
   /** Writes a signature down, before it is shown to anybody. False: it is not ours any more, or there is one already. */
   signed(held: Held, attempt: Omit<RefundAttempt, 'state' | 'transaction'>): Promise<boolean>
@@ -39,7 +48,7 @@ export interface RefundJournal {
   dead(held: Held, attempt: RefundAttempt): Promise<void>
   /** Lets go of it until later. */
   wait(held: Held, ms: number, code?: ErrorCode): Promise<void>
-  get(pid: Pid): Promise<Refund | undefined>
+  get(id: string): Promise<Refund | undefined>
   list(states?: readonly RefundState[], limit?: number): Promise<readonly Refund[]>
   /** The books' word on a payment. */
   payment(pid: Pid): Promise<Entry | undefined>
@@ -63,23 +72,34 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
     refund: Refund,
     more: LedgerEventData = {},
   ) => {
-    const { pid, network, asset, payer, attempt } = refund
-    const data = { network, asset, amount: refund.amount.toString(), payer, reason: refund.reason, ...more }
-    await book.tell(withBook(trx), type, { pid, at: await store.now(trx), id: `${type}:${pid}:${attempt}`, data })
+    const { id, pid, network, asset, payer, attempt } = refund
+    const data = {
+      network,
+      asset,
+      amount: refund.amount.toString(),
+      payer,
+      reason: refund.reason,
+      ...(id === pid ? {} : { part: id.slice(pid.length + 1) }),
+      ...more,
+    }
+    await book.tell(withBook(trx), type, { pid, at: await store.now(trx), id: `${type}:${id}:${attempt}`, data })
   }
-  const mine = (trx: Transaction<RefundTables>, { refund: { pid }, fence }: Held, set: Partial<RefundRow>) =>
+  const mine = (trx: Transaction<RefundTables>, { refund: { id }, fence }: Held, set: Partial<RefundRow>) =>
     trx
       .updateTable('refund')
       .set(set)
-      .where('pid', '=', pid)
+      .where('pid', '=', id)
       .where('fence', '=', fence)
       .where('state', 'in', ['approved', 'signed'])
       .returning('pid')
       .executeTakeFirst()
-  const rowOf = (pid: Pid) => store.db.selectFrom('refund').selectAll().where('pid', '=', pid).executeTakeFirst()
+  const rowOf = (id: string) => store.db.selectFrom('refund').selectAll().where('pid', '=', id).executeTakeFirst()
 
-  /** What the money has bought goes with it; of a credit, as much as is given back. A part of a price leaves uses and time as they are. */
+  /** What the money has bought goes with it; of a credit, as much as is given back. A part of a price leaves uses and time as they are, until all of it has gone back. */
   const takeBack = async (trx: Transaction<RefundTables>, { pid, amount, paid }: Refund): Promise<void> => {
+    const parts = await trx.selectFrom('refund').select(['state', 'amount']).where('payment', '=', pid).execute()
+    const agreed = parts.filter(({ state }) => state !== 'asked' && state !== 'rejected')
+    const isWhole = agreed.reduce((sum, each) => sum + BigInt(each.amount), 0n) >= paid
     const bought = trx.updateTable('server_entitlement').where('pid', '=', pid)
     // The row is taken hold of before it is read: uses may be taken from it now.
     const held = await bought
@@ -88,27 +108,41 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
       .executeTakeFirst()
     if (held === undefined) return
     if (held.credit === null) {
-      if (amount === paid) await bought.set({ left_uses: 0, expires_at: 0 }).execute()
+      if (isWhole) await bought.set({ left_uses: 0, expires_at: 0 }).execute()
       return
     }
     const left = BigInt(held.credit) - amount
-    await bought.set({ credit: (left > 0n && amount < paid ? left : 0n).toString() }).execute()
+    await bought.set({ credit: (left > 0n && !isWhole ? left : 0n).toString() }).execute()
   }
 
   return {
     store,
-    async order(trx, { pid, amount, reason, by }, state) {
+    async order(trx, { pid, part, amount, reason, by }, stateOf) {
+      const id = refundId(pid, part)
+      if (id === undefined) return { ok: false, code: 'refund_not_found' }
       const row = await trx.selectFrom('ledger_entry').selectAll().where('id', '=', `payment:${pid}`).executeTakeFirst()
       if (row === undefined) return { ok: false, code: 'refund_not_found' }
       const paid = entryOf(row)
-      const wanted = amount ?? paid.amount
+      const parts = await trx
+        .selectFrom('refund')
+        .select(['pid', 'state', 'amount'])
+        .where('payment', '=', pid)
+        .execute()
+      const before = parts.reduce((sum, each) => (each.state === 'rejected' ? sum : sum + BigInt(each.amount)), 0n)
+      const left = paid.amount - before
+      const wanted = amount ?? left
       // Vouchers are not money yet: the channel gives back what is not cashed.
       if (paid.debit !== 'wallet') return { ok: false, code: 'refund_not_found' }
-      if (wanted <= 0n || wanted > paid.amount) return { ok: false, code: 'refund_above_paid' }
+      if (parts.some((each) => each.pid === id) || (amount === undefined && left === 0n)) {
+        return { ok: false, code: 'refund_exists' }
+      }
+      if (wanted <= 0n || wanted > left) return { ok: false, code: 'refund_above_paid' }
+      const state = stateOf(before + wanted, paid)
       const now = await store.now(trx)
       const { network, asset, from: payer } = paid
       const refund: RefundRow = {
-        ...{ pid, state, network, asset, payer, reason: reason.slice(0, 500), asked_by: by, approved_by: null },
+        ...{ pid: id, payment: pid, state, network, asset, payer },
+        ...{ reason: reason.slice(0, 500), asked_by: by, approved_by: null },
         amount: wanted.toString(),
         paid: paid.amount.toString(),
         ...{ attempt: 0, transaction_id: null, code: null, asked_at: now, due_at: now, fence: '', lease_until: 0 },
@@ -125,14 +159,14 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
       return { ok: true, refund: refundOf(refund) }
     },
 
-    decide: (pid, by, to) =>
+    decide: (id, by, to) =>
       store.transaction(async (trx) => {
-        const row = await trx.selectFrom('refund').selectAll().where('pid', '=', pid).executeTakeFirst()
+        const row = await trx.selectFrom('refund').selectAll().where('pid', '=', id).executeTakeFirst()
         if (row === undefined || row.state !== 'asked') return { ok: false, code: 'refund_not_found' }
         // Whoever asked may think better of it, and may not approve.
         if (to === 'approved' && row.asked_by === by) return { ok: false, code: 'refund_needs_other' }
         const set = { state: to, approved_by: by, due_at: await store.now(trx) }
-        await trx.updateTable('refund').set(set).where('pid', '=', pid).where('state', '=', 'asked').execute()
+        await trx.updateTable('refund').set(set).where('pid', '=', id).where('state', '=', 'asked').execute()
         const refund = refundOf({ ...row, ...set })
         if (to === 'approved') await takeBack(trx, refund)
         await tell(trx, to === 'approved' ? 'refund_approved' : 'refund_rejected', refund, { by })
@@ -175,14 +209,14 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
       })
     },
 
-    signed: (held, { pid, attempt, refundPid, from, request, expiresAt }) =>
+    signed: (held, { id, attempt, refundPid, from, request, expiresAt }) =>
       store.transaction(async (trx) => {
         const ours = await mine(trx, held, { state: 'signed' })
         if (ours === undefined) return false
         const made = await trx
           .insertInto('refund_attempt')
           .values({
-            ...{ refund_pid: refundPid, pid, attempt, from_account: from, expires_at: expiresAt },
+            ...{ refund_pid: refundPid, pid: id, attempt, from_account: from, expires_at: expiresAt },
             request: JSON.stringify(encodeFacilitatorRequest(request)),
             ...{ state: 'signed', transaction_id: null, evidence: null },
           })
@@ -206,7 +240,7 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         const ended = await trx
           .updateTable('refund')
           .set({ state: 'settled', transaction_id: transaction, code: null })
-          .where('pid', '=', refund.pid)
+          .where('pid', '=', refund.id)
           .where('state', 'in', ['approved', 'signed'])
           .returning('pid')
           .executeTakeFirst()
@@ -220,7 +254,7 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
           .executeTakeFirstOrThrow()
         const { fiat: _, uses: __, ...paid } = entryOf(row)
         const at = await store.now(trx)
-        const given = { id: `refund:${refund.pid}`, kind: 'refund', debit: 'refunds', credit: 'wallet' } as const
+        const given = { id: `refund:${refund.id}`, kind: 'refund', debit: 'refunds', credit: 'wallet' } as const
         const entry: Entry = {
           ...paid,
           ...given,
@@ -252,8 +286,8 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         await mine(trx, held, { due_at, lease_until: 0, ...(code === undefined ? {} : { code }) })
       }),
 
-    async get(pid) {
-      const row = await rowOf(pid)
+    async get(id) {
+      const row = await rowOf(id)
       return row === undefined ? undefined : refundOf(row)
     },
     async list(states, limit = 100) {

@@ -6,8 +6,10 @@ import type { ErrorCode, FacilitatorRequest, Network, Pid } from '@groat/core'
  */
 export type RefundState = 'asked' | 'approved' | 'signed' | 'settled' | 'rejected'
 
-/** What is given back for one payment. There is one refund for a payment, or none. */
+/** What is given back of one payment. A payment may be given back in parts, which together are never more than it. */
 export type Refund = {
+  /** Its own name: the payment's, and that of the part where it has one. */
+  readonly id: string
   /** The payment. */
   readonly pid: Pid
   readonly state: RefundState
@@ -32,7 +34,8 @@ export type Refund = {
 
 /** One signature of the refund key, as the journal keeps it: written down before anybody else sees it. */
 export type RefundAttempt = {
-  readonly pid: Pid
+  /** The refund. */
+  readonly id: string
   readonly attempt: number
   /** The identity of the payment that it is. */
   readonly refundPid: Pid
@@ -51,3 +54,18 @@ export type RefundAnswer =
       readonly ok: false
       readonly code: 'refund_not_found' | 'refund_exists' | 'refund_above_paid' | 'refund_needs_other'
     }
+
+/**
+ * The name of a refund: a payment's first has the payment's own; each other part is named by whoever asks, so that who asks for the same part twice gets
+ * it once. `undefined` for a name of anything but 1 to 40 letters, digits, `_` and `-`.
+ *
+ * @example
+ * refundId(pid, 'second-file') // '3f…9a.second-file'
+ */
+export function refundId(pid: Pid, part?: string): string | undefined {
+  if (part === undefined) return pid
+  return /^[A-Za-z0-9_-]{1,40}$/.test(part) ? `${pid}.${part}` : undefined
+}
+
+/** Whether a text has the form of a refund's name. */
+export const isRefundId = (text: string): boolean => /^[0-9a-f]{64}(\.[A-Za-z0-9_-]{1,40})?$/.test(text)

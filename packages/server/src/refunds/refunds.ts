@@ -6,7 +6,6 @@ import {
   type Facilitator,
   type FacilitatorRequest,
   findScheme,
-  type Pid,
   type Receipt,
   type SchemeClient,
   type SchemeServer,
@@ -51,7 +50,7 @@ export type RefundOptions = {
 }
 
 /**
- * Gives money back: at most once for a payment, never more than was paid, and to nobody but its payer (SRV-065). What the payment has bought beyond its own answer is taken back
+ * Gives money back: each part that is asked for at most once, together never more than was paid, and to nobody but its payer (SRV-065). What the payment has bought beyond its own answer is taken back
  * with it, as soon as the refund is agreed on (EXT-SIGN-016).
  *
  * A refund is a payment of the seller's to the payer, so it is sent with all the care of one. What is signed is written down first. Unknown
@@ -60,12 +59,15 @@ export type RefundOptions = {
 export interface Refunds {
   /** Orders a refund inside the transaction that ends a claim: for the gate. */
   order<Tables>(trx: Transaction<Tables>, wish: RefundWish): Promise<RefundAnswer>
-  /** A person asks. Above the limit somebody else has to approve. */
+  /**
+   * A person asks: for all that is left of a payment, or for a part. Where the parts of a payment come to more than the limit together, somebody else has
+   * to approve. `refund_exists`: a part of that name was asked for before, or nothing is left.
+   */
   ask(wish: RefundWish): Promise<RefundAnswer>
   /** A second person agrees: `refund_needs_other` for the one who asked. */
-  approve(pid: Pid, by: string): Promise<RefundAnswer>
-  reject(pid: Pid, by: string): Promise<RefundAnswer>
-  get(pid: Pid): Promise<Refund | undefined>
+  approve(id: string, by: string): Promise<RefundAnswer>
+  reject(id: string, by: string): Promise<RefundAnswer>
+  get(id: string): Promise<Refund | undefined>
   /** What the books say that a transaction settled: one, or several that went together. */
   payments(of: Pick<Entry, 'network' | 'transaction'>): Promise<readonly Entry[]>
   list(states?: readonly RefundState[], limit?: number): Promise<readonly Refund[]>
@@ -96,14 +98,12 @@ export async function createRefunds(options: RefundOptions): Promise<Refunds> {
   const limit = options.approveAbove === undefined ? 0n : worthOf(options.approveAbove)
   const journal = await createRefundJournal(ledger.store, ledger.book)
 
-  const needsOther = async ({ pid, amount }: RefundWish): Promise<boolean> => {
-    const paid = await journal.payment(pid)
-    if (paid === undefined) return true
+  /** Who gives back in small parts gives back their sum. */
+  const stateOf = (sum: bigint, paid: Entry): 'asked' | 'approved' => {
     const known = ledger.asset(paid) ?? assetByAddress(paid.network as Refund['network'], paid.asset)
     // What nobody can value is above every limit.
-    return (
-      known === undefined || known.decimals > 18 || (amount ?? paid.amount) * 10n ** BigInt(18 - known.decimals) > limit
-    )
+    const isAbove = known === undefined || known.decimals > 18 || sum * 10n ** BigInt(18 - known.decimals) > limit
+    return isAbove ? 'asked' : 'approved'
   }
 
   /** Signs for a refund, and writes it down. */
@@ -117,7 +117,7 @@ export async function createRefunds(options: RefundOptions): Promise<Refunds> {
   async function attemptFor(
     refund: Refund,
   ): Promise<Omit<RefundAttempt, 'state' | 'transaction'> | { code: Refund['code'] }> {
-    const { network, asset: address, pid, attempt, payer, amount } = refund
+    const { network, asset: address, id, attempt, payer, amount } = refund
     const half = findScheme(pays, { scheme: 'exact', network })
     const server = findScheme(sells, { scheme: 'exact', network })
     const asset = ledger.asset({ network, asset: address })
@@ -135,7 +135,7 @@ export async function createRefunds(options: RefundOptions): Promise<Refunds> {
         kind,
       })
       // The same for the same attempt: should it ever be made twice, a chain with nonces takes it once.
-      const random = drawsFrom(`groat refund ${pid} ${attempt}`)
+      const random = drawsFrom(`groat refund ${id} ${attempt}`)
       const prepared = await half.prepare(requirements, { clock, random, maxLifetimeSeconds: lifetimeSeconds })
       if (!prepared.ok) return { code: prepared.code }
       if (sameAddress(prepared.payer, payer)) return { code: 'invalid_pay_to' }
@@ -144,7 +144,7 @@ export async function createRefunds(options: RefundOptions): Promise<Refunds> {
         payment: { x402Version: 2, scheme: 'exact', network, accepted: requirements, payload },
         requirements,
       }
-      return { pid, attempt, refundPid: prepared.pid, from: prepared.payer, request, expiresAt: prepared.expiresAt }
+      return { id, attempt, refundPid: prepared.pid, from: prepared.payer, request, expiresAt: prepared.expiresAt }
     } catch (error) {
       if (X402Error.is(error)) return { code: error.code }
       throw error
@@ -222,13 +222,17 @@ export async function createRefunds(options: RefundOptions): Promise<Refunds> {
 
   const refunds: Refunds = {
     // The tables are there; Kysely's types cannot know it of somebody else's transaction.
-    order: (trx, wish) => journal.order(trx as unknown as Transaction<RefundTables>, wish, 'approved'),
-    async ask(wish) {
-      const state = (await needsOther(wish)) ? 'asked' : 'approved'
-      return journal.store.transaction((trx) => journal.order(trx, wish, state))
+    async order(foreign, wish) {
+      const trx = foreign as unknown as Transaction<RefundTables>
+      const first = await journal.order(trx, wish, () => 'approved')
+      // Somebody gave a part of it back before: this is the rest.
+      return first.ok || first.code !== 'refund_exists' || wish.part !== undefined
+        ? first
+        : journal.order(trx, { ...wish, part: 'rest' }, () => 'approved')
     },
-    approve: (pid, by) => journal.decide(pid, by, 'approved'),
-    reject: (pid, by) => journal.decide(pid, by, 'rejected'),
+    ask: (wish) => journal.store.transaction((trx) => journal.order(trx, wish, stateOf)),
+    approve: (id, by) => journal.decide(id, by, 'approved'),
+    reject: (id, by) => journal.decide(id, by, 'rejected'),
     get: journal.get,
     payments: journal.payments,
     list: journal.list,

@@ -1,5 +1,6 @@
 import { decodeFacilitatorRequest, type ErrorCode, type Network, type Pid, X402Error } from '@groat/core'
 import type { Migrations } from '@groat/store'
+import { sql } from 'kysely'
 import type { LedgerTables } from '../ledger/tables.js'
 import type { EntitlementTables } from '../sql-entitlements.js'
 import type { Refund, RefundAttempt, RefundState } from './refund.js'
@@ -10,7 +11,9 @@ export type RefundTables = LedgerTables &
 
 /** A refund as it is stored. */
 export type RefundRow = {
+  /** The refund's own name; the payment's, unless it is a part that has one. */
   readonly pid: string
+  readonly payment: string
   readonly state: RefundState
   readonly network: string
   readonly asset: string
@@ -34,6 +37,7 @@ export type RefundRow = {
 /** An attempt as it is stored. */
 export type AttemptRow = {
   readonly refund_pid: string
+  /** The refund's name. */
   readonly pid: string
   readonly attempt: number
   readonly from_account: string
@@ -86,14 +90,24 @@ export const refundMigrations: Migrations = {
         .addUniqueConstraint('refund_attempt_once', ['pid', 'attempt'])
         .execute()
     },
+    '002_parts': async (db) => {
+      await db.schema
+        .alterTable('refund')
+        .addColumn('payment', 'text', (column) => column.notNull().defaultTo(''))
+        .execute()
+      // A refund that was written before is all there is of its payment.
+      await sql`update refund set payment = pid`.execute(db)
+      await db.schema.createIndex('refund_payment').on('refund').column('payment').execute()
+    },
   },
 }
 
 /** Reads a row. */
 export function refundOf(row: RefundRow): Refund {
   return {
+    id: row.pid,
     // Codecs: nothing else was written.
-    pid: row.pid as Pid,
+    pid: row.payment as Pid,
     network: row.network as Network,
     state: row.state,
     asset: row.asset,
@@ -115,7 +129,7 @@ export function attemptOf(row: AttemptRow): RefundAttempt {
   const request = decodeFacilitatorRequest(JSON.parse(row.request))
   if (!request.ok) throw new X402Error('store_unavailable', { reason: 'corrupt', pid: row.refund_pid })
   return {
-    pid: row.pid as Pid,
+    id: row.pid,
     refundPid: row.refund_pid as Pid,
     attempt: row.attempt,
     from: row.from_account,
