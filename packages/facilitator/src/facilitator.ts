@@ -295,7 +295,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     switch (claimed.status) {
       case 'won': {
         tell(claimed.record, 'payment_claimed')
-        return settler.carry(claimed.record, claim.request, route, claimed.reserved === 0n)
+        return settler.carry(claimed.record, claim.request, route, claimed.reserved)
       }
       case 'taken': {
         const record = await journal.load(claim.pid)

@@ -53,8 +53,14 @@ export function isSamePayment(record: SettlementRecord, request: FacilitatorRequ
   return record.requestText === requestText(request) || proof(storedRequest(record)) === proof(request)
 }
 
+const texts = new WeakMap<FacilitatorRequest, string>()
+
 /** Version 1 writes the resource into every offer; a request that was made in this process may have none. */
 function requestText(request: FacilitatorRequest): string {
+  const known = texts.get(request)
+  if (known !== undefined) return known
   const resource = request.resource ?? request.payment.resource ?? { url: 'about:blank' }
-  return JSON.stringify(encodeFacilitatorRequest({ ...request, resource }))
+  const text = JSON.stringify(encodeFacilitatorRequest({ ...request, resource }))
+  texts.set(request, text)
+  return text
 }

@@ -144,7 +144,7 @@ export function createLane(options: LaneOptions): Lane {
     if (pumping) return
     pumping = true
     try {
-      while (queue.length > 0 && waiting() < depth) {
+      while (queue.length > 0 && waiting() < room()) {
         // Those whose checks end in the same turn of the loop come along.
         await timers.turn()
         const group = await board()
@@ -153,6 +153,16 @@ export function createLane(options: LaneOptions): Lane {
     } finally {
       pumping = false
     }
+  }
+
+  /** Where blocks come at once, those that can travel together wait for one another rather than for the same block in several transactions. */
+  function room(): number {
+    const [first] = queue
+    return typical < QUICK && first !== undefined && couldJoin(first) ? 1 : depth
+  }
+
+  function couldJoin(rider: Rider): boolean {
+    return groups !== undefined && !rider.alone && groups.joins(rider.call)
   }
 
   function waiting(): number {
@@ -165,7 +175,6 @@ export function createLane(options: LaneOptions): Lane {
   async function board(): Promise<readonly Rider[]> {
     const [first] = queue
     if (first === undefined) return []
-    const couldJoin = (rider: Rider) => groups !== undefined && !rider.alone && groups.joins(rider.call)
     const candidates = couldJoin(first) ? queue.filter(couldJoin) : [first]
     const places = candidates.length === 1 ? undefined : groups?.company(candidates.map(({ call }) => call))
     const company = places === undefined ? [first] : places.flatMap((at) => candidates[at] ?? [])

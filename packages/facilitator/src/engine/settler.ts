@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import {
   type ChainOutcome,
   type Clock,
@@ -16,7 +15,7 @@ import type { ReportFault } from '../fault.js'
 import type { Journal, Written } from '../journal/journal.js'
 import type { Evidence, SettlementRecord } from '../journal/record.js'
 import { isLive, isOpen } from '../journal/state.js'
-import { sleep, type Timers } from '../timers.js'
+import type { Timers } from '../timers.js'
 import { type FinalityLevel, isDeepEnough } from './finality.js'
 import { createFollower, type Follower } from './follower.js'
 import { type Known, plan, pollDelay, type Step } from './plan.js'
@@ -40,8 +39,8 @@ export interface Run {
 /** Carries payments to their end. */
 export interface Settler {
   run(pid: Pid): Run | undefined
-  /** The run of an open record: the one there is, or a new one. `isFirst`: no earlier payment of this payer is under way. */
-  carry(record: SettlementRecord, request: FacilitatorRequest, route: Route, isFirst?: boolean): Run
+  /** The run of an open record: the one there is, or a new one. `reserved`: what the payer has under way before it, where that is known. */
+  carry(record: SettlementRecord, request: FacilitatorRequest, route: Route, reserved?: bigint): Run
   /** Stops carrying. What is in the journal stays there for the next start. */
   stop(): Promise<void>
 }
@@ -60,33 +59,38 @@ export type SettlerOptions = {
 
 /** Makes a settler. */
 export function createSettler(options: SettlerOptions): Settler {
-  const runs = new Map<Pid, Run>()
-  const stopping = new AbortController()
+  const runs = new Map<Pid, StoppableRun>()
+  let stopped = false
   const follower = createFollower(options.journal, options.timers, (error) =>
     options.report(error, { during: 'settle' }),
   )
-  // Every open payment sleeps on it.
-  setMaxListeners(0, stopping.signal)
 
   return {
     run: (pid) => runs.get(pid),
-    carry(record, request, route, isFirst = false) {
+    carry(record, request, route, reserved) {
       const known = runs.get(record.pid)
       if (known !== undefined) return known
-      const tools = { ...options, follower, isFirst }
-      const run = startRun(record, request, route, tools, stopping.signal, () => runs.delete(record.pid))
+      const tools = { ...options, follower, reserved }
+      const run = startRun(record, request, route, tools, () => runs.delete(record.pid))
       runs.set(record.pid, run)
+      if (stopped) run.stop()
       return run
     },
     async stop() {
-      stopping.abort()
+      stopped = true
+      for (const run of runs.values()) run.stop()
       await Promise.all([...runs.values()].map(({ end }) => end))
       follower.stop()
     },
   }
 }
 
-type Tools = SettlerOptions & { readonly follower: Follower; readonly isFirst: boolean }
+type StoppableRun = Run & {
+  /** Leaves the payment where it is. */
+  stop(): void
+}
+
+type Tools = SettlerOptions & { readonly follower: Follower; readonly reserved: bigint | undefined }
 
 /** What is known between two steps. */
 type Facts = Omit<Known, 'record' | 'now'> & { readonly record: SettlementRecord }
@@ -96,9 +100,8 @@ function startRun(
   request: FacilitatorRequest,
   route: Route,
   options: Tools,
-  stopping: AbortSignal,
   onEnd: () => void,
-): Run {
+): StoppableRun {
   const { journal, clock, timers, report, follower } = options
   const { pid } = first
   const steps = createSteps(first.payer, request, route, options)
@@ -108,17 +111,18 @@ function startRun(
   let record = first
   let faults = 0
   let since = clock()
-  const aborted = new Promise<void>((resolve) => stopping.addEventListener('abort', () => resolve(), { once: true }))
+  let stopped = false
+  const stop = createSignal()
 
   async function go(): Promise<void> {
     let known: Facts | undefined = { record }
-    while (!stopping.aborted) {
+    while (!stopped) {
       try {
         known ??= { record: await reload(journal, pid) }
         note(known.record)
         if (isOpen(record.state) && record.owner !== journal.replica) {
           looked.give()
-          const changed = await Promise.race([follower.changed(record), aborted])
+          const changed = await Promise.race([follower.changed(record), stop.given])
           if (changed === undefined) return
           known = { record: changed }
           continue
@@ -135,13 +139,13 @@ function startRun(
         known = await steps(step, known)
         faults = 0
       } catch (error) {
-        if (stopping.aborted) return
+        if (stopped) return
         faults += 1
         looked.give()
         const reference = report(error, { during: 'settle', pid })
         known = await giveUpUnsigned(error, reference)
         if (faults > 1) stall()
-        if (known === undefined) await sleep(timers, faultDelay(faults), stopping)
+        if (known === undefined) await wait(faultDelay(faults))
       }
     }
   }
@@ -150,13 +154,22 @@ function startRun(
   async function pause(): Promise<void> {
     const live = record.attempts.findLast(isLive)
     const landed = live && route.laneBy(live.transaction.signer).included(live.transaction)
-    if (landed === undefined) return sleep(timers, pollDelay(clock() - since), stopping)
-    const enough = new AbortController()
-    const late = sleep(timers, Math.max(pollDelay(clock() - since), BLIND), enough.signal)
-    const came = await Promise.race([landed.then(() => true), late.then(() => false), aborted])
-    enough.abort()
-    if (came === true) since = clock()
-    if (stopping.aborted) throw stopping.reason
+    const delay = pollDelay(clock() - since)
+    if (landed === undefined) return wait(delay)
+    const came = landed.then(() => {
+      since = clock()
+    })
+    await wait(Math.max(delay, BLIND), came)
+  }
+
+  /** Until so many milliseconds have passed, or earlier, when there is reason to look or the run is stopped. */
+  async function wait(milliseconds: number, reason?: Promise<void>): Promise<void> {
+    let cancel = () => {}
+    const late = new Promise<void>((resolve) => {
+      cancel = timers.after(milliseconds, resolve)
+    })
+    await Promise.race(reason === undefined ? [late, stop.given] : [late, stop.given, reason])
+    cancel()
   }
 
   /** A fault of our own, before anything was signed, ends the presentation: trying the same again would end the same. */
@@ -190,6 +203,10 @@ function startRun(
     decided: decided.given,
     looked: looked.given,
     stalled: () => stalled.given,
+    stop() {
+      stopped = true
+      stop.give()
+    },
   }
 }
 
@@ -199,16 +216,17 @@ function createSteps(payer: string, request: FacilitatorRequest, route: Route, o
   const { journal, clock, minRemainingSeconds, onEvent } = options
   const { half, chain } = route
   const begun = clock()
-  /** Earlier payments of this payer may be under way. */
-  let isCrowded = !options.isFirst
+  /** What earlier payments of this payer will take, as the claim saw it; asked again when it stands in the way. */
+  let claimed = options.reserved
 
   async function check({ record }: Facts): Promise<Facts | undefined> {
     const lane = route.laneOf(payer, request)
     // Who cannot sign lets somebody else.
     if (lane === undefined)
       return record.state === 'claimed' ? after(await journal.give(record)) : { record, chain: PENDING }
-    const reserved = isCrowded ? await journal.reserved(record) : 0n
-    if (reserved === 0n) isCrowded = false
+    const reserved = claimed ?? (await journal.reserved(record))
+    // None can come before it any more; those that do may end.
+    claimed = reserved === 0n ? 0n : undefined
     const at = { now: clock(), minRemainingSeconds, settling: true, signer: lane.signer }
     const verdict = await half.verify(payment, requirements, reserved === 0n ? at : { ...at, reserved })
     if (!verdict.ok) {

@@ -37,7 +37,7 @@ export type WatcherOptions = {
  */
 export function createWatcher(options: WatcherOptions): Watcher {
   const { journal, chains, lanes, clock, timers, interval, onFinal, onReorg, onError } = options
-  const seen = new Map<Network, BlockId & { readonly looks: number }>()
+  const seen = new Map<Network, Seen>()
   let timer: (() => void) | undefined
   let looking: Promise<unknown> | undefined
   let stopped = false
@@ -54,24 +54,32 @@ export function createWatcher(options: WatcherOptions): Watcher {
   }
 
   /**
-   * Compares the blocks that evidence names with the chain. While the newest one that was seen is still there, only what was found since can be
-   * wrong: evidence may name a block of a branch that was already given up. Now and then, and when that one is gone, all are compared.
+   * Compares the blocks that evidence names with the chain. While the newest one that was seen is still there, only those can be wrong that were
+   * not compared yet: evidence may name a block of a branch that was already given up. Now and then, and when that one is gone, all are compared.
    */
   async function compareBlocks(network: Network, latest: bigint, hashAt: HashAt): Promise<void> {
     const before = seen.get(network)
     const isStanding = before !== undefined && (await hashAt(before.number)) === before.hash
     const isWhole = !isStanding || before.looks % WHOLE === 0
-    const blocks = await journal.watchedBlocks(network, isWhole ? 0 : clock() - RECENT)
-    let newest = isStanding ? before : undefined
-    const gone: BlockId[] = []
-    for (const block of blocks) {
-      // A node that is behind says nothing about blocks that it has not seen.
-      if (block.number > latest) continue
-      if ((await hashAt(block.number)) !== block.hash) gone.push(block)
-      else if (newest === undefined || block.number >= newest.number) newest = { ...block, looks: 0 }
-    }
+    // A node that is behind says nothing about blocks that it has not seen.
+    const blocks = (await journal.watchedBlocks(network, isWhole ? 0 : clock() - RECENT)).filter(
+      ({ number }) => number <= latest,
+    )
+    const compared = isWhole ? new Set<string>() : before.compared
+    const standing = await Promise.all(
+      blocks.map(async (block) => compared.has(nameOf(block)) || (await hashAt(block.number)) === block.hash),
+    )
+    const there = blocks.filter((_, at) => standing[at])
+    const gone = blocks.filter((_, at) => !standing[at])
+    const newest = (isStanding ? [before, ...there] : there).reduce<BlockId | undefined>(
+      (most, block) => (most === undefined || block.number > most.number ? block : most),
+      undefined,
+    )
     if (newest === undefined) seen.delete(network)
-    else seen.set(network, { ...newest, looks: (before?.looks ?? 0) + 1 })
+    else {
+      const { number, hash } = newest
+      seen.set(network, { number, hash, looks: (before?.looks ?? 0) + 1, compared: new Set(there.map(nameOf)) })
+    }
     if (gone.length === 0) return
     const undone: SettlementRecord[] = []
     for (const block of gone) undone.push(...(await undo(await journal.watchedIn(network, block))))
@@ -158,8 +166,13 @@ const RECENT = 60_000
 /** Looks of which one compares all blocks: payments that another replica left have been nobody's for a while. */
 const WHOLE = 15
 
+/** The newest block that evidence names, and those it names that are known to be below it. */
+type Seen = BlockId & { readonly looks: number; readonly compared: ReadonlySet<string> }
+
 type BlockId = { readonly number: bigint; readonly hash: string }
 type HashAt = (blockNumber: bigint) => Promise<string | undefined>
+
+const nameOf = ({ number, hash }: BlockId) => `${number} ${hash}`
 
 /** Asks after every block once. */
 function once(blockHash: HashAt): HashAt {

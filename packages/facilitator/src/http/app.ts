@@ -71,8 +71,9 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
 
   app.use(async (c, next) => {
     const began = performance.now()
-    await traceRequest(`${c.req.method} ${routeOf(c.req.path)}`, c.req.raw.headers, next)
+    // Said before there is an answer: one that is made already would have to be made again.
     c.header('cache-control', 'no-store')
+    await traceRequest(`${c.req.method} ${routeOf(c.req.path)}`, c.req.raw.headers, next)
     metrics?.answered(routeOf(c.req.path), c.res.status, (performance.now() - began) / 1000)
   })
 

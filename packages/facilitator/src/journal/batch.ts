@@ -47,8 +47,9 @@ export class Batch {
   readonly #moves = new Map<string, { readonly change: Change; readonly pids: string[] }>()
   readonly #attempts: JournalTables['attempt'][] = []
   readonly #rides: JournalTables['ride'][] = []
-  readonly #marks = new Map<AttemptStatus, Set<string>>()
-  readonly #fees = new Map<string, string>()
+  readonly #marks = new Map<Exclude<AttemptStatus, 'landed'>, Set<string>>()
+  /** Hashes with what they cost, where that is known. */
+  readonly #landed = new Map<string, string | undefined>()
   readonly #rideMarks = new Map<RideStatus, Set<string>>()
   readonly #evidence: JournalTables['evidence'][] = []
   readonly #undone: string[] = []
@@ -162,9 +163,13 @@ export class Batch {
     this.#nexts.set(key, lane)
   }
 
-  mark(hash: string, status: AttemptStatus, fee?: bigint): void {
+  mark(hash: string, status: Exclude<AttemptStatus, 'landed'>): void {
     add(this.#marks, status, hash)
-    if (fee !== undefined) this.#fees.set(hash, fee.toString())
+  }
+
+  /** Whatever else was said of it: it is in a block, and has cost so much. */
+  land(hash: string, fee: bigint | undefined): void {
+    this.#landed.set(hash, fee?.toString() ?? this.#landed.get(hash))
   }
 
   alight(pid: string, status: RideStatus): void {
@@ -258,15 +263,17 @@ export class Batch {
         .set(status === 'sent' ? { status, sent_at: this.now } : { status })
         .where('hash', 'in', [...hashes])
         // What has landed stays so, whatever is said later of one payment in it.
-        .where('status', 'in', status === 'landed' ? everyStatus : status === 'sent' ? ['signed'] : ['signed', 'sent'])
+        .where('status', 'in', status === 'sent' ? ['signed'] : ['signed', 'sent'])
         .execute()
+    }
+    for (const [hash, fee] of this.#landed) {
+      const landed = { status: 'landed', ...(fee === undefined ? {} : { fee }) } as const
+      await trx.updateTable('attempt').set(landed).where('hash', '=', hash).execute()
     }
     for (const { pid, slot, hashes } of this.#revived) {
       await trx.updateTable('ride').set({ status: 'live' }).where('slot', '=', slot).where('pid', '=', pid).execute()
       await trx.updateTable('attempt').set({ status: 'signed' }).where('hash', 'in', hashes).execute()
     }
-    for (const [hash, fee] of this.#fees)
-      await trx.updateTable('attempt').set({ fee }).where('hash', '=', hash).execute()
     for (const { network, signer, next } of this.#nexts.values()) {
       await trx.updateTable('lane').set({ next }).where('network', '=', network).where('signer', '=', signer).execute()
     }
@@ -332,8 +339,6 @@ export class Batch {
 export type SharedQuota = { readonly key: string; readonly perSecond: number; readonly burst: number }
 
 type Change = Partial<Pick<JournalTables['settlement'], 'state' | 'reason' | 'detail' | 'owner' | 'told'>>
-
-const everyStatus: readonly AttemptStatus[] = ['signed', 'sent', 'failed', 'void']
 
 function add<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
   const known = map.get(key)

@@ -8,6 +8,8 @@ export type Trx = Transaction<JournalTables>
 export type Needs = {
   /** Payments whose standing it is. */
   readonly pids: readonly string[]
+  /** Whether it matters if they travel in a transaction that may still land. */
+  readonly rides?: boolean
   /** A lane. */
   readonly lane?: { readonly network: string; readonly signer: string }
   /** A payer. */
@@ -75,10 +77,12 @@ export async function readFacts(
           .orderBy('pid')
           .$if(locks, (query) => query.forUpdate())
           .execute()
+  // After the payments are locked, or it would be seen as it was before.
+  const riders = [...new Set(writes.flatMap((write) => (write.rides ? write.pids : [])))]
   const riding =
-    pids.length === 0
+    riders.length === 0
       ? []
-      : await trx.selectFrom('ride').select('pid').where('pid', 'in', pids).where('status', '=', 'live').execute()
+      : await trx.selectFrom('ride').select('pid').where('pid', 'in', riders).where('status', '=', 'live').execute()
   const laneRows = new Map<string, JournalTables['lane']>()
   for (const { network, signer } of lanes) {
     const row = await trx

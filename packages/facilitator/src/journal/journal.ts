@@ -245,6 +245,7 @@ export function createJournal(options: JournalOptions): Journal {
       const { signer, nonce } = tx
       return write({
         pids: records.map(({ pid }) => pid),
+        rides: true,
         ...(nonce === undefined ? {} : { lane: { network, signer } }),
         decide(batch) {
           const lane = batch.lane(network, signer)

@@ -39,6 +39,7 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>): JournalS
   ): Promise<T | 'moved'> {
     return write({
       pids: [record.pid],
+      rides: true,
       ...more,
       decide: (batch) => (batch.standing(record.pid)?.state === record.state ? decide(batch) : 'moved'),
     })
@@ -110,7 +111,7 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>): JournalS
           batch.move(pid, as)
           const ours = record.attempts.find(({ transaction: { hash } }) => hash === transaction)
           if (ours !== undefined) {
-            batch.mark(transaction, 'landed', fee)
+            batch.land(transaction, fee)
             if (batch.isRiding(pid)) batch.alight(pid, 'landed')
           }
           if (as === 'settled') batch.publish('settled', pid, { transaction, logIndex, amount: amount.toString() })

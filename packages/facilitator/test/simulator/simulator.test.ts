@@ -14,7 +14,7 @@ const regressions = [
   [122, 'a claim whose commit was not answered was carried by nobody'],
 ] as const
 
-test.each(regressions)('seed %i: %s', async (seed) => {
+test.each(regressions)('seed %i: %s', { timeout: 120_000 }, async (seed) => {
   expect((await simulator.simulate(seed, { steps: 30 })).broken).toEqual([])
 })
 

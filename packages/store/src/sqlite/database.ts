@@ -33,7 +33,14 @@ export function openDatabase(path: string): Database {
   }
 }
 
-const settings = ['journal_mode = wal', 'synchronous = full', 'fullfsync = on', 'foreign_keys = on']
+// The last is in KiB: keys are random, so every write needs other pages, and what does not fit is read and written again.
+const settings = [
+  'journal_mode = wal',
+  'synchronous = full',
+  'fullfsync = on',
+  'foreign_keys = on',
+  'cache_size = -32768',
+]
 
 /** The driver with its statements kept, its values made portable and its faults typed. */
 function guard(libsql: Libsql.Database): Database {
