@@ -110,6 +110,7 @@ test('INV-23 CL-6 receipts are listed, shown, asked of the chain, exported, and 
   const file = join(folder, 'receipts.ndjson')
   await writeFile(file, exported.out)
   expect(await run(['receipts', 'verify', file])).toMatchObject({ exitCode: 0, said: '  1 of 1 are good\n' })
+  expect((await run(['receipts', 'verify', file, '--signed'])).out).toContain('no exporter has signed it')
   const payment = JSON.parse(Buffer.from(receipt.payment.value, 'base64').toString())
   // The payment of somebody who signed something else.
   payment.payload.signature = payment.payload.signature.replace(/^0x./, (head: string) =>

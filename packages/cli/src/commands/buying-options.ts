@@ -53,10 +53,18 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .description('check receipts without a network: those of a file, or your own')
     .argument('[file]', 'JSON lines of `groat receipts export`')
     .option('--rpc <node...>', 'ask this chain about your own payments first, as base=https://…')
+    .option('--signed', 'refuse what no exporter has signed')
+    .option('--by <account...>', 'exporter to believe, beside the payer itself')
+    .option('--trust <account...>', 'account of a seller to believe, whatever it signs for')
+    .option('--seller-keys', 'ask the sites of sellers for the keys that they publish')
     .action(async (file, options) => finish(await (await kept()).verifyReceipts(file, options, io)))
   limited('export')
-    .description('JSON lines that others can verify')
+    .description('JSON lines that others can verify, signed by the payer')
     .option('--task <name>', 'those of one task')
+    .option(
+      '--key-file <file...>',
+      'file with a private key to sign with; default are the variables, then the wallets at home',
+    )
     .action(async (options) => finish(await (await kept()).exportReceipts(options, io)))
 
   const channels = command('channels').description('money that is put aside for sellers, and how it comes back')

@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import {
+  attestReceipt,
   exportReceipt,
   type PaymentRecord,
+  type Purse,
   type ReceiptCheck,
+  type ReceiptReaders,
   reconcile,
   type SignerOf,
   verifyReceipt,
@@ -14,6 +17,7 @@ import { exactSvm } from '@groat/svm/exact/server'
 import { signerOfSvm } from '@groat/svm/signer'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
+import { accountNamed, exportersOf, isSignedBy, sellerSigned } from './attesting.js'
 import { chainsOf } from './chains.js'
 import { type PurseOptions, withPurse } from './purse.js'
 
@@ -23,18 +27,31 @@ export type ReceiptsCommand = PurseOptions & {
   readonly limit?: string
   readonly task?: string
   readonly rpc?: readonly string[]
+  /** Keys that sign exports. */
+  readonly keyFile?: readonly string[]
+  /** Refuse what no exporter has signed. */
+  readonly signed?: boolean
+  /** Exporters that are believed beside the payers. */
+  readonly by?: readonly string[]
+  /** Accounts of sellers that are believed whatever they sign for. */
+  readonly trust?: readonly string[]
+  /** Ask sellers' sites for the keys that they publish. */
+  readonly sellerKeys?: boolean
 }
 
 /** `groat receipts list`: what was paid, the newest first. */
 export async function listReceipts(options: ReceiptsCommand, io: Io): Promise<number> {
   return withPurse(options, io, async (purse) => {
-    const records = (await purse.records({ limit: limitOf(options) })).filter(
-      ({ metadata }) => options.task === undefined || metadata.task === options.task,
-    )
+    const records = await recordsOf(purse, options)
     if (options.json) for (const record of records) io.out(`${JSON.stringify(exportReceipt(record))}\n`)
     else for (const line of columns(records.map(rowOf))) io.out(`${plain(line)}\n`)
     return exitCodes.ok
   })
+}
+
+async function recordsOf(purse: Purse, options: ReceiptsCommand): Promise<readonly PaymentRecord[]> {
+  const records = await purse.records({ limit: limitOf(options) })
+  return records.filter(({ metadata }) => options.task === undefined || metadata.task === options.task)
 }
 
 /** `groat receipts show ID`: everything that is kept of one payment. */
@@ -49,9 +66,26 @@ export async function showReceipt(id: string, options: ReceiptsCommand, io: Io):
   })
 }
 
-/** `groat receipts export`: JSON lines that a third party can verify. */
+/**
+ * `groat receipts export`: JSON lines that a third party can verify, each signed: by the key of its payer where that is here, else by the first key
+ * that is.
+ */
 export async function exportReceipts(options: ReceiptsCommand, io: Io): Promise<number> {
-  return listReceipts({ ...options, json: true }, io)
+  const exporterFor = await exportersOf(options, io)
+  return withPurse(options, io, async (purse) => {
+    let unsigned = 0
+    for (const record of await recordsOf(purse, options)) {
+      const [receipt, exporter] = [exportReceipt(record), exporterFor(record)]
+      if (exporter === undefined) unsigned++
+      io.out(`${JSON.stringify(exporter ? await attestReceipt(receipt, exporter) : receipt)}\n`)
+    }
+    if (unsigned > 0) {
+      io.say(
+        `  ${unsigned} without a signature of yours: set GROAT_EVM_KEY or GROAT_SVM_KEY, or name a file with --key-file`,
+      )
+    }
+    return exitCodes.ok
+  })
 }
 
 /**
@@ -60,9 +94,18 @@ export async function exportReceipts(options: ReceiptsCommand, io: Io): Promise<
  */
 export async function verifyReceipts(file: string | undefined, options: ReceiptsCommand, io: Io): Promise<number> {
   const lines = file === undefined ? await ownReceipts(options, io) : await linesOf(file)
+  const readers: ReceiptReaders = {
+    schemes: [exactEvm, exactSvm],
+    signerOf,
+    isSignedBy,
+    sellerSigned: sellerSigned(options),
+    exporters: (options.by ?? []).map(accountNamed),
+  }
   let bad = 0
   for (const [at, line] of lines.entries()) {
-    const checks = await verifyReceipt(line, { schemes: [exactEvm, exactSvm], signerOf })
+    const found = await verifyReceipt(line, readers)
+    const isMissing = options.signed === true && !found.some(({ check }) => check === 'exporter')
+    const checks = isMissing ? [...found, { check: 'exporter', ok: false, says: 'no exporter has signed it' }] : found
     const failed = checks.filter(({ ok }) => !ok)
     if (failed.length > 0) bad++
     if (options.json) io.out(`${JSON.stringify({ line: at + 1, ok: failed.length === 0, checks })}\n`)

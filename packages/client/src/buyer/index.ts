@@ -1,5 +1,6 @@
 export { memoryPurse } from '../memory-purse.js'
 export type { ChainFinding, Counter, Memory, Note, PaymentRecord, Purse, RecordFilter } from '../purse.js'
+export { type AttestedReceipt, attestReceipt, type Exporter, type IsSignedBy } from './attestation.js'
 export { type BudgetState, type Buyer, type BuyerOptions, createBuyer, type Explanation } from './buyer.js'
 export { DIRECT_ORIGIN, type Order } from './direct.js'
 export { type FindOptions, type Found, findServices, type ListedOffer, priceOf, type Service } from './discovery.js'
@@ -9,6 +10,7 @@ export {
   exportReceipt,
   type ReceiptCheck,
   type ReceiptReaders,
+  type SellerSigned,
   type SignerOf,
   verifyReceipt,
 } from './receipts.js'

@@ -3,18 +3,24 @@ import {
   decodePayment,
   decodeReceipt,
   headerNames,
+  isJsonObject,
   isNetwork,
   isPid,
+  type Json,
   type JsonObject,
+  networkFamily,
   type PaymentPayload,
+  type PaymentRequired,
   type PaymentRequirements,
   parseAtomic,
+  type Receipt,
   requirementsId,
   type SchemeServer,
   sameAddress,
   sha256Hex,
 } from '@groat/core'
 import type { PaymentRecord } from '../purse.js'
+import { attestationOf, checksOf, type IsSignedBy } from './attestation.js'
 
 /** A payment as it is handed to others: everything that shows what was agreed, what was signed, and what was said of it. */
 export type ExportedReceipt = JsonObject & {
@@ -34,7 +40,24 @@ export type ReceiptReaders = {
   /** Sellers' halves of schemes: they recompute the identity of a payment. */
   readonly schemes: readonly Pick<SchemeServer, 'scheme' | 'inspect'>[]
   readonly signerOf?: SignerOf
+  /** Reads the signature of whoever exported it. Without it that is not looked at. */
+  readonly isSignedBy?: IsSignedBy
+  /** Accounts whose exports are believed beside the payer's own, as `eip155:0x…` or `solana:…`. */
+  readonly exporters?: readonly string[]
+  /** What the seller itself signed: its offer and its receipt, where an extension has them. */
+  readonly sellerSigned?: SellerSigned
 }
+
+/** Checks what a seller signed of a payment beside the protocol. */
+export type SellerSigned = (about: {
+  readonly challenge: PaymentRequired
+  readonly offer: PaymentRequirements
+  readonly payer: string
+  /** The seller's receipt, where it is one of a settled payment. */
+  readonly receipt: Receipt | undefined
+  /** Milliseconds since 1970. */
+  readonly paidAt: number
+}) => Promise<readonly ReceiptCheck[]>
 
 /**
  * A record as JSON that a third party can check. It holds the signed payment: whoever has it before it expires can settle it, and nothing else.
@@ -62,7 +85,8 @@ export function exportReceipt({ intent, terms, metadata, note }: PaymentRecord):
 
 /**
  * Checks an exported receipt by itself: no network, no purse. Every check says what it is about; the receipt is good when all are `ok`.
- * What a chain has to say is not asked here: `chain` in the export is the exporter's word.
+ * What a chain has to say is not asked here: `chain` in the export is the exporter's word, and so are `metadata` and `answer`. Where the exporter has signed
+ * (`attestReceipt`), every member that was changed since is a check of its own.
  *
  * @example
  * const checks = await verifyReceipt(JSON.parse(line), { schemes: [exactEvmServer] })
@@ -74,9 +98,20 @@ export async function verifyReceipt(receipt: unknown, readers: ReceiptReaders): 
   const checks: ReceiptCheck[] = [{ check: 'form', ok: true, says: 'receipt/1' }]
   const say = (check: string, ok: boolean, says: string) => void checks.push({ check, ok, says })
 
+  const attestation = readers.isSignedBy && (await attestationOf(read.all, readers.isSignedBy))
+  if (attestation !== undefined) {
+    const { account } = attestation
+    const believed = [familyOf(read.network, read.payer), ...(readers.exporters ?? [])]
+    checks.push(
+      ...checksOf(
+        attestation,
+        believed.some((name) => sameAccount(name, account)),
+      ),
+    )
+  }
   const digest = sha256Hex(read.terms)
   say('challenge', digest === read.challenge, `the digest of the challenge is ${digest.slice(0, 16)}…`)
-  const offers = offersOf(read.terms)
+  const offers = challengeOf(read.terms)?.accepts ?? []
   const payment = paymentOf(read)
   say(
     'payment',
@@ -114,10 +149,18 @@ export async function verifyReceipt(receipt: unknown, readers: ReceiptReaders): 
     const fits = network === read.network && (amount === undefined || amount <= read.amount)
     say('receipt', fits && (payer === '' || sameAddress(payer, read.payer)), 'the seller’s receipt fits the payment')
   }
+  const challenge = challengeOf(read.terms)
+  if (readers.sellerSigned !== undefined && challenge !== undefined) {
+    const receipt = settlement?.status === 'settled' ? settlement.receipt : undefined
+    const about = { challenge, offer, payer: read.payer, receipt, paidAt: read.createdAt }
+    checks.push(...(await readers.sellerSigned(about)))
+  }
   return checks
 }
 
 type Read = {
+  /** As it came. */
+  readonly all: JsonObject
   readonly pid: string
   readonly terms: string
   readonly challenge: string
@@ -132,9 +175,9 @@ type Read = {
 }
 
 function readExported(value: unknown): Read | undefined {
-  if (typeof value !== 'object' || value === null) return undefined
-  // Narrowed just now; every member is looked at below.
-  const of = value as Record<string, unknown>
+  // What comes out of a file is JSON; every member is looked at below.
+  const of = value as Json
+  if (!isJsonObject(of)) return undefined
   const text = (name: string) => (typeof of[name] === 'string' ? of[name] : undefined)
   const [pid, terms, challenge, network] = [text('pid'), text('terms'), text('challenge'), text('network')]
   const [asset, payTo, payer] = [text('asset'), text('payTo'), text('payer')]
@@ -144,9 +187,10 @@ function readExported(value: unknown): Read | undefined {
   }
   if (network === undefined || !isNetwork(network) || asset === undefined || payTo === undefined) return undefined
   if (payer === undefined || amount === undefined || typeof of.createdAt !== 'number') return undefined
-  const payment = of.payment as { readonly name?: unknown; readonly value?: unknown } | undefined
+  const payment = isJsonObject(of.payment) ? of.payment : undefined
   const receipt = text('receipt')
   return {
+    all: of,
     ...{ pid, terms, challenge, network, asset, payTo, payer, amount, createdAt: of.createdAt },
     ...(typeof payment?.name === 'string' &&
       typeof payment.value === 'string' && { payment: { name: payment.name, value: payment.value } }),
@@ -155,11 +199,11 @@ function readExported(value: unknown): Read | undefined {
 }
 
 /** The terms stand as they came: a header of version 2, or a body of version 1. */
-function offersOf(terms: string): readonly PaymentRequirements[] {
+function challengeOf(terms: string): PaymentRequired | undefined {
   const decoded = terms.trimStart().startsWith('{')
     ? decodeChallenge(() => undefined, terms)
     : decodeChallenge((name) => (name === headerNames[2].required ? terms : undefined))
-  return decoded?.ok ? decoded.value.accepts : []
+  return decoded?.ok ? decoded.value : undefined
 }
 
 function paymentOf({ payment }: Read): PaymentPayload | undefined {
@@ -174,6 +218,15 @@ function settlementOf({ receipt }: Read) {
       : decodeReceipt((name) => (name === headerNames[2].response ? receipt : undefined))
   return decoded?.ok ? decoded.value : undefined
 }
+
+/** Accounts as `family:address`. */
+function sameAccount(a: string, b: string): boolean {
+  const [[familyA, addressA = ''], [familyB, addressB = '']] = [a.split(':'), b.split(':')]
+  return familyA === familyB && addressA !== '' && sameAddress(addressA, addressB)
+}
+
+const familyOf = (network: string, account: string) =>
+  isNetwork(network) ? `${networkFamily(network)}:${account}` : account
 
 function sameOffer(a: PaymentRequirements, b: PaymentRequirements): boolean {
   return requirementsId(a) === requirementsId(b)

@@ -11,5 +11,6 @@ export {
 export { type CryptoEngine, isCanonicalSignature } from './engine.js'
 export { nobleEngine } from './noble.js'
 export { nobleSigningEngine } from './noble-signing.js'
+export { personalMessage } from './personal-message.js'
 export { type Erc6492, isErc6492, MAX_SIGNATURE_BYTES, parseSignature, unwrapErc6492 } from './signature.js'
 export type { SignatureBytes, SigningEngine } from './signing.js'

@@ -28,6 +28,8 @@ import { readExact } from '../exact/shared.js'
 import { formatHex, type Hex } from '../hex.js'
 import { EXACT_PERMIT2_PROXY } from '../permit2/contracts.js'
 
+export { isTextSignedBy, signText } from './text.js'
+
 /** What a signer of EVM payments is made of. */
 export type EvmSignerOptions = {
   readonly account: KeyAccount

@@ -49,13 +49,3 @@ export function formatSignIn(message: SignInMessage): string {
     ...(resources.length > 0 ? ['Resources:', ...resources.map((resource) => `- ${resource}`)] : []),
   ].join('\n')
 }
-
-/** The bytes whose hash an Ethereum account signs (EIP-191, version 0x45). */
-export function personalMessage(text: string): Uint8Array {
-  const bytes = new TextEncoder().encode(text)
-  const head = new TextEncoder().encode(`\u0019Ethereum Signed Message:\n${bytes.length}`)
-  const all = new Uint8Array(head.length + bytes.length)
-  all.set(head)
-  all.set(bytes, head.length)
-  return all
-}

@@ -1,5 +1,6 @@
+import { personalMessage } from '@groat/evm/crypto'
 import { accountSigned, type SignedBy, type VerifyTools } from '../account-signature.js'
-import { formatSignIn, personalMessage } from './message.js'
+import { formatSignIn } from './message.js'
 import { type SignInProof, signatureType } from './sign-in.js'
 
 export type { SignedBy, WalletVerifier } from '../account-signature.js'

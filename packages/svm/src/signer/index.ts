@@ -22,6 +22,8 @@ import { readTransferChecked } from '../wire/instructions.js'
 import { encodeTransaction } from '../wire/message.js'
 import { decodeTransaction } from '../wire/transaction.js'
 
+export { isTextSignedBy, signText } from './text.js'
+
 /** What a signer of Solana payments is made of. */
 export type SvmSignerOptions = {
   readonly account: SvmKeyAccount

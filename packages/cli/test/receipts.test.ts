@@ -1,0 +1,143 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createBuyer } from '@groat/client/buyer'
+import { sqlIntents } from '@groat/client/sql'
+import { canonicalAddress, encodeChallenge, encodeReceipt, network } from '@groat/core'
+import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { typedDataIssuer } from '@groat/extensions/offer-receipt/server'
+import { openStore } from '@groat/store'
+import { expect, onTestFinished, test } from 'vitest'
+import { runCli } from '../src/program.js'
+import { recordedIo } from './io.js'
+
+const PAYER = `0x${'46'.repeat(32)}`
+const OTHER = `0x${'47'.repeat(32)}`
+const SELLER = `0x${'48'.repeat(32)}`
+const URL_PAID = 'https://api.shop.test/quote'
+
+test('CL-6 an export is signed, and whoever checks it hears what was changed since', async () => {
+  const { run, exported, verify } = await paidOnce(PAYER)
+  const receipt = JSON.parse(await exported())
+  expect(receipt.attestation).toMatchObject({ account: `eip155:${privateKeyAccount(PAYER).address}` })
+  expect(await verify([receipt], '--signed')).toEqual([[]])
+
+  const changes: Record<string, unknown> = {
+    metadata: { ...receipt.metadata, task: 'another' },
+    answer: { ...receipt.answer, sha256: '0'.repeat(64) },
+    chain: { status: 'settled', at: 1 },
+    httpStatus: 500,
+    amount: '1',
+    terms: `${receipt.terms.slice(0, -4)}AAAA`,
+  }
+  for (const [name, value] of Object.entries(changes)) {
+    const [bad] = await verify([{ ...receipt, [name]: value }])
+    expect(bad).toContain(`exporter.${name}`)
+  }
+  const { metadata: _, ...without } = receipt
+  const { attestation: __, ...unsigned } = receipt
+  const { parts } = receipt.attestation
+  const resealed = {
+    ...receipt,
+    httpStatus: 500,
+    attestation: { ...receipt.attestation, parts: { ...parts, httpStatus: '00' } },
+  }
+  expect(await verify([without, unsigned, resealed])).toEqual([
+    ['exporter.metadata'],
+    [],
+    ['exporter', 'exporter.httpStatus'],
+  ])
+  expect(await verify([unsigned, { ...receipt, attestation: 'mine' }], '--signed')).toEqual([
+    ['exporter'],
+    ['exporter'],
+  ])
+  // The signature of somebody else is somebody else's word.
+  const others = JSON.parse(await exported(OTHER))
+  expect(await verify([others])).toEqual([['exporter']])
+  expect(await verify([others], '--by', privateKeyAccount(OTHER).address)).toEqual([[]])
+  expect((await run(['receipts', 'export'], {})).said).toContain('1 without a signature of yours')
+})
+
+test('CL-6 what the seller has signed by offer-receipt is checked too', async () => {
+  const { exported, verify } = await paidOnce(PAYER, { signedBy: SELLER })
+  const receipt = JSON.parse(await exported())
+  expect(await verify([receipt])).toEqual([[]])
+  const { exported: forged, verify: check } = await paidOnce(PAYER, { signedBy: OTHER })
+  const line = JSON.parse(await forged())
+  expect(await check([line])).toEqual([['seller’s offer', 'seller’s receipt']])
+  expect(await check([line], '--trust', privateKeyAccount(OTHER).address)).toEqual([[]])
+})
+
+/** A purse with one payment in it, and the command line over it. */
+async function paidOnce(key: string, { signedBy }: { readonly signedBy?: string } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'groat-receipts-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const store = await openStore(join(folder, 'purse.db'))
+  const account = privateKeyAccount(key)
+  const buyer = createBuyer({
+    schemes: [exactEvm({ account })],
+    purse: await sqlIntents(store),
+    metadata: { task: 'forecast' },
+    fetch: await sellerSignedBy(signedBy, account.address),
+  })
+  await (await buyer.fetch(URL_PAID)).text()
+  await buyer.idle()
+  await store.close()
+
+  const run = async (args: readonly string[], environment: Record<string, string>) => {
+    const io = recordedIo({ environment: { GROAT_HOME: folder, ...environment } })
+    return { exitCode: await runCli(args, io), out: io.written(), said: io.said() }
+  }
+  const file = join(folder, 'receipts.ndjson')
+  return {
+    run,
+    exported: async (by = key) => (await run(['receipts', 'export'], { GROAT_EVM_KEY: by })).out,
+    /** Names of what failed, for each line. */
+    async verify(lines: readonly unknown[], ...more: readonly string[]): Promise<readonly string[][]> {
+      await writeFile(file, lines.map((line) => JSON.stringify(line)).join('\n'))
+      const { out } = await run(['receipts', 'verify', file, '--json', ...more], {})
+      return out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).checks.filter(({ ok }: { ok: boolean }) => !ok))
+        .map((failed) => failed.map(({ check }: { check: string }) => check))
+    },
+  }
+}
+
+async function sellerSignedBy(key: string | undefined, payer: string): Promise<typeof fetch> {
+  const [base, payTo] = [network('base-sepolia'), canonicalAddress(privateKeyAccount(SELLER).address)]
+  const offer = {
+    scheme: 'exact',
+    network: base,
+    amount: 1000n,
+    asset: '0x036CbD53842c5426634e7929541eC2318f3dCF7e',
+    payTo,
+    maxTimeoutSeconds: 300,
+    extra: { name: 'USDC', version: '2' },
+  }
+  const issuer = key === undefined ? undefined : typedDataIssuer(privateKeyAccount(key))
+  const { scheme, asset } = offer
+  const offered = { version: 1, resourceUrl: URL_PAID, scheme, network: base, asset, payTo, amount: '1000' } as const
+  const paid = {
+    version: 1,
+    resourceUrl: URL_PAID,
+    network: base,
+    payer,
+    issuedAt: Math.floor(Date.now() / 1000),
+  } as const
+  const extension = (info: object) => ({ extensions: { 'offer-receipt': { info, schema: {} } } }) as object
+  const offers = issuer && extension({ offers: [await issuer.sign({ kind: 'offer', payload: offered })] })
+  const receipts = issuer && extension({ receipt: await issuer.sign({ kind: 'receipt', payload: paid }) })
+  const required = encodeChallenge({ resource: { url: URL_PAID }, accepts: [offer], ...offers })
+  const transaction = `0x${'1'.repeat(64)}`
+  const settled = encodeReceipt(2, base, {
+    status: 'settled',
+    receipt: { network: base, payer, transaction, ...receipts },
+  })
+  return async (_, init) => {
+    const isPaid = new Headers(init?.headers).has('payment-signature')
+    const headers = isPaid ? { [settled.name]: settled.value } : required.headers
+    return new Response('{}', { status: isPaid ? 200 : 402, headers })
+  }
+}
