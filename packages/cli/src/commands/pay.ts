@@ -6,7 +6,7 @@ import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io, plain, type Style } from '../terminal/io.js'
 import { askOnce } from './ask-once.js'
-import { addressesOf } from './names.js'
+import { checkedNames } from './names.js'
 import { checkOutput, writeOutput } from './output.js'
 import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
@@ -39,15 +39,16 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   const policy = limitedTo(options, await loadPolicy(options, io))
   return withPurse(options, io, async (purse, channels) => {
     const schemes = await openWallet(target, { ...options, channels }, io)
+    const names = checkedNames()
     const buyer = createBuyer({
       schemes,
       policy,
       purse,
       ...(await ownNodes(target, options)),
-      fetch: askOnce(),
+      fetch: askOnce(names.fetch),
       // Where a seller asks for a name of the payment, it gets one.
       extensions: [identifiedPayments()],
-      resolve: addressesOf,
+      resolve: names.resolve,
       // Whoever is asked about every payment is not asked twice.
       ...(io.ask && { approve: async () => (options.yes && io.ask ? io.ask('  The policy asks you. Pay?') : true) }),
       ...(options.retry !== undefined && { limits: { attempts: attemptsOf(options.retry) } }),

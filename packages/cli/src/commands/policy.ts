@@ -1,7 +1,7 @@
 import { createBuyer, explainedLines, type Purse } from '@groat/client/buyer'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
-import { addressesOf } from './names.js'
+import { checkedNames } from './names.js'
 import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
 import { parseTarget } from './request-options.js'
 import { openWallet, type WalletOptions } from './wallet.js'
@@ -15,7 +15,7 @@ export async function explainPolicy(url: string, options: PolicyCommand, io: Io)
   const policy = await loadPolicy(options, io)
   const schemes = await openWallet(target, { ...options, dryRun: true }, io)
   return withPurse(options, io, async (purse) => {
-    const buyer = createBuyer({ schemes, policy, purse, resolve: addressesOf })
+    const buyer = createBuyer({ schemes, policy, purse, ...checkedNames() })
     const init = options.task === undefined ? {} : { metadata: { task: options.task } }
     const explanation = await buyer.explain(target, init).catch((cause: unknown) => {
       if (!(cause instanceof TypeError)) throw cause

@@ -4,6 +4,7 @@ import { type ErrorCode, errorInfo, formatUnits } from '@groat/core'
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import * as z from 'zod'
+import { checkedNames } from '../commands/names.js'
 import { limitedTo } from '../commands/pay.js'
 import type { AgentTools } from './agent-server.js'
 import { answerContent } from './answer-content.js'
@@ -33,7 +34,9 @@ type Asked = {
 }
 
 /** Adds the tools that look at prices and pay them: `quote`, `pay`. */
-export function addBuyingTools(server: McpServer, tools: AgentTools): void {
+export function addBuyingTools(server: McpServer, agentTools: AgentTools): void {
+  // One view of names for all calls.
+  const tools = { ...agentTools, names: checkedNames() }
   server.registerTool(
     'quote',
     {
@@ -87,7 +90,7 @@ export function addBuyingTools(server: McpServer, tools: AgentTools): void {
 
 async function buyerFor(
   server: McpServer,
-  { policy, purse, wallet, task: usual }: AgentTools,
+  { policy, purse, wallet, names, task: usual }: AgentTools & { readonly names: ReturnType<typeof checkedNames> },
   { url, method, headers, body, max, task = usual }: Asked,
   dryRun: boolean,
 ): Promise<{ readonly buyer: Buyer; readonly target: URL; readonly init: RequestInit }> {
@@ -97,6 +100,7 @@ async function buyerFor(
     schemes: await wallet(target, dryRun),
     policy: limited,
     purse,
+    ...names,
     approve: (request) => askUser(server, request),
     ...(task !== undefined && { metadata: { task } }),
   })

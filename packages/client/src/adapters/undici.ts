@@ -5,6 +5,8 @@ import type { Payer } from '../payer.js'
 import type { PayInit } from '../request.js'
 import { type Answer, answered, type DispatchOptions, isRedirect, play } from './undici-wire.js'
 
+export { type PinnedNames, type PinnedNamesOptions, pinnedNames } from './pinned-names.js'
+
 /** How an undici dispatcher pays. */
 export type PayingDispatcherOptions = {
   /** Most bytes of a request body that are held to be sent again; larger ones are sent once and never paid for. Default 10 MiB. */
