@@ -2,11 +2,20 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { decodePayment, extensionInfo } from '@groat/core'
+import { exactEvm } from '@groat/evm/exact/server'
+import { memoryIdentifiers, paymentIdentifiers } from '@groat/extensions/payment-identifier/server'
+import { boundRequests } from '@groat/extensions/request-binding/server'
+import { createMemoryClaims } from '@groat/server'
+import { paywall } from '@groat/server/hono'
+import { createAdaptorServer } from '@hono/node-server'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { type CallToolResult, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import { Hono } from 'hono'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { listen } from '../../server/test/listen.js'
 import { type McpCommand, runMcp } from '../src/commands/mcp.js'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
@@ -171,4 +180,35 @@ test('standard output is the protocol’s alone', async () => {
   io.stop()
   expect(await running).toBe(0)
   expect(io.written()).toBe('')
+})
+
+test('EXT-ID-020 EXT-BIND-002 an agent names its payments and binds them to their requests where a shop asks for that', async () => {
+  await policy('per_payment: $0.05\n')
+  const app = new Hono()
+  const { url, close } = await listen(createAdaptorServer({ fetch: app.fetch }) as Parameters<typeof listen>[0])
+  onTestFinished(close)
+  const paid = paywall({
+    facilitator: sandbox.ready.facilitator.url,
+    payTo: { 'base-sepolia': sandbox.ready.accounts.find(({ role }) => role === 'seller')?.evm?.address ?? '' },
+    schemes: [exactEvm],
+    store: createMemoryClaims({ singleProcess: true }),
+    origin: url,
+    extensions: [paymentIdentifiers({ store: memoryIdentifiers() }), boundRequests()],
+  })
+  const ids: unknown[] = []
+  app.use(async (c, next) => {
+    const payment = decodePayment((name) => c.req.header(name) ?? null)
+    if (payment?.ok) ids.push(extensionInfo(payment.value.extensions, 'payment-identifier')?.id)
+    await next()
+  })
+  const extensions = { 'payment-identifier': { required: true }, 'groat-request-binding': true }
+  app.post('/order', paid({ price: '$0.001', extensions }), async (c) => c.text(`made ${await c.req.text()}`))
+  const { call } = await agent()
+  const order = { url: `${url}/order?dry=0`, method: 'POST', body: 'tea', idempotency_key: 'order-7' }
+  expect(await call('pay', order)).toMatchObject({
+    isError: false,
+    says: { status: 'paid', http_status: 200 },
+    rest: [{ text: expect.stringContaining('made tea') }],
+  })
+  expect(ids).toEqual([expect.stringMatching(/^pay_[0-9a-f]{32}$/)])
 })

@@ -107,8 +107,11 @@ routes:${sold}
   return file
 }
 
-const open = async (file: string): Promise<{ url: string; io: ReturnType<typeof recordedIo> }> => {
-  const io = recordedIo({ environment: { SECRET: secret, RECEIPT_KEY: `0x${'11'.repeat(32)}` } })
+const open = async (
+  file: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ url: string; io: ReturnType<typeof recordedIo> }> => {
+  const io = recordedIo({ environment: { SECRET: secret, RECEIPT_KEY: `0x${'11'.repeat(32)}`, ...more } })
   const end = runCli(['serve', file], io)
   stop = async () => {
     io.stop()
@@ -323,6 +326,37 @@ receipts: { evm_key: "\${RECEIPT_KEY}" }`
       info: { offers: [{ format: 'eip712', payload: { resourceUrl: 'https://shop.example/search' } }] },
     },
   })
+})
+
+test('EXT-OFFER-001 EXT-BIND-001 EXT-COMPLY-001 EXT-REFUND-001 keys under a DID, bindings, fields of payers and refunds are words of the file', async () => {
+  const jwk = {
+    kty: 'OKP',
+    crv: 'Ed25519',
+    d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+    x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+  }
+  const more = `origin: https://shop.example
+receipts: { kid: "did:web:shop.example#key-1", alg: EdDSA, jwk: "\${RECEIPT_JWK}" }
+seller: { name: Weather Ltd, country: IE }
+refunds: { evm_key: "\${RECEIPT_KEY}", requests: { window_days: 7, partial: false } }`
+  const sold = `
+  GET /search: { price: $0.01, extensions: { offer-receipt: true, groat-request-binding: true, groat-compliance: { asks: [country] }, groat-refund: true } }`
+  const { url } = await open(await configure(more, sold), { RECEIPT_JWK: JSON.stringify(jwk) })
+  const challenge = await fetch(`${url}/search`)
+  const { extensions } = JSON.parse(atob(challenge.headers.get('payment-required') ?? ''))
+  expect(extensions).toMatchObject({
+    'groat-request-binding': { info: { required: true } },
+    'groat-compliance': { info: { asks: ['country'], seller: { name: 'Weather Ltd', country: 'IE' } } },
+    'groat-refund': { info: { windowSeconds: 7 * 86_400, partial: false } },
+    'offer-receipt': { info: { offers: [{ format: 'jws' }] } },
+  })
+  const [header = ''] = extensions['offer-receipt'].info.offers[0].signature.split('.')
+  expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toEqual({
+    alg: 'EdDSA',
+    kid: 'did:web:shop.example#key-1',
+  })
+  const asked = await fetch(`${url}/.well-known/x402-refund`, { method: 'POST', body: '{}' })
+  expect([asked.status, await asked.json()]).toMatchObject([400, { status: 'denied', code: 'refund_request_invalid' }])
 })
 
 test('EXT-ID-014 a retry that is signed anew is charged once, by the shop’s own database', async () => {

@@ -4,6 +4,7 @@ import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { readShopConfig } from '../config/shop-config.js'
 import { createShopApp } from '../shop/shop-app.js'
 import { openExtensions } from '../shop/shop-extensions.js'
+import { openRefundRequests } from '../shop/shop-refunds.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 
@@ -20,7 +21,9 @@ export async function describe(file: string, { out }: DescribeCommand, io: Io): 
   const claims = config.refunds === undefined ? memory : { ...memory, refund: async () => false }
   const facilitator = createFacilitatorClient(config.facilitator, { allowHttp: config.allowHttp })
   const extensions = await openExtensions(undefined, config)
-  const documents = await createShopApp(config, { facilitator, claims, extensions, onEvent: () => {} }).documents()
+  const refundRequests = openRefundRequests(undefined, config)
+  const shop = createShopApp(config, { facilitator, claims, extensions, refundRequests, onEvent: () => {} })
+  const documents = await shop.documents()
   if (out === undefined) {
     io.out(`${JSON.stringify(Object.fromEntries(documents.map(({ path, body }) => [path, body])), null, 2)}\n`)
     return exitCodes.ok

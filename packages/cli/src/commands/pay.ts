@@ -2,6 +2,7 @@ import { compareValues, type PaymentOutcome, parseLimit, type Quote } from '@gro
 import { type BudgetState, type Buyer, createBuyer, type SpendingPolicy } from '@groat/client/buyer'
 import { type Asset, errorInfo, formatUnits, network as networkNamed } from '@groat/core'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
+import { boundPayments } from '@groat/extensions/request-binding/client'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io, plain, type Style } from '../terminal/io.js'
@@ -47,7 +48,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
       ...(await ownNodes(target, options)),
       fetch: askOnce(names.fetch),
       // Where a seller asks for a name of the payment, it gets one.
-      extensions: [identifiedPayments()],
+      extensions: [identifiedPayments(), boundPayments()],
       resolve: names.resolve,
       // Whoever is asked about every payment is not asked twice.
       ...(io.ask && { approve: async () => (options.yes && io.ask ? io.ask('  The policy asks you. Pay?') : true) }),

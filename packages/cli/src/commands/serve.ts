@@ -13,7 +13,7 @@ import { openChannels } from '../shop/shop-channels.js'
 import { openExtensions } from '../shop/shop-extensions.js'
 import { openHolds } from '../shop/shop-holds.js'
 import { openLedger } from '../shop/shop-ledger.js'
-import { openRefunds } from '../shop/shop-refunds.js'
+import { openRefundRequests, openRefunds } from '../shop/shop-refunds.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { readable } from '../terminal/log-line.js'
@@ -39,7 +39,8 @@ export async function runServe(
   const config = await readShopConfig(file, io.environment)
   if (check) {
     const extensions = await openExtensions(undefined, config)
-    open(config, { ...partsOf(config), claims: checkedClaims(config), extensions, onEvent: () => {} })
+    const refundRequests = openRefundRequests(undefined, config)
+    open(config, { ...partsOf(config), claims: checkedClaims(config), extensions, refundRequests, onEvent: () => {} })
     io.say(`${file} is valid: ${config.routes.length} routes`)
     return exitCodes.ok
   }
@@ -59,7 +60,8 @@ export async function runServe(
       const settling = captures?.facilitator ?? parts.facilitator
       const channels = from.channels && (await openChannels(store, settling, from.channels, from.books))
       const facilitator = proving(channels?.ledger.facilitator ?? settling, from)
-      const app = open(from, { facilitator, claims, extensions, onEvent: log.onEvent })
+      const refundRequests = openRefundRequests(refunds, from)
+      const app = open(from, { facilitator, claims, extensions, refundRequests, onEvent: log.onEvent })
       await app.ready()
       return { ...app, captures, channels }
     }

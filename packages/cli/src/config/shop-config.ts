@@ -1,6 +1,8 @@
 import { dirname, resolve } from 'node:path'
 import { X402Error } from '@groat/core'
+import type { SellerParty } from '@groat/extensions/compliance/server'
 import type { DescribedService } from '@groat/extensions/describe'
+import type { JwsKey } from '@groat/extensions/offer-receipt/server'
 import type { RouteOptions } from '@groat/server'
 import * as z from 'zod/mini'
 import { parseListen } from './operation-config.js'
@@ -41,7 +43,9 @@ export type ShopConfig = {
   readonly books: BooksConfig
   readonly refunds?: RefundsConfig
   /** By which key offers and receipts are signed. */
-  readonly receipts?: { readonly evmKey: string }
+  readonly receipts?: ReceiptsConfig
+  /** Who sells, for records of sales. */
+  readonly seller?: SellerParty
   readonly admin?: AdminConfig
   readonly holds?: HoldsConfig
   readonly channels?: ChannelsConfig
@@ -74,7 +78,16 @@ export type BooksConfig = {
 }
 
 /** By which keys money is given back, and from which price on two people must agree. */
-export type RefundsConfig = { readonly evmKey?: string; readonly svmKey?: string; readonly approveAbove?: string }
+export type RefundsConfig = {
+  readonly evmKey?: string
+  readonly svmKey?: string
+  readonly approveAbove?: string
+  /** Set where payers may ask for their money back. */
+  readonly requests?: { readonly windowSeconds: number; readonly partial: boolean; readonly policyUrl?: string }
+}
+
+/** The key of receipts: of an Ethereum account, or one that is published under a DID. */
+export type ReceiptsConfig = { readonly evmKey: string } | { readonly jws: JwsKey }
 
 /** The seller's own listener, and who may use it: names, and the SHA-256 of their tokens in hex. */
 export type AdminConfig = {
@@ -132,16 +145,33 @@ const File = z.strictObject({
         z.string().check(z.regex(/^[1-9A-HJ-NP-Za-km-z]{80,90}$/, 'expected a secret key: base58 of 64 bytes')),
       ),
       approve_above: z.optional(Price),
+      requests: z.optional(
+        z.strictObject({
+          window_days: z.int().check(z.positive()),
+          partial: z._default(z.boolean(), true),
+          policy_url: z.optional(z.string()),
+        }),
+      ),
     }),
   ),
   auth_capture: z.optional(AuthCapture),
   batch_settlement: z.optional(BatchSettlement),
   transfer_proofs: z.optional(TransferProofs),
   receipts: z.optional(
-    z.strictObject({
-      evm_key: z.string().check(z.regex(/^0x[0-9a-fA-F]{64}$/, 'expected a private key: 0x and 64 hex digits')),
-    }),
+    z.union([
+      z.strictObject({
+        evm_key: z.string().check(z.regex(/^0x[0-9a-fA-F]{64}$/, 'expected a private key: 0x and 64 hex digits')),
+      }),
+      z.strictObject({
+        kid: z
+          .string()
+          .check(z.regex(/^did:[a-z]+:[^#\s]+#[^#\s]+$/, 'expected a DID URL, such as did:web:shop.example#key-1')),
+        alg: z.enum(['EdDSA', 'ES256', 'ES256K']),
+        jwk: z.string().check(z.regex(/^\{[\s\S]*\}$/, 'expected a private key as a JWK: JSON text')),
+      }),
+    ]),
   ),
+  seller: z.optional(z.strictObject({ name: z.string(), country: z.string(), tax_id: z.optional(z.string()) })),
   admin: z.optional(
     z.strictObject({
       listen: z._default(z.string(), '127.0.0.1:8403'),
@@ -187,7 +217,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     ['auth_capture', 'key', value.auth_capture?.key],
     ['batch_settlement', 'key', value.batch_settlement?.key],
     ['batch_settlement', 'gas_key', value.batch_settlement?.gas_key],
-    ['receipts', 'evm_key', value.receipts?.evm_key],
+    ['receipts', 'evm_key', value.receipts && 'evm_key' in value.receipts ? value.receipts.evm_key : undefined],
+    ['receipts', 'jwk', value.receipts && 'jwk' in value.receipts ? value.receipts.jwk : undefined],
   ] as const
   for (const [group, field, key] of keys) {
     if (key !== undefined && !isPrivate && isLiteral([group, field])) {
@@ -220,6 +251,9 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   if (proofs !== undefined && Object.keys(proofs.rpc).length === 0) {
     throw fail(['transfer_proofs'], 'transfers are looked up on the chain: name a node of an EVM chain under `rpc`')
   }
+  if (value.refunds?.requests !== undefined && origin === undefined) {
+    throw fail(['refunds', 'requests'], 'requests name the shop by its origin: give it as `origin`')
+  }
   if (value.describe !== undefined && origin === undefined) {
     throw fail(['describe'], 'documents name the shop by its origin: give it as `origin`')
   }
@@ -236,7 +270,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     routes,
     books: booksOf(value),
     ...(value.refunds === undefined ? {} : { refunds: refundsOf(value.refunds) }),
-    ...(value.receipts === undefined ? {} : { receipts: { evmKey: value.receipts.evm_key } }),
+    ...(value.receipts === undefined ? {} : { receipts: receiptsOf(value.receipts, fail) }),
+    ...(value.seller === undefined ? {} : { seller: sellerOf(value.seller) }),
     ...(value.auth_capture === undefined ? {} : { holds: holdsOf(value.auth_capture) }),
     ...(value.batch_settlement === undefined ? {} : { channels: channelsOf(value.batch_settlement) }),
     ...(proofs === undefined ? {} : { proofs }),
@@ -264,8 +299,33 @@ function describedBy({ icon, agent, ...said }: NonNullable<z.output<typeof File>
   }
 }
 
-function refundsOf({ evm_key, svm_key, approve_above }: NonNullable<z.output<typeof File>['refunds']>): RefundsConfig {
+type Fail = Awaited<ReturnType<typeof readYamlFile>>['fail']
+
+function receiptsOf(receipts: NonNullable<z.output<typeof File>['receipts']>, fail: Fail): ReceiptsConfig {
+  if ('evm_key' in receipts) return { evmKey: receipts.evm_key }
+  try {
+    return { jws: { ...receipts, jwk: JSON.parse(receipts.jwk) } }
+  } catch {
+    throw fail(['receipts', 'jwk'], 'expected a private key as a JWK: JSON text')
+  }
+}
+
+function sellerOf({ name, country, tax_id }: NonNullable<z.output<typeof File>['seller']>): SellerParty {
+  return { name, country, ...(tax_id === undefined ? {} : { taxId: tax_id }) }
+}
+
+function refundsOf(refunds: NonNullable<z.output<typeof File>['refunds']>): RefundsConfig {
+  const { evm_key, svm_key, approve_above, requests } = refunds
   return {
+    ...(requests === undefined
+      ? {}
+      : {
+          requests: {
+            windowSeconds: requests.window_days * 86_400,
+            partial: requests.partial,
+            ...(requests.policy_url === undefined ? {} : { policyUrl: requests.policy_url }),
+          },
+        }),
     ...(evm_key === undefined ? {} : { evmKey: evm_key }),
     ...(svm_key === undefined ? {} : { svmKey: svm_key }),
     ...(approve_above === undefined ? {} : { approveAbove: approve_above }),

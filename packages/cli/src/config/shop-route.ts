@@ -20,6 +20,14 @@ const Extensions = z.strictObject({
     z.union([z.boolean(), z.strictObject({ valid_seconds: z.optional(Count), transaction: z.optional(z.boolean()) })]),
   ),
   'builder-code': z.optional(z.strictObject({ a: z.optional(z.string()), s: z.optional(z.array(z.string())) })),
+  'groat-refund': z.optional(z.boolean()),
+  'groat-request-binding': z.optional(z.union([z.boolean(), z.strictObject({ required: z.boolean() })])),
+  'groat-compliance': z.optional(
+    z.strictObject({
+      asks: z.array(z.enum(['country', 'kind', 'purpose', 'recordDigest'])).check(z.minLength(1)),
+      required: z.optional(z.boolean()),
+    }),
+  ),
 })
 
 /** One route of a shop's file: its price alone, or all there is to say. */

@@ -1,6 +1,8 @@
 import type { OfferRefusal, PaymentOutcome, Quote } from '@groat/client'
 import { type Buyer, createBuyer } from '@groat/client/buyer'
 import { type ErrorCode, errorInfo, formatUnits } from '@groat/core'
+import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
+import { boundPayments } from '@groat/extensions/request-binding/client'
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import * as z from 'zod'
@@ -102,6 +104,7 @@ async function buyerFor(
     purse,
     ...names,
     approve: (request) => askUser(server, request),
+    extensions: [identifiedPayments(), boundPayments()],
     ...(task !== undefined && { metadata: { task } }),
   })
   const init = {

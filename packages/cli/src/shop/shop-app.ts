@@ -5,6 +5,7 @@ import { transferProof } from '@groat/evm/transfer-proof/server'
 import { uptoEvm } from '@groat/evm/upto/server'
 import { bazaar } from '@groat/extensions/bazaar/server'
 import { documentAnswers, type ServiceDocument, serviceDocuments } from '@groat/extensions/describe'
+import type { RefundRequests } from '@groat/extensions/refund/server'
 import type { ClaimStore } from '@groat/server'
 // Conditions are read by '@marcbachmann/cel-js', which the server leaves to whoever uses them.
 import { createConditions } from '@groat/server/conditions'
@@ -46,13 +47,16 @@ export type ShopParts = {
   readonly facilitator: Facilitator
   readonly claims: ClaimStore
   readonly extensions: readonly ExtensionServer[]
+  /** What payers ask for their money back with. */
+  readonly refundRequests?: RefundRequests | undefined
   readonly onEvent: OnEvent
 }
 
 /**
  * Puts prices before the routes of an API. Throws `X402Error` for what is wrong with a price, an account or a mode, with the route.
  */
-export function createShopApp(config: ShopConfig, { facilitator, claims, extensions, onEvent }: ShopParts): ShopApp {
+export function createShopApp(config: ShopConfig, parts: ShopParts): ShopApp {
+  const { facilitator, claims, extensions, refundRequests: asked, onEvent } = parts
   const { payTo, origin, routes, rest, page, holds, channels, describe } = config
   const options = {
     facilitator,
@@ -69,7 +73,7 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, extensi
     store: claims,
     pricing,
     onEvent,
-    extensions: [bazaar, ...extensions],
+    extensions: [bazaar, ...extensions, ...(asked ? [asked.extension] : [])],
     ...(config.bazaar ? { everywhere: { bazaar: true } } : {}),
     ...(origin === undefined ? {} : { origin }),
     ...(page === undefined ? {} : { page: paywallPage(page) }),
@@ -113,7 +117,9 @@ export function createShopApp(config: ShopConfig, { facilitator, claims, extensi
     return serviceDocuments({ ...describe, origin: origin.replace(/\/+$/, ''), routes: [...sold, ...given] })
   }
   return {
-    fetch: (request, env) => answer(request) ?? app.fetch(request, env),
+    async fetch(request, env) {
+      return answer(request) ?? (await asked?.answer(request)) ?? app.fetch(request, env)
+    },
     documents,
     hasSockets,
     upgradeAt: (path) => (hasSockets ? sockets.match('GET', path)[0][0]?.[0] : undefined),

@@ -2,12 +2,14 @@ import { type Facilitator, network, networkFamily, type SchemeClient, type Trans
 import { exactEvm as paysEvm, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/server'
 import { createEvmTransfers } from '@groat/evm/transfers'
+import { contractWallets } from '@groat/evm/wallets'
+import { type RefundDesk, type RefundRequests, refundRequests } from '@groat/extensions/refund/server'
 import type { Ledger } from '@groat/server/ledger'
 import { createRefunds, type Refunds } from '@groat/server/refunds'
 import { exactSvm as paysSvm, secretKeyAccount } from '@groat/svm/exact/client'
 import { exactSvm } from '@groat/svm/exact/server'
 import { createSvmTransfers } from '@groat/svm/transfers'
-import type { BooksConfig, RefundsConfig } from '../config/shop-config.js'
+import type { BooksConfig, RefundsConfig, ShopConfig } from '../config/shop-config.js'
 
 /** Opens the refunds of a shop, paid by keys of their own. Throws `X402Error` for a price or a key that is none. */
 export async function openRefunds(
@@ -27,6 +29,25 @@ export async function openRefunds(
     readers: readersOf(rpc),
     ...(approveAbove === undefined ? {} : { approveAbove }),
   })
+}
+
+/** What payers ask for their money back with; without refunds, for a file that is only looked at. `undefined`: the shop takes no such requests. */
+export function openRefundRequests(
+  refunds: RefundDesk | undefined,
+  { refunds: said, origin, books }: Pick<ShopConfig, 'refunds' | 'origin' | 'books'>,
+): RefundRequests | undefined {
+  if (said?.requests === undefined || origin === undefined) return undefined
+  const nodes = Object.entries(books.rpc)
+    .map(([name, url]) => [network(name), url] as const)
+    .filter(([id]) => networkFamily(id) === 'eip155')
+  const wallets = nodes.length > 0 ? { wallets: contractWallets(Object.fromEntries(nodes)) } : {}
+  return refundRequests({ refunds: refunds ?? NOBODY, origin, ...said.requests, ...wallets })
+}
+
+const NOBODY: RefundDesk = {
+  payments: async () => [],
+  ask: async () => ({ ok: false, code: 'refund_not_found' }),
+  get: async () => undefined,
 }
 
 /** What reads the chains whose nodes the file names. */
