@@ -19,9 +19,9 @@ import { type Listening, listen } from './listen.js'
 type Sells = { readonly network: string; readonly scheme: SchemeServer }
 
 /** Our facilitator as an HTTP service. */
-export async function ourFacilitator(scheme: SchemeFacilitator): Promise<Listening> {
+export async function ourFacilitator(...schemes: readonly SchemeFacilitator[]): Promise<Listening> {
   const store = await openMemoryStore()
-  const service = createFacilitator({ schemes: [scheme], store })
+  const service = createFacilitator({ schemes, store })
   await service.start()
   const { url, close } = await serveFacilitator(service, { port: 0 })
   return { url, close: () => close().then(() => store.close()) }

@@ -3,6 +3,7 @@ import { authCaptureEvm, type RefundRequest } from '@groat/evm/auth-capture/faci
 import { batchEvm } from '@groat/evm/batch-settlement/facilitator'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
+import { createSponsor } from '@groat/evm/sponsoring/facilitator'
 import { type Exposures, uptoEvm } from '@groat/evm/upto/facilitator'
 import { sqlExposures } from '@groat/evm/upto/facilitator/sql'
 import type { AnyStore } from '@groat/store'
@@ -49,15 +50,17 @@ async function evmSchemesOf(
     ...(maxTransactionFee === undefined ? {} : { maxTransactionFee }),
   })
   const chains = [chain]
+  // One for all schemes: its transactions go one after the other.
+  const paidFor = sponsor && { sponsor: createSponsor(sponsor) }
   const more = {
     ...(walletFactories && { walletFactories }),
-    ...(sponsor && { sponsor }),
+    ...paidFor,
     ...(delegations && { delegations }),
   }
   const halves = {
     exact: () => exactEvm({ chains, ...more }),
-    upto: () => uptoEvm({ chains, ...(exposures && { exposures }) }),
-    'batch-settlement': () => batchEvm({ chains }),
+    upto: () => uptoEvm({ chains, ...(exposures && { exposures }), ...paidFor }),
+    'batch-settlement': () => batchEvm({ chains, ...paidFor }),
     'auth-capture': () => authCaptureEvm({ chains, ...heldBy(authCapture) }),
   }
   return schemes.map((scheme) => halves[scheme]())

@@ -10,7 +10,7 @@ import {
   privateKeyAccount,
 } from '@groat/evm/exact/permit2/client'
 import { remoteEvmAccount } from '@groat/evm/signer'
-import { uptoEvm } from '@groat/evm/upto/client'
+import { uptoEvmWithSponsoring } from '@groat/evm/upto/sponsored/client'
 import { evmAccounts, svmAccounts } from '@groat/sandbox'
 import { exactSvm, type SvmKeyAccount, secretKeyAccount } from '@groat/svm/exact/client'
 import { remoteSvmAccount } from '@groat/svm/signer'
@@ -18,12 +18,15 @@ import { encodeBase58 } from '@groat/svm/wire'
 import { CliError } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { isKeystore, openKeystore } from '../wallet/keystore.js'
+import { nodesOf } from './chains.js'
 import { walletFiles } from './purse.js'
 
 /** Where the keys are, and whom Solana's blockhashes come from. A dry run signs nothing, and may do without a key. */
 export type WalletOptions = {
   readonly keyFile?: readonly string[]
   readonly svmRpc?: string
+  /** Nodes of EVM chains, as `base=https://…`: asked what Permit2 may take, so that what it lacks is signed along where a seller sponsors it. */
+  readonly rpc?: readonly string[]
   /** URL of a remote signer, in the place of keys. */
   readonly signer?: string
   /** Name of a session key, in the place of all other keys. */
@@ -48,7 +51,8 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   if (signer !== undefined)
     return signedElsewhere(signer, environment.GROAT_SIGNER_TOKEN, { rpc, channels: options.channels })
   const keys = await readKeys(options, environment)
-  if (keys.length > 0) return keys.flatMap((key) => schemesOf(key, rpc, options.channels))
+  const nodes = evmNodes(nodesOf([], options.rpc ?? []))
+  if (keys.length > 0) return keys.flatMap((key) => schemesOf(key, rpc, { channels: options.channels, nodes }))
   if (!isLoopback(target) && !options.dryRun) {
     throw new CliError(
       'usage',
@@ -61,7 +65,8 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   const [evm, svm] = [evmAccounts[0].privateKey, svmAccounts[0].secretKey]
   const onSandbox = [...(rpc === undefined ? await sandboxNodes(target) : [])]
   const node = rpc ?? onSandbox.find(([id]) => networkFamily(id) === 'solana')?.[1]
-  return [evm, svm].flatMap((key) => schemesOf({ key, from: 'the sandbox' }, node, options.channels))
+  const how = { channels: options.channels, nodes: { ...evmNodes(onSandbox), ...nodes } }
+  return [evm, svm].flatMap((key) => schemesOf({ key, from: 'the sandbox' }, node, how))
 }
 
 /** The schemes of the accounts that a remote signer signs for. */
@@ -73,7 +78,7 @@ async function signedElsewhere(
   if (!URL.canParse(url)) throw new CliError('usage', `${url} is not a URL`)
   if (token === undefined) throw new CliError('usage', 'No token for the signer', 'Set GROAT_SIGNER_TOKEN.')
   return (await signerAccounts({ url, token })).flatMap(({ family, address }) => {
-    if (family === 'eip155') return evmSchemes(remoteEvmAccount({ url, token, address }), channels)
+    if (family === 'eip155') return evmSchemes(remoteEvmAccount({ url, token, address }), { channels, nodes: {} })
     return family === 'solana' ? [svmScheme(remoteSvmAccount({ url, token, address }), rpc)] : []
   })
 }
@@ -117,22 +122,28 @@ function opened(text: string, file: string, password: string | undefined): strin
   return family === 'evm' ? `0x${Buffer.from(secret).toString('hex')}` : encodeBase58(secret)
 }
 
-function schemesOf(
-  found: FoundKey,
-  rpc: string | undefined,
-  channels: PayerChannels | undefined,
-): readonly SchemeClient[] {
+function schemesOf(found: FoundKey, rpc: string | undefined, how: PaysOnEvm): readonly SchemeClient[] {
   const { evm, svm } = accountOf(found)
-  if (evm !== undefined) return evmSchemes(evm, channels)
+  if (evm !== undefined) return evmSchemes(evm, how)
   return svm === undefined ? [] : [svmScheme(svm, rpc)]
 }
 
-const evmSchemes = (account: EvmAccount, channels: PayerChannels | undefined) => [
-  exactEvmWithPermit2({ account }),
-  uptoEvm({ account }),
+/** Where channels are remembered, and nodes by network. */
+type PaysOnEvm = {
+  readonly channels: PayerChannels | undefined
+  readonly nodes: Readonly<Partial<Record<Network, string>>>
+}
+
+const evmSchemes = (account: EvmAccount, { channels, nodes: rpc }: PaysOnEvm) => [
+  exactEvmWithPermit2({ account, rpc }),
+  uptoEvmWithSponsoring({ account, rpc }),
   authCaptureEvm({ account }),
-  batchEvm({ account, ...(channels && { channels }) }),
+  batchEvm({ account, rpc, ...(channels && { channels }) }),
 ]
+
+const evmNodes = (nodes: Iterable<readonly [Network, string]>): Readonly<Partial<Record<Network, string>>> =>
+  Object.fromEntries([...nodes].filter(([id]) => networkFamily(id) === 'eip155'))
+
 const svmScheme = (account: SvmKeyAccount, rpc: string | undefined) =>
   exactSvm({ account, ...(rpc === undefined ? {} : { rpc }) })
 

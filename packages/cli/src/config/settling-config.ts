@@ -97,8 +97,11 @@ export function settlingOf(
   }
   const twice = schemes.find((name, index) => schemes.indexOf(name) !== index)
   if (twice !== undefined) throw fail([...path, 'schemes'], `${twice} stands there twice`)
-  if (!schemes.includes('exact') && (wallet_factories ?? sponsor ?? delegations) !== undefined) {
-    throw fail([...path, 'schemes'], 'wallet_factories, sponsor and delegations are for exact, which is not among them')
+  if (!schemes.includes('exact') && (wallet_factories ?? delegations) !== undefined) {
+    throw fail([...path, 'schemes'], 'wallet_factories and delegations are for exact, which is not among them')
+  }
+  if (sponsor !== undefined && !schemes.some((name) => SPONSORED.has(name))) {
+    throw fail([...path, 'schemes'], 'sponsor is for exact, upto and batch-settlement, none of which is among them')
   }
   if (!schemes.includes('auth-capture') && auth_capture !== undefined) {
     throw fail([...path, 'schemes'], 'auth_capture is for auth-capture, which is not among them')
@@ -152,3 +155,6 @@ function delegationsOf({ managers, gas }: NonNullable<Fields['delegations']>): D
 function authCaptureOf({ fee, refunds_for }: NonNullable<Fields['auth_capture']>): AuthCaptureConfig {
   return { ...(fee === undefined ? {} : { fee }), ...(refunds_for === undefined ? {} : { refundsFor: refunds_for }) }
 }
+
+/** Schemes that can be paid by Permit2, whose approvals a sponsor pays for. */
+const SPONSORED: ReadonlySet<string> = new Set(['exact', 'upto', 'batch-settlement'])

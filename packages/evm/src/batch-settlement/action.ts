@@ -14,6 +14,7 @@ import { parseSignature } from '../crypto/signature.js'
 import type { SigningEngine } from '../crypto/signing.js'
 import { formatHex, type Hex } from '../hex.js'
 import type { CallRequest } from '../rpc.js'
+import { readEip2612 } from '../sponsoring/eip2612.js'
 import { type ChannelConfig, type ClaimRow, channelIdOf, claimBatchDigest, parseAmount, readConfig } from './channel.js'
 import { claimCall, depositCall, multicall, refundCall, sweepCall } from './contract.js'
 import { collectorOf, type Deposit } from './deposit.js'
@@ -62,7 +63,7 @@ export function readAction(
     paymentId([terms.network, BATCH_SETTLEMENT, ...parts, batchOnEvm.name])
   switch (payment.payload.type) {
     case 'deposit':
-      return readDepositAction(engine, payment, terms)
+      return readDepositAction(engine, payment, terms, now)
     case 'claim': {
       const wire = check(BatchClaimPayload, payment.payload)
       if (!wire.ok) return wire
@@ -110,12 +111,16 @@ function readDepositAction(
   engine: SigningEngine,
   payment: PaymentPayload,
   terms: PaymentRequirements,
+  now: number,
 ): BatchAction | Refusal {
   const read = readBatch(engine, payment, terms)
   if (!read.ok) return read
   const { config, channelId, deposit, pid } = read
   if (deposit === undefined) return refuse('invalid_batch_settlement_evm_payload_type')
-  const { collector, data } = collectorOf(deposit)
+  const needed = { payer: config.payer, token: config.token, amount: deposit.amount }
+  const permit = deposit.method === 'permit2' ? readEip2612(payment.extensions, needed, now) : undefined
+  if (permit && 'code' in permit) return permit
+  const { collector, data } = collectorOf(deposit, permit)
   return {
     ...{ ok: true, kind: 'deposit', pid, payer: config.payer, rows: 1, channelId },
     call: depositCall(config, deposit.amount, collector, data),

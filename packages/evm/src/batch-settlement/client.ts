@@ -5,6 +5,7 @@ import {
   isJsonObject,
   type JsonObject,
   type PaymentRequirements,
+  type PreparedPayment,
   parseAtomic,
   paymentId,
   refuse,
@@ -19,6 +20,7 @@ import { nobleEngine } from '../crypto/noble.js'
 import type { TokenDomain } from '../exact/eip3009.js'
 import { formatHex, type Hex } from '../hex.js'
 import { signWith } from '../sign.js'
+import { type AllowanceNodes, withAllowance } from '../sponsoring/paying.js'
 import { channelIdOf, voucherDigest, voucherTypedData, wireOfConfig } from './channel.js'
 import { createMemoryChannels, type PayerChannel, type PayerChannels } from './client-channels.js'
 import { configFor, offeredAgain, toldBy } from './client-state.js'
@@ -40,6 +42,11 @@ export type BatchEvmClientOptions = {
   /** Tells channels with the same seller apart, such as one for each of several agents: 32 bytes. */
   readonly salt?: Hex
   readonly assets?: readonly Asset[]
+  /**
+   * Nodes to ask what Permit2 is allowed to take, by network. Before a deposit by Permit2, what it lacks is then signed along where the seller announces gas
+   * sponsoring, and `permit2_allowance_required` refused where nothing would do. Without a node Permit2 is taken to be approved.
+   */
+  readonly rpc?: AllowanceNodes
   readonly engine?: CryptoEngine
 }
 
@@ -55,6 +62,20 @@ export type BatchEvmClientOptions = {
  * const scheme = batchEvm({ account: privateKeyAccount(process.env.KEY), depositFor: 100 })
  */
 export function batchEvm(options: BatchEvmClientOptions): SchemeClient {
+  const { rpc, ...rest } = options
+  const half = channelPayer(rest)
+  if (rpc === undefined) return half
+  const { account, assets = [] } = options
+  const known = [...assets, ...evmAssets]
+  const isPermit2 = ({ network, asset, extra }: PaymentRequirements) =>
+    (extra.assetTransferMethod ?? findAsset(known, network, asset)?.transfer) === 'permit2'
+  // Where a deposit is made, it is what the payment is for.
+  const through = (offer: PaymentRequirements, { preview, amount }: PreparedPayment) =>
+    isPermit2(offer) && preview.deposit !== undefined ? amount : 0n
+  return withAllowance(half, { account, assets, rpc, through })
+}
+
+function channelPayer(options: Omit<BatchEvmClientOptions, 'rpc'>): SchemeClient {
   const { account, channels = createMemoryChannels(), depositFor = 5, assets = [], engine = nobleEngine } = options
   const payer = parseAddress(account.address)
   if (payer === undefined) throw new TypeError('the account has no address')

@@ -5,6 +5,7 @@ import type { SigningEngine } from '../crypto/signing.js'
 import { defineAuthorization, type TokenDomain } from '../eip3009/signing.js'
 import { formatHex, type Hex, parseHex } from '../hex.js'
 import { definePermit, type PermitTransfer } from '../permit2/signing.js'
+import type { Eip2612Permit } from '../sponsoring/eip2612.js'
 import type { ChannelConfig } from './channel.js'
 import { ERC3009_COLLECTOR, PERMIT2_COLLECTOR } from './identity.js'
 
@@ -100,20 +101,27 @@ type SignedDeposit = {
   readonly domain?: TokenDomain
 }
 
-/** Who brings a deposit, and what it is told. */
-export function collectorOf(deposit: Deposit): { readonly collector: Address; readonly data: Uint8Array } {
+/** Who brings a deposit, and what it is told; with a permit (EIP-2612), Permit2 is let take the token in the same breath. */
+export function collectorOf(
+  deposit: Deposit,
+  permit?: Eip2612Permit,
+): { readonly collector: Address; readonly data: Uint8Array } {
   if (deposit.method === 'eip3009') {
     const { validAfter, validBefore, salt, signature } = deposit
     const data = encodeCallWithBytes('0x', [validAfter, validBefore, salt], signature)
     return { collector: ERC3009_COLLECTOR, data: parseHex(data) ?? new Uint8Array() }
   }
-  // (uint256 nonce, uint256 deadline, bytes signature, bytes): the last is empty, and stands behind the first.
+  // (uint256 nonce, uint256 deadline, bytes signature, bytes permit): the last is empty where none comes along, and stands behind the first.
   const { nonce, deadline, signature } = deposit
   const padded = 32 * Math.ceil(signature.length / 32)
   const head = encodeCall('0x', nonce, deadline, 128n, BigInt(128 + 32 + padded), BigInt(signature.length))
-  const bytes = new Uint8Array(32 * 5 + padded + 32)
+  const words = permit ? encodeCall('0x', permit.value, permit.deadline, permit.v, permit.r, permit.s) : '0x'
+  const tail = parseHex(words) ?? new Uint8Array()
+  const bytes = new Uint8Array(32 * 5 + padded + 32 + tail.length)
   bytes.set(parseHex(head) ?? new Uint8Array())
   bytes.set(signature, 160)
+  bytes.set(parseHex(encodeCall('0x', BigInt(tail.length))) ?? new Uint8Array(), 160 + padded)
+  bytes.set(tail, 160 + padded + 32)
   return { collector: PERMIT2_COLLECTOR, data: bytes }
 }
 

@@ -19,6 +19,11 @@ import type { EvmCall, EvmChain } from '../chain.js'
 import { succeedsPaid } from '../exact/method.js'
 import { encodeBalanceOf } from '../exact/token.js'
 import type { Hex } from '../hex.js'
+import type { CallRequest } from '../rpc.js'
+import { type Approval, ERC20_APPROVAL_GAS_SPONSORING } from '../sponsoring/approval.js'
+import { EIP2612_GAS_SPONSORING, readEip2612 } from '../sponsoring/eip2612.js'
+import { approvalNeeded } from '../sponsoring/needed.js'
+import { type ApprovalSponsor, type Sponsor, sponsorOf } from '../sponsoring/sponsor.js'
 import { encodeAllowance } from '../upto/proxy.js'
 import { signerOf } from '../wallet.js'
 import { type BatchAction, readAction } from './action.js'
@@ -36,13 +41,15 @@ export type BatchEvmFacilitatorOptions = {
   readonly lookbackBlocks?: bigint
   /** Seconds by which a block's clock must have passed a deposit's end before it counts as dead; 30 unless told. */
   readonly expiryMarginSeconds?: bigint
+  /** Pays for payers' approvals of Permit2 (`erc20ApprovalGasSponsoring`); nobody does unless told. Needs nodes that know `eth_simulateV1`. */
+  readonly sponsor?: ApprovalSponsor | Sponsor
   readonly clock?: Clock
 }
 
 /**
  * Puts deposits, claims, sweeps and refunds of payment channels on chain, and says how channels stand. It counts no vouchers, that is the seller's
  * ledger's, and it has no authorizer's key: what gives money away is signed by the seller (EVM-BATCH-060). Every request is read anew
- * and tried before it is sent.
+ * and tried before it is sent. A permit or an approval of Permit2 that comes with a deposit is tried with it.
  *
  * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict.
  *
@@ -52,6 +59,7 @@ export type BatchEvmFacilitatorOptions = {
 export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
   const { chains, lookbackBlocks = 10_000n, expiryMarginSeconds = 30n, clock = systemClock } = options
   const holds = createHolds(clock)
+  const sponsor = sponsorOf(options.sponsor)
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
   const actions = new WeakMap<PaymentPayload, BatchAction>()
 
@@ -109,8 +117,18 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
     return { ok: true, payer, extra: extraOf(channelId, state) }
   }
 
-  return {
+  /** The approval that has to go before a deposit by Permit2, as the payment brings it along. */
+  async function approvalOf(chain: EvmChain, { extensions }: PaymentPayload, { payer, deposit }: BatchAction) {
+    if (deposit?.method !== 'permit2') return undefined
+    const { token, amount } = deposit
+    // A permit does what an approval would.
+    if (readEip2612(extensions, { payer, token, amount }, 0) !== undefined) return undefined
+    return approvalNeeded(chain, sponsor, extensions, { payer, token, amount })
+  }
+
+  const half: SchemeFacilitator<EvmCall> = {
     scheme: batchOnEvm,
+    extensions: [EIP2612_GAS_SPONSORING, ...(sponsor ? [ERC20_APPROVAL_GAS_SPONSORING] : [])],
     networks: chains.map(({ network }) => network),
     chains,
     kinds: () => chains.map(({ network }) => ({ x402Version: 2, scheme: batchOnEvm.name, network })),
@@ -148,10 +166,25 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
       }
       const from = parseAddress(signer ?? chain.signers[0] ?? '')
       const call = { ...action.call, gas: gasOf(action), ...(from ? { from } : {}) }
+      const approval = await approvalOf(chain, payment, action)
+      if (approval !== undefined) {
+        const refusal = 'code' in approval ? approval : await judgeBehind(chain, action, { approval, call, sponsor })
+        return refusal ? { ...refusal, payer } : verdict
+      }
       const tried = await chain.rpc.call(call)
       // Wallets that are asked for their word see whether they are only tried (EVM-BATCH-043).
       if (tried.ok && (!now.settling || (await succeedsPaid(chain, call)))) return verdict
       return { ...(await whyRefused(chain, action)), payer }
+    },
+    async enable(payment, terms, now) {
+      const chain = chainOf(terms)
+      const action = actionOf(payment, terms, now.now)
+      if (!action.ok) return action
+      const { payer } = action
+      const approval = await approvalOf(chain, payment, action)
+      if (approval === undefined || sponsor === undefined) return { ok: true, payer }
+      const refusal = 'code' in approval ? approval : await sponsor.approve(chain, payer, approval)
+      return refusal ? { ...refusal, payer } : half.verify(payment, terms, now)
     },
     prepare(payment, terms) {
       const action = actionOf(payment, terms, 0)
@@ -176,6 +209,7 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
       return { channelState: extraOf(action.channelId, await readChannel(chain.rpc, action.channelId)) }
     },
   }
+  return half
 }
 
 /** Whether it comes from a payer; all else comes from a seller. */
@@ -215,6 +249,21 @@ function judge(payer: string, chain: EvmChain, { asset }: PaymentRequirements): 
   if (chain.signers.some((signer) => sameAddress(signer, payer))) return refuse('payer_is_facilitator')
   const token = parseAddress(asset)
   return token === undefined || chain.asset(token) === undefined ? refuse('asset_not_allowed') : undefined
+}
+
+/** Why a deposit whose approval has to go first would not go through; both are tried, one after the other. */
+async function judgeBehind(
+  chain: EvmChain,
+  action: BatchAction,
+  { approval, call, sponsor }: { approval: Approval; call: CallRequest; sponsor: Sponsor | undefined },
+): Promise<Refusal | undefined> {
+  const { to, data, gas } = approval.transaction
+  const [unpaid, tried] = await Promise.all([
+    sponsor?.judge(chain, action.payer, approval),
+    chain.rpc.simulate([{ from: action.payer, to, data, gas }, call]),
+  ])
+  if (unpaid !== undefined || tried.every(({ ok }) => ok)) return unpaid
+  return whyRefused(chain, action)
 }
 
 /** Why an action would not go through, in one more round trip. */

@@ -4,6 +4,7 @@ import { chainIdOf } from '../chain-id.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
 import type { SigningEngine } from '../crypto/signing.js'
 import { isPayable } from '../exact/terms.js'
+import { announcements } from '../sponsoring/announcement.js'
 import { batchOnEvm, WITHDRAW_DELAY } from './identity.js'
 import { inspectBatch } from './shared.js'
 
@@ -42,6 +43,7 @@ export function batchEvm(options: BatchEvmServerOptions): SchemeServer {
     scheme: batchOnEvm,
     metered: true,
     offChain: true,
+    announces: announcements,
     inspect: (payment, terms, now) => inspectBatch(engine, payment, terms, now),
     offer({ network, asset, amount, payTo, maxTimeoutSeconds, extra = {} }: OfferTerms): PaymentRequirements {
       if (chainIdOf(network) === undefined) throw new X402Error('invalid_network', { network })

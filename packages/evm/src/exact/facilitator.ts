@@ -17,7 +17,7 @@ import { type Address, parseAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
 import { ERC20_APPROVAL_GAS_SPONSORING } from '../sponsoring/approval.js'
 import { EIP2612_GAS_SPONSORING } from '../sponsoring/eip2612.js'
-import { type ApprovalSponsor, createSponsor } from '../sponsoring/sponsor.js'
+import { type ApprovalSponsor, type Sponsor, sponsorOf } from '../sponsoring/sponsor.js'
 import { whyNotCallable } from './callable.js'
 import { exactOnEvm } from './eip3009.js'
 import { createEip3009 } from './eip3009-chain.js'
@@ -50,7 +50,7 @@ export type ExactEvmFacilitatorOptions = {
   /** Gas that creating a wallet may use; 700,000 unless told. */
   readonly deploymentGas?: bigint
   /** Pays for payers' approvals of Permit2 (`erc20ApprovalGasSponsoring`); nobody does unless told. Needs nodes that know `eth_simulateV1`. */
-  readonly sponsor?: ApprovalSponsor
+  readonly sponsor?: ApprovalSponsor | Sponsor
   /** Takes payments by delegation (ERC-7710); none unless told. Needs nodes that know `eth_simulateV1`. */
   readonly delegations?: DelegationOptions
 }
@@ -90,7 +90,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
   const holds = createHolds(clock)
   const trials = createTokenTrials()
   const { walletFactories = [], deploymentGas = 700_000n } = options
-  const sponsor = options.sponsor && createSponsor(options.sponsor)
+  const sponsor = sponsorOf(options.sponsor)
   const methods: Readonly<Record<MethodName, ChainMethod>> = {
     eip3009: createEip3009({ factories: factoriesOf(walletFactories, chains), deploymentGas }),
     permit2: createPermit2({ sponsor }),

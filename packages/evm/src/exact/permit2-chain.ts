@@ -1,11 +1,12 @@
 import { type PaymentPayload, type Refusal, refuse, type Verdict } from '@groat/core'
 import { decodeInteger } from '../abi.js'
 import { recoverAddress } from '../address.js'
-import { exactPermit2Proxy, hasPermit2Proxy, PERMIT2 } from '../permit2/contracts.js'
-import { encodeAllowance, explainPermit2 } from '../permit2/diagnosis.js'
+import { exactPermit2Proxy, hasPermit2Proxy } from '../permit2/contracts.js'
+import { explainPermit2 } from '../permit2/diagnosis.js'
 import type { CallOutcome } from '../rpc.js'
-import { type Approval, readApproval } from '../sponsoring/approval.js'
+import type { Approval } from '../sponsoring/approval.js'
 import { type Eip2612Permit, readEip2612 } from '../sponsoring/eip2612.js'
+import { approvalNeeded } from '../sponsoring/needed.js'
 import type { Sponsor } from '../sponsoring/sponsor.js'
 import { signerOf } from '../wallet.js'
 import { type ChainMethod, type ExactRequest, succeedsPaid, type Trial } from './method.js'
@@ -23,14 +24,8 @@ export type Permit2Options = {
 /** Permit2 on chain: the proxy of `exact` takes the money that the payer let Permit2 take, and pays only whom the payer signed. */
 export function createPermit2({ sponsor }: Permit2Options): ChainMethod {
   /** The approval that has to go first, `undefined` where none has to, or why it will not be paid for. */
-  async function approvalOf({ chain, payment }: ExactRequest, { payer, transfer }: Permit2Payment) {
-    if (sponsor === undefined) return undefined
-    const { token, amount } = transfer
-    const { engine, chainId } = chain
-    const approval = readApproval(payment.extensions, { payer, token, amount, engine, chainId, maxGas: sponsor.maxGas })
-    if (approval === undefined || 'code' in approval) return approval
-    const allowance = await chain.rpc.call({ to: token, data: encodeAllowance(payer, PERMIT2) })
-    return allowance.ok && (decodeInteger(allowance.data) ?? 0n) >= amount ? undefined : approval
+  function approvalOf({ chain, payment }: ExactRequest, { payer, transfer: { token, amount } }: Permit2Payment) {
+    return approvalNeeded(chain, sponsor, payment.extensions, { payer, token, amount })
   }
 
   return {

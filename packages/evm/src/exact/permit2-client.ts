@@ -3,7 +3,6 @@ import {
   evmAssets,
   findAsset,
   type JsonObject,
-  type Network,
   type PaymentRequirements,
   type PrepareContext,
   type PreparedPayment,
@@ -19,9 +18,9 @@ import type { SigningEngine } from '../crypto/signing.js'
 import { formatHex } from '../hex.js'
 import { EXACT_PERMIT2_PROXY } from '../permit2/contracts.js'
 import type { PermitTransfer } from '../permit2/signing.js'
-import { createEvmRpc, type EvmRpc } from '../rpc.js'
 import { signWith } from '../sign.js'
 import { answerTo, planAllowance, type SignedExtension } from '../sponsoring/client.js'
+import { type AllowanceNodes, allowanceNodes } from '../sponsoring/paying.js'
 import { type ExactEvmClientOptions, exactEvm } from './client.js'
 import { exactOnEvm } from './eip3009.js'
 import { type ExactWitness, exactPermit, permit2Id } from './permit2.js'
@@ -34,7 +33,7 @@ export type ExactEvmWithPermit2Options = ExactEvmClientOptions & {
    * Nodes to ask what Permit2 is allowed to take, by network. A payment that could not settle is then not signed, and where the seller announces gas
    * sponsoring, what Permit2 lacks is signed along. Without a node Permit2 is taken to be approved.
    */
-  readonly rpc?: Readonly<Partial<Record<Network, string | EvmRpc>>>
+  readonly rpc?: AllowanceNodes
 }
 
 /**
@@ -53,7 +52,7 @@ export function exactEvmWithPermit2(options: ExactEvmWithPermit2Options): Scheme
   const payer = parseAddress(account.address)
   if (payer === undefined) throw new TypeError('no address')
   const known = [...assets, ...evmAssets]
-  const nodes = nodesOf(options.rpc ?? {})
+  const nodes = allowanceNodes(options.rpc ?? {})
 
   return {
     ...byAuthorization,
@@ -71,17 +70,6 @@ export function exactEvmWithPermit2(options: ExactEvmWithPermit2Options): Scheme
       return prepared({ ...payment, asset, payer, account, engine }, context.extensions, allowance ?? [])
     },
   }
-}
-
-function nodesOf(rpc: Readonly<Partial<Record<Network, string | EvmRpc>>>): ReadonlyMap<string, EvmRpc> {
-  const nodes = new Map<string, EvmRpc>()
-  for (const [network, node] of Object.entries(rpc)) {
-    // The keys are networks by their type; Object.entries forgets it.
-    const chainId = chainIdOf(network as Network)
-    if (node === undefined || chainId === undefined) continue
-    nodes.set(network, typeof node === 'string' ? createEvmRpc({ urls: [node], chainId }) : node)
-  }
-  return nodes
 }
 
 type Decided = { readonly chainId: bigint; readonly transfer: PermitTransfer; readonly witness: ExactWitness }

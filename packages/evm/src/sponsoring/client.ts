@@ -21,7 +21,8 @@ export type Permit2Payer = {
   readonly asset: Asset
   readonly chainId: bigint
   readonly payer: Address
-  readonly transfer: PermitTransfer
+  /** Atomic units, and seconds since 1970. */
+  readonly transfer: Pick<PermitTransfer, 'token' | 'amount' | 'deadline'>
 }
 
 /** What is signed along, and under which key it goes. */

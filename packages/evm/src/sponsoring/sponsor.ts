@@ -47,10 +47,11 @@ const FUNDING_GAS = 60_000n
 const DEFAULT_TIP = 1_000_000_000n
 
 /**
- * Makes a sponsor. Throws `X402Error` `invalid_config` for an account that is none.
+ * Makes a sponsor. One account has one, whatever schemes it serves, since its transactions go one after the other: hand the same to all of them. Throws `X402Error` `invalid_config` for an account that is none.
  *
  * @example
  * const sponsor = createSponsor({ account: process.env.SPONSOR_KEY ?? '' })
+ * const schemes = [exactEvm({ chains, sponsor }), uptoEvm({ chains, sponsor }), batchEvm({ chains, sponsor })]
  */
 export function createSponsor(options: ApprovalSponsor): Sponsor {
   const { maxGas = 100_000n, maxFunding = 10n ** 15n, maxFeeMultiple = 4n, perPayerAndDay = 2 } = options
@@ -114,6 +115,12 @@ export function createSponsor(options: ApprovalSponsor): Sponsor {
       throw new X402Error('rpc_unreachable', { network, waiting: 'a sponsored approval' })
     },
   }
+}
+
+/** The sponsor that an option names: one that is at work already, which several schemes share, or one of its own. Throws like `createSponsor`. */
+export function sponsorOf(option: ApprovalSponsor | Sponsor | undefined): Sponsor | undefined {
+  if (option === undefined || 'approve' in option) return option
+  return createSponsor(option)
 }
 
 function accountOf(account: string | KeyAccount): KeyAccount & { readonly address: Address } {

@@ -11,20 +11,19 @@ import {
   sameAddress,
   systemClock,
 } from '@groat/core'
-import { decodeInteger } from '../abi.js'
 import { formatAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
-import { succeedsPaid } from '../exact/method.js'
-import { encodeBalanceOf } from '../exact/token.js'
-import { createTokenTrials, type TokenTrials } from '../exact/token-trial.js'
+import { createTokenTrials } from '../exact/token-trial.js'
 import { hasPermit2Proxy, uptoPermit2Proxy } from '../permit2/contracts.js'
-import type { CallOutcome } from '../rpc.js'
-import { signerOf, walletAccepts } from '../wallet.js'
-import { claimOf, explainFailure } from './diagnosis.js'
-import { createExposures, type Exposures, type OpenPayments } from './exposure.js'
+import { ERC20_APPROVAL_GAS_SPONSORING } from '../sponsoring/approval.js'
+import { EIP2612_GAS_SPONSORING, readEip2612 } from '../sponsoring/eip2612.js'
+import { approvalNeeded } from '../sponsoring/needed.js'
+import { type ApprovalSponsor, type Sponsor, sponsorOf } from '../sponsoring/sponsor.js'
+import { createExposures, type Exposures } from './exposure.js'
 import { uptoOnEvm } from './identity.js'
+import { accountOf, type Backing, judgeCeiling, judgeCharge } from './judge.js'
 import { chainOutcome } from './outcome.js'
-import { encodeAllowance, settleCall } from './proxy.js'
+import { settleCall } from './proxy.js'
 import { inspectUpto, readUpto, type UptoPayment } from './shared.js'
 
 export { createExposures, type Exposure, type ExposureLimits, type Exposures, type OpenPayments } from './exposure.js'
@@ -43,6 +42,8 @@ export type UptoEvmFacilitatorOptions = {
   readonly exposures?: Exposures
   /** Seconds by which a block's clock must have passed a payment's end before it counts as dead; 30 unless told. */
   readonly expiryMarginSeconds?: bigint
+  /** Pays for payers' approvals of Permit2 (`erc20ApprovalGasSponsoring`); nobody does unless told. Needs nodes that know `eth_simulateV1`. */
+  readonly sponsor?: ApprovalSponsor | Sponsor
   readonly clock?: Clock
 }
 
@@ -51,11 +52,13 @@ export type UptoEvmFacilitatorOptions = {
  *
  * Only the account that a payment names can settle it, and it is named by this facilitator: the first signer of each chain. A payment is
  * verified for its ceiling, on top of all ceilings of that payer that are verified and open here; where there are others, balance and
- * allowance are read too (EVM-UPTO-045). A charge of nothing settles without a transaction, and uses the payment up (EVM-UPTO-054).
+ * allowance are read too (EVM-UPTO-045). A permit or an approval of Permit2 that comes along is tried with the payment; a payer who brings one has one payment
+ * open at a time (EVM-UPTO-058). A charge of nothing settles without a transaction, and uses the payment up (EVM-UPTO-054).
  *
  * Besides what `inspectUpto` refuses: `invalid_network`, `payer_is_facilitator`, `asset_not_allowed`, `upto_facilitator_mismatch`,
  * `permit2_proxy_not_deployed`, `invalid_permit2_signature`, `upto_exposure_exceeded`, `asset_not_deployed_contract`, `permit2_invalid_nonce`,
- * `permit2_insufficient_balance`, `permit2_allowance_required`, `permit2_simulation_failed`, `payer_on_hold`.
+ * `permit2_insufficient_balance`, `permit2_allowance_required`, `permit2_simulation_failed`, `payer_on_hold`, and what `readEip2612`, `readApproval` and the sponsor
+ * refuse.
  * A chain that cannot be asked is thrown (`rpc_unreachable`, …) and never a verdict.
  *
  * @example
@@ -65,6 +68,7 @@ export type UptoEvmFacilitatorOptions = {
 export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<EvmCall> {
   const { chains, gasLimit = 300_000n, maxOpen = 1_000, expiryMarginSeconds = 30n, clock = systemClock } = options
   const { exposures = createExposures() } = options
+  const sponsor = sponsorOf(options.sponsor)
   const byNetwork = new Map(chains.map((chain) => [chain.network, chain]))
   const holds = createHolds(clock)
   const trials = createTokenTrials()
@@ -91,8 +95,22 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
     return { payment: read, chain }
   }
 
+  /** What has to come first so that Permit2 may take the money, as the payment brings it along. */
+  async function backingOf(
+    chain: EvmChain,
+    { extensions }: PaymentPayload,
+    { authorization: { from: payer, token, amount } }: UptoPayment,
+    now: number,
+  ): Promise<Backing | Refusal> {
+    const permit = readEip2612(extensions, { payer, token, amount }, now)
+    if (permit !== undefined) return 'code' in permit ? permit : { permit }
+    const approval = await approvalNeeded(chain, sponsor, extensions, { payer, token, amount })
+    return approval === undefined ? {} : 'code' in approval ? approval : { approval }
+  }
+
   return {
     scheme: uptoOnEvm,
+    extensions: [EIP2612_GAS_SPONSORING, ...(sponsor ? [ERC20_APPROVAL_GAS_SPONSORING] : [])],
     networks: chains.map(({ network }) => network),
     chains,
     kinds: () =>
@@ -113,7 +131,12 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
       if (!(await hasPermit2Proxy(chain.rpc, uptoPermit2Proxy))) {
         return { ...refuse('permit2_proxy_not_deployed'), payer }
       }
-      const trial = { gas: gasLimit, trials }
+      const isFree = now.settling === true && terms.amount === 0n
+      const backing = isFree ? {} : await backingOf(chain, payment, read, now.now)
+      if ('code' in backing) return { ...backing, payer }
+      const unpaid = backing.approval && (await sponsor?.judge(chain, read.authorization.from, backing.approval))
+      if (unpaid !== undefined) return { ...unpaid, payer }
+      const trial = { gas: gasLimit, trials, backing }
       const refusal = now.settling
         ? await judgeCharge(chain, read, terms.amount, { ...trial, reserved: now.reserved ?? 0n })
         : await judgeCeiling(chain, read, { ...trial, exposures, maxOpen, now: now.now / 1000 })
@@ -124,9 +147,24 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
       }
       return { ok: true, payer }
     },
+    async enable(payment, terms, now) {
+      const { chain, payment: read } = inspected(payment, terms)
+      const payer = read.authorization.from
+      const backing = terms.amount === 0n ? {} : await backingOf(chain, payment, read, now.now)
+      if ('code' in backing) return { ...backing, payer }
+      if (backing.approval === undefined || sponsor === undefined) return { ok: true, payer }
+      const trial = { gas: gasLimit, trials, backing: {}, reserved: now.reserved ?? 0n }
+      const refusal =
+        (await sponsor.approve(chain, payer, backing.approval)) ?? (await judgeCharge(chain, read, terms.amount, trial))
+      return refusal ? { ...refusal, payer } : { ok: true, payer }
+    },
     prepare(payment, terms) {
       const { payment: read } = inspected(payment, terms)
-      return terms.amount === 0n ? undefined : { ...settleCall(read, terms.amount), gas: gasLimit }
+      if (terms.amount === 0n) return undefined
+      const { from: payer, token, amount } = read.authorization
+      // Good when it was verified a moment ago: its time is the one thing that could have passed since, and the call says so.
+      const permit = readEip2612(payment.extensions, { payer, token, amount }, 0)
+      return { ...settleCall(read, terms.amount, permit && 'value' in permit ? permit : undefined), gas: gasLimit }
     },
     async outcome(payment, terms, sent) {
       const { chain, payment: read } = inspected(payment, terms)
@@ -145,9 +183,6 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
   }
 }
 
-const accountOf = ({ network }: EvmChain, { authorization: { token, from } }: UptoPayment): string =>
-  `${network} ${token} ${from}`
-
 /** The payer is not the operator, the token is one that the operator knows, and the operator is who may settle. */
 function judge({ authorization }: UptoPayment, chain: EvmChain | undefined): Refusal | undefined {
   const { from, token, facilitator } = authorization
@@ -157,92 +192,3 @@ function judge({ authorization }: UptoPayment, chain: EvmChain | undefined): Ref
   if (chain.asset(token) === undefined) return refuse('asset_not_allowed')
   return isOurs(facilitator) ? undefined : refuse('upto_facilitator_mismatch')
 }
-
-/** With how much gas a payment is tried, and how its token is. */
-type Trial = { readonly gas: bigint; readonly trials: TokenTrials }
-
-/** Whether the ceiling could be taken now, on top of what the payer is in for already; from then on the payer is in for it too. */
-async function judgeCeiling(
-  chain: EvmChain,
-  payment: UptoPayment,
-  { exposures, maxOpen, now, ...trial }: Trial & { exposures: Exposures; maxOpen: number; now: number },
-): Promise<Refusal | undefined> {
-  const account = accountOf(chain, payment)
-  const { from, token, amount, deadline } = payment.authorization
-  const { pid } = payment
-  const askMeans = async () => {
-    const [balance, allowance] = await Promise.all([
-      chain.rpc.call({ to: token, data: encodeBalanceOf(from) }),
-      chain.rpc.call({ to: token, data: encodeAllowance(from) }),
-    ])
-    return [integerOf(balance), integerOf(allowance)]
-  }
-  // Looked at before the chain is asked: what ends meanwhile counts, whether or not the chain's answer has it already.
-  const before = await exposures.look(account, pid, now)
-  const [refusal, known] = await Promise.all([
-    simulate(chain, payment, amount, trial),
-    before.count > 0 ? askMeans() : undefined,
-  ])
-  if (refusal !== undefined) return refusal
-  const exposure = { account, pid, amount, until: Number(deadline) }
-  const take = (seen: OpenPayments, means: readonly bigint[] | undefined) =>
-    exposures.take(exposure, { now, maxOpen, before: seen, means })
-  let taken = await take(before, known)
-  if (taken === 'unknown') {
-    // Others came while the chain was asked.
-    const seen = await exposures.look(account, pid, now)
-    taken = await take(seen, await askMeans())
-  }
-  return taken === 'taken' ? undefined : refuse('upto_exposure_exceeded')
-}
-
-/** Whether what is charged can be taken now. Nothing always can, from a payer who signed. */
-async function judgeCharge(
-  chain: EvmChain,
-  payment: UptoPayment,
-  amount: bigint,
-  { reserved, ...trial }: Trial & { readonly reserved: bigint },
-): Promise<Refusal | undefined> {
-  if (amount > 0n) {
-    const { token, from } = payment.authorization
-    const [refusal, balance] = await Promise.all([
-      simulate(chain, payment, amount, trial, true),
-      reserved > 0n ? chain.rpc.call({ to: token, data: encodeBalanceOf(from) }) : undefined,
-    ])
-    const short = balance !== undefined && integerOf(balance) < amount + reserved
-    return refusal ?? (short ? refuse('permit2_insufficient_balance') : undefined)
-  }
-  const claim = claimOf(chain, payment)
-  const signer = await signerOf(chain, claim)
-  const isSigned = signer === 'key' || (signer === 'contract' && (await walletAccepts(chain.rpc, claim)))
-  return isSigned ? undefined : refuse('invalid_permit2_signature')
-}
-
-async function simulate(
-  chain: EvmChain,
-  payment: UptoPayment,
-  amount: bigint,
-  { gas, trials }: Trial,
-  settling = false,
-): Promise<Refusal | undefined> {
-  // The proxy pays for nobody but the facilitator that was signed, so it is asked as that one (EVM-UPTO-044).
-  const call = { ...settleCall(payment, amount), from: payment.authorization.facilitator, gas }
-  const [simulation, signer, code] = await Promise.all([
-    chain.rpc.call(call),
-    signerOf(chain, claimOf(chain, payment)),
-    // Delegated code (EIP-7702) is asked even about what its account's own key has signed.
-    settling ? chain.rpc.code(payment.authorization.from) : '0x',
-  ])
-  if (signer === 'undeployed' || signer === 'nobody') return refuse('invalid_permit2_signature')
-  if (simulation.ok && ((signer === 'key' && code === '0x') || (await succeedsPaid(chain, call)))) {
-    const { token, from, to } = payment.authorization
-    const isMoved = await trials.passes(chain, { call, token, move: { from, to, value: amount } })
-    return isMoved ? undefined : refuse('permit2_simulation_failed', 'the token moves something else')
-  }
-  const refusal = await explainFailure(chain, payment, amount)
-  // The newest block of an idle chain may be older than the payment; the next one will not be.
-  const early = refusal.code === 'permit2_not_yet_valid'
-  return early && (await chain.rpc.call(call, 'pending')).ok ? undefined : refusal
-}
-
-const integerOf = (outcome: CallOutcome): bigint => (outcome.ok ? decodeInteger(outcome.data) : undefined) ?? 0n

@@ -2,6 +2,7 @@ import { type OfferTerms, type PaymentRequirements, type SchemeServer, X402Error
 import { formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { isPayable } from '../exact/terms.js'
+import { announcements } from '../sponsoring/announcement.js'
 import { uptoOnEvm } from './identity.js'
 import { inspectUpto } from './shared.js'
 
@@ -24,6 +25,7 @@ export const uptoEvm: SchemeServer = {
   scheme: uptoOnEvm,
   offersNeedFacilitator: true,
   metered: true,
+  announces: announcements,
   offer,
   inspect: inspectUpto,
 }

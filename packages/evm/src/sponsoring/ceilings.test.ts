@@ -1,0 +1,120 @@
+import {
+  assetByTicker,
+  type JsonObject,
+  type PaymentPayload,
+  type PaymentRequirements,
+  type SchemeClient,
+} from '@groat/core'
+import { type EvmChain as Sandbox, startEvmChain } from '@groat/sandbox'
+import { generatePrivateKey } from 'viem/accounts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BASE_SEPOLIA, uptoOfferOf } from '../../testing/payments.js'
+import { privateKeyAccount } from '../account.js'
+import { batchEvm as fills } from '../batch-settlement/client.js'
+import { batchEvm as holds } from '../batch-settlement/facilitator.js'
+import { batchEvm as sellsChannels } from '../batch-settlement/server.js'
+import { createEvmChain, type EvmChain } from '../chain.js'
+import { UPTO_PERMIT2_PROXY } from '../permit2/contracts.js'
+import { uptoEvm as settles } from '../upto/facilitator.js'
+import { uptoEvmWithSponsoring } from '../upto/sponsored-client.js'
+import { EIP2612_GAS_SPONSORING as KEY } from './eip2612.js'
+
+// What comes along with a ceiling or a deposit is held against it as with a price, whether verification or settlement is asked for.
+
+const usdc = assetByTicker(BASE_SEPOLIA, 'USDC')
+if (usdc === undefined) throw new Error('no USDC')
+const announced = { [KEY]: { info: { description: 'gas is on us', version: '1' }, schema: {} } }
+let sandbox: Sandbox
+let chain: EvmChain
+
+beforeAll(async () => {
+  sandbox = await startEvmChain({ rpcUrl: false })
+  const signers = [sandbox.account('facilitator').privateKey]
+  chain = await createEvmChain({ network: BASE_SEPOLIA, rpc: sandbox.rpcUrl, signers })
+})
+afterAll(() => sandbox?.stop())
+
+async function newcomer() {
+  const account = privateKeyAccount(generatePrivateKey())
+  await sandbox.fund(account.address, 200_000n)
+  return { account, rpc: { [BASE_SEPOLIA]: sandbox.rpcUrl } }
+}
+
+async function pay(half: SchemeClient, offer: PaymentRequirements, extensions: JsonObject = announced) {
+  const context = { clock: Date.now, random: (n: number) => crypto.getRandomValues(new Uint8Array(n)) }
+  const prepared = await half.prepare(offer, { ...context, maxLifetimeSeconds: 600, extensions })
+  if (!prepared.ok) return prepared
+  const payload = await prepared.sign()
+  const { scheme, network } = offer
+  const echo = { extensions: prepared.extensions?.() ?? extensions }
+  const payment: PaymentPayload = { x402Version: 2, scheme, network, accepted: offer, payload, ...echo }
+  return { ok: true, payment, preview: prepared.preview } as const
+}
+
+/** How each scheme is paid and settled. */
+const schemes = {
+  upto: {
+    half: settles,
+    offer: () => ({ ...uptoOfferOf(), extra: { ...uptoOfferOf().extra, facilitatorAddress: chain.signers[0] ?? '' } }),
+    payer: async () => uptoEvmWithSponsoring(await newcomer()),
+    charged: 4_000n,
+    lacking: 'permit2_allowance_required',
+  },
+  'batch-settlement': {
+    half: holds,
+    offer: () =>
+      sellsChannels({ receiverAuthorizer: sandbox.account('payer4').address }).offer({
+        ...{ network: BASE_SEPOLIA, asset: usdc, amount: 10_000n, payTo: sandbox.account('seller').address },
+        ...{ maxTimeoutSeconds: 60, extra: { assetTransferMethod: 'permit2' } },
+      }),
+    payer: async () => fills(await newcomer()),
+    charged: 10_000n,
+    lacking: 'invalid_batch_settlement_evm_permit2_allowance_required',
+  },
+} as const
+
+describe.each(['upto', 'batch-settlement'] as const)('%s', (name) => {
+  const { half, offer, payer, charged, lacking } = schemes[name]
+
+  test('GAS-PERMIT-001 GAS-PERMIT-002 a payer signs a permit where it is announced, and nothing where nothing would do', async () => {
+    expect(await pay(await payer(), offer(), {})).toMatchObject({ ok: false, code: 'permit2_allowance_required' })
+    expect(await pay(await payer(), offer())).toMatchObject({ preview: { sponsored: [KEY] } })
+  })
+
+  test.each([
+    ['GAS-PERMIT-010', { amount: '0x3e8' }, 'invalid_eip2612_extension_format'],
+    ['GAS-PERMIT-010', { signature: `0x${'11'.repeat(64)}00` }, 'invalid_eip2612_extension_format'],
+    ['GAS-PERMIT-011', { from: UPTO_PERMIT2_PROXY }, 'eip2612_from_mismatch'],
+    ['GAS-PERMIT-012', { asset: UPTO_PERMIT2_PROXY }, 'eip2612_asset_mismatch'],
+    ['GAS-PERMIT-013', { spender: UPTO_PERMIT2_PROXY }, 'eip2612_spender_not_permit2'],
+    ['GAS-PERMIT-014', { amount: (2n ** 256n - 1n).toString() }, 'permit2_2612_amount_mismatch'],
+    ['GAS-PERMIT-015', { deadline: '1700000000' }, 'eip2612_deadline_expired'],
+    ['GAS-PERMIT-016', { signature: `0x${'11'.repeat(64)}1b` }, 'allowance'],
+  ] as const)('%s D2 %o is refused, by settlement too', async (_, change, code) => {
+    const paid = await pay(await payer(), offer())
+    if (!paid.ok) throw new Error(paid.code)
+    const { info } = (paid.payment.extensions ?? {})[KEY] as { info: JsonObject }
+    const payment = { ...paid.payment, extensions: { [KEY]: { info: { ...info, ...change } } } }
+    const [scheme, now] = [half({ chains: [chain] }), { now: Date.now() }]
+    const expected = code === 'allowance' ? lacking : code
+    expect(await scheme.verify(payment, offer(), now)).toMatchObject({ ok: false, code: expected })
+    const settling = await scheme.verify({ ...payment }, { ...offer(), amount: charged }, { ...now, settling: true })
+    expect(settling).toMatchObject({ ok: false, code: expected })
+  })
+})
+
+test('EVM-UPTO-058 who brings a permit has one payment open at a time', async () => {
+  const { payer, offer, half } = schemes.upto
+  const buyer = await payer()
+  const scheme = half({ chains: [chain] })
+  const verdicts: unknown[] = []
+  for (let times = 0; times < 2; times++) {
+    const paid = await pay(buyer, offer())
+    if (!paid.ok) throw new Error(paid.code)
+    verdicts.push(await scheme.verify(paid.payment, offer(), { now: Date.now() }))
+    // The same one again is no other.
+    verdicts.push(await scheme.verify(paid.payment, offer(), { now: Date.now() }))
+  }
+  const exceeded = { ok: false, code: 'upto_exposure_exceeded' }
+  expect(verdicts).toMatchObject([{ ok: true }, { ok: true }, exceeded, exceeded])
+})
