@@ -87,7 +87,8 @@ export function judgeAnswer(
     const { code, detail } = settlement
     return { outcome: { status: 'refused', payment, code, ...(detail !== undefined && { detail }) } }
   }
-  if (response.status === 402) return { outcome: { status: 'refused', payment, ...sellersReason(response) } }
+  const reason = REFUSING.has(response.status) ? sellersReason(response) : undefined
+  if (reason !== undefined) return { outcome: { status: 'refused', payment, ...reason } }
   return { outcome: { status: 'unknown', payment } }
 }
 
@@ -103,8 +104,16 @@ function disputeOf(receipt: Receipt, { network, amount, payer }: SignedPayment):
   return receipt.payer === '' || sameAddress(receipt.payer, payer) ? undefined : 'payer'
 }
 
-function sellersReason({ headers }: Response): { readonly code: ErrorCode; readonly detail?: string } {
+/** Statuses of a refusal: the second where Permit2 has to be approved first. */
+const REFUSING: ReadonlySet<number> = new Set([402, 412])
+
+/** Why a seller refuses; nothing where the answer is no challenge, and its status may be about something else. */
+function sellersReason({
+  status,
+  headers,
+}: Response): { readonly code: ErrorCode; readonly detail?: string } | undefined {
   const challenge = decodeChallenge((name) => headers.get(name))
+  if (status !== 402 && !challenge?.ok) return undefined
   const words = challenge?.ok ? challenge.value.error : undefined
   if (words === undefined) return { code: 'payment_refused' }
   const code = words.split(': ', 1)[0] ?? ''

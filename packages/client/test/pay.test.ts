@@ -285,6 +285,17 @@ describe.each(stores)('payer.fetch over %s intents', (_, openIntents) => {
       ])
     })
 
+    test('ERR-024 412 with offers is a refusal too, such as of a payer who has not approved Permit2; without offers it says nothing of the payment', async () => {
+      const code = 'permit2_allowance_required'
+      const refusals = [{ ...challenge({ accepts: [offer()], error: code }), status: 412 }, { status: 412 }]
+      const { seller, payer } = await payerFor(({ payment }) =>
+        payment === undefined ? challenge({ accepts: [offer()] }) : refusals.shift()!,
+      )
+      const outcomes = []
+      for (const path of ['/a', '/b']) outcomes.push(payer.outcome(await payer.fetch(seller.origin + path)))
+      expect(outcomes).toMatchObject([{ status: 'refused', code }, { status: 'unknown' }])
+    })
+
     test('an error without a receipt leaves the payment unresolved', async () => {
       let broken = true
       const { seller, scheme, payer } = await payerFor(({ payment }) =>

@@ -1,6 +1,6 @@
-import { compareValues, type PaymentOutcome, parseLimit, type Quote } from '@groat/client'
+import { compareValues, type PaymentOutcome, parseLimit, type Quote, type SignedPayment } from '@groat/client'
 import { type BudgetState, type Buyer, createBuyer, type SpendingPolicy } from '@groat/client/buyer'
-import { type Asset, errorInfo, formatUnits, network as networkNamed } from '@groat/core'
+import { errorInfo, formatUnits, network as networkNamed, type Receipt, type SchemeClient } from '@groat/core'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import { boundPayments } from '@groat/extensions/request-binding/client'
 import type { ReceiptLine } from '../sandbox/buyer.js'
@@ -12,6 +12,7 @@ import { checkOutput, writeOutput } from './output.js'
 import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
 import { parseTarget, type RequestOptions, requestInit } from './request-options.js'
+import { askedFor, lastReceipt, movesFor, type Payable, takenOf, tokensOf } from './said-of-payment.js'
 import { ownNodes } from './simulator.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
@@ -41,6 +42,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   return withPurse(options, io, async (purse, channels) => {
     const schemes = await openWallet(target, { ...options, channels }, io)
     const names = checkedNames()
+    checkSchemes(options, schemes)
     const buyer = createBuyer({
       schemes,
       policy,
@@ -93,6 +95,14 @@ export function limitedTo(
   }
 }
 
+/** A scheme that nobody here pays by is a slip of the pen, and no word on the seller. */
+function checkSchemes({ scheme = [] }: Pick<PayCommand, 'scheme'>, halves: readonly SchemeClient[]): void {
+  const known = [...new Set(halves.map((half) => half.scheme.name))]
+  const other = scheme.find((name) => !known.includes(name))
+  if (other === undefined || known.length === 0) return
+  throw new CliError('usage', `No key here pays by ${other}`, `One of ${known.join(', ')}.`)
+}
+
 function attemptsOf(text: string): number {
   if (/^[0-9]{1,3}$/.test(text)) return Number(text) + 1
   throw new CliError('usage', `${text} is not a number of tries`)
@@ -109,7 +119,7 @@ async function send(payer: Buyer, target: URL, init: RequestInit, options: PayCo
   // What was paid for is not lost with the file: it is printed instead.
   const shown = failure === undefined ? options : { ...options, output: undefined }
   if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, shown))}\n`)
-  else tell(outcome, ms, io)
+  else tell(outcome, ms, outcome?.status === 'answered' ? lastReceipt(new TextDecoder().decode(body)) : undefined, io)
   if (failure !== undefined) io.say(`  ${io.style.bad(`${failure}; the answer follows`)}`)
   const isWanted = failure !== undefined || (options.output === undefined && !isChallenge(response, outcome))
   if (!options.json && isWanted) printBody(body, io)
@@ -131,7 +141,7 @@ async function confirm(target: URL, quote: Payable, { yes = false }: PayCommand,
   if (yes || isLoopback(target)) return
   if (ask === undefined)
     throw new CliError('usage', 'Nobody is there to be asked', 'Add --yes to pay without asking, up to --max.')
-  if (!(await ask(`  Pay ${price(quote)}?`))) throw new CliError('no', 'Not paid')
+  if (!(await ask(`  Pay ${askedFor(quote)}?`))) throw new CliError('no', 'Not paid')
 }
 
 function dryRun(quote: Quote, { json = false }: PayCommand, { out, say }: Io): number {
@@ -162,48 +172,53 @@ function refuse(
 
 /** The offers again, after a reason that says it all. */
 function isChallenge({ status }: Response, outcome: PaymentOutcome | undefined): boolean {
-  return status === 402 && (outcome?.status === 'refused' || outcome?.status === 'unpaid')
+  return (status === 402 || status === 412) && (outcome?.status === 'refused' || outcome?.status === 'unpaid')
 }
-
-type Payable = Extract<Quote, { status: 'payable' }>
 
 function showPrice(target: URL, quote: Payable, budgets: readonly BudgetState[], { say, style }: Io): void {
   const seconds = quote.offer.maxTimeoutSeconds
   say(
-    `  ${style.bold('402')}  ${target.host} asks ${style.bold(price(quote))} on ${nameOf(quote.offer.network)}, valid ${seconds} s`,
+    `  ${style.bold('402')}  ${target.host} asks ${style.bold(askedFor(quote))} on ${nameOf(quote.offer.network)}, valid ${seconds} s`,
   )
   for (const { rule, spent, limit } of budgets) say(style.quiet(`       ${rule}: ${spent} of ${limit} are spent`))
 }
 
-function showEffect({ effect, asset }: Payable, { say, style }: Io): void {
-  for (const { account, before, after } of effect?.changes ?? []) {
+function showEffect(quote: Payable, { say, style }: Io): void {
+  const { asset, effect } = quote
+  for (const { account, before, after } of movesFor(quote)) {
     const [had, has] = [before, after].map((units) => formatUnits(units, asset.decimals))
     say(style.quiet(`       ${account}: ${had} -> ${has} ${asset.symbol} (${effect?.how})`))
   }
 }
 
-function price({ amount, asset }: { readonly amount: bigint; readonly asset: Asset }): string {
-  return `${formatUnits(amount, asset.decimals)} ${asset.symbol}`
+function tell(outcome: PaymentOutcome | undefined, ms: number, last: Receipt | undefined, { say, style }: Io): void {
+  if (outcome !== undefined) say(`  ${describe(outcome, ms, last, style)}`)
 }
 
-function tell(outcome: PaymentOutcome | undefined, ms: number, { say, style }: Io): void {
-  if (outcome !== undefined) say(`  ${describe(outcome, ms, style)}`)
-}
-
-function describe(outcome: PaymentOutcome, ms: number, style: Style): string {
+function describe(outcome: PaymentOutcome, ms: number, last: Receipt | undefined, style: Style): string {
   switch (outcome.status) {
     case 'settled':
-      return `${style.good('paid')} ${plain(outcome.receipt.transaction || 'without a transaction')} in ${formatDuration(ms)}`
+      return `${style.good(outcome.payment.scheme === 'auth-capture' ? 'held' : 'paid')} ${taken(outcome.payment, outcome.receipt)} in ${formatDuration(ms)}`
     case 'disputed':
       return `${style.bad('paid')} ${plain(outcome.receipt.transaction)}, but the receipt does not fit: ${outcome.receipt.dispute}`
     case 'answered':
-      return `${style.good('answered')}, without a receipt`
+      return last === undefined
+        ? `${style.good('answered')}, without a receipt`
+        : `${style.good('answered')}; says at the end that it took ${taken(outcome.payment, last)}`
     case 'unknown':
       return `${style.bad('not known')} whether it was paid. Run the same command again: it presents the same payment.`
     case 'unpaid':
     case 'refused':
-      return `${style.bad('refused')}  ${errorInfo(outcome.code).title} (${outcome.code})`
+      return `${style.bad('refused')}  ${errorInfo(outcome.code).title} (${outcome.code})\n  ${errorInfo(outcome.code).hint}`
   }
+}
+
+function taken(payment: SignedPayment, receipt: Pick<Receipt, 'amount' | 'extra' | 'transaction'>): string {
+  const charged = takenOf(payment, receipt)
+  const where = plain(receipt.transaction || 'without a transaction')
+  return charged === undefined
+    ? where
+    : `${tokensOf(payment, charged)} of ${tokensOf(payment, payment.amount)}, ${where}`
 }
 
 function printBody(body: Uint8Array, { out }: Io): void {
@@ -233,6 +248,7 @@ function receiptLine(
   ms: number,
 ): ReceiptLine {
   const { network, scheme, x402Version, payer, payTo, amount, asset } = payment
+  const charged = takenOf(payment, receipt)
   return {
     network,
     scheme,
@@ -242,6 +258,7 @@ function receiptLine(
     amount: amount.toString(),
     asset,
     transaction: receipt.transaction,
+    ...(charged === undefined ? {} : { charged: charged.toString() }),
     ms,
   }
 }

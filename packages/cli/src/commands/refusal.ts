@@ -19,6 +19,7 @@ export type RefusedQuote = Extract<Quote, { status: 'refused' }>
 export type Asked = {
   readonly max: string
   readonly network?: readonly string[] | undefined
+  readonly scheme?: readonly string[] | undefined
   readonly schemes: readonly SchemeClient[]
 }
 
@@ -71,7 +72,7 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
     case 'versions':
       return { ...plain, hint: 'Pay sellers of version 1 with --v1.' }
     case 'schemes':
-      return missingScheme(offer, asked.schemes) ?? plain
+      return notAsked(offer, asked) ?? missingScheme(offer, asked.schemes) ?? plain
     case 'scheme':
       if (code === 'recent_blockhash_not_known') {
         return { ...plain, hint: 'Name a Solana node with --svm-rpc or GROAT_SVM_RPC.' }
@@ -80,6 +81,18 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
     default:
       return plain
   }
+}
+
+/** A key here would pay by it, and `--scheme` or the policy leaves it out. */
+function notAsked({ scheme, network }: PaymentRequirements, { scheme: wanted, schemes }: Asked) {
+  const pays = schemes.some((half) => half.scheme.name === scheme && half.payer(network) !== undefined)
+  if (!pays) return undefined
+  return wanted === undefined || wanted.includes(scheme)
+    ? { reason: 'not among `schemes` of the policy', hint: 'Ask the seller for another offer.' }
+    : {
+        reason: `not among --scheme ${wanted.join(' ')}`,
+        hint: 'Name a scheme of the offers with --scheme, or leave it out.',
+      }
 }
 
 /** No half can pay an offer: either there is no key of the family, or nobody here knows the scheme. */

@@ -29,13 +29,18 @@ export async function runSandbox(
 
 /** What is where, and what to try. */
 export function describe({ evm, svm, facilitator, api, accounts }: ReadyLine, { say, style }: Io): void {
+  const longest = Math.max(0, ...(api?.routes ?? []).map(({ path }) => `${api?.url}${path}`.length))
+  const chains = [evm, svm].filter(Boolean).length
   const payer = accounts.find(({ role }) => role === 'payer')
   const rows = [
     ...(api === undefined
       ? []
       : [
           ['Page', `${api.url}/`],
-          ['Paid API', api.routes.map(({ path, price }) => `${api.url}${path} (${price})`).join('  ')],
+          ...api.routes.map(({ path, price, scheme, networks: { length } }, index) => [
+            index === 0 ? 'Paid API' : '',
+            `${`${api.url}${path}`.padEnd(longest)}  ${price.padEnd(6)}  ${scheme}${length < chains ? ' on EVM' : ''}`,
+          ]),
         ]),
     ['Facilitator', facilitator.url],
     ...(evm === undefined ? [] : [['EVM chain', `${evm.rpcUrl} (${evm.network}, USDC at ${evm.usdc})`]]),
@@ -51,5 +56,9 @@ export function describe({ evm, svm, facilitator, api, accounts }: ReadyLine, { 
   say(style.quiet('  Try it:'))
   say(`    curl -i ${example}`)
   say(`    npm run groat -- pay ${example}`)
+  for (const scheme of ['upto', 'batch-settlement', 'auth-capture']) {
+    const route = api.routes.find((each) => each.scheme === scheme)
+    if (route !== undefined) say(`    npm run groat -- pay --scheme ${scheme} ${api.url}${route.path}`)
+  }
   say('')
 }

@@ -51,7 +51,8 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   if (signer !== undefined)
     return signedElsewhere(signer, environment.GROAT_SIGNER_TOKEN, { rpc, channels: options.channels })
   const keys = await readKeys(options, environment)
-  const nodes = evmNodes(nodesOf([], options.rpc ?? []))
+  const near = await sandboxNodes(target)
+  const nodes = evmNodes(options.rpc ? nodesOf([], options.rpc) : near)
   if (keys.length > 0) return keys.flatMap((key) => schemesOf(key, rpc, { channels: options.channels, nodes }))
   if (!isLoopback(target) && !options.dryRun) {
     throw new CliError(
@@ -63,9 +64,8 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   const what = options.dryRun ? 'asking for' : 'paying with'
   say(style.quiet(`  no key is set: ${what} the published test keys of the sandbox`))
   const [evm, svm] = [evmAccounts[0].privateKey, svmAccounts[0].secretKey]
-  const onSandbox = [...(rpc === undefined ? await sandboxNodes(target) : [])]
-  const node = rpc ?? onSandbox.find(([id]) => networkFamily(id) === 'solana')?.[1]
-  const how = { channels: options.channels, nodes: { ...evmNodes(onSandbox), ...nodes } }
+  const node = rpc ?? [...near].find(([id]) => networkFamily(id) === 'solana')?.[1]
+  const how = { channels: options.channels, nodes }
   return [evm, svm].flatMap((key) => schemesOf({ key, from: 'the sandbox' }, node, how))
 }
 

@@ -1,5 +1,6 @@
 import { createPayer } from '@groat/client'
-import { decodeReceipt, type Network } from '@groat/core'
+import type { Network } from '@groat/core'
+import { lastReceipt } from '../commands/said-of-payment.js'
 import { CliError } from '../terminal/exit.js'
 import type { LocalNetwork } from './local-network.js'
 
@@ -21,6 +22,8 @@ export type ReceiptLine = {
   readonly amount: string
   readonly asset: string
   readonly transaction: string
+  /** Atomic units that were taken, where that is not all that was signed. */
+  readonly charged?: string
   /** Milliseconds from the first request to the last byte. */
   readonly ms: number
 }
@@ -48,7 +51,7 @@ export function createBuyer(networks: readonly LocalNetwork[]): Buyer {
       const answer: unknown = isEvents(response) ? text.split('\n\n').filter((event) => event !== '') : JSON.parse(text)
       const outcome = payer.outcome(response)
       if (outcome === undefined || !('payment' in outcome)) throw new CliError('no', `${url} was not paid`)
-      const transaction = outcome.status === 'settled' ? outcome.receipt.transaction : lastReceipt(text)
+      const transaction = outcome.status === 'settled' ? outcome.receipt.transaction : lastReceipt(text)?.transaction
       if (transaction === undefined)
         throw new CliError('no', `${url} was not paid: ${outcome?.status ?? response.status}`)
       const { payment } = outcome
@@ -62,12 +65,4 @@ export function createBuyer(networks: readonly LocalNetwork[]): Buyer {
 
 function isEvents({ headers }: Response): boolean {
   return headers.get('content-type')?.startsWith('text/event-stream') === true
-}
-
-/** The transaction in the last event of a stream that is settled when it has ended. */
-function lastReceipt(text: string): string | undefined {
-  const [, value] = /\nevent: payment-response\ndata: (\S+)\n\n$/.exec(text) ?? []
-  const receipt =
-    value === undefined ? undefined : decodeReceipt((name) => (name === 'PAYMENT-RESPONSE' ? value : null))
-  return receipt?.ok && receipt.value.status === 'settled' ? receipt.value.receipt.transaction : undefined
 }
