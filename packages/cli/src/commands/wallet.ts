@@ -10,7 +10,7 @@ import {
   privateKeyAccount,
 } from '@groat/evm/exact/permit2/client'
 import { remoteEvmAccount } from '@groat/evm/signer'
-import { uptoEvmWithSponsoring } from '@groat/evm/upto/sponsored/client'
+import { type AllowanceNodes, uptoEvmWithSponsoring } from '@groat/evm/upto/sponsored/client'
 import { evmAccounts, svmAccounts } from '@groat/sandbox'
 import { exactSvm, type SvmKeyAccount, secretKeyAccount } from '@groat/svm/exact/client'
 import { remoteSvmAccount } from '@groat/svm/signer'
@@ -51,8 +51,14 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   if (signer !== undefined)
     return signedElsewhere(signer, environment.GROAT_SIGNER_TOKEN, { rpc, channels: options.channels })
   const keys = await readKeys(options, environment)
-  const near = await sandboxNodes(target)
-  const nodes = evmNodes(options.rpc ? nodesOf([], options.rpc) : near)
+  let found: ReturnType<typeof sandboxNodes> | undefined
+  const near = () => {
+    found ??= sandboxNodes(target)
+    return found
+  }
+  // Asked when a payment needs it, and not before something has a price.
+  const findNode: AllowanceNodes = async (id) => (await near()).get(id)
+  const nodes = options.rpc ? evmNodes(nodesOf([], options.rpc)) : findNode
   if (keys.length > 0) return keys.flatMap((key) => schemesOf(key, rpc, { channels: options.channels, nodes }))
   if (!isLoopback(target) && !options.dryRun) {
     throw new CliError(
@@ -64,7 +70,7 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   const what = options.dryRun ? 'asking for' : 'paying with'
   say(style.quiet(`  no key is set: ${what} the published test keys of the sandbox`))
   const [evm, svm] = [evmAccounts[0].privateKey, svmAccounts[0].secretKey]
-  const node = rpc ?? [...near].find(([id]) => networkFamily(id) === 'solana')?.[1]
+  const node = rpc ?? [...(await near())].find(([id]) => networkFamily(id) === 'solana')?.[1]
   const how = { channels: options.channels, nodes }
   return [evm, svm].flatMap((key) => schemesOf({ key, from: 'the sandbox' }, node, how))
 }
@@ -131,7 +137,7 @@ function schemesOf(found: FoundKey, rpc: string | undefined, how: PaysOnEvm): re
 /** Where channels are remembered, and nodes by network. */
 type PaysOnEvm = {
   readonly channels: PayerChannels | undefined
-  readonly nodes: Readonly<Partial<Record<Network, string>>>
+  readonly nodes: AllowanceNodes
 }
 
 const evmSchemes = (account: EvmAccount, { channels, nodes: rpc }: PaysOnEvm) => [

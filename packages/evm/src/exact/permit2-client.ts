@@ -52,7 +52,7 @@ export function exactEvmWithPermit2(options: ExactEvmWithPermit2Options): Scheme
   const payer = parseAddress(account.address)
   if (payer === undefined) throw new TypeError('no address')
   const known = [...assets, ...evmAssets]
-  const nodes = allowanceNodes(options.rpc ?? {})
+  const nodeOf = allowanceNodes(options.rpc ?? {})
 
   return {
     ...byAuthorization,
@@ -63,7 +63,7 @@ export function exactEvmWithPermit2(options: ExactEvmWithPermit2Options): Scheme
       const payment = decide(offer, context)
       if ('ok' in payment) return payment
       const { transfer, chainId } = payment
-      const node = nodes.get(offer.network)
+      const node = await nodeOf(offer.network)
       const allowance =
         node && (await planAllowance(node, { account, engine, asset, chainId, payer, transfer }, context.extensions))
       if (allowance && 'code' in allowance) return allowance

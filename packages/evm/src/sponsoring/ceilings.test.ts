@@ -93,7 +93,7 @@ describe.each(['upto', 'batch-settlement'] as const)('%s', (name) => {
   ] as const)('%s D2 %o is refused, by settlement too', async (_, change, code) => {
     const paid = await pay(await payer(), offer())
     if (!paid.ok) throw new Error(paid.code)
-    const { info } = (paid.payment.extensions ?? {})[KEY] as { info: JsonObject }
+    const { info } = paid.payment.extensions![KEY] as { info: JsonObject }
     const payment = { ...paid.payment, extensions: { [KEY]: { info: { ...info, ...change } } } }
     const [scheme, now] = [half({ chains: [chain] }), { now: Date.now() }]
     const expected = code === 'allowance' ? lacking : code

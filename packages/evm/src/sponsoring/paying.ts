@@ -16,8 +16,10 @@ import type { SigningEngine } from '../crypto/signing.js'
 import { createEvmRpc, type EvmRpc } from '../rpc.js'
 import { answerTo, planAllowance, type SignedExtension } from './client.js'
 
-/** Nodes to ask what Permit2 is allowed to take, by network. */
-export type AllowanceNodes = Readonly<Partial<Record<Network, string | EvmRpc>>>
+/** Nodes to ask what Permit2 is allowed to take, by network, or what finds one when a payment needs it. */
+export type AllowanceNodes =
+  | Readonly<Partial<Record<Network, string | EvmRpc>>>
+  | ((network: Network) => Promise<string | EvmRpc | undefined>)
 
 /** Who pays, and whom to ask. */
 export type SponsoredOptions = {
@@ -39,17 +41,19 @@ export type SponsoredOptions = {
 export function withAllowance(half: SchemeClient, options: SponsoredOptions): SchemeClient {
   const { account, assets = [], engine = nobleSigningEngine, through } = options
   const known = [...assets, ...evmAssets]
-  const nodes = allowanceNodes(options.rpc)
+  const nodeOf = allowanceNodes(options.rpc)
   return {
     ...half,
     async prepare(offer, context) {
       const prepared = await half.prepare(offer, context)
-      const [node, chainId] = [nodes.get(offer.network), chainIdOf(offer.network)]
+      const chainId = chainIdOf(offer.network)
       const [payer, token] = [parseAddress(account.address), parseAddress(offer.asset)]
       const asset = findAsset(known, offer.network, offer.asset)
-      if (!prepared.ok || node === undefined || chainId === undefined || asset === undefined) return prepared
+      if (!prepared.ok || chainId === undefined || asset === undefined) return prepared
       const amount = through(offer, prepared)
       if (amount === 0n || payer === undefined || token === undefined) return prepared
+      const node = await nodeOf(offer.network)
+      if (node === undefined) return prepared
       const transfer = { token, amount, deadline: BigInt(prepared.expiresAt) }
       const who = { account, engine, asset, chainId, payer, transfer }
       const added = await planAllowance(node, who, context.extensions)
@@ -59,16 +63,17 @@ export function withAllowance(half: SchemeClient, options: SponsoredOptions): Sc
   }
 }
 
-/** Connections to the nodes that are named. */
-export function allowanceNodes(rpc: AllowanceNodes): ReadonlyMap<string, EvmRpc> {
-  const nodes = new Map<string, EvmRpc>()
-  for (const [network, node] of Object.entries(rpc)) {
-    // The keys are networks by their type; Object.entries forgets it.
-    const chainId = chainIdOf(network as Network)
-    if (node === undefined || chainId === undefined) continue
-    nodes.set(network, typeof node === 'string' ? createEvmRpc({ urls: [node], chainId }) : node)
+/** Finds the connection to a network's node, made once; `undefined` where there is none. */
+export function allowanceNodes(rpc: AllowanceNodes): (network: Network) => Promise<EvmRpc | undefined> {
+  const known = new Map<Network, EvmRpc>()
+  return async (network) => {
+    const chainId = chainIdOf(network)
+    const node = known.get(network) ?? (typeof rpc === 'function' ? await rpc(network) : rpc[network])
+    if (node === undefined || chainId === undefined) return undefined
+    const connection = typeof node === 'string' ? createEvmRpc({ urls: [node], chainId }) : node
+    known.set(network, connection)
+    return connection
   }
-  return nodes
 }
 
 function signedAlong(

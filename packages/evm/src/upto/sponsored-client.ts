@@ -3,6 +3,7 @@ import { type AllowanceNodes, withAllowance } from '../sponsoring/paying.js'
 import { type UptoEvmClientOptions, uptoEvm } from './client.js'
 
 export { type EvmAccount, type KeyAccount, privateKeyAccount, type TypedData, type WalletAccount } from '../account.js'
+export type { AllowanceNodes } from '../sponsoring/paying.js'
 
 /** What the payer's half needs. */
 export type UptoEvmWithSponsoringOptions = UptoEvmClientOptions & {
