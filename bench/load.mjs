@@ -2,15 +2,33 @@
 import { parseArgs } from 'node:util'
 import { plans } from './load/plans.mjs'
 
-const { values, positionals } = parseArgs({
-  args: process.argv.slice(2).filter((arg) => arg !== '--'),
-  allowPositionals: true,
-  options: { seconds: { type: 'string' }, rate: { type: 'string' }, seed: { type: 'string' } },
-})
+const usage = `npm run load -- NAME [--seconds N] [--rate N] [--payments N] [--seed N]
+
+${Object.entries(plans)
+  .map(([name, { shape }]) => `  ${name}  ${shape}`)
+  .join('\n')}
+`
+const { values, positionals } = read(() =>
+  parseArgs({
+    args: process.argv.slice(2).filter((arg) => arg !== '--'),
+    allowPositionals: true,
+    options: {
+      seconds: { type: 'string' },
+      rate: { type: 'string' },
+      payments: { type: 'string' },
+      seed: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  }),
+)
+if (values.help) {
+  console.log(usage)
+  process.exit(0)
+}
 const [name = ''] = positionals
 const plan = plans[name]
 if (plan === undefined) {
-  console.error(`No load run is called ${JSON.stringify(name)}. There are: ${Object.keys(plans).join(', ')}`)
+  console.error(`${name === '' ? 'Which run?' : `No run is called ${JSON.stringify(name)}.`}\n\n${usage}`)
   process.exit(2)
 }
 const settings = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Number(value)]))
@@ -21,3 +39,12 @@ for (const [figure, value] of Object.entries(report.figures)) console.log(`     
 const failed = Object.values(report.laws).filter(({ ok }) => !ok).length
 console.log(failed === 0 ? `${name} passed` : `${name} failed: ${failed} laws`)
 process.exit(failed === 0 ? 0 : 1)
+
+function read(parse) {
+  try {
+    return parse()
+  } catch (error) {
+    console.error(`${error.message}\n\n${usage}`)
+    process.exit(2)
+  }
+}

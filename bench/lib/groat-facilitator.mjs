@@ -1,4 +1,5 @@
 // Our facilitator in a process of its own.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { network } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
@@ -19,5 +20,16 @@ process.once(
       .then(() => process.exit(0)),
 )
 process.once('disconnect', () => process.exit(1))
+const delay = monitorEventLoopDelay()
+let unhandled = 0
+process.on('unhandledRejection', () => unhandled++)
+process.on('message', (message) => {
+  if (message !== 'figures') return
+  const memoryMiB = process.memoryUsage.rss() / 1024 ** 2
+  process.send({ figures: { memoryMiB, unhandled, longestBlockMs: delay.max / 1e6 } })
+  delay.reset()
+})
 await service.start()
+// What starting takes is no request's.
+delay.enable()
 process.send?.({ url })

@@ -5,6 +5,9 @@ import { generatePrivateKey } from 'viem/accounts'
 /** Atomic units of every payment. */
 export const PRICE = 1000n
 
+/** Atomic units that every payer starts with. */
+const FUNDS = 10n ** 12n
+
 /** What the seller of the sandbox asks for. */
 export function termsOf(chain, maxTimeoutSeconds = 3600) {
   return {
@@ -21,7 +24,7 @@ export function termsOf(chain, maxTimeoutSeconds = 3600) {
 /** Payers with money, who sign in turn what the seller of the sandbox asks for, or what a challenge does. */
 export async function createPayers(chain, count, challenge) {
   const accounts = Array.from({ length: count }, () => privateKeyAccount(generatePrivateKey()))
-  for (const { address } of accounts) await chain.fund(address, 10n ** 12n)
+  for (const { address } of accounts) await chain.fund(address, FUNDS)
   const schemes = accounts.map((account) => exactEvm({ account }))
   const requirements = challenge ? decodeRequirements(2, challenge.accepts[0]).value : termsOf(chain)
   let turn = 0
@@ -37,6 +40,11 @@ export async function createPayers(chain, count, challenge) {
 
   return {
     addresses: accounts.map(({ address }) => address),
+
+    /** What they had before the first payment. */
+    opening: ({ network: on, usdc: asset }) =>
+      accounts.map(({ address }) => ({ network: on, asset, account: address, balance: String(FUNDS) })),
+
     requirements,
     sign,
 

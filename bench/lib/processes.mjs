@@ -17,6 +17,13 @@ export async function startProcess(module, settings, options = {}) {
     url,
     ended,
     isAlive,
+    /** What a process says of itself when it is asked; nothing when it has ended. */
+    async figures() {
+      if (!isAlive()) return undefined
+      const answer = once(child, 'message').then(([{ figures }]) => figures)
+      child.send('figures')
+      return Promise.race([answer, ended.then(() => undefined)])
+    },
     async stop(signal = 'SIGTERM') {
       if (isAlive()) child.kill(signal)
       await ended

@@ -11,7 +11,11 @@ import { listen } from './http.mjs'
 
 const { kind, facilitator, network, payTo, price } = JSON.parse(process.argv[2] ?? '{}')
 const app = express()
-const answer = (_, response) => response.json({ served: true })
+let runs = 0
+const answer = (_, response) => {
+  runs++
+  response.json({ served: true })
+}
 if (kind === 'groat') {
   const store = createMemoryClaims({ singleProcess: true, maxBytes: 1024 ** 3 })
   const paid = paywall({ facilitator, payTo: { [network]: payTo }, schemes: [exactEvm], store })
@@ -27,4 +31,7 @@ if (kind === 'groat') {
 const { url } = await listen(app)
 process.once('SIGTERM', () => process.exit(0))
 process.once('disconnect', () => process.exit(1))
+process.on('message', (message) => {
+  if (message === 'figures') process.send({ figures: { runs } })
+})
 process.send?.({ url })

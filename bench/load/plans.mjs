@@ -8,35 +8,42 @@ import { startWorld } from './world.mjs'
 /** The runs of the load plan, by name. Each starts what it needs, ends with an audit, and stops what it started. */
 export const plans = {
   L3: {
-    shape: 'replay storm: every payment is presented 50 times at once',
+    shape: 'replay storm: every payment is presented 50 times at once, to a shop and to its facilitator',
     run: ({ payments = 200, copies = 50 }) =>
       inWorld({ signers: 1 }, async (world) => {
-        const bodies = await many(payments, world.sign)
+        const shop = await world.startShop()
         const late = []
-        const transactions = new Set()
-        await inLots(bodies, 8, async (body) => {
-          const answers = await Promise.all(
-            Array.from({ length: copies }, async () => {
-              const begin = performance.now()
-              const answer = await untilSettled(world, body)
-              late.push(performance.now() - begin)
-              return answer
-            }),
-          )
-          const places = new Set(answers.map(({ transaction, extra }) => `${transaction} ${extra?.logIndex ?? ''}`))
-          transactions.add([...places].join())
-          if (places.size !== 1) throw new Error('copies of one payment were told different things')
+        await inLots(await shop.signed(payments), 8, async (headers) => {
+          const visits = Array.from({ length: copies }, async () => {
+            const begin = performance.now()
+            await untilServed(shop, headers)
+            late.push(performance.now() - begin)
+          })
+          await Promise.all(visits)
         })
+        const runs = await shop.runs()
+        const places = new Map()
+        await inLots(await many(payments, world.sign), 8, async (body) => {
+          const answers = await Promise.all(Array.from({ length: copies }, () => untilSettled(world, body)))
+          places.set(body, new Set(answers.map(({ transaction, payer }) => `${transaction} ${payer}`)).size)
+        })
+        const alone = [...places.values()].filter((count) => count === 1).length
         const audited = await world.audit()
         return {
-          laws: { ...audited.laws, 'every payment settled once': expected(audited.settled, payments) },
-          figures: { 'answers p50, p99 (ms)': percentiles(late), transactions: audited.transactions },
+          laws: {
+            ...audited.laws,
+            'the work of every payment was done once': expected(runs, payments),
+            'all copies were told the same': expected(alone, payments),
+            'every payment settled once': expected(audited.settled, 2 * payments),
+          },
+          figures: { 'served p50, p99 (ms)': percentiles(late), transactions: audited.transactions },
         }
       }),
   },
   L5: {
     shape: 'settle steadily: 30 a second, 2 replicas, 4 signers, a block a second',
-    run: ({ seconds = 600, rate = 30 }) => steady({ seconds, rate, blockSeconds: 1, replicas: 2, signers: 4 }),
+    run: ({ seconds = 600, rate = 30 }) =>
+      steady({ seconds, rate, blockSeconds: 1, replicas: 2, signers: 4, within: { p50: 1_800, p99: 4_000 } }),
   },
   L6: {
     shape: 'settle burst: 500 at once, a block a second',
@@ -59,12 +66,16 @@ export const plans = {
   },
   L9: {
     shape: 'overload: three times what L5 asks, on one replica and one signer',
-    run: ({ seconds = 180, rate = 90 }) => steady({ seconds, rate, blockSeconds: 1, replicas: 1, signers: 1 }),
+    run: ({ seconds = 180, rate = 90 }) =>
+      steady({ seconds, rate, blockSeconds: 1, replicas: 1, signers: 1, within: { recovery: 10_000 } }),
   },
   S1: {
     shape: 'soak: 15 settlements a second, ten times as many verifications, one request in a hundred malformed',
     run: ({ seconds = 600, rate = 15 }) =>
-      steady({ seconds, rate, blockSeconds: 1, replicas: 1, signers: 2, verifies: 10, malformed: 0.01 }),
+      steady({
+        ...{ seconds, rate, blockSeconds: 1, replicas: 1, signers: 2, verifies: 10, malformed: 0.01 },
+        within: { growth: 1, files: 1 },
+      }),
   },
   S2: {
     shape: 'chaos: 8 settlements a second, a fault every 20 seconds, a kill every 60, blocks undone every 5 minutes',
@@ -77,6 +88,7 @@ export const plans = {
         signers: 2,
         chaos: { seed },
         options: { watchInterval: 500 },
+        within: { unknownP99: 45_000, unknownMost: 180_000, recovery: 30_000 },
       }),
   },
   S3: {
@@ -89,12 +101,12 @@ export const plans = {
   },
 }
 
-async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...shape }) {
+/** So much a second for so long, come what may. `within`: how much of what is measured is allowed; times in milliseconds. */
+async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, within = {}, ...shape }) {
   return inWorld(shape, async (world) => {
     const end = Date.now() + seconds * 1000
     const late = []
     const work = []
-    const memory = []
     let refusals = 0
     let withoutAdvice = 0
     const progress = setInterval(() => {
@@ -104,7 +116,7 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...sh
       )
     }, 10_000)
     const stopChaos = chaos === undefined ? () => {} : startChaos(world, chaos)
-    for (let count = 0; Date.now() < end; count++) {
+    while (Date.now() < end) {
       // Open loop: what is late does not hold up what comes after it.
       const begin = performance.now()
       const body = await world.sign()
@@ -117,7 +129,6 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...sh
       )
       for (let more = 0; more < verifies; more++) work.push(world.present(body, '/verify'))
       if (Math.random() < malformed) work.push(world.present('{"paymentPayload":[]}'))
-      if (count % (rate * 10) === 0) memory.push(process.memoryUsage().rss)
       await sleep(Math.max(0, 1000 / rate - (performance.now() - begin)))
     }
     await stopChaos()
@@ -127,9 +138,18 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...sh
     clearInterval(progress)
     await sleep(1500)
     const audited = await world.audit()
+    const [p50, p99] = [shareOf(late, 0.5), shareOf(late, 0.99)]
+    const unknown = { p99: shareOf(audited.waited, 0.99), most: Math.max(0, ...audited.waited) }
     return {
       laws: {
         ...audited.laws,
+        ...atMost('half settle within (ms)', p50, within.p50),
+        ...atMost('99 of 100 settle within (ms)', p99, within.p99),
+        ...atMost('99 of 100 outcomes are known within (ms)', unknown.p99, within.unknownP99),
+        ...atMost('every outcome is known within (ms)', unknown.most, within.unknownMost),
+        ...atMost('what is left is done within (ms)', drained, within.recovery),
+        ...atMost('memory grows by no more than (MiB a minute)', audited.growth, within.growth),
+        ...atMost('open files grow by no more than (a minute)', audited.files, within.files),
         'every payment settled once': expected(audited.settled, late.length),
         'every refusal says when to come again': { ok: withoutAdvice === 0, said: `${refusals} refusals` },
       },
@@ -137,6 +157,7 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, ...sh
         'settled p50, p99 (ms)': percentiles(late),
         'payments a transaction': (audited.settled / audited.transactions).toFixed(2),
         'backlog after the end (ms)': drained,
+        'memory grows by (MiB a minute)': audited.growth.toFixed(2),
       },
     }
   })
@@ -240,6 +261,16 @@ async function untilSettled(world, body, onAnswer = () => {}) {
   }
 }
 
+/** The same payment to a shop, until it serves. */
+async function untilServed(shop, headers) {
+  for (;;) {
+    const answer = await shop.visit(headers)
+    if (answer?.status === 200) return
+    if (answer?.status === 402) throw new Error(`refused: ${JSON.stringify(answer.body)}`)
+    await sleep(100)
+  }
+}
+
 async function many(count, make) {
   const made = []
   for (let at = 0; at < count; at++) made.push(await make())
@@ -258,8 +289,18 @@ function expected(actual, wanted) {
   return { ok: actual === wanted, said: `${actual} of ${wanted}` }
 }
 
+/** A law where the plan sets a bound, and none elsewhere. */
+function atMost(law, actual, most) {
+  return most === undefined
+    ? {}
+    : { [law]: { ok: actual <= most, said: `${Math.round(actual * 100) / 100} of ${most}` } }
+}
+
 function percentiles(numbers) {
+  return `${shareOf(numbers, 0.5)}, ${shareOf(numbers, 0.99)}`
+}
+
+function shareOf(numbers, share) {
   const sorted = [...numbers].sort((a, b) => a - b)
-  const at = (share) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0)
-  return `${at(0.5)}, ${at(0.99)}`
+  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0)
 }

@@ -3,11 +3,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkHistory, startEvmChain, usdcAbi } from '@groat/sandbox'
 import { openStore } from '@groat/store'
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { createPayers } from '../lib/payers.mjs'
 import { createPoster } from '../lib/post.mjs'
 import { startProcess } from '../lib/processes.mjs'
+import { watchProcesses } from './samples.mjs'
 
 const facilitator = new URL('../lib/groat-facilitator.mjs', import.meta.url)
+const shop = new URL('../lib/shop.mjs', import.meta.url)
+
+/** Wei: what a payment may cost its facilitator, which is what a chain allows unless told. */
+const FEE_LIMIT = 10n ** 16n
+
+/** Milliseconds for which a process may answer nobody; the machine has others to serve too. */
+const BLOCK_LIMIT = 2_000
 
 /**
  * A chain, a database, and facilitators in processes of their own. The database is `target`, `DATABASE_URL`, or else a file; one that is named
@@ -24,13 +33,17 @@ export async function startWorld({
   const folder = await mkdtemp(join(tmpdir(), 'groat-load-'))
   const target = more.target ?? process.env.DATABASE_URL ?? join(folder, 'pay.db')
   const chain = await startEvmChain()
-  const roles = ['facilitator', 'facilitator2', 'facilitator3', 'facilitator4'].slice(0, signers)
-  const keys = roles.map((role) => chain.account(role).privateKey)
+  const keys = Array.from({ length: signers }, generatePrivateKey)
+  for (const key of keys) await fill(chain, privateKeyToAccount(key).address)
   const wallets = await createPayers(chain, payers)
+  const opening = [...wallets.opening(chain)]
   const fromBlock = await chain.client.getBlockNumber()
   if (blockSeconds > 0) await chain.setIntervalMining(blockSeconds)
   const poster = createPoster()
   const children = []
+  const shops = []
+  const told = []
+  const watched = watchProcesses(() => children.filter((each) => each.isAlive()))
 
   async function startReplica() {
     const replica = await startProcess(facilitator, { rpc: chain.rpcUrl, store: target, keys, options })
@@ -53,22 +66,50 @@ export async function startWorld({
       const alive = children.filter((each) => each.isAlive())
       const { url } = alive[Math.floor(Math.random() * alive.length)] ?? {}
       if (url === undefined) return undefined
-      return poster.post(url + path, body).catch(() => undefined)
+      const answer = await poster.post(url + path, body).catch(() => undefined)
+      if (path === '/settle' && answer !== undefined) told.push({ at: Date.now(), body, answer })
+      return answer
+    },
+
+    /** A shop in front of the first facilitator, and buyers who have what it asks for signed: `visit` presents that once. */
+    async startShop(price = '$0.001') {
+      const settings = { network: chain.network, payTo: chain.account('seller').address, price }
+      const started = await startProcess(shop, { kind: 'groat', facilitator: children[0].url, ...settings })
+      shops.push(started)
+      const url = `${started.url}/paid`
+      const challenge = (await fetch(url)).headers.get('payment-required')
+      const buyers = await createPayers(chain, payers, JSON.parse(Buffer.from(challenge, 'base64').toString()))
+      opening.push(...buyers.opening(chain))
+      return {
+        signed: (count) => buyers.headers(count),
+        visit: (headers) => poster.get(url, headers).catch(() => undefined),
+        runs: async () => (await started.figures()).runs,
+      }
     },
 
     async close() {
       poster.close()
-      for (const child of children) await child.stop()
+      await watched().catch(() => undefined)
+      for (const child of [...shops, ...children]) await child.stop()
       await chain.stop()
       await rm(folder, { recursive: true, force: true })
     },
 
-    audit: () => audit({ chain, target, fromBlock: fromBlock + 1n }),
+    async audit() {
+      const { process, ...growth } = await watched()
+      const audited = await audit({ chain, target, fromBlock: fromBlock + 1n, told, keys, process, opening })
+      return { ...audited, ...growth }
+    },
   }
 }
 
+/** Coin for the gas of many transactions. */
+async function fill({ client }, address) {
+  await client.request({ method: 'anvil_setBalance', params: [address, `0x${(10n ** 22n).toString(16)}`] })
+}
+
 /** What the chain has, against what the journal says: every invariant that they speak of. */
-async function audit({ chain, target, fromBlock }) {
+async function audit({ chain, target, fromBlock, told, keys, process, opening }) {
   const store = await openStore(target)
   try {
     const [settlement, attempt, ride, evidence, event] = await Promise.all(
@@ -78,18 +119,51 @@ async function audit({ chain, target, fromBlock }) {
     )
     const findings = checkHistory({
       journal: { settlement, attempt, ride, evidence, event },
-      chain: await recordChain(chain, fromBlock, new Set(attempt.map(({ signer }) => signer.toLowerCase()))),
+      chain: {
+        ...(await recordChain(chain, fromBlock, new Set(attempt.map(({ signer }) => signer.toLowerCase())))),
+        opening,
+      },
+      answers: answersOf(told, settlement),
+      outward: { texts: told.map(({ answer }) => JSON.stringify(answer)), secrets: keys.map((key) => key.slice(2)) },
+      process,
+      limits: { feePerPayment: String(FEE_LIMIT), longestBlockMs: BLOCK_LIMIT },
     })
+    const waited = agesOf(event)
     const laws = findings
       .filter(({ status }) => status !== 'not recorded')
       .map(({ id, says, status, by }) => [
         `${id} ${says}`,
         { ok: status === 'held', said: status === 'held' ? 'held' : by.slice(0, 3).join(', ') },
       ])
-    return { laws: Object.fromEntries(laws), settled: evidence.length, transactions: attempt.length }
+    return { laws: Object.fromEntries(laws), settled: evidence.length, transactions: attempt.length, waited }
   } finally {
     await store.close()
   }
+}
+
+/** What callers were told, by the payment that they asked about. */
+function answersOf(told, settlement) {
+  const known = new Map(settlement.map(({ request, pid, rid }) => [nonceOf(JSON.parse(request)), { pid, rid }]))
+  return told.flatMap(({ at, body, answer: { status, body: said } }) => {
+    const about = known.get(nonceOf(JSON.parse(body)))
+    if (about === undefined || status !== 200) return []
+    const { success, errorReason, transaction, extra = {}, amount } = said
+    if (success) return [{ ...about, at, status: 'settled', transaction, logIndex: extra.logIndex, amount }]
+    return [{ ...about, at, status: errorReason === 'settlement_pending' ? 'unknown' : 'refused' }]
+  })
+}
+
+const nonceOf = ({ paymentPayload }) => paymentPayload?.payload?.authorization?.nonce
+
+/** Milliseconds from the claim of every payment to the moment at which it was known what became of it. */
+function agesOf(events) {
+  const claimed = new Map()
+  const ages = []
+  for (const { pid, to_state: state, at } of [...events].sort((a, b) => a.at - b.at)) {
+    if (state === 'claimed') claimed.set(pid, at)
+    if (state === 'settled' && claimed.has(pid)) ages.push(at - claimed.get(pid))
+  }
+  return ages
 }
 
 async function recordChain({ client, network, usdc: asset, account }, fromBlock, signers) {

@@ -3,15 +3,21 @@ import { parseArgs } from 'node:util'
 import { openSimulator } from './world.js'
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
+const USAGE = 'npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N]'
 const { values } = parseArgs({
   args: process.argv.slice(2).filter((arg) => arg !== '--'),
   options: {
+    help: { type: 'boolean' },
     seeds: { type: 'string', default: '1000' },
     seed: { type: 'string', default: '1' },
     steps: { type: 'string', default: '60' },
     seconds: { type: 'string' },
   },
 })
+if (values.help) {
+  say(USAGE)
+  process.exit(0)
+}
 const [seeds, first, steps] = [Number(values.seeds), Number(values.seed), Number(values.steps)]
 const until =
   values.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.seconds) * 1000
