@@ -16,7 +16,7 @@ import {
   thenDrop,
   verified,
 } from './facilitator-stub.js'
-import type { Framework, Shop, TestHandler } from './frameworks.js'
+import { type Framework, type Shop, spelled, type TestHandler } from './frameworks.js'
 import { errorOf, expectRefused, type Market, offersOf, openMarket, problemOf, receiptOf } from './shop.js'
 import { headersOf, nonceOf, payer, paymentFor, payTo } from './test-scheme.js'
 
@@ -116,7 +116,9 @@ export function describeAdapter(framework: Framework): void {
 
       test('without an origin, the offer names the host that was asked, and no query', async () => {
         const { ask, served } = await open()
-        expect(problemOf(await ask('/weather?secret=1')).accepts).toMatchObject([{ resource: `${served.url}/weather` }])
+        expect(problemOf(await ask('/weather?secret=1')).accepts).toMatchObject([
+          { resource: `${spelled(framework, served.url)}/weather` },
+        ])
       })
 
       test('HTTP-014 an empty payment header is no payment', async () => {
@@ -370,7 +372,10 @@ export function describeAdapter(framework: Framework): void {
 
       test('SRV-020 a payment for another resource is refused', async () => {
         const { sign, present } = await open({ '/weather': weather, '/news': weather })
-        const payment = { ...(await sign('/weather')), resource: { url: `${market.served.url}/weather?x=1` } }
+        const payment = {
+          ...(await sign('/weather')),
+          resource: { url: `${spelled(framework, market.served.url)}/weather?x=1` },
+        }
         expectRefused(await present('/news', payment), 'resource_mismatch')
         expect(await present('/weather', payment)).toMatchObject({ status: 200 })
       })

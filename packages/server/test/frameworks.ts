@@ -12,6 +12,7 @@ import express5 from 'express'
 import makeFastify from 'fastify'
 import { Hono } from 'hono'
 import { type Listening, listen } from './listen.js'
+import { nextModule, serveNext } from './next-runtime.js'
 
 /** What a handler of the suite makes, in no framework's words. */
 export type Made = {
@@ -44,7 +45,12 @@ export type Framework = {
   /** It has routers that can be mounted: routes under `/api` are served by one. */
   readonly hasRouters: boolean
   readonly open: (shop: Shop) => Promise<Served>
+  /** How it spells the address that it is reached at, where that is not as the request does. */
+  readonly spells?: (url: string) => string
 }
+
+/** The address that a framework is reached at, as it spells it. */
+export const spelled = ({ spells = (url) => url }: Framework, url: string): string => spells(url)
 
 export const fetchStyle: Framework = {
   name: 'fetch',
@@ -74,13 +80,15 @@ export const fetchStyle: Framework = {
 }
 
 /**
- * Route handlers of the Next.js App Router, called as Next.js calls them: the export of the request's method with the request and the context, `GET` for HEAD. The
- * framework itself is not in the run: it takes a build of its own.
+ * Route handlers of the Next.js App Router in Next.js itself: its own reading of the request, its route module, which picks the export of the method and answers HEAD and OPTIONS,
+ * and its own sending of the response. What finds the module of a path is ours: Next.js has its build do that.
  */
 export const nextRoutes: Framework = {
   name: 'next route handlers',
   hasMiddleware: false,
   hasRouters: false,
+  // Every name of this machine is one to Next.js.
+  spells: (url) => url.replace('127.0.0.1', 'localhost'),
   open: async ({ options, routes }) => {
     const paid = nextPaywall(options)
     const modules = new Map(
@@ -88,25 +96,15 @@ export const nextRoutes: Framework = {
         const serve = paid(input, async (request, { payment }) =>
           webResponse(await handler({ method: request.method, path: new URL(request.url).pathname, payment })),
         )
-        return [path, { GET: serve, POST: serve }]
+        return [path, nextModule(path, { GET: serve, POST: serve, dynamic: 'force-dynamic' })]
       }),
     )
-    const serve = (request: Request): Response | Promise<Response> => {
-      const found = modules.get(new URL(request.url).pathname)
-      if (found === undefined) return new Response(null, { status: 404 })
-      const method = request.method === 'HEAD' ? 'GET' : request.method
-      const context = { params: Promise.resolve({}) }
-      return method === 'GET' || method === 'POST'
-        ? found[method](request, context)
-        : new Response(null, { status: 405 })
-    }
-    return opened(
-      getRequestListener(serve, {
-        overrideGlobalObjects: false,
-        errorHandler: () => new Response(null, { status: 500 }),
-      }),
-      paid.ready,
-    )
+    return opened((req, res) => {
+      const route = modules.get(pathOf(req.url))
+      if (route !== undefined) return void serveNext(route, req, res)
+      res.statusCode = 404
+      res.end()
+    }, paid.ready)
   },
 }
 

@@ -1,6 +1,6 @@
 import { PaymentRequiredError } from '@groat/server'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Framework, Shop, TestHandler } from './frameworks.js'
+import { type Framework, type Shop, spelled, type TestHandler } from './frameworks.js'
 import { type Answered, expectRefused, type Market, offersOf, openMarket, problemOf } from './shop.js'
 import { headersOf, paymentFor } from './test-scheme.js'
 
@@ -140,7 +140,7 @@ export function describeTricks(framework: Framework): void {
         forwarded: 'host=evil.example',
       }
       expect(problemOf(await ask('/weather', { headers })).accepts).toMatchObject([
-        { resource: `${served.url}/weather` },
+        { resource: `${spelled(framework, served.url)}/weather` },
       ])
     })
 
