@@ -72,6 +72,7 @@ routes:
     tags: [weather]
     bazaar: { query: { type: object, properties: { max_days: { type: integer, minimum: 1 } } } }
   POST /order: { price: $0.002, bazaar: false }
+  GET /live: { price: $0.003, websocket: true, description: What happens }
   GET /health: free
 `,
   )
@@ -86,7 +87,19 @@ afterAll(async () => {
 
 test('DESC-001 a shop serves what describes it, and groat describe writes the same', async () => {
   const openApi = await (await fetch(`${shop}/openapi.json`)).json()
-  expect(Object.keys(openApi.paths)).toEqual(['/weather/{city}', '/order', '/health'])
+  expect(Object.keys(openApi.paths)).toEqual(['/weather/{city}', '/order', '/live', '/health'])
+  // A socket is a GET that is a handshake: it has no answer of 200.
+  const live = openApi.paths['/live'].get
+  expect([Object.keys(live.responses), live['x-websocket'], live['x-x402'].accepts[0].amount]).toEqual([
+    ['101', '402', '426'],
+    true,
+    '3000',
+  ])
+  const manifest = await (await fetch(`${shop}/.well-known/x402`)).json()
+  expect(manifest.resources).toContain('https://shop.example/live')
+  expect(await (await fetch(`${shop}/llms.txt`)).text()).toContain(
+    '- `GET /live` (WebSocket: pay at the handshake): What',
+  )
   expect(openApi.paths['/weather/{city}'].get.parameters[1]).toEqual({
     name: 'max_days',
     in: 'query',

@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPayer, type Payer } from '@groat/client'
+import { paidSocket } from '@groat/client/websocket'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -448,6 +449,47 @@ test('SRV-040 SRV-041 a socket of the API is sold by its handshake: once for one
   await once(opened.socket as WebSocket, 'close')
   expect((await openSocket(live, headers)).status).toBe(402)
   expect(asked).toHaveLength(2)
+})
+
+test('SRV-040 a buyer opens a socket and pays at the handshake, once; what is said at once is heard', async () => {
+  const { url } = await open(await configure('', `${routes}\n  GET /live: { price: $0.002, websocket: true }`))
+  const live = `${url.replace('http', 'ws')}/live`
+  const payerUpTo = (perPayment: string) =>
+    createPayer({
+      schemes: [exactEvm({ account: privateKeyAccount(keyOf('payer')) })],
+      policy: { perPayment, networks: ['base-sepolia'] },
+    })
+  const dial = (to: string, headers: Readonly<Record<string, string>>) => new WebSocket(to, { headers })
+
+  const poor = payerUpTo('$0.001')
+  const refused = await paidSocket(poor, live, dial)
+  expect([refused.socket, refused.response.status, poor.outcome(refused.response)]).toMatchObject([
+    undefined,
+    402,
+    { status: 'unpaid' },
+  ])
+  expect(asked).toEqual([])
+
+  const payer = payerUpTo('$0.05')
+  const { socket, response } = await paidSocket(payer, live, dial)
+  const heard: string[] = []
+  socket?.on('message', (data) => heard.push(String(data)))
+  expect([response.status, payer.receipt(response)]).toMatchObject([200, { amount: 2_000n }])
+  socket?.send('one')
+  for (let i = 0; i < 500 && heard.length < 2; i++) await new Promise((done) => setTimeout(done, 10))
+  expect(heard).toEqual(['hello', 'echo one'])
+  socket?.close()
+  await once(socket as WebSocket, 'close')
+
+  refusesSockets = true
+  const sorry = await paidSocket(payer, live, dial)
+  expect([sorry.socket, sorry.response.status, await sorry.response.text()]).toEqual([undefined, 403, 'sorry'])
+  refusesSockets = false
+  // Nobody listens there, so nothing is asked for and nothing is paid.
+  await expect(paidSocket(payer, 'ws://127.0.0.1:1/', dial)).rejects.toThrow('ECONNREFUSED')
+  await expect(paidSocket(payer, `${url}/live`, dial)).rejects.toThrow('invalid_config')
+  const stopped = AbortSignal.abort(new Error('changed my mind'))
+  await expect(paidSocket(payer, live, dial, { signal: stopped })).rejects.toThrow('changed my mind')
 })
 
 test('SRV-040 no other route lets an upgrade through, and a request that asks for one is the request that it is', async () => {

@@ -4,6 +4,7 @@ import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { readShopConfig } from '../config/shop-config.js'
 import { createShopApp } from '../shop/shop-app.js'
 import { openExtensions } from '../shop/shop-extensions.js'
+import { proving } from '../shop/shop-proofs.js'
 import { openRefundRequests } from '../shop/shop-refunds.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
@@ -19,7 +20,7 @@ export async function describe(file: string, { out }: DescribeCommand, io: Io): 
   }
   const memory = createMemoryClaims({ singleProcess: true })
   const claims = config.refunds === undefined ? memory : { ...memory, refund: async () => false }
-  const facilitator = createFacilitatorClient(config.facilitator, { allowHttp: config.allowHttp })
+  const facilitator = proving(createFacilitatorClient(config.facilitator, { allowHttp: config.allowHttp }), config)
   const extensions = await openExtensions(undefined, config)
   const refundRequests = openRefundRequests(undefined, config)
   const shop = createShopApp(config, { facilitator, claims, extensions, refundRequests, onEvent: () => {} })

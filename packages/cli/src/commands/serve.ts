@@ -1,6 +1,5 @@
 import { unwatchFile, watchFile } from 'node:fs'
-import { type Facilitator, X402Error } from '@groat/core'
-import { withTransferProofs } from '@groat/evm/transfer-proof/server'
+import { X402Error } from '@groat/core'
 import { createLog } from '@groat/facilitator/observe'
 import { type ClaimStore, createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { sqlClaims } from '@groat/server/sql'
@@ -13,6 +12,7 @@ import { openChannels } from '../shop/shop-channels.js'
 import { openExtensions } from '../shop/shop-extensions.js'
 import { openHolds } from '../shop/shop-holds.js'
 import { openLedger } from '../shop/shop-ledger.js'
+import { proving } from '../shop/shop-proofs.js'
 import { openRefundRequests, openRefunds } from '../shop/shop-refunds.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
@@ -126,13 +126,6 @@ function claimsTold(json: boolean, io: Io): ClaimTelling {
     },
     onFailure: (error) => say('error', 'claim_failed', { code: X402Error.is(error) ? error.code : 'unexpected' }),
   }
-}
-
-/** With what looks transfers up, where the shop takes them. */
-function proving(facilitator: Facilitator, { proofs }: ShopConfig): Facilitator {
-  if (proofs === undefined) return facilitator
-  const { rpc: chains, finality } = proofs
-  return withTransferProofs(facilitator, { chains, ...(finality === undefined ? {} : { finality }) })
 }
 
 /** The path that a request asks for, as it is spelled. */

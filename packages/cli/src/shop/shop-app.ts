@@ -112,9 +112,10 @@ export function createShopApp(config: ShopConfig, parts: ShopParts): ShopApp {
   const documents = async (): Promise<readonly ServiceDocument[]> => {
     if (describe === undefined || origin === undefined) return []
     const sold = await paid.sold()
+    const opened = hasSockets ? (await socketPaid.sold()).map((route) => ({ ...route, websocket: true })) : []
     const free = routes.filter(({ terms }) => terms === undefined)
     const given = free.map(({ method, path }) => ({ method, path, about: {}, offers: [], free: true }))
-    return serviceDocuments({ ...describe, origin: origin.replace(/\/+$/, ''), routes: [...sold, ...given] })
+    return serviceDocuments({ ...describe, origin: origin.replace(/\/+$/, ''), routes: [...sold, ...opened, ...given] })
   }
   return {
     async fetch(request, env) {

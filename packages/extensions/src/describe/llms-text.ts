@@ -10,9 +10,10 @@ import type { DescribedService } from './service.js'
  */
 export function llmsText({ origin, title, description, documentation, routes }: DescribedService): string {
   const lines = routes.map((route) => {
-    const { method, path, about } = route
+    const { method, path, about, websocket = false } = route
     const words = about.description === undefined ? '' : `: ${line(about.description)}`
-    return `- \`${method} ${line(templateOf(path).path)}\`${words} (${line(routePrice(route))})`
+    const kind = websocket ? ' (WebSocket: pay at the handshake)' : ''
+    return `- \`${method} ${line(templateOf(path).path)}\`${kind}${words} (${line(routePrice(route))})`
   })
   return [
     `# ${line(title)}`,

@@ -65,7 +65,7 @@ export function templateOf(path: string): { readonly path: string; readonly name
 }
 
 function operation(route: DescribedRoute, names: readonly string[]): JsonObject {
-  const { about, offers, free = false, extensions = {} } = route
+  const { about, offers, free = false, websocket = false, extensions = {} } = route
   const { info, schema } = blockOf(extensions.bazaar)
   const input = at(schema, 'properties', 'input', 'properties')
   const [params, query, headers] = ['pathParams', 'queryParams', 'headers'].map((part) => at(input, part)) as [
@@ -110,13 +110,21 @@ function operation(route: DescribedRoute, names: readonly string[]): JsonObject 
         }
       : {}),
     responses: {
-      200: {
-        description: free ? 'The answer' : 'The answer, paid for',
-        content: { [type]: content },
-        ...(free ? {} : { headers: PAID }),
-      },
+      ...(websocket
+        ? {
+            101: { description: 'A WebSocket, opened for the payment', headers: PAID },
+            426: { description: 'No handshake' },
+          }
+        : {
+            200: {
+              description: free ? 'The answer' : 'The answer, paid for',
+              content: { [type]: content },
+              ...(free ? {} : { headers: PAID }),
+            },
+          }),
       ...(free ? {} : { 402: UNPAID }),
     },
+    ...(websocket ? { 'x-websocket': true } : {}),
     ...(free ? {} : hints(route, offers, Object.keys(extensions))),
   }
 }

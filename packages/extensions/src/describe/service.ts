@@ -31,6 +31,8 @@ export type DescribedRoute = {
   /** What a request is asked to pay; empty where that depends on the request. A free route has `free`. */
   readonly offers: readonly DescribedOffer[]
   readonly free?: boolean
+  /** What is had is a WebSocket: the request is its handshake. */
+  readonly websocket?: boolean
   /** The price in words, such as `$0.001`. */
   readonly price?: string
   /** What its challenges announce, by extension; `bazaar` says how it is called. */

@@ -25,12 +25,14 @@ export function wellKnown(service: DescribedService): JsonObject {
 const urlOf = ({ path }: DescribedRoute, origin: string) => origin + templateOf(path).path
 
 function itemOf(route: DescribedRoute, origin: string): JsonObject {
-  const { about, offers, extensions = {}, method, price } = route
+  const { about, offers, extensions = {}, method, price, websocket = false } = route
   const info = isJsonObject(extensions.bazaar) ? extensions.bazaar.info : undefined
   const { input, output } = isJsonObject(info) ? info : {}
   return {
     resource: { url: urlOf(route, origin), ...about },
     ...{ type: 'http', x402Version: 2, method },
+    // The readers of this form know requests alone: a handshake is one, and says so.
+    ...(websocket ? { protocol: 'websocket' } : {}),
     accepts: offers.map(({ requirements }) => encodeRequirements(2, requirements)),
     ...(price === undefined ? {} : { price }),
     ...(input === undefined ? {} : { input }),
