@@ -9,6 +9,7 @@ import { getRequestListener } from '@hono/node-server'
 import { listen } from '../lib/http.mjs'
 import { interleave } from '../lib/interleave.mjs'
 import { paymentsFor } from '../lib/payments.mjs'
+import { startPostgres } from '../lib/postgres.mjs'
 import { startStubFacilitator } from '../lib/stub-facilitator.mjs'
 import { printTable } from '../lib/table.mjs'
 
@@ -16,25 +17,25 @@ const network = 'eip155:84532'
 const TOGETHER = 64
 
 /**
- * Uses of a bundle per second, 64 at once, in this process and without a socket: token, conditional update, handler, answer. On PostgreSQL where
- * `GROAT_BENCH_POSTGRES` names a database.
+ * Uses of a bundle per second, 64 at once, in this process and without a socket: token, conditional update, handler, answer. In memory, on SQLite, and on a
+ * PostgreSQL of its own or the one that `GROAT_BENCH_POSTGRES` names.
  */
 export async function run() {
   const facilitator = await startStubFacilitator()
   const folder = await mkdtemp(join(tmpdir(), 'groat-bench-'))
-  const stores = [await openStore(join(folder, 'shop.db'))]
-  const { GROAT_BENCH_POSTGRES: postgres } = process.env
-  if (postgres !== undefined) stores.push(await openStore(postgres))
+  const postgres = await startPostgres()
+  const stores = [await openStore(join(folder, 'shop.db')), await openStore(await postgres.database())]
   try {
     const [sqlite, pg] = stores
     const cases = {
       'in memory': await useBundle(facilitator, createMemoryClaims({ singleProcess: true })),
       SQLite: await useBundle(facilitator, await sqlClaims(sqlite)),
-      ...(pg === undefined ? {} : { PostgreSQL: await useBundle(facilitator, await sqlClaims(pg)) }),
+      PostgreSQL: await useBundle(facilitator, await sqlClaims(pg)),
     }
     printTable('uses of a bundle', await interleave(cases))
   } finally {
     for (const store of stores) await store.close()
+    await postgres.remove()
     await rm(folder, { recursive: true })
     await facilitator.close()
   }
