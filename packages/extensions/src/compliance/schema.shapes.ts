@@ -4,9 +4,9 @@ import type * as z from 'zod/mini'
 import type * as schema from './schema.js'
 
 export const SellerParty: Shape<z.output<typeof schema.SellerParty>> = { type: 'object', properties: {
-  name: { type: 'string', pattern: /^[ -~\u00a0-\u2027\u202a-\uffff]{1,128}$/ },
+  name: { type: 'string', pattern: /^[ -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufffd]{1,128}$/ },
   country: { type: 'string', pattern: /^[A-Z]{2}$/ },
-  taxId: { type: 'string', pattern: /^[ -~\u00a0-\u2027\u202a-\uffff]{1,128}$/ },
+  taxId: { type: 'string', pattern: /^[ -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufffd]{1,128}$/ },
 }, required: ['name', 'country'] }
 export const PayerFields: Shape<z.output<typeof schema.PayerFields>> = { type: 'object', properties: {
   country: { type: 'string', pattern: /^[A-Z]{2}$/ },

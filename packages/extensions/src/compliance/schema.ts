@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 
 const Country = z.string().check(z.regex(/^[A-Z]{2}$/))
-const Line = z.string().check(z.regex(/^[ -~\u00a0-\u2027\u202a-\uffff]{1,128}$/))
+const Line = z.string().check(z.regex(/^[ -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufffd]{1,128}$/))
 const Text = z.string().check(z.maxLength(2048))
 
 /** Who sells, in words of tax offices. */

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 
 /** One line: no control character and no separator of lines. */
-const Line = z.string().check(z.regex(/^[ -~\u00a0-\u2027\u202a-\uffff]{0,512}$/))
+const Line = z.string().check(z.regex(/^[ -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufffd]{0,512}$/))
 const Time = z
   .string()
   .check(z.regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})$/))

@@ -1,0 +1,7 @@
+export { BuilderCodes } from './builder-code/schema.js'
+export { ComplianceInfo, ComplianceReceipt, ComplianceRecord, PayerFields, SellerParty } from './compliance/schema.js'
+export { OfferPayload, OfferReceiptInfo, ReceiptPayload, SignedArtifact } from './offer-receipt/schema.js'
+export { IdentifierInfo } from './payment-identifier/schema.js'
+export { RefundReply, RefundRequest, RefundTerms } from './refund/schema.js'
+export { BindingInfo, BindingTerms } from './request-binding/schema.js'
+export { SignInInfo, SignInProof } from './sign-in-with-x/schema.js'
