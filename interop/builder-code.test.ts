@@ -1,9 +1,16 @@
+import { assetByTicker } from '@groat/core'
+import { createEvmChain } from '@groat/evm/chain'
+import { exactEvm as settles } from '@groat/evm/exact/facilitator'
+import { exactEvm as sells } from '@groat/evm/exact/server'
 import { namedServices } from '@groat/extensions/builder-code/client'
-import { decodeSuffix, encodeSuffix } from '@groat/extensions/builder-code/facilitator'
+import { decodeSuffix, encodeSuffix, withBuilderCodes } from '@groat/extensions/builder-code/facilitator'
 import { builderCodes } from '@groat/extensions/builder-code/server'
+import { createFacilitator } from '@groat/facilitator'
+import { createMemoryClaims, paywall } from '@groat/server'
+import { openMemoryStore } from '@groat/store'
 import * as official from '@x402/extensions/builder-code'
 import { expect, test } from 'vitest'
-import { useExtensions } from './extensions-kit.js'
+import { NETWORK, useExtensions } from './extensions-kit.js'
 
 const market = useExtensions()
 
@@ -35,4 +42,52 @@ test('EXT-CODE-005 suffixes are read by the official library, and its by ours', 
   const suffix = encodeSuffix(codes)
   expect(official.parseBuilderCodeSuffixFromCalldata(`0xdeadbeef${suffix?.slice(2)}`)).toEqual(codes)
   expect(decodeSuffix(official.encodeBuilderCodeSuffix(codes))).toEqual(codes)
+})
+
+test('EXT-CODE-007 our facilitator writes the codes behind the call that settles, where the official library reads them', async () => {
+  const { stage } = market
+  const usdc = assetByTicker(NETWORK, 'USDC')
+  if (usdc === undefined) throw new Error('no USDC')
+  const signers = [stage.chain.account('facilitator').privateKey]
+  const chain = await createEvmChain({ network: NETWORK, rpc: stage.chain.rpcUrl, signers, assets: [usdc] })
+  const store = await openMemoryStore()
+  const scheme = withBuilderCodes({ wallet: 'fac_one', service: 'fac_svc' })(settles({ chains: [chain] }))
+  const facilitator = createFacilitator({ schemes: [scheme], store })
+  await facilitator.start()
+  try {
+    expect((await facilitator.supported()).extensions).toContain('builder-code')
+    const origin = 'https://shop.example'
+    const paid = paywall({
+      facilitator,
+      payTo: { [NETWORK]: stage.chain.account('seller').address },
+      schemes: [sells],
+      store: createMemoryClaims({ singleProcess: true }),
+      origin,
+      extensions: [builderCodes()],
+    })
+    const shop = paid({ price: '$0.001', extensions: { 'builder-code': { a: 'shop_app' } } }, () => new Response('x'))
+    const plain = paid('$0.001', () => new Response('x'))
+    const buy = async (serve: typeof shop) => {
+      const buyer = market.ourBuyer({
+        extensions: [namedServices(['agent_sdk'])],
+        fetch: async (input, init) => serve(new Request(input, init)),
+      })
+      const answer = await buyer.fetch(`${origin}/paid`)
+      const outcome = buyer.outcome(answer)
+      const hash = outcome && 'receipt' in outcome ? outcome.receipt?.transaction : undefined
+      return (await stage.chain.client.getTransaction({ hash: hash as `0x${string}` })).input
+    }
+    const input = await buy(shop)
+    const codes = { a: 'shop_app', w: 'fac_one', s: ['agent_sdk', 'fac_svc'] }
+    expect(official.parseBuilderCodeSuffixFromCalldata(input)).toEqual(codes)
+    expect(decodeSuffix(input)).toEqual(codes)
+    // Whoever says nothing is attributed to the facilitator alone.
+    expect(decodeSuffix(await buy(plain))).toEqual({ w: 'fac_one', s: ['fac_svc'] })
+    expect(() => withBuilderCodes({ wallet: 'Not A Code' })).toThrow(
+      expect.objectContaining({ code: 'invalid_config' }),
+    )
+  } finally {
+    await facilitator.stop()
+    await store.close()
+  }
 })

@@ -38,6 +38,9 @@ describe('dangers of extensions', () => {
       'forged receipts',
       'replayed sign-ins',
       'foreign signers',
+      'refunds asked for by strangers, for others, twice',
+      'a payment for another request',
+      'words about a payer that cannot be read',
     ])
     expect(inputs.filter((cells) => cells.length !== 3 || cells.some((cell) => cell === ''))).toEqual([])
   })

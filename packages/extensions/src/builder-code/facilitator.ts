@@ -1,4 +1,4 @@
-import { extensionInfo, type PaymentPayload } from '@groat/core'
+import { extensionInfo, type PaymentPayload, type SchemeFacilitator, X402Error } from '@groat/core'
 import { formatHex, type Hex, parseHex } from '@groat/evm/crypto'
 import { type BuilderCodes, builderCode, isCode } from './builder-code.js'
 
@@ -57,6 +57,44 @@ export function decodeSuffix(data: string): BuilderCodes | undefined {
   const map = bytes.subarray(Math.max(0, tail - 3 - size), tail - 3)
   return map.length === size ? readMap(map) : undefined
 }
+
+/** A call that settles a payment on an EVM chain. */
+export type SettlingCall = { readonly data: Hex; readonly gas: bigint }
+
+/**
+ * Writes the codes of payments behind the calls that settle them (EXT-CODE-007). A payment without codes is settled as before; payments that travel together have their codes behind their own
+ * calls within the one that carries them, where readers of suffixes do not look.
+ * Throws `X402Error` `invalid_config` for codes of its own that are none.
+ *
+ * @example
+ * const facilitator = createFacilitator({ schemes: [withBuilderCodes({ wallet: 'fac_one' })(exactEvm({ chains }))], store })
+ */
+export function withBuilderCodes(
+  own: FacilitatorCodes = {},
+): <Call extends SettlingCall>(next: SchemeFacilitator<Call>) => SchemeFacilitator<Call> {
+  if (![own.wallet, own.service].every((code) => code === undefined || isCode(code))) {
+    throw new X402Error('invalid_config', { field: 'builderCodes', reason: '1 to 32 of a-z, 0-9 and _' })
+  }
+  return (next) => ({
+    ...next,
+    extensions: [...(next.extensions ?? []), builderCode.key],
+    prepare: (payment, requirements) => {
+      const suffix = encodeSuffix(codesOf(payment, own))
+      const call = next.prepare(payment, requirements)
+      if (suffix === undefined) return call
+      return call instanceof Promise ? call.then((made) => suffixed(made, suffix)) : suffixed(call, suffix)
+    },
+  })
+}
+
+function suffixed<Call extends SettlingCall>(call: Call | undefined, suffix: Hex): Call | undefined {
+  if (call === undefined) return undefined
+  const bytes = BigInt(suffix.length / 2 - 1)
+  return { ...call, data: `${call.data}${suffix.slice(2)}`, gas: call.gas + bytes * GAS_PER_BYTE }
+}
+
+/** The most that a chain takes for a byte of a call (EIP-7623). */
+const GAS_PER_BYTE = 40n
 
 const SCHEMA = 2
 const MARK = Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? 0x80 : 0x21))
