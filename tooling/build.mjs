@@ -34,6 +34,36 @@ await build({
   },
 })
 
+// A fresh process of Node waits for every file that it opens: where the manifest has the condition `node`, what the entry points share
+// is in few files beside those for bundlers. Each entry point of the package has it then, so that no module is loaded twice.
+const forNode = entryPointsForNode()
+if (Object.keys(forNode).length > 0) {
+  await build({
+    entry: forNode,
+    outDir: 'dist/node',
+    format: ['esm'],
+    target: 'node20',
+    splitting: true,
+    sourcemap: true,
+    silent: true,
+    config: false,
+    esbuildOptions: (options) => {
+      options.sourcesContent = false
+      // What the package imports by a name of its own is of Node here.
+      options.conditions = ['source', 'node']
+    },
+  })
+}
+
+function entryPointsForNode() {
+  const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
+  return Object.fromEntries(
+    Object.values(exports ?? {})
+      .filter(({ node }) => node !== undefined)
+      .map(({ node, source }) => [node.replace(/^\.\/dist\/node\/|\.js$/g, ''), source]),
+  )
+}
+
 function shippedSources() {
   return readdirSync('src', { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !/\.(test|bench|test-d|d)\.ts$/.test(entry.name))
