@@ -5,7 +5,6 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { type EvmChain, startEvmChain } from '@groat/sandbox'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { bundle, type Program } from '../../client/test/support/bundle.js'
@@ -15,17 +14,21 @@ import { bundle, type Program } from '../../client/test/support/bundle.js'
 let chain: EvmChain
 let buying: Program
 let selling: Program
+let settling: Program
 
 beforeAll(async () => {
   chain = await startEvmChain()
   buying = await bundle(await readFile(new URL('./support/buying-once.ts', import.meta.url), 'utf8'))
   const shops = new URL('../../server/test/', import.meta.url)
   selling = await bundle(await readFile(new URL('shop-process.ts', shops), 'utf8'), shops)
+  const facilitators = new URL('../../facilitator/test/child/', import.meta.url)
+  settling = await bundle(await readFile(new URL('facilitator.ts', facilitators), 'utf8'), facilitators)
 })
 afterAll(async () => {
   await chain?.stop()
   await buying?.remove()
   await selling?.remove()
+  await settling?.remove()
 })
 
 test.each([
@@ -34,6 +37,10 @@ test.each([
   ['WP-02', 'after-kept', 'FP-03'],
   ['WP-03', 'after-settled', 'FP-06'],
   ['WP-04', 'in-work', 'FP-07'],
+  ['WP-01', 'after-kept', 'FP-02'],
+  ['WP-02', 'after-recorded', 'FP-05'],
+  ['WP-03', 'in-work', 'FP-04'],
+  ['WP-04', 'after-settled', 'FP-09'],
 ])(
   'INV-7 INV-8 INV-13 buyer killed at %s, seller %s and facilitator at %s, in one purchase: one payment, one answer',
   async (buyerDies, sellerDies, facilitatorDies) => {
@@ -45,14 +52,10 @@ test.each([
     await writeFile(`${shopFile}.runs`, '')
 
     const facilitator = await standing((first) =>
-      startServing(
-        ['--conditions=source', '--import', childFile('register.mjs'), childFile('facilitator.ts')].concat(
-          chain.rpcUrl,
-          join(folder, 'journal.db'),
-          chain.account('facilitator').privateKey,
-        ),
-        { NODE_ENV: 'test', GROAT_CRASH: first ? facilitatorDies : '' },
-      ),
+      startServing([settling.file, chain.rpcUrl, join(folder, 'journal.db'), chain.account('facilitator').privateKey], {
+        NODE_ENV: 'test',
+        GROAT_CRASH: first ? facilitatorDies : '',
+      }),
     )
     const shop = await standing((first) =>
       startServing([selling.file], {
@@ -154,5 +157,3 @@ async function killed(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL')
   await ended
 }
-
-const childFile = (name: string) => fileURLToPath(new URL(`../../facilitator/test/child/${name}`, import.meta.url))
