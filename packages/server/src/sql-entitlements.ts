@@ -26,6 +26,7 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
         const row = trx.selectFrom('server_entitlement').selectAll().where('pid', '=', pid)
         return balanceOf(await row.executeTakeFirstOrThrow())
       }),
+    // The update takes hold of the row and looks at it again when it has: uses of one bundle wait for one another, and none has to begin anew.
     redeem: (pid, scope, { most, ...use } = {}) =>
       store.transaction(async (trx) => {
         const now = await store.now(trx)
@@ -47,7 +48,7 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
         // The row is ours: it was written to above.
         await trx.updateTable('server_entitlement').set({ credit: credit.toString() }).where('pid', '=', pid).execute()
         return { ...balanceOf(row), credit, taken, proof: row.proof }
-      }),
+      }, ROW_LOCKED),
     revoke: (pid) =>
       store.transaction(async (trx) => {
         const gone = { left_uses: 0, expires_at: 0 }
@@ -79,6 +80,8 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
       }),
   }
 }
+
+const ROW_LOCKED = { isolation: 'read committed' } as const
 
 /** Makes the tables; a step of the server's migrations. */
 export async function createEntitlementTables(db: Kysely<unknown>): Promise<void> {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { PaymentRequiredError } from '@groat/server'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Framework, type Shop, spelled, type TestHandler } from './frameworks.js'
@@ -155,6 +156,25 @@ export function describeTricks(framework: Framework): void {
       expectRefused(await present('/weather', payment, post('abc')), 'no_matching_requirements')
       expect(runs).toBe(0)
       expect((await present('/weather', payment, post('z'))).status).toBe(200)
+    })
+
+    test('SRV-038 a body that is a bomb is what came over the wire: nothing is unpacked, and of one that is too long nothing is held', async () => {
+      const seen: (number | undefined)[] = []
+      const { ask } = await open({
+        price: async ({ body }) => {
+          seen.push((await body?.())?.byteLength)
+          return '$0.001'
+        },
+      })
+      const bomb = gzipSync(Buffer.alloc(20 * 1024 * 1024))
+      const packed = { 'content-type': 'text/plain', 'content-encoding': 'gzip' }
+      expect((await ask('/weather', { method: 'POST', body: bomb, headers: packed })).status).toBe(402)
+      const long = { method: 'POST', body: Buffer.alloc(2 * 1024 * 1024), headers: { 'content-type': 'text/plain' } }
+      const { status } = await ask('/weather', long)
+      expect([402, 413]).toContain(status)
+      // 20 MiB when it is unpacked. A framework that has a limit of its own answers the long one before the gate does.
+      expect(Number(seen[0])).toBeLessThan(64 * 1024)
+      expect([seen.slice(1), runs]).toEqual([status === 402 ? [undefined] : [], 0])
     })
 
     test('SRV-039 a quote is good for the body that it was made for, and for no other', async () => {
