@@ -20,6 +20,7 @@ import { exactEvm } from '@groat/evm/exact/server'
 import { createMemoryClaims, type RouteInput } from '@groat/server'
 import express from 'express'
 import { expect, onTestFinished, test } from 'vitest'
+import { A2aCompleted, A2aRequired } from '../../../spec/scripts/lib/transport-types.js'
 import { type StubFacilitator, stubFacilitator } from '../../mcp/test/support/facilitator.js'
 import { payingAgent } from '../src/client/index.js'
 import { errorWord, extensionUris, type PaidExecutor, paywall, x402Extensions } from '../src/server/index.js'
@@ -209,6 +210,7 @@ test('A2A-001 A2A-002 A2A-010 a task that is not paid for waits with the offers'
       accepts: [{ scheme: 'exact', amount: '1000', payTo: SELLER }],
     },
   })
+  expect(A2aRequired.safeParse(metadataOf(task)).success).toBe(true)
   expect(runs).toEqual([])
 })
 
@@ -222,6 +224,7 @@ test('A2A-003 A2A-004 a payment in a message to the task completes it, with the 
     'x402.payment.status': 'payment-completed',
     'x402.payment.receipts': [{ success: true, network: 'eip155:84532', transaction: expect.stringMatching(/^0x/) }],
   })
+  expect(A2aCompleted.safeParse(metadataOf(done)).success).toBe(true)
   expect(runs).toEqual(['the sea'])
 })
 

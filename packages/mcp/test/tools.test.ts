@@ -10,6 +10,7 @@ import { exactEvm as exactEvmClient } from '@groat/evm/exact/client'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
+import { McpPaymentRequired, McpResultMeta } from '../../../spec/scripts/lib/transport-types.js'
 import { account, openShop, SELLER, type Shop, text } from './support/shop.js'
 
 const scheme = exactEvmClient({ account })
@@ -70,6 +71,7 @@ test('MCP-001 MCP-002 MCP-019 an unpaid call is answered with the challenge, in 
     },
   })
   expect(result.content).toEqual([{ type: 'text', text: JSON.stringify(result.structuredContent) }])
+  expect(McpPaymentRequired.safeParse(result).success).toBe(true)
   expect(shop.runs).toEqual([])
 })
 
@@ -94,6 +96,7 @@ test('MCP-005 a payment of version 1 is taken under the same key, and answered i
   const payment = await payFor(await call(shop, 'Oslo'), 1)
   const paid = await call(shop, 'Oslo', { 'x402/payment': payment })
   expect(paid._meta).toMatchObject({ 'x402/payment-response': { success: true, network: 'base-sepolia' } })
+  expect(McpResultMeta.safeParse(paid._meta).success).toBe(true)
   const again = await call(shop, 'Oslo', { 'x402/payment': { ...payment, scheme: 'other' } })
   expect(again).toMatchObject({
     isError: true,

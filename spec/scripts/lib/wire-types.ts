@@ -50,6 +50,16 @@ import {
 import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
 import { UptoSvmExtra, UptoSvmPayload } from '@groat/svm/upto/schema'
 import type * as z from 'zod/mini'
+import {
+  A2aCompleted,
+  A2aFailed,
+  A2aRequired,
+  A2aSubmitted,
+  McpCallMeta,
+  McpPaymentError,
+  McpPaymentRequired,
+  McpResultMeta,
+} from './transport-types.js'
 
 /** A message or a part of one, as it is published. */
 export type WireType = {
@@ -65,6 +75,8 @@ export type WireType = {
     | 'auth-capture-evm'
     | 'transfer-proof-evm'
     | 'extensions'
+    | 'mcp'
+    | 'a2a'
   readonly name: string
   readonly schema: z.core.$ZodType
   /** What it is, in one line. */
@@ -378,6 +390,39 @@ export const wireTypes: readonly WireType[] = [
   },
   { version: 'upto-svm', name: 'UptoSvmExtra', schema: UptoSvmExtra, title: 'The extra of an offer of a channel' },
   { version: 'upto-svm', name: 'UptoSvmPayload', schema: UptoSvmPayload, title: 'The payload that opens a channel' },
+  { version: 'mcp', name: 'McpCallMeta', schema: McpCallMeta, title: '`_meta` of an MCP call that is paid for' },
+  { version: 'mcp', name: 'McpResultMeta', schema: McpResultMeta, title: '`_meta` of an MCP result that was paid for' },
+  {
+    version: 'mcp',
+    name: 'McpPaymentRequired',
+    schema: McpPaymentRequired,
+    title: 'The result of an MCP call that has to be paid for',
+  },
+  {
+    version: 'mcp',
+    name: 'McpPaymentError',
+    schema: McpPaymentError,
+    title: 'The JSON-RPC error of an MCP read that has to be paid for',
+  },
+  {
+    version: 'a2a',
+    name: 'A2aRequired',
+    schema: A2aRequired,
+    title: 'Metadata of the status of an A2A task that waits for a payment',
+  },
+  { version: 'a2a', name: 'A2aSubmitted', schema: A2aSubmitted, title: 'Metadata of an A2A message that pays' },
+  {
+    version: 'a2a',
+    name: 'A2aCompleted',
+    schema: A2aCompleted,
+    title: 'Metadata of the status of an A2A task that was paid for',
+  },
+  {
+    version: 'a2a',
+    name: 'A2aFailed',
+    schema: A2aFailed,
+    title: 'Metadata of the status of an A2A task whose payment failed',
+  },
 ]
 
 /** The published type of this name. Throws when there is none. */
@@ -400,6 +445,21 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
     extensions: 'extension values by extension name',
     payer: 'the account that pays',
   },
+  'mcp/McpCallMeta': { 'x402/payment': 'the payment' },
+  'mcp/McpResultMeta': { 'x402/payment-response': 'the receipt' },
+  'mcp/McpPaymentRequired': {
+    isError: '`true`',
+    structuredContent: 'the challenge',
+    content: 'the challenge once more, as JSON text in the first block',
+  },
+  'mcp/McpPaymentError': { code: '`-32042`', message: 'for people', data: 'the challenge' },
+  'a2a/A2aRequired': { 'x402.payment.status': '`payment-required`', 'x402.payment.required': 'the challenge' },
+  'a2a/A2aSubmitted': { 'x402.payment.status': '`payment-submitted`', 'x402.payment.payload': 'the payment' },
+  'a2a/A2aCompleted': {
+    'x402.payment.status': '`payment-completed`',
+    'x402.payment.receipts': 'the receipts of the task, the oldest first',
+  },
+  'a2a/A2aFailed': { 'x402.payment.status': '`payment-failed`', 'x402.payment.error': 'one of seven words' },
   'v1/PaymentRequirements': {
     maxAmountRequired: 'the price in atomic units',
     resource: 'URL of the resource',
