@@ -33,23 +33,21 @@ export async function attachExtensions(
   return extensions !== undefined && Object.keys(extensions).length > 0 ? extensions : undefined
 }
 
-/** What payments for offers of a challenge draw from; `undefined`: no half ties payments to requests. A half that throws ties nothing. */
+/** What payments for offers of a challenge draw from, by the first half that ties payments to requests; `undefined`: none does. One that throws ties nothing. */
 export function binder(
   halves: readonly ExtensionClient[],
   about: Omit<BindingContext, 'offer'>,
 ): ((offer: PaymentRequirements) => Promise<Bound | undefined>) | undefined {
-  const binding = halves.flatMap((half) => {
-    const announced = announcedOf(half, about.challenge.extensions)
-    return announced === undefined || half.bind === undefined ? [] : [{ half, announced }]
-  })
-  if (binding.length === 0) return undefined
-  return async (offer) => {
-    for (const { half, announced } of binding) {
-      const bound = await quiet(async () => half.bind?.(announced, { ...about, offer }))
-      if (bound !== undefined) return { ...bound, key: half.extension.key }
-    }
-    return undefined
-  }
+  const half = halves.find((each) => each.bind && announcedOf(each, about.challenge.extensions))
+  return (
+    half &&
+    ((offer) =>
+      quiet(async () => {
+        const announced = announcedOf(half, about.challenge.extensions)
+        const bound = announced && (await half.bind?.(announced, { ...about, offer }))
+        return bound && { ...bound, key: half.extension.key }
+      }))
+  )
 }
 
 /** Headers by which a request may be served without a payment; `undefined`: there are none. */

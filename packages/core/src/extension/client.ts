@@ -12,7 +12,7 @@ export interface ExtensionClient extends ExtensionHalf {
   attach?(announced: JsonObject, about: PaymentContext): JsonObject | undefined | Promise<JsonObject | undefined>
   /**
    * Ties what is about to be signed to its request: the payment draws its nonce from what this answers, and holds its `value` under the key, where `attach`
-   * is not asked. `undefined`: nothing is tied. One payment draws from one extension, the first that answers.
+   * is not asked. `undefined`: nothing is tied. One payment draws from one extension, the first that is announced.
    */
   bind?(announced: JsonObject, about: BindingContext): BoundPayment | undefined | Promise<BoundPayment | undefined>
   /** Headers by which the request may be served without paying; it is sent once more with them before anything is signed for money. */
