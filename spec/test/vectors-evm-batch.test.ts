@@ -51,6 +51,7 @@ function offline() {
     signers: [],
     engine: nobleEngine,
     asset: () => ({}),
+    worth: (): unknown => chain,
     rpc: { call: async () => ({ ok: true, data: `0x${word(5000n)}${word(0n)}` as Hex }) },
   }
   return batchEvm({ chains: [chain] as unknown as BatchEvmFacilitatorOptions['chains'] })

@@ -2,8 +2,10 @@ import { network } from '@groat/core'
 import { type RpcProxy, type EvmChain as Sandbox, startEvmChain, startRpcProxy } from '@groat/sandbox'
 import { generatePrivateKey } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { offerOf, pay } from '../testing/payments.js'
+import { batchOfferOf, batchRequest, payBatch } from '../testing/batch.js'
+import { offerOf, pay, SELLER } from '../testing/payments.js'
 import { privateKeyAccount } from './account.js'
+import { batchEvm } from './batch-settlement/facilitator.js'
 import { createEvmChain, type EvmChain } from './chain.js'
 import { exactEvm } from './exact/facilitator.js'
 
@@ -46,6 +48,23 @@ describe('from the operator’s tier on two nodes have to agree', () => {
     nodes[1].use(lie)
     await expect(verify()).rejects.toMatchObject({ code: 'rpc_nodes_disagree' })
     expect(await verify(small)).toMatchObject({ ok: true })
+  })
+
+  test('EVM-BATCH-045 about channels too: one that invents a balance or a deposit gives nothing away', async () => {
+    const by = batchEvm({ chains: [await connect('0.005')] })
+    const verify = async (depositFor: number) => {
+      const offer = batchOfferOf()
+      return by.verify(await payBatch(offer, { depositFor }), offer, { now: Date.now() })
+    }
+    expect(await verify(5)).toMatchObject({ ok: true })
+    nodes[0].use({ method: 'eth_call', fault: { action: 'result', result: `0x${'0'.repeat(62)}ff${'0'.repeat(128)}` } })
+    await expect(verify(5)).rejects.toMatchObject({ code: 'rpc_nodes_disagree' })
+    expect(await verify(4)).toMatchObject({ ok: true })
+    // What a seller has done is as dear as what it is about.
+    const sweep = batchRequest(batchOfferOf(), { type: 'settle', receiver: SELLER, token: sandbox.usdc })
+    await expect(by.verify(sweep, batchOfferOf(), { now: Date.now() })).rejects.toMatchObject({
+      code: 'rpc_nodes_disagree',
+    })
   })
 
   test('about what became of it: one that invents a receipt settles nothing, one that is late delays', async () => {

@@ -28,7 +28,7 @@ import { encodeCall } from '../abi.js'
 import { type EvmAccount, privateKeyAccount } from '../account.js'
 import { parseAddress } from '../address.js'
 import { createEvmChain, type EvmCall, type EvmChain } from '../chain.js'
-import { type Captures, createCaptures } from './captures.js'
+import { type Captures, createCaptures, type HoldMove } from './captures.js'
 import { reclaimCall } from './client.js'
 import { type AuthCaptureEvmFacilitatorOptions, authCaptureEvm } from './facilitator.js'
 import { AUTH_CAPTURE_ESCROW, NOBODY, OPERATOR_REFUND_COLLECTOR } from './identity.js'
@@ -554,6 +554,25 @@ describe('what sellers ask for', () => {
     expect((await purses()).seller - before.seller).toBe(9_000n)
     expect(await captures.hold(pid)).toMatchObject({ capturable: 1_000n, refundable: 9_000n })
     expect((await captures.open(5)).map((hold) => hold.pid)).toEqual([pid])
+  })
+
+  test('EVM-CAPTURE-067 the books are told before it is forgotten that it was asked for: a seller that dies in between tells them again, and moves nothing again', async () => {
+    const { pid } = await held()
+    const told: HoldMove[] = []
+    const moved = async (move: HoldMove) => {
+      told.push(move)
+      if (told.length === 1) throw new Error('died')
+    }
+    const dying = await createCaptures(store, { facilitator: inner, authorizer, moved })
+    const before = await purses()
+    await expect(dying.capture(pid, 4_000n)).rejects.toThrow('died')
+    // Another process goes on where that one stopped.
+    const next = await createCaptures(store, { facilitator: inner, authorizer, moved })
+    expect(await answerOf(next.capture(pid, 4_000n))).toBe(4_000n)
+    expect([told.length, told[0]]).toEqual([2, told[1]])
+    expect(told[0]).toMatchObject({ pid, kind: 'capture', amount: 4_000n, fee: 0n })
+    expect((await purses()).seller - before.seller).toBe(4_000n)
+    expect(await next.hold(pid)).toMatchObject({ capturable: 6_000n, refundable: 4_000n })
   })
 
   test('EVM-CAPTURE-067 captures at once never take more than is held', async () => {

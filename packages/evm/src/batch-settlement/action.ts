@@ -30,6 +30,8 @@ export type BatchAction = {
   readonly payer: Address
   readonly call: Pick<CallRequest, 'to' | 'data'>
   readonly rows: number
+  /** Whose money it is about. */
+  readonly tokens: readonly Address[]
   /** What the contract logs when it is done, and about which channels or whom. */
   readonly mark: { readonly event: Hex; readonly subjects: readonly Hex[] }
   /** Of a deposit or a refund. */
@@ -76,7 +78,7 @@ export function readAction(
       const claims = totalsOf(engine, chainId, rows)
       return {
         ...{ ok: true, kind: 'claim', pid: idOf('claim', digest), payer: first.channel.receiver },
-        ...{ call: claimCall(rows, signature), rows: rows.length, claims },
+        ...{ call: claimCall(rows, signature), rows: rows.length, claims, tokens: tokensOf(rows) },
         mark: { event: events.claimed, subjects: [...claims.keys()] },
       }
     }
@@ -89,7 +91,12 @@ export function readAction(
       return {
         // Each is a wish of its own: the contract pays what is due, once.
         ...{ ok: true, kind: 'settle', pid: idOf('settle', receiver, token, String(now)), payer: receiver },
-        ...{ call: sweepCall(receiver, token), rows: 1, mark: { event: events.settled, subjects: [subject] } },
+        ...{
+          call: sweepCall(receiver, token),
+          rows: 1,
+          tokens: [token],
+          mark: { event: events.settled, subjects: [subject] },
+        },
       }
     }
     case 'refund':
@@ -122,7 +129,7 @@ function readDepositAction(
   if (permit && 'code' in permit) return permit
   const { collector, data } = collectorOf(deposit, permit)
   return {
-    ...{ ok: true, kind: 'deposit', pid, payer: config.payer, rows: 1, channelId },
+    ...{ ok: true, kind: 'deposit', pid, payer: config.payer, rows: 1, tokens: [config.token], channelId },
     call: depositCall(config, deposit.amount, collector, data),
     mark: { event: events.deposited, subjects: [channelId] },
     deposit: { ...deposit, token: config.token },
@@ -158,8 +165,13 @@ function readRefund(
     ...{ ok: true, kind: 'refund', pid: idOf('refund', channelId, nonce.toString()), payer: config.payer, channelId },
     ...{ call, rows: rows.length + 1, mark: { event: events.refunded, subjects: [channelId] }, refundNonce: nonce },
     claims: totalsOf(engine, chainId, rows),
+    tokens: [config.token, ...tokensOf(rows)],
   }
 }
+
+const tokensOf = (rows: readonly ClaimRow[]): readonly Address[] => [
+  ...new Set(rows.map(({ channel }) => channel.token)),
+]
 
 const totalsOf = (engine: SigningEngine, chainId: bigint, rows: readonly ClaimRow[]): ReadonlyMap<Hex, bigint> =>
   new Map(rows.map(({ channel, totalClaimed }) => [channelIdOf(engine, chainId, channel), totalClaimed]))

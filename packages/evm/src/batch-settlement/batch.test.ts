@@ -336,6 +336,26 @@ describe('on a chain', () => {
     })
   })
 
+  test('EVM-BATCH-056 what was charged is known as that after other payments too: nobody pays and is told that it did not', async () => {
+    const payer = payerOf()
+    await buy(payer)
+    // Its answer is lost, and the payer is told of it by the next refusal.
+    const first = await sign(payer, offer())
+    expect(await ledger.facilitator.verify(first.request)).toMatchObject({ ok: true })
+    const settled = await ledger.facilitator.settle({ ...first.request, requirements: offer(700n) })
+    expect(settled).toMatchObject({ status: 'settled', receipt: { amount: 700n } })
+    await correct(payer)
+    for (let i = 0; i < 3; i++) expect(await buy(payer)).toMatchObject({ status: 'settled' })
+    const { request } = await sign(payer, offer())
+    expect(await ledger.facilitator.verify(request)).toMatchObject({ ok: true })
+    for (const amount of [700n, 1000n]) {
+      const again = await ledger.facilitator.settle({ ...first.request, requirements: offer(amount) })
+      expect(again).toMatchObject({ status: 'settled', receipt: { amount: 700n, extra: { chargedAmount: '700' } } })
+    }
+    expect((await ledger.claimable())[0]?.charged).toBe(4700n)
+    expect(await ledger.facilitator.settle(request)).toMatchObject({ status: 'settled' })
+  })
+
   test('EVM-BATCH-053 a channel serves one request at a time', async () => {
     const payer = payerOf()
     await buy(payer)

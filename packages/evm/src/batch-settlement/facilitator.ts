@@ -27,7 +27,7 @@ import { type ApprovalSponsor, type Sponsor, sponsorOf } from '../sponsoring/spo
 import { encodeAllowance } from '../upto/proxy.js'
 import { signerOf } from '../wallet.js'
 import { type BatchAction, readAction } from './action.js'
-import type { ChannelState } from './channel.js'
+import { type ChannelConfig, type ChannelState, MAX_UINT128 } from './channel.js'
 import { readChannel, readDue } from './contract.js'
 import { depositDigest, endOf } from './deposit.js'
 import { batchOnEvm } from './identity.js'
@@ -67,6 +67,19 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
     const chain = byNetwork.get(network)
     if (chain === undefined) throw new TypeError('the payment was not inspected')
     return chain
+  }
+
+  /** The chain as it decides over so much money: what a payment brings, and, of what a seller has done, whatever it is about (EVM-BATCH-045). */
+  function worthOf(payment: PaymentPayload, terms: PaymentRequirements): EvmChain {
+    const chain = chainOf(terms)
+    if (isPayers(payment)) {
+      const read = readBatch(chain.engine, payment, terms)
+      if (!read.ok) return chain
+      const brought = read.deposit?.amount ?? 0n
+      return chain.worth(read.config.token, brought > terms.amount ? brought : terms.amount)
+    }
+    const action = actionOf(payment, terms, 0)
+    return action.ok ? action.tokens.reduce((at, token) => at.worth(token, MAX_UINT128), chain) : chain
   }
 
   /** The action of a request; a sweep keeps the identity that it got when it was read first. Only that reading needs the time. */
@@ -135,10 +148,10 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
     inspect,
     // What a seller wishes: the contract does each once, however often it is asked.
     renews: (payment) => !isPayers(payment),
-    async verify(payment, terms, { signer, ...now }) {
+    async verify(payment, terms, { signer, reserved = 0n, ...now }) {
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection
-      const chain = chainOf(terms)
+      const chain = worthOf(payment, terms)
       const { payer } = inspection
       const { type } = payment.payload
       let verdict: Verdict = { ok: true, payer }
@@ -149,6 +162,9 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
         if (!verdict.ok || type !== 'deposit') return verdict
         const unsigned = holds.has(payer) ? refuse('payer_on_hold') : await judgeSignature(chain, read)
         if (unsigned !== undefined) return { ...unsigned, payer }
+        if (reserved > 0n && read.deposit && !(await has(chain, read.config, read.deposit.amount + reserved))) {
+          return { ...refuse('invalid_batch_settlement_evm_insufficient_balance'), payer }
+        }
       }
       const action = actionOf(payment, terms, now.now)
       if (!action.ok) return action
@@ -194,7 +210,7 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
     async outcome(payment, terms, sent) {
       const action = actionOf(payment, terms, 0)
       if (!action.ok) throw new TypeError('the payment was not inspected')
-      const chain = chainOf(terms)
+      const chain = worthOf(payment, terms)
       const outcome = await batchOutcome(chain, action, sent, { lookbackBlocks, expiryMarginSeconds })
       // It was tried right before, and did something else when it was paid for (EVM-BATCH-044).
       const isOdd = outcome.status === 'reverted' && action.deposit !== undefined
@@ -229,6 +245,12 @@ async function judgeSignature(chain: EvmChain, read: BatchPayment): Promise<Refu
   return refuse(
     isWrapped ? 'eip6492_factory_not_allowed' : 'invalid_batch_settlement_evm_receive_authorization_signature',
   )
+}
+
+/** Whether a payer has so much of the token of a channel. */
+async function has({ rpc }: EvmChain, { payer, token }: ChannelConfig, amount: bigint): Promise<boolean> {
+  const answer = await rpc.call({ to: token, data: encodeBalanceOf(payer) })
+  return ((answer.ok ? decodeInteger(answer.data) : undefined) ?? 0n) >= amount
 }
 
 /** Whether anything is left once the seller has claimed its part: the contract refunds nothing without a word. */

@@ -55,6 +55,8 @@ export type Row = {
   readonly last_pid: string | null
   readonly last_amount: string | null
   readonly last_tx: string | null
+  /** The last charges, the newest last: JSON of `[pid, amount, transaction]`. */
+  readonly recent: string | null
   /** Atomic units of the refund with the number `refund_nonce` that was signed and is not known to have landed. */
   readonly refund_open: string | null
   /** The wish that the last refund was made for, what it gave back, and by which transaction. */
@@ -88,6 +90,34 @@ export function safeBalance(row: Row | undefined, state: ChainSays | undefined):
   const open = landed ? 0n : BigInt(row?.refund_open ?? '0')
   return balance > open ? balance - open : 0n
 }
+
+/** A charge as it is remembered: for which payment, how much in atomic units, and by which transaction. */
+type Charge = readonly [pid: string, amount: string, transaction: string]
+
+/** Charges that are remembered for each channel: an answer that was lost is asked for again after a few others at the most. */
+const REMEMBERED = 8
+
+// What we wrote ourselves.
+const recentOf = ({ recent }: Pick<Row, 'recent'>) => JSON.parse(recent ?? '[]') as readonly Charge[]
+
+/** What this payment was charged before, with other payments since or without (EVM-BATCH-056). */
+export function chargedBefore(
+  row: Row,
+  pid: Pid,
+): { readonly amount: bigint; readonly transaction: string } | undefined {
+  const [, amount, transaction] = recentOf(row).findLast(([each]) => each === pid) ?? []
+  if (amount !== undefined && transaction !== undefined) return { amount: BigInt(amount), transaction }
+  // Written down before all of them were.
+  return row.last_pid === pid ? { amount: BigInt(row.last_amount ?? '0'), transaction: row.last_tx ?? '' } : undefined
+}
+
+/** The charges to remember after this one. */
+export const remembering = (row: Pick<Row, 'recent'>, ...charge: Charge): string =>
+  JSON.stringify([...recentOf(row), charge].slice(-REMEMBERED))
+
+/** The charges to remember of a channel for which this payment is presented anew: it was charged nothing, or is charged for the first time. */
+export const forgetting = (row: Pick<Row, 'recent'>, pid: Pid): string =>
+  JSON.stringify(recentOf(row).filter(([each]) => each !== pid))
 
 /** Whether this very wish for a refund was granted before, and the contract has seen it (EVM-BATCH-084). */
 export const isGranted = (row: Row, pid: Pid): boolean => row.refund_pid === pid && row.refund_open === null
@@ -215,6 +245,9 @@ export const migrations: Migrations = {
       for (const name of ['refund_open', 'refund_pid', 'refund_paid', 'refund_tx']) {
         await db.schema.alterTable('evm_channel').addColumn(name, 'text').execute()
       }
+    },
+    '003_recent': async (db) => {
+      await db.schema.alterTable('evm_channel').addColumn('recent', 'text').execute()
     },
   },
 }

@@ -26,7 +26,9 @@ import { giveBack, refundTerms } from './ledger-refund.js'
 import {
   type ChainSays,
   channelOf,
+  chargedBefore,
   corrective,
+  forgetting,
   isGranted,
   type LedgerChannel,
   loadRow,
@@ -34,6 +36,7 @@ import {
   mirrorOf,
   type Reads,
   type Row,
+  remembering,
   safeBalance,
   settledAs,
   stateAfter,
@@ -202,6 +205,7 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
             ...{
               last_amount: null,
               last_tx: null,
+              recent: null,
               balance: '0',
               total_claimed: '0',
               withdraw_requested_at: 0,
@@ -223,7 +227,7 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
         .updateTable('evm_channel')
         // A voucher that was charged nothing is good once more, and is then charged anew.
         .set({
-          ...{ pending_pid: read.pid, pending_until: until, last_pid: null },
+          ...{ pending_pid: read.pid, pending_until: until, last_pid: null, recent: forgetting(row, read.pid) },
           ...(state && mirrorOf(row, state, now)),
           ...(base > BigInt(row.signed_max) && read.refund !== undefined ? bestOf(read) : {}),
         })
@@ -248,7 +252,7 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
     }
     if (read.deposit === undefined) return charge(read, requirements.amount, requirements.network, '')
     const known = await load(read.channelId)
-    if (known?.last_pid === read.pid) return charge(read, requirements.amount, requirements.network, '')
+    if (known && chargedBefore(known, read.pid)) return charge(read, requirements.amount, requirements.network, '')
     const outcome = await inner.settle(request, callOptions)
     if (outcome.status !== 'settled') return outcome
     const { transaction, extra } = outcome.receipt
@@ -267,8 +271,8 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
     return store.transaction(async (trx): Promise<Settlement> => {
       const row = await load(read.channelId, trx)
       if (row === undefined) return { status: 'refused', code: 'invalid_batch_settlement_evm_missing_channel', payer }
-      if (row.last_pid === read.pid)
-        return settledAs(row, network, payer, BigInt(row.last_amount ?? '0'), row.last_tx ?? '')
+      const before = chargedBefore(row, read.pid)
+      if (before !== undefined) return settledAs(row, network, payer, before.amount, before.transaction)
       if (row.pending_pid !== read.pid) {
         return { status: 'refused', code: 'invalid_batch_settlement_evm_channel_busy', payer }
       }
@@ -285,6 +289,7 @@ export async function createChannelLedger(anyStore: AnyStore, options: ChannelLe
         last_pid: read.pid,
         last_amount: amount.toString(),
         last_tx: transaction,
+        recent: remembering(row, read.pid, amount.toString(), transaction),
         pending_pid: null,
         pending_until: 0,
         ...(read.deposit === undefined ? {} : { synced_at: clock() }),

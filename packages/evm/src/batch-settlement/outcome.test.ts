@@ -122,6 +122,21 @@ for (const [name, terms] of [
   })
 }
 
+test('EVM-BATCH-066 a deposit whose number was taken back is dead when its end has passed, and not before', async () => {
+  const payment = await payBatch(byPermit2)
+  const deposit = payment.payload.deposit as { authorization: { permit2Authorization: { nonce: string } } }
+  const nonce = BigInt(deposit.authorization.permit2Authorization.nonce)
+  const words = [nonce >> 8n, 1n << (nonce & 255n)].map((word) => word.toString(16).padStart(64, '0'))
+  const from = sandbox.account('payer').address
+  // invalidateUnorderedNonces(uint256,uint256)
+  const data: Hex = `0x3ff9dcb1${words.join('')}`
+  await mined(await sandbox.client.sendUnsignedTransaction({ from, to: sandbox.permit2, data }))
+  expect(await scheme().outcome(payment, byPermit2, [])).toEqual({ status: 'pending' })
+  await sandbox.warp(200)
+  const refusal = { ok: false, code: 'permit2_invalid_nonce' }
+  expect(await scheme().outcome(payment, byPermit2, [])).toEqual({ status: 'dead', refusal })
+})
+
 /** A channel with 5000 in it, of which a voucher lets 1000 be claimed. */
 async function filled(): Promise<{ row: ClaimRow; channelId: Hex }> {
   const payment = await payBatch(offer)

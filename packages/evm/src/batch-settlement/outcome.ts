@@ -67,15 +67,16 @@ async function ofDeposit(
   // What nothing was sent for, and the token could not have taken, nobody has taken.
   if (answer === undefined && sent.length === 0) return { status: 'pending' }
   const used = answer !== false
+  const end = deposit.method === 'eip3009' ? deposit.validBefore : deposit.deadline
+  const isOver = block.timestamp > end + expiryMarginSeconds
   if (used) {
     const fromBlock = block.number > lookbackBlocks ? block.number - lookbackBlocks : 0n
     const foreign = await findForeign(chain, action, deposit, sent, fromBlock)
-    if (foreign !== undefined) return foreign
+    // Where the block of a cancellation is undone the deposit is good again, as long as its time lasts (EVM-BATCH-066).
+    if (foreign !== undefined) return foreign.status === 'dead' && !isOver ? { status: 'pending' } : foreign
   }
   const reverted = failedIn(included, failed.deposit)
   if (reverted !== undefined) return reverted
-  const end = deposit.method === 'eip3009' ? deposit.validBefore : deposit.deadline
-  const isOver = block.timestamp > end + expiryMarginSeconds
   // A node that has the state and not yet the logs is common, a moment after a transaction of ours.
   if (!isOver && (!used || sent.length > 0)) return { status: 'pending' }
   // In this very block: what answers for the newest one may be behind it.

@@ -100,7 +100,7 @@ test('EVM-EXACT-067 also when our own transaction failed because of it', async (
   expect(await scheme().outcome(payment, offer, [sent])).toMatchObject({ status: 'settled', transaction: hash })
 })
 
-test('a cancelled authorization is dead', async () => {
+test('EVM-EXACT-078 a cancelled authorization is dead when its time is over', async () => {
   const payment = await goodPayment()
   const { nonce } = payment.payload.authorization as { nonce: Hex }
   const account = privateKeyToAccount(sandbox.account('payer').privateKey)
@@ -125,6 +125,8 @@ test('a cancelled authorization is dead', async () => {
     account,
   })
   await sandbox.client.waitForTransactionReceipt({ hash })
+  expect(await scheme().outcome(payment, offer, [])).toEqual({ status: 'pending' })
+  await sandbox.warp(105)
   expect(await scheme().outcome(payment, offer, [])).toEqual({
     status: 'dead',
     refusal: { ok: false, code: 'invalid_exact_evm_nonce_already_used' },
@@ -141,6 +143,7 @@ test('a nonce that paid for other terms is dead for these', async () => {
   const { to, data } = await scheme().prepare(other, cheaper)
   await mined(await sandbox.client.sendTransaction({ account, to, data }))
   expect(await scheme().outcome(other, cheaper, [])).toMatchObject({ status: 'settled', amount: 1n })
+  await sandbox.warp(105)
   expect(await scheme().outcome(payment, offer, [])).toEqual({
     status: 'dead',
     refusal: { ok: false, code: 'invalid_exact_evm_nonce_already_used' },

@@ -51,20 +51,21 @@ export async function chainOutcome(
     chain.rpc.call({ to: token, data: encodeAuthorizationState(authorization) }),
   ])
   const used = state.ok && decodeInteger(state.data) === 1n
+  const isOver = block.timestamp >= authorization.validBefore + expiryMarginSeconds
   if (used) {
     // Between the two questions a transaction of ours may have come in: that is cheaper to see than any log.
     const late = included.length < sent.length ? settledBy(await receiptsOf()) : undefined
     if (late !== undefined) return late
     const fromBlock = block.number > lookbackBlocks ? block.number - lookbackBlocks : 0n
     const foreign = await findForeign(chain, payment, sent, fromBlock)
-    if (foreign !== undefined) return foreign
+    // Where the block of a cancellation is undone the authorization is good again, as long as its time lasts (EVM-EXACT-078).
+    if (foreign !== undefined) return foreign.status === 'dead' && !isOver ? { status: 'pending' } : foreign
   }
   const [last] = included.slice(-1)
   if (last) {
     const code = last.success ? 'invalid_exact_evm_transfer_event_mismatch' : await whyReverted(chain, payment)
     return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
   }
-  const isOver = block.timestamp >= authorization.validBefore + expiryMarginSeconds
   // A node that has the state and not yet the logs is common, a moment after a transaction of ours.
   if (!isOver && (!used || sent.length > 0)) return { status: 'pending' }
   if (used || !(await isUnused(chain, payment, block.number))) {

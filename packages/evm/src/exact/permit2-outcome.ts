@@ -39,17 +39,19 @@ export async function permit2Outcome(
     if (log) return settled(receipt, log, transfer.amount, receipt.fee)
   }
 
+  const isOver = block.timestamp > transfer.deadline + expiryMarginSeconds
   if (used) {
     const fromBlock = block.number > lookbackBlocks ? block.number - lookbackBlocks : 0n
     const foreign = (await findForeign(rpc, payment, fromBlock)) ?? (await findCancellation(rpc, payment, fromBlock))
-    if (foreign !== undefined) return foreign
+    // Where the block of a cancellation is undone the permit is good again, as long as its time lasts (EVM-EXACT-078).
+    if (foreign !== undefined) return foreign.status === 'dead' && !isOver ? { status: 'pending' } : foreign
   }
   const [last] = included.slice(-1)
   if (last) {
     const code = last.success ? 'invalid_exact_evm_transfer_event_mismatch' : await whyReverted(chain, payment)
     return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
   }
-  if (block.timestamp <= transfer.deadline + expiryMarginSeconds) return { status: 'pending' }
+  if (!isOver) return { status: 'pending' }
   // In this very block: what answers for the newest one may be behind it.
   const isGone = used || (await isNonceUsed(rpc, payer, transfer.nonce, block.number))
   // Permit2 leaves no mark of a use. While a transaction of ours is unaccounted for, it may be that one (EVM-EXACT-072).

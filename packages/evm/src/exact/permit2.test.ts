@@ -350,6 +350,8 @@ describe('what the chain says', () => {
       expect(await outcome(payment)).toMatchObject({ status: 'settled', transaction: hash, amount: 1000n })
       expect(await outcome(equal)).toEqual({ status: 'pending' })
       await cancel(equal)
+      expect(await outcome(equal)).toEqual({ status: 'pending' })
+      await sandbox.warp(200)
       expect(await outcome(equal)).toEqual({
         status: 'dead',
         refusal: { ok: false, code: 'permit2_invalid_nonce' },
