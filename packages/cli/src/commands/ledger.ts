@@ -122,7 +122,7 @@ function filterOf({ group, route, payer, kind, since, until }: LedgerCommand): E
   }
 }
 
-const KINDS: readonly EntryKind[] = ['payment', 'fee', 'usage', 'refund']
+const KINDS: readonly EntryKind[] = ['payment', 'fee', 'usage', 'refund', 'hold']
 
 function kindOf(text: string): EntryKind {
   const kind = KINDS.find((each) => each === text)
