@@ -10,7 +10,7 @@ import {
   type SignerOf,
   verifyReceipt,
 } from '@groat/client/buyer'
-import { assetByAddress, formatUnits, networkFamily, v1NameOf } from '@groat/core'
+import { decodeReceipt, networkFamily, v1NameOf } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
 import { signerOfEvm } from '@groat/evm/signer'
 import { exactSvm } from '@groat/svm/exact/server'
@@ -20,6 +20,7 @@ import { columns, type Io, plain } from '../terminal/io.js'
 import { accountNamed, exportersOf, isSignedBy, sellerSigned } from './attesting.js'
 import { chainsOf } from './chains.js'
 import { type PurseOptions, withPurse } from './purse.js'
+import { takenOf, tokensOf } from './said-of-payment.js'
 
 /** Options of `groat receipts`. */
 export type ReceiptsCommand = PurseOptions & {
@@ -165,9 +166,15 @@ async function linesOf(file: string): Promise<readonly unknown[]> {
 }
 
 function rowOf({ intent, metadata, note }: PaymentRecord): readonly string[] {
-  const { id, createdAt, amount, network, asset, origin, state } = intent
-  const known = assetByAddress(network, asset)
-  const price = known ? `${formatUnits(amount, known.decimals)} ${known.symbol}` : `${amount} atomic units`
+  const { id, createdAt, amount, network, origin, state } = intent
+  const said =
+    note.receipt === undefined
+      ? undefined
+      : decodeReceipt((name) => (name === 'PAYMENT-RESPONSE' ? (note.receipt ?? null) : null))
+  // Of a ceiling or a deposit, what was taken.
+  const taken = said?.ok && said.value.status === 'settled' ? takenOf(intent, said.value.receipt) : undefined
+  const signed = tokensOf(intent, amount)
+  const price = taken === undefined ? signed : `${tokensOf(intent, taken)} of ${signed}`
   const chain = note.chain?.status === 'settled' ? 'verified' : 'unverified'
   const for_ = metadata.task === undefined ? '' : `for ${metadata.task}`
   const when = new Date(createdAt).toISOString().replace('T', ' ').slice(0, 19)
