@@ -163,8 +163,7 @@ export function questionOf(
   const { url } = request
   const { schemes, policy, clock, random, extensions } = tools
   const { challenge, terms } = read
-  const from = unpaid?.url
-  const challenged = from === undefined || from === '' || from === url.href ? url : new URL(from)
+  const challenged = new URL(unpaid?.url || url)
   const about = { request, fingerprint, challenge, terms, schemes, policy, clock, random, requested: url, challenged }
   const bind = replay && binder(extensions, { ...replay, challenge, random })
   return { ...about, binding: replay !== undefined, bind }
@@ -416,7 +415,5 @@ function tell(
 }
 
 function hex(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += (byte + 0x100).toString(16).slice(1)
-  return text
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -68,9 +68,8 @@ const MAX_LENGTH = 1_024
 function keyOf(input: string | URL | Request, init: PayInit | undefined): string | undefined {
   const text = input instanceof Request ? input.url : String(input)
   const base = globalThis.location?.href
-  const url = input instanceof URL ? input : URL.canParse(text, base) ? new URL(text, base) : undefined
-  if (url === undefined) return undefined
-  const { origin, pathname } = url
+  if (!URL.canParse(text, base)) return undefined
+  const { origin, pathname } = new URL(text, base)
   const method = init?.method ?? (input instanceof Request ? input.method : 'GET')
   return JSON.stringify(['entitlement', method.toUpperCase(), origin + pathname])
 }
