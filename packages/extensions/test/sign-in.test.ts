@@ -1,7 +1,7 @@
 import { extensionInfo, type Json, type JsonObject, network, type Pid, type SchemeServer } from '@groat/core'
 import { privateKeyAccount } from '@groat/evm/exact/client'
 import { contractWallets } from '@groat/evm/wallets'
-import { signInWithAccounts } from '@groat/extensions/sign-in-with-x/client'
+import { signedInFetch, signInWithAccounts } from '@groat/extensions/sign-in-with-x/client'
 import {
   formatSignIn,
   memorySignIns,
@@ -9,6 +9,7 @@ import {
   type SignInProof,
   type SignIns,
   signedBy,
+  signedInOnly,
   signIns,
 } from '@groat/extensions/sign-in-with-x/server'
 import { sqlSignIns } from '@groat/extensions/sign-in-with-x/sql'
@@ -518,5 +519,88 @@ describe('a payer that signs in', () => {
 
   test('EXT-SIGN-023 echoes nothing of the challenge in a payment', async () => {
     expect(await signInWithAccounts({ evm }).attach?.(await announced(), {} as never)).toBeUndefined()
+  })
+})
+
+describe('a route that asks for a sign-in and for no money', () => {
+  const at = `${ORIGIN}/members`
+  const memberOf = (more: Partial<Parameters<typeof signedInOnly>[0]> = {}) => {
+    const route = signedInOnly({
+      store: memorySignIns(),
+      origin: ORIGIN,
+      networks: ['base-sepolia', 'solana-devnet'],
+      ...more,
+    })
+    let served = 0
+    const serve = route((_, { address, network: chain }) => {
+      served += 1
+      return Response.json({ address, chain })
+    })
+    const sent: Request[] = []
+    const fetch = (async (input: Request) => {
+      sent.push(input.clone())
+      return serve(input)
+    }) as typeof globalThis.fetch
+    return { serve, fetch, sent, served: () => served }
+  }
+
+  test('EXT-SIGN-024 EXT-SIGN-025 serves accounts of both kinds, each proof once, and no cache keeps it', async () => {
+    const { serve, fetch, sent, served } = memberOf()
+    const strange = await serve(new Request(at))
+    expect([strange.status, strange.headers.get('cache-control')]).toEqual([401, 'private, no-store'])
+    expect(JSON.parse(atob(strange.headers.get('payment-required') ?? ''))).toMatchObject({
+      accepts: [],
+      extensions: { [KEY]: { info: { uri: at, domain: 'shop.example' } } },
+    })
+    const answer = await signedInFetch({ evm }, fetch)(at, { method: 'POST', body: 'hello' })
+    expect([answer.status, await answer.json()]).toEqual([
+      200,
+      { address: expect.stringMatching(new RegExp(evm.address, 'i')), chain: network('base-sepolia') },
+    ])
+    expect([answer.headers.get('cache-control'), answer.headers.get('vary')]).toEqual(['private, no-store', HEADER])
+    expect(await Promise.all(sent.map((each) => each.text()))).toEqual(['hello', 'hello'])
+    expect(await (await signedInFetch({ svm }, fetch)(at)).json()).toMatchObject({ address: svm.address })
+    const replayed = await serve(new Request(at, { headers: { [HEADER]: sent[1]?.headers.get(HEADER) ?? '' } }))
+    expect([replayed.status, (await replayed.json()).code, served()]).toEqual([401, 'sign_in_replayed', 2])
+  })
+
+  test('EXT-SIGN-024 serves nobody by a proof for a shop, for another scope or by another key, and nobody while it cannot tell', async () => {
+    const { serve, served } = memberOf()
+    const shop = await openPass()
+    const foreign = [await headersOf(shop), { [HEADER]: 'x' }]
+    for (const headers of foreign) expect((await serve(new Request(at, { headers }))).status).toBe(401)
+    const elsewhere = memberOf({ scope: 'other' })
+    await signedInFetch({ evm }, elsewhere.fetch)(at)
+    const proof = elsewhere.sent[1]?.headers.get(HEADER) ?? ''
+    expect((await serve(new Request(at, { headers: { [HEADER]: proof } }))).status).toBe(401)
+    expect(served()).toBe(0)
+    const closed = memberOf({ allow: ({ address }) => address === other.address })
+    expect((await signedInFetch({ evm }, closed.fetch)(at)).status).toBe(403)
+    const down: SignIns = { ...memorySignIns(), consume: () => Promise.reject(new Error('no such table')) }
+    const broken = memberOf({ store: down })
+    expect((await signedInFetch({ evm }, broken.fetch)(at)).status).toBe(503)
+    expect(closed.served() + broken.served()).toBe(0)
+  })
+
+  test('EXT-SIGN-025 a client signs once, and nothing for another origin', async () => {
+    let asked = 0
+    const insatiable = memberOf({
+      networks: ['base-sepolia'],
+      store: { ...memorySignIns(), consume: async () => false },
+    })
+    const counting = (async (input: Request) => {
+      asked += 1
+      return insatiable.fetch(input)
+    }) as typeof globalThis.fetch
+    expect((await signedInFetch({ evm }, counting)(at)).status).toBe(401)
+    expect(asked).toBe(2)
+    const thief = (async () => insatiable.serve(new Request(at))) as unknown as typeof globalThis.fetch
+    let calls = 0
+    const watched = (async (...args: Parameters<typeof globalThis.fetch>) => {
+      calls += 1
+      return thief(...args)
+    }) as typeof globalThis.fetch
+    expect((await signedInFetch({ evm }, watched)('https://other.example/x')).status).toBe(401)
+    expect(calls).toBe(1)
   })
 })

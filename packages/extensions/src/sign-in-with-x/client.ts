@@ -1,4 +1,12 @@
-import { check, type ExtensionClient, isJsonObject, type Json, type JsonObject } from '@groat/core'
+import {
+  check,
+  decodeBase64Text,
+  decodeJsonObject,
+  type ExtensionClient,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+} from '@groat/core'
 import { formatAddress, formatHex, nobleEngine, parseAddress, personalMessage } from '@groat/evm/crypto'
 import { encodeBase58 } from '@groat/svm/wire'
 import { formatSignIn } from './message.js'
@@ -31,16 +39,57 @@ export function signInWithAccounts(accounts: SignInAccounts): ExtensionClient {
     extension: signInWithX,
     // The challenge is long, and nobody reads its echo.
     attach: () => undefined,
-    present: async (announced, { url }) => {
-      const info = check(shapes.SignInInfo, announced.info)
-      if (!info.ok || !isFor(info.value, url)) return undefined
-      for (const { chainId, type } of chainsIn(announced)) {
-        const signed = await sign(accounts, info.value, chainId, type)
-        if (signed !== undefined) return { [SIGN_IN_HEADER]: writeProof(signed) }
-      }
-      return undefined
-    },
+    present: (announced, { url }) => proofFor(accounts, announced, url),
   }
+}
+
+/**
+ * A `fetch` that signs in where a server asks for that and for no money: it answers the challenge of a 401 once, to the origin that sent it (EXT-SIGN-025). Requests whose body is a
+ * stream are not sent again. A payer may be given it as its `fetch`.
+ *
+ * @example
+ * const response = await signedInFetch({ evm: account })('https://shop.example/members')
+ */
+export function signedInFetch(
+  accounts: SignInAccounts,
+  fetch: typeof globalThis.fetch = globalThis.fetch,
+): typeof fetch {
+  return async (input, init) => {
+    const request = new Request(input, init)
+    const again = request.clone()
+    const answer = await fetch(request)
+    const challenge = answer.status === 401 ? challengeIn(answer) : undefined
+    const announced = challenge?.[signInWithX.key]
+    if (!isJsonObject(announced) || init?.body instanceof ReadableStream) return answer
+    const url = new URL(answer.url || request.url)
+    if (url.origin !== new URL(request.url).origin) return answer
+    const headers = await proofFor(accounts, announced, url)
+    if (headers === undefined) return answer
+    await answer.body?.cancel()
+    for (const [name, value] of Object.entries(headers)) again.headers.set(name, value)
+    return fetch(again, { redirect: 'manual' })
+  }
+}
+
+/** The header of a proof, signed by the first account that fits. */
+async function proofFor(
+  accounts: SignInAccounts,
+  announced: JsonObject,
+  url: URL,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const info = check(shapes.SignInInfo, announced.info)
+  if (!info.ok || !isFor(info.value, url)) return undefined
+  for (const { chainId, type } of chainsIn(announced)) {
+    const signed = await sign(accounts, info.value, chainId, type)
+    if (signed !== undefined) return { [SIGN_IN_HEADER]: writeProof(signed) }
+  }
+  return undefined
+}
+
+function challengeIn(answer: Response): JsonObject | undefined {
+  const text = decodeBase64Text(answer.headers.get('payment-required') ?? '')
+  const json = text.ok ? decodeJsonObject(text.value) : text
+  return json.ok && isJsonObject(json.value.extensions) ? json.value.extensions : undefined
 }
 
 /** A challenge is for whoever sent it, and for nobody else. */
