@@ -44,8 +44,8 @@ async function killed(child: ChildProcess): Promise<void> {
   await once(child, 'exit')
 }
 
-async function openShop(name: string, crash = ''): Promise<string> {
-  const env = { ...process.env, SHOP: join(folder, name), FACILITATOR: stub.url, CRASH: crash }
+async function openShop(name: string, crash = '', more: Readonly<Record<string, string>> = {}): Promise<string> {
+  const env = { ...process.env, SHOP: join(folder, name), FACILITATOR: stub.url, CRASH: crash, ...more }
   const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   for await (const line of createInterface({ input: child.stdout })) return line
@@ -102,6 +102,27 @@ async function bookedIn(name: string): Promise<readonly string[]> {
   await store.close()
   return booked
 }
+
+test('SRV-029 a bundle that two processes sell from one database is used as often as it was sold', async () => {
+  stub = await startFacilitator()
+  await writeFile(join(folder, 'bundle.runs'), '')
+  const shops = [await openShop('bundle', '', { BUNDLE: '25' }), await openShop('bundle', '', { BUNDLE: '25' })]
+  const challenge = await fetch(shops[0]!)
+  const [offer] = offersOf({ status: 402, headers: challenge.headers, text: await challenge.text() })
+  const bought = await fetch(shops[0]!, { headers: headersOf(paymentFor(offer)) })
+  const [token = ''] = (bought.headers.get('payment-entitlement') ?? '').split(';')
+  expect([bought.status, await bought.text()]).toEqual([200, 'sunny'])
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, async (_, i) => {
+      const response = await fetch(shops[i % 2]!, { headers: { 'PAYMENT-ENTITLEMENT': token } })
+      await response.text()
+      return response.status
+    }),
+  )
+  expect(answers.filter((status) => status === 200)).toHaveLength(24)
+  expect(answers.filter((status) => status === 402)).toHaveLength(36)
+  expect([await runsOf('bundle'), stub.ledger.size]).toEqual([25, 1])
+})
 
 test('SRV-004 two processes that share a database serve one payment once', async () => {
   stub = await startFacilitator()

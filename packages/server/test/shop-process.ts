@@ -11,7 +11,7 @@ import { sqlClaims } from '../src/sql.js'
 import { listen } from './listen.js'
 import { payTo, testScheme } from './test-scheme.js'
 
-const { SHOP = '', FACILITATOR = '', CRASH = '', SCHEME, PAY_TO } = process.env
+const { SHOP = '', FACILITATOR = '', CRASH = '', SCHEME, PAY_TO, BUNDLE } = process.env
 
 async function point(name: string): Promise<void> {
   if (name !== CRASH) return
@@ -45,7 +45,7 @@ const paid = paywall({
   ...(SCHEME === undefined && { origin: 'http://shop.example' }),
   leaseSeconds: 1,
 })
-const sell = paid('$0.001', async () => {
+const sell = paid(BUNDLE === undefined ? '$0.001' : { price: '$0.001', bundle: Number(BUNDLE) }, async () => {
   await appendFile(`${SHOP}.runs`, '.')
   await point('in-work')
   await sleep(20)
