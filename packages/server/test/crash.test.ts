@@ -127,7 +127,8 @@ test('SRV-029 a bundle that two processes sell from one database is used as ofte
 test('SRV-004 two processes that share a database serve one payment once', async () => {
   stub = await startFacilitator()
   await writeFile(join(folder, 'two.runs'), '')
-  const shops = [await openShop('two'), await openShop('two')]
+  // A machine that is busy must not let a lease run out.
+  const shops = [await openShop('two', '', { LEASE: '60' }), await openShop('two', '', { LEASE: '60' })]
   const challenge = await fetch(shops[0]!)
   const [offer] = offersOf({ status: 402, headers: challenge.headers, text: await challenge.text() })
   for (let round = 0; round < 5; round++) {

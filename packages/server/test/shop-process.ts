@@ -11,7 +11,7 @@ import { sqlClaims } from '../src/sql.js'
 import { listen } from './listen.js'
 import { payTo, testScheme } from './test-scheme.js'
 
-const { SHOP = '', FACILITATOR = '', CRASH = '', SCHEME, PAY_TO, BUNDLE } = process.env
+const { SHOP = '', FACILITATOR = '', CRASH = '', SCHEME, PAY_TO, BUNDLE, LEASE = '1' } = process.env
 
 async function point(name: string): Promise<void> {
   if (name !== CRASH) return
@@ -43,7 +43,7 @@ const paid = paywall({
   schemes: [SCHEME === 'exact' ? exactEvm : testScheme],
   store,
   ...(SCHEME === undefined && { origin: 'http://shop.example' }),
-  leaseSeconds: 1,
+  leaseSeconds: Number(LEASE),
 })
 const sell = paid(BUNDLE === undefined ? '$0.001' : { price: '$0.001', bundle: Number(BUNDLE) }, async () => {
   await appendFile(`${SHOP}.runs`, '.')
