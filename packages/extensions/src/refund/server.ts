@@ -218,10 +218,16 @@ async function textOf(request: Request): Promise<string | undefined> {
   if (request.body === null) return ''
   const parts: Uint8Array[] = []
   let size = 0
-  for await (const part of request.body) {
-    size += part.length
-    if (size > MAX_BYTES) return undefined
-    parts.push(part)
+  const reader = request.body.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    size += value.length
+    if (size > MAX_BYTES) {
+      await reader.cancel()
+      return undefined
+    }
+    parts.push(value)
   }
   const bytes = new Uint8Array(size)
   let at = 0
