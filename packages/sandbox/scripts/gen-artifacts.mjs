@@ -80,6 +80,7 @@ const files = {
       'HostileDelegationManager',
     ],
   },
+  'src/generated/batching.ts': { notices: ours, names: ['SelfBatch'] },
   'src/generated/tokens.ts': { notices: ours, names: ['PlainToken', 'PermitToken', 'HostileToken'] },
 }
 

@@ -37,6 +37,7 @@ export {
   type HostileDelegatorConduct,
   type WalletFactory,
 } from './evm/wallets.js'
+export { selfBatchAbi, selfBatchCreation } from './generated/batching.js'
 export { usdcAbi } from './generated/circle.js'
 export { checkHistory, type Finding } from './history/check-history.js'
 export type {

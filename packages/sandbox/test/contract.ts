@@ -15,6 +15,7 @@ import {
 } from 'viem'
 import { evmContracts } from '../src/evm/contracts.js'
 import { createJsonRpc } from '../src/evm/json-rpc.js'
+import { selfBatchAbi } from '../src/generated/batching.js'
 import {
   allowedCalldataEnforcerAbi,
   delegationManagerAbi,
@@ -41,6 +42,7 @@ export const everyAbi: Abi = [
   ...timestampEnforcerAbi,
   ...allowedCalldataEnforcerAbi,
   ...hostileDelegationManagerAbi,
+  ...selfBatchAbi,
   ...usdcAbi,
   ...parseAbi(['error OnlyEscrow()']), // of a token store, which has no ABI of its own
 ]
