@@ -22,6 +22,7 @@ import { createGroups } from './groups.js'
 import { formatHex, type Hex } from './hex.js'
 import { MULTICALL3 } from './multicall.js'
 import { createEvmRpc, type EvmRpc, type Fees, type Receipt } from './rpc.js'
+import { createSignerCode } from './self-batch/standing.js'
 import { createTogether, type TryTogether } from './together.js'
 import { signTransaction } from './transaction.js'
 
@@ -32,8 +33,10 @@ export type EvmCall = {
   readonly to: Address
   readonly data: Hex
   readonly gas: bigint
-  /** Set when it does not matter who sends it: it may travel with others while its payer is an account without code. */
+  /** Set when it may travel with others, while its payer is an account without code. */
   readonly payer?: Address
+  /** The one account that may send it; absent where it does not matter who does. */
+  readonly sender?: Address
   /** Only the transfer itself will say that it was made: no other payment of its payer travels with it. */
   readonly unmarked?: true
   /** Payments that it carries; one unless told. */
@@ -70,6 +73,12 @@ export type EvmChainOptions = {
   readonly maxTransactionFee?: bigint
   /** Gas that a transaction with several payments may use at the most; 15,000,000 unless told, 0 for no groups. */
   readonly groupGas?: bigint
+  /**
+   * The delegate of the signers (EIP-7702), `SELF_BATCH` for most: what only a signer may send, `upto` and `auth-capture`, then travels together in a
+   * transaction of the signer to itself. That a signer runs it is looked at before each group; where it does not, its payments travel
+   * alone. `delegateSigner` of `@groat/evm/self-batch` makes a signer run it.
+   */
+  readonly selfBatch?: string
   /**
    * Whether transactions are handed in by `eth_sendRawTransactionSync` (EIP-7966) while blocks come fast: one question instead of three. A node
    * that does not know it is asked the usual way. Default: no.
@@ -117,7 +126,13 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
     (options.assets ?? defaultAssets(network)).map((asset) => [parseAddress(asset.address), asset]),
   )
   const feeCap = createFeeSource(rpc, clock)
-  const groups = createGroups({ code: recentCode }, options.groupGas)
+  const delegate = options.selfBatch === undefined ? undefined : parseAddress(options.selfBatch)
+  if (delegate === undefined && options.selfBatch !== undefined) {
+    throw new X402Error('invalid_config', { network, selfBatch: 'is no address' })
+  }
+  const signerCode = createSignerCode({ rpc, clock, delegate })
+  const signers = accounts.map(({ address }) => address)
+  const groups = createGroups({ rpc: { code: recentCode }, groupGas: options.groupGas, signers, signerCode })
   const tiers = tiersOf(options, [...assets.values()], rpc)
   const together = rpc.agreed && createTogether(rpc.agreed)
   let multicall: TryTogether | undefined
@@ -141,6 +156,8 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
       const [code] = await Promise.all([
         multicall === undefined ? rpc.code(MULTICALL3) : '0x',
         ...[...assets.values()].map((asset) => proveAsset(rpc, engine, chainId, asset)),
+        // What signers run changes how payments travel, and never whether they do.
+        ...signers.map((signer) => signerCode.batches(signer).catch(() => false)),
       ])
       if (code !== '0x') multicall = createTogether(rpc)
     },
@@ -154,6 +171,8 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
     gasBalance: async (signer) => rpc.balance(accountFor(accounts, signer).address),
     ...(rpc.nodes ? { nodes: rpc.nodes } : {}),
     minedNonce: async (signer) => rpc.minedNonce(accountFor(accounts, signer).address),
+    // Nodes keep one transaction at a time of an account that runs code, for anything could take its coin away.
+    mostPending: (signer) => (signerCode.hasCode(accountFor(accounts, signer).address) ? 1 : undefined),
     idle: (signer) => ({ to: accountFor(accounts, signer).address, data: '0x', gas: IDLE_GAS }),
     async head() {
       const [{ number: latest }, safe, final] = await Promise.all([

@@ -1,12 +1,12 @@
 import type { CallGroups } from '@groat/core'
+import type { Address } from './address.js'
 import type { EvmCall } from './chain.js'
 import { encodeAggregate, MULTICALL3 } from './multicall.js'
 import type { EvmRpc } from './rpc.js'
+import { encodeBatch } from './self-batch/delegate.js'
+import type { SignerCode } from './self-batch/standing.js'
 
-/** Gas for one payment in a group: a transfer of a token behind a proxy, to an account that never had any, and some more. */
-const MEMBER_GAS = 120_000n
-
-/** Gas for what is around them. */
+/** Gas for what is around the calls of a group. */
 const BASE_GAS = 60_000n
 
 /** Chains may refuse a transaction of more than 2^24 gas. */
@@ -15,51 +15,120 @@ const DEFAULT_GROUP_GAS = 15_000_000n
 /** Beyond this nothing more is to be saved. */
 const MOST_PAYMENTS = 100
 
+/** What groups are made of. */
+export type GroupOptions = {
+  readonly rpc: Pick<EvmRpc, 'code'>
+  /** Gas that a group may use at the most; 15,000,000 unless told. */
+  readonly groupGas?: bigint | undefined
+  /** The accounts that send, and what is known of the code that they run. */
+  readonly signers: readonly Address[]
+  readonly signerCode: SignerCode
+}
+
+/** One way in which calls get into one transaction, where one that fails takes no other with it. */
+type Way = {
+  /** Gas of the transaction that is set aside for a call. */
+  gasOf(call: EvmCall): bigint
+  /** Whether it may be there; false only where it is known not to be. */
+  mayStand(): boolean
+  /** Asks the chain for it. */
+  stands(): Promise<boolean>
+  readonly to: Address
+  encode(calls: readonly EvmCall[]): EvmCall['data']
+}
+
 /**
- * How payments travel together: through Multicall3, each allowed to fail. It caps the gas of none of them, so only payers without code join:
- * a payer's contract could burn what the others need.
+ * How payments travel together, each allowed to fail: through Multicall3 where it does not matter who sends them, and in a transaction of
+ * the signer to itself where it does and the signer runs the code for it (FAC-110). Only payers without code join: a payer's contract could burn
+ * what the others need, or look at who else is there.
  *
  * @example
- * const groups = createGroups(rpc)
+ * const groups = createGroups({ rpc, signers, signerCode })
  * groups.join([first, second]).payments // 2
  */
-export function createGroups(rpc: Pick<EvmRpc, 'code'>, groupGas = DEFAULT_GROUP_GAS): CallGroups<EvmCall> {
-  const most = Math.min(MOST_PAYMENTS, Number((groupGas - BASE_GAS) / MEMBER_GAS))
-  let deployed: Promise<boolean> | undefined
-
-  function isDeployed(): Promise<boolean> {
-    deployed ??= rpc.code(MULTICALL3).then((code) => {
-      // It may come yet.
-      if (code === '0x') deployed = undefined
-      return code !== '0x'
-    })
-    deployed.catch(() => {
-      deployed = undefined
-    })
-    return deployed
-  }
+export function createGroups(options: GroupOptions): CallGroups<EvmCall> {
+  const { rpc, groupGas = DEFAULT_GROUP_GAS, signers, signerCode } = options
+  const byAnybody = throughMulticall(rpc)
+  const bySigner = new Map(signers.map((signer) => [signer, toItself(signer, signerCode)]))
+  const room = groupGas - BASE_GAS
+  const wayOf = ({ sender }: EvmCall): Way | undefined => (sender === undefined ? byAnybody : bySigner.get(sender))
 
   return {
-    joins: ({ payer }) => payer !== undefined && most > 1,
+    joins(call) {
+      const way = wayOf(call)
+      return call.payer !== undefined && way !== undefined && 2n * way.gasOf(call) <= room && way.mayStand()
+    },
     company(calls) {
       const places: number[] = []
+      let left = room
+      const [first] = calls
+      const way = first && wayOf(first)
       for (const [at, call] of calls.entries()) {
-        if (places.length > 0 && places.length >= most) break
-        if (places.every((place) => canTellApart(calls[place], call))) places.push(at)
+        if (wayOf(call) !== way) continue
+        const gas = way?.gasOf(call) ?? 0n
+        if (places.length > 0 && (places.length >= MOST_PAYMENTS || gas > left)) break
+        if (!places.every((place) => canTellApart(calls[place], call))) continue
+        places.push(at)
+        left -= gas
       }
       return places
     },
-    async admits({ payer }) {
-      if (payer === undefined) return false
-      const [code, ready] = await Promise.all([rpc.code(payer), isDeployed()])
-      return ready && code === '0x'
+    async admits(call) {
+      const way = wayOf(call)
+      if (call.payer === undefined || way === undefined) return false
+      const [code, stands] = await Promise.all([rpc.code(call.payer), way.stands()])
+      return stands && code === '0x'
     },
-    join: (calls) => ({
-      to: MULTICALL3,
-      data: encodeAggregate(calls),
-      gas: BASE_GAS + MEMBER_GAS * BigInt(calls.length),
-      payments: calls.length,
-    }),
+    join(calls) {
+      const [first] = calls
+      const way = first && wayOf(first)
+      if (way === undefined) throw new TypeError('these calls do not travel together')
+      const gas = calls.reduce((sum, call) => sum + way.gasOf(call), BASE_GAS)
+      return { to: way.to, data: way.encode(calls), gas, payments: calls.length }
+    },
+  }
+}
+
+/** Gas for one payment through Multicall3: a transfer of a token behind a proxy, to an account that never had any, and some more. */
+const MEMBER_GAS = 120_000n
+
+/** Multicall3 makes the calls, and caps the gas of none of them. */
+function throughMulticall(rpc: Pick<EvmRpc, 'code'>): Way {
+  let deployed: Promise<boolean> | undefined
+  return {
+    gasOf: () => MEMBER_GAS,
+    mayStand: () => true,
+    stands() {
+      deployed ??= rpc.code(MULTICALL3).then((code) => {
+        // It may come yet.
+        if (code === '0x') deployed = undefined
+        return code !== '0x'
+      })
+      deployed.catch(() => {
+        deployed = undefined
+      })
+      return deployed
+    },
+    to: MULTICALL3,
+    encode: encodeAggregate,
+  }
+}
+
+/** Gas for what is around one call of a batch, besides its bytes. */
+const CALL_GAS = 12_000n
+
+/** The most that a byte of a transaction costs. */
+const BYTE_GAS = 16n
+
+/** The signer makes the calls, each with the gas that it would have alone. */
+function toItself(signer: Address, signerCode: SignerCode): Way {
+  return {
+    // A call is given 63 of 64 parts of what is there at the most.
+    gasOf: ({ gas, data }) => (gas * 64n) / 63n + CALL_GAS + BYTE_GAS * BigInt(data.length / 2),
+    mayStand: () => signerCode.mayBatch(signer),
+    stands: () => signerCode.batches(signer),
+    to: signer,
+    encode: encodeBatch,
   }
 }
 

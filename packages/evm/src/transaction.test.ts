@@ -6,7 +6,7 @@ import { privateKeyAccount } from './account.js'
 import { parseAddress } from './address.js'
 import { nobleEngine } from './crypto/noble.js'
 import { formatHex } from './hex.js'
-import { signTransaction } from './transaction.js'
+import { signAuthorization, signTransaction } from './transaction.js'
 
 const key = `0x${'ac'.repeat(32)}` as const
 const account = privateKeyAccount(key)
@@ -28,6 +28,40 @@ test('any transaction is the bytes that viem signs', async () => {
       const { chainId, nonce, ...rest } = all
       const theirs = { ...rest, chainId: Number(chainId), nonce: Number(nonce), type: 'eip1559' } as const
       expect(raw).toBe(await privateKeyToAccount(key).signTransaction(theirs))
+      expect(hash).toBe(keccak256(raw))
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('any authorization, and any transaction with some, is the bytes that viem signs', async () => {
+  const small = fc.oneof(fc.constantFrom(0n, 1n, 127n, 128n), fc.bigInt({ min: 0n, max: 2n ** 40n }))
+  const address = fc
+    .oneof(fc.constant(new Uint8Array(20)), fc.uint8Array({ minLength: 20, maxLength: 20 }))
+    .map((bytes) => parseAddress(formatHex(bytes))!)
+  const authorization = fc.record({ chainId: small, address, nonce: small })
+  const transaction = fc.record({
+    ...{ chainId: fc.bigInt({ min: 1n, max: 2n ** 40n }), nonce: small, fee: small, gas: small, to: address },
+    data: fc.uint8Array({ maxLength: 200 }).map(formatHex),
+    authorizations: fc.array(authorization, { minLength: 1, maxLength: 3 }),
+  })
+  const wallet = privateKeyToAccount(key)
+  await fc.assert(
+    fc.asyncProperty(transaction, async ({ authorizations, fee, ...rest }) => {
+      const fees = { maxFeePerGas: fee, maxPriorityFeePerGas: fee }
+      const [first, ...others] = await Promise.all(
+        authorizations.map((each) => signAuthorization(nobleEngine, each, account)),
+      )
+      const mine = { ...rest, ...fees, authorizations: [first!, ...others] } as const
+      const { raw, hash } = await signTransaction(nobleEngine, mine, account)
+      const authorizationList = await Promise.all(
+        authorizations.map(({ chainId, nonce, address }) =>
+          wallet.signAuthorization({ address, chainId: Number(chainId), nonce: Number(nonce) }),
+        ),
+      )
+      const numbers = { chainId: Number(rest.chainId), nonce: Number(rest.nonce) }
+      const theirs = { ...rest, ...fees, ...numbers, type: 'eip7702', authorizationList } as const
+      expect(raw).toBe(await wallet.signTransaction(theirs))
       expect(hash).toBe(keccak256(raw))
     }),
     { numRuns: 40 },

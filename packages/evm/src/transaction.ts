@@ -4,7 +4,10 @@ import type { CryptoEngine } from './crypto/engine.js'
 import type { SigningEngine } from './crypto/signing.js'
 import { formatHex, type Hex, parseHex } from './hex.js'
 
-/** A transaction with a base fee and a tip (EIP-1559). Amounts in wei, fees in wei per gas. */
+/**
+ * A transaction with a base fee and a tip (EIP-1559), and one that sets code where it carries authorizations (EIP-7702). Amounts in wei, fees in
+ * wei per gas.
+ */
 export type Transaction = {
   readonly chainId: bigint
   readonly nonce: bigint
@@ -15,7 +18,19 @@ export type Transaction = {
   /** Wei; none unless told. */
   readonly value?: bigint
   readonly data: Hex
+  readonly authorizations?: readonly [SignedAuthorization, ...SignedAuthorization[]]
 }
+
+/** An account's word that the code at an address is its own from now on; at the zero address, that it has none (EIP-7702). */
+export type Authorization = {
+  readonly chainId: bigint
+  readonly address: Address
+  /** The account's at the time; of the account that sends it too, the one after the transaction's. */
+  readonly nonce: bigint
+}
+
+/** The same with r, s and v (27 or 28) of the account. */
+export type SignedAuthorization = Authorization & { readonly signature: Uint8Array }
 
 /** A transaction as it travels: who signed it is in the signature. */
 export type ParsedTransaction = {
@@ -39,14 +54,32 @@ export async function signTransaction(
   transaction: Transaction,
   account: KeyAccount,
 ): Promise<{ readonly raw: Hex; readonly hash: Hex }> {
-  const fields = fieldsOf(transaction)
-  const digest = digestOf(engine, fields)
-  const signature = await account.signDigest(digest)
-  if (recoverAddress(engine, digest, signature) !== parseAddress(account.address)) {
-    throw new TypeError(`the account ${account.address} signed with another key`)
-  }
-  const raw = rawOf(fields, signature)
+  const payload = payloadOf(transaction)
+  const signature = await signedBy(engine, digestOf(engine, payload), account)
+  const raw = rawOf(payload, signature)
   return { raw, hash: formatHex(engine.keccak256(bytesOf(raw))) }
+}
+
+/**
+ * Signs that an account has the code at an address from now on, or, at the zero address, none.
+ * Throws a `TypeError` when the account signs with another key than its address's.
+ *
+ * @example
+ * const authorization = await signAuthorization(engine, { chainId: 84532n, address: delegate, nonce: nonce + 1n }, account)
+ */
+export async function signAuthorization(
+  engine: CryptoEngine,
+  authorization: Authorization,
+  account: KeyAccount,
+): Promise<SignedAuthorization> {
+  const digest = engine.keccak256(bytesOf(`0x05${rlpList(authorizationFields(authorization))}`))
+  return { ...authorization, signature: await signedBy(engine, digest, account) }
+}
+
+async function signedBy(engine: CryptoEngine, digest: Uint8Array, account: KeyAccount): Promise<Uint8Array> {
+  const signature = await account.signDigest(digest)
+  if (recoverAddress(engine, digest, signature) === parseAddress(account.address)) return signature
+  throw new TypeError(`the account ${account.address} signed with another key`)
 }
 
 /**
@@ -78,29 +111,47 @@ export function parseTransaction(engine: SigningEngine, raw: string): ParsedTran
   if (high >> 256n !== 0n || low >> 256n !== 0n || bit > 1n) return undefined
   const word = (part: bigint) => part.toString(16).padStart(64, '0')
   const signature = bytesOf(`0x${word(high)}${word(low)}${(27n + bit).toString(16)}`)
-  const fields = fieldsOf(transaction)
+  const payload = payloadOf(transaction)
   // Written again it must be the same: zeros before a number and lengths in disguise are other spellings.
-  if (rawOf(fields, signature) !== formatHex(bytes)) return undefined
-  return { transaction, digest: digestOf(engine, fields), signature, hash: formatHex(engine.keccak256(bytes)) }
+  if (rawOf(payload, signature) !== formatHex(bytes)) return undefined
+  return { transaction, digest: digestOf(engine, payload), signature, hash: formatHex(engine.keccak256(bytes)) }
 }
 
 /** An approval has about 180. */
 const MAX_TRANSACTION_BYTES = 1024
 
-function fieldsOf(transaction: Transaction): readonly string[] {
-  const { chainId, nonce, maxPriorityFeePerGas, maxFeePerGas, gas, to, value = 0n, data } = transaction
+/** What is signed: the type's byte, and the fields. */
+type Payload = { readonly type: '02' | '04'; readonly fields: readonly string[] }
+
+function payloadOf(transaction: Transaction): Payload {
+  const { chainId, nonce, maxPriorityFeePerGas, maxFeePerGas, gas, to, value = 0n, data, authorizations } = transaction
   const numbers = [chainId, nonce, maxPriorityFeePerGas, maxFeePerGas, gas].map(rlpInteger)
   // The last is an empty access list.
-  return [...numbers, rlpBytes(to.slice(2)), rlpInteger(value), rlpBytes(data.slice(2)), rlpList([])]
+  const fields = [...numbers, rlpBytes(to.slice(2)), rlpInteger(value), rlpBytes(data.slice(2)), rlpList([])]
+  if (authorizations === undefined) return { type: '02', fields }
+  const signed = authorizations.map((each) =>
+    rlpList([...authorizationFields(each), ...signatureFields(each.signature)]),
+  )
+  return { type: '04', fields: [...fields, rlpList(signed)] }
 }
 
-function digestOf(engine: SigningEngine, fields: readonly string[]): Uint8Array {
-  return engine.keccak256(bytesOf(`0x02${rlpList(fields)}`))
+const authorizationFields = ({ chainId, address, nonce }: Authorization): readonly string[] => [
+  rlpInteger(chainId),
+  rlpBytes(address.slice(2)),
+  rlpInteger(nonce),
+]
+
+function digestOf(engine: SigningEngine, { type, fields }: Payload): Uint8Array {
+  return engine.keccak256(bytesOf(`0x${type}${rlpList(fields)}`))
 }
 
-function rawOf(fields: readonly string[], signature: Uint8Array): Hex {
+function rawOf({ type, fields }: Payload, signature: Uint8Array): Hex {
+  return `0x${type}${rlpList([...fields, ...signatureFields(signature)])}`
+}
+
+function signatureFields(signature: Uint8Array): readonly string[] {
   const part = (from: number, to: number) => rlpInteger(BigInt(formatHex(signature.subarray(from, to))))
-  return `0x02${rlpList([...fields, rlpInteger(BigInt((signature[64] ?? 0) - 27)), part(0, 32), part(32, 64)])}`
+  return [rlpInteger(BigInt((signature[64] ?? 0) - 27)), part(0, 32), part(32, 64)]
 }
 
 // RLP over hexadecimal digits without `0x`.

@@ -99,6 +99,8 @@ export interface ChainDriver<Call = unknown> {
    * for the one with it, where the node can do that.
    */
   send(transaction: SignedTransaction, wait?: boolean): Promise<SendOutcome>
+  /** Transactions of a signer that nodes keep waiting at one time; absent, or `undefined`: as many as anybody wants. */
+  mostPending?(signer: string): number | undefined
   /** How several payments travel in one transaction; absent where each needs its own. */
   readonly groups?: CallGroups<Call>
   /** A call that moves nothing, to use up a sequence number that nothing else will use. */
@@ -129,7 +131,7 @@ export type ChainHead = { readonly latest: bigint; readonly safe: bigint; readon
 
 /** Joins calls in one transaction, where one that fails takes no other with it. */
 export interface CallGroups<Call> {
-  /** Whether a call can travel with others at all: it does not matter who sends it. */
+  /** Whether a call can travel with others at all, as far as that is known. */
   joins(call: Call): boolean
   /** Which of these calls leave in one transaction with the first: their places, in order, 0 always among them. */
   company(calls: readonly Call[]): readonly number[]

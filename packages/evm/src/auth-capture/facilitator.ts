@@ -138,7 +138,11 @@ export function authCaptureEvm(options: AuthCaptureEvmFacilitatorOptions): Schem
     },
     prepare(payment, terms) {
       const { read } = inspected(payment, terms)
-      return { ...('permission' in read ? read.call : collectCall(read)), gas: gasLimit }
+      const { payer, operator: sender } = read.info
+      // Two actions on one payment leave marks that look alike; and only a key's signature surely runs no code of the payer's.
+      if ('permission' in read) return { ...read.call, gas: gasLimit, sender, payer, unmarked: true }
+      const call = { ...collectCall(read), gas: gasLimit, sender }
+      return read.signature.length === 65 ? { ...call, payer } : call
     },
     async outcome(payment, terms, sent) {
       const { read, chain } = inspected(payment, terms)

@@ -4,11 +4,11 @@ import { type Address, parseAddress } from '../address.js'
 import type { EvmCall, EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
 import type { CallRequest } from '../rpc.js'
+import { sendCall } from '../send.js'
 import { claimBatchDigest } from './channel.js'
 import { claimCall, multicall, readChannel, readDue, sweepCall } from './contract.js'
 import { BATCH_SETTLEMENT } from './identity.js'
 import { type ChannelLedger, claimRowOf, type LedgerChannel } from './ledger.js'
-import { sendCall } from './send.js'
 
 // Whose transfers are the cash for vouchers, for whoever keeps books.
 export { BATCH_SETTLEMENT } from './identity.js'

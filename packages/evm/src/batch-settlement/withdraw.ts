@@ -3,9 +3,9 @@ import { parseAddress } from '../address.js'
 import type { EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
 import type { CallRequest } from '../rpc.js'
+import { sendCall } from '../send.js'
 import { type ChannelConfig, channelIdOf } from './channel.js'
 import { finalizeWithdrawCall, initiateWithdrawCall, readChannel } from './contract.js'
-import { sendCall } from './send.js'
 
 /** What withdrawals are made with. */
 export type WithdrawalOptions = {

@@ -1,9 +1,9 @@
 import { type Clock, systemClock, X402Error } from '@groat/core'
 import { encodeCall } from '../abi.js'
 import { parseAddress } from '../address.js'
-import { sendCall } from '../batch-settlement/send.js'
 import type { EvmChain } from '../chain.js'
 import { formatHex, type Hex } from '../hex.js'
+import { sendCall } from '../send.js'
 import { delegationHash } from './delegation.js'
 import { revokeCall, rootOf, type Session } from './session.js'
 

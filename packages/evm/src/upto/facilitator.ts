@@ -161,10 +161,13 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
     prepare(payment, terms) {
       const { payment: read } = inspected(payment, terms)
       if (terms.amount === 0n) return undefined
-      const { from: payer, token, amount } = read.authorization
+      const { from: payer, token, amount, facilitator: sender } = read.authorization
       // Good when it was verified a moment ago: its time is the one thing that could have passed since, and the call says so.
       const permit = readEip2612(payment.extensions, { payer, token, amount }, 0)
-      return { ...settleCall(read, terms.amount, permit && 'value' in permit ? permit : undefined), gas: gasLimit }
+      const settle = settleCall(read, terms.amount, permit && 'value' in permit ? permit : undefined)
+      const call = { ...settle, gas: gasLimit, sender }
+      // Only a key's signature surely runs no code of the payer's, and only the transfer will say that it was made (EVM-UPTO-059).
+      return read.signature.length === 65 ? { ...call, payer, unmarked: true } : call
     },
     async outcome(payment, terms, sent) {
       const { chain, payment: read } = inspected(payment, terms)

@@ -158,7 +158,8 @@ export function createLane(options: LaneOptions): Lane {
   /** Where blocks come at once, those that can travel together wait for one another rather than for the same block in several transactions. */
   function room(): number {
     const [first] = queue
-    return typical < QUICK && first !== undefined && couldJoin(first) ? 1 : depth
+    if (typical < QUICK && first !== undefined && couldJoin(first)) return 1
+    return Math.min(depth, chain.mostPending?.(signer) ?? depth)
   }
 
   function couldJoin(rider: Rider): boolean {

@@ -1,7 +1,7 @@
-import { type Clock, type ErrorCode, X402Error } from '@groat/core'
-import type { EvmCall, EvmChain } from '../chain.js'
-import type { Hex } from '../hex.js'
-import type { Receipt } from '../rpc.js'
+import { type Clock, type ErrorCode, type SignedTransaction, X402Error } from '@groat/core'
+import type { EvmCall, EvmChain } from './chain.js'
+import type { Hex } from './hex.js'
+import type { Receipt } from './rpc.js'
 
 /** How long a transaction is waited for, and what it is called when it fails. */
 export type SendingOptions = { readonly waitMs: number; readonly clock: Clock; readonly failed: ErrorCode }
@@ -10,15 +10,22 @@ export type SendingOptions = { readonly waitMs: number; readonly clock: Clock; r
  * Sends a call from the chain's first signer and waits for its receipt.
  * Throws `X402Error` `invalid_config` without a signer, what the node rejects, and `failed` for what reverts or is not in a block in time.
  */
-export async function sendCall(
-  chain: EvmChain,
-  call: EvmCall,
-  { waitMs, clock, failed }: SendingOptions,
-): Promise<Receipt> {
+export async function sendCall(chain: EvmChain, call: EvmCall, options: SendingOptions): Promise<Receipt> {
   const [signer] = chain.signers
   if (signer === undefined || chain.nextNonce === undefined)
     throw new X402Error('invalid_config', { missing: 'signer' })
-  const transaction = await chain.sign(call, { signer, nonce: await chain.nextNonce(signer) })
+  return sendSigned(chain, await chain.sign(call, { signer, nonce: await chain.nextNonce(signer) }), options)
+}
+
+/**
+ * Sends a transaction and waits for its receipt.
+ * Throws `X402Error`: what the node rejects, and `failed` for what reverts or is not in a block in time.
+ */
+export async function sendSigned(
+  chain: EvmChain,
+  transaction: SignedTransaction,
+  { waitMs, clock, failed }: SendingOptions,
+): Promise<Receipt> {
   const said = await chain.send(transaction)
   if (said.status === 'rejected') throw new X402Error(said.code, { network: chain.network })
   const until = clock() + waitMs
