@@ -6,9 +6,6 @@ import type { EvmRpc } from './rpc.js'
 import { encodeBatch } from './self-batch/delegate.js'
 import type { SignerCode } from './self-batch/standing.js'
 
-/** Gas for what is around the calls of a group. */
-const BASE_GAS = 60_000n
-
 /** Chains may refuse a transaction of more than 2^24 gas. */
 const DEFAULT_GROUP_GAS = 15_000_000n
 
@@ -27,6 +24,8 @@ export type GroupOptions = {
 
 /** One way in which calls get into one transaction, where one that fails takes no other with it. */
 type Way = {
+  /** Gas for what is around the calls. */
+  readonly baseGas: bigint
   /** Gas of the transaction that is set aside for a call. */
   gasOf(call: EvmCall): bigint
   /** Whether it may be there; false only where it is known not to be. */
@@ -50,19 +49,19 @@ export function createGroups(options: GroupOptions): CallGroups<EvmCall> {
   const { rpc, groupGas = DEFAULT_GROUP_GAS, signers, signerCode } = options
   const byAnybody = throughMulticall(rpc)
   const bySigner = new Map(signers.map((signer) => [signer, toItself(signer, signerCode)]))
-  const room = groupGas - BASE_GAS
+  const fits = (way: Way, call: EvmCall) => way.baseGas + 2n * way.gasOf(call) <= groupGas
   const wayOf = ({ sender }: EvmCall): Way | undefined => (sender === undefined ? byAnybody : bySigner.get(sender))
 
   return {
     joins(call) {
       const way = wayOf(call)
-      return call.payer !== undefined && way !== undefined && 2n * way.gasOf(call) <= room && way.mayStand()
+      return call.payer !== undefined && way !== undefined && fits(way, call) && way.mayStand()
     },
     company(calls) {
       const places: number[] = []
-      let left = room
       const [first] = calls
       const way = first && wayOf(first)
+      let left = groupGas - (way?.baseGas ?? 0n)
       for (const [at, call] of calls.entries()) {
         if (wayOf(call) !== way) continue
         const gas = way?.gasOf(call) ?? 0n
@@ -83,7 +82,7 @@ export function createGroups(options: GroupOptions): CallGroups<EvmCall> {
       const [first] = calls
       const way = first && wayOf(first)
       if (way === undefined) throw new TypeError('these calls do not travel together')
-      const gas = calls.reduce((sum, call) => sum + way.gasOf(call), BASE_GAS)
+      const gas = calls.reduce((sum, call) => sum + way.gasOf(call), way.baseGas)
       return { to: way.to, data: way.encode(calls), gas, payments: calls.length }
     },
   }
@@ -96,6 +95,7 @@ const MEMBER_GAS = 120_000n
 function throughMulticall(rpc: Pick<EvmRpc, 'code'>): Way {
   let deployed: Promise<boolean> | undefined
   return {
+    baseGas: 60_000n,
     gasOf: () => MEMBER_GAS,
     mayStand: () => true,
     stands() {
@@ -115,22 +115,25 @@ function throughMulticall(rpc: Pick<EvmRpc, 'code'>): Way {
 }
 
 /** Gas for what is around one call of a batch, besides its bytes. */
-const CALL_GAS = 12_000n
-
-/** The most that a byte of a transaction costs. */
-const BYTE_GAS = 16n
+const CALL_GAS = 8_000n
 
 /** The signer makes the calls, each with the gas that it would have alone. */
 function toItself(signer: Address, signerCode: SignerCode): Way {
   return {
-    // A call is given 63 of 64 parts of what is there at the most.
-    gasOf: ({ gas, data }) => (gas * 64n) / 63n + CALL_GAS + BYTE_GAS * BigInt(data.length / 2),
+    baseGas: 30_000n,
+    // A call is given 63 of 64 parts of what is there at the most, and a byte costs 16 at the most.
+    gasOf: (call) => (innerGas(call) * 64n) / 63n + CALL_GAS + 16n * bytesOf(call),
     mayStand: () => signerCode.mayBatch(signer),
     stands: () => signerCode.batches(signer),
     to: signer,
-    encode: encodeBatch,
+    encode: (calls) => encodeBatch(calls.map((call) => ({ ...call, gas: innerGas(call) }))),
   }
 }
+
+/** What is left for a call that is a transaction by itself: that costs 21,000, and 4 a byte at least. */
+const innerGas = (call: EvmCall): bigint => call.gas - 21_000n - 4n * bytesOf(call)
+
+const bytesOf = ({ data }: EvmCall): bigint => BigInt(data.length / 2 - 1)
 
 /** Whether the token's logs will say which of both was made: equal transfers look alike, where nothing else marks them. */
 function canTellApart(one: EvmCall | undefined, other: EvmCall): boolean {

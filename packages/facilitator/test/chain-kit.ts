@@ -1,11 +1,22 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { assetByTicker, type FacilitatorRequest, network, type PaymentRequirements, systemRandom } from '@groat/core'
+import {
+  assetByTicker,
+  type FacilitatorRequest,
+  network,
+  type PaymentPayload,
+  type PaymentRequirements,
+  type SchemeClient,
+  systemRandom,
+} from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as exactEvmClient, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/facilitator'
 import { exactEvmWithPermit2 } from '@groat/evm/exact/permit2/client'
+import { delegateSigner, deploySelfBatch, SELF_BATCH } from '@groat/evm/self-batch'
+import { uptoEvm } from '@groat/evm/upto/client'
+import { uptoEvm as uptoSeller } from '@groat/evm/upto/server'
 import { type EvmChain, type EvmRole, evmAccounts, startEvmChain, usdcAbi } from '@groat/sandbox'
 import { openStore, type Store } from '@groat/store'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
@@ -84,6 +95,32 @@ export function useFacilitator() {
       await client.waitForTransactionReceipt({ hash })
     },
 
+    /** Of a ceiling that a payer has signed, what a payment costs here; the payer has let Permit2 take it, and has the money. */
+    async payUpto(key: string, seconds = 120): Promise<FacilitatorRequest> {
+      const { chain } = on
+      const account = privateKeyAccount(key)
+      await chain.fund(account.address, 10n * PRICE)
+      await chain.allow(account.address, chain.permit2, 2n ** 255n)
+      const asset = usdcOf()
+      const extra = { facilitatorAddress: chain.account('facilitator').address }
+      const terms = { network: asset.network, asset, amount: 10n * PRICE, maxTimeoutSeconds: seconds, extra }
+      const requirements = uptoSeller.offer({ ...terms, payTo: chain.account('seller').address })
+      const payment = await paymentFor(requirements, uptoEvm({ account }))
+      return { payment, requirements: { ...requirements, amount: PRICE } }
+    },
+
+    /** The signer runs the batch from now on. */
+    async delegate(role: EvmRole = 'facilitator') {
+      const chain = await settlingChain(on.chain.rpcUrl, [role])
+      for (const done of [
+        await deploySelfBatch(chain),
+        await delegateSigner(chain, privateKeyAccount(on.chain.account(role).privateKey)),
+      ]) {
+        if (!done.ok) throw new Error(done.detail)
+      }
+      on.fromBlock = (await on.chain.client.getBlockNumber()) + 1n
+    },
+
     tables: () => on.store.withTables<JournalTables>().db,
 
     /** The seller has the money, the token’s own logs say so, and the journal says the same: so many times and not once more. */
@@ -115,7 +152,21 @@ export function useFacilitator() {
 /** The chain as a facilitator has it, with keys of the sandbox. */
 export async function settlingChain(rpc: string, signers: readonly EvmRole[], sendAndWait = false) {
   const keys = signers.map((role) => evmAccounts.find((account) => account.role === role)?.privateKey ?? '')
-  return createEvmChain({ network: network('base-sepolia'), rpc, signers: keys, sendAndWait })
+  return createEvmChain({ network: network('base-sepolia'), rpc, signers: keys, sendAndWait, selfBatch: SELF_BATCH })
+}
+
+function usdcOf() {
+  const usdc = assetByTicker(network('base-sepolia'), 'USDC')
+  if (usdc?.domain === undefined) throw new Error('USDC has no domain')
+  return { ...usdc, domain: usdc.domain }
+}
+
+async function paymentFor(requirements: PaymentRequirements, scheme: SchemeClient): Promise<PaymentPayload> {
+  const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: requirements.maxTimeoutSeconds }
+  const prepared = await scheme.prepare(requirements, context)
+  if (!prepared.ok) throw new Error(prepared.code)
+  const { scheme: name, network: on } = requirements
+  return { x402Version: 2, scheme: name, network: on, accepted: requirements, payload: await prepared.sign() }
 }
 
 async function pay(
@@ -124,8 +175,7 @@ async function pay(
   terms: Partial<PaymentRequirements>,
   scheme: typeof exactEvmClient | typeof exactEvmWithPermit2 = exactEvmClient,
 ): Promise<FacilitatorRequest> {
-  const usdc = assetByTicker(network('base-sepolia'), 'USDC')
-  if (usdc?.domain === undefined) throw new Error('USDC has no domain')
+  const usdc = usdcOf()
   const requirements: PaymentRequirements = {
     scheme: 'exact',
     network: usdc.network,
@@ -136,20 +186,8 @@ async function pay(
     extra: { name: usdc.domain.name, version: usdc.domain.version },
     ...terms,
   }
-  const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: requirements.maxTimeoutSeconds }
   const account = privateKeyAccount(chain.account(role).privateKey)
-  const prepared = await scheme({ account }).prepare(requirements, context)
-  if (!prepared.ok) throw new Error(prepared.code)
-  return {
-    requirements,
-    payment: {
-      x402Version: 2,
-      scheme: 'exact',
-      network: requirements.network,
-      accepted: requirements,
-      payload: await prepared.sign(),
-    },
-  }
+  return { requirements, payment: await paymentFor(requirements, scheme({ account })) }
 }
 
 /** Waits for something that will happen. */

@@ -6,9 +6,12 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { encodeFacilitatorRequest, type FacilitatorRequest } from '@groat/core'
+import { exactEvm } from '@groat/evm/exact/facilitator'
+import { SELF_BATCH } from '@groat/evm/self-batch'
+import { uptoEvm } from '@groat/evm/upto/facilitator'
 import { checkHistory } from '@groat/sandbox'
 import { afterEach, expect, test } from 'vitest'
-import { until, useFacilitator } from './chain-kit.js'
+import { settlingChain, until, useFacilitator } from './chain-kit.js'
 import { recordHistory } from './record-history.js'
 
 const on = useFacilitator()
@@ -222,6 +225,80 @@ test('A11, FP-12 killed when a dearer transaction is signed and not yet written 
     signed.filter(({ status }) => status === 'landed').length,
   ]).toEqual([1, 1])
   await on.expectMoved(1)
+  await expectLawful()
+}, 60_000)
+
+/** Settled by the signer itself, in a group behind one that went alone. */
+async function payUptoTogether(point: string) {
+  // What a test before it wanted of the next block outlives its snapshot.
+  await on.chain.setNextBaseFee(GWEI)
+  await on.chain.mine()
+  await on.delegate()
+  const keys = [1, 2, 3, 4].map((at) => `0x${at.toString(16).padStart(64, '0')}`)
+  const [first, ...others] = await Promise.all(keys.map((key) => on.payUpto(key, 3600)))
+  await on.chain.setAutomine(false)
+  const batch = { GROAT_TEST_DEPTH: '1', GROAT_TEST_BATCH: SELF_BATCH }
+  const { url, ended } = await startChild(point, 'test', batch)
+  const rows = async (table: 'attempt' | 'settlement') =>
+    (await on.tables().selectFrom(table).selectAll().execute()).length
+  const present = (request: FacilitatorRequest) => settleOver(url, request).catch(() => undefined)
+  const answers = [present(first!)]
+  await until(async () => (await rows('attempt')) === 1)
+  answers.push(...others.map(present))
+  await until(async () => (await rows('settlement')) === 4)
+  return { requests: [first!, ...others], ended, rows, answers: Promise.all(answers) }
+}
+
+const serveUpto = async () => {
+  const chains = [await settlingChain(on.chain.rpcUrl, ['facilitator'])]
+  return on.serve({ schemes: [exactEvm({ chains }), uptoEvm({ chains })] })
+}
+
+test.each(['FP-05:2', 'FP-06:2', 'FP-07:2'])(
+  'C01, INV-7 killed at %s with a group of the signer to itself under way: the next one settles each exactly once',
+  async (point) => {
+    const { requests, ended, answers } = await payUptoTogether(point)
+    await mineUntil(ended)
+    expect(await ended).toEqual([null, 'SIGKILL'])
+    await answers
+    await on.chain.setAutomine(true)
+    await on.chain.mine()
+
+    const service = await serveUpto()
+    const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+    expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
+    const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
+    // Where the bytes were in the journal, the group is what lands.
+    if (point !== 'FP-05:2') expect(new Set(evidence.map(({ transaction }) => transaction)).size).toBe(2)
+    await on.expectMoved(4)
+    await expectLawful()
+  },
+  60_000,
+)
+
+test('A11, FP-12 killed when a dearer group of the signer to itself is signed and not yet written down: one of that nonce lands, once', async () => {
+  const { requests, ended, rows, answers } = await payUptoTogether('FP-12')
+  const { address } = on.chain.account('facilitator')
+  const numbers = (blockTag: 'latest' | 'pending') => on.chain.client.getTransactionCount({ address, blockTag })
+  await until(async () => (await numbers('pending')) > (await numbers('latest')))
+  // The first lands; the others are signed for what a block costs now, and no block comes until they are out.
+  await on.chain.mine()
+  await until(async () => (await rows('attempt')) === 2 && (await numbers('pending')) > (await numbers('latest')))
+  await mineUntil(ended, 20n * GWEI)
+  expect(await ended).toEqual([null, 'SIGKILL'])
+  await answers
+  const before = await rows('attempt')
+
+  const service = await serveUpto()
+  const evidence = () => on.tables().selectFrom('evidence').selectAll().execute()
+  await mineUntil(
+    until(async () => (await evidence()).length === 4),
+    20n * GWEI,
+  )
+  const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+  expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
+  expect(await rows('attempt')).toBeGreaterThan(before)
+  await on.expectMoved(4)
   await expectLawful()
 }, 60_000)
 

@@ -2,16 +2,18 @@
 import { network } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
+import { uptoEvm } from '@groat/evm/upto/facilitator'
 import { openStore } from '@groat/store'
 import { createFacilitator, serveFacilitator, type WebhookEndpoint } from '../../src/index.js'
 
 const [rpc = '', storePath = '', ...signers] = process.argv.slice(2)
-const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers })
-const { GROAT_TEST_WEBHOOK: hook, GROAT_TEST_DEPTH: depth } = process.env
+const { GROAT_TEST_WEBHOOK: hook, GROAT_TEST_DEPTH: depth, GROAT_TEST_BATCH: selfBatch } = process.env
+const more = selfBatch === undefined ? {} : { selfBatch }
+const chain = await createEvmChain({ network: network('base-sepolia'), rpc, signers, ...more })
 const endpoints: WebhookEndpoint[] =
   hook === undefined ? [] : [{ id: 'shop', url: hook, secrets: ['a secret of 16 and more'] }]
 const service = createFacilitator({
-  schemes: [exactEvm({ chains: [chain] })],
+  schemes: [exactEvm({ chains: [chain] }), uptoEvm({ chains: [chain] })],
   store: await openStore(storePath),
   ...(depth === undefined ? {} : { depth: Number(depth) }),
   webhooks: { endpoints, allowPrivate: true, interval: 50, timeout: 500 },
