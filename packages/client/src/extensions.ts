@@ -38,16 +38,16 @@ export function binder(
   halves: readonly ExtensionClient[],
   about: Omit<BindingContext, 'offer'>,
 ): ((offer: PaymentRequirements) => Promise<Bound | undefined>) | undefined {
-  const half = halves.find((each) => each.bind && announcedOf(each, about.challenge.extensions))
-  return (
-    half &&
-    ((offer) =>
+  for (const half of halves) {
+    const announced = half.bind && announcedOf(half, about.challenge.extensions)
+    if (announced === undefined) continue
+    return (offer) =>
       quiet(async () => {
-        const announced = announcedOf(half, about.challenge.extensions)
-        const bound = announced && (await half.bind?.(announced, { ...about, offer }))
+        const bound = await half.bind?.(announced, { ...about, offer })
         return bound && { ...bound, key: half.extension.key }
-      }))
-  )
+      })
+  }
+  return undefined
 }
 
 /** Headers by which a request may be served without a payment; `undefined`: there are none. */

@@ -9,7 +9,7 @@ import { bothOf, createPayer, type Payer, type PayerOptions } from '../payer.js'
 import { defaultLimits } from '../present.js'
 import { type Purse, STOPPED } from '../purse.js'
 import { holdRequest, type PayInit } from '../request.js'
-import { cachedBalances } from './cached-balances.js'
+import type { CachedBalances } from './cached-balances.js'
 import { directPayments, type Order } from './direct.js'
 import { createOwned } from './entitlements.js'
 import { type ExplainedOffer, verdictsOn, wordsOf } from './explain.js'
@@ -27,12 +27,7 @@ export type BuyerOptions = Omit<PayerOptions, 'policy' | 'store' | 'guard'> & {
   /** Asked above `policy.askAbove`. */
   readonly approve?: Approve
   /** With it, offers that the account cannot pay give way to those that it can. */
-  readonly balances?: Balances
-  /**
-   * Seconds for which a balance that was seen still counts, less what was signed since. One that does not cover an offer is always looked up again.
-   * Default 30; `0`: looked up for every payment.
-   */
-  readonly balanceSeconds?: number
+  readonly balances?: Balances | CachedBalances
   /** With it, a payment is tried on the chain's node before it is signed. */
   readonly simulate?: Simulate
   /**
@@ -102,13 +97,13 @@ export type BudgetState = { readonly rule: string; readonly spent: string; reado
  */
 export function createBuyer(options: BuyerOptions): Buyer {
   const { policy, purse = memoryPurse(), approve, balances, simulate, resolve, metadata = {}, ...rest } = options
-  const { facilitator, digestBytes = 1_048_576, balanceSeconds = 30, ...ownOptions } = rest
+  const { facilitator, digestBytes = 1_048_576, ...ownOptions } = rest
   const { schemes, clock = systemClock, random = systemRandom, fetch = globalThis.fetch } = ownOptions
-  const seen = balances && cachedBalances(balances, balanceSeconds, clock)
-  const payerOptions = seen ? { ...ownOptions, onEvent: bothOf(seen.watch, ownOptions.onEvent) } : ownOptions
+  const kept = typeof balances === 'object' ? balances : undefined
+  const payerOptions = kept ? { ...ownOptions, onEvent: bothOf(kept.watch, ownOptions.onEvent) } : ownOptions
   const spending = parseSpending(policy)
   const tools: GuardTools = {
-    ...{ spending, purse, clock, approve, balances: seen?.look, simulate, resolve, metadata },
+    ...{ spending, purse, clock, approve, balances: typeof balances === 'object' ? balances.look : balances, simulate, resolve, metadata },
     account: (offer) => {
       const half = halfFor(offer, schemes)
       const asset = half?.asset(offer)

@@ -1,4 +1,4 @@
-import { type Asset, type Clock, canonicalAddress, type X402Event } from '@groat/core'
+import { type Asset, type Clock, canonicalAddress, systemClock, type X402Event } from '@groat/core'
 import type { Balances } from './spending-guard.js'
 
 /** Balances that are known from before, for a short time. */
@@ -11,12 +11,12 @@ export type CachedBalances = {
 
 /**
  * Keeps what was seen of balances for so many seconds, so that not every payment waits for a node. What an account has spent by this buyer since is taken
- * off; and nothing is refused by an old word: too little is looked up again.
+ * off; and nothing is refused by an old word: too little is looked up again. Belongs to one buyer.
  *
  * @example
- * const { look, watch } = cachedBalances(balancesEvm(nodes), 30, Date.now)
+ * const buyer = createBuyer({ schemes, policy, balances: cachedBalances(balancesEvm(nodes), 30) })
  */
-export function cachedBalances(balances: Balances, seconds: number, clock: Clock): CachedBalances {
+export function cachedBalances(balances: Balances, seconds: number, clock: Clock = systemClock): CachedBalances {
   const known = new Map<string, Known>()
 
   function ask(asset: Asset, account: string, key: string): Known {
