@@ -283,7 +283,7 @@ describe.each(purses)('%s purse', (_, open) => {
       if (++looked === 1) throw new Error('no node')
       return 5_000n
     }
-    const { another } = await buyerFor(honest(), { balances, })
+    const { another } = await buyerFor(honest(), { balances })
     for (let call = 1; call <= 3; call++) expect([(await another()).status, looked]).toEqual([200, call])
     looked = 0
     const kept = await buyerFor(honest(), { balances: cachedBalances(balances, 30, () => NOW) })

@@ -103,7 +103,16 @@ export function createBuyer(options: BuyerOptions): Buyer {
   const payerOptions = kept ? { ...ownOptions, onEvent: bothOf(kept.watch, ownOptions.onEvent) } : ownOptions
   const spending = parseSpending(policy)
   const tools: GuardTools = {
-    ...{ spending, purse, clock, approve, balances: typeof balances === 'object' ? balances.look : balances, simulate, resolve, metadata },
+    ...{
+      spending,
+      purse,
+      clock,
+      approve,
+      balances: typeof balances === 'object' ? balances.look : balances,
+      simulate,
+      resolve,
+      metadata,
+    },
     account: (offer) => {
       const half = halfFor(offer, schemes)
       const asset = half?.asset(offer)
