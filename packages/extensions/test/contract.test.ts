@@ -60,6 +60,59 @@ describe('a gate with extensions', () => {
     expect(declare({ toString: true })).toThrow()
   })
 
+  test.each(['before', 'after'])(
+    'EXT-004 asks every guard about a payment that takes the place of one of its name, registered %s that of names',
+    async (place) => {
+      let asked = 0
+      const screening = half({
+        guard: async () => {
+          asked += 1
+          return refuse('extension_invalid')
+        },
+      })
+      const names = paymentIdentifiers({ store: memoryIdentifiers() })
+      const extensions = place === 'before' ? [screening, names] : [names, screening]
+      const shop = await openShop(
+        { price: '$0.001', extensions: { test: true, 'payment-identifier': true } },
+        { extensions },
+      )
+      open.push(shop)
+      const id = { 'payment-identifier': { info: { required: false, id: 'pay_0123456789abcdef' } } }
+      for (const count of [1, 2, 3]) {
+        const answer = await shop.present(await shop.sign({ extensions: id }))
+        expect([answer.status, await codeOf(answer), asked]).toEqual([402, 'extension_invalid', count])
+      }
+      expect([shop.works(), shop.stub.ledger.size]).toEqual([0, 0])
+    },
+  )
+
+  test.each(['strict', 'upfront'] as const)(
+    'EXT-014 asks before it answers a payment that comes again, in mode %s, and a refusal leaves what is owed',
+    async (mode) => {
+      let fails = 1
+      let word: 'yes' | 'no' | 'silence' = 'no'
+      const shop = await shopOf(
+        {
+          resume: async () => {
+            if (word === 'silence') throw new Error('down')
+            return word === 'no' ? refuse('extension_invalid') : undefined
+          },
+        },
+        { price: '$0.001', mode, extensions: { test: true } },
+        () => new Response('goods', { status: mode === 'upfront' && fails-- > 0 ? 500 : 200 }),
+      )
+      const payment = await shop.sign()
+      await shop.present(payment)
+      const refused = await shop.present(payment)
+      expect([refused.status, await codeOf(refused)]).toEqual([402, 'extension_invalid'])
+      word = 'silence'
+      expect(await codeOf(await shop.present(payment))).toBe('extension_unavailable')
+      word = 'yes'
+      const served = await shop.present(payment)
+      expect([served.status, await served.text(), shop.stub.ledger.size]).toEqual([200, 'goods', 1])
+    },
+  )
+
   test('EXT-001 CORE-080 announces it where it is declared, and nowhere else', async () => {
     const shop = await shopOf({ announce })
     expect((await shop.challenge()).extensions).toEqual({ test: announce })

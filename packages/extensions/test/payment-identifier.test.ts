@@ -1,6 +1,11 @@
 import { extensionInfo, type Json, type JsonObject, network, type Pid } from '@groat/core'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
-import { fingerprintOf, memoryIdentifiers, paymentIdentifiers } from '@groat/extensions/payment-identifier/server'
+import {
+  fingerprintOf,
+  type Identifiers,
+  memoryIdentifiers,
+  paymentIdentifiers,
+} from '@groat/extensions/payment-identifier/server'
 import { sqlIdentifiers } from '@groat/extensions/payment-identifier/sql'
 import { createMemoryClaims, paywall, type RouteOptions } from '@groat/server'
 import { sqlClaims } from '@groat/server/sql'
@@ -114,6 +119,55 @@ describe('a seller of named payments', () => {
     const late = await shop.present(dead)
     expect([late.status, shop.works(), shop.stub.ledger.size]).toEqual([200, 2, 1])
   })
+
+  test('EXT-ID-012 a predecessor that is presented while its name is taken over is not begun again', async () => {
+    let fails = 1
+    let meanwhile: Promise<Response> | undefined
+    const present: { first?: () => Promise<Response> } = {}
+    const shop = await openShop(
+      route(),
+      (clock) => {
+        const store = memoryIdentifiers({ clock })
+        const slow: Identifiers = {
+          ...store,
+          replace: async (...row) => {
+            meanwhile = present.first?.()
+            await meanwhile
+            return store.replace(...row)
+          },
+        }
+        return { extensions: [paymentIdentifiers({ store: slow })] }
+      },
+      () => new Response('x', { status: fails-- > 0 ? 500 : 200 }),
+    )
+    open.push(shop)
+    const dead = await shop.sign({ extensions: named() })
+    expect((await shop.present(dead)).status).toBe(500)
+    present.first = () => shop.present(dead)
+    const second = await shop.present(await shop.sign({ extensions: named() }))
+    expect([second.status, (await meanwhile)?.status, shop.stub.ledger.size]).toEqual([200, 409, 1])
+  })
+
+  test.each(['strict', 'upfront'] as const)(
+    'EXT-ID-005 EXT-014 what a named payment is owed in mode %s is not given for another body',
+    async (mode) => {
+      let fails = 1
+      const shop = await shopWith({
+        mode,
+        handler: async (request) => {
+          const body = await request.text()
+          return new Response(body, { status: mode === 'upfront' && fails-- > 0 ? 500 : 200 })
+        },
+      })
+      const post = (body: string): RequestInit => ({ method: 'POST', body })
+      const payment = await shop.sign({ extensions: named() })
+      await shop.present(payment, post('a'))
+      const other = await shop.present(payment, post('b'))
+      expect([other.status, await codeOf(other)]).toEqual([409, 'payment_identifier_conflict'])
+      const own = await shop.present(payment, post('a'))
+      expect([own.status, await own.text(), shop.stub.ledger.size]).toEqual([200, 'a', 1])
+    },
+  )
 
   test('EXT-ID-010 a payment whose predecessor may have been settled settles that one again, and no other', async () => {
     const shop = await shopWith()

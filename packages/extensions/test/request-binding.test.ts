@@ -16,11 +16,16 @@ const account = privateKeyAccount(`0x${'11'.repeat(32)}`)
 const open: TestShop[] = []
 afterEach(() => Promise.all(open.splice(0).map((shop) => shop.close())))
 
-async function shopWith(declared: RouteOptions['extensions'] = { [KEY]: true }): Promise<TestShop> {
+type Way = { readonly mode?: RouteOptions['mode']; readonly handler?: Parameters<typeof openShop>[2] }
+
+async function shopWith(
+  declared: RouteOptions['extensions'] = { [KEY]: true },
+  { mode, handler = async (request) => new Response(await request.text()) }: Way = {},
+): Promise<TestShop> {
   const shop = await openShop(
-    { price: '$0.001', ...(declared && { extensions: declared }) },
+    { price: '$0.001', ...(mode && { mode }), ...(declared && { extensions: declared }) },
     { extensions: [boundRequests()], schemes: [exactEvm] },
-    async (request) => new Response(await request.text()),
+    handler,
   )
   open.push(shop)
   return shop
@@ -51,6 +56,24 @@ const nonceOf = ({ payload }: PaymentPayload) => (payload.authorization as JsonO
 const saltOf = ({ extensions }: PaymentPayload) => String(extensionInfo(extensions, KEY)?.salt)
 
 describe('a seller that binds payments', () => {
+  test.each(['strict', 'upfront'] as const)(
+    'EXT-BIND-004 EXT-014 gives what it owes in mode %s for the request that was bound, and to nobody who has only seen the payment',
+    async (mode) => {
+      let fails = mode === 'upfront' ? 1 : 0
+      const shop = await shopWith(undefined, {
+        mode,
+        handler: async (request) => new Response(await request.text(), { status: fails-- > 0 ? 500 : 200 }),
+      })
+      const { payment } = await buy(shop, order, PATH)
+      for (const body of ['{"sku":"B2"}', '']) {
+        const stolen = await shop.present(payment, { ...order, body }, PATH)
+        expect([stolen.status, await codeOf(stolen)]).toEqual([402, 'request_binding_mismatch'])
+      }
+      const own = await shop.present(payment, order, PATH)
+      expect([own.status, await own.text(), shop.stub.ledger.size]).toEqual([200, order.body, 1])
+    },
+  )
+
   test('EXT-BIND-001 says whether it takes others', async () => {
     for (const [declared, required] of [
       [true, true],

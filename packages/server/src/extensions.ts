@@ -6,6 +6,7 @@ import {
   type ExtensionRoute,
   type ExtensionServer,
   type Guarded,
+  type GuardedPayment,
   type Json,
   type JsonObject,
   notify,
@@ -104,25 +105,33 @@ export function inspectExtensions({ route, terms, candidate: { payment } }: Run)
   return undefined
 }
 
-/** What the guards of a route say of a payment that is verified; the first word against it counts. */
-export async function guardedBy({ route, exchange, terms, candidate }: Run): Promise<Guarded> {
-  const { payment, offer, inspected } = candidate
-  const { pid, payer, expiresAt } = inspected
-  const { resource } = terms
-  const about = {
-    pid,
-    payer,
-    expiresAt,
-    payment,
-    requirements: offer.requirements,
-    resource,
-    request: exchange.request,
-  }
-  for (const { declared } of route.extensions) {
+/** What the guards of a route say of a payment that is verified. All are asked, for one that repeats an earlier one may yet take its place: the first refusal counts. */
+export async function guardedBy(run: Run): Promise<Guarded> {
+  const about = guardedOf(run)
+  let repeats: Guarded
+  for (const { declared } of run.route.extensions) {
     const said = await closed(() => declared.guard?.(about))
-    if (said !== undefined) return said
+    if (said?.ok === false) return said
+    repeats ??= said
+  }
+  return repeats
+}
+
+/** What extensions have against serving this request by a payment that was claimed before; the first word against it counts. */
+export async function resumedBy(run: Run): Promise<Refusal | undefined> {
+  const about = guardedOf(run)
+  for (const { declared } of run.route.extensions) {
+    const refusal = await closed(() => declared.resume?.(about))
+    if (refusal !== undefined) return refusal
   }
   return undefined
+}
+
+function guardedOf({ exchange, terms, candidate }: Run): GuardedPayment {
+  const { payment, offer, inspected } = candidate
+  const { pid, payer, expiresAt } = inspected
+  const { requirements } = offer
+  return { pid, payer, expiresAt, payment, requirements, resource: terms.resource, request: exchange.request }
 }
 
 /** The receipt with what extensions have to say in it. One that fails is left out: the money has moved. */

@@ -16,7 +16,7 @@ import { askedAnswer } from './asked.js'
 import type { ClaimedBefore, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
 import { grantFor, serveEntitled } from './entitled.js'
-import { guardedBy, inspectExtensions, withReceiptExtensions } from './extensions.js'
+import { guardedBy, inspectExtensions, resumedBy, withReceiptExtensions } from './extensions.js'
 import { giveBack } from './give-back.js'
 import type { Sale } from './ledger/sale.js'
 import { createMeter } from './meter.js'
@@ -105,6 +105,8 @@ export async function serveAgain<Native>(
 
 /** Serves a payment that was claimed before. */
 async function serveClaimed<Native>(run: Run<Native>, claim: ClaimedBefore): Promise<Reply<Native>> {
+  const objection = await foreignTo(run, claim)
+  if (objection !== undefined) return objection
   switch (claim.status) {
     case 'settling':
       // Nobody wrote down what is charged: the process that counted it is gone, and nothing was settled.
@@ -128,6 +130,16 @@ async function serveClaimed<Native>(run: Run<Native>, claim: ClaimedBefore): Pro
     case 'mismatch':
       return answer(problemAnswer('idempotency_mismatch'))
   }
+}
+
+/** A request that is not the one that was paid for gets nothing of it, and what is owed waits for the right one. */
+async function foreignTo(run: Run, claim: ClaimedBefore): Promise<AnswerReply | undefined> {
+  const { status } = claim
+  if (status === 'busy' || status === 'mismatch' || status === 'refunded') return undefined
+  const refusal = await resumedBy(run)
+  if (refusal === undefined) return undefined
+  if (status !== 'settled') await quietly(run.gate.claims.pause(claim.token, false))
+  return objected(run, refusal)
 }
 
 /** How often a payment may be delivered in part before it counts as used: a buyer whose line breaks, not one who breaks it. */
@@ -236,10 +248,13 @@ async function serveEarlier<Native>(
     const { expiresAt } = before.inspected
     const claim = await gate.claims.claim({ ...claimOf(first, earlier.resource?.url), expiresAt })
     if (claim.status !== 'claimed') return serveClaimed(first, claim)
-    await gate.claims.release(claim.token)
     // An expired payment whose claim is gone may have been settled, so long ago that nobody remembers.
-    if (expiresAt * 1000 <= gate.clock()) return answer(problemAnswer('payment_identifier_spent'))
-    return (await replace()) ? undefined : answer(problemAnswer('payment_in_flight', { retryAfter: 1 }))
+    const isSpent = expiresAt * 1000 <= gate.clock()
+    // While its claim is held here nobody else can begin with it: once it is let go, its name is another's.
+    const taken = !isSpent && (await replace())
+    await letGo(first, claim.token)
+    if (isSpent) return answer(problemAnswer('payment_identifier_spent'))
+    return taken ? undefined : answer(problemAnswer('payment_in_flight', { retryAfter: 1 }))
   } catch {
     return fault(run, 'store_unavailable')
   }

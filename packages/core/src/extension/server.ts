@@ -31,7 +31,7 @@ export type ExtensionRoute = {
 
 /**
  * An extension on one route. Every member is optional; `announce` and `enrich` say what the challenge holds, `inspect` and `guard` stand before
- * the money, `admit` before the question for it, `settled` after it. Guards fail closed: one that throws refuses the request (EXT-005).
+ * the money, `admit` before the question for it, `resume` before what is owed for it, `settled` after it. Guards fail closed: one that throws refuses the request (EXT-005).
  */
 export interface DeclaredExtension {
   /** What every challenge holds under the key, refusals too: `{ info, schema }` and what else belongs beside them. */
@@ -47,6 +47,11 @@ export interface DeclaredExtension {
   inspect?(payment: PaymentPayload): Refusal | undefined
   /** Judges a payment that the facilitator has verified, before any work and before money moves, in every mode. */
   guard?(payment: GuardedPayment): Promise<Guarded>
+  /**
+   * Holds a request that brings a payment again, once it may have been settled, against the one that it was made for. A refusal takes nothing away from the request that was
+   * paid for. One that throws refuses (EXT-014).
+   */
+  resume?(payment: GuardedPayment): Promise<Refusal | undefined>
   /** What the receipt of a settled payment holds under the key. Shown with an answer below 400, and with no other. */
   settled?(sale: SettledPayment): JsonObject | undefined | Promise<JsonObject | undefined>
   /** Told that a settled payment has opened a scope (a bundle or a pass). */
@@ -73,7 +78,7 @@ export type ExtensionChallenge = {
 /** Somebody who need not pay now: what one of these payments has opened is used. */
 export type Admission = { readonly ok: true; readonly payer: string; readonly paid: readonly Pid[] }
 
-/** A payment that is verified and not yet worked for. */
+/** A payment with the request that brings it: for a guard, verified and not yet worked for. */
 export type GuardedPayment = {
   readonly pid: Pid
   readonly payer: string

@@ -50,12 +50,20 @@ export function paymentIdentifiers({ store }: IdentifierOptions): ExtensionServe
           const id = extensionInfo(payment.payment.extensions, KEY)?.id
           if (!isIdentifier(id)) return undefined
           const row = await rowOf(id, payment)
-          if (row === undefined) return refuse('request_too_large', 'the body cannot be read to name the request by')
+          if (row === undefined) return unreadable()
           const known = await store.bind(row)
           if (known.fingerprint !== row.fingerprint) return refuse('payment_identifier_conflict')
           if (known.pid === row.pid) return undefined
           const earlier = readPayment(known.payment)
           return { ok: true, earlier, replace: () => store.replace(row, known.pid) }
+        },
+        resume: async (payment) => {
+          const id = extensionInfo(payment.payment.extensions, KEY)?.id
+          if (!isIdentifier(id)) return undefined
+          const row = await rowOf(id, payment)
+          if (row === undefined) return unreadable()
+          const known = await store.bind(row)
+          return known.fingerprint === row.fingerprint ? undefined : refuse('payment_identifier_conflict')
         },
       }
     },
@@ -68,6 +76,8 @@ const KEY = paymentIdentifier.key
 const KEEP_MS = 30 * 24 * 3_600_000
 
 const isIdentifier = (id: unknown): id is string => typeof id === 'string' && /^[a-zA-Z0-9_-]{16,128}$/.test(id)
+
+const unreadable = () => refuse('request_too_large', 'the body cannot be read to name the request by')
 
 function readRequired(options: unknown): boolean {
   if (options === true) return false

@@ -43,7 +43,8 @@ export function boundRequests(): ExtensionServer {
             ? refuse('request_binding_mismatch', 'the payment has no nonce to bind by')
             : undefined
         },
-        guard: (payment) => judge(payment),
+        guard: judge,
+        resume: judge,
       }
     },
   }
