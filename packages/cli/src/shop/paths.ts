@@ -1,16 +1,12 @@
 /**
  * A path as the most forgiving server could read it: decoded as often as it can be, without dots, doubled slashes, parameters and case.
- * `undefined`: it cannot be decoded. Two paths that some server takes for one have one spelling here.
+ * `undefined`: it is encoded too often. Two paths that some server takes for one have one spelling here.
  */
 export function loosePath(path: string): string | undefined {
   let text = path
   for (let times = 0; /%[0-9a-f]{2}/i.test(text); times++) {
     if (times === 4) return undefined
-    try {
-      text = decodeURIComponent(text)
-    } catch {
-      return undefined
-    }
+    text = decoded(text)
   }
   const parts: string[] = []
   for (const segment of text.replaceAll('\\', '/').split('/')) {
@@ -19,4 +15,13 @@ export function loosePath(path: string): string | undefined {
     else if (name !== '' && name !== '.') parts.push(name.toLowerCase())
   }
   return `/${parts.join('/')}`
+}
+
+/** What is no UTF-8 some servers read byte by byte. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text.replace(/%([0-9a-f]{2})/gi, (_, byte: string) => String.fromCharCode(Number.parseInt(byte, 16)))
+  }
 }

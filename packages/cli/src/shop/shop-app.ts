@@ -16,13 +16,10 @@ import { createPricing } from '@groat/server/pricing'
 import { exactSvm } from '@groat/svm/exact/server'
 import { Environment } from '@marcbachmann/cel-js'
 import { Hono } from 'hono'
-import { RegExpRouter } from 'hono/router/reg-exp-router'
-import { SmartRouter } from 'hono/router/smart-router'
-import { TrieRouter } from 'hono/router/trie-router'
 import type { ShopConfig } from '../config/shop-config.js'
 import { forward } from './forward.js'
 import { forwardUpgrade } from './forward-upgrade.js'
-import { loosePath } from './paths.js'
+import { checkOrder, paidPaths, router } from './paid-paths.js'
 import { sellsChannels } from './shop-channels.js'
 import { sellsHolds } from './shop-holds.js'
 
@@ -80,9 +77,12 @@ export function createShopApp(config: ShopConfig, parts: ShopParts): ShopApp {
   }
   const paid = paywall(options)
   const socketPaid = nodePaywall(options)
-  const sockets = new SmartRouter<UpgradeListener>({ routers: [new RegExpRouter(), new TrieRouter()] })
+  const sockets = router<UpgradeListener>()
   const app = new Hono()
-  const loose = new SmartRouter<true>({ routers: [new RegExpRouter(), new TrieRouter()] })
+  const paidAt = paidPaths(routes)
+  checkOrder(routes)
+  // What some server may take for a paid path goes nowhere, whatever route it is spelled for, unless it is that path itself.
+  app.use(async (c, next) => (paidAt.isDisguised(c.req.path) ? c.notFound() : next()))
   for (const { method, path, terms, websocket = false } of routes) {
     if (terms !== undefined && websocket) {
       const listener = socketPaid.upgrade(terms, (req, socket, head, payment) =>
@@ -90,22 +90,10 @@ export function createShopApp(config: ShopConfig, parts: ShopParts): ShopApp {
       )
       sockets.add('GET', path, listener)
       app.on(method, path, (c) => c.body(null, 426, { upgrade: 'websocket' }))
-      loose.add('ALL', path.toLowerCase(), true)
     } else if (terms === undefined) app.on(method, path, (c) => forward(c.req.raw, config))
-    else {
-      app.on(method, path, paid(terms), (c) => forward(c.req.raw, config, c.get('payment')))
-      loose.add('ALL', path.toLowerCase(), true)
-    }
+    else app.on(method, path, paid(terms), (c) => forward(c.req.raw, config, c.get('payment')))
   }
-  if (rest === 'free') {
-    app.all('*', (c) => {
-      // What some server may take for a paid path goes nowhere, unless it is that path itself, by a method that is not sold.
-      const spelling = loosePath(c.req.path)
-      if (spelling === undefined) return c.notFound()
-      const isPaidPath = loose.match('ALL', spelling)[0].length > 0
-      return isPaidPath && spelling !== c.req.path ? c.notFound() : forward(c.req.raw, config)
-    })
-  }
+  if (rest === 'free') app.all('*', (c) => forward(c.req.raw, config))
   const hasSockets = routes.some(({ websocket }) => websocket)
   app.onError((_, c) => c.text('Internal Server Error', 500))
   let answer: ReturnType<typeof documentAnswers> = () => undefined
@@ -123,7 +111,7 @@ export function createShopApp(config: ShopConfig, parts: ShopParts): ShopApp {
     },
     documents,
     hasSockets,
-    upgradeAt: (path) => (hasSockets ? sockets.match('GET', path)[0][0]?.[0] : undefined),
+    upgradeAt: (path) => (hasSockets && !paidAt.isDisguised(path) ? sockets.match('GET', path)[0][0]?.[0] : undefined),
     async ready() {
       await paid.ready()
       if (hasSockets) await socketPaid.ready()
