@@ -1,4 +1,4 @@
-import { type ErrorCode, extensionInfo, network, type Pid } from '@groat/core'
+import { type ErrorCode, extensionInfo, network, type PaymentPayload, type Pid } from '@groat/core'
 import { formatHex, nobleEngine } from '@groat/evm/crypto'
 import { privateKeyAccount } from '@groat/evm/exact/client'
 import {
@@ -11,7 +11,7 @@ import {
   requestRefund,
 } from '@groat/extensions/refund/client'
 import { type RefundDesk, type RefundOptions, refundRequests } from '@groat/extensions/refund/server'
-import type { Price, RouteInput } from '@groat/server'
+import type { ClaimStore, PaidHandler, Price, RouteInput } from '@groat/server'
 import { createLedger, type Ledger } from '@groat/server/ledger'
 import { createRefunds, type Refunds } from '@groat/server/refunds'
 import { sqlClaims } from '@groat/server/sql'
@@ -21,7 +21,7 @@ import { hashTypedData } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterEach, describe, expect, test } from 'vitest'
 import { payTo, testScheme } from '../../server/test/test-scheme.js'
-import { ORIGIN, openShop, type TestShop } from './shop.js'
+import { codeOf, ORIGIN, openShop, type TestShop } from './shop.js'
 
 const KEY = 'groat-refund'
 const DAY = 86_400
@@ -34,7 +34,10 @@ type Shop = Omit<TestShop, 'ask'> & {
   readonly refunds: Refunds
   readonly ledger: Ledger
   readonly use: TestShop['ask']
-  readonly buy: () => Promise<PaidPayment & { readonly paid: PaidPayment; readonly token: string }>
+  readonly claims: ClaimStore
+  readonly buy: () => Promise<
+    PaidPayment & { readonly paid: PaidPayment; readonly token: string; readonly payment: PaymentPayload }
+  >
   readonly post: (body: string, method?: string) => Promise<{ readonly status: number; readonly body: unknown }>
   /** As a payer of ours asks. */
   readonly ask: (
@@ -48,6 +51,7 @@ async function shopWith(
   more: Partial<RefundOptions> = {},
   route: Partial<Exclude<RouteInput, string>> = {},
   approveAbove: Price = '$100',
+  handler?: PaidHandler,
 ): Promise<Shop> {
   const store = await openMemoryStore()
   const ledger = await createLedger(store)
@@ -67,6 +71,7 @@ async function shopWith(
       clock = now
       return { extensions: [asked.extension], store: claims }
     },
+    handler,
   )
   open.push({ ...shop, close: () => shop.close().then(store.close) })
   const send = async (url: string, init?: RequestInit) =>
@@ -76,6 +81,7 @@ async function shopWith(
     refunds,
     use: shop.ask,
     ledger,
+    claims,
     async buy() {
       const payment = await shop.sign({ payload: { from: account.address } })
       const answer = await shop.present(payment)
@@ -83,7 +89,7 @@ async function shopWith(
       const asset = payment.accepted?.asset ?? ''
       const [token = ''] = (answer.headers.get('payment-entitlement') ?? '').split(';')
       const paid = { network: 'eip155:84532', transaction, payer: account.address, payTo, asset, amount: 10_000n }
-      return { ...paid, paid, token }
+      return { ...paid, paid, token, payment }
     },
     async post(body, method = 'POST') {
       const answer = await send(`${ORIGIN}/.well-known/x402-refund`, { method, ...(method === 'POST' && { body }) })
@@ -356,18 +362,73 @@ test('EXT-REFUND-002 a payer asks nobody but the origin that it has paid', async
   expect(signatures).toBe(0)
 })
 
-test('EXT-SIGN-016 a refund that is agreed on takes the pass with it; one of a part leaves it', async () => {
-  for (const [amount, after] of [
-    [10_000n, 402],
-    [4_000n, 200],
-  ] as const) {
-    const shop = await shopWith({}, { pass: '1h' } as never)
+test.each([{ pass: '1h' }, { bundle: 3 }])(
+  'EXT-SIGN-016 EXT-REFUND-013 a refund takes %j with it, and nobody gets a part back and keeps it',
+  async (sold) => {
+    const shop = await shopWith({}, sold as never)
     const { paid, token } = await shop.buy()
     const use = async () => (await shop.use({ headers: { 'payment-entitlement': token } })).status
     expect(await use()).toBe(200)
+    expect(await shop.ask(paid, { amount: 9_999n })).toEqual({ status: 'denied', code: 'refund_denied' })
+    expect(await use()).toBe(200)
+    expect(await shop.ask(paid)).toMatchObject({ status: 'pending' })
+    expect(await use()).toBe(402)
+  },
+)
+
+test('EXT-SIGN-016 what a person gives back in part leaves the pass', async () => {
+  const shop = await shopWith({}, { pass: '1h' } as never)
+  const { token } = await shop.buy()
+  const [entry] = await shop.ledger.list({ kinds: ['payment'] })
+  await shop.refunds.ask({ pid: entry?.pid ?? ('' as Pid), amount: 4_000n, reason: 'x', by: 'ann' })
+  expect((await shop.use({ headers: { 'payment-entitlement': token } })).status).toBe(200)
+})
+
+test.each([
+  ['strict', 200],
+  ['upfront', 200],
+  ['upfront', 500],
+] as const)(
+  'SRV-069 in mode %s a payment that was given back after the answer %s brings nothing when it comes again',
+  async (mode, status) => {
+    let works = 0
+    const shop = await shopWith(
+      {},
+      { mode },
+      '$100',
+      () => new Response('goods', { status: works++ === 0 ? status : 200 }),
+    )
+    const { paid, payment } = await shop.buy()
+    expect(await shop.ask(paid)).toMatchObject({ status: 'pending' })
+    const again = await shop.present(payment)
+    expect([again.status, await codeOf(again), works]).toEqual([402, 'payment_refunded', 1])
+  },
+)
+
+test('SRV-069 what a use gives back after the refund cannot be used', async () => {
+  for (const amount of [10_000n, 9_000n]) {
+    const shop = await shopWith()
+    const { paid } = await shop.buy()
+    const [entry] = await shop.ledger.list({ kinds: ['payment'] })
+    const pid = entry?.pid ?? ('' as Pid)
+    const { entitlements } = shop.claims
+    await entitlements.grant({ pid, scope: 'x', credit: 10_000n, proof: '{}' })
+    expect(await entitlements.redeem(pid, 'x', { most: 10_000n })).toMatchObject({ taken: 10_000n })
     expect(await shop.ask(paid, { amount })).toMatchObject({ status: 'pending' })
-    expect(await use()).toBe(after)
+    await entitlements.giveBack(pid, { credit: 10_000n })
+    const left = await entitlements.redeem(pid, 'x', { most: 10_000n })
+    expect(left?.taken).toBe(amount === 10_000n ? undefined : 1_000n)
   }
+})
+
+test('SRV-069 what is refunded before it was opened is never opened', async () => {
+  const shop = await shopWith()
+  const { paid } = await shop.buy()
+  const [entry] = await shop.ledger.list({ kinds: ['payment'] })
+  const pid = entry?.pid ?? ('' as Pid)
+  expect(await shop.ask(paid)).toMatchObject({ status: 'pending' })
+  await shop.claims.entitlements.grant({ pid, scope: 'x', seconds: 3_600, proof: '{}' })
+  expect(await shop.claims.entitlements.redeem(pid, 'x')).toBeUndefined()
 })
 
 test('EXT-SIGN-016 a person’s refund takes back what was bought only once another person agrees', async () => {

@@ -39,7 +39,8 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
           .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
           .returningAll()
           .executeTakeFirst()
-        if (row === undefined || row.credit === '0') return undefined
+        // Below nothing it is where more was given back than was left.
+        if (row === undefined || (row.credit !== null && BigInt(row.credit) <= 0n)) return undefined
         await book?.used(withBook(trx), { pid, at: now, left: row.left_uses ?? undefined, ...use })
         if (row.credit === null) return { ...balanceOf(row), proof: row.proof }
         const whole = BigInt(row.credit)
@@ -126,7 +127,7 @@ type Row = {
 
 function balanceOf({ left_uses, credit, expires_at }: Row): Balance {
   return {
-    ...(credit === null ? {} : { credit: BigInt(credit) }),
+    ...(credit === null ? {} : { credit: BigInt(credit) > 0n ? BigInt(credit) : 0n }),
     ...(left_uses === null ? {} : { left: left_uses }),
     ...(expires_at === null ? {} : { expiresAt: expires_at }),
   }

@@ -52,6 +52,7 @@ export interface RefundDesk {
     readonly amount: bigint
     readonly reason: string
     readonly by: string
+    readonly byPayer: true
   }): Promise<{ readonly ok: true; readonly refund: BookedRefund } | { readonly ok: false; readonly code: ErrorCode }>
   get(pid: Pid): Promise<BookedRefund | undefined>
 }
@@ -191,7 +192,7 @@ async function decideOn(body: string, options: Deciding): Promise<RefundDecision
   for (const payment of timely) {
     if (amount > payment.amount || (!partial && amount !== payment.amount)) continue
     if (allow !== undefined && !(await allow(request, payment))) return denied('refund_denied')
-    const asked = await refunds.ask({ pid: payment.pid, amount, reason: request.reason, by })
+    const asked = await refunds.ask({ pid: payment.pid, amount, reason: request.reason, by, byPayer: true })
     if (asked.ok) return told(asked.refund, request)
     code = asked.code
     if (code !== 'refund_exists') continue

@@ -18,6 +18,8 @@ export type RefundWish = {
   readonly amount?: bigint
   readonly reason: string
   readonly by: string
+  /** The payer asks, and not the seller: a part of what has opened uses or time is not given back, for it would leave them open. */
+  readonly byPayer?: boolean
 }
 
 /** A refund that is worked on, and the proof that it is ours for now. */
@@ -93,31 +95,47 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
       .where('state', 'in', ['approved', 'signed'])
       .returning('pid')
       .executeTakeFirst()
+  /** Whether a payment has opened what cannot be given back in part. */
+  const isOpened = async (trx: Transaction<RefundTables>, pid: Pid): Promise<boolean> => {
+    const opened = trx.selectFrom('server_entitlement').select('pid').where('pid', '=', pid).where('credit', 'is', null)
+    return (await opened.executeTakeFirst()) !== undefined
+  }
   const rowOf = (id: string) => store.db.selectFrom('refund').selectAll().where('pid', '=', id).executeTakeFirst()
 
-  /** What the money has bought goes with it; of a credit, as much as is given back. A part of a price leaves uses and time as they are, until all of it has gone back. */
+  /**
+   * What the money has bought goes with it: what is owed, kept or opened, also what would be opened only when the payment comes again. Of a credit goes as much as is given back, below
+   * nothing where uses that run now may yet give some of it back. A part of a price leaves uses and time as they are, until all of it has gone back.
+   */
   const takeBack = async (trx: Transaction<RefundTables>, { pid, amount, paid }: Refund): Promise<void> => {
     const parts = await trx.selectFrom('refund').select(['state', 'amount']).where('payment', '=', pid).execute()
     const agreed = parts.filter(({ state }) => state !== 'asked' && state !== 'rejected')
-    const isWhole = agreed.reduce((sum, each) => sum + BigInt(each.amount), 0n) >= paid
+    if (agreed.reduce((sum, each) => sum + BigInt(each.amount), 0n) >= paid) {
+      const over = { left_uses: 0, expires_at: 0 }
+      await trx
+        .insertInto('server_entitlement')
+        .values({ pid, scope: '', proof: '', credit: null, ...over })
+        .onConflict((conflict) => conflict.column('pid').doUpdateSet(over))
+        .execute()
+      await trx
+        .updateTable('server_claim')
+        .set({ state: 'refunded' })
+        .where('pid', '=', pid)
+        .where('state', 'in', ['open', 'settled'])
+        .execute()
+      return
+    }
     const bought = trx.updateTable('server_entitlement').where('pid', '=', pid)
     // The row is taken hold of before it is read: uses may be taken from it now.
     const held = await bought
       .set((eb) => ({ credit: eb.ref('credit') }))
       .returning('credit')
       .executeTakeFirst()
-    if (held === undefined) return
-    if (held.credit === null) {
-      if (isWhole) await bought.set({ left_uses: 0, expires_at: 0 }).execute()
-      return
-    }
-    const left = BigInt(held.credit) - amount
-    await bought.set({ credit: (left > 0n && !isWhole ? left : 0n).toString() }).execute()
+    if (held?.credit != null) await bought.set({ credit: (BigInt(held.credit) - amount).toString() }).execute()
   }
 
   return {
     store,
-    async order(trx, { pid, part, amount, reason, by }, stateOf) {
+    async order(trx, { pid, part, amount, reason, by, byPayer }, stateOf) {
       const id = refundId(pid, part)
       if (id === undefined) return { ok: false, code: 'refund_not_found' }
       const row = await trx.selectFrom('ledger_entry').selectAll().where('id', '=', `payment:${pid}`).executeTakeFirst()
@@ -137,6 +155,8 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         return { ok: false, code: 'refund_exists' }
       }
       if (wanted <= 0n || wanted > left) return { ok: false, code: 'refund_above_paid' }
+      if (byPayer === true && before + wanted < paid.amount && (await isOpened(trx, pid)))
+        return { ok: false, code: 'refund_denied' }
       const state = stateOf(before + wanted, paid)
       const now = await store.now(trx)
       const { network, asset, from: payer } = paid

@@ -52,7 +52,7 @@ export type RefundAnswer =
   | { readonly ok: true; readonly refund: Refund }
   | {
       readonly ok: false
-      readonly code: 'refund_not_found' | 'refund_exists' | 'refund_above_paid' | 'refund_needs_other'
+      readonly code: 'refund_not_found' | 'refund_exists' | 'refund_above_paid' | 'refund_needs_other' | 'refund_denied'
     }
 
 /**

@@ -50,8 +50,8 @@ export type RefundOptions = {
 }
 
 /**
- * Gives money back: each part that is asked for at most once, together never more than was paid, and to nobody but its payer (SRV-065). What the payment has bought beyond its own answer is taken back
- * with it, as soon as the refund is agreed on (EXT-SIGN-016).
+ * Gives money back: each part that is asked for at most once, together never more than was paid, and to nobody but its payer (SRV-065). What the payment has bought, its answer too where that is still owed, is taken back
+ * with it, as soon as the refund is agreed on (EXT-SIGN-016, SRV-069).
  *
  * A refund is a payment of the seller's to the payer, so it is sent with all the care of one. What is signed is written down first. Unknown
  * stays unknown: another signature is made only when the chain, asked at the seller's own nodes, shows that the last can never land.

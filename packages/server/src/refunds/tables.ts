@@ -2,12 +2,15 @@ import { decodeFacilitatorRequest, type ErrorCode, type Network, type Pid, X402E
 import type { Migrations } from '@groat/store'
 import { sql } from 'kysely'
 import type { LedgerTables } from '../ledger/tables.js'
-import type { EntitlementTables } from '../sql-entitlements.js'
+import type { Tables } from '../sql-claim-row.js'
 import type { Refund, RefundAttempt, RefundState } from './refund.js'
 
 /** The journal of refunds, beside the books. */
 export type RefundTables = LedgerTables &
-  Pick<EntitlementTables, 'server_entitlement'> & { readonly refund: RefundRow; readonly refund_attempt: AttemptRow }
+  Pick<Tables, 'server_entitlement' | 'server_claim'> & {
+    readonly refund: RefundRow
+    readonly refund_attempt: AttemptRow
+  }
 
 /** A refund as it is stored. */
 export type RefundRow = {
