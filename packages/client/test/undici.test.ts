@@ -120,6 +120,35 @@ test('G03 CL-4 a 402 behind a redirect to another origin is not paid, whoever fo
   expect([...inside.scheme.signed, ...outside.scheme.signed, ...elsewhere.presented()]).toEqual([])
 })
 
+test.each([
+  ['by several hops', (to: string) => [to, `${to}/b`, `${to}/c`], 1],
+  ['by many at once', (to: string) => [to], 4],
+  ['to a name that is no ASCII', (to: string) => [`${to}/caf\u00c3\u00a9`], 1],
+] as const)('G03 CL-4 a 402 behind a redirect that fetch follows %s is not paid', async (_, hops, callers) => {
+  const elsewhere = await startSeller(({ path }) => {
+    const at = targets.findIndex((each) => new URL(each).pathname === path)
+    const next = at < 0 ? undefined : targets[at + 1]
+    return next === undefined ? challenge({ accepts: [offer()] }) : found(next)
+  })
+  const found = (location: string) => ({ status: 302, headers: { location } })
+  const targets = hops(`${elsewhere.origin}/a`)
+  let asked = 0
+  let go = () => {}
+  const together = new Promise<void>((resolve) => {
+    go = resolve
+  })
+  const { seller, dispatcher, scheme } = await dispatcherFor(async () => {
+    asked += 1
+    if (asked === callers) go()
+    await together
+    return found(targets[0])
+  })
+  const answers = await Promise.all(
+    Array.from({ length: callers }, () => undiciFetch(seller.url, { dispatcher }).then(({ status }) => status)),
+  )
+  expect([new Set(answers), scheme.signed]).toEqual([new Set([402]), []])
+})
+
 test('CL-3 G15 a lost answer leads to the same payment again', async () => {
   let lost = false
   const { seller, scheme, dispatcher } = await dispatcherFor(({ payment }) => {

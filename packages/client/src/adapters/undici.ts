@@ -69,7 +69,7 @@ export function payWithUndici(
         if (answer === undefined) throw new TypeError('the payer answered what the transport did not')
         // Whoever asks next, because of this answer, asks where the caller has not asked.
         if (isMoved && answer.response.status === 402) payment.outcome = behindRedirect
-        moved.keep(url, answer.response)
+        moved.keep(url, answer.response, isMoved)
         return answer
       })
       return true
@@ -182,21 +182,29 @@ function isForm(body: unknown): body is Iterable<[string, string | File]> {
 const onceOnly = () => new ReadableStream<Uint8Array>()
 
 /**
- * Where answers have redirected to another origin: whoever follows them outside (`fetch` does) asks there as if of its own accord. Each is kept until it
- * was followed, the last 256 of them.
+ * Where answers have redirected to another origin, and where those redirect in turn: whoever follows them outside (`fetch` does) asks there as if of its own
+ * accord. Each is kept until it was followed, the last 256 of them, and one that comes twice is kept twice.
  */
 function movedTargets() {
-  const targets = new Set<string>()
+  const targets: (readonly string[])[] = []
   return {
-    take: ({ href }: URL) => targets.delete(href),
-    keep(from: URL, { status, headers }: Response) {
+    take({ href }: URL): boolean {
+      const at = targets.findIndex((spellings) => spellings.includes(href))
+      if (at >= 0) targets.splice(at, 1)
+      return at >= 0
+    },
+    keep(from: URL, { status, headers }: Response, isMoved: boolean) {
       const location = headers.get('location')
-      if (!isRedirect(status) || location === null || !URL.canParse(location, from.href)) return
-      const target = new URL(location, from)
-      target.hash = ''
-      if (target.origin === from.origin) return
-      for (const oldest of targets) if (targets.size >= MAX_TARGETS) targets.delete(oldest)
-      targets.add(target.href)
+      if (!isRedirect(status) || location === null) return
+      // What is no ASCII is read as Latin-1 by some and as UTF-8 by others.
+      const spellings = [location, Buffer.from(location, 'latin1').toString()].flatMap((text) => {
+        if (!URL.canParse(text, from.href)) return []
+        const target = new URL(text, from)
+        target.hash = ''
+        return target.origin === from.origin && !isMoved ? [] : [target.href]
+      })
+      if (spellings.length > 0) targets.push(spellings)
+      if (targets.length > MAX_TARGETS) targets.shift()
     },
   }
 }
