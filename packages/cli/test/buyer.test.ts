@@ -76,6 +76,18 @@ test('above ask_above nobody is there to be asked, or somebody says yes', async 
   )
 })
 
+test('above ask_above somebody is asked on this machine too, where nobody is asked otherwise', async () => {
+  await policy('ask_above: $0.0001\n')
+  const asked: string[] = []
+  const ask = (yes: boolean) => async (question: string) => {
+    asked.push(question)
+    return yes
+  }
+  expect((await run(['pay', `${api}/weather?no`], { ask: ask(false) })).said).toContain('approval_denied')
+  expect((await run(['pay', `${api}/weather`], { ask: ask(true) })).exitCode).toBe(0)
+  expect(asked.length).toBe(2)
+})
+
 test('stop stops every payment until resume', async () => {
   expect((await run(['policy', 'stop', 'lost my laptop'])).exitCode).toBe(0)
   expect((await run(['pay', `${api}/weather`])).said).toContain('payments_stopped')

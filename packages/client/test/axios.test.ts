@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import axios, { type AxiosRequestConfig } from 'axios'
+import axios, { type AxiosAdapter, type AxiosRequestConfig } from 'axios'
 import { describe, expect, test } from 'vitest'
 import { type AxiosPayConfig, payWithAxios } from '../src/adapters/axios.js'
 import { createBuyer } from '../src/buyer/index.js'
@@ -82,6 +82,14 @@ describe.each(['http', 'fetch'] as const)('axios over %s', (adapter) => {
     expect(elsewhere.seen).toEqual([])
   })
 
+  test('G03 CL-4 a 402 behind a redirect to another origin is not paid', async () => {
+    const elsewhere = await startSeller(honest())
+    const { client, scheme, paying } = await clientFor(() => ({ status: 302, headers: { location: elsewhere.url } }))
+    const answer = await client.get('/weather', { validateStatus: () => true })
+    expect(paying.outcome(answer)).toMatchObject({ status: 'unpaid', code: 'cross_origin_redirect' })
+    expect([scheme.signed, elsewhere.presented()]).toEqual([[], []])
+  })
+
   test('a lost answer leads to the same payment again', async () => {
     let lost = false
     const { client, seller, scheme } = await clientFor(({ payment }) => {
@@ -132,4 +140,16 @@ test('a stream is sent once: the call says so', async () => {
   const sent = client.post(seller.url, Readable.from(['a', 'b']))
   await expect(sent).rejects.toMatchObject({ code: 'body_not_replayable' })
   expect(seller.seen.map(({ body }) => body.toString())).toEqual(['ab'])
+})
+
+test('CL-4 where a browser hides a redirect of what is paid, the payment is not at its end', async () => {
+  const seller = await startSeller(honest())
+  const client = axios.create()
+  payWithAxios(client, (fetch) => createPayer({ schemes: [spyScheme()], fetch }))
+  const hidden: AxiosAdapter = async (config) => {
+    const paidFor = config.headers.has('payment-signature')
+    const answer = await axios.getAdapter('http')(config)
+    return paidFor ? { ...answer, status: 0, headers: {}, data: '' } : answer
+  }
+  await expect(client.get(seller.url, { adapter: hidden })).rejects.toMatchObject({ code: 'cross_origin_redirect' })
 })

@@ -141,7 +141,7 @@ test.each([
     asked += 1
     if (asked === callers) go()
     await together
-    return found(targets[0])
+    return found(targets[0] ?? '')
   })
   const answers = await Promise.all(
     Array.from({ length: callers }, () => undiciFetch(seller.url, { dispatcher }).then(({ status }) => status)),

@@ -53,7 +53,9 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
       extensions: [identifiedPayments(), boundPayments()],
       resolve: names.resolve,
       // Whoever is asked about every payment is not asked twice.
-      ...(io.ask && { approve: async () => (options.yes && io.ask ? io.ask('  The policy asks you. Pay?') : true) }),
+      ...(io.ask && {
+        approve: async () => isAskedAlways(target, options) || (await io.ask?.('  The policy asks you. Pay?')) === true,
+      }),
       ...(options.retry !== undefined && { limits: { attempts: attemptsOf(options.retry) } }),
       ...(options.task !== undefined && { metadata: { task: options.task } }),
     })
@@ -137,8 +139,11 @@ async function reach<T>(target: URL, request: () => Promise<T>): Promise<T> {
   }
 }
 
-async function confirm(target: URL, quote: Payable, { yes = false }: PayCommand, { ask }: Io): Promise<void> {
-  if (yes || isLoopback(target)) return
+/** Whether a person is asked about every payment. */
+const isAskedAlways = (target: URL, { yes = false }: PayCommand) => !yes && !isLoopback(target)
+
+async function confirm(target: URL, quote: Payable, options: PayCommand, { ask }: Io): Promise<void> {
+  if (!isAskedAlways(target, options)) return
   if (ask === undefined)
     throw new CliError('usage', 'Nobody is there to be asked', 'Add --yes to pay without asking, up to --max.')
   if (!(await ask(`  Pay ${askedFor(quote)}?`))) throw new CliError('no', 'Not paid')

@@ -49,7 +49,8 @@ export function payWithAxios(
 ): PayingAxios {
   const answers = new WeakMap<Response, AxiosResponse>()
   const outcomes = new WeakMap<AxiosResponse, PaymentOutcome>()
-  const payer = makePayer(transport(answers))
+  const landings = watchedLandings()
+  const payer = makePayer(transport(answers, landings))
 
   const paying =
     (adapter: AxiosAdapter): AxiosAdapter =>
@@ -75,7 +76,8 @@ export function payWithAxios(
     }
 
   const id = instance.interceptors.request.use((config) => {
-    config.adapter = paying(getAdapter(config.adapter ?? instance.defaults.adapter))
+    config.env = { ...config.env, fetch: landings.watched(config.env?.fetch) }
+    config.adapter = paying(getAdapter(config.adapter ?? instance.defaults.adapter, config))
     return config
   })
   return {
@@ -92,7 +94,7 @@ type CallInit = PayInit & {
 }
 
 /** The fetch under the payer: each request goes out by the adapter of the axios call that it belongs to. */
-function transport(answers: WeakMap<Response, AxiosResponse>): Fetch {
+function transport(answers: WeakMap<Response, AxiosResponse>, landings: Landings): Fetch {
   return async (input, init) => {
     // Nobody but `paying` calls the payer, and it always says which call.
     const { [CALL]: call, ...rest } = init as CallInit
@@ -104,6 +106,8 @@ function transport(answers: WeakMap<Response, AxiosResponse>): Fetch {
       validateStatus: () => true,
       ...(rest.signal && { signal: rest.signal }),
       ...(again && { maxRedirects: 0, data: bytesOf(rest.body), baseURL: '', params: undefined, url: String(input) }),
+      // Its adapter over fetch has not always known `maxRedirects`.
+      ...(again && { fetchOptions: { ...config.fetchOptions, redirect: 'manual' } }),
     }
     if (again) {
       const headers = config.headers.concat()
@@ -112,9 +116,35 @@ function transport(answers: WeakMap<Response, AxiosResponse>): Fetch {
       if (rest.method !== undefined) request.method = rest.method
     }
     const answer = await adapter(request)
-    const response = responseOf(answer)
+    const response = responseOf(answer, landings)
     answers.set(response, answer)
     return response
+  }
+}
+
+type EnvFetch = NonNullable<NonNullable<InternalAxiosRequestConfig['env']>['fetch']>
+type Landings = ReturnType<typeof watchedLandings>
+
+/** Where requests came to in the end: axios's adapter over fetch does not say. */
+function watchedLandings() {
+  const landed = new WeakMap<object, string>()
+  // One for each: axios keeps an adapter for every fetch that it is given.
+  const known = new WeakMap<EnvFetch, EnvFetch>()
+  const watch = (own: EnvFetch): EnvFetch => {
+    const watching: EnvFetch = async (input, init) => {
+      const response = await own(input, init)
+      if (input instanceof Object) landed.set(input, response.url)
+      return response
+    }
+    known.set(own, watching)
+    // What is watched already stays as it is.
+    known.set(watching, watching)
+    return watching
+  }
+  const platform = watch((input, init) => globalThis.fetch(input, init))
+  return {
+    of: (request: unknown) => (request instanceof Object ? landed.get(request) : undefined),
+    watched: (own: EnvFetch | undefined) => (own ? (known.get(own) ?? watch(own)) : platform),
   }
 }
 
@@ -124,7 +154,7 @@ function bytesOf(body: unknown): unknown {
 }
 
 /** The payer looks at status and headers, and at text of old challenges; the body that the caller gets is axios's own. */
-function responseOf({ status, headers, data, request }: AxiosResponse): Response {
+function responseOf({ status, headers, data, request }: AxiosResponse, landings: Landings): Response {
   const all = new Headers()
   for (const [name, value] of Object.entries(headers)) {
     for (const one of Array.isArray(value) ? value : [value]) if (one != null) all.append(name, String(one))
@@ -132,8 +162,10 @@ function responseOf({ status, headers, data, request }: AxiosResponse): Response
   const body = status === 402 && (typeof data === 'string' || data instanceof ArrayBuffer) ? data : null
   const empty = status === 101 || status === 204 || status === 205 || status === 304
   const response = new Response(empty ? null : body, { status: status < 200 ? 200 : status, headers: all })
-  const url: unknown = request?.res?.responseUrl ?? request?.responseURL
+  const url: unknown = request?.res?.responseUrl ?? request?.responseURL ?? landings.of(request)
   if (typeof url === 'string' && url !== '') Object.defineProperty(response, 'url', { value: url })
+  // A browser does not say where it was redirected.
+  if (status === 0) Object.defineProperty(response, 'type', { value: 'opaqueredirect' })
   return response
 }
 
