@@ -99,7 +99,7 @@ function shake<Socket extends PayableSocket>(socket: Socket, signal?: AbortSigna
       resolve({ socket, response: new Response(null, { status: 200, headers: head ?? new Headers() }) })
     })
     socket.once('unexpected-response', (request, answer) => {
-      done()
+      const late = setTimeout(() => request.destroy(), MAX_ANSWER_MS)
       readShort(answer)
         .then((body) => {
           const { statusCode = 500, headers } = answer
@@ -108,7 +108,11 @@ function shake<Socket extends PayableSocket>(socket: Socket, signal?: AbortSigna
           resolve({ response: new Response(isEmpty ? null : body, { status, headers: headersFrom(headers) }) })
         })
         .catch(reject)
-        .finally(() => request.destroy())
+        .finally(() => {
+          clearTimeout(late)
+          done()
+          request.destroy()
+        })
     })
     if (signal?.aborted) stop()
     else signal?.addEventListener('abort', stop, { once: true })
@@ -117,6 +121,8 @@ function shake<Socket extends PayableSocket>(socket: Socket, signal?: AbortSigna
 
 /** Bytes of an answer in place of a socket that are read: a challenge is shorter. */
 const MAX_ANSWER_BYTES = 1024 * 1024
+/** Milliseconds for which such an answer is read. */
+const MAX_ANSWER_MS = 10_000
 
 async function readShort(answer: HandshakeAnswer): Promise<string> {
   const decoder = new TextDecoder()
