@@ -1,5 +1,6 @@
+import type { Pid } from '@groat/core'
 import type { AnyStore, Store } from '@groat/store'
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import { type Balance, type Entitlements, takenFrom } from './entitlements.js'
 import { type Book, withBook } from './ledger/book.js'
 
@@ -83,6 +84,17 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
 }
 
 const ROW_LOCKED = { isolation: 'read committed' } as const
+
+/** The uses that are left of a bundle; nobody takes one before the transaction has ended. */
+export async function usesLeft(trx: Transaction<EntitlementTables>, pid: Pid): Promise<number | undefined> {
+  const row = await trx
+    .updateTable('server_entitlement')
+    .set((eb) => ({ left_uses: eb.ref('left_uses') }))
+    .where('pid', '=', pid)
+    .returning('left_uses')
+    .executeTakeFirst()
+  return row?.left_uses ?? undefined
+}
 
 /** Makes the tables; a step of the server's migrations. */
 export async function createEntitlementTables(db: Kysely<unknown>): Promise<void> {

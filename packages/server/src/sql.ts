@@ -23,7 +23,7 @@ import {
   type State,
   type Tables,
 } from './sql-claim-row.js'
-import { sqlEntitlements } from './sql-entitlements.js'
+import { sqlEntitlements, usesLeft } from './sql-entitlements.js'
 
 /** How long claims stay in a database. */
 export type SqlClaimsOptions = {
@@ -218,7 +218,7 @@ export async function sqlClaims(
     ...(refunds === undefined
       ? {}
       : {
-          refund: ({ pid, fence }: ClaimToken, reason: string) =>
+          refund: ({ pid, fence }: ClaimToken, reason: string, unused?: number) =>
             store.transaction(async (trx) => {
               const closed = await trx
                 .updateTable('server_claim')
@@ -226,11 +226,14 @@ export async function sqlClaims(
                 .where('pid', '=', pid)
                 .where('fence', '=', fence)
                 .where('state', '=', 'open')
+                // What was sent in part is owed: who has had it is not given its price besides.
+                .where('partly', '=', 0)
                 .returning('pid')
                 .executeTakeFirst()
               if (closed === undefined) return false
-              await book?.failed(withBook(trx), 'delivery_failed', pid, await store.now(trx))
-              if ((await refunds.order(trx, { pid, reason, by: 'gate' })).ok) return true
+              const whole = unused === undefined || (await usesLeft(trx, pid)) === unused
+              if (whole) await book?.failed(withBook(trx), 'delivery_failed', pid, await store.now(trx))
+              if (whole && (await refunds.order(trx, { pid, reason, by: 'gate' })).ok) return true
               await trx.updateTable('server_claim').set({ state: 'open' }).where('pid', '=', pid).execute()
               return false
             }),

@@ -61,7 +61,9 @@ export function stream(
     head: (headers, status) => {
       type = headers.get('content-type') ?? undefined
       sealHead(headers)
-      for (const [name, value] of Object.entries(granted)) headers.set(name, value)
+      // The bearer of what is about to be given back is nobody's.
+      const isGivenBack = status >= 400 && run.route.refunds
+      if (!isGivenBack) for (const [name, value] of Object.entries(granted)) headers.set(name, value)
       const { name, value } = receiptHeader(run, { status: 'settled', receipt }, status)
       headers.set(name, value)
     },
@@ -175,7 +177,9 @@ async function close(
   const made = status !== undefined && status < 400
   const isInvalid = made && complete && route.isInvalid(finished(status, type, answer))
   const served = made && !isInvalid
-  if (!served && route.refunds && (await quietly(refund(run, token, status, isInvalid)))) {
+  // How often a pass was used while its first answer left nobody counted.
+  const isCounted = !made || route.sold?.seconds === undefined
+  if (!served && route.refunds && isCounted && (await quietly(refund(run, token, status, isInvalid)))) {
     await quietly(run.gate.claims.entitlements.revoke(run.candidate.inspected.pid))
     return tell(run, 'delivery_failed', { transaction })
   }
@@ -202,7 +206,7 @@ function finished(status: number, type: string | undefined, answer: Answer | und
 
 /** Gives the money back, where the store can. */
 async function refund(
-  { gate }: Run,
+  { gate, route }: Run,
   token: ClaimToken,
   status: number | undefined,
   isInvalid: boolean,
@@ -212,7 +216,8 @@ async function refund(
     : status === undefined
       ? 'the work gave no answer'
       : `the work ended with ${status}`
-  return (await gate.claims.refund?.(token, reason)) === true
+  const uses = route.sold?.uses
+  return (await gate.claims.refund?.(token, reason, uses === undefined ? undefined : uses - 1)) === true
 }
 
 /** Only the gate speaks in the protocol's headers, and what is paid for is private. */

@@ -1,12 +1,17 @@
+import type { Pid } from '@groat/core'
 import { createMemoryClaims } from '@groat/server'
 import { createLedger } from '@groat/server/ledger'
 import { createRefunds } from '@groat/server/refunds'
 import { sqlClaims } from '@groat/server/sql'
 import { openMemoryStore } from '@groat/store'
 import { afterEach, expect, test } from 'vitest'
+import { createBearers } from '../src/bearer.js'
+import { withBook } from '../src/ledger/book.js'
+import type { Entry } from '../src/ledger/entry.js'
+import type { LedgerTables } from '../src/ledger/tables.js'
 import { fetchStyle, type TestHandler } from './frameworks.js'
-import { expectRefused, type Market, openMarket } from './shop.js'
-import { payer, testScheme } from './test-scheme.js'
+import { expectRefused, type Market, baseSepolia as network, openMarket } from './shop.js'
+import { headersOf, payer, testScheme } from './test-scheme.js'
 
 // What the gate orders; that refunds are paid, and once, is shown on chains elsewhere.
 
@@ -27,12 +32,13 @@ async function open(input: object, handler: TestHandler) {
   }
   const facilitator = { ...nobody, supported: async () => ({ kinds: [], extensions: [], signers: {} }) }
   const refunds = await createRefunds({ ledger, facilitator, pays: [], sells: [testScheme], approveAbove: '$0.0005' })
+  const claims = await sqlClaims(store, { ledger, refunds })
   market = await openMarket(
     framework,
     { '/feed': { input: { price: '$0.001', mode: 'upfront', ...input } as never, handler } },
-    { store: await sqlClaims(store, { ledger, refunds }) },
+    { store: claims },
   )
-  return { ...market, refunds }
+  return { ...market, refunds, key: claims.entitlements.key }
 }
 
 test('SRV-066 work that fails after payment is given back where the route says so, and not worked for again', async () => {
@@ -179,6 +185,103 @@ test('SRV-066 SRV-068 work that fails when a part was given back before gives ba
     .poll(async () => (await refunds.list()).map(({ id, amount }) => `${id} ${amount}`).sort())
     .toEqual([`${pidNow()} 300`, `${pidNow()}.rest 700`])
 })
+
+/** Waits until the end of an answer is written down. */
+const ends = async (count: number): Promise<void> => {
+  await expect.poll(() => market?.events.filter(({ type }) => type === 'delivery_failed').length ?? 0).toBe(count)
+}
+
+test('SRV-066 what a buyer has had a part of is owed, and not given back beside it', async () => {
+  let isRange = false
+  const shop = await open({ refund: 'on-failure' }, () => (isRange ? { status: 416, body: 'no' } : { body: endless() }))
+  const payment = await shop.sign('/feed')
+  const abort = new AbortController()
+  const response = await fetch(`${shop.served.url}/feed`, { headers: headersOf(payment), signal: abort.signal })
+  await response.body?.getReader().read()
+  abort.abort()
+  await ends(1)
+  isRange = true
+  expect((await shop.present('/feed', payment)).status).toBe(416)
+  await ends(2)
+  expect(await shop.refunds.list()).toEqual([])
+})
+
+test('SRV-066 SRV-029 what was bought beside an answer is not used and given back', async () => {
+  let [invalid, runs] = [true, 0]
+  const shop = await open({ refund: 'on-failure', bundle: 3, invalid: () => invalid }, async () => {
+    runs += 1
+    if (runs === 1) await shop.ask('/feed', { headers: { 'PAYMENT-ENTITLEMENT': await bearer() } })
+    return { body: 'fine' }
+  })
+  const bearer = async (): Promise<string> => {
+    const pid = market?.events.findLast(({ type }) => type === 'payment_settled')?.pid ?? ''
+    return createBearers(shop.key).make(pid)
+  }
+  const payment = await shop.sign('/feed')
+  await shop.present('/feed', payment)
+  await ends(1)
+  expect(await shop.refunds.list()).toEqual([])
+  invalid = false
+  expect((await shop.present('/feed', payment)).status).toBe(200)
+})
+
+test('SRV-066 an answer that is no good brings no bearer of what is given back', async () => {
+  const shop = await open({ refund: 'on-failure', bundle: 3 }, () => ({ status: 400, body: 'no' }))
+  const answer = await shop.pay('/feed')
+  await ends(1)
+  expect([answer.status, answer.headers.get('PAYMENT-ENTITLEMENT')]).toEqual([400, null])
+  expect(await shop.refunds.list()).toMatchObject([{ amount: 1_000n }])
+})
+
+test('SRV-036 SRV-065 a use that is under way when its money is given back leaves no credit behind', async () => {
+  const store = await openMemoryStore()
+  const ledger = await createLedger(store)
+  const facilitator = { verify: never, settle: never, supported: never }
+  const refunds = await createRefunds({ ledger, facilitator, pays: [], sells: [testScheme], approveAbove: '$1' })
+  const { entitlements } = await sqlClaims(store, { ledger, refunds })
+  const buy = async (pid: Pid): Promise<void> => {
+    const paid: Entry = {
+      ...{
+        id: `payment:${pid}`,
+        pid,
+        kind: 'payment',
+        at: 1,
+        debit: 'wallet',
+        credit: 'prepaid',
+        network,
+        asset: 'usd',
+      },
+      ...{ amount: 10n, from: payer, to: 'shop', transaction: `0x${pid}`, resource: '', route: '', scheme: 'exact' },
+    }
+    await ledger.store.withTables<LedgerTables>().transaction((trx) => ledger.book.add(withBook(trx), [paid]))
+    await entitlements.grant({ pid, scope: 's', credit: 10n, proof: '{}' })
+  }
+  const whole = 'a'.repeat(64) as Pid
+  await buy(whole)
+  expect((await entitlements.redeem(whole, 's', { most: 5n }))?.taken).toBe(5n)
+  await refunds.ask({ pid: whole, reason: 'r', by: 'ann' })
+  await refunds.approve(whole, 'bob')
+  await entitlements.giveBack(whole, { credit: 5n })
+  expect(await entitlements.redeem(whole, 's')).toBeUndefined()
+
+  const part = 'b'.repeat(64) as Pid
+  await buy(part)
+  await entitlements.redeem(part, 's', { most: 5n })
+  await refunds.ask({ pid: part, amount: 7n, reason: 'r', by: 'ann' })
+  await refunds.approve(part, 'bob')
+  expect(await entitlements.redeem(part, 's')).toBeUndefined()
+  await entitlements.giveBack(part, { credit: 4n })
+  expect((await entitlements.redeem(part, 's'))?.taken).toBe(2n)
+})
+
+const never = () => Promise.reject(new Error('no'))
+
+async function* endless() {
+  for (;;) {
+    yield new TextEncoder().encode('a piece')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
 
 test('a route with refunds needs a store that keeps them', async () => {
   const store = createMemoryClaims({ singleProcess: true })

@@ -20,6 +20,13 @@ export function passResponse(res: ServerResponse, reply: StreamReply, before: He
   let size = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 
+  /** The status that left; what a handler sets afterwards nobody sees. */
+  let sent: number | undefined
+  const statusNow = (): number => sent ?? res.statusCode
+  const noteHead = (): void => {
+    if (res.headersSent) sent ??= res.statusCode
+  }
+
   const seal = (): void => {
     if (sealed) return
     sealed = true
@@ -49,6 +56,7 @@ export function passResponse(res: ServerResponse, reply: StreamReply, before: He
     const chunk = Buffer.from(passed.chunk)
     keep(chunk)
     const more = chunk.length === 0 || Reflect.apply(write, res, [chunk, ...rest])
+    noteHead()
     if (passed.stop) finish({ stopped: true })
     return more
   }
@@ -83,7 +91,7 @@ export function passResponse(res: ServerResponse, reply: StreamReply, before: He
 
   const endOf = (complete: boolean): StreamEnd => {
     if (!sealed) return { complete }
-    const status = res.statusCode
+    const status = statusNow()
     if (!complete || chunks === undefined) return { status, complete }
     return { status, complete, answer: { status, ...made, body: Buffer.concat(chunks) } }
   }
@@ -95,19 +103,24 @@ export function passResponse(res: ServerResponse, reply: StreamReply, before: He
       // What it is given goes where the gate can still have the last word.
       applyHead(res, status, rest)
       seal()
-      return Reflect.apply(writeHead, res, [status])
+      Reflect.apply(writeHead, res, [status])
+      noteHead()
+      return res
     },
     flushHeaders: () => {
       if (finished) return
       seal()
       Reflect.apply(flushHeaders, res, [])
+      noteHead()
     },
     write: (chunk: unknown, ...rest: readonly unknown[]) => {
       if (finished) return callBack(rest)
       seal()
-      if (flow !== undefined && res.statusCode < 400) return send(bytesOf(chunk, rest[0]), ...rest.filter(isFunction))
+      if (flow !== undefined && statusNow() < 400) return send(bytesOf(chunk, rest[0]), ...rest.filter(isFunction))
       keep(bytesOf(chunk, rest[0]))
-      return Reflect.apply(write, res, [chunk, ...rest])
+      const more = Reflect.apply(write, res, [chunk, ...rest])
+      noteHead()
+      return more
     },
     end: (...args: readonly unknown[]) => {
       if (finished) {
@@ -117,7 +130,7 @@ export function passResponse(res: ServerResponse, reply: StreamReply, before: He
       seal()
       const [chunk, encoding] = args
       const hasChunk = chunk != null && !isFunction(chunk)
-      if (res.statusCode >= 400 || (reply.last === undefined && flow === undefined)) {
+      if (statusNow() >= 400 || (reply.last === undefined && flow === undefined)) {
         finished = true
         if (hasChunk) keep(bytesOf(chunk, encoding))
         return Reflect.apply(end, res, args)

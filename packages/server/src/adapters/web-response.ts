@@ -63,10 +63,11 @@ export function unsoldResponse(response: Response): Response {
  * small, and word of how it ended. `before`: the headers that stood before the work. `bare`: nobody reads the body.
  */
 export async function passResponse(
-  reply: StreamReply,
+  passed: StreamReply,
   work: () => Response | Promise<Response>,
   { before, bare }: { readonly before?: Headers | undefined; readonly bare: boolean },
 ): Promise<Response> {
+  const reply = endingOnce(passed)
   let response: Response
   try {
     response = await work()
@@ -89,6 +90,18 @@ export async function passResponse(
     return new Response(NULL_BODY_STATUSES.has(status) ? null : body, init)
   }
   return new Response(passBody(body, reply, made), init)
+}
+
+/** Who leaves while the next piece is waited for ends it twice: what is told once counts. */
+function endingOnce(reply: StreamReply): StreamReply {
+  let ended: Promise<void> | undefined
+  return {
+    ...reply,
+    ended: (end) => {
+      ended ??= reply.ended(end)
+      return ended
+    },
+  }
 }
 
 type Chunk = Uint8Array<ArrayBuffer>
