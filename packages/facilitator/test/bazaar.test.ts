@@ -386,6 +386,36 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     expect((await search(catalogue, 'origin'))?.urls).toEqual(['https://api.example/weather'])
   })
 
+  test('BAZAAR-032 D12 whoever pays to a seller’s account does not change what its origin asks for', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue, { requirements: { amount: 1n } })
+    await catalogue.flush()
+    const answer = { status: 402, retryAfter: undefined, ...challengeOf() }
+    const prober = createProber({ store, clock: () => now, call: async () => answer })
+    const amounts = async () =>
+      (await list(catalogue)).items.flatMap(({ accepts }) => (accepts as JsonObject[]).map(({ amount }) => amount))
+    expect(await amounts()).toEqual(['1'])
+    await prober.round()
+    const own = await amounts()
+    expect(own).not.toContain('1')
+    for (let n = 0; n < 20; n++) sell(catalogue, { requirements: { amount: 1n, maxTimeoutSeconds: n + 1 } })
+    await catalogue.flush()
+    expect(await amounts()).toEqual(own)
+  })
+
+  test('BAZAAR-036 what an origin has disowned takes no room of its own', async () => {
+    const catalogue = await openCatalogue({ limits: { perOrigin: 3, perPlace: 2 } })
+    const account = (n: number) => `0x${n.toString(16).padStart(40, '0')}`
+    for (let n = 0; n < 3; n++) sell(catalogue, { requirements: { payTo: account(n + 1) } })
+    await catalogue.flush()
+    const answer = { status: 402, retryAfter: undefined, ...challengeOf() }
+    await createProber({ store, clock: () => now, call: async () => answer }).round()
+    expect((await list(catalogue)).total).toBe(0)
+    sell(catalogue)
+    await catalogue.flush()
+    expect((await list(catalogue)).total).toBe(1)
+  })
+
   test('BAZAAR-033 an origin that fails five times is gone, and comes back', async () => {
     const catalogue = await openCatalogue()
     sell(catalogue)
@@ -427,6 +457,13 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
         routeTemplate: '/c/:id',
       },
     })
+    for (const id of ['..', '.', '']) {
+      const input = { type: 'http', method: 'GET', pathParams: { id } }
+      sell(catalogue, {
+        url: 'https://api.example/d/1/e',
+        block: { info: { input }, routeTemplate: `/d${id.length}/:id/e` },
+      })
+    }
     await catalogue.flush()
     const asked: unknown[] = []
     const prober = createProber({

@@ -4,7 +4,7 @@ import { parametersOf, readDeclaration } from '@groat/extensions/bazaar/facilita
 import type { Store } from '@groat/store'
 import type { Selectable } from 'kysely'
 import { createReporter, type Fault } from '../fault.js'
-import { saidOf } from './record.js'
+import { replaceOffers, saidOf } from './record.js'
 import { type BazaarTables, bazaarMigrations } from './tables.js'
 import { wordsOf } from './words.js'
 
@@ -98,6 +98,7 @@ export function createProber(options: ProberOptions): Prober {
         .set({ origin_state: state, failures, probe: JSON.stringify(report), shown: isShown ? 1 : 0, ...found.words })
         .where('seq', '=', row.seq)
         .execute()
+      if (found.offers !== undefined) await replaceOffers(trx, Number(row.seq), found.offers, at)
     })
   }
 
@@ -129,7 +130,8 @@ function questionOf({ url, method, said }: Row, allowPrivate: boolean) {
     return undefined
   const place = new URL(url)
   const params = isJsonObject(input.pathParams) ? input.pathParams : {}
-  if (parametersOf(place.pathname).some((name) => params[name] === undefined)) return undefined
+  // Dots alone would be taken for a way out of the path.
+  if (parametersOf(place.pathname).some((name) => /^\.{0,2}$/.test(String(params[name] ?? '')))) return undefined
   place.pathname = place.pathname
     .split('/')
     .map((part) => (part.startsWith(':') ? encodeURIComponent(String(params[part.slice(1)])) : part))
@@ -146,7 +148,11 @@ function questionOf({ url, method, said }: Row, allowPrivate: boolean) {
   return { url: place.href, method: 'POST' as const, headers: { ...headers, 'content-type': 'application/json' }, body }
 }
 
-type Found = { readonly state: 'verified' | 'disowned' | 'gone' | 'failed'; readonly words?: Partial<Row> }
+type Found = {
+  readonly state: 'verified' | 'disowned' | 'gone' | 'failed'
+  readonly words?: Partial<Row>
+  readonly offers?: PaymentRequired['accepts']
+}
 
 function judgeAnswer(answer: HttpAnswer | undefined, row: Row): Found {
   if (answer?.status === 410) return { state: 'gone' }
@@ -154,8 +160,9 @@ function judgeAnswer(answer: HttpAnswer | undefined, row: Row): Found {
   const challenge = decodeChallenge(answer.header, answer.text ?? '')
   if (!challenge?.ok) return { state: 'failed' }
   const { accepts } = challenge.value
-  if (!accepts.some(({ payTo }) => canonicalAddress(payTo) === row.pay_to)) return { state: 'disowned' }
-  return { state: 'verified', words: wordsFrom(challenge.value, row) }
+  const offers = accepts.filter(({ payTo }) => canonicalAddress(payTo) === row.pay_to)
+  if (offers.length === 0) return { state: 'disowned' }
+  return { state: 'verified', words: wordsFrom(challenge.value, row), offers }
 }
 
 /** What the origin says of the listing, where it says anything. */

@@ -84,7 +84,8 @@ export async function recordSale(
       .where('seq', '=', row)
       .execute()
   }
-  await recordOffer(trx, row, requirements, now)
+  // What a verified origin asks for it says itself; whoever pays to its account could have asked for anything (BAZAAR-032).
+  if (known?.origin_state !== 'verified') await recordOffer(trx, row, requirements, now)
   const first = await trx
     .insertInto('bazaar_seen')
     .values({ pid, at: now })
@@ -168,6 +169,8 @@ async function isFull(
     .selectFrom('bazaar_resource')
     .select(['url', 'method', 'tool'])
     .where('origin', '=', origin)
+    // What its origin has disowned takes no room of the origin's.
+    .where('origin_state', 'not in', ['disowned', 'gone'])
     .limit(perOrigin)
     .execute()
   if (there.length >= perOrigin) return 'origin_full'
@@ -208,6 +211,17 @@ async function insert(
     .returning('seq')
     .executeTakeFirstOrThrow()
   return Number(seq)
+}
+
+/** Puts what an origin asks for itself in the place of all that payments have said. */
+export async function replaceOffers(
+  trx: Transaction<BazaarTables>,
+  resource: number,
+  offers: readonly PaymentRequirements[],
+  now: number,
+): Promise<void> {
+  await trx.deleteFrom('bazaar_offer').where('resource', '=', resource).execute()
+  for (const offer of offers.slice(0, MAX_OFFERS)) await recordOffer(trx, resource, offer, now)
 }
 
 async function recordOffer(
