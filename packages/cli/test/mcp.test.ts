@@ -122,6 +122,24 @@ test('an agent can lower a limit and never raise one', async () => {
   expect((await richer('receipts')).says).toEqual({ receipts: [] })
 })
 
+test('a task that the user has set has one budget, whatever the agent calls it', async () => {
+  await policy('per_payment: $0.05\nper_task: $0.0015\n')
+  const { client, call } = await agent({ task: 'forecast' })
+  const url = `${api}/weather`
+  expect((await call('pay', { url })).says).toMatchObject({ status: 'paid' })
+  for (const task of ['another', '', 'forecast ']) {
+    expect((await call('pay', { url, task })).says).toMatchObject({ status: 'failed', hint: 'Leave "task" out.' })
+  }
+  for (const more of [{}, { task: 'forecast' }]) {
+    expect((await call('pay', { url, ...more })).says).toMatchObject({ status: 'refused', code: 'budget_exceeded' })
+  }
+  expect((await call('receipts')).says?.receipts).toHaveLength(1)
+  // Both can make any request, and a client that lets tools run which change nothing has to know that.
+  const { tools } = await client.listTools()
+  const changing = tools.filter(({ annotations }) => annotations?.readOnlyHint !== true).map(({ name }) => name)
+  expect(changing).toEqual(['quote', 'pay'])
+})
+
 test.each([
   ['http elsewhere', 'http://169.254.169.254/latest/meta-data', 'insecure_origin'],
   ['what the policy does not name', 'https://elsewhere.example/', 'origin_not_allowed'],

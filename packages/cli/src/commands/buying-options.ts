@@ -101,7 +101,7 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .description('an MCP server on standard input and output: an agent finds, quotes and pays within your policy')
     .option('--policy <file>', 'spending policy in YAML; default is ~/.groat/policy.yaml where there is one')
     .option('--max <price>', 'most that one payment may take; default is what the policy says, or $0.10')
-    .option('--task <name>', 'what it is for, where the agent does not say: counted for per_task')
+    .option('--task <name>', 'what it is for: counted for per_task, and no other task is paid for')
     .option('--catalogue <url...>', 'facilitator with a catalogue; default is the variable GROAT_CATALOGUE')
     .option('--site <url...>', 'site that may describe itself')
     .option('--key-file <file...>', 'file with a private key; default are the variables, then the wallets at home')

@@ -12,7 +12,7 @@ export type AgentTools = {
   /** Where to look for services. */
   readonly catalogues: readonly string[]
   readonly sites: readonly string[]
-  /** What payments are for, where the agent does not say. */
+  /** What payments are for: the agent cannot name another. */
   readonly task?: string
   /** What can sign for a target; `dryRun`: nothing will be signed. */
   readonly wallet: (target: URL, dryRun: boolean) => Promise<readonly SchemeClient[]>

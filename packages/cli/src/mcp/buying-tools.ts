@@ -8,6 +8,7 @@ import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import * as z from 'zod'
 import { checkedNames } from '../commands/names.js'
 import { limitedTo } from '../commands/pay.js'
+import { CliError } from '../terminal/exit.js'
 import type { AgentTools } from './agent-server.js'
 import { answerContent } from './answer-content.js'
 import { AGAIN, assetOf, failed, leftOf, moneyOf, said, telling } from './said.js'
@@ -23,7 +24,11 @@ const request = {
     .max(40)
     .optional()
     .describe('Most that this call may cost, such as $0.02; it can only lower the limit that the user has set'),
-  task: z.string().max(200).optional().describe('What it is for; payments of one task are counted together'),
+  task: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('What it is for; payments of one task are counted together. A task that the user has set is not changed'),
 }
 
 type Asked = {
@@ -46,13 +51,14 @@ export function addBuyingTools(server: McpServer, agentTools: AgentTools): void 
       description:
         'Sends the request without a payment and tells what it would cost and whether the policy allows it. Signs nothing and spends nothing. A request that costs nothing has been made.',
       inputSchema: request,
-      annotations: { readOnlyHint: true, openWorldHint: true },
+      // It is a request of any method to any place that may be paid, and what costs nothing is done.
+      annotations: { readOnlyHint: false, openWorldHint: true },
     },
     (asked, { signal }) =>
       telling(async () => {
         const { buyer, target, init } = await buyerFor(server, tools, asked, true)
         const quote = await buyer.quote(target, { ...init, signal })
-        const left = (await buyer.budgets(asked.task ?? tools.task)).map(leftOf)
+        const left = (await buyer.budgets(tools.task ?? asked.task)).map(leftOf)
         return quote.status === 'refused' ? failed({ ...quoteOf(quote), left }) : said({ ...quoteOf(quote), left })
       }),
   )
@@ -71,7 +77,7 @@ export function addBuyingTools(server: McpServer, agentTools: AgentTools): void 
           .optional()
           .describe('Names this purchase: every call with the same key and request presents one and the same payment'),
       },
-      annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+      annotations: { readOnlyHint: false, idempotentHint: false, openWorldHint: true },
     },
     ({ idempotency_key: idempotencyKey, ...asked }, { signal }) =>
       telling(async () => {
@@ -84,19 +90,28 @@ export function addBuyingTools(server: McpServer, agentTools: AgentTools): void 
         const outcome = buyer.outcome(response)
         const content = outcome?.status === 'unpaid' ? [] : await answerContent(response)
         await buyer.idle()
-        const left = (await buyer.budgets(asked.task ?? tools.task)).map(leftOf)
+        const left = (await buyer.budgets(tools.task ?? asked.task)).map(leftOf)
         return paidResult(response, outcome, content, left)
       }),
   )
 }
 
+/** A task that the user has set has a budget of its own: under another name the agent would have a new one. Throws `CliError`. */
+function taskOf(named: string | undefined, set: string | undefined): string | undefined {
+  if (set !== undefined && named !== undefined && named !== set) {
+    throw new CliError('usage', `the user has set the task ${set}`, 'Leave "task" out.')
+  }
+  return set ?? named
+}
+
 async function buyerFor(
   server: McpServer,
   { policy, purse, wallet, names, task: usual }: AgentTools & { readonly names: ReturnType<typeof checkedNames> },
-  { url, method, headers, body, max, task = usual }: Asked,
+  { url, method, headers, body, max, task: named }: Asked,
   dryRun: boolean,
 ): Promise<{ readonly buyer: Buyer; readonly target: URL; readonly init: RequestInit }> {
   const target = targetOf(url, policy)
+  const task = taskOf(named, usual)
   const limited = limitedTo({ ...(max !== undefined && { max }) }, policy)
   const buyer = createBuyer({
     schemes: await wallet(target, dryRun),
