@@ -421,6 +421,37 @@ test('A2A-034 an answer that got lost is read from the task, and not paid for ag
   expect([lost, runs, stub.settled.length]).toEqual([1, ['the sea'], 1])
 })
 
+test('A2A-034 receipts of earlier payments of a task are not taken for that of this one', async () => {
+  const asking = (runs: string[]): PaidExecutor => ({
+    ...painter(runs),
+    async execute({ taskId, contextId }, bus) {
+      runs.push('asked')
+      const status = { state: TaskState.TASK_STATE_INPUT_REQUIRED, message: undefined, timestamp: undefined }
+      bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status, metadata: undefined }))
+    },
+  })
+  const { client, payer, url, stub, runs } = await openStudio({
+    route: { price: '$0.001', mode: 'upfront' },
+    executor: asking,
+  })
+  let lost = 0
+  const leaky: Pick<Client, 'sendMessage' | 'getTask'> = {
+    getTask: (...args) => client.getTask(...args),
+    sendMessage: async (params, options) => {
+      const isPaid = isJsonObject(params.message?.metadata) && 'x402.payment.payload' in params.message.metadata
+      if (isPaid && runs.length > 0 && lost++ === 0) throw new Error('the line broke')
+      return client.sendMessage(params, options)
+    },
+  }
+  const paying = payingAgent(leaky, payer, { agent: url })
+  const first = (await paying.sendMessage(message('the sea'))) as Task
+  expect(paying.outcome(first)).toMatchObject({ status: 'settled' })
+  stub.next.push(async () => ({ status: 'refused', code: 'invalid_exact_evm_insufficient_balance' }))
+  const { id: taskId, contextId } = first
+  const second = await paying.sendMessage(message('at night', { taskId, contextId }))
+  expect([lost > 0, paying.outcome(second)?.status, runs]).toEqual([true, 'refused', ['asked']])
+})
+
 test('A2A-037 what costs nothing comes back unchanged', async () => {
   const { paying, client, url, payer } = await openStudio()
   const free = {

@@ -10,7 +10,7 @@ import {
 import { type Client, type RequestOptions, ServiceParameters, withA2AExtensions } from '@a2a-js/sdk/client'
 import type { Payer, PaymentOutcome, PaymentReceipt } from '@groat/client'
 import { answerResponse, carriedPayment, challengeResponse, isPaymentRequired } from '@groat/client/transport'
-import { isJsonObject, type JsonObject, X402Error, type X402Version } from '@groat/core'
+import { canonicalJson, isJsonObject, type JsonObject, X402Error, type X402Version } from '@groat/core'
 import { extensionUris, metadataKeys, metadataOf, receiptsIn } from '../wire.js'
 
 /** A client of the official SDK, or what does its three calls. */
@@ -94,13 +94,17 @@ function createExchange(client: A2aClient, params: SendMessageRequest, options: 
   const said = new WeakMap<Response, SendMessageResult>()
   let asking: Task | undefined
   let presented = false
+  // A task keeps the receipts of all that was ever paid in it: those that stood there before are of other payments.
+  let former: ReadonlySet<string> = new Set()
+  const newReceipts = (metadata: JsonObject): readonly JsonObject[] =>
+    receiptsIn(metadata).filter((receipt) => !former.has(canonicalJson(receipt)))
 
   const send = async (payment: JsonObject | undefined, more: RequestOptions): Promise<SendMessageResult> => {
     if (payment === undefined || asking === undefined) return client.sendMessage(params, more)
     if (presented) {
       // The last answer got lost: the task knows what became of the payment.
       const task = await client.getTask({ tenant: params.tenant, id: asking.id, historyLength: 0 }, more)
-      if (isOver(task) || receiptsIn(metadataOf(task.status?.message)).some(({ success }) => success === true))
+      if (isOver(task) || newReceipts(metadataOf(task.status?.message)).some(({ success }) => success === true))
         return task
     }
     presented = true
@@ -121,8 +125,12 @@ function createExchange(client: A2aClient, params: SendMessageRequest, options: 
     fetch: async (_: unknown, init?: RequestInit): Promise<Response> => {
       const { payment, version } = carriedPayment(new Headers(init?.headers))
       const result = await send(payment, { ...options, ...(init?.signal && { signal: init.signal }) })
-      if (isTask(result) && payment === undefined) asking = result
-      const response = responseOf(result, version)
+      const metadata = metadataOf(messageOf(result))
+      if (isTask(result) && payment === undefined) {
+        asking = result
+        former = new Set(receiptsIn(metadata).map((receipt) => canonicalJson(receipt)))
+      }
+      const response = responseOf(result, version, newReceipts(metadata).at(-1))
       said.set(response, result)
       return response
     },
@@ -130,10 +138,8 @@ function createExchange(client: A2aClient, params: SendMessageRequest, options: 
 }
 
 /** What a result says, as a payer reads it. */
-function responseOf(result: SendMessageResult, version: X402Version): Response {
-  const message = isTask(result) ? result.status?.message : result
-  const metadata = metadataOf(message)
-  const receipt = receiptsIn(metadata).at(-1)
+function responseOf(result: SendMessageResult, version: X402Version, receipt: JsonObject | undefined): Response {
+  const metadata = metadataOf(messageOf(result))
   const required = metadata[metadataKeys.required]
   if (isPaymentRequired(required)) return challengeResponse(required, receipt)
   const state = isTask(result) ? result.status?.state : TaskState.TASK_STATE_COMPLETED
@@ -149,6 +155,10 @@ const FAILURES: ReadonlySet<TaskState> = new Set([
   TaskState.TASK_STATE_REJECTED,
   TaskState.TASK_STATE_CANCELED,
 ])
+
+function messageOf(result: SendMessageResult): Message | undefined {
+  return isTask(result) ? result.status?.message : result
+}
 
 function isOver({ status }: Task): boolean {
   return status !== undefined && (status.state === TaskState.TASK_STATE_COMPLETED || FAILURES.has(status.state))
