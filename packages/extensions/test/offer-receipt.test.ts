@@ -129,6 +129,22 @@ describe('a seller that signs', () => {
     expect(sign.mock.calls.filter(([{ kind }]) => kind === 'offer').length).toBeLessThanOrEqual(before + 1)
   })
 
+  test('EXT-OFFER-004 D18 a flood over many paths keeps no key busy: above a thousand in a minute offers go out unsigned', async () => {
+    const sign = vi.fn(async () => ({ format: 'eip712', signature: '0x00' }) as const)
+    let now = 1_800_000_000_000
+    const shop = await openShop(
+      { price: '$0.001', extensions: { [KEY]: true } },
+      { extensions: [signedOffers({ issuer: { sign } })], clock: () => now },
+    )
+    open.push(shop)
+    for (let n = 0; n < 1_100; n++) expect((await shop.ask({}, `/b/${n}`)).status).toBe(402)
+    expect(sign.mock.calls.length).toBe(1_024)
+    expect((await shop.challenge('/b/1')).extensions).toHaveProperty(KEY)
+    expect((await shop.challenge('/b/1099')).extensions).toBeUndefined()
+    now += 60_000
+    expect((await shop.challenge('/b/1099')).extensions).toHaveProperty(KEY)
+  })
+
   test('EXT-OFFER-005 sells all the same while its key cannot be asked', async () => {
     const shop = await shopWith({ sign: () => Promise.reject(new Error('kms')) })
     expect((await shop.challenge()).extensions).toBeUndefined()

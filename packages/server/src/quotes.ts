@@ -13,7 +13,7 @@ export interface Quotes {
 
 /**
  * Makes and reads quotes (SRV-039). What they are bound to is the route, the method, the path with its query, and the body, as far as a
- * price function can read it: a body that it cannot have is like any other such body.
+ * price function can read it: a body that it cannot have is like any other such body, and like none that it can.
  *
  * @example
  * const quote = await quotes.make('GET /video', request, '$0.25', 1_800_000_300)
@@ -22,7 +22,7 @@ export interface Quotes {
 export function createQuotes(marks: Bearers): Quotes {
   const bindingOf = async (route: string, { method, url, body }: GateRequest): Promise<string> => {
     const bytes = await body?.()
-    const content = bytes === undefined || bytes.length === 0 ? '' : sha256Hex(bytes)
+    const content = body !== undefined && bytes === undefined ? 'unread' : bytes?.length ? sha256Hex(bytes) : ''
     return sha256Hex([route, method, pathOf(url), content].join('\n')).slice(0, 32)
   }
   return {

@@ -14,7 +14,7 @@ export type { OfferPayload, ReceiptPayload, Signable, SignedArtifact } from './o
 
 /**
  * The seller's half of `offer-receipt`: signs every offer of a challenge, and a receipt for every payment that was settled and whose work was delivered. Offers are signed once a
- * minute and never for a request that carries a payment, so that strangers cannot keep a key busy. Receipts name no transaction unless the route says so. A route declares it as `true`, or
+ * minute, a thousand of them at the most, and never for a request that carries a payment, so that strangers cannot keep a key busy. Receipts name no transaction unless the route says so. A route declares it as `true`, or
  * `{ validSeconds, transaction }`; the paywall needs its `origin`, which both name.
  *
  * @example
@@ -32,15 +32,20 @@ export function signedOffers({ issuer }: { readonly issuer: ArtifactIssuer }): E
       }
       const kept = new Map<string, Promise<SignedArtifact>>()
       let minute = 0
+      let spent = 0
 
-      /** The signature of this minute: a flood of requests costs one. */
-      const signed = (resourceUrl: string, offer: PaymentRequirements): Promise<SignedArtifact> => {
+      /** The signature of this minute: a flood of requests costs one, or over many paths `MAX_SIGNED`. Those above it go without. */
+      const signed = (resourceUrl: string, offer: PaymentRequirements): Promise<SignedArtifact> | undefined => {
         const now = Math.floor(route.clock() / 60_000)
-        if (now !== minute || kept.size >= MAX_KEPT) kept.clear()
+        if (now !== minute) {
+          kept.clear()
+          spent = 0
+        }
         minute = now
         const key = `${requirementsId(offer)} ${resourceUrl}`
         const known = kept.get(key)
-        if (known !== undefined) return known
+        if (known !== undefined || spent >= MAX_SIGNED) return known
+        spent += 1
         const { scheme, network, asset, payTo, amount, maxTimeoutSeconds } = offer
         const validUntil = (now + 1) * 60 + (validSeconds ?? maxTimeoutSeconds)
         const payload = {
@@ -61,11 +66,11 @@ export function signedOffers({ issuer }: { readonly issuer: ArtifactIssuer }): E
 
       return {
         enrich: async ({ resource, offers }) => {
-          const all = offers.map(async (offer, acceptIndex) => ({
-            ...(await signed(resource.url, offer)),
-            acceptIndex,
-          }))
-          const made: readonly JsonObject[] = await Promise.all(all)
+          const all = offers.map(async (offer, acceptIndex): Promise<readonly JsonObject[]> => {
+            const artifact = await signed(resource.url, offer)
+            return artifact === undefined ? [] : [{ ...artifact, acceptIndex }]
+          })
+          const made = (await Promise.all(all)).flat()
           return made.length === 0 ? undefined : { info: { offers: made }, schema: OFFERS_SCHEMA }
         },
         settled: async ({ payer, resource, receipt }) => {
@@ -81,8 +86,8 @@ export function signedOffers({ issuer }: { readonly issuer: ArtifactIssuer }): E
   }
 }
 
-/** Offers that are kept signed for a minute. */
-const MAX_KEPT = 1_024
+/** Signatures of one route in a minute, which are kept for it. A key that fails is not asked more often either. */
+const MAX_SIGNED = 1_024
 
 function readOptions(options: unknown): { readonly validSeconds?: number; readonly transaction: boolean } {
   if (options === true) return { transaction: false }

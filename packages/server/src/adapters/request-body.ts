@@ -35,13 +35,18 @@ export function bodyOfMessage(
     const known = parsed()
     // A parser's value is JSON, text or bytes.
     if (message.readableEnded || message.readableDidRead)
-      return known === undefined ? undefined : bytesOf(known as Json)
+      return known === undefined || isPartial(message, known) ? undefined : bytesOf(known as Json)
     const { 'content-length': length, 'transfer-encoding': coding } = message.headers
     if (coding !== undefined) return undefined
     const size = Number(length ?? 0)
     if (size === 0) return new Uint8Array()
     return size <= MAX_BODY_BYTES ? peek(message, size) : undefined
   })
+}
+
+/** What parsers of forms leave in a body is its fields: the files are somewhere else. */
+function isPartial({ headers }: IncomingMessage, known: unknown): boolean {
+  return /^\s*multipart\//i.test(headers['content-type'] ?? '') && !(known instanceof Uint8Array)
 }
 
 /** Reads at the first call, and gives the same to every other: also to one that comes when the handler has taken the body. */
