@@ -119,7 +119,7 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .option('--json', 'one JSON line on standard output')
     .action(async (url, options) => finish(await (await import('./listed.js')).listed(url, options, io)))
 
-  command('signer')
+  const signer = command('signer')
     .description('hold the keys, and sign within limits for whoever shows the token in GROAT_SIGNER_TOKEN')
     .option('--policy <file>', 'what may be signed, in YAML: the words of a spending policy that look at no seller')
     .option('--key-file <file...>', 'file with a private key; default are the variables, then the wallets at home')
@@ -128,6 +128,23 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .option('--port <number>', 'port; 0 takes a free one', '4410')
     .option('--svm-network <name>', 'the Solana cluster that is signed for', 'solana')
     .action(async (options) => finish(await (await import('./signer.js')).runSigner(options, io)))
+  const delegation = (name: 'delegate' | 'undelegate', description: string) =>
+    plainSub(signer, name)
+      .description(description)
+      .requiredOption('--network <name>', 'the network, such as base')
+      .requiredOption('--rpc <url>', 'node to send through')
+      .option('--key-file <file...>', "file with the signer's private key; default is the variable GROAT_EVM_KEY")
+      .option('--delegate <address>', 'where the batch stands; default is where its code stands on every chain')
+      .option('--json', 'one JSON line on standard output')
+      .action(async (_, made: Command) =>
+        // The option --key-file is also one of the command above, which takes it first.
+        finish(await (await import('./delegation.js')).runDelegation(name, made.optsWithGlobals(), io)),
+      )
+  delegation('delegate', 'let a signer of a facilitator send what only it may send in groups (EIP-7702)').option(
+    '--deploy',
+    'deploy the batch first where nobody has',
+  )
+  delegation('undelegate', 'take that back')
 
   const wallet = command('wallet').description('keys that are kept encrypted, by the password in GROAT_PASSWORD')
   const ofWallet = (name: string) => plainSub(wallet, name).option('--json', 'JSON on standard output')

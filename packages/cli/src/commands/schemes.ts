@@ -39,7 +39,7 @@ async function evmSchemesOf(
   config: NetworkConfig,
   exposures: Exposures | undefined,
 ): Promise<readonly SchemeFacilitator[]> {
-  const { network, rpc, signers, assets, agreeFrom, maxTransactionFee, schemes } = config
+  const { network, rpc, signers, assets, agreeFrom, maxTransactionFee, schemes, selfBatch, sendAndWait } = config
   const { walletFactories, sponsor, delegations, authCapture = {} } = config
   const chain = await createEvmChain({
     network,
@@ -48,6 +48,8 @@ async function evmSchemesOf(
     assets,
     ...(agreeFrom === undefined ? {} : { agreeFrom }),
     ...(maxTransactionFee === undefined ? {} : { maxTransactionFee }),
+    ...(selfBatch === undefined ? {} : { selfBatch }),
+    ...(sendAndWait === undefined ? {} : { sendAndWait }),
   })
   const chains = [chain]
   // One for all schemes: its transactions go one after the other.

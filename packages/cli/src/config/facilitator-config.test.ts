@@ -147,6 +147,8 @@ test('which schemes are settled, whose wallets are created and whose approvals a
     delegations: { managers: ["${factory}"], gas: 400000 }
     auth_capture: { fee: { bps: 50, recipient: "${seller}" }, refunds_for: ["${seller}"] }
     wallet_factories: ["${factory}"]
+    self_batch: true
+    send_and_wait: true
     sponsor: { account: "SPONSOR", max_funding: 0.0005, per_payer_and_day: 1 }
 `
   expect([await read(one(''), environment), await read(one(all), environment)]).toMatchObject([
@@ -158,6 +160,8 @@ test('which schemes are settled, whose wallets are created and whose approvals a
           delegations: { managers: [factory], gas: 400_000n },
           authCapture: { fee: { bps: 50, recipient: seller }, refundsFor: [seller] },
           walletFactories: [factory],
+          selfBatch: '0xfe36c0d95fa168caa65aa7b17937a25c7efb036b',
+          sendAndWait: true,
           sponsor: { account: sponsor, maxFunding: 5n * 10n ** 14n, perPayerAndDay: 1 },
         },
       ],
@@ -177,6 +181,9 @@ test('which schemes are settled, whose wallets are created and whose approvals a
     await read(one('    schemes: [upto]\n    delegations: { managers: ["0x12"] }\n'), environment),
     await read(one('    auth_capture: { fee: { bps: 1 } }\n'), environment),
     await read(one(`    auth_capture: { refunds_for: ["${seller}"] }\n`), environment),
+    await read(one('    self_batch: maybe\n'), environment),
+    await read(solana.replace('schemes: [exact, upto]', 'self_batch: true'), { SOL: '1'.repeat(88) }),
+    await read(solana.replace('schemes: [exact, upto]', 'send_and_wait: true'), { SOL: '1'.repeat(88) }),
   ]).toMatchInlineSnapshot(`
     [
       "/pay.yaml:6: networks.base.schemes.1: expected exact, upto, batch-settlement or auth-capture",
@@ -191,6 +198,9 @@ test('which schemes are settled, whose wallets are created and whose approvals a
       "/pay.yaml:7: networks.base.delegations.managers.0: expected an address: 0x and 40 hex digits",
       "/pay.yaml:6: networks.base.auth_capture.fee.recipient: is missing",
       "/pay.yaml:4: networks.base.schemes: auth_capture is for auth-capture, which is not among them",
+      "/pay.yaml:6: networks.base.self_batch: expected an address: 0x and 40 hex digits",
+      "/pay.yaml:3: networks.solana.self_batch: is not there for this chain",
+      "/pay.yaml:3: networks.solana.send_and_wait: is not there for this chain",
     ]
   `)
 })

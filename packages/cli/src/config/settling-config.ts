@@ -1,5 +1,6 @@
 import { type Asset, parseUnits } from '@groat/core'
 import { whyNotCallable } from '@groat/evm/exact/facilitator'
+import { SELF_BATCH } from '@groat/evm/self-batch'
 import * as z from 'zod/mini'
 import type { ConfigFile } from './yaml-file.js'
 
@@ -16,6 +17,10 @@ export type SettlingConfig = {
   readonly sponsor?: SponsorConfig
   /** Contracts through which payments by delegation are taken (ERC-7710); none unless told. */
   readonly delegations?: DelegationConfig
+  /** The delegate of the signers, through which what only they may send travels together; absent: it travels alone. */
+  readonly selfBatch?: string
+  /** Whether transactions are handed in by `eth_sendRawTransactionSync`. */
+  readonly sendAndWait?: boolean
   /** What payments that are held in escrow earn, and who may have them refunded. */
   readonly authCapture?: AuthCaptureConfig
 }
@@ -49,6 +54,8 @@ export const Settling = {
       .check(z.minLength(1, 'names no scheme')),
   ),
   wallet_factories: z.optional(z.array(Address)),
+  self_batch: z.optional(z.union([z.literal(true), Address])),
+  send_and_wait: z.optional(z.boolean()),
   delegations: z.optional(
     z.strictObject({
       managers: z.array(Address).check(z.minLength(1, 'names no manager; leave it out to take none')),
@@ -87,10 +94,18 @@ type Reading = Pick<ConfigFile<unknown>, 'fail'> & {
  * is one of the signers (its money is for strangers, theirs is not), and for an amount that is none.
  */
 export function settlingOf(
-  { schemes = ['exact'], wallet_factories, sponsor, delegations, auth_capture }: z.output<typeof Value>,
+  {
+    schemes = ['exact'],
+    wallet_factories,
+    sponsor,
+    delegations,
+    auth_capture,
+    self_batch,
+    send_and_wait,
+  }: z.output<typeof Value>,
   { path, isEvm, signers, tokens, checkKey, fail }: Reading,
 ): SettlingConfig {
-  const more = { wallet_factories, sponsor, delegations, auth_capture }
+  const more = { wallet_factories, sponsor, delegations, auth_capture, self_batch, send_and_wait }
   const only = { schemes: schemes.find((name) => name !== 'exact'), ...more }
   for (const [field, value] of Object.entries(only)) {
     if (!isEvm && value !== undefined) throw fail([...path, field], 'is not there for this chain')
@@ -118,6 +133,8 @@ export function settlingOf(
   return {
     schemes,
     ...(wallet_factories === undefined ? {} : { walletFactories: wallet_factories }),
+    ...(self_batch === undefined ? {} : { selfBatch: self_batch === true ? SELF_BATCH : self_batch }),
+    ...(send_and_wait === undefined ? {} : { sendAndWait: send_and_wait }),
     ...(delegations === undefined ? {} : { delegations: delegationsOf(delegations) }),
     ...(auth_capture === undefined ? {} : { authCapture: authCaptureOf(auth_capture) }),
     ...(sponsor === undefined

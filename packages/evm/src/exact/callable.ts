@@ -2,6 +2,7 @@ import { type Asset, sameAddress } from '@groat/core'
 import { parseAddress } from '../address.js'
 import { AUTH_CAPTURE_ESCROW } from '../auth-capture/identity.js'
 import { BATCH_SETTLEMENT } from '../batch-settlement/identity.js'
+import type { EvmChain } from '../chain.js'
 import { MULTICALL3 } from '../multicall.js'
 import { EXACT_PERMIT2_PROXY, PERMIT2, UPTO_PERMIT2_PROXY } from '../permit2/contracts.js'
 
@@ -18,6 +19,11 @@ export function whyNotCallable(text: string, tokens: readonly Asset[]): string |
   if (address === undefined) return 'is no address'
   if (tokens.some((token) => sameAddress(token.address, address))) return 'is a token that is settled'
   return reasons[address]
+}
+
+/** Whether it is an account that settles: one that runs code (FAC-110) does whatever it tells itself. */
+export function isSigner(chains: readonly Pick<EvmChain, 'signers'>[], text: string): boolean {
+  return chains.some(({ signers }) => signers.some((signer) => sameAddress(signer, text)))
 }
 
 const reasons: Readonly<Record<string, string>> = {

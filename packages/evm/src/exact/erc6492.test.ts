@@ -109,6 +109,7 @@ test.each([
   ['a contract that calls whatever it is told', () => MULTICALL3],
   ['a deployer of anything', () => '0x4e59b44847b379578588920cA78FbF26c0B4956C'],
   ['the token', () => sandbox.usdc],
+  ['an account that settles', () => sandbox.account('facilitator').address],
   ['no address', () => 'factory'],
 ])('EVM-EXACT-040 D4 %s is no factory', (_name, address) => {
   expect(() => exactEvm({ chains: [chain], walletFactories: [address()] })).toThrow(

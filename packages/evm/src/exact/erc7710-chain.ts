@@ -3,7 +3,7 @@ import { type Address, parseAddress } from '../address.js'
 import type { EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
 import type { CallRequest, SimulatedCall } from '../rpc.js'
-import { whyNotCallable } from './callable.js'
+import { isSigner, whyNotCallable } from './callable.js'
 import { type Erc7710Payment, readErc7710, redeemCall } from './erc7710.js'
 import type { ChainMethod, ExactRequest, Trial } from './method.js'
 import { areGone } from './numbers.js'
@@ -66,7 +66,7 @@ export function createErc7710(
 function managerOf(text: string, chains: readonly EvmChain[]): Address {
   const manager = parseAddress(text)
   const isToken = manager !== undefined && chains.some((chain) => chain.asset(manager))
-  if (manager === undefined || isToken || whyNotCallable(text, []) !== undefined) {
+  if (manager === undefined || isToken || isSigner(chains, text) || whyNotCallable(text, []) !== undefined) {
     throw new X402Error('invalid_config', { managers: text })
   }
   return manager

@@ -168,7 +168,7 @@ describe('what is refused without a chain', () => {
       expect(await verify(withPayload(payment, { delegationManager }))).toBe('erc7710_manager_not_allowed')
     }
     expect(exactEvm({ chains: [chain] }).kinds()[0]?.extra).toBeUndefined()
-    for (const text of ['me', '0xca11bde05977b3631167028862be2a173976ca11']) {
+    for (const text of ['me', '0xca11bde05977b3631167028862be2a173976ca11', chain.signers[0] ?? '']) {
       expect(() => exactEvm({ chains: [chain], delegations: { managers: [text] } })).toThrow('invalid_config')
     }
   })

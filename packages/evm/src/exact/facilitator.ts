@@ -18,7 +18,7 @@ import type { EvmCall, EvmChain } from '../chain.js'
 import { ERC20_APPROVAL_GAS_SPONSORING } from '../sponsoring/approval.js'
 import { EIP2612_GAS_SPONSORING } from '../sponsoring/eip2612.js'
 import { type ApprovalSponsor, type Sponsor, sponsorOf } from '../sponsoring/sponsor.js'
-import { whyNotCallable } from './callable.js'
+import { isSigner, whyNotCallable } from './callable.js'
 import { exactOnEvm } from './eip3009.js'
 import { createEip3009 } from './eip3009-chain.js'
 import { createErc7710, type DelegationOptions } from './erc7710-chain.js'
@@ -185,7 +185,7 @@ function factoriesOf(texts: readonly string[], chains: readonly EvmChain[]): Rea
   const factories = texts.map((text) => {
     const factory = parseAddress(text)
     const isToken = factory !== undefined && chains.some((chain) => chain.asset(factory))
-    if (factory === undefined || isToken || whyNotCallable(text, []) !== undefined) {
+    if (factory === undefined || isToken || isSigner(chains, text) || whyNotCallable(text, []) !== undefined) {
       throw new X402Error('invalid_config', { walletFactories: text })
     }
     return factory

@@ -10,7 +10,7 @@ import { CREATE2_DEPLOYER, delegationTo, SELF_BATCH, SELF_BATCH_CODE, SELF_BATCH
 /** What changes the code of a signer is made of. */
 export type DelegationOptions = {
   /** Where the code stands that the signer runs; `SELF_BATCH` unless told. */
-  readonly delegate?: Address
+  readonly delegate?: string
   /** Milliseconds for which the transaction is waited for; 120,000 unless told. */
   readonly waitMs?: number
   readonly clock?: Clock
@@ -36,7 +36,7 @@ export async function delegateSigner(
   account: KeyAccount,
   options: DelegationOptions = {},
 ): Promise<DelegationChange | Refusal> {
-  const { delegate = SELF_BATCH } = options
+  const delegate = delegateOf(options)
   if ((await chain.rpc.code(delegate)) !== SELF_BATCH_CODE) {
     return refuse('invalid_config', `the code at ${delegate} is not the batch: deploy it first`)
   }
@@ -55,7 +55,7 @@ export async function undelegateSigner(
   account: KeyAccount,
   options: DelegationOptions = {},
 ): Promise<DelegationChange | Refusal> {
-  const { delegate = SELF_BATCH } = options
+  const delegate = delegateOf(options)
   return change(chain, account, { from: delegationTo(delegate), to: NOWHERE, leaves: '0x' }, options)
 }
 
@@ -78,6 +78,12 @@ export async function deploySelfBatch(
   const { transactionHash } = await sendCall(chain, { to: CREATE2_DEPLOYER, data, gas: DEPLOYMENT_GAS }, sending)
   if ((await chain.rpc.code(SELF_BATCH)) === SELF_BATCH_CODE) return { ok: true, transaction: transactionHash }
   throw new X402Error('unexpected_settle_error', { transaction: transactionHash, missing: SELF_BATCH })
+}
+
+function delegateOf({ delegate = SELF_BATCH }: DelegationOptions): Address {
+  const address = parseAddress(delegate)
+  if (address === undefined) throw new X402Error('invalid_config', { delegate })
+  return address
 }
 
 /** Which code an account must have before, whose it shall run, and what its code is then. */
