@@ -1,4 +1,5 @@
-import { encodeFacilitatorRequest, type FacilitatorRequest, isErrorCode } from '@groat/core'
+import { encodeFacilitatorRequest, type FacilitatorRequest, isErrorCode, type Pid } from '@groat/core'
+import { encodeWebhookEvent } from '@groat/core/webhook'
 import { openMemoryStore, type Store } from '@groat/store'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
@@ -414,6 +415,7 @@ describe('described', () => {
   test('as OpenAPI, whose schemas take what is answered', async () => {
     const document = (await (await app.request('/openapi.json')).json()) as {
       readonly paths: Record<string, unknown>
+      readonly webhooks: Record<string, unknown>
       readonly components: { readonly schemas: Record<string, object> }
     }
     expect(Object.keys(document.paths)).toEqual([
@@ -425,6 +427,12 @@ describe('described', () => {
       '/readyz',
       '/readyz/{network}/{scheme}',
     ])
+    expect(Object.keys(document.webhooks)).toEqual([
+      'payment.settled',
+      'payment.final',
+      'payment.reorged',
+      'payment.refused',
+    ])
     const ajv = new Ajv2020({ strict: false })
     ajv.addSchema({ $id: 'openapi', components: document.components })
     const fits = async (name: string, value: unknown) => {
@@ -433,6 +441,10 @@ describe('described', () => {
     }
     const ask = async (path: string, init?: RequestInit) => (await app.request(path, init)).json()
     const settled = await (await post('/settle', wire(makePayment()))).json()
+    const told = encodeWebhookEvent({
+      ...{ id: 'msg_1', type: 'payment.settled', at: 0, pid: 'ab'.repeat(32) as Pid, sequence: 0, network: NETWORK },
+      ...{ scheme: 'exact', payer: '0x1', payTo: '0x2', asset: '0x3', amount: 1000n },
+    })
     for (const [name, value] of [
       ['VerifyRequest', wire(makePayment())],
       ['VerifyResponse', await (await post('/verify', wire(makePayment()))).json()],
@@ -441,6 +453,7 @@ describe('described', () => {
       ['Health', await ask('/readyz')],
       ['Live', await ask('/livez')],
       ['Problem', await ask('/nothing')],
+      ['WebhookBody', told],
     ] as const) {
       expect(await fits(name, value)).toEqual([name, true, null])
     }

@@ -1,4 +1,5 @@
 import * as wire from '@groat/core/schema'
+import type { WebhookTopic } from '@groat/core/webhook'
 import * as z from 'zod/mini'
 
 /** An OpenAPI document, as JSON. */
@@ -60,6 +61,7 @@ export function createOpenApi({
     Health,
     Live,
     Problem,
+    WebhookBody: wire.WebhookBody,
   }
   for (const [id, schema] of Object.entries(schemas)) parts.add(schema, { id })
   const made = z.toJSONSchema(parts, {
@@ -106,6 +108,9 @@ export function createOpenApi({
         get: get('Whether payments of one scheme on one network can be taken', 'Health', inPath('network', 'scheme')),
       },
     },
+    webhooks: Object.fromEntries(
+      Object.entries(topics).map(([topic, summary]) => [`payment.${topic}`, { post: telling(summary) }]),
+    ),
     components: {
       schemas: components,
       ...(keys ? { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } } : {}),
@@ -116,6 +121,31 @@ export function createOpenApi({
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 const json = (schema: object) => ({ 'application/json': { schema } })
 const answered = (description: string, name: string) => ({ description, content: json(ref(name)) })
+
+/** What endpoints of the operator and of tenants are told. */
+const topics = {
+  settled: 'The money has moved',
+  final: 'The block of a payment cannot be undone any more',
+  reorged: 'The block of a payment was undone: it goes out again',
+  refused: 'Something was sent for a payment, and it is proven that it never settles',
+} satisfies Record<WebhookTopic, string>
+
+const telling = (summary: string) => ({
+  summary,
+  description: 'Signed as standardwebhooks.com says. It may come again with the same id.',
+  parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
+    name,
+    in: 'header',
+    required: true,
+    schema: { type: 'string' },
+  })),
+  requestBody: { required: true, content: json(ref('WebhookBody')) },
+  responses: {
+    '2XX': { description: 'It is taken' },
+    410: { description: 'Nothing more of it is wanted: it is given up' },
+    default: { description: 'It comes again, after `Retry-After` where that is said' },
+  },
+})
 
 const aProblem = (description: string) => ({
   description,
