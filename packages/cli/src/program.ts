@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { addBuying } from './commands/buying-options.js'
 import { addConform } from './commands/conform-options.js'
 import { addFacilitator } from './commands/facilitator-options.js'
+import { gathered } from './commands/request-options.js'
 import { addSelling } from './commands/selling-options.js'
 import { CliError, exitCodes } from './terminal/exit.js'
 import type { Io } from './terminal/io.js'
@@ -69,22 +70,23 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .description('request a URL and pay for it, within limits')
     .argument('<url>')
     .option('-X, --method <method>', 'HTTP method')
-    .option('-H, --header <header...>', 'request header, as "Name: value"')
+    .option('-H, --header <header>', 'request header, as "Name: value"', gathered)
     .option('-d, --data <text>', 'request body; makes the method POST')
     .option('-o, --output <file>', 'write the answer to a file')
     .option('--max <price>', 'most to pay; default is what the policy says, or $0.10')
     .option('--policy <file>', 'spending policy in YAML; default is ~/.groat/policy.yaml where there is one')
     .option('--task <name>', 'what it is for: kept with the receipt, and counted for per_task')
     .option('--retry <times>', 'present the same payment that often again when the answer is lost; default 3')
-    .option('--network <name...>', 'networks to pay on, the preferred first')
-    .option('--scheme <name...>', 'schemes to pay by, such as exact or upto; any unless told')
+    .option('--network <name>', 'network to pay on; the first that is named is preferred', gathered)
+    .option('--scheme <name>', 'scheme to pay by, such as exact or upto; any unless told', gathered)
     .option('--v1', 'pay sellers that speak protocol version 1 only')
     .option(
-      '--key-file <file...>',
+      '--key-file <file>',
       'file with a private key, readable by you alone; default are the variables GROAT_EVM_KEY and GROAT_SVM_KEY',
+      gathered,
     )
     .option('--svm-rpc <url>', 'Solana node to take blockhashes from; default is the variable GROAT_SVM_RPC')
-    .option('--rpc <node...>', 'run the payment on this node before it is signed, as base=https://…')
+    .option('--rpc <node>', 'run the payment on this node before it is signed, as base=https://…', gathered)
     .option('--signer <url>', 'remote signer in the place of keys; its token is the variable GROAT_SIGNER_TOKEN')
     .option('--session <name>', 'pay with this session key, within what its owner signed, and with no other key')
     .option('--store <file>', 'where payments are written down before they are signed; default is ~/.groat/purse.db')

@@ -56,6 +56,12 @@ test('pay --scheme upto signs a ceiling, and what the words cost moves on chain'
   expect((await run(['pay', `${api}/chat`, '--scheme', 'exact'])).exitCode).toBe(1)
 })
 
+test('pay takes its options before the URL too, and each as often as it comes', async () => {
+  const before = ['-H', 'Accept: application/json', '--scheme', 'upto', '--network', 'solana-devnet']
+  const { exitCode, out, said } = await run(['pay', ...before, '--network', 'base-sepolia', `${api}/chat?q=ay`])
+  expect([exitCode, said, JSON.parse(out || '{}')]).toEqual([0, expect.any(String), { answer: 'ay', words: 1 }])
+})
+
 test('pay --scheme batch-settlement fills a channel once; then vouchers pay by the byte, and the seller comes to its money', async () => {
   const seller = sandbox.ready.accounts.find(({ role }) => role === 'seller')?.evm?.address ?? ''
   const earned = async () => BigInt(await rpc('eth_call', [balanceOf(sandbox.ready.evm?.usdc ?? '', seller), 'latest']))
@@ -70,6 +76,8 @@ test('pay --scheme batch-settlement fills a channel once; then vouchers pay by t
   expect(await buy('/stream?bytes=250')).toEqual({ ...settled, filled: true, bytes: 250 })
   expect(await buy('/stream?bytes=1000')).toEqual({ ...settled, filled: false, bytes: 1000 })
   expect(await buy('/stream?bytes=0')).toEqual({ ...settled, filled: false, bytes: 0 })
+  // A deposit is more than the offer asks for, and the receipt of an honest payment all the same.
+  expect(await run(['receipts', 'verify', '--limit', '3'])).toMatchObject({ exitCode: 0 })
   // The sandbox's seller claims every two seconds.
   await expect.poll(async () => (await earned()) - before, { timeout: 20_000 }).toBe(12_500n)
 })

@@ -8,6 +8,16 @@ export type RequestOptions = {
   readonly data?: string
 }
 
+/**
+ * Gathers an option that may come more than once, one value each time. A list without an end would take along the URL that stands after it.
+ *
+ * @example
+ * command.option('--network <name>', 'network to pay on', gathered)
+ */
+export function gathered(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value]
+}
+
 /** The URL that was asked for. */
 export function parseTarget(url: string): URL {
   const target = URL.canParse(url) ? new URL(url) : undefined

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from '../terminal/io.js'
+import { gathered } from './request-options.js'
 
 /** Adds what a seller has beside `groat serve`: the books, refunds, and what is held in escrow. */
 export function addSelling(command: (name: string) => Command, io: Io, finish: (exitCode: number) => void): void {
@@ -15,7 +16,7 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
       .option('--group <name>', 'entries of one group')
       .option('--route <name>', 'entries of one route, such as "GET /weather"')
       .option('--payer <account>', 'entries of one payer')
-      .option('--kind <kind...>', 'payment, fee, usage, refund')
+      .option('--kind <kind>', 'payment, fee, usage, refund', gathered)
       .option('--since <time>', 'from this time on, as 2026-01-31 or 2026-01-31T12:00:00Z')
       .option('--until <time>', 'before this time')
   sub('list')
@@ -29,7 +30,7 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
     .action(async (file, options) => finish(await (await books()).exportLedger(file, options, io)))
   sub('reconcile')
     .description('compare with the chains to the atomic unit; exits 1 where they differ')
-    .option('--rpc <node...>', 'node to ask, as base=https://…, besides those of the file')
+    .option('--rpc <node>', 'node to ask, as base=https://…, besides those of the file', gathered)
     .option('--json', 'one JSON line')
     .action(async (file, options) => finish(await (await books()).reconcileLedger(file, options, io)))
 

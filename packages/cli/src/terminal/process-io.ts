@@ -6,6 +6,8 @@ export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process
   const isWatched = stderr.isTTY === true
   const isPerson = stdin.isTTY === true && stderr.isTTY === true
+  // Whoever reads has had enough, such as `head`: what was still to come is not missed, and what was begun is finished.
+  for (const stream of [stdout, stderr]) stream.on('error', unlessClosed)
   let drawn = false
   /** Takes the line of progress away before something else is written. */
   const wipe = () => {
@@ -40,6 +42,10 @@ export function processIo(): Io {
 
 /** To the first column, and nothing behind it. */
 const WIPE = '\r\u001b[2K'
+
+function unlessClosed(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+}
 
 async function ask(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr })

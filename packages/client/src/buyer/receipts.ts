@@ -122,7 +122,7 @@ export async function verifyReceipt(receipt: unknown, readers: ReceiptReaders): 
 
   const offer = offers.find((each) => (payment.accepted ? sameOffer(each, payment.accepted) : sameTerms(each, read)))
   say('offer', offer !== undefined, offer ? 'the payment answers an offer of the challenge' : 'no such offer was made')
-  const named = offer !== undefined && sameTerms(offer, read)
+  const named = offer !== undefined && sameTerms({ ...offer, amount: signedFor(payment, offer) }, read)
   say('terms', named, 'recipient, asset, network and amount are those of the offer')
   if (offer === undefined) return checks
 
@@ -230,6 +230,12 @@ const familyOf = (network: string, account: string) =>
 
 function sameOffer(a: PaymentRequirements, b: PaymentRequirements): boolean {
   return requirementsId(a) === requirementsId(b)
+}
+
+/** What a payment signs away: the offer's amount, or, where it fills a channel, the whole deposit. */
+function signedFor({ scheme, payload }: PaymentPayload, { amount }: PaymentRequirements): bigint {
+  const deposit = scheme === 'batch-settlement' && isJsonObject(payload.deposit) ? payload.deposit.amount : undefined
+  return typeof deposit === 'string' ? (parseAtomic(deposit) ?? amount) : amount
 }
 
 function sameTerms({ network, asset, payTo, amount }: PaymentRequirements, read: Read): boolean {
