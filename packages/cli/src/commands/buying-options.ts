@@ -106,7 +106,11 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .option('--task <name>', 'what it is for: counted for per_task, and no other task is paid for')
     .option('--catalogue <url>', 'facilitator with a catalogue; default is the variable GROAT_CATALOGUE', gathered)
     .option('--site <url>', 'site that may describe itself', gathered)
-    .option('--key-file <file>', 'file with a private key; default are the variables, then the wallets at home', gathered)
+    .option(
+      '--key-file <file>',
+      'file with a private key; default are the variables, then the wallets at home',
+      gathered,
+    )
     .option('--svm-rpc <url>', 'Solana node to take blockhashes from; default is the variable GROAT_SVM_RPC')
     .option('--signer <url>', 'remote signer in the place of keys; its token is the variable GROAT_SIGNER_TOKEN')
     .option('--store <file>', 'where payments are kept; default is ~/.groat/purse.db')
@@ -124,7 +128,11 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
   const signer = command('signer')
     .description('hold the keys, and sign within limits for whoever shows the token in GROAT_SIGNER_TOKEN')
     .option('--policy <file>', 'what may be signed, in YAML: the words of a spending policy that look at no seller')
-    .option('--key-file <file>', 'file with a private key; default are the variables, then the wallets at home', gathered)
+    .option(
+      '--key-file <file>',
+      'file with a private key; default are the variables, then the wallets at home',
+      gathered,
+    )
     .option('--store <file>', 'where what is signed is booked; default is ~/.groat/signer.db')
     .option('--host <address>', 'where to listen', '127.0.0.1')
     .option('--port <number>', 'port; 0 takes a free one', '4410')
