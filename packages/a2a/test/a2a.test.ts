@@ -452,6 +452,22 @@ test('A2A-034 receipts of earlier payments of a task are not taken for that of t
   expect([lost > 0, paying.outcome(second)?.status, runs]).toEqual([true, 'refused', ['asked']])
 })
 
+test('A2A-003 a payment is for the message that its payer sent, whatever others ask of the task meanwhile', async () => {
+  const { client, payer, url, runs } = await openStudio()
+  let meddled = 0
+  const open: Pick<Client, 'sendMessage' | 'getTask'> = {
+    getTask: (...args) => client.getTask(...args),
+    sendMessage: async (params, options) => {
+      const { taskId = '', contextId = '' } = params.message ?? {}
+      if (taskId !== '' && meddled++ === 0) await client.sendMessage(message('something else', { taskId, contextId }))
+      return client.sendMessage(params, options)
+    },
+  }
+  const paying = payingAgent(open, payer, { agent: url })
+  const done = await paying.sendMessage(message('the sea'))
+  expect([meddled, paying.outcome(done)?.status, runs]).toEqual([1, 'settled', ['the sea']])
+})
+
 test('A2A-037 what costs nothing comes back unchanged', async () => {
   const { paying, client, url, payer } = await openStudio()
   const free = {

@@ -108,7 +108,12 @@ function createExchange(client: A2aClient, params: SendMessageRequest, options: 
         return task
     }
     presented = true
-    const paid = { [metadataKeys.status]: 'payment-submitted', [metadataKeys.payload]: payment }
+    const wanted = metadataOf(asking.status?.message)[metadataKeys.message]
+    const paid = {
+      [metadataKeys.status]: 'payment-submitted',
+      [metadataKeys.payload]: payment,
+      ...(typeof wanted === 'string' && { [metadataKeys.message]: wanted }),
+    }
     return client.sendMessage(
       { ...requestOf(answerTo(asking, 'Here is the payment.', paid)), tenant: params.tenant },
       more,

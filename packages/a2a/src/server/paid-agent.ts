@@ -97,7 +97,8 @@ function turnOf({ userMessage, task }: RequestContext): Turn {
   const metadata = metadataOf(userMessage)
   const payload = metadata[metadataKeys.payload]
   const before = metadataOf(task?.status?.message)
-  const asked = before[metadataKeys.message]
+  // A payer may say which message it pays for: whoever else knows the task may have asked for something else since.
+  const asked = metadata[metadataKeys.message] ?? before[metadataKeys.message]
   const wanted =
     payload === undefined
       ? undefined
