@@ -103,3 +103,22 @@ test('a catalogue that redirects is not followed', async () => {
   expect((await findServices({ catalogues: [origin] })).silent.length).toBe(1)
   expect(elsewhere.seen).toEqual([])
 })
+
+test('a site that cannot be read hides nothing of the others', async () => {
+  const bad = [
+    { servers: [{ url: 'http://[' }], paths: {} },
+    { paths: { 'http://[': { get: { 'x-x402': '1' } } } },
+    [],
+    7,
+  ]
+  const { origin } = await startSeller(({ path }) => {
+    const [, index = '', name = ''] = /^\/bad(\d)(\/.*)$/.exec(path) ?? []
+    const document = index === '' ? documents[path] : name === '/openapi.json' ? bad[Number(index)] : {}
+    return document === undefined ? { status: 404 } : { body: JSON.stringify(document) }
+  })
+  const { services, silent } = await findServices({
+    sites: [...bad.keys()].map((n) => `${origin}/bad${n}`).concat(origin),
+  })
+  expect(services.map(({ url }) => url)).toContain(`${origin}/weather/there`)
+  expect(silent).toContain(`${origin}/bad0/openapi.json`)
+})

@@ -78,8 +78,13 @@ export async function findServices(options: FindOptions): Promise<Found> {
   const read = await Promise.all(
     reads.map(async ({ url, read }) => {
       const document = await load(url, options)
-      if (document === undefined) silent.push(url)
-      return document === undefined ? [] : read(document, url)
+      try {
+        if (document !== undefined) return read(document, url)
+      } catch {
+        // A document of one site that cannot be read hides nothing of the others.
+      }
+      silent.push(url)
+      return []
     }),
   )
   const mentioned = read
