@@ -517,6 +517,16 @@ describe('a payer that signs in', () => {
     ).toBeUndefined()
   })
 
+  test('EXT-SIGN-013 EXT-SIGN-021 no name of a chain begins a line of its own in what is signed', async () => {
+    const value = await announced()
+    for (const chainId of [`${network('solana-devnet')}\nURI: https://evil.example`, 'solana:', 'solana:x y']) {
+      const chains = { supportedChains: [{ chainId, type: 'ed25519' }] }
+      expect(await present({ ...value, ...chains }, `${ORIGIN}/a`, { svm })).toBeUndefined()
+    }
+    const good = { supportedChains: [{ chainId: network('solana-devnet'), type: 'ed25519' }] }
+    expect(await present({ ...value, ...good }, `${ORIGIN}/a`, { svm })).toBeDefined()
+  })
+
   test('EXT-SIGN-023 echoes nothing of the challenge in a payment', async () => {
     expect(await signInWithAccounts({ evm }).attach?.(await announced(), {} as never)).toBeUndefined()
   })
@@ -580,6 +590,20 @@ describe('a route that asks for a sign-in and for no money', () => {
     const broken = memberOf({ store: down })
     expect((await signedInFetch({ evm }, broken.fetch)(at)).status).toBe(503)
     expect(closed.served() + broken.served()).toBe(0)
+  })
+
+  test('EXT-SIGN-005 a proof is remembered for as long as any replica takes it for good', async () => {
+    let now = 1_800_000_030_000
+    const kept: number[] = []
+    const store: SignIns = { ...memorySignIns(), consume: async (_, until) => kept.push(until) > 0 }
+    const member = memberOf({ store, clock: () => now })
+    await signedInFetch({ evm }, (async (input: Request) => {
+      const answer = await member.serve(input)
+      // The one that is asked next is behind the one that made the challenge.
+      now -= 29_000
+      return answer
+    }) as typeof globalThis.fetch)(at)
+    expect(kept[0]).toBeGreaterThan(1_800_000_030_000 + 300_000 + 30_000)
   })
 
   test('EXT-SIGN-025 a client signs once, and nothing for another origin', async () => {

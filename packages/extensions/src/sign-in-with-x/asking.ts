@@ -77,7 +77,8 @@ export function createAsking(options: AskingOptions): Asking {
       if (!isTimely(proof, now, ageMs)) return refuse('sign_in_expired')
       const by = await signedBy(proof, { ...(wallets && { wallets }), ...(engine && { engine }) })
       if (by === undefined) return refuse('sign_in_invalid')
-      if (!(await store.consume(proof.nonce, now + ageMs + SKEW_MS))) return refuse('sign_in_replayed')
+      // Remembered for longer than any clock can take it for good, also by a database whose clock is ahead.
+      if (!(await store.consume(proof.nonce, now + ageMs + 10 * SKEW_MS))) return refuse('sign_in_replayed')
       const paid = await store.paid(accountOf(proof.chainId, proof.address), scope)
       // A contract of that address on another chain may be somebody else's.
       const own = by === 'key' ? paid : paid.filter(({ network }) => network === proof.chainId)

@@ -122,7 +122,7 @@ async function sign(
         : formatHex(await evm.signDigest(nobleEngine.keccak256(personalMessage(text))))
     return { ...info, address, chainId, type, signature }
   }
-  if (svm !== undefined && type === 'ed25519' && chainId.startsWith('solana:')) {
+  if (svm !== undefined && type === 'ed25519' && /^solana:[1-9A-HJ-NP-Za-km-z]{32}$/.test(chainId)) {
     const { address } = svm
     const bytes = new TextEncoder().encode(formatSignIn({ ...info, address, chainId }))
     const signature = 'sign' in svm ? await svm.sign(bytes) : await svm.signMessage(bytes)
