@@ -227,6 +227,18 @@ describe('a gate with extensions', () => {
     expect([answer.status, said(answer)]).toEqual([200, undefined])
   })
 
+  test('EXT-015 an extension that never answers holds neither a challenge nor a delivery back', async () => {
+    const silent = () => new Promise<never>(() => {})
+    const shop = await openShop(
+      { price: '$0.001', extensions: { test: true } },
+      { extensions: [half({ enrich: silent, settled: silent })], leaseSeconds: 2 },
+    )
+    open.push(shop)
+    expect((await shop.challenge()).extensions).toBeUndefined()
+    const answer = await shop.present(await shop.sign())
+    expect([answer.status, await answer.text(), said(answer)]).toEqual([200, 'goods', undefined])
+  })
+
   test('EXT-010 SEC-003 oversized and deep extensions are refused and break nothing', async () => {
     const shop = await shopOf({ announce })
     let deep: JsonObject = {}

@@ -173,12 +173,21 @@ async function closed<T>(ask: () => Promise<T> | undefined): Promise<T | Refusal
   }
 }
 
-/** Something that decides nothing: when it fails the operator is told, and the rest goes on. */
-async function told<T>({ onEvent, clock }: Gate, ask: () => T | Promise<T>): Promise<T | undefined> {
+/** Something that decides nothing: when it fails or is silent the operator is told, and the rest goes on, which may be the delivery of what is paid for (EXT-015). */
+async function told<T>({ onEvent, clock, leaseMs }: Gate, ask: () => T | Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new X402Error('extension_unavailable')), Math.min(SILENCE_MS, leaseMs / 4))
+  })
   try {
-    return await ask()
+    return await Promise.race([ask(), silence])
   } catch (error) {
     notify(onEvent, { type: 'fault', at: clock(), code: X402Error.is(error) ? error.code : 'extension_unavailable' })
     return undefined
+  } finally {
+    clearTimeout(timer)
   }
 }
+
+/** Milliseconds for which the word of an extension is waited for that decides nothing. */
+const SILENCE_MS = 5_000
