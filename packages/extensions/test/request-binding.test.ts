@@ -210,6 +210,16 @@ describe('where schemes write what is drawn', () => {
       expect(drawnBy(paymentOf({ permit2Authorization: { nonce } }))).toBeUndefined()
   })
 
+  test('EXT-BIND-004 none where a nonce that nobody signed stands beside what was signed', () => {
+    const authorization = { nonce: `0x${'ab'.repeat(32)}` }
+    const permit2Authorization = { nonce: '7' }
+    const delegation = { delegationManager: payTo, permissionContext: '0x00', delegator: payTo }
+    for (const scheme of ['exact', 'upto']) {
+      for (const payload of [{ authorization, permit2Authorization }, { authorization, ...delegation }, delegation, {}])
+        expect(drawnBy(paymentOf(payload, NET, scheme))).toBeUndefined()
+    }
+  })
+
   test('EXT-BIND-002 the memo on Solana, where there is exactly one', () => {
     const text = '0123456789abcdef'.repeat(2)
     const transactionOf = (...memos: readonly string[]): JsonObject => {

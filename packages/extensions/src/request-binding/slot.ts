@@ -3,7 +3,7 @@ import { decodeBase64, decodeTransaction, programs } from '@groat/svm/wire'
 
 /**
  * What a payment has drawn, in hex, out of the place where its scheme writes a nonce that the payer signs: the nonce of EIP-3009 and of Permit2 (32 bytes), the memo on Solana
- * (16 bytes). `undefined` where a scheme has no such place, or uses it for something else.
+ * (16 bytes). `undefined` where a scheme has no such place, or uses it for something else, and where a payload could be read in two ways: only one of them is signed.
  *
  * @example
  * drawnBy(payment) // '9f86d081…'
@@ -16,7 +16,13 @@ export function drawnBy({ scheme, network, payload }: PaymentPayload): string | 
 /** The schemes whose first draw is the nonce. */
 const SCHEMES: readonly string[] = ['exact', 'upto']
 
-function nonceOf({ authorization, permit2Authorization }: JsonObject): string | undefined {
+/** What payments on EVM chains are made by; the last has no nonce. */
+const METHODS = ['authorization', 'permit2Authorization', 'delegationManager'] as const
+
+function nonceOf(payload: JsonObject): string | undefined {
+  // Schemes take the method by the member that is there, and never look at what else is.
+  if (METHODS.filter((name) => Object.hasOwn(payload, name)).length !== 1) return undefined
+  const { authorization, permit2Authorization } = payload
   const nonce = memberOf(authorization, 'nonce')
   if (typeof nonce === 'string') return /^0x[0-9a-fA-F]{64}$/.test(nonce) ? nonce.slice(2).toLowerCase() : undefined
   const number = memberOf(permit2Authorization, 'nonce')
