@@ -486,6 +486,16 @@ describe('what sellers ask for', () => {
     return { ...hold, request: spy.asked[0]! }
   }
 
+  test('EVM-CAPTURE-070 it travels with nothing else of the same payer', async () => {
+    const { request } = await asked()
+    const call = (await scheme.prepare(request, holdOffer()))!
+    const collect = (await scheme.prepare(await payHold(holdOffer(), payer()), holdOffer()))!
+    const stranger = { ...call, payer: parseAddress(SELLER)! }
+    expect(call).toMatchObject({ sender: FACILITATOR.toLowerCase(), payer: PAYER, unmarked: true })
+    expect(chain.groups?.company([call, call, collect, stranger])).toEqual([0, 3])
+    expect(chain.groups?.company([collect, call, stranger])).toEqual([0, 2])
+  })
+
   test('EVM-CAPTURE-060 EVM-CAPTURE-061 EVM-CAPTURE-062 EVM-CAPTURE-063 needs the authorizer’s word over this payment and these balances', async () => {
     const { request, offer } = await asked(holdOffer({}, { maxFeeBps: 100, feeRecipient: FACILITATOR }))
     const info = request.payload.paymentInfo as JsonObject

@@ -37,9 +37,6 @@ export const SELF_BATCH = '0xfe36c0d95fa168caa65aa7b17937a25c7efb036b' as Addres
 /** What an account's code says while it runs the code at an address (EIP-7702). */
 export const delegationTo = (delegate: Address): Hex => `0xef0100${delegate.slice(2)}`
 
-/** Whether code is that of an account which runs some other's. */
-export const isDelegation = (code: Hex): boolean => /^0xef0100[0-9a-f]{40}$/.test(code)
-
 /** One call of a batch: the account makes it with so much gas and no more. */
 export type BatchCall = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
 

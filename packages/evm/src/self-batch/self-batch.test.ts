@@ -10,10 +10,12 @@ import {
 } from '@groat/sandbox'
 import { getContractAddress, keccak256 } from 'viem'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { holdOffer, payHold } from '../../testing/auth-capture.js'
 import { payUpto, uptoOfferOf } from '../../testing/payments.js'
 import { approvePermit2 } from '../../testing/permit2.js'
 import { privateKeyAccount } from '../account.js'
 import type { Address } from '../address.js'
+import { authCaptureEvm } from '../auth-capture/facilitator.js'
 import { createEvmChain, type EvmCall, type EvmChain } from '../chain.js'
 import type { Hex } from '../hex.js'
 import { uptoEvm } from '../upto/facilitator.js'
@@ -163,6 +165,25 @@ test('EVM-UPTO-052 EVM-UPTO-059 one that fails changes nothing for the others, a
   expect(outcomes.map(({ status }) => status)).toEqual(['settled', 'reverted', 'settled', 'settled', 'settled'])
   const places = outcomes.flatMap((outcome) => (outcome.status === 'settled' ? [outcome.logIndex] : []))
   expect(new Set(places).size).toBe(4)
+})
+
+test('EVM-CAPTURE-053 money that is collected into escrow travels with what is paid by upto, and each is found by its own log', async () => {
+  await ready()
+  const holds = authCaptureEvm({ chains: [chain] })
+  const collected = holdOffer()
+  const collects = await Promise.all((['payer', 'payer2'] as const).map((role) => payHold(collected, keyOf(role))))
+  const paid = await payUpto(offer, keyOf('payer3'))
+  const calls = [
+    ...(await Promise.all(collects.map(async (payment) => (await holds.prepare(payment, collected))!))),
+    await callOf(paid),
+  ]
+  expect(chain.groups?.company(calls)).toEqual([0, 1, 2])
+  const { transaction } = await land(chain.groups!.join(calls))
+  for (const payment of collects) {
+    expect(await holds.outcome(payment, collected, [transaction])).toMatchObject({ status: 'settled', amount: 10_000n })
+  }
+  expect(await scheme().outcome(paid, charging(1_000n), [transaction])).toMatchObject({ status: 'settled' })
+  expect(calls[0]).toMatchObject({ sender: signer().address, payer: keyOf('payer').address })
 })
 
 test('EVM-UPTO-059 two payments of one payer never travel together, and a group keeps within its gas', async () => {
