@@ -2,6 +2,7 @@ import { parseMoney, sha256Hex } from '@groat/core'
 import type { Bearers } from './bearer.js'
 import type { Price } from './offers.js'
 import { type GateRequest, pathOf } from './terms.js'
+import { readFor } from './watched.js'
 
 /** Prices that hold for a while, for one request: signed by the store's key, so that nothing of them is kept. */
 export interface Quotes {
@@ -12,18 +13,19 @@ export interface Quotes {
 }
 
 /**
- * Makes and reads quotes (SRV-039). What they are bound to is the route, the method, the path with its query, and the body, as far as a
- * price function can read it: a body that it cannot have is like any other such body, and like none that it can.
+ * Makes and reads quotes (SRV-039). What they are bound to is the route, the method, the path with its query, the headers that the price was
+ * made from, and the body, as far as a price function can read it: a body that it cannot have is like any other such body, and like none that it can.
  *
  * @example
  * const quote = await quotes.make('GET /video', request, '$0.25', 1_800_000_300)
  * await quotes.read('GET /video', request, quote, Date.now()) // '0.25 USD'
  */
 export function createQuotes(marks: Bearers): Quotes {
-  const bindingOf = async (route: string, { method, url, body }: GateRequest): Promise<string> => {
+  const bindingOf = async (route: string, request: GateRequest): Promise<string> => {
+    const { method, url, body } = request
     const bytes = await body?.()
     const content = body !== undefined && bytes === undefined ? 'unread' : bytes?.length ? sha256Hex(bytes) : ''
-    return sha256Hex([route, method, pathOf(url), content].join('\n')).slice(0, 32)
+    return sha256Hex([route, method, pathOf(url), content, await readFor(request)].join('\n')).slice(0, 32)
   }
   return {
     make: async (route, request, price, expires) => {

@@ -32,6 +32,7 @@ import { type Factor, type Priced, type PriceWords, type Pricing, saysMore, type
 import type { Quotes } from './quotes.js'
 import type { Support } from './support.js'
 import { createTerms, type GateRequest, resourceUrl, type Terms } from './terms.js'
+import { watched } from './watched.js'
 
 /** What a route costs, when the price depends on the request. The unpaid and the paid request must get the same answer. */
 export type PriceFunction = (request: GateRequest) => Price | Promise<Price>
@@ -253,9 +254,11 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
     const termsOf = (request: GateRequest): Terms | Promise<Terms> => {
       const url = resourceUrl(request.url, defaults.origin)
       if (asks && price === undefined) return createTerms({ url, ...about }, [], [], announced)
-      const factor = tally === undefined ? priced.factor?.(request) : undefined
+      // A fixed price hangs on nothing.
+      const seen = typeof price === 'function' || priced.factor !== undefined ? watched(request) : request
+      const factor = tally === undefined ? priced.factor?.(seen) : undefined
       if (typeof price !== 'function') return termsAt(url, price, factor)
-      const at = price(request)
+      const at = price(seen)
       if (quoteSeconds !== undefined)
         return Promise.resolve(at).then((price) => quotedNow(request, price, quoteSeconds))
       return at instanceof Promise ? at.then((price) => termsAt(url, price, factor)) : termsAt(url, at, factor)

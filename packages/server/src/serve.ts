@@ -42,6 +42,7 @@ import {
 import { type StreamReply, stream, streamFirst } from './stream.js'
 import { pathOf, type Terms, withoutQuery } from './terms.js'
 import { verify } from './verify.js'
+import { readFor } from './watched.js'
 
 /**
  * Serves a request that carries a payment: claims it, and goes on by the route's mode.
@@ -63,7 +64,8 @@ export async function serve<Native>(
   const run = runOf(gate, route, exchange, terms, candidate)
   tell(run, 'payment_presented')
   if (candidate.inspected.refund && !('refusal' in candidate)) return giveBack(run)
-  const claim = await quietly(gate.claims.claim({ ...claimOf(run), expiresAt: candidate.inspected.expiresAt }))
+  const asked = await claimOf(run)
+  const claim = await quietly(gate.claims.claim({ ...asked, expiresAt: candidate.inspected.expiresAt }))
   if (claim === undefined) return fault(run, 'store_unavailable')
   if (claim.status === 'mismatch') {
     // What it says that it answers is not today's offer: the life of what is signed may have changed.
@@ -95,7 +97,7 @@ export async function serveAgain<Native>(
   const run = runOf(gate, route, exchange, terms, before)
   let claim: ClaimedBefore | undefined
   try {
-    claim = await gate.claims.resume(claimOf(run, before.payment.resource?.url))
+    claim = await gate.claims.resume(await claimOf(run, before.payment.resource?.url))
   } catch {
     return fault(run, 'store_unavailable')
   }
@@ -158,10 +160,10 @@ function runOf<Native>(
 }
 
 /** What is claimed: this payment, for this offer of this resource, in this request. */
-function claimOf(
+async function claimOf(
   { gate, exchange: { request }, terms, candidate: { payment, offer, inspected } }: Run,
   resource = terms.resource.url,
-): { readonly pid: Pid; readonly binding: string; readonly leaseMs: number } {
+): Promise<{ readonly pid: Pid; readonly binding: string; readonly leaseMs: number }> {
   // The whole payload, signature and all: who has only read a nonce off the chain gets nothing by it (SRV-023).
   const lines = [
     offer.rid,
@@ -169,6 +171,9 @@ function claimOf(
     `${request.method} ${pathOf(request.url)}`,
     canonicalJson(payment.payload),
   ]
+  // What is owed for a cheap request is not delivered to a dear one.
+  const priced = await readFor(request)
+  if (priced !== '') lines.push(priced)
   return { pid: inspected.pid, binding: sha256Hex(lines.join('\n')), leaseMs: gate.leaseMs }
 }
 
@@ -246,7 +251,7 @@ async function serveEarlier<Native>(
   const first = runOf(gate, route, exchange, terms, before)
   try {
     const { expiresAt } = before.inspected
-    const claim = await gate.claims.claim({ ...claimOf(first, earlier.resource?.url), expiresAt })
+    const claim = await gate.claims.claim({ ...(await claimOf(first, earlier.resource?.url)), expiresAt })
     if (claim.status !== 'claimed') return serveClaimed(first, claim)
     // An expired payment whose claim is gone may have been settled, so long ago that nobody remembers.
     const isSpent = expiresAt * 1000 <= gate.clock()

@@ -1,4 +1,4 @@
-import { PaymentRequiredError } from '@groat/server'
+import { type GateRequest, PaymentRequiredError } from '@groat/server'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Framework, TestHandler } from './frameworks.js'
 import { expectRefused, type Market, offersOf, openMarket, receiptOf } from './shop.js'
@@ -62,6 +62,17 @@ export function describeAsking(framework: Framework): void {
       expectRefused(over, 'no_matching_requirements')
       expect(offersOf(over)[0].amount).toBe(5_000n)
       expect(market.stub.calls.settle).toHaveLength(1)
+    })
+
+    test('SRV-039 a quote for a cheap request buys no dear one, whatever header makes it dear', async () => {
+      const price = ({ header }: GateRequest) => (header('X-Size') === 'big' ? '$0.25' : '$0.002')
+      const handler: TestHandler = ({ payment }) => ({ body: `paid ${payment?.amount}` })
+      market = await openMarket(framework, { '/a': { input: { price, quote: '1m' }, handler } })
+      const payment = await market.sign('/a')
+      const dear = await market.present('/a', payment, { headers: { 'x-size': 'big' } })
+      expectRefused(dear, 'no_matching_requirements')
+      expect(offersOf(dear)[0].amount).toBe(250_000n)
+      expect(await market.present('/a', payment)).toMatchObject({ status: 200, text: 'paid 2000' })
     })
 
     test('SRV-039 a quote that somebody changed is none', async () => {

@@ -1,8 +1,18 @@
+import type { GateRequest } from '@groat/server'
 import { afterEach, describe, expect, test } from 'vitest'
 import { json, receipt, refusedSettle, settled } from './facilitator-stub.js'
 import type { Framework, TestHandler } from './frameworks.js'
 import { expectRefused, type Market, openMarket, problemOf, receiptOf } from './shop.js'
 import { headersOf } from './test-scheme.js'
+
+const WAIT = { timeout: 5_000 }
+
+async function* endless() {
+  for (;;) {
+    yield new TextEncoder().encode('a piece')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
 
 /** What every adapter does in the modes in which an answer leaves while it is made. */
 export function describeModes(framework: Framework): void {
@@ -135,6 +145,36 @@ export function describeModes(framework: Framework): void {
       }
       expectRefused(await present('/feed', payment), 'payment_already_used')
       expect([runs, stub.calls.settle.length]).toEqual([3, 1])
+    })
+
+    test('SRV-025 SRV-038 upfront: what is owed for a cheap request is not delivered to a dear one', async () => {
+      runs = 0
+      const price = async ({ header, body }: GateRequest) =>
+        header('x-size') === 'big' || ((await body?.())?.length ?? 0) > 3 ? '$0.25' : '$0.001'
+      const handler: TestHandler = () => {
+        runs += 1
+        return { body: endless() }
+      }
+      market = await openMarket(framework, { '/feed': { input: { price, mode: 'upfront' }, handler } })
+      const { served, sign, events: told } = market
+      const payment = await sign('/feed')
+      const leave = async (time: number): Promise<void> => {
+        const abort = new AbortController()
+        const headers = headersOf(payment)
+        const response = await fetch(`${served.url}/feed`, { headers, signal: abort.signal })
+        expect(response.status).toBe(200)
+        await response.body?.getReader().read()
+        abort.abort()
+        await expect.poll(() => told.filter(({ type }) => type === 'delivery_failed').length, WAIT).toBe(time)
+      }
+      await leave(1)
+      const dear = new AbortController()
+      const headers = { ...headersOf(payment), 'x-size': 'big' }
+      const answer = await fetch(`${served.url}/feed`, { headers, signal: dear.signal })
+      dear.abort()
+      expect([answer.status, runs]).toEqual([402, 1])
+      await leave(2)
+      expect(runs).toBe(2)
     })
 
     test('upfront: refused or unknown, nothing runs', async () => {

@@ -5,6 +5,7 @@ import { createLru } from '../lru.js'
 import type { Free, Priced } from '../price-words.js'
 import { secondsOf } from '../route.js'
 import type { GateRequest } from '../terms.js'
+import { callerOfAddress } from './caller.js'
 import { invalid } from './tariff.js'
 import { type Conditions, named, needed } from './times.js'
 
@@ -56,6 +57,6 @@ function compileCaller(
   by: Exclude<Free, number>['by'],
   conditions: Conditions | undefined,
 ): (request: GateRequest) => string | undefined {
-  if (by === undefined) return ({ address }) => address
+  if (by === undefined) return ({ address }) => address && callerOfAddress(address)
   return typeof by === 'function' ? by : named('free', () => needed(conditions, 'free').text(by))
 }

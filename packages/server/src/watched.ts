@@ -1,0 +1,43 @@
+import { sha256Hex } from '@groat/core'
+import type { GateRequest } from './terms.js'
+
+/** What a price was made from, by request: headers, and whether the body was looked at. */
+const reads = new WeakMap<GateRequest, { readonly headers: Map<string, string | undefined>; body: boolean }>()
+
+/**
+ * A request as a price function sees it: the headers that it looks at are remembered, and whether it looks at the body. What is bought at that price is bound to
+ * them (SRV-038, SRV-039).
+ *
+ * @example
+ * const price = priceOf(watched(request))
+ * await readFor(request) // what the price hangs on
+ */
+export function watched(request: GateRequest): GateRequest {
+  const read = { headers: new Map<string, string | undefined>(), body: false }
+  reads.set(request, read)
+  const { body } = request
+  return {
+    ...request,
+    header: (name) => {
+      const value = request.header(name)
+      read.headers.set(name.toLowerCase(), value ?? undefined)
+      return value
+    },
+    ...(body && {
+      body: () => {
+        read.body = true
+        return body()
+      },
+    }),
+  }
+}
+
+/** What the price of a request was made from beside method and path, as text that differs where it does; empty where the price is fixed. */
+export async function readFor(request: GateRequest): Promise<string> {
+  const read = reads.get(request)
+  if (read === undefined) return ''
+  const headers = [...read.headers].map(([name, value]) => JSON.stringify([name, value ?? null])).sort()
+  if (!read.body) return headers.join('\n')
+  const bytes = await request.body?.()
+  return [...headers, bytes === undefined ? 'unread' : sha256Hex(bytes)].join('\n')
+}
