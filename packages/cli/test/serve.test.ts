@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -252,6 +252,38 @@ test('a file that changes is read again, and one that is wrong is not taken', as
   await said('was read again')
   expect((await fetch(`${url}/news`)).status).toBe(402)
   expect((await fetch(`${url}/weather`)).status).toBe(404)
+})
+
+test('a file whose facilitator takes its time does not take the place of a newer one', async () => {
+  const file = await configure()
+  const { url, io } = await open(file)
+  const said = (words: string) => expect.poll(() => io.said(), { timeout: 10_000 }).toContain(words)
+  let release = (): void => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let isAsked = false
+  const slow = createServer(async (_, response) => {
+    isAsked = true
+    await released
+    const answer = await fetch(`${sandbox.ready.facilitator.url}/supported`)
+    response.setHeader('content-type', 'application/json').end(await answer.text())
+  })
+  slow.listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  const stale = await configure('', '\n  GET /old: $0.001')
+  const text = await readFile(stale, 'utf8')
+  const slowUrl = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
+  await writeFile(file, text.replace(sandbox.ready.facilitator.url, slowUrl))
+  await expect.poll(() => isAsked, { timeout: 10_000 }).toBe(true)
+  await copyFile(await configure('', '\n  GET /news: $0.003'), file)
+  await said('was read again\n')
+  release()
+  await said('has changed since')
+  expect((await fetch(`${url}/news`)).status).toBe(402)
+  expect((await fetch(`${url}/old`)).status).toBe(404)
+  slow.closeAllConnections()
+  slow.close()
 })
 
 test.each([

@@ -63,13 +63,13 @@ export async function runServe(
       const refundRequests = openRefundRequests(refunds, from)
       const app = open(from, { facilitator, claims, extensions, refundRequests, onEvent: log.onEvent })
       await app.ready()
-      return { ...app, captures, channels }
+      return { ...app, captures, channels, admin: from.admin }
     }
     let shop = await build(config)
     const admin =
       config.admin &&
       createShopAdmin({
-        config: config.admin,
+        config: () => shop.admin,
         ledger,
         refunds,
         captures: () => shop.captures,
@@ -94,9 +94,14 @@ export async function runServe(
     if (own !== undefined) running.push({ stop: () => own.close() })
     const ready = { url: served.url, upstream: config.upstream.href, ...(own && { admin: own.url }) }
     io.out(`${JSON.stringify({ ready })}\n`)
+    let readings = 0
     const reload = async (): Promise<void> => {
+      const reading = ++readings
       try {
-        shop = await build(await readShopConfig(file, io.environment))
+        const next = await build(await readShopConfig(file, io.environment))
+        // An older file whose facilitator took its time must not take the place of a newer one.
+        if (reading !== readings) return io.say(`${file} was read again, and has changed since`)
+        shop = next
         takeUpgrades()
         io.say(`${file} was read again`)
       } catch (error) {

@@ -12,7 +12,8 @@ import type { ShopChannels } from './shop-channels.js'
 
 /** What the seller's own listener serves. */
 export type ShopAdmin = {
-  readonly config: AdminConfig
+  /** As the file has it now; `undefined`: it has none any more, and nobody is answered. */
+  readonly config: () => AdminConfig | undefined
   readonly ledger: Ledger
   readonly refunds: Refunds | undefined
   /** What is held in escrow, where the shop sells so. */
@@ -31,8 +32,10 @@ export function createShopAdmin(shop: ShopAdmin): Hono<Env> {
   const { config, ledger, refunds, captures = () => undefined, channels = () => undefined } = shop
   const app = new Hono<Env>()
   app.use(async (c, next) => {
-    const who = knownAs(c.req.header('authorization'), config.tokens)
-    const guarded = Object.keys(config.tokens).length > 0
+    const { tokens } = config() ?? {}
+    if (tokens === undefined) return c.json({ error: 'not for you' }, 403)
+    const who = knownAs(c.req.header('authorization'), tokens)
+    const guarded = Object.keys(tokens).length > 0
     if (guarded ? who === undefined : !isLoopback(c.req.header('host'))) {
       if (guarded) c.header('www-authenticate', 'Basic realm="Groat", charset="UTF-8"')
       return c.json({ error: 'not for you' }, guarded ? 401 : 403)
