@@ -4,6 +4,7 @@ import type { SchemeClient } from '@groat/core'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { addBuyingTools } from './buying-tools.js'
 import { addLookingTools } from './looking-tools.js'
+import { outsideOf } from './outside.js'
 
 /** What an agent acts on: the user's own. */
 export type AgentTools = {
@@ -26,8 +27,10 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** The MCP server of `groat mcp`: five tools, none of which can change what may be spent. */
 export function agentServer(tools: AgentTools): McpServer {
   const server = new McpServer({ name: 'groat', version }, { instructions })
-  addLookingTools(server, tools)
-  addBuyingTools(server, tools)
+  // One view of names for all calls.
+  const reaching = { ...tools, outside: outsideOf(tools.policy) }
+  addLookingTools(server, reaching)
+  addBuyingTools(server, reaching)
   return server
 }
 

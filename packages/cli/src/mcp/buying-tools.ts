@@ -6,12 +6,12 @@ import { boundPayments } from '@groat/extensions/request-binding/client'
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import * as z from 'zod'
-import { checkedNames } from '../commands/names.js'
 import { limitedTo } from '../commands/pay.js'
 import { CliError } from '../terminal/exit.js'
 import type { AgentTools } from './agent-server.js'
 import { answerContent } from './answer-content.js'
 import { AGAIN, assetOf, failed, leftOf, moneyOf, said, telling } from './said.js'
+import type { Outside } from './outside.js'
 import { targetOf } from './target.js'
 
 const request = {
@@ -41,9 +41,7 @@ type Asked = {
 }
 
 /** Adds the tools that look at prices and pay them: `quote`, `pay`. */
-export function addBuyingTools(server: McpServer, agentTools: AgentTools): void {
-  // One view of names for all calls.
-  const tools = { ...agentTools, names: checkedNames() }
+export function addBuyingTools(server: McpServer, tools: AgentTools & { readonly outside: Outside }): void {
   server.registerTool(
     'quote',
     {
@@ -106,7 +104,7 @@ function taskOf(named: string | undefined, set: string | undefined): string | un
 
 async function buyerFor(
   server: McpServer,
-  { policy, purse, wallet, names, task: usual }: AgentTools & { readonly names: ReturnType<typeof checkedNames> },
+  { policy, purse, wallet, outside, task: usual }: AgentTools & { readonly outside: Outside },
   { url, method, headers, body, max, task: named }: Asked,
   dryRun: boolean,
 ): Promise<{ readonly buyer: Buyer; readonly target: URL; readonly init: RequestInit }> {
@@ -117,7 +115,7 @@ async function buyerFor(
     schemes: await wallet(target, dryRun),
     policy: limited,
     purse,
-    ...names,
+    ...outside,
     approve: (request) => askUser(server, request),
     extensions: [identifiedPayments(), boundPayments()],
     ...(task !== undefined && { metadata: { task } }),

@@ -2,11 +2,17 @@ import { createBuyer, findServices, type PaymentRecord } from '@groat/client/buy
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import * as z from 'zod'
 import type { AgentTools } from './agent-server.js'
+import type { Outside } from './outside.js'
 import { assetOf, failed, leftOf, moneyOf, said, telling } from './said.js'
 import { targetOf } from './target.js'
 
 /** Adds the tools that spend nothing: `find`, `receipts`, `budget`. */
-export function addLookingTools(server: McpServer, { policy, purse, catalogues, sites, task }: AgentTools): void {
+export function addLookingTools(
+  server: McpServer,
+  { policy, purse, catalogues, sites, task, outside }: AgentTools & { readonly outside: Outside },
+): void {
+  // What the user has named is asked as the user would.
+  const ownOrigins = new Set([...catalogues, ...sites].map(originOf))
   server.registerTool(
     'find',
     {
@@ -36,6 +42,7 @@ export function addLookingTools(server: McpServer, { policy, purse, catalogues, 
           catalogues,
           sites: all,
           signal,
+          fetch: (input, init) => (ownOrigins.has(originOf(input)) ? globalThis.fetch : outside.fetch)(input, init),
           ...(max !== undefined && { max }),
         })
         const found = services.slice(0, limit).map(({ url, description, offers, price, source }) => ({
@@ -85,9 +92,9 @@ export function addLookingTools(server: McpServer, { policy, purse, catalogues, 
       inputSchema: { task: z.string().max(200).optional().describe('The task whose budget is meant') },
       annotations: { readOnlyHint: true, openWorldHint: false },
     },
-    ({ task: wanted = task }) =>
+    ({ task: wanted }) =>
       telling(async () => {
-        const budgets = await createBuyer({ schemes: [nobody], policy, purse }).budgets(wanted)
+        const budgets = await createBuyer({ schemes: [nobody], policy, purse }).budgets(task ?? wanted)
         const { perPayment, origins, networks, askAbove } = policy
         return said({
           per_payment: perPayment,
@@ -99,6 +106,8 @@ export function addLookingTools(server: McpServer, { policy, purse, catalogues, 
       }),
   )
 }
+
+const originOf = (input: string | URL | Request) => new URL(input instanceof Request ? input.url : input).origin
 
 function receiptOf({ intent, metadata, note }: PaymentRecord) {
   const { id, state, origin, network, amount, asset, payTo, transaction, createdAt } = intent

@@ -11,7 +11,7 @@ export function targetOf(url: string, { origins }: Pick<SpendingPolicy, 'origins
   const target = parseTarget(url)
   const { origin } = target
   if (target.protocol !== 'https:' && !isLoopback(target)) throw new X402Error('insecure_origin', { origin })
-  if (origins?.some((allowed) => new URL(allowed).origin === origin) === false) {
+  if (origins?.some((allowed) => URL.canParse(allowed) && new URL(allowed).origin === origin) === false) {
     throw new X402Error('origin_not_allowed', { origin })
   }
   return target

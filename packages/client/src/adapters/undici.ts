@@ -5,6 +5,7 @@ import type { Payer } from '../payer.js'
 import type { PayInit } from '../request.js'
 import { type Answer, answered, type DispatchOptions, isRedirect, play } from './undici-wire.js'
 
+export { isInside } from '../buyer/private-address.js'
 export { type PinnedNames, type PinnedNamesOptions, pinnedNames } from './pinned-names.js'
 
 /** How an undici dispatcher pays. */
