@@ -2,11 +2,12 @@
 export function isPrivateHost(hostname: string): boolean {
   const [, a = '', b = ''] = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(hostname) ?? []
   if (a !== '') return isPrivateV4(Number(a), Number(b))
-  if (!hostname.startsWith('[')) return false
-  const address = hostname.slice(1, -1)
-  const mapped = /^::ffff:([0-9a-f]{1,4}):[0-9a-f]{1,4}$/.exec(address)?.[1]
-  if (mapped !== undefined) return isPrivateV4(Number.parseInt(mapped, 16) >> 8, Number.parseInt(mapped, 16) & 255)
-  return address === '::' || /^(f[cd]|fe[89ab])/.test(address)
+  if (!hostname.startsWith('[') || hostname === '[::1]') return false
+  // An address of version 4, mapped, behind a translator (NAT64) or in a tunnel (6to4).
+  const inner = /^\[(?:::ffff:|64:ff9b::(?=.*:)|2002:)([0-9a-f]{1,4}):[0-9a-f:]*]$/.exec(hostname)?.[1]
+  if (inner !== undefined) return isPrivateV4(Number.parseInt(inner, 16) >> 8, Number.parseInt(inner, 16) & 255)
+  // Of all others only 2000::/3 is public, and of that no Teredo.
+  return !/^\[(?!2001:0?:)[23][0-9a-f]{3}:/.test(hostname)
 }
 
 /** Loopback is not among them: plain http is paid there as well. */
