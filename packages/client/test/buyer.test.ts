@@ -371,6 +371,20 @@ test('an allowance that lets a contract take more than the payment is never sign
   }
 })
 
+test('a payment that belongs to no request is made where names are looked at, too', async () => {
+  const kinds = [{ x402Version: 2, scheme: 'exact', network: offer().network, extra: {} }] as const
+  const receipt = { transaction: '0x01', network: offer().network, payer: '' }
+  const facilitator = {
+    supported: async () => ({ kinds, extensions: [], signers: {} }),
+    settle: async () => ({ status: 'settled', receipt }),
+  } as never
+  const resolve = async (): Promise<string[]> => {
+    throw new Error('no such name')
+  }
+  const buyer = createBuyer({ schemes: [spyScheme()], facilitator, resolve })
+  expect(await buyer.pay({ amount: '$0.01', recipient: SELLER })).toMatchObject({ status: 'settled' })
+})
+
 test('G23 an address inside a private network is not paid, however it is written', async () => {
   const hosts = {
     'https://10.1.2.3/': false,

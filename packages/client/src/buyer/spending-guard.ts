@@ -15,6 +15,7 @@ import type { Memory, Purse } from '../purse.js'
 import type { Rule } from '../rules.js'
 import { compareValues } from '../value.js'
 import type { CachedBalances } from './cached-balances.js'
+import { DIRECT_ORIGIN } from './direct.js'
 import { isAddress, isInside } from './private-address.js'
 import type { ParsedSpending } from './spending-policy.js'
 import {
@@ -107,11 +108,13 @@ export async function findOut(question: Question, tools: GuardTools): Promise<Fi
 
 /** Where a name leads inside a private network or nowhere, in words: a name may lead elsewhere each time it is asked for. */
 async function insideOf(
-  { hostname }: URL,
+  { hostname, origin }: URL,
   { resolve, spending }: Pick<GuardTools, 'resolve' | 'spending'>,
 ): Promise<string | undefined> {
   if (resolve === undefined || spending.privateAddresses || isAddress(hostname) || hostname === 'localhost')
     return undefined
+  // Nobody is asked there.
+  if (origin === DIRECT_ORIGIN) return undefined
   const addresses = await resolve(hostname).catch(() => [])
   if (addresses.length === 0) return `${hostname} leads nowhere`
   const inside = addresses.find(isInside)

@@ -89,11 +89,7 @@ export function exactEvmByDelegation({ account, assets = [] }: ExactEvmByDelegat
       const refusal = account.allows?.(payment)
       if (refusal !== undefined) return refusal
       const permission = await permissionFor(account, payment)
-      const payload: JsonObject = {
-        delegationManager: formatAddress(manager),
-        permissionContext: permission,
-        delegator: formatAddress(delegator),
-      }
+      const places = { delegationManager: formatAddress(manager), delegator: formatAddress(delegator) }
       const { network, symbol, address: token } = asset
       const { amount, expiresAt, payTo } = payment
       return {
@@ -102,8 +98,13 @@ export function exactEvmByDelegation({ account, assets = [] }: ExactEvmByDelegat
         payer: delegator,
         amount,
         expiresAt,
-        preview: { network, asset: symbol, token, payTo: formatAddress(payTo), amount: amount.toString(), ...payload },
-        sign: async () => payload,
+        // Without the permission: whoever reads it could redeem it.
+        preview: { network, asset: symbol, token, payTo: formatAddress(payTo), amount: amount.toString(), ...places },
+        sign: async () => ({
+          delegationManager: places.delegationManager,
+          permissionContext: permission,
+          delegator: places.delegator,
+        }),
       }
     },
   }

@@ -1,0 +1,25 @@
+import { network, type PaymentRequirements } from '@groat/core'
+import { expect, test } from 'vitest'
+import { exactEvmByDelegation } from './erc7710-client.js'
+
+const PERMISSION = `0x${'ab'.repeat(64)}` as const
+
+const offer: PaymentRequirements = {
+  ...{ scheme: 'exact', network: network('base-sepolia'), amount: 1_000n, maxTimeoutSeconds: 60 },
+  ...{ asset: '0x036CbD53842c5426634e7929541eC2318f3dCF7e', payTo: `0x${'11'.repeat(20)}` },
+  extra: { assetTransferMethod: 'erc7710' },
+}
+
+test('CL-7 what is shown of a payment, to people and in logs, does not permit it', async () => {
+  const account = {
+    delegator: `0x${'22'.repeat(20)}`,
+    delegationManager: `0x${'33'.repeat(20)}`,
+    permit: async () => PERMISSION,
+  } as const
+  const context = { clock: Date.now, random: (n: number) => new Uint8Array(n), maxLifetimeSeconds: 600 }
+  const prepared = await exactEvmByDelegation({ account }).prepare(offer, context)
+  if (!prepared.ok) throw new Error(prepared.code)
+  expect(prepared.preview).toMatchObject({ delegationManager: account.delegationManager, amount: '1000' })
+  expect(JSON.stringify(prepared.preview)).not.toContain('abababab')
+  expect(await prepared.sign()).toMatchObject({ permissionContext: PERMISSION })
+})
