@@ -58,6 +58,25 @@ test('CL-6 an export is signed, and whoever checks it hears what was changed sin
   expect((await run(['receipts', 'export'], {})).said).toContain('1 without a signature of yours')
 })
 
+test('CL-6 what nobody has signed, and what the payment and its receipt do not bear out, is not good', async () => {
+  const { exported, verify } = await paidOnce(PAYER)
+  const whole = JSON.parse(await exported())
+  const { attestation: _, ...receipt } = whole
+  const { name, value } = receipt.payment
+  const payment = JSON.parse(Buffer.from(value, 'base64').toString())
+  // As a contract wallet signs: bytes that no key alone can be read from.
+  payment.payload.signature = `0x${'ee'.repeat(66)}`
+  const unreadable = { name, value: Buffer.from(JSON.stringify(payment)).toString('base64') }
+  const lines = [
+    { ...receipt, payment: unreadable },
+    { ...receipt, transaction: `0x${'ab'.repeat(32)}` },
+    { ...receipt, scheme: 'upto' },
+    { ...receipt, receipt: undefined, transaction: undefined },
+    receipt,
+  ]
+  expect(await verify(lines)).toEqual([['signature'], ['transaction'], ['terms'], ['transaction'], []])
+})
+
 test('CL-6 what the seller has signed by offer-receipt is checked too', async () => {
   const { exported, verify } = await paidOnce(PAYER, { signedBy: SELLER })
   const receipt = JSON.parse(await exported())

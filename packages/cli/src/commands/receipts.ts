@@ -98,6 +98,7 @@ export async function verifyReceipts(file: string | undefined, options: Receipts
   const readers: ReceiptReaders = {
     schemes: [exactEvm, exactSvm],
     signerOf,
+    own: file === undefined,
     isSignedBy,
     sellerSigned: sellerSigned(options),
     exporters: (options.by ?? []).map(accountNamed),

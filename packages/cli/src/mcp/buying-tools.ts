@@ -10,8 +10,8 @@ import { limitedTo } from '../commands/pay.js'
 import { CliError } from '../terminal/exit.js'
 import type { AgentTools } from './agent-server.js'
 import { answerContent } from './answer-content.js'
-import { AGAIN, assetOf, failed, leftOf, moneyOf, said, telling } from './said.js'
 import type { Outside } from './outside.js'
+import { AGAIN, assetOf, failed, leftOf, moneyOf, said, telling } from './said.js'
 import { targetOf } from './target.js'
 
 const request = {

@@ -40,6 +40,8 @@ export type ReceiptReaders = {
   /** Sellers' halves of schemes: they recompute the identity of a payment. */
   readonly schemes: readonly Pick<SchemeServer, 'scheme' | 'inspect'>[]
   readonly signerOf?: SignerOf
+  /** They are one's own records: what no key alone tells of a signature is as it was written down. Else whoever is believed has to answer for it. */
+  readonly own?: boolean
   /** Reads the signature of whoever exported it. Without it that is not looked at. */
   readonly isSignedBy?: IsSignedBy
   /** Accounts whose exports are believed beside the payer's own, as `eip155:0x…` or `solana:…`. */
@@ -99,16 +101,9 @@ export async function verifyReceipt(receipt: unknown, readers: ReceiptReaders): 
   const say = (check: string, ok: boolean, says: string) => void checks.push({ check, ok, says })
 
   const attestation = readers.isSignedBy && (await attestationOf(read.all, readers.isSignedBy))
-  if (attestation !== undefined) {
-    const { account } = attestation
-    const believed = [familyOf(read.network, read.payer), ...(readers.exporters ?? [])]
-    checks.push(
-      ...checksOf(
-        attestation,
-        believed.some((name) => sameAccount(name, account)),
-      ),
-    )
-  }
+  const exporters = [familyOf(read.network, read.payer), ...(readers.exporters ?? [])]
+  const isBelieved = exporters.some((name) => attestation && sameAccount(name, attestation.account))
+  if (attestation !== undefined) checks.push(...checksOf(attestation, isBelieved))
   const digest = sha256Hex(read.terms)
   say('challenge', digest === read.challenge, `the digest of the challenge is ${digest.slice(0, 16)}…`)
   const offers = challengeOf(read.terms)?.accepts ?? []
@@ -122,8 +117,9 @@ export async function verifyReceipt(receipt: unknown, readers: ReceiptReaders): 
 
   const offer = offers.find((each) => (payment.accepted ? sameOffer(each, payment.accepted) : sameTerms(each, read)))
   say('offer', offer !== undefined, offer ? 'the payment answers an offer of the challenge' : 'no such offer was made')
-  const named = offer !== undefined && sameTerms({ ...offer, amount: signedFor(payment, offer) }, read)
-  say('terms', named, 'recipient, asset, network and amount are those of the offer')
+  const told = offer && { ...offer, amount: signedFor(payment, offer) }
+  const named = told !== undefined && sameTerms(told, read) && payment.scheme === read.all.scheme
+  say('terms', named, 'scheme, recipient, asset, network and amount are those of the offer')
   if (offer === undefined) return checks
 
   const half = readers.schemes.find(
@@ -142,8 +138,17 @@ export async function verifyReceipt(receipt: unknown, readers: ReceiptReaders): 
   if (readers.signerOf !== undefined) {
     const signer = await readers.signerOf(payment, offer)
     if (signer !== undefined) say('signature', sameAddress(signer, read.payer), `signed by ${signer}`)
+    // A contract wallet, or a scheme that is not read here: somebody has to answer for it.
+    else if (readers.own !== true) say('signature', isBelieved && attestation?.isSigned === true, 'who signed is the exporter’s word')
   }
   const settlement = settlementOf(read)
+  const { state, transaction, chain } = read.all
+  if (state === 'settled' || transaction !== undefined) {
+    const told = settlement?.status === 'settled' ? [settlement.receipt.transaction] : []
+    const found = isJsonObject(chain) && chain.status === 'settled' ? [chain.transaction] : []
+    const isBorneOut = [...told, ...found].some((each) => each !== undefined && each === transaction)
+    say('transaction', isBorneOut, 'the transaction is that of the seller’s receipt, or of the chain')
+  }
   if (settlement?.status === 'settled') {
     const { network, amount, payer } = settlement.receipt
     const fits = network === read.network && (amount === undefined || amount <= read.amount)

@@ -3,7 +3,6 @@ import {
   evmAssets,
   findAsset,
   type Json,
-  type JsonObject,
   type Network,
   type PaymentRequirements,
   type PrepareContext,
