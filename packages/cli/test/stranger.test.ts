@@ -67,6 +67,31 @@ test('CLI-005 what is signed is what was shown, whatever the server asks for aft
   })
 })
 
+test('CLI-005 what was bought before is used, and what is paid beside it is what was shown', async () => {
+  let asked = 0
+  const paid: unknown[] = []
+  const shown: (string | null)[] = []
+  let isUsedUp = false
+  vi.stubGlobal('fetch', async (_: unknown, init?: RequestInit) => {
+    const headers = new Headers(init?.headers)
+    const payment = decodePayment((name) => headers.get(name))
+    if (payment?.ok) paid.push(payment.value.payload)
+    if (payment?.ok) return new Response('paid', { headers: { 'payment-entitlement': 'token; left=9' } })
+    if (headers.has('payment-entitlement')) shown.push(headers.get('payment-entitlement'))
+    if (headers.has('payment-entitlement') && !isUsedUp) return new Response('owned')
+    // Dearer each time.
+    asked += 1
+    const amount = BigInt(900 + 100 * asked)
+    return new Response('{}', { status: 402, headers: encodeChallenge({ accepts: [offerOf({ amount })] }).headers })
+  })
+  const pay = () => run(['pay', 'https://93.184.215.14/bundle', '--yes'])
+  expect([(await pay()).out, (await pay()).out, shown, paid.length]).toEqual(['paid\n', 'owned\n', ['token'], 1])
+  isUsedUp = true
+  asked = 0
+  expect((await pay()).out).toBe('paid\n')
+  expect(paid[1]).toMatchObject({ authorization: { value: '1000' } })
+})
+
 test.each([
   ['scheme', { scheme: 'x\u001b[2J\u001b[1;1H\nAll fine' }],
   ['asset', { asset: '\u001b]0;name\u0007\u202e' }],
