@@ -139,7 +139,8 @@ export async function verifyReceipt(receipt: unknown, readers: ReceiptReaders): 
     const signer = await readers.signerOf(payment, offer)
     if (signer !== undefined) say('signature', sameAddress(signer, read.payer), `signed by ${signer}`)
     // A contract wallet, or a scheme that is not read here: somebody has to answer for it.
-    else if (readers.own !== true) say('signature', isBelieved && attestation?.isSigned === true, 'who signed is the exporter’s word')
+    else if (readers.own !== true)
+      say('signature', isBelieved && attestation?.isSigned === true, 'who signed is the exporter’s word')
   }
   const settlement = settlementOf(read)
   const { state, transaction, chain } = read.all
