@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodePayment, encodeChallenge, network, type PaymentRequirements } from '@groat/core'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { sandboxNodes } from '../src/commands/wallet.js'
 import { runCli } from '../src/program.js'
 import { createStyle, painted, plain, plainLines } from '../src/terminal/io.js'
 import { recordedIo } from './io.js'
@@ -35,11 +36,18 @@ const offerOf = (terms: Partial<PaymentRequirements> = {}): PaymentRequirements 
   ...terms,
 })
 
+let sellers = 0
+/** The one that sells: each seller is somewhere else. A test that is run again after it took too long is not paid by the run before. */
+const url = () => `https://93.184.215.14/${sellers}`
+
 /** A seller whose every challenge is another one. */
 function seller(...challenges: readonly PaymentRequirements[]) {
   const paid: unknown[] = []
   let asked = 0
-  vi.stubGlobal('fetch', async (_: unknown, init?: RequestInit) => {
+  sellers += 1
+  const own = url()
+  vi.stubGlobal('fetch', async (input: unknown, init?: RequestInit) => {
+    if (String(input) !== own) throw new TypeError('somebody else sells here')
     const headers = new Headers(init?.headers)
     const payment = decodePayment((name) => headers.get(name))
     if (payment?.ok) {
@@ -56,7 +64,7 @@ function seller(...challenges: readonly PaymentRequirements[]) {
 test('CLI-005 what is signed is what was shown, whatever the server asks for afterwards', async () => {
   const paid = seller(offerOf(), offerOf({ amount: 100_000n, payTo: `0x${'66'.repeat(20)}` }))
   const asked: string[] = []
-  const { exitCode } = await run(['pay', 'https://93.184.215.14/x'], async (question) => {
+  const { exitCode } = await run(['pay', url()], async (question) => {
     asked.push(question)
     return true
   })
@@ -97,10 +105,21 @@ test.each([
   ['asset', { asset: '\u001b]0;name\u0007\u202e' }],
 ])('control characters in the %s of an offer do not reach the terminal', async (_, terms) => {
   seller(offerOf(terms))
-  const { exitCode, said } = await run(['pay', 'https://93.184.215.14/x'])
+  const { exitCode, said } = await run(['pay', url()])
   expect(exitCode).toBe(1)
   expect(said.split('\n').map(plain).join('\n')).toBe(said)
   expect(said).not.toMatch(/^All fine/m)
+})
+
+test('CL-1 G08 whoever sells on this machine names no node of a chain with money: what is signed along hangs on what a node says', async () => {
+  const [evm, svm] = [network('base'), network('solana')]
+  const says = (ready: object) => vi.stubGlobal('fetch', async () => Response.json(ready))
+  const [rpcUrl, target] = ['http://127.0.0.1:1/', new URL('http://127.0.0.1:2/x')]
+  says({ evm: { network: evm, rpcUrl }, svm: { network: svm, rpcUrl } })
+  expect(await sandboxNodes(target)).toEqual(new Map())
+  const [base, devnet] = [network('base-sepolia'), network('solana-devnet')]
+  says({ evm: { network: base, rpcUrl }, svm: { network: devnet, rpcUrl } })
+  expect([...(await sandboxNodes(target)).keys()]).toEqual([base, devnet])
 })
 
 test('an answer on a terminal keeps its lines and nothing else', () => {

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { isNetwork, type Network, networkFamily, type SchemeClient } from '@groat/core'
+import { isNetwork, type Network, network, networkFamily, type SchemeClient } from '@groat/core'
 import { signerAccounts } from '@groat/core/http'
 import { authCaptureEvm } from '@groat/evm/auth-capture/client'
 import { batchEvm, type PayerChannels } from '@groat/evm/batch-settlement/client'
@@ -185,12 +185,15 @@ export async function sandboxNodes(target: URL): Promise<ReadonlyMap<Network, st
     const ready = (await response.json()) as { evm?: SandboxChain; svm?: SandboxChain }
     for (const chain of [ready.evm, ready.svm]) {
       const [id, url] = [String(chain?.network), String(chain?.rpcUrl)]
-      if (isNetwork(id) && URL.canParse(url) && isLoopback(new URL(url))) nodes.set(id, url)
+      if (isNetwork(id) && SANDBOXED.has(id) && URL.canParse(url) && isLoopback(new URL(url))) nodes.set(id, url)
     }
   } catch {
     // Somebody else sells here.
   }
   return nodes
 }
+
+/** Anybody may listen on this machine, and what is signed along with a payment hangs on what a node says: never of a chain with money. */
+const SANDBOXED: ReadonlySet<Network> = new Set([network('base-sepolia'), network('solana-devnet')])
 
 type SandboxChain = { readonly network?: unknown; readonly rpcUrl?: unknown }
