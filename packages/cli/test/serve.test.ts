@@ -293,6 +293,7 @@ test.each([
   ['', '\n  GET /weather: cheap', /invalid_price|not a price|price/i],
   ['', '\n  GET /weather: { price: $1, streams: true }', /strict|upfront/],
   ['lisen: x', routes, /lisen: unknown field/],
+  ['admin: { listen: 0.0.0.0:0 }', routes, /admin.*a listener that others reach needs tokens/],
   ['', '\n  GET /chat:\n    price: $1\n    times: [{ 2: "query_lenth > 1" }]', /:12: routes\.GET \/chat.*query_lenth/],
   ['', '\n  GET /live: { price: $1, websocket: true, mode: strict }', /:10: routes\.GET \/live.*mode/],
   ['', '\n  POST /live: { price: $1, websocket: true }', /:10: routes\.POST \/live.*GET/],

@@ -227,6 +227,10 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   }
   const admin = value.admin && parseListen(value.admin.listen)
   if (value.admin !== undefined && admin === undefined) throw fail(['admin', 'listen'], 'expected HOST:PORT')
+  // Who is not on this machine can write any name into a request.
+  if (admin !== undefined && Object.keys(value.admin?.tokens ?? {}).length === 0 && !LOOPBACK.test(admin.host)) {
+    throw fail(['admin', 'tokens'], 'a listener that others reach needs tokens')
+  }
   const upstream = URL.canParse(value.upstream) ? new URL(value.upstream) : undefined
   if (upstream === undefined || !/^https?:$/.test(upstream.protocol)) {
     throw fail(['upstream'], 'expected an http or https URL')
@@ -351,3 +355,5 @@ function booksOf({ rpc = {}, fiat, webhook, settlement_fee }: z.output<typeof Fi
     ...(settlement_fee === undefined ? {} : { settlementFee: settlement_fee }),
   }
 }
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/i

@@ -3,7 +3,7 @@ import { request as requestHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { asciiJson, PROBLEM_TYPE, problem } from '@groat/core'
 import type { VerifiedPayment } from '@groat/server'
-import { IDENTITY_HEADER, identify, NOT_FORWARDED, NOT_RETURNED, targetOf, type Upstream } from './forward.js'
+import { IDENTITY_HEADER, identify, isForwarded, NOT_RETURNED, targetOf, type Upstream } from './forward.js'
 
 /** A handshake, as `node:http` brings it. */
 export type Handshake = { readonly req: IncomingMessage; readonly socket: Duplex; readonly head: Buffer }
@@ -21,7 +21,7 @@ export function forwardUpgrade(
   const target = new URL(targetOf(upstream, pathname + search))
   const headers: OutgoingHttpHeaders = { connection: 'Upgrade', upgrade: 'websocket' }
   for (const [name, value] of Object.entries(req.headers)) {
-    if (value !== undefined && !NOT_FORWARDED.includes(name) && !PER_CONNECTION.includes(name)) headers[name] = value
+    if (value !== undefined && isForwarded(name) && !PER_CONNECTION.includes(name)) headers[name] = value
   }
   headers['x-forwarded-host'] = req.headers.host ?? ''
   headers['x-forwarded-proto'] = 'encrypted' in req.socket ? 'https' : 'http'

@@ -25,7 +25,7 @@ export async function forward(
 ): Promise<Response> {
   const { pathname, search, host, protocol } = new URL(request.url)
   const headers = new Headers(request.headers)
-  for (const name of NOT_FORWARDED) headers.delete(name)
+  for (const name of [...headers.keys()]) if (!isForwarded(name)) headers.delete(name)
   headers.set('x-forwarded-host', host)
   headers.set('x-forwarded-proto', protocol.slice(0, -1))
   if (payment !== undefined && upstreamSecret !== undefined) {
@@ -67,7 +67,7 @@ export function identify(payment: VerifiedPayment, method: string, path: string,
 }
 
 /** What the buyer says to the shop, and what a stranger could use to speak in the shop's name. */
-export const NOT_FORWARDED = [
+const NOT_FORWARDED = [
   'payment-signature',
   'x-payment',
   'payment-entitlement',
@@ -86,6 +86,11 @@ export const NOT_FORWARDED = [
   'host',
   'expect',
 ]
+
+/** Some servers read a name with `_` as the same name with `-`. */
+export function isForwarded(name: string): boolean {
+  return !NOT_FORWARDED.includes(name.toLowerCase().replaceAll('_', '-'))
+}
 
 /** What only the shop says to the buyer. */
 export const NOT_RETURNED = [

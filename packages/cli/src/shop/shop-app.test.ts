@@ -17,6 +17,7 @@ let folder: string
 let api: Server
 let shop: Served
 let asked: string[] = []
+let headers: string[] = []
 
 const nobody: Facilitator = {
   supported: async () => ({ kinds: [], extensions: [], signers: {} }),
@@ -28,6 +29,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'groat-shop-'))
   api = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
+    headers = Object.keys(request.headers)
     response.end('served')
   })
   api.listen(0, '127.0.0.1')
@@ -75,9 +77,9 @@ async function opened(file: string): Promise<ShopApp> {
 }
 
 /** The status of a request that is sent as it is written. */
-async function raw(target: string, method = 'GET'): Promise<string> {
+async function raw(target: string, method = 'GET', more = ''): Promise<string> {
   const socket = connect(Number(new URL(shop.url).port), '127.0.0.1')
-  socket.write(`${method} ${target} HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n`)
+  socket.write(`${method} ${target} HTTP/1.1\r\nhost: shop.example\r\n${more}connection: close\r\n\r\n`)
   let text = ''
   for await (const chunk of socket) text += String(chunk)
   return text.slice(9, 12)
@@ -120,4 +122,16 @@ test('SEC-020 what is free and what is paid stay what they are', async () => {
   expect(await raw('/public/Some%20File.TXT')).toBe('200')
   expect(await raw('/api/books/1/pages/Last')).toBe('402')
   expect(asked).toEqual(['GET /api/Books/1', 'GET /api/a%2fb/', 'GET /public/Some%20File.TXT'])
+})
+
+test('no header that speaks in the name of the shop goes through, however its name is spelled', async () => {
+  const forged = ['Groat_Payment', 'GROAT-PAYMENT', 'X_Forwarded_For', 'x-http_method-override', 'X_Original_URL']
+  const lines = [...forged, 'x_mine'].map((name) => `${name}: forged\r\n`).join('')
+  expect(await raw('/public/file', 'GET', lines)).toBe('200')
+  expect(headers).toContain('x_mine')
+  expect(headers.map((name) => name.replaceAll('_', '-'))).not.toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^(groat-payment|x-forwarded-for|x-http-method-override|x-original-url)$/),
+    ]),
+  )
 })
