@@ -82,7 +82,8 @@ async function survivors(
     if (status !== 'pass' && status !== 'not-applicable') killed.add(nameOf(check))
   const played = new Set(results.map(({ check }) => check))
   const absent = only.filter((id) => /\/(evm|svm)$/.test(id) && !played.has(id)).map((id) => `${id} was not played`)
-  return [...results.filter(({ status }) => status === 'pass').map(({ check }) => check), ...absent]
+  const alive = results.filter(({ status }) => status === 'pass' || status === 'not-applicable')
+  return [...alive.map(({ check }) => check), ...absent]
 }
 
 const nameOf = (check: string) => check.replace(/\/(evm|svm)$/, '')

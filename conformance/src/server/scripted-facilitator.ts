@@ -28,6 +28,19 @@ export interface ScriptedFacilitator extends Listening {
   play(script?: { readonly verify?: Act; readonly settle?: Act }): void
 }
 
+/** Says that a payment is no good. */
+export const invalid: Act = () => ({ json: { isValid: false, invalidReason: 'payment_expired', payer: '' } })
+
+/** Says that a payment was not settled, and will not be. */
+export const refused: Act = ({ network, payer }) => ({
+  json: { success: false, errorReason: 'payment_expired', transaction: '', network, payer },
+})
+
+/** Says that nobody knows yet whether a payment was settled. */
+export const pending: Act = ({ network, payer, transaction }) => ({
+  json: { success: false, errorReason: 'settlement_pending', transaction, network, payer },
+})
+
 /** Starts one. It claims to serve `exact` on one network. */
 export async function startScriptedFacilitator(
   family: Family,

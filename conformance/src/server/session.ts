@@ -6,15 +6,26 @@ import type { ChainDiff, Exchange, Family } from '../model/result.js'
 import { type Job, jobsOf, type Session } from '../run/session.js'
 import { claimedFamilies, type Endpoint, type Support, versionOf } from '../target/manifest.js'
 import { type Lasting, openLasting } from '../target/process.js'
+import { origin, signingKey } from './extended.js'
+import { identifierChecks } from './named.js'
 import { offerChecks } from './offers.js'
 import { paymentChecks } from './payments.js'
 import { startScriptedFacilitator } from './scripted-facilitator.js'
 import { settlementChecks } from './settlements.js'
+import { signedOfferChecks } from './signed.js'
+import { signInChecks } from './signed-in.js'
 import { createReadOnlyStage, createServerStage, type ServerStage } from './stage.js'
 import { asVersion1 } from './version-1.js'
 
 /** Everything that is asked of a resource server. */
-export const serverChecks: readonly Check<ServerStage>[] = [...offerChecks, ...paymentChecks, ...settlementChecks]
+export const serverChecks: readonly Check<ServerStage>[] = [
+  ...offerChecks,
+  ...paymentChecks,
+  ...settlementChecks,
+  ...identifierChecks,
+  ...signInChecks,
+  ...signedOfferChecks,
+]
 
 const allRoutes = ['failing', 'throwing', 'cached', 'forged', 'stream']
 
@@ -119,6 +130,8 @@ async function openOn(
     X402_PAY_TO: sale.payTo,
     X402_ASSET: sale.asset,
     X402_AMOUNT: sale.amount,
+    X402_ORIGIN: origin,
+    X402_SIGNING_KEY: signingKey,
     ...(rail.family === 'svm' ? { X402_SVM_RPC_URL: rail.rpcUrl } : { X402_EVM_RPC_URL: rail.rpcUrl }),
   })
   closing.push(() => program.close())

@@ -5,18 +5,10 @@ import { expectSame, expectThat } from '../model/finding.js'
 import { property } from '../model/property.js'
 import { decodeHeader } from '../wire/messages.js'
 import { serverCheck } from './offers.js'
-import type { Act } from './scripted-facilitator.js'
+import { type Act, invalid, pending, refused } from './scripted-facilitator.js'
 import { expectDelivered, expectUnpaid, expectWithheld, receiptIn, type ServerStage } from './stage.js'
 
 type ServerCheck = Check<ServerStage>
-
-const invalid: Act = () => ({ json: { isValid: false, invalidReason: 'payment_expired', payer: '' } })
-const refused: Act = ({ network, payer }) => ({
-  json: { success: false, errorReason: 'payment_expired', transaction: '', network, payer },
-})
-const pending: Act = ({ network, payer, transaction }) => ({
-  json: { success: false, errorReason: 'settlement_pending', transaction, network, payer },
-})
 
 /** Something that a facilitator answers to `/settle`, of which no server may make a success. */
 const unsettled = (id: string, what: string, settle: Act, more: Partial<ServerCheck> = {}): ServerCheck =>

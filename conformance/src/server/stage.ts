@@ -35,9 +35,16 @@ export interface ServerStage {
   readonly sale: Sale
   /** Whether the server has this route of `/conformance/`; a check of one that it lacks does not apply. */
   needRoute(name: string): void
+  /** Whether the target says that it has this route. */
+  claims(name: string): boolean
   url(route: string): string
   /** Asks for a route, without a payment unless headers hold one. */
-  ask(route: string, headers?: Readonly<Record<string, string | readonly string[]>>, method?: string): Promise<Answer>
+  ask(
+    route: string,
+    headers?: Readonly<Record<string, string | readonly string[]>>,
+    method?: string,
+    body?: string,
+  ): Promise<Answer>
   /** The offer for a route. */
   offer(route?: string): Promise<Requirements>
   /** A right payment for a route, and not sent yet. */
@@ -70,8 +77,10 @@ export function createServerStage(setup: ServerSetup): ServerStage {
   const base = setup.url.replace(/\/$/, '')
   facilitator.play()
 
-  const ask: ServerStage['ask'] = (route, headers = {}, method = 'GET') =>
-    http.send({ method, url: `${base}/conformance/${route}`, headers, timeoutMs: 20_000 })
+  const ask: ServerStage['ask'] = (route, headers = {}, method = 'GET', body) => {
+    const content = body === undefined ? {} : { body }
+    return http.send({ method, url: `${base}/conformance/${route}`, headers, timeoutMs: 20_000, ...content })
+  }
 
   async function offer(route = 'paid'): Promise<Requirements> {
     const answer = await ask(route)
@@ -92,6 +101,7 @@ export function createServerStage(setup: ServerSetup): ServerStage {
     needRoute(name) {
       if (!routes.includes(name)) notApplicable(`the target has no route ${name}`)
     },
+    claims: (name) => routes.includes(name),
     url: (route) => `${base}/conformance/${route}`,
     ask,
     offer,
@@ -133,6 +143,7 @@ export function createReadOnlyStage(http: Http, url: string): ServerStage {
       return missing()
     },
     needRoute: missing,
+    claims: missing,
     url: () => url,
     ask: (_, headers = {}, method = 'GET') => http.send({ method, url, headers }),
     offer: missing,

@@ -76,7 +76,7 @@ export type Target = {
   }
   /** What it claims to serve. Whatever is claimed and refused is a failure; nothing is skipped quietly. */
   readonly supports?: readonly Support[]
-  /** Routes of `/conformance/` that a server has beside `paid`; all unless told. */
+  /** Routes of `/conformance/` that a server has beside `paid`; all but those of extensions unless told. */
   readonly routes?: readonly string[]
 }
 

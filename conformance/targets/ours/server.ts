@@ -1,10 +1,14 @@
 // Our gate on Hono, as a target that the kit starts.
 import type { SchemeServer } from '@groat/core'
+import { privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/server'
+import { signedOffers, typedDataIssuer } from '@groat/extensions/offer-receipt/server'
+import { memoryIdentifiers, paymentIdentifiers } from '@groat/extensions/payment-identifier/server'
+import { memorySignIns, signIns } from '@groat/extensions/sign-in-with-x/server'
 import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { exactSvm } from '@groat/svm/exact/server'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { listenOn } from '../listen.js'
 
 /** What is sold at every paid route. */
@@ -13,12 +17,23 @@ export const secret = { resource: 'groat-conformance-secret' }
 /** Opens our server as the environment says. */
 export async function openServer(env: Readonly<Record<string, string | undefined>>) {
   const { X402_FACILITATOR_URL = '', X402_NETWORK = '', X402_PAY_TO = '', X402_AMOUNT = '' } = env
+  const { X402_ORIGIN = '', X402_SIGNING_KEY = '' } = env
   const scheme: SchemeServer = X402_NETWORK.startsWith('solana:') ? exactSvm : exactEvm
-  const paid = paywall({
+  const shop = {
     facilitator: createFacilitatorClient(X402_FACILITATOR_URL, { timeoutMs: 5_000 }),
     payTo: { [X402_NETWORK]: X402_PAY_TO },
     schemes: [scheme],
     store: createMemoryClaims({ singleProcess: true }),
+  }
+  const paid = paywall(shop)
+  const extended = paywall({
+    ...shop,
+    origin: X402_ORIGIN,
+    extensions: [
+      paymentIdentifiers({ store: memoryIdentifiers() }),
+      signIns({ store: memorySignIns() }),
+      signedOffers({ issuer: typedDataIssuer(privateKeyAccount(X402_SIGNING_KEY)) }),
+    ],
   })
   const price = `$${(Number(X402_AMOUNT) / 1e6).toFixed(6)}`
   const hits: Record<string, number> = {}
@@ -54,6 +69,19 @@ export async function openServer(env: Readonly<Record<string, string | undefined
     })
     return new Response(body)
   })
+  const works = (route: string) => (c: Context) => {
+    count(route)
+    return c.json({ ...secret, work: hits[route] })
+  }
+  app.post('/conformance/named', extended({ price, extensions: { 'payment-identifier': true } }), works('named'))
+  app.post(
+    '/conformance/must-name',
+    extended({ price, extensions: { 'payment-identifier': { required: true } } }),
+    works('must-name'),
+  )
+  app.get('/conformance/pass', extended({ price, pass: '1h', extensions: { 'sign-in-with-x': true } }), works('pass'))
+  app.get('/conformance/signed', extended({ price, extensions: { 'offer-receipt': true } }), works('signed'))
   await paid.ready()
+  await extended.ready()
   return listenOn(app)
 }
