@@ -5,6 +5,7 @@ import {
   deliver,
   encode,
   headerOf,
+  hears,
   type Json,
   offers,
   type ServerMutant,
@@ -272,6 +273,28 @@ export const extensionMutants: readonly ServerMutant[] = [
         'payment-response',
         encode({ ...found, extensions: { 'offer-receipt': { info: { receipt: artifact } } } }),
       )
+    },
+  ),
+
+  announces(
+    'announces sentences as codes',
+    ['EXT-CODE-001/announced/evm'],
+    'builder-code',
+    withInfo((info) => ({ ...info, a: 'A Shop With Spaces' })),
+  ),
+  announces(
+    'announces six services',
+    ['EXT-CODE-001/announced/evm'],
+    'builder-code',
+    withInfo((info) => ({ ...info, s: ['a', 'b', 'c', 'd', 'e', 'f'] })),
+  ),
+  hears(
+    'does not look at codes',
+    ['EXT-CODE-002/app/evm', 'EXT-CODE-002/services/evm', 'EXT-CODE-003/many/evm', 'EXT-CODE-003/form/evm'],
+    (header) => {
+      const payment = decode(header)
+      if (payment?.extensions?.['builder-code'] === undefined) return undefined
+      return encode({ ...payment, extensions: {} })
     },
   ),
 ]

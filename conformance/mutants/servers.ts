@@ -22,6 +22,7 @@ import {
   withHeader,
   works,
 } from './server-faults.js'
+import { mcpMutants } from './server-mcp.js'
 
 export type { ServerMutant } from './server-faults.js'
 
@@ -380,6 +381,7 @@ export const serverMutants: readonly ServerMutant[] = [
       : said,
   ),
   ...extensionMutants,
+  ...mcpMutants,
 ]
 
 /** Delivers to everybody. */

@@ -1,7 +1,7 @@
 import type { Payer } from '../chain/rail.js'
 import { type Answer, isObject } from '../http/exchange.js'
 import { expectSame, expectThat, fail, notApplicable } from '../model/finding.js'
-import { decodeHeader, encodeHeader, encodePayment, type Requirements } from '../wire/messages.js'
+import { decodeHeader, encodeHeader, encodePayment, type Payment, type Requirements } from '../wire/messages.js'
 import { offersIn, type ServerStage } from './stage.js'
 
 /** What a server is told to say of itself, whatever requests say. */
@@ -54,16 +54,20 @@ export function extensionIn(message: unknown, key: string): Readonly<Record<stri
   return isObject(found) ? found : undefined
 }
 
-/** A right payment for such a route, as the value of its header. */
-export async function payExtended(
+/** A right payment for an offer, with what its extensions are to say. */
+export async function paymentFor(
   stage: ServerStage,
-  { offer, resource }: Extended,
+  { offer, resource }: Pick<Extended, 'offer' | 'resource'>,
   payer: Payer,
   extensions: object = {},
-): Promise<string> {
+): Promise<Payment> {
   const payment = encodePayment(offer, await stage.payload(payer, offer), 2)
-  return encodeHeader({ ...payment, resource, extensions })
+  return { ...payment, resource, extensions }
 }
+
+/** The same as the value of its header. */
+export const payExtended = async (...of: Parameters<typeof paymentFor>): Promise<string> =>
+  encodeHeader(await paymentFor(...of))
 
 /** How many payments the facilitator was asked to settle; one may be asked for again. */
 export function settledPayments({ facilitator }: ServerStage): number {

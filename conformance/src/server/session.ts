@@ -6,7 +6,9 @@ import type { ChainDiff, Exchange, Family } from '../model/result.js'
 import { type Job, jobsOf, type Session } from '../run/session.js'
 import { claimedFamilies, type Endpoint, type Support, versionOf } from '../target/manifest.js'
 import { type Lasting, openLasting } from '../target/process.js'
+import { codeChecks } from './coded.js'
 import { origin, signingKey } from './extended.js'
+import { mcpChecks } from './mcp.js'
 import { identifierChecks } from './named.js'
 import { offerChecks } from './offers.js'
 import { paymentChecks } from './payments.js'
@@ -25,6 +27,8 @@ export const serverChecks: readonly Check<ServerStage>[] = [
   ...identifierChecks,
   ...signInChecks,
   ...signedOfferChecks,
+  ...codeChecks,
+  ...mcpChecks,
 ]
 
 const allRoutes = ['failing', 'throwing', 'cached', 'forged', 'stream']

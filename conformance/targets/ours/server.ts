@@ -2,6 +2,7 @@
 import type { SchemeServer } from '@groat/core'
 import { privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/server'
+import { builderCodes } from '@groat/extensions/builder-code/server'
 import { signedOffers, typedDataIssuer } from '@groat/extensions/offer-receipt/server'
 import { memoryIdentifiers, paymentIdentifiers } from '@groat/extensions/payment-identifier/server'
 import { memorySignIns, signIns } from '@groat/extensions/sign-in-with-x/server'
@@ -10,6 +11,7 @@ import { paywall } from '@groat/server/hono'
 import { exactSvm } from '@groat/svm/exact/server'
 import { type Context, Hono } from 'hono'
 import { listenOn } from '../listen.js'
+import { openMcp } from './mcp.js'
 
 /** What is sold at every paid route. */
 export const secret = { resource: 'groat-conformance-secret' }
@@ -32,6 +34,7 @@ export async function openServer(env: Readonly<Record<string, string | undefined
     extensions: [
       paymentIdentifiers({ store: memoryIdentifiers() }),
       signIns({ store: memorySignIns() }),
+      builderCodes(),
       signedOffers({ issuer: typedDataIssuer(privateKeyAccount(X402_SIGNING_KEY)) }),
     ],
   })
@@ -81,6 +84,17 @@ export async function openServer(env: Readonly<Record<string, string | undefined
   )
   app.get('/conformance/pass', extended({ price, pass: '1h', extensions: { 'sign-in-with-x': true } }), works('pass'))
   app.get('/conformance/signed', extended({ price, extensions: { 'offer-receipt': true } }), works('signed'))
+  const codes = { a: 'conformance', s: ['kit_one'] }
+  app.get('/conformance/coded', extended({ price, extensions: { 'builder-code': codes } }), works('coded'))
+  const mcp = await openMcp(shop, {
+    price,
+    secret,
+    count: () => {
+      count('mcp')
+      return hits.mcp ?? 0
+    },
+  })
+  app.all('/conformance/mcp', (c) => mcp(c.req.raw))
   await paid.ready()
   await extended.ready()
   return listenOn(app)
