@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type CheckResult, run } from '../src/index.js'
 import { openServer } from '../targets/ours/server.js'
 
-test('our server passes every check, on both chains', async () => {
+test('EXT-OFFER-022 MCP-020 our server passes every check, on both chains', async () => {
   const results: CheckResult[] = []
   const target = { name: 'groat', roles: { server: { open: openServer } } }
   for await (const event of run({ target, profile: 'hardening', runs: 20 }))
