@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createBuyer } from '@groat/client/buyer'
+import { createBuyer, verifyReceipt } from '@groat/client/buyer'
 import { sqlIntents } from '@groat/client/sql'
 import { canonicalAddress, encodeChallenge, encodeReceipt, network } from '@groat/core'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
@@ -75,6 +75,14 @@ test('CL-6 what nobody has signed, and what the payment and its receipt do not b
     receipt,
   ]
   expect(await verify(lines)).toEqual([['signature'], ['transaction'], ['terms'], ['transaction'], []])
+})
+
+test('CL-6 a receipt that nests without an end is signed by nobody, and stops nobody from checking the next', async () => {
+  const { exported } = await paidOnce(PAYER)
+  const receipt = JSON.parse(await exported())
+  const metadata = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)
+  const checks = await verifyReceipt({ ...receipt, metadata }, { schemes: [], isSignedBy: async () => true })
+  expect(checks.find(({ check }) => check === 'exporter')?.ok).toBe(false)
 })
 
 test('CL-6 what the seller has signed by offer-receipt is checked too', async () => {

@@ -41,12 +41,25 @@ export async function attestationOf(receipt: JsonObject, isSignedBy: IsSignedBy)
   if (attestation === undefined) return undefined
   const { account, parts, signature } = isJsonObject(attestation) ? attestation : {}
   if (typeof account !== 'string' || typeof signature !== 'string' || !isJsonObject(parts)) {
-    return { account: 'nobody', isSigned: false, changed: [] }
+    return NOBODY
   }
-  const own = digestsOf(receipt)
+  const own = quietly(() => digestsOf(receipt))
+  if (own === undefined) return NOBODY
   const names = [...new Set([...Object.keys(own), ...Object.keys(parts)])]
-  const isSigned = await isSignedBy(account, signedText(account, parts), signature).catch(() => false)
+  const text = quietly(() => signedText(account, parts))
+  const isSigned = text !== undefined && (await isSignedBy(account, text, signature).catch(() => false))
   return { account, isSigned, changed: names.filter((name) => own[name] !== parts[name]) }
+}
+
+const NOBODY: Attestation = { account: 'nobody', isSigned: false, changed: [] }
+
+/** What nests deeper than anybody can follow has no digest. */
+function quietly<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
 }
 
 /** The exporter's word as checks: one of the signature, and one of everything that was changed since. */
