@@ -6,7 +6,6 @@ import {
   type ExtensionRoute,
   type ExtensionServer,
   type Guarded,
-  type GuardedPayment,
   type Json,
   type JsonObject,
   notify,
@@ -105,33 +104,29 @@ export function inspectExtensions({ route, terms, candidate: { payment } }: Run)
   return undefined
 }
 
-/** What the guards of a route say of a payment that is verified. All are asked, for one that repeats an earlier one may yet take its place: the first refusal counts. */
-export async function guardedBy(run: Run): Promise<Guarded> {
-  const about = guardedOf(run)
+/**
+ * What extensions say of a payment that is verified (`guard`), or of the request that brings again one that was claimed before (`resume`). All are asked, for a payment that repeats an
+ * earlier one may yet take its place: the first refusal counts.
+ */
+export async function judgedBy({ route, exchange, terms, candidate }: Run, by: 'guard' | 'resume'): Promise<Guarded> {
+  const { payment, offer, inspected } = candidate
+  const { pid, payer, expiresAt } = inspected
+  const about = {
+    pid,
+    payer,
+    expiresAt,
+    payment,
+    requirements: offer.requirements,
+    resource: terms.resource,
+    request: exchange.request,
+  }
   let repeats: Guarded
-  for (const { declared } of run.route.extensions) {
-    const said = await closed(() => declared.guard?.(about))
+  for (const { declared } of route.extensions) {
+    const said: Guarded = await closed<Guarded>(() => declared[by]?.(about))
     if (said?.ok === false) return said
     repeats ??= said
   }
   return repeats
-}
-
-/** What extensions have against serving this request by a payment that was claimed before; the first word against it counts. */
-export async function resumedBy(run: Run): Promise<Refusal | undefined> {
-  const about = guardedOf(run)
-  for (const { declared } of run.route.extensions) {
-    const refusal = await closed(() => declared.resume?.(about))
-    if (refusal !== undefined) return refusal
-  }
-  return undefined
-}
-
-function guardedOf({ exchange, terms, candidate }: Run): GuardedPayment {
-  const { payment, offer, inspected } = candidate
-  const { pid, payer, expiresAt } = inspected
-  const { requirements } = offer
-  return { pid, payer, expiresAt, payment, requirements, resource: terms.resource, request: exchange.request }
 }
 
 /** The receipt with what extensions have to say in it. One that fails is left out: the money has moved. */
@@ -177,7 +172,7 @@ async function closed<T>(ask: () => Promise<T> | undefined): Promise<T | Refusal
 async function told<T>({ onEvent, clock, leaseMs }: Gate, ask: () => T | Promise<T>): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new X402Error('extension_unavailable')), Math.min(SILENCE_MS, leaseMs / 4))
+    timer = setTimeout(() => reject(new X402Error('extension_unavailable')), leaseMs / SILENCE)
   })
   try {
     return await Promise.race([ask(), silence])
@@ -189,5 +184,5 @@ async function told<T>({ onEvent, clock, leaseMs }: Gate, ask: () => T | Promise
   }
 }
 
-/** Milliseconds for which the word of an extension is waited for that decides nothing. */
-const SILENCE_MS = 5_000
+/** For such a part of a lease, 5 seconds of the usual one, the word of an extension is waited for that decides nothing. */
+const SILENCE = 12

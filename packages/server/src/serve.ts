@@ -16,7 +16,7 @@ import { askedAnswer } from './asked.js'
 import type { ClaimedBefore, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
 import { grantFor, serveEntitled } from './entitled.js'
-import { guardedBy, inspectExtensions, resumedBy, withReceiptExtensions } from './extensions.js'
+import { inspectExtensions, judgedBy, withReceiptExtensions } from './extensions.js'
 import { giveBack } from './give-back.js'
 import type { Sale } from './ledger/sale.js'
 import { createMeter } from './meter.js'
@@ -136,11 +136,11 @@ async function serveClaimed<Native>(run: Run<Native>, claim: ClaimedBefore): Pro
 
 /** A request that is not the one that was paid for gets nothing of it, and what is owed waits for the right one. */
 async function foreignTo(run: Run, claim: ClaimedBefore): Promise<AnswerReply | undefined> {
-  const { status } = claim
-  if (status === 'busy' || status === 'mismatch' || status === 'refunded') return undefined
-  const refusal = await resumedBy(run)
-  if (refusal === undefined) return undefined
-  if (status !== 'settled') await quietly(run.gate.claims.pause(claim.token, false))
+  const token = 'token' in claim && claim.token
+  if (!token && claim.status !== 'settled') return undefined
+  const refusal = await judgedBy(run, 'resume')
+  if (refusal?.ok !== false) return undefined
+  if (token) await quietly(run.gate.claims.pause(token, false))
   return objected(run, refusal)
 }
 
@@ -211,7 +211,7 @@ async function firstStep<Native>(run: Run<Native>, token: ClaimToken, isHeld: bo
   const objection = tooLate(run) ?? (misfit && objected(run, misfit)) ?? (await verify(run))
   if (objection !== undefined) return { reply: objection }
   tell(run, 'payment_verified')
-  const guarded = await guardedBy(run)
+  const guarded = await judgedBy(run, 'guard')
   if (guarded?.ok === false) return { reply: objected(run, guarded) }
   const repeats = guarded && (await serveEarlier(run, guarded))
   if (repeats !== undefined) return { reply: repeats }
@@ -258,8 +258,8 @@ async function serveEarlier<Native>(
     // While its claim is held here nobody else can begin with it: once it is let go, its name is another's.
     const taken = !isSpent && (await replace())
     await letGo(first, claim.token)
-    if (isSpent) return answer(problemAnswer('payment_identifier_spent'))
-    return taken ? undefined : answer(problemAnswer('payment_in_flight', { retryAfter: 1 }))
+    if (taken) return undefined
+    return answer(problemAnswer(isSpent ? 'payment_identifier_spent' : 'payment_in_flight', { retryAfter: 1 }))
   } catch {
     return fault(run, 'store_unavailable')
   }
