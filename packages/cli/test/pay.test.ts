@@ -82,6 +82,16 @@ test('pay --scheme batch-settlement fills a channel once; then vouchers pay by t
   await expect.poll(async () => (await earned()) - before, { timeout: 20_000 }).toBe(12_500n)
 })
 
+test('pay uses a bundle and a pass that were bought before it pays again', async () => {
+  const buy = async (path: string) => JSON.parse((await run(['pay', `${api}${path}`, '--json'])).out)
+  const twice = async (path: string) => [(await buy(path)).payment, (await buy(path)).payment]
+  expect([await twice('/search'), await twice('/archive')]).toEqual([
+    ['settled', 'owned'],
+    ['settled', 'owned'],
+  ])
+  expect((await run(['pay', `${api}/search`])).said).toContain('not paid again: it was bought before, and 7 are left')
+})
+
 test('pay --scheme auth-capture puts money into escrow; what ships is paid out, and the rest comes back', async () => {
   const address = (wanted: string) => sandbox.ready.accounts.find(({ role }) => role === wanted)?.evm?.address ?? ''
   const balances = async () => {

@@ -67,7 +67,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
     if (options.dryRun) return dryRun(quote, options, io)
     if (quote.status === 'payable') await confirm(target, quote, options, io)
     try {
-      return await send(buyer, target, init, options, io)
+      return await send(buyer, target, init, { ...options, wasAsked: quote.status === 'payable' }, io)
     } finally {
       await buyer.idle()
     }
@@ -110,7 +110,10 @@ function attemptsOf(text: string): number {
   throw new CliError('usage', `${text} is not a number of tries`)
 }
 
-async function send(payer: Buyer, target: URL, init: RequestInit, options: PayCommand, io: Io): Promise<number> {
+/** Whether a price was asked for: what is answered without a payment then was bought before. */
+type Sent = PayCommand & { readonly wasAsked: boolean }
+
+async function send(payer: Buyer, target: URL, init: RequestInit, options: Sent, io: Io): Promise<number> {
   const start = performance.now()
   const response = await reach(target, () => payer.fetch(target, init))
   const body = new Uint8Array(await response.arrayBuffer())
@@ -121,6 +124,7 @@ async function send(payer: Buyer, target: URL, init: RequestInit, options: PayCo
   // What was paid for is not lost with the file: it is printed instead.
   const shown = failure === undefined ? options : { ...options, output: undefined }
   if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, shown))}\n`)
+  else if (outcome === undefined && options.wasAsked) tellOwned(response, io)
   else tell(outcome, ms, outcome?.status === 'answered' ? lastReceipt(new TextDecoder().decode(body)) : undefined, io)
   if (failure !== undefined) io.say(`  ${io.style.bad(`${failure}; the answer follows`)}`)
   const isWanted = failure !== undefined || (options.output === undefined && !isChallenge(response, outcome))
@@ -200,6 +204,12 @@ function tell(outcome: PaymentOutcome | undefined, ms: number, last: Receipt | u
   if (outcome !== undefined) say(`  ${describe(outcome, ms, last, style)}`)
 }
 
+/** Nothing was paid: a bundle or a pass of the purse was good for it. */
+function tellOwned({ headers }: Response, { say, style }: Io): void {
+  const [, left] = /;\s*left=(\d{1,15})/.exec(headers.get('PAYMENT-ENTITLEMENT') ?? '') ?? []
+  say(`  ${style.good('not paid again')}: it was bought before${left === undefined ? '' : `, and ${left} are left`}`)
+}
+
 function describe(outcome: PaymentOutcome, ms: number, last: Receipt | undefined, style: Style): string {
   switch (outcome.status) {
     case 'settled':
@@ -209,7 +219,7 @@ function describe(outcome: PaymentOutcome, ms: number, last: Receipt | undefined
     case 'answered':
       return last === undefined
         ? `${style.good('answered')}, without a receipt`
-        : `${style.good('answered')}; says at the end that it took ${taken(outcome.payment, last)}`
+        : `${style.good('answered')}; says at the end that it ${takenOf(outcome.payment, last) === undefined ? 'was paid in' : 'took'} ${taken(outcome.payment, last)}`
     case 'unknown':
       return `${style.bad('not known')} whether it was paid. Run the same command again: it presents the same payment.`
     case 'unpaid':
@@ -236,12 +246,12 @@ function report(
   body: Uint8Array,
   outcome: PaymentOutcome | undefined,
   ms: number,
-  { output }: { readonly output?: string | undefined },
+  { output, wasAsked }: { readonly output?: string | undefined; readonly wasAsked: boolean },
 ) {
   const paid = outcome?.status === 'settled' ? receiptLine(outcome, ms) : undefined
   return {
     status: response.status,
-    payment: outcome?.status ?? 'free',
+    payment: outcome?.status ?? (wasAsked ? 'owned' : 'free'),
     ...paid,
     ...(outcome !== undefined && 'code' in outcome ? { code: outcome.code } : {}),
     ...(output === undefined ? { body: parsed(body) } : { output }),
