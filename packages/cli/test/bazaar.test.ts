@@ -119,7 +119,7 @@ test('DESC-001 a shop serves what describes it, and groat describe writes the sa
   expect(Object.keys(JSON.parse((await run('describe', shopFile)).out))).toContain('/llms.txt')
   const found = await run('find', 'city', '--site', shop, '--json')
   expect(JSON.parse(found.out)).toMatchObject({
-    url: 'https://shop.example/weather/%7Bcity%7D',
+    url: 'https://shop.example/weather/{city}',
     source: 'well-known',
     offers: [{ offer: { amount: '1000' } }],
   })

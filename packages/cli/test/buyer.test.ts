@@ -53,6 +53,9 @@ test('a policy in YAML limits what pay pays, over several runs, and says which r
   expect(explained.out).toMatch(/no {2}perDay +\$0\.002 of \$0\.002 are taken/)
   expect(explained.out).toContain('-> not paid, decided by perDay')
   expect((await run(['policy', 'show'])).out).toBe('perDay  $0.002 of $0.002\n')
+
+  await policy('per_day: 2 dollars\n')
+  expect((await run(['policy', 'show'])).said).toMatch(/policy\.yaml: per_day: is written as \$0\.05/)
 })
 
 test('the command line narrows a policy and never widens it', async () => {
@@ -89,7 +92,7 @@ test('above ask_above somebody is asked on this machine too, where nobody is ask
 })
 
 test('stop stops every payment until resume', async () => {
-  expect((await run(['policy', 'stop', 'lost my laptop'])).exitCode).toBe(0)
+  expect((await run(['policy', 'stop', 'lost', 'my', 'laptop'])).exitCode).toBe(0)
   expect((await run(['pay', `${api}/weather`])).said).toContain('payments_stopped')
   expect((await run(['policy', 'resume'])).exitCode).toBe(0)
   expect((await run(['pay', `${api}/weather`])).exitCode).toBe(0)
@@ -99,7 +102,7 @@ test('INV-23 CL-6 receipts are listed, shown, asked of the chain, exported, and 
   await run(['pay', `${api}/weather`, '--task', 'forecast'])
   await run(['pay', `${api}/report`])
   expect((await run(['receipts', 'list'])).out).toMatch(
-    /^[0-9a-f]{12} .* 0\.05 USDC +base-sepolia .*settled +unverified *\n[0-9a-f]{12} .* 0\.001 USDC .*unverified +for forecast\n$/,
+    /^[0-9a-f]{12} .* 0\.05 USDC +base-sepolia +http:\S+\/report +settled +unverified *\n[0-9a-f]{12} .* 0\.001 USDC .*\/weather .*unverified +for forecast\n$/,
   )
   const node = sandbox.ready.evm?.rpcUrl ?? ''
   const asked = await run(['receipts', 'verify', '--rpc', node])

@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { svmAccounts } from '@groat/sandbox'
 import { decodeBase58 } from '@groat/svm/wire'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { runCli } from '../src/program.js'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
@@ -267,6 +268,31 @@ test('a payer without money signs nothing, and is told so', async () => {
   })
 })
 
+test('F8 a Solana wallet is made, funded where it had no token account, and paid with; a file of solana-keygen is imported', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'groat-svm-'))
+  onTestFinished(() => rm(home, { recursive: true, force: true }))
+  const environment = { GROAT_PASSWORD: 'correct horse', GROAT_HOME: home }
+  const made = JSON.parse((await run(['wallet', 'new', '--chain', 'svm', '--json'], environment)).out)
+  const funded = await run(['wallet', 'fund', api, '--amount', '$0.05'], environment)
+  expect([funded.exitCode, funded.said]).toEqual([0, expect.stringContaining('has $0.05 more on solana-devnet')])
+  const svmRpc = ['--svm-rpc', sandbox.ready.svm?.rpcUrl ?? '']
+  const paid = await run(['pay', `${api}/weather`, '--json', ...svmRpc], environment)
+  expect([paid.exitCode, JSON.parse(paid.out).payer]).toEqual([0, made.address])
+  // Closed, it is not taken for no wallet at all.
+  const closed = await run(['pay', 'https://api.example/weather', '--yes'], { GROAT_HOME: home })
+  expect([closed.exitCode, closed.said]).toEqual([2, expect.stringContaining('GROAT_PASSWORD')])
+
+  const { secretKey, address } = svmAccounts[1]
+  const file = join(home, 'id.json')
+  await writeFile(file, JSON.stringify([...(decodeBase58(secretKey) ?? [])]), { mode: 0o644 })
+  const open = await run(['wallet', 'import', '--key-file', file], environment)
+  expect([open.exitCode, open.said]).toEqual([2, expect.stringContaining('can be read by others')])
+  await chmod(file, 0o600)
+  expect((await run(['wallet', 'import', '--key-file', file], environment)).out).toBe(`${address}\n`)
+  const again = await run(['wallet', 'import', '--key-file', file], environment)
+  expect([again.exitCode, again.said]).toEqual([1, expect.stringContaining('is there already')])
+})
+
 test('an answer that cannot be written after all is printed with its receipt', async () => {
   const doomed = await mkdtemp(join(folder, 'doomed-'))
   const io = recordedIo({ environment: { GROAT_HOME: join(folder, 'apart') } })
@@ -285,8 +311,10 @@ test('a refusal says its reason, and does not print the challenge', async () => 
   const environment = { GROAT_EVM_KEY: `0x${'22'.repeat(32)}`, GROAT_HOME: join(folder, 'poor') }
   const { exitCode, out, said } = await run(['pay', `${api}/weather`], environment)
   expect([exitCode, out]).toEqual([1, ''])
-  expect(said).toContain('exact on base-sepolia: 0 atomic units are there (insufficient_balance)')
-  expect(said).toContain('Fund the account, or pay in another asset.')
+  expect(said).toMatch(
+    /exact on base-sepolia: 0x[0-9a-f]{40} has 0 USDC, and 0\.001 USDC is asked \(insufficient_balance\)/i,
+  )
+  expect(said).toContain('Fund the account, or name the file of another with --key-file.')
   expect(said).not.toContain('accepts')
 })
 

@@ -294,6 +294,12 @@ test.each([
   ['', '\n  GET /weather: { price: $1, streams: true }', /strict|upfront/],
   ['lisen: x', routes, /lisen: unknown field/],
   ['admin: { listen: 0.0.0.0:0 }', routes, /admin.*a listener that others reach needs tokens/],
+  [
+    '',
+    '\n  GET /a: { price: $1, builder-code: { a: app } }',
+    /builder-code: unknown field; .*extensions: \{ builder-code: … \}/,
+  ],
+  ['', '\n  GET /a: { price: $1, extensions: { groat-compliance: { asks: [country] } } }', /:10: .*needs `seller:/],
   ['', '\n  GET /chat:\n    price: $1\n    times: [{ 2: "query_lenth > 1" }]', /:12: routes\.GET \/chat.*query_lenth/],
   ['', '\n  GET /live: { price: $1, websocket: true, mode: strict }', /:10: routes\.GET \/live.*mode/],
   ['', '\n  POST /live: { price: $1, websocket: true }', /:10: routes\.POST \/live.*GET/],

@@ -224,6 +224,9 @@ function describe(outcome: PaymentOutcome, ms: number, last: Receipt | undefined
       return `${style.bad('not known')} whether it was paid. Run the same command again: it presents the same payment.`
     case 'unpaid':
     case 'refused':
+      if (outcome.code === 'approval_required') {
+        return `${style.bad('not paid')}  The policy wants a person to be asked, and nobody is here (${outcome.code})\n  Run it on a terminal, or raise ask_above in the policy; --yes does not answer for a person.`
+      }
       return `${style.bad('refused')}  ${errorInfo(outcome.code).title} (${outcome.code})\n  ${errorInfo(outcome.code).hint}`
   }
 }

@@ -1,4 +1,5 @@
 import { createBuyer, explainedLines, type Purse } from '@groat/client/buyer'
+import { nobody } from '../config/policy-file.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { checkedNames } from './names.js'
@@ -32,7 +33,10 @@ export async function explainPolicy(url: string, options: PolicyCommand, io: Io)
       )
       return exitCodes.no
     }
-    if (!options.json) for (const line of explainedLines(explanation.offers)) io.out(`${plain(line)}\n`)
+    if (!options.json) {
+      for (const line of explainedLines(explanation.offers)) io.out(`${plain(line)}\n`)
+      if (policy.askAbove !== undefined) io.say(`  above ${policy.askAbove}, a person is asked first`)
+    }
     return explanation.status === 'payable' ? exitCodes.ok : exitCodes.no
   })
 }
@@ -55,24 +59,16 @@ export async function showPolicy(options: PolicyCommand, io: Io): Promise<number
 /** `groat policy stop` and `resume`: for everybody who shares the purse. */
 export async function switchPayments(
   on: boolean,
-  reason: string | undefined,
+  reason: readonly string[],
   options: PurseOptions,
   io: Io,
 ): Promise<number> {
   return withPurse(options, io, async (purse: Purse) => {
     const buyer = createBuyer({ schemes: [nobody], purse })
-    await (on ? buyer.resume() : buyer.stop(reason))
+    await (on ? buyer.resume() : buyer.stop(reason.length > 0 ? reason.join(' ') : undefined))
     io.say(on ? '  payments go on' : '  nothing more is signed until `groat policy resume`')
     return exitCodes.ok
   })
-}
-
-/** Budgets are read without an account. */
-const nobody = {
-  scheme: { name: 'none', family: 'none' },
-  payer: () => undefined,
-  asset: () => undefined,
-  prepare: () => ({ ok: false, code: 'missing_scheme' }) as const,
 }
 
 function json(value: unknown): string {

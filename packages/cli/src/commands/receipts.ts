@@ -10,7 +10,7 @@ import {
   type SignerOf,
   verifyReceipt,
 } from '@groat/client/buyer'
-import { decodeReceipt, networkFamily, v1NameOf } from '@groat/core'
+import { decodeChallenge, decodeReceipt, headerNames, networkFamily, v1NameOf } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
 import { signerOfEvm } from '@groat/evm/signer'
 import { exactSvm } from '@groat/svm/exact/server'
@@ -166,7 +166,7 @@ async function linesOf(file: string): Promise<readonly unknown[]> {
     })
 }
 
-function rowOf({ intent, metadata, note }: PaymentRecord): readonly string[] {
+function rowOf({ intent, terms, metadata, note }: PaymentRecord): readonly string[] {
   const { id, createdAt, amount, network, origin, state } = intent
   const said =
     note.receipt === undefined
@@ -184,11 +184,21 @@ function rowOf({ intent, metadata, note }: PaymentRecord): readonly string[] {
     when,
     price,
     v1NameOf(network) ?? network,
-    origin,
+    paidAt(origin, terms),
     state,
     state === 'settled' ? chain : '',
     for_,
   ]
+}
+
+/** What was paid for, as the seller called it; where that is nothing of the origin that was asked, the origin. */
+function paidAt(origin: string, terms: string): string {
+  const challenge = terms.trimStart().startsWith('{')
+    ? decodeChallenge(() => undefined, terms)
+    : decodeChallenge((name) => (name === headerNames[2].required ? terms : undefined))
+  const named = challenge?.ok ? challenge.value.resource?.url : undefined
+  if (named === undefined || !URL.canParse(named) || new URL(named).origin !== origin) return origin
+  return named.length > 80 ? `${named.slice(0, 79)}…` : named
 }
 
 function limitOf({ limit = '1000' }: ReceiptsCommand): number {

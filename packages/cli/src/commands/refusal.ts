@@ -69,6 +69,16 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
         reason: `not among --network ${asked.network?.join(' ')}`,
         hint: 'Name a network of the offers with --network, or leave it out.',
       }
+    case 'balance': {
+      const [, have] = /^(\d+) atomic units are there$/.exec(detail ?? '') ?? []
+      const payer = asked.schemes.find((half) => half.scheme.name === offer.scheme && half.payer(offer.network))
+      const who = payer?.payer(offer.network)
+      if (have === undefined || who === undefined) return plain
+      return {
+        reason: `${who} has ${priceOf({ ...offer, amount: BigInt(have) })}, and ${priceOf(offer)} is asked`,
+        hint: 'Fund the account, or name the file of another with --key-file.',
+      }
+    }
     case 'versions':
       return { ...plain, hint: 'Pay sellers of version 1 with --v1.' }
     case 'schemes':

@@ -14,7 +14,7 @@ import { type AllowanceNodes, uptoEvmWithSponsoring } from '@groat/evm/upto/spon
 import { evmAccounts, svmAccounts } from '@groat/sandbox'
 import { exactSvm, type SvmKeyAccount, secretKeyAccount } from '@groat/svm/exact/client'
 import { remoteSvmAccount } from '@groat/svm/signer'
-import { encodeBase58 } from '@groat/svm/wire'
+import { decodeBase58, encodeBase58 } from '@groat/svm/wire'
 import { CliError } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { isKeystore, openKeystore } from '../wallet/keystore.js'
@@ -60,15 +60,19 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   const findNode: AllowanceNodes = async (id) => (await near()).get(id)
   const nodes = options.rpc ? evmNodes(nodesOf([], options.rpc)) : findNode
   if (keys.length > 0) return keys.flatMap((key) => schemesOf(key, rpc, { channels: options.channels, nodes }))
+  const areClosed = environment.GROAT_PASSWORD === undefined && (await walletFiles(io)).length > 0
   if (!isLoopback(target) && !options.dryRun) {
     throw new CliError(
       'usage',
-      'No key to pay with',
-      'Set GROAT_EVM_KEY or GROAT_SVM_KEY, or name a file with --key-file.',
+      areClosed ? 'No key to pay with: the wallets at home are closed' : 'No key to pay with',
+      areClosed
+        ? 'Set GROAT_PASSWORD to open them, or name a file with --key-file.'
+        : 'Set GROAT_EVM_KEY or GROAT_SVM_KEY, or name a file with --key-file.',
     )
   }
   const what = options.dryRun ? 'asking for' : 'paying with'
-  say(style.quiet(`  no key is set: ${what} the published test keys of the sandbox`))
+  const why = areClosed ? 'the wallets at home are closed without GROAT_PASSWORD' : 'no key is set'
+  say(style.quiet(`  ${why}: ${what} the published test keys of the sandbox`))
   const [evm, svm] = [evmAccounts[0].privateKey, svmAccounts[0].secretKey]
   const node = rpc ?? [...(await near())].find(([id]) => networkFamily(id) === 'solana')?.[1]
   const how = { channels: options.channels, nodes }
@@ -164,6 +168,16 @@ export function accountOf({ key, from }: FoundKey): { readonly evm?: KeyAccount;
       `${from} is not a private key`,
       'For EVM it is 0x and 64 hex digits; for Solana base58 of 64 bytes, or the JSON that solana-keygen writes.',
     )
+  }
+}
+
+/** The bytes of a key, and which kind it is. Throws a usage error for what is none. */
+export function secretOf(found: FoundKey): { readonly chain: 'evm' | 'svm'; readonly secret: Uint8Array } {
+  const { evm } = accountOf(found)
+  if (evm !== undefined) return { chain: 'evm', secret: new Uint8Array(Buffer.from(found.key.slice(2), 'hex')) }
+  return {
+    chain: 'svm',
+    secret: found.key.startsWith('[') ? bytesOf(found.key) : (decodeBase58(found.key) ?? new Uint8Array()),
   }
 }
 

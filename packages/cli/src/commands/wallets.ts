@@ -1,20 +1,19 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createBuyer } from '@groat/client/buyer'
 import { defaultAssets, formatUnits, type Network, network, networkFamily, v1NameOf } from '@groat/core'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
-import { evmAccounts, svmAccounts } from '@groat/sandbox'
+import { evmAccounts, startSvmChain, svmAccounts } from '@groat/sandbox'
 import { createFacilitatorClient } from '@groat/server'
 import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
-import { decodeBase58 } from '@groat/svm/wire'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io } from '../terminal/io.js'
 import { sealEvmKey, sealSvmKey } from '../wallet/keystore.js'
 import { balanceOf } from './balances.js'
 import { nodesOf } from './chains.js'
 import { walletFiles, walletFolder } from './purse.js'
-import { isLoopback } from './wallet.js'
+import { isLoopback, readKeys, secretOf } from './wallet.js'
 
 /** Options of `groat wallet`. */
 export type WalletCommand = {
@@ -34,19 +33,20 @@ export async function newWallet({ chain = 'evm', json }: WalletCommand, io: Io):
 /** `groat wallet import`: a key out of a file or a variable, from then on encrypted. */
 export async function importWallet({ chain, keyFile, json }: WalletCommand, io: Io): Promise<number> {
   const { GROAT_EVM_KEY, GROAT_SVM_KEY } = io.environment
-  const text = keyFile === undefined ? (GROAT_EVM_KEY ?? GROAT_SVM_KEY) : (await readFile(keyFile, 'utf8')).trim()
-  if (text === undefined)
-    throw new CliError('usage', 'No key to import', 'Name a file with --key-file, or set GROAT_EVM_KEY.')
-  const isEvm = /^0x[0-9a-fA-F]{64}$/.test(text)
-  const secret = isEvm ? new Uint8Array(Buffer.from(text.slice(2), 'hex')) : decodeBase58(text)
-  if (secret === undefined || (chain !== undefined && isEvm !== (chain === 'evm'))) {
+  const given = chain === 'svm' ? GROAT_SVM_KEY : (GROAT_EVM_KEY ?? (chain === undefined ? GROAT_SVM_KEY : undefined))
+  if (keyFile === undefined && given === undefined) {
     throw new CliError(
       'usage',
-      'That is not a private key',
-      'For EVM it is 0x and 64 hex digits; for Solana base58 of 64 bytes.',
+      'No key to import',
+      'Name a file with --key-file, or set GROAT_EVM_KEY or GROAT_SVM_KEY.',
     )
   }
-  return keep(isEvm ? 'evm' : 'svm', secret, json, io)
+  const [found] = keyFile === undefined ? [] : await readKeys({ keyFile: [keyFile] }, io.environment)
+  const key = secretOf(found ?? { key: given ?? '', from: 'the variable' })
+  if (chain !== undefined && key.chain !== chain) {
+    throw new CliError('usage', `That is a key of the other kind than --chain ${chain}`)
+  }
+  return keep(key.chain, key.secret, json, io)
 }
 
 /** `groat wallet balance`: what the wallets have on networks of which a node is named. */
@@ -63,7 +63,10 @@ export async function walletBalance({ rpc = [], json }: WalletCommand, io: Io): 
       }
     }
   }
-  if (rpc.length === 0) rows.push(...addresses.map(({ address, family }) => [address, family]))
+  if (rpc.length === 0) {
+    rows.push(...addresses.map(({ address, family }) => [address, family]))
+    io.say('  Name a node of each network to see balances, such as --rpc base=https://…')
+  }
   if (json) io.out(`${JSON.stringify(rows)}\n`)
   else for (const line of columns(rows)) io.out(`${line}\n`)
   return exitCodes.ok
@@ -86,9 +89,12 @@ export async function fundWallet(url: string, { amount = '$1' }: WalletCommand, 
   })
   const addresses = await addressesOf(io)
   if (addresses.length === 0) throw new CliError('no', 'There is no wallet', 'Make one with groat wallet new.')
+  // Solana pays into token accounts that exist; an empty one costs a sandbox nothing.
+  const solana = ready.svm && (await startSvmChain({ rpcUrl: ready.svm.rpcUrl }))
   const networks = [ready.evm?.network, ready.svm?.network].flatMap((id) => (id === undefined ? [] : [network(id)]))
   for (const { address, family } of addresses) {
     for (const id of networks.filter((each: Network) => networkFamily(each) === family)) {
+      if (family === 'solana') await solana?.fund(address, 0n)
       const outcome = await buyer.pay({ amount, recipient: address, network: id })
       if (outcome.status !== 'settled') throw new CliError('no', `${address} was not funded: ${outcome.status}`)
       io.say(`  ${address} has ${amount} more on ${v1NameOf(id) ?? id}`)
@@ -110,7 +116,10 @@ async function keep(chain: 'evm' | 'svm', secret: Uint8Array, json: boolean | un
   const file = join(folder, `${chain}-${address}.json`)
   // A key that is there is never written over.
   await writeFile(file, `${text}\n`, { mode: 0o600, flag: 'wx' }).catch((cause: unknown) => {
-    throw new CliError('usage', `${file} is there already or cannot be written`, undefined, { cause })
+    const isThere = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
+    throw isThere
+      ? new CliError('no', `The wallet is there already: ${file}`, undefined, { cause })
+      : new CliError('usage', `${file} cannot be written`, undefined, { cause })
   })
   if (json) io.out(`${JSON.stringify({ chain, address, file })}\n`)
   else {

@@ -1,5 +1,7 @@
-import type { SpendingPolicy } from '@groat/client/buyer'
+import { createBuyer, type SpendingPolicy } from '@groat/client/buyer'
+import { type SchemeClient, X402Error } from '@groat/core'
 import * as z from 'zod/mini'
+import { CliError } from '../terminal/exit.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
 const money = z.union([z.string(), z.number()])
@@ -60,7 +62,25 @@ const NUMBERS: ReadonlySet<string> = new Set(['payments', 'maxLifetimeSeconds', 
 export async function readPolicy(file: string, environment: Environment): Promise<SpendingPolicy> {
   const { value } = await readYamlFile(file, PolicyFile, environment)
   // Checked word by word above: it is a policy but for the spelling of its words.
-  return inCode(value) as SpendingPolicy
+  const policy = inCode(value) as SpendingPolicy
+  try {
+    createBuyer({ schemes: [nobody], policy })
+  } catch (cause) {
+    if (!X402Error.is(cause) || typeof cause.context.field !== 'string') throw cause
+    const field = cause.context.field.replace(/^policy\./, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    throw new CliError('usage', `${file}: ${field}: ${cause.context.problem ?? cause.context.reason}`, undefined, {
+      cause,
+    })
+  }
+  return policy
+}
+
+/** Pays nothing: a policy is read, and budgets are counted, without an account. */
+export const nobody: SchemeClient = {
+  scheme: { name: 'none', family: 'none' },
+  payer: () => undefined,
+  asset: () => undefined,
+  prepare: () => ({ ok: false, code: 'missing_scheme' }),
 }
 
 function inCode(words: object, counted = false): object {

@@ -287,11 +287,20 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     explain: (error) => {
       const { route, field, reason } = X402Error.is(error) ? error.context : {}
       if (!X402Error.is(error) || typeof route !== 'string' || !Object.hasOwn(value.routes, route)) return error
+      const needs = error.code === 'extension_not_registered' ? needed.get(String(error.context.extension)) : undefined
+      if (needs !== undefined) return fail(['routes', route], `${error.context.extension} needs ${needs}`)
       const [word] = typeof field === 'string' ? field.split('.') : []
       return fail(['routes', route, ...(word === undefined ? [] : [wordInFile(word)])], String(reason ?? error.message))
     },
   }
 }
+
+/** What stands elsewhere in the file for extensions that cannot do without. */
+const needed: ReadonlyMap<string, string> = new Map([
+  ['groat-compliance', '`seller: { name, country }` in the file'],
+  ['offer-receipt', '`receipts` with a key in the file'],
+  ['groat-refund', '`refunds` with `requests` in the file'],
+])
 
 function describedBy({ icon, agent, ...said }: NonNullable<z.output<typeof File>['describe']>): DescribeConfig {
   const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined))

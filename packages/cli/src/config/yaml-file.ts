@@ -99,11 +99,19 @@ function expand(value: unknown, path: readonly PropertyKey[], environment: Envir
 function problemsOf(issue: z.core.$ZodIssue, value: unknown): readonly Problem[] {
   const { path } = issue
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], reason: 'unknown field' }))
+    return issue.keys.map((key) => ({ path: [...path, key], reason: unknownField(key, path) }))
   }
   if (issue.code !== 'invalid_type') return [{ path, reason: issue.message }]
   const isMissing = valueAt(value, path) === undefined
   return [{ path, reason: isMissing ? 'is missing' : `expected ${kinds[issue.expected] ?? issue.expected}` }]
+}
+
+/** An extension is told to a route below `extensions`, and easily written beside it. */
+function unknownField(key: string, path: readonly PropertyKey[]): string {
+  const isExtension = /^(groat-[a-z-]+|payment-identifier|sign-in-with-x|offer-receipt|builder-code)$/.test(key)
+  return isExtension && path[0] === 'routes' && path.length === 2
+    ? `unknown field; extensions are written as extensions: { ${key}: … }`
+    : 'unknown field'
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

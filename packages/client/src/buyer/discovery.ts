@@ -214,7 +214,9 @@ function serviceFrom(item: JsonObject, source: Service['source'], base?: string)
     [metadata, resource].map((each) => (isJsonObject(each) ? each.description : undefined)).find(Boolean)
   const description = text(described ?? (isJsonObject(first) ? first.description : undefined)).slice(0, 500)
   const price = moneyOf(item.price)
-  return [{ url: url.href, description, source, offers, ...(price !== undefined && { price }) }]
+  // A template keeps the braces that say where something is to be filled in.
+  const written = url.href.replace(/%7B([\w-]+)%7D/g, '{$1}')
+  return [{ url: written, description, source, offers, ...(price !== undefined && { price }) }]
 }
 
 function offerFrom(wire: Json): readonly ListedOffer[] {
