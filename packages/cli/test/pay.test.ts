@@ -83,6 +83,15 @@ test('pay --scheme batch-settlement fills a channel once; then vouchers pay by t
   await expect.poll(async () => (await earned()) - before, { timeout: 20_000 }).toBe(12_500n)
 })
 
+test('what the sandbox says of itself is found, and bought from', async () => {
+  const found = await run(['find', 'weather', '--max', '0.01', '--site', api, '--json'])
+  const { url } = JSON.parse(found.out.split('\n')[0] ?? '{}')
+  expect([found.exitCode, url]).toEqual([0, `${api}/weather`])
+  expect((await run(['pay', url])).exitCode).toBe(0)
+  // The page keeps its place.
+  expect((await fetch(api)).headers.get('content-type')).toContain('text/html')
+})
+
 test('pay uses a bundle and a pass that were bought before it pays again', async () => {
   const buy = async (path: string) => JSON.parse((await run(['pay', `${api}${path}`, '--json'])).out)
   const twice = async (path: string) => [(await buy(path)).payment, (await buy(path)).payment]
@@ -290,7 +299,7 @@ test('F8 a Solana wallet is made, funded where it had no token account, and paid
   await chmod(file, 0o600)
   expect((await run(['wallet', 'import', '--key-file', file], environment)).out).toBe(`${address}\n`)
   const again = await run(['wallet', 'import', '--key-file', file], environment)
-  expect([again.exitCode, again.said]).toEqual([1, expect.stringContaining('is there already')])
+  expect([again.exitCode, again.said]).toEqual([2, expect.stringContaining('is there already')])
 })
 
 test('an answer that cannot be written after all is printed with its receipt', async () => {

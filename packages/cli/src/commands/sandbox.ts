@@ -60,5 +60,6 @@ export function describe({ evm, svm, facilitator, api, accounts }: ReadyLine, { 
     const route = api.routes.find((each) => each.scheme === scheme)
     if (route !== undefined) say(`    npm run groat -- pay --scheme ${scheme} ${api.url}${route.path}`)
   }
+  say(`    npm run groat -- find weather --max 0.01 --site ${api.url}`)
   say('')
 }

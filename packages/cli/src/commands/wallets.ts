@@ -118,7 +118,7 @@ async function keep(chain: 'evm' | 'svm', secret: Uint8Array, json: boolean | un
   await writeFile(file, `${text}\n`, { mode: 0o600, flag: 'wx' }).catch((cause: unknown) => {
     const isThere = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
     throw isThere
-      ? new CliError('no', `The wallet is there already: ${file}`, undefined, { cause })
+      ? new CliError('usage', `The wallet is there already: ${file}`, undefined, { cause })
       : new CliError('usage', `${file} cannot be written`, undefined, { cause })
   })
   if (json) io.out(`${JSON.stringify({ chain, address, file })}\n`)

@@ -1,5 +1,5 @@
 import type { Facilitator, OnEvent, SchemeServer } from '@groat/core'
-import { createMemoryClaims } from '@groat/server'
+import { createMemoryClaims, type SoldRoute } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { Hono } from 'hono'
 import { createDemoPrices } from './demo-prices.js'
@@ -20,6 +20,8 @@ export type DemoApi = {
   readonly app: Hono
   readonly routes: readonly DemoRoute[]
   ready(): Promise<void>
+  /** What is sold, for the documents that describe it. */
+  sold(): Promise<readonly SoldRoute[]>
   stop(): Promise<void>
 }
 
@@ -36,7 +38,7 @@ export async function createDemoApi(options: {
   const app = new Hono()
   const routes: DemoRoute[] = []
   const open: LocalBooks[] = []
-  const ready: (() => Promise<void>)[] = []
+  const parts: Pick<DemoApi, 'ready' | 'sold'>[] = []
 
   function selling(on: readonly LocalNetwork[], schemes: readonly SchemeServer[], facilitator: string | Facilitator) {
     const paid = paywall({
@@ -46,7 +48,7 @@ export async function createDemoApi(options: {
       store: createMemoryClaims({ singleProcess: true }),
       onEvent,
     })
-    ready.push(paid.ready)
+    parts.push(paid)
     return (path: string, price: string, description: string, mode: 'strict' | 'upfront' = 'strict') => {
       const [scheme] = schemes
       const ids = on.map(({ network }) => network)
@@ -107,11 +109,12 @@ export async function createDemoApi(options: {
   const prices = createDemoPrices(options)
   app.route('/', prices.app)
   routes.push(...prices.routes)
-  ready.push(prices.ready)
+  parts.push(prices)
   return {
     app,
     routes,
-    ready: async () => void (await Promise.all(ready.map((each) => each()))),
+    ready: async () => void (await Promise.all(parts.map((each) => each.ready()))),
+    sold: async () => (await Promise.all(parts.map((each) => each.sold()))).flat(),
     stop: async () => void (await Promise.all(open.map((each) => each.stop()))),
   }
 }

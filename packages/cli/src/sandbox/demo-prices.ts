@@ -1,5 +1,5 @@
 import type { OnEvent } from '@groat/core'
-import { createMemoryClaims, PaymentRequiredError, type RouteOptions } from '@groat/server'
+import { createMemoryClaims, PaymentRequiredError, type RouteOptions, type SoldRoute } from '@groat/server'
 import { createConditions } from '@groat/server/conditions'
 import { type PaidEnv, paywall } from '@groat/server/hono'
 import { createPricing } from '@groat/server/pricing'
@@ -9,7 +9,13 @@ import type { DemoRoute } from './demo-api.js'
 import type { LocalNetwork } from './local-network.js'
 
 /** A part of the demo API. */
-export type DemoPart = { readonly app: Hono; readonly routes: readonly DemoRoute[]; ready(): Promise<void> }
+export type DemoPart = {
+  readonly app: Hono
+  readonly routes: readonly DemoRoute[]
+  ready(): Promise<void>
+  /** What is sold, for the documents that describe it. */
+  sold(): Promise<readonly SoldRoute[]>
+}
 
 type Handler = (c: Context<PaidEnv>) => Response | Promise<Response>
 
@@ -72,7 +78,7 @@ export function createDemoPrices(options: {
     return c.json({ prime: 7919 })
   })
   sell('/download', '$0.05', { perByte: '$0.00001', upTo: '$0.05', ...trust }, () => events('groat '.repeat(100)))
-  return { app, routes, ready: paid.ready }
+  return { app, routes, ready: paid.ready, sold: paid.sold }
 }
 
 /** An event stream of a few lines. */

@@ -1,4 +1,5 @@
 import { type Network, v1NameOf } from '@groat/core'
+import { documentAnswers, serviceDocuments } from '@groat/extensions/describe'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { openMemoryStore } from '@groat/store'
 import { Hono } from 'hono'
@@ -189,6 +190,15 @@ async function startApi({
     state: async () => ({ routes: demo.routes, networks: names, accounts: await accounts(), services }),
     buy: (path, network) => buyer.buy(served.url + path, network),
   })
+  // `groat find --site` reads what others would read of a shop.
+  const documents = serviceDocuments({
+    origin: served.url,
+    title: 'Groat sandbox',
+    description: 'Small answers at small prices, in test money',
+    routes: await demo.sold(),
+  })
+  const describe = documentAnswers(documents)
+  app.use(async (c, next) => describe(c.req.raw) ?? (await next()))
   app.route('/', page)
   app.route('/', demo.app)
   return { ...served, ready: all, stop: demo.stop }
