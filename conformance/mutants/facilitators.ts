@@ -180,7 +180,7 @@ const batchReasons: readonly (readonly [string, ...string[]])[] = (
     ['payload_type', '032/type'],
     ['channel_id_mismatch', '033/channel-id'],
     ['voucher_signature', '034/other-key', '034/upper-s', '034/other-sum', '035/no-authorizer'],
-    ['deposit_simulation_failed', '036/other-key'],
+    ['receive_authorization_signature', '036/other-key'],
     ['receiver_mismatch', '037/receiver'],
     ['receiver_authorizer_mismatch', '037/authorizer'],
     ['token_mismatch', '037/token'],
