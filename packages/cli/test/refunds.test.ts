@@ -193,8 +193,11 @@ test('SRV-067 above a limit two people agree, told apart by their tokens', async
   })
   expect(await run(ann.key, 'ask', big, '--reason', 'empty')).toMatchObject({
     exitCode: 0,
-    json: [{ state: 'asked', askedBy: 'ann' }],
+    json: [{ state: 'asked', askedBy: 'ann', amount: '10000', tokens: '0.01 of 0.01 USDC' }],
   })
+  expect((await run(ann.key, 'approve', 'that')).json).toMatchObject([
+    { error: expect.stringContaining('refund list') },
+  ])
   expect(await run(ann.key, 'approve', big)).toMatchObject({ exitCode: 1, json: [{ code: 'refund_needs_other' }] })
   expect(await run(ann.key, 'ask', small, '--reason', 'part', '--amount', '0.001')).toMatchObject({
     json: [{ state: 'approved' }],

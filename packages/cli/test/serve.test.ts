@@ -303,6 +303,21 @@ test.each([
   ['', '\n  GET /chat:\n    price: $1\n    times: [{ 2: "query_lenth > 1" }]', /:12: routes\.GET \/chat.*query_lenth/],
   ['', '\n  GET /live: { price: $1, websocket: true, mode: strict }', /:10: routes\.GET \/live.*mode/],
   ['', '\n  POST /live: { price: $1, websocket: true }', /:10: routes\.POST \/live.*GET/],
+  [
+    '',
+    '\n  GET /live: { price: $1, mode: upfornt }',
+    /:10: routes\.GET \/live\.mode: expected strict, upfront, accepted or optimistic/,
+  ],
+  ['', '\n  GET /a: { price: $1, mode: upfront, refund: on-failure }', /:10: routes\.GET \/a\.refund: .*`refunds`/],
+  [
+    '',
+    `\n  GET /a: { price: $1, offers: [{ network: base-sepolia, pay_to: "0x70987970C51812dc3A010C7d01b50e0d17dc79C8" }] }`,
+    /:10: routes\.GET \/a\.offers\.0\.pay_to: .*EIP-55/,
+  ],
+  ['settlement_fee: one', routes, /settlement_fee: expected a price/],
+  ['refunds: { approve_above: one }', routes, /:\d+: refunds\.approve_above: expected a price/],
+  ['fiat: { currency: USD, rates: { USDC: 1.0.0 } }', routes, /:\d+: fiat\.rates\.USDC: expected a number/],
+  ['webhook: { url: "http://shop.example", secret: sixteen-and-more }', routes, /:\d+: webhook\.url: .*allow_private/],
   ['', '\n  GET /chat:\n    per_cycle: $0.1', /:11: routes\.GET \/chat.*up_to: what is charged by use needs a ceiling/],
   ['', '\n  GET /chat:\n    price: $1\n    free: { calls: 3, every: soon }', /:1[0-9]: routes\.GET \/chat/],
 ])('what is wrong in a file is said with its line or route: %s', async (more, sold, said) => {

@@ -1,4 +1,4 @@
-import { encodeFacilitatorRequest, type FacilitatorRequest, isErrorCode, type Pid } from '@groat/core'
+import { encodeFacilitatorRequest, type FacilitatorRequest, isErrorCode, type Pid, v1NameOf } from '@groat/core'
 import { encodeWebhookEvent } from '@groat/core/webhook'
 import { openMemoryStore, type Store } from '@groat/store'
 import { Ajv2020 } from 'ajv/dist/2020.js'
@@ -399,6 +399,7 @@ describe('described', () => {
     let now = Date.now()
     await serve({ clock: () => now })
     expect((await app.request(`/readyz/${NETWORK}/exact`)).status).toBe(200)
+    expect((await app.request(`/readyz/${v1NameOf(NETWORK)}/exact`)).status).toBe(200)
     expect((await app.request(`/readyz/${NETWORK}/upto`)).status).toBe(404)
     chain.disturb = (method) => {
       if (method === 'ready') throw unreachable()

@@ -49,6 +49,6 @@ function told({ ok, json }: AdminAnswer, options: Pick<RefundCommand, 'json'>, i
   return ok ? exitCodes.ok : exitCodes.no
 }
 
-function rowOf({ id, state, amount, paid, payer, reason, transaction }: JsonObject): readonly string[] {
-  return [state, `${amount} of ${paid}`, payer, id, reason, transaction ?? ''].map(String)
+function rowOf({ id, state, amount, paid, tokens, payer, reason, transaction }: JsonObject): readonly string[] {
+  return [state, tokens ?? `${amount} of ${paid} atomic units`, payer, id, reason, transaction ?? ''].map(String)
 }

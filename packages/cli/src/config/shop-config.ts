@@ -19,6 +19,7 @@ import {
   proofsOf,
   TransferProofs,
 } from './shop-schemes.js'
+import { checkShopValues } from './shop-values.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
 export type { ChannelsConfig, HoldsConfig } from './shop-schemes.js'
@@ -261,7 +262,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   if (value.describe !== undefined && origin === undefined) {
     throw fail(['describe'], 'documents name the shop by its origin: give it as `origin`')
   }
-  return {
+  const config: ShopConfig = {
     ...listen,
     upstream,
     upstreamTimeoutMs: value.upstream_timeout * 1000,
@@ -293,6 +294,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
       return fail(['routes', route, ...(word === undefined ? [] : [wordInFile(word)])], String(reason ?? error.message))
     },
   }
+  checkShopValues(config, fail)
+  return config
 }
 
 /** What stands elsewhere in the file for extensions that cannot do without. */

@@ -98,12 +98,66 @@ function expand(value: unknown, path: readonly PropertyKey[], environment: Envir
 
 function problemsOf(issue: z.core.$ZodIssue, value: unknown): readonly Problem[] {
   const { path } = issue
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], reason: unknownField(key, path) }))
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({ path: [...path, key], reason: unknownField(key, path) }))
+    case 'invalid_union': {
+      const meant = branchMeant(issue.errors)
+      if (meant === undefined) return [{ path, reason: reasonOf(issue) }]
+      return meant.flatMap((inner) => problemsOf({ ...inner, path: [...path, ...inner.path] }, value))
+    }
+    case 'invalid_type':
+      return [{ path, reason: valueAt(value, path) === undefined ? 'is missing' : reasonOf(issue) }]
+    default:
+      return [{ path, reason: reasonOf(issue) }]
   }
-  if (issue.code !== 'invalid_type') return [{ path, reason: issue.message }]
-  const isMissing = valueAt(value, path) === undefined
-  return [{ path, reason: isMissing ? 'is missing' : `expected ${kinds[issue.expected] ?? issue.expected}` }]
+}
+
+/** Of several forms that a value may have, the one that it was meant to have: the one that fails further in, or for a reason of its own. */
+function branchMeant(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
+  const isOfKind = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.every(({ code, path }) => path.length > 0 || (code !== 'invalid_type' && code !== 'invalid_value'))
+  const [first, ...others] = branches.filter(isOfKind)
+  return others.reduce((best, next) => (best !== undefined && best.length <= next.length ? best : next), first)
+}
+
+/** What was expected: the schema's own words, where it has any. */
+function reasonOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${kindOf(issue)}`
+    case 'invalid_value':
+      return `expected ${kindOf(issue)}`
+    case 'invalid_union': {
+      const kinds = issue.errors.flatMap(([first]) => (first === undefined ? [] : [kindOf(first)]))
+      return `expected ${oneOf([...new Set(kinds)])}`
+    }
+    default:
+      return issue.message === 'Invalid input' ? boundOf(issue) : issue.message
+  }
+}
+
+function kindOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return kinds[issue.expected] ?? issue.expected
+  return issue.code === 'invalid_value' ? oneOf(issue.values.map(String)) : 'something else'
+}
+
+function boundOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'too_small') {
+    if (issue.origin === 'string' && issue.minimum === 1) return 'expected text that is not empty'
+    return `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
+  }
+  if (issue.code === 'too_big')
+    return `expected ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`
+  return issue.message
+}
+
+/** `a, b or c`; a comma before the last, where one of them says `or` itself. */
+function oneOf(words: readonly string[]): string {
+  const last = words.at(-1) ?? ''
+  const others = words.slice(0, -1)
+  if (others.length === 0) return last
+  return `${others.join(', ')}${others.some((word) => / or /.test(word)) ? ',' : ''} or ${last}`
 }
 
 /** An extension is told to a route below `extensions`, and easily written beside it. */
@@ -125,5 +179,6 @@ const kinds: Readonly<Record<string, string>> = {
   record: 'fields',
   string: 'text',
   number: 'a number',
+  int: 'a whole number',
   boolean: 'true or false',
 }

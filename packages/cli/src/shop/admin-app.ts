@@ -65,7 +65,7 @@ export function createShopAdmin(shop: ShopAdmin): Hono<Env> {
     return c.json({ ...usage, days: rows(usage.days), routes: rows(usage.routes), payers: rows(usage.payers) })
   })
 
-  app.get('/api/refunds', async (c) => c.json((await refunds?.list())?.map(shown) ?? []))
+  app.get('/api/refunds', async (c) => c.json((await refunds?.list())?.map((refund) => shown(refund, ledger)) ?? []))
   app.post('/api/refunds', async (c) => {
     const wish: unknown = await c.req.json().catch(() => undefined)
     const { payment, amount, reason, part } = (wish ?? {}) as Record<string, unknown>
@@ -74,16 +74,17 @@ export function createShopAdmin(shop: ShopAdmin): Hono<Env> {
     const named = part === undefined ? {} : { part }
     const by = personOf(c)
     if (by === undefined || refunds === undefined) return c.json({ error: 'not for you' }, 403)
-    if (amount === undefined) return answered(c, await refunds.ask({ pid: payment, reason, by, ...named }))
+    if (amount === undefined) return answered(c, await refunds.ask({ pid: payment, reason, by, ...named }), ledger)
     const units = typeof amount === 'string' ? await unitsOf(ledger, payment, amount) : undefined
     if (units === undefined) return wrong(c)
-    return answered(c, await refunds.ask({ pid: payment, reason, by, ...named, amount: units }))
+    return answered(c, await refunds.ask({ pid: payment, reason, by, ...named, amount: units }), ledger)
   })
   for (const verb of ['approve', 'reject'] as const) {
     app.post(`/api/refunds/:id/${verb}`, async (c) => {
       const [id, by] = [c.req.param('id'), personOf(c)]
       if (by === undefined || refunds === undefined) return c.json({ error: 'not for you' }, 403)
-      return isRefundId(id) ? answered(c, await refunds[verb](id, by)) : wrong(c)
+      if (!isRefundId(id)) return c.json({ error: 'not the id of a refund: `groat refund list` names them' }, 400)
+      return answered(c, await refunds[verb](id, by), ledger)
     })
   }
   app.route('/api/captures', createCapturesApp(captures, personOf))
@@ -111,8 +112,8 @@ function personOf(c: Context): string | undefined {
   return /^bearer /i.test(c.req.header('authorization') ?? '') ? c.get('who') : undefined
 }
 
-function answered(c: Context, answer: RefundAnswer): Response {
-  if (answer.ok) return c.json(shown(answer.refund))
+function answered(c: Context, answer: RefundAnswer, ledger: Ledger): Response {
+  if (answer.ok) return c.json(shown(answer.refund, ledger))
   const { status } = problem(answer.code)
   return c.json(problem(answer.code), status as 404)
 }
@@ -126,8 +127,14 @@ const wrong = (c: Context) =>
     400,
   )
 
-function shown(refund: Refund) {
-  return { ...refund, amount: refund.amount.toString(), paid: refund.paid.toString() }
+/** A refund as the listener tells it: atomic units, and in tokens where the asset is known. */
+function shown(refund: Refund, ledger: Ledger) {
+  const { amount, paid } = refund
+  const known = ledger.asset(refund)
+  const tokens = known && {
+    tokens: `${formatUnits(amount, known.decimals)} of ${formatUnits(paid, known.decimals)} ${known.symbol}`,
+  }
+  return { ...refund, amount: amount.toString(), paid: paid.toString(), ...tokens }
 }
 
 async function unitsOf(ledger: Ledger, pid: string, amount: string): Promise<bigint | undefined> {

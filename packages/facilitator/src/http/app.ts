@@ -11,6 +11,7 @@ import {
   isJsonObject,
   isPid,
   type JsonObject,
+  networkByV1Name,
   type ObservedPayment,
   PROBLEM_TYPE,
   problem,
@@ -165,7 +166,9 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
   })
 
   app.get('/readyz/:network/:scheme', async (c) => {
-    const { network, scheme } = c.req.param()
+    const { network: named, scheme } = c.req.param()
+    // By its name too, as the configuration has it.
+    const network = networkByV1Name(named) ?? named
     const half = service.schemes.find(
       ({ scheme: { name }, networks }) => name === scheme && networks.some((id) => id === network),
     )

@@ -1,0 +1,63 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import * as z from 'zod/mini'
+import { readYamlFile } from './yaml-file.js'
+
+const Schema = z.strictObject({
+  level: z.optional(z.enum(['info', 'warn', 'error'])),
+  page: z.optional(z.union([z.boolean(), z.strictObject({ title: z.string() })])),
+  name: z.optional(z.string().check(z.minLength(1))),
+  count: z.optional(z.int().check(z.positive())),
+  list: z.optional(z.array(z.string()).check(z.minLength(1))),
+  share: z.optional(z.number().check(z.lte(1))),
+  routes: z.optional(
+    z.record(
+      z.string(),
+      z.union([
+        z.literal('free'),
+        z.string(),
+        z.strictObject({
+          mode: z.optional(z.enum(['strict', 'upfront'])),
+          minute: z.optional(z.union([z.string(), z.strictObject({ price: z.string() })])),
+        }),
+      ]),
+    ),
+  ),
+})
+
+/** What is said of a file, without its name. */
+async function saidOf(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'groat-yaml-'))
+  const file = join(folder, 'a.yaml')
+  try {
+    await writeFile(file, text)
+    await readYamlFile(file, Schema, {})
+    return 'valid'
+  } catch (error) {
+    return (error instanceof Error ? error.message : '').replaceAll(`${file}:`, '')
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+test.each([
+  ['level: chatty', '1: level: expected info, warn or error'],
+  ['page: yes please', '1: page: expected true or false, or fields'],
+  ['page: { titel: a }', '1: page.title: is missing\n1: page.titel: unknown field'],
+  ['name: ""', '1: name: expected text that is not empty'],
+  ['count: 0', '1: count: expected more than 0'],
+  ['count: 1.5', '1: count: expected a whole number'],
+  ['list: []', '1: list: expected at least 1'],
+  ['share: 2', '1: share: expected at most 1'],
+  ['routes:\n  GET /a: { mode: upfornt }', '2: routes.GET /a.mode: expected strict or upfront'],
+  ['routes:\n  GET /a: { modus: strict }', '2: routes.GET /a.modus: unknown field'],
+  [
+    'routes:\n  GET /a:\n    minute: { prize: 1 }',
+    '3: routes.GET /a.minute.price: is missing\n3: routes.GET /a.minute.prize: unknown field',
+  ],
+  ['routes:\n  GET /a: 5', '2: routes.GET /a: expected free, text or fields'],
+])('says line and reason of %s', async (text, said) => {
+  expect(await saidOf(text)).toBe(said)
+})
