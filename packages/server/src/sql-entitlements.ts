@@ -86,7 +86,9 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
 const ROW_LOCKED = { isolation: 'read committed' } as const
 
 /** The uses that are left of a bundle; nobody takes one before the transaction has ended. */
-export async function usesLeft(trx: Transaction<EntitlementTables>, pid: Pid): Promise<number | undefined> {
+export async function usesLeft<Tables>(foreign: Transaction<Tables>, pid: Pid): Promise<number | undefined> {
+  // The tables are there; Kysely's types cannot know it of somebody else's transaction.
+  const trx = foreign as unknown as Transaction<EntitlementTables>
   const row = await trx
     .updateTable('server_entitlement')
     .set((eb) => ({ left_uses: eb.ref('left_uses') }))

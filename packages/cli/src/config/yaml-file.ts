@@ -45,12 +45,15 @@ export async function readYamlFile<T extends z.core.$ZodType>(
   const unset: Problem[] = []
   const expanded = expand(valuesOf(document, file), [], environment, unset)
   if (unset.length > 0) throw failAll(unset)
-  const result = z.safeParse(schema, expanded)
+  // What other modules of the process set as the checker's language is not ours to say; a schema's own words are.
+  const result = z.safeParse(schema, expanded, { error: () => NO_WORDS })
   if (!result.success) throw failAll(result.error.issues.flatMap((issue) => problemsOf(issue, expanded)))
   const { mode } = await stat(file)
   const isLiteral = (path: readonly PropertyKey[]) => !/\$\{/.test(String(document.getIn(path)))
   return { value: result.data, fail, isLiteral, isPrivate: (mode & 0o077) === 0 }
 }
+
+const NO_WORDS = 'not valid'
 
 /** What is wrong, and where. */
 type Problem = { readonly path: readonly PropertyKey[]; readonly reason: string }
@@ -133,7 +136,7 @@ function reasonOf(issue: z.core.$ZodIssue): string {
       return `expected ${oneOf([...new Set(kinds)])}`
     }
     default:
-      return issue.message === 'Invalid input' ? boundOf(issue) : issue.message
+      return issue.message === NO_WORDS ? boundOf(issue) : issue.message
   }
 }
 
