@@ -40,17 +40,20 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
     .option('--out <folder>', 'where to; without, one JSON object on standard output')
     .action(async (file, options) => finish(await (await import('./describe.js')).describe(file, options, io)))
 
-  const refunds = () => import('./refund.js')
-  const refund = command('refund').description(
-    'give payments back, through the admin listener of a shop; you are who GROAT_ADMIN_TOKEN says',
-  )
-  const ofRefund = (name: string) =>
-    refund
+  /** What is asked of a running shop. */
+  const ofShop = (parent: Command) => (name: string) =>
+    parent
       .command(name)
       .exitOverride()
       .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
       .option('--admin <url>', 'admin listener of the shop', 'http://127.0.0.1:8403')
       .option('--json', 'JSON on standard output')
+
+  const refunds = () => import('./refund.js')
+  const refund = command('refund').description(
+    'give payments back, through the admin listener of a shop; you are who GROAT_ADMIN_TOKEN says',
+  )
+  const ofRefund = ofShop(refund)
   ofRefund('ask')
     .description('ask for a refund')
     .argument('<payment>', 'its id, as `groat ledger export` has it')
@@ -72,13 +75,7 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
   const captures = command('captures').description(
     'money of payers that is held in escrow, through the admin listener of a shop; you are who GROAT_ADMIN_TOKEN says',
   )
-  const ofCaptures = (name: string) =>
-    captures
-      .command(name)
-      .exitOverride()
-      .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
-      .option('--admin <url>', 'admin listener of the shop', 'http://127.0.0.1:8403')
-      .option('--json', 'JSON on standard output')
+  const ofCaptures = ofShop(captures)
   ofCaptures('list')
     .description('what is held, the hold that ends first foremost')
     .action(async (options) => finish(await (await holds()).listCaptures(options, io)))
@@ -99,13 +96,7 @@ export function addSelling(command: (name: string) => Command, io: Io, finish: (
   const claims = command('claims').description(
     'what channels of payers owe, through the admin listener of a shop; you are who GROAT_ADMIN_TOKEN says',
   )
-  const ofClaims = (name: string) =>
-    claims
-      .command(name)
-      .exitOverride()
-      .configureOutput({ writeOut: io.out, writeErr: (text) => io.say(text.trimEnd()) })
-      .option('--admin <url>', 'admin listener of the shop', 'http://127.0.0.1:8403')
-      .option('--json', 'JSON on standard output')
+  const ofClaims = ofShop(claims)
   ofClaims('list')
     .description('what every channel owes, has been charged and holds')
     .action(async (options) => finish(await (await claiming()).listClaims(options, io)))

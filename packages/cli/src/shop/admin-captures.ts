@@ -1,16 +1,7 @@
-import {
-  assetByAddress,
-  formatUnits,
-  isPid,
-  type Pid,
-  parseUnits,
-  problem,
-  type Settlement,
-  v1NameOf,
-  X402Error,
-} from '@groat/core'
+import { isPid, type Pid, type Settlement } from '@groat/core'
 import type { Captures, Hold } from '@groat/evm/auth-capture/captures'
 import { type Context, Hono } from 'hono'
+import { answered, nameOf, tokensOf, unitsOf } from './admin-money.js'
 
 /** Holds that are listed at the most. */
 const MOST = 1_000
@@ -28,9 +19,11 @@ export function createCapturesApp(captures: () => Captures | undefined, who: (c:
     const hold = isPid(pid) ? await open.hold(pid) : undefined
     if (hold === undefined) return c.json({ error: 'nothing is held by this name' }, 404)
     const wish = (await c.req.json().catch(() => ({}))) as Record<string, unknown> | null
-    const amount = unitsOf(hold, wish?.amount)
+    const amount = unitsOf(hold.network, hold.token, wish?.amount)
     if (amount === 'wrong') return c.json({ error: 'amount: a number of tokens, as text' }, 400)
-    return answered(c, await act(open, hold.pid, verb, amount ?? hold.refundable, amount), await open.hold(hold.pid))
+    const settlement = await act(open, hold.pid, verb, amount ?? hold.refundable, amount)
+    const now = await open.hold(hold.pid)
+    return answered(c, settlement, now && shown(now))
   })
   return app
 }
@@ -40,37 +33,12 @@ function act(captures: Captures, pid: Pid, verb: string, all: bigint, amount: bi
   return verb === 'void' ? captures.void(pid) : captures.refund(pid, all)
 }
 
-function answered(c: Context, settlement: Settlement, hold: Hold | undefined): Response {
-  if (settlement.status === 'refused') {
-    const refusal = problem(settlement.code)
-    return c.json(refusal, refusal.status as 402)
-  }
-  const now = hold && shown(hold)
-  // Not known yet: whoever asks the same again is told.
-  if (settlement.status === 'unknown') return c.json({ ...now, answer: 'unknown' }, 202)
-  return c.json({ ...now, answer: 'settled', transaction: settlement.receipt.transaction })
-}
-
 function shown({ pid, network, payer, token, state, captureDeadline, refundDeadline, ...money }: Hold) {
-  const asset = assetByAddress(network, token)
-  const tokens = (units: bigint) =>
-    asset === undefined ? `${units} of ${token}` : `${formatUnits(units, asset.decimals)} ${asset.symbol}`
+  const tokens = (units: bigint) => tokensOf(network, token, units)
   const time = (seconds: number) => new Date(seconds * 1000).toISOString()
   return {
-    ...{ pid, on: v1NameOf(network) ?? network, payer, state },
+    ...{ pid, on: nameOf(network), payer, state },
     ...{ amount: tokens(money.amount), capturable: tokens(money.capturable), refundable: tokens(money.refundable) },
     ...{ captureUntil: time(captureDeadline), refundUntil: time(refundDeadline) },
-  }
-}
-
-function unitsOf({ network, token }: Hold, amount: unknown): bigint | 'wrong' | undefined {
-  if (amount === undefined) return undefined
-  const decimals = assetByAddress(network, token)?.decimals
-  if (typeof amount !== 'string' || decimals === undefined) return 'wrong'
-  try {
-    return parseUnits(amount, decimals)
-  } catch (error) {
-    if (X402Error.is(error)) return 'wrong'
-    throw error
   }
 }

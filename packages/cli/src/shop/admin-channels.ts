@@ -1,7 +1,8 @@
-import { assetByAddress, parseUnits, problem, X402Error } from '@groat/core'
+import { problem, X402Error } from '@groat/core'
 import type { LedgerChannel } from '@groat/evm/batch-settlement/ledger'
 import { type Context, Hono } from 'hono'
-import { nameOf, type ShopChannels, tokensOf } from './shop-channels.js'
+import { answered, nameOf, tokensOf, unitsOf } from './admin-money.js'
+import type { ShopChannels } from './shop-channels.js'
 
 /** Channels that are listed at the most. */
 const MOST = 1_000
@@ -37,17 +38,10 @@ export function createChannelsApp(
     if (channel === undefined || others.length > 0)
       return c.json({ error: 'no channel, or several, are named so' }, 404)
     const wish = (await c.req.json().catch(() => ({}))) as Record<string, unknown> | null
-    const amount = unitsOf(channel, wish?.amount)
+    const amount = unitsOf(channel.network, channel.config.token, wish?.amount)
     if (amount === 'wrong') return c.json({ error: 'amount: a number of tokens, as text' }, 400)
     const settlement = await open.ledger.refund(channel.channelId, amount)
-    if (settlement.status === 'refused') {
-      const refusal = problem(settlement.code)
-      return c.json(refusal, refusal.status as 402)
-    }
-    const now = shown((await open.ledger.channel(channel.channelId)) ?? channel)
-    // Not known yet: whoever asks the same again is told.
-    if (settlement.status === 'unknown') return c.json({ ...now, answer: 'unknown' }, 202)
-    return c.json({ ...now, answer: 'settled', transaction: settlement.receipt.transaction })
+    return answered(c, settlement, shown((await open.ledger.channel(channel.channelId)) ?? channel))
   })
   return app
 }
@@ -55,22 +49,10 @@ export function createChannelsApp(
 function shown(channel: LedgerChannel) {
   const { channelId, network, config, charged, totalClaimed, balance, withdrawRequestedAt } = channel
   const owed = charged > totalClaimed ? charged - totalClaimed : 0n
-  const tokens = (units: bigint) => tokensOf(channel, units)
+  const tokens = (units: bigint) => tokensOf(network, config.token, units)
   return {
     ...{ channelId, on: nameOf(network), payer: config.payer },
     ...{ owed: tokens(owed), charged: tokens(charged), balance: tokens(balance) },
     leaving: withdrawRequestedAt > 0,
-  }
-}
-
-function unitsOf({ network, config }: LedgerChannel, amount: unknown): bigint | 'wrong' | undefined {
-  if (amount === undefined) return undefined
-  const decimals = assetByAddress(network, config.token)?.decimals
-  if (typeof amount !== 'string' || decimals === undefined) return 'wrong'
-  try {
-    return parseUnits(amount, decimals)
-  } catch (error) {
-    if (X402Error.is(error)) return 'wrong'
-    throw error
   }
 }

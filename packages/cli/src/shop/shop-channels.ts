@@ -1,15 +1,6 @@
-import {
-  assetByAddress,
-  type Facilitator,
-  formatUnits,
-  type Network,
-  network,
-  networkFamily,
-  type SchemeServer,
-  v1NameOf,
-} from '@groat/core'
+import { type Facilitator, network, networkFamily, type SchemeServer } from '@groat/core'
 import { privateKeyAccount } from '@groat/evm/batch-settlement/client'
-import { type ChannelLedger, createChannelLedger, type LedgerChannel } from '@groat/evm/batch-settlement/ledger'
+import { type ChannelLedger, createChannelLedger } from '@groat/evm/batch-settlement/ledger'
 import { type ClaimManager, type ClaimRun, createClaimManager } from '@groat/evm/batch-settlement/manager'
 import { batchEvm } from '@groat/evm/batch-settlement/server'
 import { createEvmChain } from '@groat/evm/chain'
@@ -55,15 +46,6 @@ export function sellsChannels({ key, withdrawDelay }: ChannelsConfig): SchemeSer
   const receiverAuthorizer = privateKeyAccount(key).address
   return batchEvm({ receiverAuthorizer, ...(withdrawDelay === undefined ? {} : { withdrawDelay }) })
 }
-
-/** An amount of a channel's token, as people write it. */
-export function tokensOf({ network, config }: Pick<LedgerChannel, 'network' | 'config'>, units: bigint): string {
-  const asset = assetByAddress(network, config.token)
-  return asset === undefined ? `${units} of ${config.token}` : `${formatUnits(units, asset.decimals)} ${asset.symbol}`
-}
-
-/** A network as people write it. */
-export const nameOf = (id: Network): string => v1NameOf(id) ?? id
 
 /** One chain after the other; one that cannot be asked keeps no other from its turn. Throws the first that failed, when all had theirs. */
 async function each(
