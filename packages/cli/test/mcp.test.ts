@@ -31,9 +31,12 @@ afterAll(() => sandbox?.stop())
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'groat-mcp-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  await policy()
 })
 
-const policy = (text: string) => writeFile(join(folder, 'policy.yaml'), text)
+/** What the user allows, here where the sellers of these tests are. */
+const policy = (text = '', here = 'private_addresses: true') =>
+  writeFile(join(folder, 'policy.yaml'), `${here}\n${text}`)
 const ioHere = () => recordedIo({ environment: { GROAT_HOME: folder } })
 
 /** An agent's client on `groat mcp`; the person behind it says this to what is to be approved. */
@@ -144,10 +147,28 @@ test.each([
   ['http elsewhere', 'http://169.254.169.254/latest/meta-data', 'insecure_origin'],
   ['what the policy does not name', 'https://elsewhere.example/', 'origin_not_allowed'],
 ])('%s is not even asked', async (_, url, code) => {
-  await policy(`origins: ["${api}"]\n`)
+  await policy(`origins: ["${api}"]\n`, '')
   const { call } = await agent()
   expect(await call('quote', { url })).toMatchObject({ isError: true, says: { status: 'failed', code } })
   expect(await call('pay', { url })).toMatchObject({ isError: true, says: { status: 'failed', code } })
+})
+
+test('this machine is asked where the user has named it, and nowhere else', async () => {
+  const url = `${api}/weather`
+  await policy('per_payment: $0.05\n', '')
+  const { call } = await agent()
+  for (const tool of ['quote', 'pay']) {
+    expect(await call(tool, { url })).toMatchObject({ isError: true, says: { code: 'private_address' } })
+  }
+  expect((await call('find', { site: api })).says).toMatchObject({
+    services: [],
+    no_answer_from: expect.arrayContaining([expect.stringContaining(api)]),
+  })
+  const { call: shown } = await agent({ site: [api] })
+  expect((await shown('quote', { url })).says).toMatchObject({ status: 'payable' })
+  await policy(`origins: ["${api}"]\n`, '')
+  const { call: allowed } = await agent()
+  expect((await allowed('pay', { url })).says).toMatchObject({ status: 'paid' })
 })
 
 test('above the line that the user drew the person is asked, and only a person can say yes', async () => {

@@ -40,6 +40,46 @@ test('G23 CL-4 an agent does not ask in a private network, unless the policy say
   expect(seen.map(({ url }) => url)).toEqual(['https://10.0.0.1/', 'https://93.184.215.14/'])
 })
 
+test('CL-4 an agent asks on this machine only where the policy or the user names the origin', async () => {
+  const here = 'http://127.0.0.1:8080'
+  const seen = redirecting('/there')
+  for (const elsewhere of [{}, { origins: ['direct', 'http://127.0.0.1:8081'] }]) {
+    const asked = outsideOf(elsewhere, ['http://localhost:8080']).fetch(`${here}/admin`, { method: 'POST' })
+    await expect(asked).rejects.toMatchObject({ code: elsewhere.origins ? 'origin_not_allowed' : 'private_address' })
+    await expect(outsideOf(elsewhere).look(new URL(here))).rejects.toThrow()
+  }
+  expect(seen).toEqual([])
+  for (const outside of [
+    outsideOf({ privateAddresses: true }),
+    outsideOf({ origins: [here] }),
+    outsideOf({}, [`${here}/shop`]),
+  ]) {
+    const own = redirecting('/there')
+    expect(await (await outside.fetch(here)).text()).toBe('inside')
+    expect(own).toHaveLength(2)
+  }
+})
+
+test('CL-4 what the user names is asked wherever it is, and leads nowhere else inside', async () => {
+  const catalogue = 'http://10.0.0.5:4402'
+  const seen = redirecting('http://127.0.0.1:8080/admin')
+  const { fetch } = outsideOf({ origins: ['https://api.example'] }, [catalogue])
+  await expect(fetch(`${catalogue}/discovery/resources`)).rejects.toMatchObject({ code: 'origin_not_allowed' })
+  await expect(outsideOf({}, [catalogue]).fetch('http://127.0.0.1:8080/')).rejects.toMatchObject({
+    code: 'private_address',
+  })
+  expect(seen.map(({ url }) => url)).toEqual([`${catalogue}/discovery/resources`])
+})
+
+test('CL-4 nobody waits for the rest of an answer that redirects', async () => {
+  let asked = 0
+  const held = new ReadableStream({ cancel: () => new Promise(() => {}) })
+  vi.stubGlobal('fetch', async () =>
+    ++asked === 1 ? new Response(held, { status: 302, headers: { location: '/there' } }) : new Response('there'),
+  )
+  expect(await (await outsideOf({}).fetch('https://93.184.215.14/')).text()).toBe('there')
+})
+
 test('CL-4 an origin that the policy does not name is not asked, whoever leads there', async () => {
   const seen = redirecting('https://8.8.8.8/')
   const { fetch } = outsideOf({ origins: ['direct', 'https://93.184.215.14'] })

@@ -28,7 +28,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 export function agentServer(tools: AgentTools): McpServer {
   const server = new McpServer({ name: 'groat', version }, { instructions })
   // One view of names for all calls.
-  const reaching = { ...tools, outside: outsideOf(tools.policy) }
+  const reaching = { ...tools, outside: outsideOf(tools.policy, [...tools.catalogues, ...tools.sites]) }
   addLookingTools(server, reaching)
   addBuyingTools(server, reaching)
   return server

@@ -109,13 +109,15 @@ async function buyerFor(
   dryRun: boolean,
 ): Promise<{ readonly buyer: Buyer; readonly target: URL; readonly init: RequestInit }> {
   const target = targetOf(url, policy)
+  // A wallet asks a seller on this machine for its chains.
+  await outside.look(target)
   const task = taskOf(named, usual)
   const limited = limitedTo({ ...(max !== undefined && { max }) }, policy)
   const buyer = createBuyer({
     schemes: await wallet(target, dryRun),
     policy: limited,
     purse,
-    ...outside,
+    ...{ fetch: outside.fetch, resolve: outside.resolve },
     approve: (request) => askUser(server, request),
     extensions: [identifiedPayments(), boundPayments()],
     ...(task !== undefined && { metadata: { task } }),

@@ -11,8 +11,6 @@ export function addLookingTools(
   server: McpServer,
   { policy, purse, catalogues, sites, task, outside }: AgentTools & { readonly outside: Outside },
 ): void {
-  // What the user has named is asked as the user would.
-  const ownOrigins = new Set([...catalogues, ...sites].map(originOf))
   server.registerTool(
     'find',
     {
@@ -42,7 +40,7 @@ export function addLookingTools(
           catalogues,
           sites: all,
           signal,
-          fetch: (input, init) => (ownOrigins.has(originOf(input)) ? globalThis.fetch : outside.fetch)(input, init),
+          fetch: outside.fetch,
           ...(max !== undefined && { max }),
         })
         const found = services.slice(0, limit).map(({ url, description, offers, price, source }) => ({
@@ -106,8 +104,6 @@ export function addLookingTools(
       }),
   )
 }
-
-const originOf = (input: string | URL | Request) => new URL(input instanceof Request ? input.url : input).origin
 
 function receiptOf({ intent, metadata, note }: PaymentRecord) {
   const { id, state, origin, network, amount, asset, payTo, transaction, createdAt } = intent

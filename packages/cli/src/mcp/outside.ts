@@ -9,36 +9,51 @@ import { targetOf } from './target.js'
 export type Outside = {
   readonly resolve: (name: string) => Promise<readonly string[]>
   readonly fetch: Fetch
+  /** Throws for what `fetch` would not ask. */
+  readonly look: (target: URL) => Promise<unknown>
 }
 
 /**
- * A `fetch` for an agent. Where it is redirected is looked at like what it asks for itself: a stranger does not make it ask in a private network or, from
- * outside, on this machine. Throws `X402Error` `private_address`, and what `targetOf` throws.
+ * A `fetch` for an agent. Private networks are asked only where the policy allows them (`privateAddresses`); this machine also where the policy's `origins`
+ * name it, or the user does (`named`). Where an answer redirects to is looked at like what the agent asks for itself, and leads to this machine only from
+ * there. Throws `X402Error` `private_address`, and what `targetOf` throws.
  */
-export function outsideOf(policy: SpendingPolicy): Outside {
+export function outsideOf(policy: SpendingPolicy, named: readonly string[] = []): Outside {
   const { resolve, fetch } = checkedNames()
+  const ofUser = new Set(named.map(originOf))
+  const ofPolicy = new Set((policy.origins ?? []).filter((origin) => URL.canParse(origin)).map(originOf))
 
   async function look(target: URL, from?: URL): Promise<URL> {
+    const isOfUser = ofUser.has(target.origin)
+    // What the user has named is asked as the user would.
+    if (isOfUser && from === undefined) return target
     targetOf(target.href, policy)
-    const isHere = isLoopback(target)
-    if (policy.privateAddresses || (isHere && (from === undefined || isLoopback(from)))) return target
+    if (policy.privateAddresses) return target
+    if (isLoopback(target)) {
+      const isNamed = isOfUser || ofPolicy.has(target.origin)
+      if (isNamed && (from === undefined || isLoopback(from))) return target
+      throw new X402Error('private_address', { origin: target.origin })
+    }
     // A name that leads nowhere is told of by whoever connects.
-    const found = isHere ? [] : await resolve(target.hostname.replace(/^\[|\]$/g, '')).catch(() => [])
-    if (isHere || found.some(isInside)) throw new X402Error('private_address', { origin: target.origin })
+    const found = await resolve(target.hostname.replace(/^\[|\]$/g, '')).catch(() => [])
+    if (found.some(isInside)) throw new X402Error('private_address', { origin: target.origin })
     return target
   }
 
   return {
     resolve,
+    look: (target) => look(target),
     async fetch(input, init = {}) {
+      const redirect = init.redirect ?? 'follow'
       let url = await look(new URL(input instanceof Request ? input.url : input))
-      let request: RequestInit = { ...init, redirect: 'manual' }
+      let request: RequestInit = { ...init, redirect: redirect === 'error' ? 'error' : 'manual' }
       let response = await fetch(input, request)
-      for (let hops = 0; (init.redirect ?? 'follow') === 'follow' && hops < MOST_HOPS; hops++) {
+      for (let hops = 0; redirect === 'follow' && hops < MOST_HOPS; hops++) {
         const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null
         if (location === null || !URL.canParse(location, url.href)) break
+        // Nobody waits for it: what another copy is held of never ends.
+        response.body?.cancel().catch(() => undefined)
         const target = await look(new URL(location, url), url)
-        await response.body?.cancel()
         request = followed(request, response.status, target.origin === url.origin)
         url = target
         response = await fetch(url, request)
@@ -48,6 +63,7 @@ export function outsideOf(policy: SpendingPolicy): Outside {
   }
 }
 
+const originOf = (url: string) => new URL(url).origin
 const MOST_HOPS = 5
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 

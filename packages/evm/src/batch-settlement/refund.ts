@@ -75,7 +75,7 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
   const salt: Hex = request.salt ?? `0x${'0'.repeat(64)}`
   const asked = await ask(get, url)
   const challenge = decodeChallenge((name) => asked.headers.get(name))
-  await asked.body?.cancel()
+  asked.body?.cancel().catch(() => undefined)
   if (asked.status !== 402 || challenge === undefined) return refused('invalid_challenge')
   if (!challenge.ok) return refused(challenge.code)
   const offer = challenge.value.accepts.find(
@@ -94,7 +94,7 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
     const { name, value } = encodePayment(payment)
     const answer = await ask(get, url, { [name]: value })
     const header = (name: string) => answer.headers.get(name)
-    await answer.body?.cancel()
+    answer.body?.cancel().catch(() => undefined)
     const receipt = decodeReceipt(header)
     const outcome = receipt?.ok === true ? receipt.value : undefined
     if (outcome?.status === 'settled') {

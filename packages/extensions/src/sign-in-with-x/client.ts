@@ -65,7 +65,8 @@ export function signedInFetch(
     if (url.origin !== new URL(request.url).origin) return answer
     const headers = await proofFor(accounts, announced, url)
     if (headers === undefined) return answer
-    await answer.body?.cancel()
+    // Nobody waits for it: where another copy is held, it never ends.
+    answer.body?.cancel().catch(() => undefined)
     for (const [name, value] of Object.entries(headers)) again.headers.set(name, value)
     return fetch(again, { redirect: 'manual' })
   }
