@@ -1,27 +1,20 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApiKey } from '@groat/facilitator'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { runCli } from '../src/program.js'
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
-import { recordedIo } from './io.js'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runJson, useShop } from './shop-kit.js'
 
 // Money that a shop from a file holds in escrow, through a facilitator from a file, and what its people then do with it.
 
-let sandbox: Sandbox
-let folder: string
+const on = useShop()
+const { account, balance, send, serve } = on
 let api: Server
 let shop: { readonly url: string; readonly admin: string }
-const ends: (() => Promise<unknown>)[] = []
 const ann = createApiKey()
 const COLLECTOR = '0x7a03443724d14798c4AB4622F1DAAcA761Fea486'
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ demo: false, only: 'evm' })
-  folder = await mkdtemp(join(tmpdir(), 'groat-captures-'))
   api = createServer((_, response) => response.end('{"ordered":1}')).listen(0, '127.0.0.1')
   const operator = account('facilitator2')
   // What it gives back is its own, and the escrow has to be let take it.
@@ -34,7 +27,7 @@ beforeAll(async () => {
 store: pay.db
 networks:
   base-sepolia:
-    rpc: ["${sandbox.ready.evm?.rpcUrl}"]
+    rpc: ["${on.sandbox.ready.evm?.rpcUrl}"]
     signers: ["\${KEY}"]
     schemes: [exact, auth-capture]
     auth_capture: { refunds_for: ["${account('seller').address}"] }
@@ -56,55 +49,11 @@ routes:
   )
 }, 60_000)
 afterAll(async () => {
-  for (const end of ends.reverse()) await end()
   api?.close()
-  await sandbox?.stop()
-  await rm(folder, { recursive: true, force: true })
 })
-
-async function serve(command: 'facilitator' | 'serve', text: string, environment: Record<string, string>) {
-  const file = join(folder, `${command}.yaml`)
-  await writeFile(file, text)
-  const io = recordedIo({ environment })
-  const end = runCli([command, file], io)
-  ends.push(async () => {
-    io.stop()
-    await end
-  })
-  return JSON.parse(await Promise.race([io.firstLine, end.then(() => io.said())])).ready
-}
-
-function account(role: string) {
-  const found = sandbox.ready.accounts.find((each) => each.role === role)?.evm
-  if (found === undefined) throw new Error(`${role} has no account`)
-  return found
-}
 
 const calldata = (selector: string, to: string, amount: bigint) =>
   `0x${selector}${to.slice(2).toLowerCase().padStart(64, '0')}${amount.toString(16).padStart(64, '0')}`
-
-async function rpc(method: string, ...params: unknown[]): Promise<string> {
-  const response = await fetch(sandbox.ready.evm?.rpcUrl ?? '', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  })
-  return ((await response.json()) as { result: string }).result
-}
-
-async function send(from: string, data: string): Promise<void> {
-  const hash = await rpc('eth_sendTransaction', { from, to: sandbox.ready.evm?.usdc, data })
-  await vi.waitFor(async () => expect(await rpc('eth_getTransactionReceipt', hash)).not.toBeNull(), 20_000)
-}
-
-const balance = async (role: string) =>
-  BigInt(
-    await rpc(
-      'eth_call',
-      { to: sandbox.ready.evm?.usdc, data: `0x70a08231${account(role).address.slice(2).padStart(64, '0')}` },
-      'latest',
-    ),
-  )
 
 const purses = async () => ({
   buyer: await balance('payer'),
@@ -112,12 +61,8 @@ const purses = async () => ({
   operator: await balance('facilitator2'),
 })
 
-async function run(args: readonly string[], environment: Record<string, string> = { GROAT_ADMIN_TOKEN: ann.key }) {
-  const io = recordedIo({ environment })
-  const exitCode = await runCli([...args, '--json'], io)
-  const lines = io.written().trim().split('\n').filter(Boolean)
-  return { exitCode, said: io.said(), json: lines.map((line) => JSON.parse(line)) }
-}
+const run = (args: readonly string[], environment: Record<string, string> = { GROAT_ADMIN_TOKEN: ann.key }) =>
+  runJson(args, environment)
 const captures = (...args: string[]) => run(['captures', ...args, '--admin', shop.admin])
 
 /** What the shop has taken and given back, as its page says it. */
@@ -130,7 +75,7 @@ async function usage() {
 test('SRV-063 what a buyer pays is held; people have a part paid out, let the rest go, and give back what was paid out', async () => {
   const before = await purses()
   const paid = await run(
-    ['pay', `${shop.url}/order`, '--scheme', 'auth-capture', '--store', join(folder, 'purse.db'), '--yes'],
+    ['pay', `${shop.url}/order`, '--scheme', 'auth-capture', '--store', join(on.folder, 'purse.db'), '--yes'],
     { GROAT_EVM_KEY: account('payer').privateKey },
   )
   expect([paid.exitCode, paid.json[0]]).toMatchObject([

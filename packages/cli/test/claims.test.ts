@@ -1,27 +1,22 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApiKey } from '@groat/facilitator'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCli } from '../src/program.js'
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
+import { runJson, useShop } from './shop-kit.js'
 
 // A shop from a file that sells out of channels, through a facilitator from a file, and claims what they owe by itself.
 
-let sandbox: Sandbox
-let folder: string
+const on = useShop()
+const { account, balance, serve } = on
 let api: Server
-let shop: { readonly url: string; readonly admin: string }
-let closeShop: () => Promise<void>
-const ends: (() => Promise<unknown>)[] = []
+let shop: Awaited<ReturnType<typeof serve>>
 const ann = createApiKey()
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ demo: false, only: 'evm' })
-  folder = await mkdtemp(join(tmpdir(), 'groat-claims-'))
   api = createServer((_, response) => response.end('{"fed":1}')).listen(0, '127.0.0.1')
   const environment = {
     KEY: account('facilitator2').privateKey,
@@ -34,7 +29,7 @@ beforeAll(async () => {
 store: pay.db
 networks:
   base-sepolia:
-    rpc: ["${sandbox.ready.evm?.rpcUrl}"]
+    rpc: ["${on.sandbox.ready.evm?.rpcUrl}"]
     signers: ["\${KEY}"]
     schemes: [exact, batch-settlement]
 `,
@@ -46,7 +41,7 @@ networks:
 upstream: http://127.0.0.1:${(api.address() as AddressInfo).port}/
 facilitator: ${facilitator.url}
 payTo: { base-sepolia: "${account('seller').address}" }
-rpc: { base-sepolia: "${sandbox.ready.evm?.rpcUrl}" }
+rpc: { base-sepolia: "${on.sandbox.ready.evm?.rpcUrl}" }
 batch_settlement: { key: "\${AUTHORIZER}", gas_key: "\${GAS}" }
 admin: { listen: 127.0.0.1:0, tokens: { ann: "${ann.hash}" } }
 routes:
@@ -58,59 +53,14 @@ routes:
   )
 }, 60_000)
 afterAll(async () => {
-  for (const end of ends.reverse()) await end()
   api?.close()
-  await sandbox?.stop()
-  await rm(folder, { recursive: true, force: true })
 })
 
-async function serve(command: 'facilitator' | 'serve', text: string, environment: Record<string, string>) {
-  const file = join(folder, `${command}.yaml`)
-  await writeFile(file, text)
-  const io = recordedIo({ environment })
-  const end = runCli([command, file], io)
-  const close = async () => {
-    io.stop()
-    await end
-  }
-  ends.push(close)
-  if (command === 'serve') closeShop = close
-  return JSON.parse(await Promise.race([io.firstLine, end.then(() => io.said())])).ready
-}
-
-function account(role: string) {
-  const found = sandbox.ready.accounts.find((each) => each.role === role)?.evm
-  if (found === undefined) throw new Error(`${role} has no account`)
-  return found
-}
-
-async function rpc(method: string, ...params: unknown[]): Promise<string> {
-  const response = await fetch(sandbox.ready.evm?.rpcUrl ?? '', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  })
-  return ((await response.json()) as { result: string }).result
-}
-
-const balance = async (role: string) =>
-  BigInt(
-    await rpc(
-      'eth_call',
-      { to: sandbox.ready.evm?.usdc, data: `0x70a08231${account(role).address.slice(2).padStart(64, '0')}` },
-      'latest',
-    ),
-  )
-
-async function run(args: readonly string[], environment: Record<string, string> = { GROAT_ADMIN_TOKEN: ann.key }) {
-  const io = recordedIo({ environment })
-  const exitCode = await runCli([...args, '--json'], io)
-  const lines = io.written().trim().split('\n').filter(Boolean)
-  return { exitCode, said: io.said(), json: lines.map((line) => JSON.parse(line)) }
-}
+const run = (args: readonly string[], environment: Record<string, string> = { GROAT_ADMIN_TOKEN: ann.key }) =>
+  runJson(args, environment)
 const claims = (...args: string[]) => run(['claims', ...args, '--admin', shop.admin])
 const pay = async (path: string, ...args: string[]) => {
-  const purse = ['--store', join(folder, 'purse.db')]
+  const purse = ['--store', join(on.folder, 'purse.db')]
   const paid = await run(['pay', `${shop.url}${path}`, ...purse, '--yes', ...args], {
     GROAT_EVM_KEY: account('payer').privateKey,
   })
@@ -142,7 +92,7 @@ test('EVM-BATCH-070 vouchers of a shop from a file are counted, claimed in one t
   expect(await balance('seller')).toBe(before + 5_900n)
   expect((await claims('run')).json).toEqual([{ claimed: [], refused: [], transactions: [] }])
 
-  const books = await run(['ledger', 'reconcile', join(folder, 'serve.yaml')], {
+  const books = await run(['ledger', 'reconcile', shop.file], {
     AUTHORIZER: account('payer4').privateKey,
     GAS: account('facilitator3').privateKey,
   })
@@ -169,12 +119,12 @@ test('EVM-BATCH-054 EVM-BATCH-072 a payer to whom the shop gave money back fills
   const before = await balance('seller')
   await pay('/feed')
   expect(await balance('seller')).toBe(before)
-  await closeShop()
+  await shop.close()
   expect(await balance('seller')).toBe(before + 1_000n)
 }, 60_000)
 
 test('a file that sells out of channels, or by holds, says what it lacks with its line', async () => {
-  const file = join(folder, 'lacking.yaml')
+  const file = join(on.folder, 'lacking.yaml')
   const check = async (...lines: string[]) => {
     const route = (scheme: string) =>
       `routes: { GET /a: { price: $1, offers: [{ network: base, scheme: ${scheme} }] } }`

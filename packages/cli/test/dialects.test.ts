@@ -1,8 +1,7 @@
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPayer } from '@groat/client'
 import { decodeChallenge, encodePayment, network, type PaymentRequirements, systemRandom } from '@groat/core'
@@ -11,26 +10,23 @@ import { plainHeadersFetch } from '@groat/evm/plain-headers/client'
 import { type MadeTransfer, transferProof } from '@groat/evm/transfer-proof/client'
 import { transferProof as seller, withTransferProofs } from '@groat/evm/transfer-proof/server'
 import { createFacilitatorClient } from '@groat/server'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCli } from '../src/program.js'
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
+import { useShop } from './shop-kit.js'
 
 // Two older ways to pay, on a real chain: the hash of a transfer that was made, and plain headers. Each is an offer that a route opts into.
 
-let sandbox: Sandbox
-let folder: string
+const on = useShop()
+const { account, balance, rpc, send, serve } = on
 let api: Server
 let shop: string
 let slow: string
 let wordings = 0
 let asked: { readonly url: string | undefined; readonly headers: IncomingHttpHeaders }[] = []
-const ends: (() => Promise<unknown>)[] = []
 const base = network('base-sepolia')
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ demo: false, only: 'evm' })
-  folder = await mkdtemp(join(tmpdir(), 'groat-dialects-'))
   api = createServer(({ url, headers }, response) => {
     asked.push({ url, headers })
     response.setHeader('x-payment-recipient', 'somebody else').end('sunny')
@@ -39,9 +35,9 @@ beforeAll(async () => {
   const proven = 'offers: [{ network: base-sepolia }, { network: base-sepolia, scheme: transfer-proof }]'
   const file = (proofs: string) => `listen: 127.0.0.1:0
 upstream: http://127.0.0.1:${(api.address() as AddressInfo).port}/
-facilitator: ${sandbox.ready.facilitator.url}
+facilitator: ${on.sandbox.ready.facilitator.url}
 payTo: { base-sepolia: "${account('seller').address}" }
-rpc: { base-sepolia: "${sandbox.ready.evm?.rpcUrl}" }
+rpc: { base-sepolia: "${on.sandbox.ready.evm?.rpcUrl}" }
 store: ${proofs.replace(/\W/g, '')}.db
 transfer_proofs: ${proofs}
 routes:
@@ -49,58 +45,27 @@ routes:
   GET /news: { price: $0.004, mode: upfront, ${proven} }
   GET /modern: $0.004
 `
-  shop = (await serve(file('{ finality: 0 }'))).url
-  slow = (await serve(file('{ finality: 2 }'))).url
+  shop = (await serve('serve', file('{ finality: 0 }'))).url
+  slow = (await serve('serve', file('{ finality: 2 }'))).url
 }, 60_000)
 afterAll(async () => {
-  for (const end of ends.reverse()) await end()
   api?.close()
-  await sandbox?.stop()
-  await rm(folder, { recursive: true, force: true })
 })
 
-async function serve(text: string) {
-  const file = join(folder, `${ends.length}.yaml`)
-  await writeFile(file, text)
-  const io = recordedIo()
-  const end = runCli(['serve', file], io)
-  ends.push(async () => {
-    io.stop()
-    await end
-  })
-  const said = await Promise.race([io.firstLine, end.then(() => io.said())])
-  return JSON.parse(said).ready
-}
-
-function account(role: string) {
-  const found = sandbox.ready.accounts.find((each) => each.role === role)?.evm
-  if (found === undefined) throw new Error(`${role} has no account`)
-  return { ...found, key: privateKeyAccount(found.privateKey) }
-}
-
-async function rpc(method: string, ...params: unknown[]): Promise<string> {
-  const response = await fetch(sandbox.ready.evm?.rpcUrl ?? '', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  })
-  return ((await response.json()) as { result: string }).result
-}
+const key = (role: string) => privateKeyAccount(account(role).privateKey)
 
 const word = (value: string | bigint) =>
   (typeof value === 'bigint' ? value.toString(16) : value.slice(2).toLowerCase()).padStart(64, '0')
 
 async function transfer({ from = 'payer', to = 'seller', amount = 4_000n } = {}): Promise<MadeTransfer> {
-  const asset = sandbox.ready.evm?.usdc ?? ''
+  const asset = on.sandbox.ready.evm?.usdc ?? ''
   const [sender, payTo] = [account(from).address, account(to).address]
   const data = `0xa9059cbb${word(payTo)}${word(amount)}`
-  const transaction = await rpc('eth_sendTransaction', { from: sender, to: asset, data })
-  await vi.waitFor(async () => expect(await rpc('eth_getTransactionReceipt', transaction)).not.toBeNull(), 20_000)
+  const transaction = await send(sender, data)
   return { transaction, network: base, asset, payTo, amount }
 }
 
-const proving = (transfers: readonly MadeTransfer[], role = 'payer') =>
-  transferProof({ account: account(role).key, transfers })
+const proving = (transfers: readonly MadeTransfer[], role = 'payer') => transferProof({ account: key(role), transfers })
 
 async function offersOf(path: string, of = shop) {
   const response = await fetch(of + path)
@@ -203,14 +168,12 @@ test('EVM-PROOF-007 another amount, another recipient, an approval, and what set
     status: 402,
     code: 'transfer_proof_mismatch',
   })
-  const [from, to] = [account('payer').address, sandbox.ready.evm?.usdc]
-  const approved = await rpc('eth_sendTransaction', { from, to, data: `0x095ea7b3${word(offer.payTo)}${word(4_000n)}` })
-  await vi.waitFor(async () => expect(await rpc('eth_getTransactionReceipt', approved)).not.toBeNull(), 20_000)
+  const approved = await send(account('payer').address, `0x095ea7b3${word(offer.payTo)}${word(4_000n)}`)
   const approval = { transaction: approved, network: base, asset: offer.asset, ...terms }
   expect(await present(approval, '/weather')).toMatchObject({ status: 402, code: 'transfer_proof_mismatch' })
 
   // The same money, to the same account, by the same payer: it has bought something already.
-  const payer = createPayer({ schemes: [exactEvm({ account: account('payer').key })] })
+  const payer = createPayer({ schemes: [exactEvm({ account: key('payer') })] })
   const bought = payer.receipt(await payer.fetch(`${shop}/modern`))?.transaction ?? ''
   const settled = { transaction: bought, network: base, asset: offer.asset, ...terms }
   expect(await present(settled, '/weather')).toMatchObject({ status: 402, code: 'transfer_proof_mismatch' })
@@ -229,8 +192,8 @@ test('EVM-PROOF-005 EVM-PROOF-009 EVM-PROOF-011 a proof has an end, and a transf
   const made = await transfer()
   const { offer, resource } = await offersOf('/weather')
   const facilitator = (now: number) =>
-    withTransferProofs(createFacilitatorClient(sandbox.ready.facilitator.url), {
-      chains: { 'base-sepolia': sandbox.ready.evm?.rpcUrl ?? '' },
+    withTransferProofs(createFacilitatorClient(on.sandbox.ready.facilitator.url), {
+      chains: { 'base-sepolia': on.sandbox.ready.evm?.rpcUrl ?? '' },
       finality: 0,
       clock: () => now,
     })
@@ -255,7 +218,7 @@ test('EVM-PROOF-005 EVM-PROOF-009 EVM-PROOF-011 a proof has an end, and a transf
 })
 
 test('EVM-PROOF-002 a buyer that was not given transfers to present is not offered one; the ordinary offer stands first', async () => {
-  const payer = createPayer({ schemes: [exactEvm({ account: account('payer').key }), proving([])] })
+  const payer = createPayer({ schemes: [exactEvm({ account: key('payer') }), proving([])] })
   const response = await payer.fetch(`${shop}/weather`)
   expect(payer.outcome(response)).toMatchObject({ status: 'settled', payment: { scheme: 'exact' } })
   const none = createPayer({ schemes: [proving([])] })
@@ -294,7 +257,7 @@ test('PLAIN-001 PLAIN-003 PLAIN-005 a buyer that knows plain headers only pays b
     sent.push([...new Headers(init?.headers).keys()])
     return plainOnly(input, init)
   }
-  const payer = createPayer({ schemes: [exactEvm({ account: account('payer').key })], fetch: plainHeadersFetch(seen) })
+  const payer = createPayer({ schemes: [exactEvm({ account: key('payer') })], fetch: plainHeadersFetch(seen) })
   const response = await payer.fetch(`${shop}/weather`)
   expect([response.status, await response.text()]).toEqual([200, 'sunny'])
   expect(payer.receipt(response)).toMatchObject({ amount: 4_000n })
@@ -323,7 +286,7 @@ test('PLAIN-002 PLAIN-006 a route that did not opt in neither says nor reads the
   await challenge.body?.cancel()
   expect(challenge.headers.get('x-payment-required')).toBeNull()
   const payer = createPayer({
-    schemes: [exactEvm({ account: account('payer').key })],
+    schemes: [exactEvm({ account: key('payer') })],
     fetch: plainHeadersFetch(plainOnly),
   })
   expect((await payer.fetch(`${shop}/modern`)).status).toBe(402)
@@ -343,7 +306,7 @@ test.each([
   ['x-payment-network', 'eip155:1'],
   ['x-payment-signature', '0xzz'],
 ])('PLAIN-005 %s: %s is a 402 and takes nothing', async (name, value) => {
-  const before = await balance()
+  const before = await balance('payer')
   asked = []
   const spoiled: typeof fetch = async (input, init) => {
     const headers = new Headers(init?.headers)
@@ -351,24 +314,15 @@ test.each([
     return plainOnly(input, { ...init, headers })
   }
   const payer = createPayer({
-    schemes: [exactEvm({ account: account('payer').key })],
+    schemes: [exactEvm({ account: key('payer') })],
     fetch: plainHeadersFetch(spoiled),
   })
   const response = await payer.fetch(`${shop}/weather`)
-  expect([response.status, asked.length, await balance()]).toEqual([402, 0, before])
+  expect([response.status, asked.length, await balance('payer')]).toEqual([402, 0, before])
 })
 
-const balance = async () =>
-  BigInt(
-    await rpc(
-      'eth_call',
-      { to: sandbox.ready.evm?.usdc, data: `0x70a08231${word(account('payer').address)}` },
-      'latest',
-    ),
-  )
-
 test('a shop that takes transfers has to have a node to look at', async () => {
-  const file = join(folder, 'bad.yaml')
+  const file = join(on.folder, 'bad.yaml')
   const text = `upstream: http://127.0.0.1:1/
 facilitator: http://127.0.0.1:1/
 payTo: { base-sepolia: "${account('seller').address}" }
