@@ -1,5 +1,6 @@
 import { createPayer } from '@groat/client'
 import { network } from '@groat/core'
+import { copyingFetch } from '@groat/core/testing'
 import { createMemoryChannels, batchEvm as pays, privateKeyAccount } from '@groat/evm/batch-settlement/client'
 import { batchEvm as settles } from '@groat/evm/batch-settlement/facilitator'
 import { createChannelLedger } from '@groat/evm/batch-settlement/ledger'
@@ -65,6 +66,7 @@ const clients: Record<string, (salt: Hex) => Paying> = {
     return {
       pay: createPayer({
         schemes: [pays({ account, salt, channels })],
+        fetch: copyingFetch(),
         policy: { maxLifetimeSeconds: 60 },
         clock: () => Date.now() + ahead,
       }).fetch,
@@ -76,6 +78,7 @@ const clients: Record<string, (salt: Hex) => Paying> = {
           account,
           salt,
           channels,
+          fetch: copyingFetch(),
           ...(amount === undefined ? {} : { amount }),
         })
         if (answer.status !== 'refunded') throw new Error(JSON.stringify(answer))

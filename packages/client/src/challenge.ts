@@ -1,5 +1,12 @@
-import { type Decoded, decodeChallenge, headerNames, type PaymentRequired, refuse, sha256Hex } from '@groat/core'
-import { readBounded } from './body.js'
+import {
+  type Decoded,
+  decodeChallenge,
+  headerNames,
+  type PaymentRequired,
+  readBounded,
+  refuse,
+  sha256Hex,
+} from '@groat/core'
 
 /** A challenge, the header or body that it came in, and the SHA-256 of that. */
 export type ReadChallenge = { readonly challenge: PaymentRequired; readonly terms: string; readonly digest: string }
@@ -46,11 +53,13 @@ const headerOf = ({ headers }: Response) => headers.get(headerNames[2].required 
 
 /** Reads what is left of an answer that nobody will see, so that its connection can be used again. */
 export function drain(response: Response, ms: number): void {
-  if (response.body?.locked === false) void readBounded(response.body, { maxBytes: MAX_CHALLENGE_BYTES, ms })
+  if (response.body?.locked !== false) return
+  readBounded(response.body, { maxBytes: MAX_CHALLENGE_BYTES, ms }).catch(() => {})
 }
 
 async function peek(response: Response, ms: number): Promise<string | undefined> {
   if (Number(response.headers.get('content-length')) > MAX_CHALLENGE_BYTES) return undefined
-  const bytes = await readBounded(response.clone().body, { maxBytes: MAX_CHALLENGE_BYTES, ms })
+  const limits = { maxBytes: MAX_CHALLENGE_BYTES, ms }
+  const bytes = await readBounded(response.clone().body, limits).catch(() => undefined)
   return bytes && new TextDecoder().decode(bytes)
 }

@@ -1,4 +1,5 @@
 import { assetByTicker, network } from '@groat/core'
+import { copyingFetch } from '@groat/core/testing'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
 import { describe, expect, test } from 'vitest'
 import { type BuyerOptions, createBuyer } from '../src/buyer/index.js'
@@ -156,16 +157,20 @@ describe('bad input: a hostile seller gets no signature outside the policy', () 
     expect(await allowed.refusalsAt('https://inside.example/')).toBe('answered')
   })
 
-  test('endless challenges', async () => {
-    const { scheme, ask } = await victim(() => (response) => {
+  test.each([
+    ['nobody else', fetch],
+    ['somebody who holds a copy', copyingFetch()],
+  ])('endless challenges, before %s', async (_, fetch) => {
+    const endless: Script = () => (response) => {
       response.writeHead(402, { 'content-type': 'application/json' })
       response.write('{"x402Version":1,"accepts":[')
       const timer = setInterval(() => response.write(`${' '.repeat(16_384)}`), 1)
       response.on('close', () => clearInterval(timer))
-    })
+    }
+    const { scheme, ask } = await victim(endless, { fetch })
     const { response, outcome } = await ask()
     expect([response.status, outcome, scheme.signed.length]).toEqual([402, undefined, 0])
-    await response.body?.cancel()
+    response.body?.cancel()
   })
 
   test('huge challenges', async () => {

@@ -1,4 +1,5 @@
 import { extensionInfo, type Json, type JsonObject, network, type Pid, type SchemeServer } from '@groat/core'
+import { copyingFetch } from '@groat/core/testing'
 import { privateKeyAccount } from '@groat/evm/exact/client'
 import { contractWallets } from '@groat/evm/wallets'
 import { signedInFetch, signInWithAccounts } from '@groat/extensions/sign-in-with-x/client'
@@ -569,7 +570,7 @@ describe('a route that asks for a sign-in and for no money', () => {
     ])
     expect([answer.headers.get('cache-control'), answer.headers.get('vary')]).toEqual(['private, no-store', HEADER])
     expect(await Promise.all(sent.map((each) => each.text()))).toEqual(['hello', 'hello'])
-    expect(await (await signedInFetch({ svm }, fetch)(at)).json()).toMatchObject({ address: svm.address })
+    expect(await (await signedInFetch({ svm }, copyingFetch(fetch))(at)).json()).toMatchObject({ address: svm.address })
     const replayed = await serve(new Request(at, { headers: { [HEADER]: sent[1]?.headers.get(HEADER) ?? '' } }))
     expect([replayed.status, (await replayed.json()).code, served()]).toEqual([401, 'sign_in_replayed', 2])
   })

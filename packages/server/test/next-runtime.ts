@@ -8,6 +8,8 @@ const require = createRequire(import.meta.url)
 /** One `app/…/route.ts`, as Next.js runs it. */
 export type NextModule = { handle(request: Request, context: object): Promise<Response> }
 
+// Next.js has a `fetch` of its own, which it takes to be in place: it would be that of every test in this process.
+Object.assign(globalThis, { [Symbol.for('next-patch')]: true })
 // Global stores that Next.js looks for when its modules are loaded.
 require('next/dist/server/node-environment')
 const { AppRouteRouteModule } = require('next/dist/server/route-modules/app-route/module.js') as {

@@ -8,8 +8,8 @@ import {
   type JsonObject,
   type PaymentRequirements,
   parseMoney,
+  readBounded,
 } from '@groat/core'
-import { readBounded } from '../body.js'
 import { parseLimit } from '../policy.js'
 import { compareValues, type Value } from '../value.js'
 

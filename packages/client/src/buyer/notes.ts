@@ -1,5 +1,4 @@
-import { headerNames, sha256Hex } from '@groat/core'
-import { readBounded } from '../body.js'
+import { headerNames, readBounded, sha256Hex } from '@groat/core'
 import type { PaymentOutcome } from '../outcome.js'
 import type { Note, Purse } from '../purse.js'
 
@@ -40,7 +39,7 @@ async function write(
   maxBytes: number,
 ): Promise<void> {
   const receipt = headers.get(headerNames[2].response) ?? headers.get(headerNames[1].response)
-  const body = copy === null ? undefined : await readBounded(copy, { maxBytes, ms: READ_MS })
+  const body = copy === null ? undefined : await readBounded(copy, { maxBytes, ms: READ_MS }).catch(() => undefined)
   const note: Note = {
     httpStatus: status,
     ...(receipt !== null && { receipt }),

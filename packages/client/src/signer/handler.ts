@@ -1,5 +1,4 @@
-import { errorInfo, isJsonObject, type Json, sha256Hex, X402Error } from '@groat/core'
-import { readBounded } from '../body.js'
+import { errorInfo, isJsonObject, type Json, readBounded, sha256Hex, X402Error } from '@groat/core'
 import type { Signer, SignRequest } from './signer.js'
 
 /** Who may ask a signer. */
@@ -48,7 +47,7 @@ const MAX_BYTES = 16_384
 const MAX_MS = 10_000
 
 async function readRequest(request: Request): Promise<SignRequest | undefined> {
-  const bytes = await readBounded(request.body, { maxBytes: MAX_BYTES, ms: MAX_MS })
+  const bytes = await readBounded(request.body, { maxBytes: MAX_BYTES, ms: MAX_MS }).catch(() => undefined)
   try {
     const read: unknown = JSON.parse(new TextDecoder().decode(bytes))
     // Parsed text is JSON.

@@ -1,3 +1,4 @@
+import { readBounded } from '../codec/bytes.js'
 import type { Fetch } from '../ports.js'
 
 /** One HTTP exchange. */
@@ -54,7 +55,7 @@ export function callOver(fetch: Fetch): HttpCall {
       const response = await fetch(url, { ...init, redirect: 'manual', signal: abort.signal })
       const retryAfter = response.headers.get('retry-after') ?? undefined
       const header = (name: string) => response.headers.get(name) ?? undefined
-      return { status: response.status, retryAfter, header, text: await readText(response, maxBytes) }
+      return { status: response.status, retryAfter, header, text: await textOf(response, maxBytes) }
     } catch (error) {
       throw new NoAnswer(error)
     } finally {
@@ -64,22 +65,9 @@ export function callOver(fetch: Fetch): HttpCall {
   }
 }
 
-async function readText(response: Response, maxBytes: number): Promise<string | undefined> {
-  if (response.body === null) return ''
-  const reader = response.body.getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  let size = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return text + decoder.decode()
-    size += value.byteLength
-    if (size > maxBytes) {
-      await reader.cancel()
-      return undefined
-    }
-    text += decoder.decode(value, { stream: true })
-  }
+async function textOf({ body }: Response, maxBytes: number): Promise<string | undefined> {
+  const bytes = await readBounded(body, { maxBytes })
+  return bytes && new TextDecoder().decode(bytes)
 }
 
 /** Faults of name resolution, connecting and certificates come before the first byte of a request. */

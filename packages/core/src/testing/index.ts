@@ -1,2 +1,3 @@
 export * from './arbitraries.js'
+export * from './copying-fetch.js'
 export * from './hostile.js'

@@ -75,7 +75,6 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
   const salt: Hex = request.salt ?? `0x${'0'.repeat(64)}`
   const asked = await ask(get, url)
   const challenge = decodeChallenge((name) => asked.headers.get(name))
-  asked.body?.cancel().catch(() => undefined)
   if (asked.status !== 402 || challenge === undefined) return refused('invalid_challenge')
   if (!challenge.ok) return refused(challenge.code)
   const offer = challenge.value.accepts.find(
@@ -94,7 +93,6 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
     const { name, value } = encodePayment(payment)
     const answer = await ask(get, url, { [name]: value })
     const header = (name: string) => answer.headers.get(name)
-    answer.body?.cancel().catch(() => undefined)
     const receipt = decodeReceipt(header)
     const outcome = receipt?.ok === true ? receipt.value : undefined
     if (outcome?.status === 'settled') {
@@ -163,7 +161,10 @@ function leftOf({ charged, balance }: PayerChannel, paid: bigint | undefined, ex
 
 async function ask(get: Fetch, url: string, headers: Record<string, string> = {}): Promise<Response> {
   try {
-    return await get(url, { headers, redirect: 'error' })
+    const answer = await get(url, { headers, redirect: 'error' })
+    // What is asked for stands in the headers. Not waited for: it does not end while somebody holds a copy.
+    answer.body?.cancel().catch(() => {})
+    return answer
   } catch (cause) {
     throw new X402Error('seller_unreachable', {}, { cause })
   }

@@ -1,3 +1,4 @@
+import { joinBytes } from '@groat/core'
 import { encodeCall } from '../abi.js'
 import type { TypedData } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
@@ -35,7 +36,7 @@ export const ANYBODY: Address = addressOf('0x00000000000000000000000000000000000
 export function delegationHash(engine: SigningEngine, delegation: Delegation): Uint8Array {
   const { delegate, delegator, authority, caveats, salt } = delegation
   const hashes = caveats.map(({ enforcer, terms }) => hashCaveat(engine, enforcer, engine.keccak256(bytesOf(terms))))
-  return hashDelegation(engine, delegate, delegator, authority, engine.keccak256(joined(hashes)), salt)
+  return hashDelegation(engine, delegate, delegator, authority, engine.keccak256(joinBytes(hashes)), salt)
 }
 
 /** What a delegator signs, in both forms in which accounts take it. */
@@ -119,12 +120,6 @@ const types = {
 } as const
 
 const DISABLE_DELEGATION: Hex = '0x49934047'
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(32 * parts.length)
-  for (const [i, part] of parts.entries()) all.set(part, 32 * i)
-  return all
-}
 
 function bytesOf(text: Hex): Uint8Array {
   const read = parseHex(text)

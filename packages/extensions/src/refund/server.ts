@@ -9,6 +9,7 @@ import {
   isJsonObject,
   type Json,
   type Pid,
+  readBounded,
   sameAddress,
   systemClock,
   X402Error,
@@ -143,8 +144,9 @@ export function refundRequests(options: RefundOptions): RefundRequests {
     async answer(request) {
       if (new URL(request.url).pathname !== endpoint) return undefined
       if (request.method !== 'POST') return new Response(null, { status: 405, headers: { allow: 'POST' } })
-      const text = await textOf(request)
-      const { status, body } = text === undefined ? denied('request_too_large') : await decide(text)
+      const bytes = await readBounded(request.body, { maxBytes: MAX_BYTES })
+      const { status, body } =
+        bytes === undefined ? denied('request_too_large') : await decide(new TextDecoder().decode(bytes))
       const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
       return new Response(JSON.stringify(body), { status, headers })
     },
@@ -213,28 +215,4 @@ function told({ state, amount, transaction }: BookedRefund, request: RefundReque
 function denied(code: ErrorCode): RefundDecision {
   const { status, title, hint } = errorInfo(code)
   return { status, body: { status: 'denied', code, title, hint } }
-}
-
-async function textOf(request: Request): Promise<string | undefined> {
-  if (request.body === null) return ''
-  const parts: Uint8Array[] = []
-  let size = 0
-  const reader = request.body.getReader()
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    size += value.length
-    if (size > MAX_BYTES) {
-      await reader.cancel()
-      return undefined
-    }
-    parts.push(value)
-  }
-  const bytes = new Uint8Array(size)
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return new TextDecoder().decode(bytes)
 }

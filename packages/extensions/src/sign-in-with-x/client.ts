@@ -65,8 +65,8 @@ export function signedInFetch(
     if (url.origin !== new URL(request.url).origin) return answer
     const headers = await proofFor(accounts, announced, url)
     if (headers === undefined) return answer
-    // Nobody waits for it: where another copy is held, it never ends.
-    answer.body?.cancel().catch(() => undefined)
+    // Not waited for: it does not end while somebody holds a copy.
+    answer.body?.cancel().catch(() => {})
     for (const [name, value] of Object.entries(headers)) again.headers.set(name, value)
     return fetch(again, { redirect: 'manual' })
   }

@@ -1,4 +1,4 @@
-import { type Decoded, decodeJsonObject, type JsonObject, type Refusal, refuse } from '@groat/core'
+import { type Decoded, decodeJsonObject, type JsonObject, type Refusal, readBounded, refuse } from '@groat/core'
 
 /** The largest body that is read: 64 KiB. */
 export const MAX_BODY = 65_536
@@ -15,7 +15,10 @@ export async function readJsonBody(request: Request): Promise<Decoded<JsonObject
   const announced = request.headers.get('content-length')
   if (Number(announced ?? 0) > MAX_BODY) return refuse('request_too_large')
   // Nobody sends more than was announced; only what was not announced has to be counted.
-  const bytes = await (announced === null ? readBytes(request) : readAnnounced(request)).catch(() => 'cut' as const)
+  const bytes = await (announced === null
+    ? readBounded(request.body, { maxBytes: MAX_BODY })
+    : readAnnounced(request)
+  ).catch(() => 'cut' as const)
   if (bytes === 'cut') return refuse('invalid_payload', 'the body ended early')
   if (bytes === undefined) return refuse('request_too_large')
   const text = decodeUtf8(bytes)
@@ -32,23 +35,6 @@ const JSON_TYPE = /^ *application\/json *(?:; *charset="?utf-8"? *)?$/i
 
 async function readAnnounced(request: Request): Promise<Uint8Array> {
   return new Uint8Array(await request.arrayBuffer())
-}
-
-async function readBytes({ body }: Request): Promise<Uint8Array | undefined> {
-  if (body === null) return new Uint8Array()
-  const chunks: Uint8Array[] = []
-  let size = 0
-  const reader = body.getReader()
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
-    size += value.byteLength
-    if (size > MAX_BODY) {
-      await reader.cancel()
-      return undefined
-    }
-    chunks.push(value)
-  }
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {

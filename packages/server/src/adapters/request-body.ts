@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { canonicalJson, type Json } from '@groat/core'
+import { canonicalJson, type Json, readBounded } from '@groat/core'
 
 /** Bytes of a request that are read for an extension. */
 const MAX_BODY_BYTES = 1024 * 1024
@@ -9,17 +9,8 @@ export function bodyOfRequest(request: Request): () => Promise<Uint8Array | unde
   return once(async () => {
     if (request.body === null) return new Uint8Array()
     if (request.bodyUsed) return undefined
-    const reader = request.clone().body?.getReader()
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for (;;) {
-      const { done, value } = (await reader?.read()) ?? { done: true }
-      if (done || value === undefined) return joined(chunks, size)
-      size += value.byteLength
-      // Whatever it is that the handler gets, this half of it is not waited for.
-      if (size > MAX_BODY_BYTES) return void reader?.cancel()
-      chunks.push(value)
-    }
+    // Whatever it is that the handler gets, this half of it is not waited for.
+    return readBounded(request.clone().body, { maxBytes: MAX_BODY_BYTES })
   })
 }
 
@@ -90,14 +81,4 @@ function peek(message: IncomingMessage, size: number): Promise<Uint8Array | unde
 function bytesOf(value: Json | Uint8Array): Uint8Array {
   if (value instanceof Uint8Array) return value
   return new TextEncoder().encode(typeof value === 'string' ? value : canonicalJson(value))
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const all = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    all.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return all
 }

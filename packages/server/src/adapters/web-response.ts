@@ -1,3 +1,4 @@
+import { joinBytes, readBounded } from '@groat/core'
 import {
   type Answer,
   applyHeaders,
@@ -34,7 +35,7 @@ export async function holdResponse(
   const { status } = response
   if (status >= 400) return { type: 'unsold', native: response }
   if (status < 200) return { type: 'failed', code: 'handler_failed' }
-  const body = NULL_BODY_STATUSES.has(status) ? new Uint8Array() : await readBody(response, maxBytes)
+  const body = NULL_BODY_STATUSES.has(status) ? new Uint8Array() : await readBounded(response.body, { maxBytes })
   if (body === undefined) return { type: 'failed', code: 'response_too_large' }
   const changed = changedHeaders(before === undefined ? {} : fieldsOf(before), fieldsOf(response.headers))
   return { type: 'made', answer: { status, ...changed, body } }
@@ -153,7 +154,7 @@ function passBody(body: ReadableStream<Chunk>, reply: StreamReply, made: Omit<An
       const isEvents = String(made.headers['content-type']).startsWith('text/event-stream')
       if (last !== undefined && isEvents) controller.enqueue(new TextEncoder().encode(last.event))
       controller.close()
-      await reply.ended({ status, complete: true, ...(chunks && { answer: { ...made, body: joined(chunks, size) } }) })
+      await reply.ended({ status, complete: true, ...(chunks && { answer: { ...made, body: joinBytes(chunks) } }) })
     },
     cancel: async (reason) => {
       await reader.cancel(reason)
@@ -184,36 +185,6 @@ const pendingReads = new WeakMap<ReadableStreamDefaultReader<Chunk>, Promise<Rea
 
 /** The longest that a timer waits. */
 const MAX_TIMER_MS = 2 ** 31 - 1
-
-async function readBody(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (response.body === null) return new Uint8Array()
-  const reader = response.body.getReader()
-  const chunks: Uint8Array<ArrayBuffer>[] = []
-  let size = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    size += value.byteLength
-    if (size > maxBytes) {
-      await reader.cancel()
-      return undefined
-    }
-    chunks.push(value)
-  }
-  return joined(chunks, size)
-}
-
-function joined(chunks: readonly Uint8Array<ArrayBuffer>[], size: number): Uint8Array<ArrayBuffer> {
-  const [only] = chunks
-  if (only !== undefined && chunks.length === 1) return only
-  const body = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return body
-}
 
 function fieldsOf(headers: Headers): HeaderFields {
   const fields: Record<string, string | readonly string[]> = Object.fromEntries(headers)

@@ -1,4 +1,4 @@
-import { type Clock, X402Error } from '@groat/core'
+import { type Clock, joinBytes, X402Error } from '@groat/core'
 import type { Tally, Used } from '../price-words.js'
 import { type Decimal, divideUp, ONE } from './decimal.js'
 import { createEventSplitter } from './event-splitter.js'
@@ -82,12 +82,12 @@ export function createTally({ tariff, decimals, ceiling, factor = ONE, clock }: 
     for (const event of events) {
       const left = measures('bytes') ? room('bytes') : undefined
       const fits = left === undefined || countOf('bytes') + BigInt(event.length) <= left
-      if (!fits || full()) return { chunk: joined(out), stop: true }
+      if (!fits || full()) return { chunk: joinBytes(out), stop: true }
       count('bytes', BigInt(event.length))
       if (readsTokens) see(new TextDecoder().decode(event))
       out.push(event)
     }
-    return { chunk: joined(out), stop: false }
+    return { chunk: joinBytes(out), stop: false }
   }
 
   const passBytes = (chunk: Uint8Array<ArrayBuffer>) => {
@@ -132,7 +132,7 @@ export function createTally({ tariff, decimals, ceiling, factor = ONE, clock }: 
       const rest = splitter?.rest() ?? new Uint8Array()
       if (rest.length > 0) return passEvents([rest]).chunk
       if (json !== undefined && json.length > 0) {
-        usage = usageOf(jsonOf(new TextDecoder().decode(joined(json)))) ?? usage
+        usage = usageOf(jsonOf(new TextDecoder().decode(joinBytes(json)))) ?? usage
       }
       return rest
     },
@@ -165,14 +165,4 @@ function wholeOf(value: number | bigint): bigint {
     throw new X402Error('invalid_charge', { reason: 'what was used is a whole number' })
   }
   return BigInt(value)
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(chunks.reduce((size, { length }) => size + length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    all.set(chunk, at)
-    at += chunk.length
-  }
-  return all
 }
