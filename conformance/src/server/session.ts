@@ -6,6 +6,7 @@ import type { ChainDiff, Exchange, Family } from '../model/result.js'
 import { type Job, jobsOf, type Session } from '../run/session.js'
 import { claimedFamilies, type Endpoint, type Support, versionOf } from '../target/manifest.js'
 import { type Lasting, openLasting } from '../target/process.js'
+import { a2aChecks } from './a2a.js'
 import { codeChecks } from './coded.js'
 import { origin, signingKey } from './extended.js'
 import { mcpChecks } from './mcp.js'
@@ -29,6 +30,7 @@ export const serverChecks: readonly Check<ServerStage>[] = [
   ...signedOfferChecks,
   ...codeChecks,
   ...mcpChecks,
+  ...a2aChecks,
 ]
 
 const allRoutes = ['failing', 'throwing', 'cached', 'forged', 'stream']

@@ -11,6 +11,7 @@ import { paywall } from '@groat/server/hono'
 import { exactSvm } from '@groat/svm/exact/server'
 import { type Context, Hono } from 'hono'
 import { listenOn } from '../listen.js'
+import { openAgent } from './a2a.js'
 import { openMcp } from './mcp.js'
 
 /** What is sold at every paid route. */
@@ -95,6 +96,21 @@ export async function openServer(env: Readonly<Record<string, string | undefined
     },
   })
   app.all('/conformance/mcp', (c) => mcp(c.req.raw))
+  for (const [name, mode] of [
+    ['a2a', 'strict'],
+    ['a2a-upfront', 'upfront'],
+  ] as const) {
+    const agent = await openAgent(shop, {
+      url: `${X402_ORIGIN}/conformance/${name}`,
+      route: { price, mode },
+      work: () => {
+        count(name)
+        return { ...secret, work: hits[name] }
+      },
+    })
+    app.post(`/conformance/${name}`, (c) => agent(c.req.raw))
+    app.get(`/conformance/${name}/.well-known/agent-card.json`, (c) => agent(c.req.raw))
+  }
   await paid.ready()
   await extended.ready()
   return listenOn(app)

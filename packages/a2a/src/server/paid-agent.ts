@@ -39,7 +39,7 @@ export interface A2aPaywall {
 /**
  * A paywall for A2A agents of the official SDK: the gate of `@groat/server`, with its modes, claims and stored answers. A task that is not paid for waits in
  * `input-required` with the offers in the metadata of its status; the payment comes in a message to the same task; what the executor publishes leaves
- * when it is settled. Throws `X402Error` for what is wrong in the configuration. Requirements: A2A-001 to A2A-017.
+ * when it is settled. Throws `X402Error` for what is wrong in the configuration. Requirements: A2A-001 to A2A-019.
  *
  * @example
  * const paid = paywall({ facilitator: 'https://pay.example', payTo: { base: '0x…' }, schemes: [exactEvm], store })

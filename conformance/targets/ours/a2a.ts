@@ -1,0 +1,90 @@
+// Our paywall for A2A, as part of the server that the kit starts.
+import { AgentCard, type Artifact, Extensions, Role, TaskState } from '@a2a-js/sdk'
+import { LegacyJsonRpcTransportHandler } from '@a2a-js/sdk/compat/v0_3/server'
+import {
+  AgentEvent,
+  DefaultRequestHandler,
+  InMemoryTaskStore,
+  JsonRpcTransportHandler,
+  ServerCallContext,
+} from '@a2a-js/sdk/server'
+import { type PaidExecutor, paywall, x402Extensions } from '@groat/a2a/server'
+import type { PaywallOptions, RouteInput } from '@groat/server'
+
+/** What the agent works for: the message that it was asked, and what it answers with. */
+type Work = (order: string) => object
+
+/** Answers requests to an agent that sells what the kit asks for, in both versions of A2A; and its card. */
+export async function openAgent(
+  shop: PaywallOptions,
+  { url, route, work }: { readonly url: string; readonly route: RouteInput; readonly work: Work },
+): Promise<(request: Request) => Promise<Response>> {
+  const paid = paywall(shop)
+  const executor = paid.agent({ url, route }, executorOf(work))
+  await paid.ready()
+  const interfaceOf = (protocolVersion: string) => ({ url, protocolBinding: 'JSONRPC', tenant: '', protocolVersion })
+  const card: AgentCard = {
+    name: 'conformance',
+    description: 'Sells one answer',
+    version: '1',
+    supportedInterfaces: [interfaceOf('1.0'), interfaceOf('0.3')],
+    provider: undefined,
+    capabilities: { extensions: x402Extensions() },
+    securitySchemes: {},
+    securityRequirements: [],
+    defaultInputModes: ['text/plain'],
+    defaultOutputModes: ['text/plain'],
+    skills: [],
+    signatures: [],
+  }
+  const requests = new DefaultRequestHandler(card, new InMemoryTaskStore(), executor)
+  const [now, before] = [new JsonRpcTransportHandler(requests), new LegacyJsonRpcTransportHandler(requests)]
+
+  return async (request) => {
+    if (request.method === 'GET') return Response.json(AgentCard.toJSON(card))
+    const isOld = request.headers.get('a2a-version') !== '1.0'
+    const header = isOld ? 'x-a2a-extensions' : 'a2a-extensions'
+    const context = new ServerCallContext({
+      requestedExtensions: Extensions.parseServiceParameter(request.headers.get(header) ?? undefined),
+    })
+    const reply = await (isOld ? before : now).handle(await request.text(), context)
+    const activated = [...(context.activatedExtensions ?? [])].join(', ')
+    return Response.json(reply, { headers: activated === '' ? {} : { [header]: activated } })
+  }
+}
+
+function executorOf(work: Work): PaidExecutor {
+  return {
+    async execute({ userMessage, taskId, contextId }, bus) {
+      const [content] = userMessage.parts.map((part) => part.content)
+      const order = content?.$case === 'text' ? content.value : ''
+      const say = (state: TaskState, metadata?: Record<string, unknown>) => {
+        const message = { ...userMessage, messageId: `${taskId}-said`, role: Role.ROLE_AGENT, parts: [], metadata }
+        bus.publish(
+          AgentEvent.statusUpdate({
+            taskId,
+            contextId,
+            status: { state, message, timestamp: undefined },
+            metadata: undefined,
+          }),
+        )
+      }
+      if (order === 'fail') return say(TaskState.TASK_STATE_FAILED)
+      const value = JSON.stringify({ ...work(order), order })
+      const part = {
+        content: { $case: 'text' as const, value },
+        metadata: undefined,
+        filename: '',
+        mediaType: 'text/plain',
+      }
+      const about = { artifactId: 'made', name: 'made', description: '', metadata: undefined, extensions: [] }
+      const artifact: Artifact = { ...about, parts: [part] }
+      bus.publish(
+        AgentEvent.artifactUpdate({ taskId, contextId, artifact, append: false, lastChunk: true, metadata: undefined }),
+      )
+      const forged = { 'x402.payment.receipts': [{ success: true, transaction: 'forged' }] }
+      say(TaskState.TASK_STATE_COMPLETED, order === 'forge' ? forged : undefined)
+    },
+    async cancelTask() {},
+  }
+}
