@@ -362,17 +362,27 @@ test('EXT-REFUND-002 a payer asks nobody but the origin that it has paid', async
   expect(signatures).toBe(0)
 })
 
-test.each([{ pass: '1h' }, { bundle: 3 }])(
-  'EXT-SIGN-016 EXT-REFUND-013 a refund takes %j with it, and nobody gets a part back and keeps it',
-  async (sold) => {
+test.each([
+  [{ pass: '1h' }, 10_000n, 0n],
+  [{ bundle: 3 }, 6_667n, 3_334n],
+] as const)(
+  'EXT-SIGN-016 EXT-REFUND-013 EXT-REFUND-014 a refund takes %j with it: a payer gets what it has not used, and keeps nothing',
+  async (sold, unused, left) => {
     const shop = await shopWith({}, sold as never)
     const { paid, token } = await shop.buy()
-    const use = async () => (await shop.use({ headers: { 'payment-entitlement': token } })).status
+    const fresh = await shop.buy()
+    const use = async (of = token) => (await shop.use({ headers: { 'payment-entitlement': of } })).status
+    const denied = (code: ErrorCode, amount: bigint) => ({ status: 'denied', code, ...(amount > 0n && { amount }) })
+    expect(await shop.ask(paid, { amount: unused - 1n })).toEqual(denied('refund_denied', unused))
+    if (unused < 10_000n) expect(await shop.ask(paid)).toEqual(denied('refund_of_used', unused))
     expect(await use()).toBe(200)
-    expect(await shop.ask(paid, { amount: 9_999n })).toEqual({ status: 'denied', code: 'refund_denied' })
-    expect(await use()).toBe(200)
-    expect(await shop.ask(paid)).toMatchObject({ status: 'pending' })
-    expect(await use()).toBe(402)
+    expect(await shop.ask(paid)).toEqual(denied('refund_of_used', left))
+    if (left > 0n) {
+      expect(await shop.ask(paid, { amount: left })).toMatchObject({ status: 'pending', amount: left })
+      expect(await use()).toBe(402)
+    }
+    expect(await shop.ask(fresh.paid, { amount: unused })).toMatchObject({ status: 'pending', amount: unused })
+    expect(await use(fresh.token)).toBe(402)
   },
 )
 
@@ -414,7 +424,8 @@ test('SRV-069 what a use gives back after the refund cannot be used', async () =
     const { entitlements } = shop.claims
     await entitlements.grant({ pid, scope: 'x', credit: 10_000n, proof: '{}' })
     expect(await entitlements.redeem(pid, 'x', { most: 10_000n })).toMatchObject({ taken: 10_000n })
-    expect(await shop.ask(paid, { amount })).toMatchObject({ status: 'pending' })
+    expect(await shop.ask(paid, { amount })).toMatchObject({ status: 'denied', code: 'refund_of_used' })
+    expect(await shop.refunds.ask({ pid, amount, reason: 'x', by: 'ann' })).toMatchObject({ ok: true })
     await entitlements.giveBack(pid, { credit: 10_000n })
     const left = await entitlements.redeem(pid, 'x', { most: 10_000n })
     expect(left?.taken).toBe(amount === 10_000n ? undefined : 1_000n)

@@ -42,10 +42,10 @@ export interface ClaimStore {
   delivered(token: ClaimToken, answer: Answer | undefined): Promise<void>
   /**
    * Closes an open claim by giving its money back: the refund is written in the same step. `false`: it is not open, not ours any more, its
-   * payment cannot be refunded, or the buyer has had something of it: a part of the answer, or a use beside it, of which `unused` were bought.
+   * payment cannot be refunded, or the buyer has had something of it: a part of the answer, or a use beside it.
    * Absent where refunds are not kept.
    */
-  refund?(token: ClaimToken, reason: string, unused?: number): Promise<boolean>
+  refund?(token: ClaimToken, reason: string): Promise<boolean>
   /**
    * Ends the lease of a `settling` or open claim, so that the payment can be presented again at once. `partly`: some of the answer was sent;
    * the claim counts how often.

@@ -1,6 +1,5 @@
-import type { Pid } from '@groat/core'
 import type { AnyStore, Store } from '@groat/store'
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import { type Balance, type Entitlements, takenFrom } from './entitlements.js'
 import { type Book, withBook } from './ledger/book.js'
 
@@ -84,19 +83,6 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
 }
 
 const ROW_LOCKED = { isolation: 'read committed' } as const
-
-/** The uses that are left of a bundle; nobody takes one before the transaction has ended. */
-export async function usesLeft<Tables>(foreign: Transaction<Tables>, pid: Pid): Promise<number | undefined> {
-  // The tables are there; Kysely's types cannot know it of somebody else's transaction.
-  const trx = foreign as unknown as Transaction<EntitlementTables>
-  const row = await trx
-    .updateTable('server_entitlement')
-    .set((eb) => ({ left_uses: eb.ref('left_uses') }))
-    .where('pid', '=', pid)
-    .returning('left_uses')
-    .executeTakeFirst()
-  return row?.left_uses ?? undefined
-}
 
 /** Makes the tables; a step of the server's migrations. */
 export async function createEntitlementTables(db: Kysely<unknown>): Promise<void> {

@@ -23,7 +23,7 @@ import {
   type State,
   type Tables,
 } from './sql-claim-row.js'
-import { sqlEntitlements, usesLeft } from './sql-entitlements.js'
+import { sqlEntitlements } from './sql-entitlements.js'
 
 /** How long claims stay in a database. */
 export type SqlClaimsOptions = {
@@ -218,7 +218,7 @@ export async function sqlClaims(
     ...(refunds === undefined
       ? {}
       : {
-          refund: ({ pid, fence }: ClaimToken, reason: string, unused?: number) =>
+          refund: ({ pid, fence }: ClaimToken, reason: string) =>
             store.transaction(async (trx) => {
               const closed = await trx
                 .updateTable('server_claim')
@@ -231,9 +231,10 @@ export async function sqlClaims(
                 .returning('pid')
                 .executeTakeFirst()
               if (closed === undefined) return false
-              const whole = unused === undefined || (await usesLeft(trx, pid)) === unused
-              if (whole) await book?.failed(withBook(trx), 'delivery_failed', pid, await store.now(trx))
-              if (whole && (await refunds.order(trx, { pid, reason, by: 'gate' })).ok) return true
+              if ((await refunds.order(trx, { pid, reason, by: 'gate', isDue: true })).ok) {
+                await book?.failed(withBook(trx), 'delivery_failed', pid, await store.now(trx))
+                return true
+              }
               await trx.updateTable('server_claim').set({ state: 'open' }).where('pid', '=', pid).execute()
               return false
             }),

@@ -206,7 +206,7 @@ function finished(status: number, type: string | undefined, answer: Answer | und
 
 /** Gives the money back, where the store can. */
 async function refund(
-  { gate, route }: Run,
+  { gate }: Run,
   token: ClaimToken,
   status: number | undefined,
   isInvalid: boolean,
@@ -216,8 +216,7 @@ async function refund(
     : status === undefined
       ? 'the work gave no answer'
       : `the work ended with ${status}`
-  const uses = route.sold?.uses
-  return (await gate.claims.refund?.(token, reason, uses === undefined ? undefined : uses - 1)) === true
+  return (await gate.claims.refund?.(token, reason)) === true
 }
 
 /** Only the gate speaks in the protocol's headers, and what is paid for is private. */

@@ -380,6 +380,7 @@ export const codeNames = [
   'refund_denied',
   'compliance_required',
   'compliance_invalid',
+  'refund_of_used',
 ] as const
 
 /** A code of the registry. */

@@ -1717,6 +1717,12 @@ export const errorCodes = {
     title: 'What the payment says of its payer cannot be read',
     hint: 'Write the fields as the challenge describes them.',
   },
+  refund_of_used: {
+    status: 409,
+    retry: 'never',
+    title: 'What is asked back has been used',
+    hint: 'Ask for what is not used yet.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

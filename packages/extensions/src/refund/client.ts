@@ -59,7 +59,12 @@ export type RefundWish = {
 /** What the seller answered: paid back, being looked at or paid, or no. Its words are its own: only the chain shows what was paid. */
 export type RefundReply =
   | { readonly status: 'executed' | 'pending'; readonly amount?: bigint; readonly transaction?: string }
-  | { readonly status: 'denied'; readonly code?: string }
+  | {
+      readonly status: 'denied'
+      readonly code?: string
+      /** Atomic units that the seller would give instead: what is not used yet. */
+      readonly amount?: bigint
+    }
 
 /**
  * The payer's half of `groat-refund`. The terms are for people and for `requestRefund`; payments say nothing of them.
@@ -119,10 +124,11 @@ export async function requestRefund(wish: RefundWish): Promise<RefundReply> {
   const reply = json.ok ? check(shapes.RefundReply, json.value) : json
   if (!reply.ok) throw new X402Error('facilitator_invalid_answer', { status: response.status })
   const { status, amount: given, transaction: sent, code } = reply.value
-  if (status === 'denied') return { status, ...(code === undefined ? {} : { code }) }
+  const sum = given === undefined ? {} : { amount: BigInt(given) }
+  if (status === 'denied') return { status, ...(code === undefined ? {} : { code }), ...sum }
   return {
     status: status === 'executed' ? 'executed' : 'pending',
-    ...(given === undefined ? {} : { amount: BigInt(given) }),
+    ...sum,
     ...(sent === undefined ? {} : { transaction: sent }),
   }
 }

@@ -54,7 +54,15 @@ export interface RefundDesk {
     readonly reason: string
     readonly by: string
     readonly byPayer: true
-  }): Promise<{ readonly ok: true; readonly refund: BookedRefund } | { readonly ok: false; readonly code: ErrorCode }>
+  }): Promise<
+    | { readonly ok: true; readonly refund: BookedRefund }
+    | {
+        readonly ok: false
+        readonly code: ErrorCode
+        /** Atomic units that may be asked for instead. */
+        readonly unused?: bigint
+      }
+  >
   get(pid: Pid): Promise<BookedRefund | undefined>
 }
 
@@ -93,7 +101,7 @@ export type RefundDecision = { readonly status: number; readonly body: { readonl
 
 /**
  * The seller's half of `groat-refund`. A request has to be signed by the payer, for this origin, now, and for money back to the payer itself; what it asks for has to stand in the
- * books. The refund is the desk's to pay: once for a payment, never above it. A request that is sent again is answered by what became of it.
+ * books. The refund is the desk's to pay: once for a payment, and never above what of it was not used. A request that is sent again is answered by what became of it.
  * Throws `X402Error` `invalid_config`.
  *
  * @example
@@ -191,18 +199,20 @@ async function decideOn(body: string, options: Deciding): Promise<RefundDecision
   if (timely.length === 0) return denied('refund_too_late')
   // One transaction may settle several payments of one payer.
   let code: ErrorCode = 'refund_above_paid'
+  let unused: bigint | undefined
   for (const payment of timely) {
     if (amount > payment.amount || (!partial && amount !== payment.amount)) continue
     if (allow !== undefined && !(await allow(request, payment))) return denied('refund_denied')
     const asked = await refunds.ask({ pid: payment.pid, amount, reason: request.reason, by, byPayer: true })
     if (asked.ok) return told(asked.refund, request)
     code = asked.code
+    unused = asked.unused
     if (code !== 'refund_exists') continue
     // Somebody was faster: perhaps this very request.
     const known = await refunds.get(payment.pid)
     if (known?.askedBy === by) return told(known, request)
   }
-  return denied(code)
+  return denied(code, unused)
 }
 
 function told({ state, amount, transaction }: BookedRefund, request: RefundRequest): RefundDecision {
@@ -212,7 +222,8 @@ function told({ state, amount, transaction }: BookedRefund, request: RefundReque
   return { status: 200, body: { status: 'executed', ...about, ...(transaction && { transaction }) } }
 }
 
-function denied(code: ErrorCode): RefundDecision {
+function denied(code: ErrorCode, unused?: bigint): RefundDecision {
   const { status, title, hint } = errorInfo(code)
-  return { status, body: { status: 'denied', code, title, hint } }
+  const instead = unused === undefined || unused === 0n ? {} : { amount: unused.toString() }
+  return { status, body: { status: 'denied', code, title, hint, ...instead } }
 }

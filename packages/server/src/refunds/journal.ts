@@ -8,6 +8,7 @@ import { entryOf } from '../ledger/tables.js'
 import { migrations as claimMigrations } from '../sql-claim-row.js'
 import { type Refund, type RefundAnswer, type RefundAttempt, type RefundState, refundId } from './refund.js'
 import { attemptOf, type RefundRow, type RefundTables, refundMigrations, refundOf } from './tables.js'
+import { sumsOf, takeBack, unusedOf, usedBy } from './unused.js'
 
 /** What is asked for. */
 export type RefundWish = {
@@ -18,8 +19,10 @@ export type RefundWish = {
   readonly amount?: bigint
   readonly reason: string
   readonly by: string
-  /** The payer asks, and not the seller: a part of what has opened uses or time is not given back, for it would leave them open. */
+  /** The payer asks, and not the seller: it gets what it has not used, and of uses and time all of that or nothing, for a part would leave them open. */
   readonly byPayer?: boolean
+  /** Nobody asks: all of it goes back because its own answer was not delivered, or nothing where anything else of it was used. */
+  readonly isDue?: boolean
 }
 
 /** A refund that is worked on, and the proof that it is ours for now. */
@@ -95,70 +98,37 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
       .where('state', 'in', ['approved', 'signed'])
       .returning('pid')
       .executeTakeFirst()
-  /** Whether a payment has opened what cannot be given back in part. */
-  const isOpened = async (trx: Transaction<RefundTables>, pid: Pid): Promise<boolean> => {
-    const opened = trx.selectFrom('server_entitlement').select('pid').where('pid', '=', pid).where('credit', 'is', null)
-    return (await opened.executeTakeFirst()) !== undefined
+  /** The books' word on a payment. */
+  const paidOf = async (trx: Transaction<RefundTables>, pid: string): Promise<Entry | undefined> => {
+    const row = trx.selectFrom('ledger_entry').selectAll().where('id', '=', `payment:${pid}`)
+    const found = await row.executeTakeFirst()
+    return found && entryOf(found)
   }
   const rowOf = (id: string) => store.db.selectFrom('refund').selectAll().where('pid', '=', id).executeTakeFirst()
 
-  /**
-   * What the money has bought goes with it: what is owed, kept or opened, also what would be opened only when the payment comes again. Of a credit goes as much as is given back, below
-   * nothing where uses that run now may yet give some of it back. A part of a price leaves uses and time as they are, until all of it has gone back.
-   */
-  const takeBack = async (trx: Transaction<RefundTables>, { pid, amount, paid }: Refund): Promise<void> => {
-    const parts = await trx.selectFrom('refund').select(['state', 'amount']).where('payment', '=', pid).execute()
-    const agreed = parts.filter(({ state }) => state !== 'asked' && state !== 'rejected')
-    if (agreed.reduce((sum, each) => sum + BigInt(each.amount), 0n) >= paid) {
-      const over = { left_uses: 0, expires_at: 0 }
-      await trx
-        .insertInto('server_entitlement')
-        .values({ pid, scope: '', proof: '', credit: null, ...over })
-        .onConflict((conflict) => conflict.column('pid').doUpdateSet(over))
-        .execute()
-      await trx
-        .updateTable('server_claim')
-        .set({ state: 'refunded' })
-        .where('pid', '=', pid)
-        .where('state', 'in', ['open', 'settled'])
-        .execute()
-      return
-    }
-    const bought = trx.updateTable('server_entitlement').where('pid', '=', pid)
-    // The row is taken hold of before it is read: uses may be taken from it now.
-    const held = await bought
-      .set((eb) => ({ credit: eb.ref('credit') }))
-      .returning('credit')
-      .executeTakeFirst()
-    if (held?.credit != null) await bought.set({ credit: (BigInt(held.credit) - amount).toString() }).execute()
-  }
-
   return {
     store,
-    async order(trx, { pid, part, amount, reason, by, byPayer }, stateOf) {
+    async order(trx, { pid, part, amount, reason, by, byPayer = false, isDue = false }, stateOf) {
       const id = refundId(pid, part)
       if (id === undefined) return { ok: false, code: 'refund_not_found' }
-      const row = await trx.selectFrom('ledger_entry').selectAll().where('id', '=', `payment:${pid}`).executeTakeFirst()
-      if (row === undefined) return { ok: false, code: 'refund_not_found' }
-      const paid = entryOf(row)
-      const parts = await trx
-        .selectFrom('refund')
-        .select(['pid', 'state', 'amount'])
-        .where('payment', '=', pid)
-        .execute()
-      const before = parts.reduce((sum, each) => (each.state === 'rejected' ? sum : sum + BigInt(each.amount)), 0n)
-      const left = paid.amount - before
+      const paid = await paidOf(trx, pid)
+      if (paid === undefined) return { ok: false, code: 'refund_not_found' }
+      const sums = await sumsOf(trx, pid)
+      const left = paid.amount - sums.all
       const wanted = amount ?? left
       // Vouchers are not money yet: the channel gives back what is not cashed.
       if (paid.debit !== 'wallet') return { ok: false, code: 'refund_not_found' }
-      if (parts.some((each) => each.pid === id) || (amount === undefined && left === 0n)) {
+      const same = trx.selectFrom('refund').select('pid').where('pid', '=', id)
+      if ((await same.executeTakeFirst()) !== undefined || (amount === undefined && left === 0n)) {
         return { ok: false, code: 'refund_exists' }
       }
       if (wanted <= 0n || wanted > left) return { ok: false, code: 'refund_above_paid' }
-      if (byPayer === true && before + wanted < paid.amount && (await isOpened(trx, pid)))
-        return { ok: false, code: 'refund_denied' }
-      const state = stateOf(before + wanted, paid)
       const now = await store.now(trx)
+      const used = byPayer ? await usedBy(trx, { paid, wanted, now, ...sums }) : undefined
+      if (used !== undefined) return used
+      if (isDue && (await unusedOf(trx, paid, sums, { now, isDue })).amount < left)
+        return { ok: false, code: 'refund_of_used' }
+      const state = stateOf(sums.all + wanted, paid)
       const { network, asset, from: payer } = paid
       const refund: RefundRow = {
         ...{ pid: id, payment: pid, state, network, asset, payer },
@@ -166,6 +136,7 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         amount: wanted.toString(),
         paid: paid.amount.toString(),
         ...{ attempt: 0, transaction_id: null, code: null, asked_at: now, due_at: now, fence: '', lease_until: 0 },
+        by_payer: byPayer ? 1 : 0,
       }
       const made = await trx
         .insertInto('refund')
@@ -174,7 +145,7 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         .returning('pid')
         .executeTakeFirst()
       if (made === undefined) return { ok: false, code: 'refund_exists' }
-      if (state === 'approved') await takeBack(trx, refundOf(refund))
+      if (state === 'approved') await takeBack(trx, refundOf(refund), byPayer)
       await tell(trx, state === 'asked' ? 'refund_asked' : 'refund_approved', refundOf(refund), { by })
       return { ok: true, refund: refundOf(refund) }
     },
@@ -185,10 +156,19 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         if (row === undefined || row.state !== 'asked') return { ok: false, code: 'refund_not_found' }
         // Whoever asked may think better of it, and may not approve.
         if (to === 'approved' && row.asked_by === by) return { ok: false, code: 'refund_needs_other' }
+        const byPayer = row.by_payer === 1
+        if (to === 'approved' && byPayer) {
+          // It may have been used since it was asked for.
+          const paid = await paidOf(trx, row.payment)
+          const wanted = BigInt(row.amount)
+          const now = await store.now(trx)
+          const used = paid && (await usedBy(trx, { paid, wanted, now, ...(await sumsOf(trx, paid.pid, id)) }))
+          if (used !== undefined) return used
+        }
         const set = { state: to, approved_by: by, due_at: await store.now(trx) }
         await trx.updateTable('refund').set(set).where('pid', '=', id).where('state', '=', 'asked').execute()
         const refund = refundOf({ ...row, ...set })
-        if (to === 'approved') await takeBack(trx, refund)
+        if (to === 'approved') await takeBack(trx, refund, byPayer)
         await tell(trx, to === 'approved' ? 'refund_approved' : 'refund_rejected', refund, { by })
         return { ok: true, refund }
       }),

@@ -52,7 +52,15 @@ export type RefundAnswer =
   | { readonly ok: true; readonly refund: Refund }
   | {
       readonly ok: false
-      readonly code: 'refund_not_found' | 'refund_exists' | 'refund_above_paid' | 'refund_needs_other' | 'refund_denied'
+      readonly code:
+        | 'refund_not_found'
+        | 'refund_exists'
+        | 'refund_above_paid'
+        | 'refund_needs_other'
+        | 'refund_denied'
+        | 'refund_of_used'
+      /** Atomic units that a payer may ask for, where it asked for others. */
+      readonly unused?: bigint
     }
 
 /**

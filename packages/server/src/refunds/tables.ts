@@ -35,6 +35,8 @@ export type RefundRow = {
   /** Who works on it, and until when nobody else does. */
   readonly fence: string
   readonly lease_until: number
+  /** 1: the payer asked. */
+  readonly by_payer: number
 }
 
 /** An attempt as it is stored. */
@@ -101,6 +103,14 @@ export const refundMigrations: Migrations = {
       // A refund that was written before is all there is of its payment.
       await sql`update refund set payment = pid`.execute(db)
       await db.schema.createIndex('refund_payment').on('refund').column('payment').execute()
+    },
+    '003_by_payer': async (db) => {
+      await db.schema
+        .alterTable('refund')
+        .addColumn('by_payer', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute()
+      // Nobody else is called so.
+      await sql`update refund set by_payer = 1 where asked_by like 'payer %'`.execute(db)
     },
   },
 }
