@@ -1,8 +1,8 @@
 import { createPayer } from '@groat/client'
-import { type Asset, assetByTicker, network } from '@groat/core'
+import { type Asset, assetByTicker, network, systemRandom } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as settles } from '@groat/evm/exact/facilitator'
-import { exactEvmWithPermit2 } from '@groat/evm/exact/permit2/client'
+import { exactEvmWithPermit2, privateKeyAccount } from '@groat/evm/exact/permit2/client'
 import { exactEvm as sells } from '@groat/evm/exact/server'
 import { deployPlainToken, type EvmChain } from '@groat/sandbox'
 import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
@@ -10,12 +10,16 @@ import { paywall } from '@groat/server/hono'
 import { getRequestListener } from '@hono/node-server'
 import { toClientEvmSigner } from '@x402/evm'
 import { ExactEvmScheme as OfficialClient } from '@x402/evm/exact/client'
+import { registerExactEvmScheme } from '@x402/evm/exact/facilitator'
+import { createErc20ApprovalGasSponsoringExtension } from '@x402/extensions'
 import { wrapFetchWithPaymentFromConfig } from '@x402/fetch'
 import { Hono } from 'hono'
 import { encodeFunctionData, erc20Abi, type Hex, parseGwei } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { beforeAll, expect, test } from 'vitest'
 import { listen } from './peers/listen.js'
+import { officialFacilitator } from './peers/official.js'
+import { officialSigner } from './peers/official-evm.js'
 import { ourFacilitator } from './peers/ours.js'
 import { useStage } from './test-kit.js'
 
@@ -54,6 +58,13 @@ const clients: Record<string, (key: Hex) => (url: string) => Promise<Response>> 
     const rpc = { [NETWORK]: chain.rpcUrl }
     return createPayer({ schemes: [exactEvmWithPermit2({ account: wallet, assets: [plain], rpc })] }).fetch
   },
+  'ours, with an allowance of its own,'(key) {
+    const [account, rpc] = [privateKeyAccount(key), { [NETWORK]: chain.rpcUrl }]
+    return createPayer({
+      schemes: [exactEvmWithPermit2({ account, assets: [plain], rpc })],
+      policy: { allowance: '$0.02' },
+    }).fetch
+  },
   official: (key) => {
     const signer = toClientEvmSigner(privateKeyToAccount(key), chain.client as never)
     const client = new OfficialClient(signer, { rpcUrl: chain.rpcUrl } as never)
@@ -81,6 +92,12 @@ async function seller(): Promise<string> {
   return (await keep(listen(getRequestListener(app.fetch)))).url
 }
 
+const allowance = (token: string, owner: Hex) =>
+  chain.client.readContract({
+    ...{ address: token as Hex, abi: erc20Abi, functionName: 'allowance' },
+    args: [owner, chain.contracts.permit2.address],
+  })
+
 const balance = (token: string, owner: Hex) =>
   chain.client.readContract({ address: token as Hex, abi: erc20Abi, functionName: 'balanceOf', args: [owner] })
 
@@ -96,9 +113,13 @@ test.each(['ours', 'official'])('GAS-PERMIT-003 GAS-PERMIT-016 %s pays with a pe
   expect(await chain.nativeBalance(address)).toBe(0n)
 })
 
-test.each(['ours', 'official'])(
-  'GAS-APPROVAL-001 GAS-APPROVAL-030 %s pays with an approval that the sponsor pays for',
-  async (client) => {
+test.each([
+  ['ours', [1, 1], 0n],
+  ['ours, with an allowance of its own,', [1, 0], 0n],
+  ['official', [1, 0], 2n ** 256n - 1n],
+] as const)(
+  'GAS-APPROVAL-001 GAS-APPROVAL-002 GAS-APPROVAL-030 %s pays with an approval that the sponsor pays for',
+  async (client, times, left) => {
     const key = generatePrivateKey()
     const { address } = privateKeyToAccount(key)
     await mint(address, 30_000n)
@@ -107,14 +128,15 @@ test.each(['ours', 'official'])(
     const of = chain.account('seller').address
     const before = await balance(plain.address, of)
     const sponsor = chain.account('facilitator3').address
-    // Once with an approval, once with the allowance that it left.
-    for (const sponsored of [1, 0]) {
+    // With an approval each, or once with the allowance that the first one left.
+    for (const sponsored of times) {
       const nonce = await chain.client.getTransactionCount({ address: sponsor })
       const answer = await pay(`${url}/approval`)
       expect([answer.status, await answer.json()]).toEqual([200, { served: true }])
       expect((await chain.client.getTransactionCount({ address: sponsor })) - nonce).toBe(sponsored)
     }
     expect((await balance(plain.address, of)) - before).toBe(20_000n)
+    expect(await allowance(plain.address, address)).toBe(left)
   },
 )
 
@@ -183,3 +205,59 @@ test('D2 D3 a settlement that nobody verified hands the sponsor nothing but appr
 })
 
 type Wire = { accepted: object; extensions: { erc20ApprovalGasSponsoring: { info: object } } }
+
+test('GAS-APPROVAL-002 the official facilitator takes an approval of exactly the payment', async () => {
+  const key = generatePrivateKey()
+  const account = privateKeyAccount(key)
+  await mint(account.address, 10_000n)
+  // Who pays for gas is that facilitator's own affair.
+  await chain.client.setBalance({ address: account.address, value: 10n ** 18n })
+  const signer = officialSigner(chain, chain.account('facilitator2').privateKey)
+  const sendTransactions = async (all: readonly (Hex | { readonly to: Hex; readonly data: Hex })[]) => {
+    const hashes: Hex[] = []
+    for (const each of all) {
+      const hash =
+        typeof each === 'string'
+          ? await chain.client.sendRawTransaction({ serializedTransaction: each })
+          : await signer.sendTransaction(each)
+      await signer.waitForTransactionReceipt({ hash })
+      hashes.push(hash)
+    }
+    return hashes
+  }
+  const { url } = await keep(
+    officialFacilitator((official) => {
+      registerExactEvmScheme(official, { signer, networks: 'eip155:84532' })
+      official.registerExtension(createErc20ApprovalGasSponsoringExtension({ ...signer, sendTransactions } as never))
+    }),
+  )
+  const offer = sells.offer({
+    ...{ network: NETWORK, asset: plain, amount: 10_000n, payTo: chain.account('seller').address },
+    ...{ maxTimeoutSeconds: 60, extra: PERMIT2 },
+  })
+  const extensions = { erc20ApprovalGasSponsoring: { info: { description: 'gas is on us', version: '1' }, schema: {} } }
+  const half = exactEvmWithPermit2({ account, assets: [plain], rpc: { [NETWORK]: chain.rpcUrl } })
+  const context = { clock: Date.now, random: systemRandom, maxLifetimeSeconds: 600, extensions }
+  const prepared = await half.prepare(offer, context)
+  if (!prepared.ok) throw new Error(prepared.code)
+  expect(prepared.allowance).toBe(10_000n)
+  const accepted = { ...offer, amount: offer.amount.toString() }
+  const paymentPayload = {
+    x402Version: 2,
+    accepted,
+    payload: await prepared.sign(),
+    extensions: prepared.extensions?.(),
+  }
+  const ask = async (path: string) => {
+    const body = JSON.stringify({ x402Version: 2, paymentPayload, paymentRequirements: accepted })
+    return (
+      await fetch(`${url}${path}`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+    ).json()
+  }
+  expect(await ask('/verify')).toMatchObject({ isValid: true })
+  expect(await ask('/settle')).toMatchObject({ success: true })
+  expect([await balance(plain.address, account.address), await allowance(plain.address, account.address)]).toEqual([
+    0n,
+    0n,
+  ])
+})

@@ -159,6 +159,7 @@ function half(name: string, refuses: (offer: PaymentRequirements) => boolean = (
         pid: paymentId([nonce]),
         payer: '0x22',
         amount,
+        allowance: 0n,
         expiresAt: 60,
         preview: {},
         sign: async () => ({}),

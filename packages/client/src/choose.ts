@@ -3,6 +3,7 @@ import {
   type BoundPayment,
   type Clock,
   findScheme,
+  MAX_ATOMIC,
   type PaymentEffect,
   type PaymentRequired,
   type PaymentRequirements,
@@ -84,7 +85,7 @@ export async function choose(input: ChooseInput): Promise<Chosen | NoneChosen> {
       bound === undefined ? input : { ...input, random: bound.random },
     )
     if (prepared.ok) return { ok: true, offer, asset, scheme, prepared, refusals, ...(bound && { bound }) }
-    refusals.push({ ...prepared, rule: 'scheme', offer })
+    refusals.push({ ...prepared, offer })
   }
   return { ...sharedReason(refusals), refusals }
 }
@@ -120,17 +121,34 @@ async function prepare(
   asset: Asset,
   scheme: SchemeClient,
   { challenge: { extensions, resource }, policy, clock, random }: ChooseInput,
-): Promise<PreparedPayment | Refusal> {
+): Promise<PreparedPayment | RuleRefusal> {
   const { maxLifetimeSeconds } = policy
   const now = clock()
-  const about = { extensions, resource: resource?.url }
+  const maxAllowance = allowanceLimit(policy, asset)
+  const about = { extensions, resource: resource?.url, maxAllowance }
   const prepared = await scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds, ...about })
-  if (!prepared.ok) return prepared
+  if (!prepared.ok) return { ...prepared, rule: 'scheme' }
   const lifetime = prepared.expiresAt - Math.floor(now / 1000)
-  if (lifetime > maxLifetimeSeconds + 1) return refuse('lifetime_over_limit', `${lifetime} seconds`)
+  if (lifetime > maxLifetimeSeconds + 1) {
+    return { ...refuse('lifetime_over_limit', `${lifetime} seconds`), rule: 'maxLifetimeSeconds' }
+  }
   const { amount, allowance } = prepared
-  if (allowance !== undefined && allowance > amount) return refuse('allowance_over_limit', `${allowance} atomic units`)
-  return checkAmount(amount, { policy, asset }) ?? prepared
+  // Whoever does not say what it grants is believed to grant more.
+  if (!(allowance <= amount || allowance <= (maxAllowance ?? -1n))) {
+    return { ...refuse('allowance_over_limit', `${allowance} atomic units`), rule: 'allowance' }
+  }
+  const over = checkAmount(amount, { policy, asset })
+  return over ? { ...over, rule: 'perPayment' } : prepared
+}
+
+/** Most atomic units of an asset that an approval may be for; `undefined`: what the payment needs. */
+function allowanceLimit(policy: ParsedPolicy, asset: Asset): bigint | undefined {
+  const limit = policy.maxAllowance
+  if (limit === undefined) return undefined
+  const { units, decimals } = worthOf(1n, { policy, asset })
+  // What is worth nothing is counted as if it were worth what it says.
+  const most = (limit.units * 10n ** BigInt(decimals)) / ((units || 1n) * 10n ** BigInt(limit.decimals))
+  return most < MAX_ATOMIC ? most : MAX_ATOMIC
 }
 
 function inOrderOf({ schemes, policy }: ChooseInput): (a: Candidate, b: Candidate) => number {

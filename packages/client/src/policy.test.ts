@@ -10,6 +10,8 @@ test('what is not said protects', () => {
     networks: undefined,
     schemes: undefined,
     maxLifetimeSeconds: 600,
+    allowance: 'exact',
+    maxAllowance: undefined,
     versions: [2],
     resource: 'path',
   })
@@ -47,6 +49,8 @@ test.each([
   [{ maxLifetimeSeconds: 0 }, 'invalid_config'],
   [{ maxLifetimeSeconds: Number.NaN }, 'invalid_config'],
   [{ versions: [3 as 2] }, 'invalid_config'],
+  [{ allowance: 'everything' }, 'invalid_price'],
+  [{ allowance: '5 EURC' }, 'invalid_config'],
 ])('%j is refused at start', (policy, code) => {
   expect(() => parsePolicy(policy)).toThrow(expect.objectContaining({ code }))
 })

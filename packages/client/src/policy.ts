@@ -1,6 +1,7 @@
 import {
   type Asset,
   isNetwork,
+  MAX_ATOMIC,
   type Network,
   network,
   parseMoney,
@@ -28,6 +29,12 @@ export type Policy = {
   readonly schemes?: readonly string[]
   /** Seconds for which a signature may live. Default 600. */
   readonly maxLifetimeSeconds?: number
+  /**
+   * What an approval that is signed along with a payment may let a contract take, where a seller sponsors one: `exact` is what the payment needs, so that each
+   * payment brings its own; an amount such as `$5` is approved once and lasts for many; `unlimited` is everything that the account has and will have.
+   * Default `exact`.
+   */
+  readonly allowance?: string
   /** Protocol versions to pay in. Default `[2]`. */
   readonly versions?: readonly X402Version[]
   /**
@@ -47,6 +54,10 @@ export type ParsedPolicy = {
   readonly networks: readonly Network[] | undefined
   readonly schemes: readonly string[] | undefined
   readonly maxLifetimeSeconds: number
+  /** As it was written. */
+  readonly allowance: string
+  /** What may be approved; `undefined`: exactly what a payment needs. */
+  readonly maxAllowance: Value | undefined
   readonly versions: readonly X402Version[]
   readonly resource: 'path' | 'origin' | 'any'
   readonly rules: readonly Rule[]
@@ -64,7 +75,13 @@ export type ParsedPolicy = {
  * parsePolicy({ perPayment: '$0.05', origins: ['https://api.example'] })
  */
 export function parsePolicy(policy: Policy = {}): ParsedPolicy {
-  const { perPayment = '$0.10', maxLifetimeSeconds = 600, versions = [2], resource = 'path' } = policy
+  const {
+    perPayment = '$0.10',
+    maxLifetimeSeconds = 600,
+    versions = [2],
+    resource = 'path',
+    allowance = 'exact',
+  } = policy
   if (!(maxLifetimeSeconds > 0)) throw invalid('maxLifetimeSeconds', 'must be a positive number of seconds')
   if (!versions.every((version) => version === 1 || version === 2)) throw invalid('versions', 'knows 1 and 2')
   return {
@@ -74,10 +91,17 @@ export function parsePolicy(policy: Policy = {}): ParsedPolicy {
     networks: policy.networks?.map((name) => (isNetwork(name) ? name : network(name))),
     schemes: policy.schemes,
     maxLifetimeSeconds,
+    allowance,
+    maxAllowance: parseAllowance(allowance),
     versions,
     resource,
     rules: [...rules, ...(policy.rules ?? [])],
   }
+}
+
+function parseAllowance(text: string): Value | undefined {
+  if (text === 'exact') return undefined
+  return text === 'unlimited' ? { units: MAX_ATOMIC, decimals: 0 } : parseLimit(text, 'allowance')
 }
 
 /** Only what has been read has its limit as a value. */

@@ -197,20 +197,33 @@ describe('bad input: a hostile seller gets no signature outside the policy', () 
     expect(scheme.signed.map(({ expiresAt }) => expiresAt - now / 1000)).toEqual([600])
     const rigid = spyScheme({ clamps: false })
     const stubborn = await victim(honest([long]), { schemes: [rigid], clock: () => now })
-    expect([(await stubborn.ask()).refusals, rigid.signed.length]).toEqual([[['scheme', 'lifetime_over_limit']], 0])
+    expect([(await stubborn.ask()).refusals, rigid.signed.length]).toEqual([
+      [['maxLifetimeSeconds', 'lifetime_over_limit']],
+      0,
+    ])
   })
 
   test('unlimited approvals', async () => {
-    const inner = spyScheme()
-    const approving = {
-      ...inner,
-      prepare: (...asked: Parameters<typeof inner.prepare>) => {
-        const prepared = inner.prepare(...asked)
-        return 'sign' in prepared ? { ...prepared, allowance: 2n ** 256n - 1n } : prepared
-      },
-    } as typeof inner
-    const { ask } = await victim(honest(), { schemes: [approving] })
-    expect([(await ask()).refusals, inner.signed.length]).toEqual([[['scheme', 'allowance_over_limit']], 0])
+    const everything = 2n ** 256n - 1n
+    // A scheme that takes the seller's word for it, and one that would stay within a limit that is not there.
+    const cases = [
+      [{ allowance: () => everything }, {}, 'refused'],
+      [{ allowance: (amount: bigint) => amount + 1n }, {}, 'refused'],
+      [{ allowance: () => everything }, { allowance: '$1000' }, 'refused'],
+      [{ allowance: (_: bigint, most = 0n) => most + 1n }, { allowance: '$1' }, 'refused'],
+      // What does not say what it grants.
+      [{ allowance: () => undefined as never }, {}, 'refused'],
+      [{ allowance: (amount: bigint) => amount }, {}, 'paid'],
+      [{ allowance: (_: bigint, most = 0n) => most }, { allowance: '$1' }, 'paid'],
+      [{ allowance: () => everything }, { allowance: 'unlimited' }, 'paid'],
+    ] as const
+    for (const [spy, policy, end] of cases) {
+      const approving = spyScheme(spy)
+      const { ask } = await victim(honest(), { schemes: [approving], policy })
+      const { refusals } = await ask()
+      const refused = [['allowance', 'allowance_over_limit']]
+      expect([refusals, approving.signed.length]).toEqual(end === 'paid' ? [[], 1] : [refused, 0])
+    }
   })
 
   test('v1 downgrade', async () => {

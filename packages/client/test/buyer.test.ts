@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type BuyerOptions, cachedBalances, createBuyer, type Purse } from '../src/buyer/index.js'
+import {
+  type BuyerOptions,
+  cachedBalances,
+  createBuyer,
+  explainedLines,
+  type Purse,
+  type SpendingPolicy,
+} from '../src/buyer/index.js'
 import { challenge, honest, nonceOf, offer, paid, type Script, SELLER, startSeller, USDC } from './support/seller.js'
 import { PAYER, spyScheme } from './support/spy-scheme.js'
 import { purses } from './support/stores.js'
@@ -335,6 +342,29 @@ describe.each(purses)('%s purse', (_, open) => {
       { rule: 'payments.perHour', spent: '1', limit: '5' },
       { rule: 'perDay', spent: '$0.05', limit: '$0.10' },
     ])
+  })
+
+  test('CL-7 G08 an explanation says what was held against what would be signed', async () => {
+    const explained = async (spy: Parameters<typeof spyScheme>[0], policy: SpendingPolicy = {}) => {
+      const { buyer, seller, scheme } = await buyerFor(honest(), { policy, schemes: [spyScheme(spy)] })
+      const explanation = await buyer.explain(seller.url)
+      if (!('offers' in explanation)) throw new Error(explanation.status)
+      const [first] = explanation.offers
+      expect(scheme.signed).toEqual([])
+      return [first?.decidedBy, ...explainedLines(explanation.offers).filter((line) => /allowance|Lifetime/.test(line))]
+    }
+    expect(await explained({})).toEqual([
+      'cheapest',
+      '  ok  maxLifetimeSeconds           at most 600 seconds',
+      '  ok  allowance                    exact',
+    ])
+    expect(await explained({ allowance: () => 2n ** 256n - 1n }, { allowance: '$5' })).toEqual([
+      'allowance',
+      `  no  allowance                    ${2n ** 256n - 1n} atomic units; $5 (allowance_over_limit)`,
+      '  -> not paid, decided by allowance',
+    ])
+    expect((await explained({}, { allowance: 'unlimited' }))[2]).toContain('unlimited')
+    expect(await explained({ clamps: false }, { maxLifetimeSeconds: 10 })).toMatchObject(['maxLifetimeSeconds', {}, {}])
   })
 
   test('a record keeps what was agreed, for whom and for what', async () => {

@@ -130,7 +130,7 @@ describe('CLI-001 CLI-003 CLI-004 CLI-024 CORE-090 INV-14 a seller that asks for
     const scheme = spyScheme({ amount: () => 100_001n })
     const { seller, payer } = await payerFor(honest(), { schemes: [scheme] })
     const response = await payer.fetch(seller.url)
-    expect(payer.outcome(response)).toMatchObject({ code: 'amount_over_limit', refusals: [{ rule: 'scheme' }] })
+    expect(payer.outcome(response)).toMatchObject({ code: 'amount_over_limit', refusals: [{ rule: 'perPayment' }] })
     expect(scheme.signed).toEqual([])
   })
 

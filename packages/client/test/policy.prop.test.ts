@@ -59,9 +59,13 @@ const arbPolicy: fc.Arbitrary<Policy> = fc
       maxLifetimeSeconds: fc.integer({ min: 1, max: 700 }),
       origins: fc.constantFrom([], ['http://127.0.0.1:1'], ['HERE']),
       resource: fc.constantFrom('path' as const, 'origin' as const, 'any' as const),
+      allowance: fc.constantFrom('exact', '$0', '$0.05', '$2', 'unlimited'),
     }),
     fc.subarray(
-      ['perPayment', 'recipients', 'networks', 'schemes', 'maxLifetimeSeconds', 'origins', 'resource'] as const,
+      [
+        ...(['perPayment', 'recipients', 'networks', 'schemes', 'maxLifetimeSeconds', 'origins', 'resource'] as const),
+        'allowance' as const,
+      ],
       { maxLength: 3 },
     ),
   )
@@ -70,6 +74,13 @@ const arbPolicy: fc.Arbitrary<Policy> = fc
 const arbResource = fc.option(
   fc.constantFrom('/weather', '/report', 'https://bank.example/weather', 'http://[', '//127.0.0.1/weather', 'data:x'),
   { nil: undefined, freq: 1 },
+)
+
+/** What a payment lets contracts take, as multiples of what it costs, near the limits and far above them; `most`: as much as the policy says. */
+const arbGrant = fc.oneof(
+  { weight: 3, arbitrary: fc.constant('payment' as const) },
+  fc.constant('most' as const),
+  fc.constantFrom(0n, 1n, 50_000n, 2_000_001n, MAX_ATOMIC),
 )
 
 test('CLI-002 INV-14 nothing outside the policy is ever signed, for any challenge', async () => {
@@ -82,11 +93,16 @@ test('CLI-002 INV-14 nothing outside the policy is ever signed, for any challeng
       arbPolicy,
       arbResource,
       fc.boolean(),
-      async (accepts, chosen, resource, clamps) => {
+      arbGrant,
+      async (accepts, chosen, resource, clamps, grant) => {
         wire = { x402Version: 2, accepts, ...(resource && { resource: { url: resource } }) }
         const origins = chosen.origins?.map((origin) => (origin === 'HERE' ? seller.origin : origin))
         const policy = { ...chosen, ...(origins && { origins }) }
-        const scheme = spyScheme({ clamps })
+        const scheme = spyScheme({
+          clamps,
+          allowance: (amount, most = amount) =>
+            grant === 'payment' ? amount : grant === 'most' ? most : amount + grant,
+        })
         const payer = createPayer({ schemes: [scheme], policy, clock: () => NOW })
 
         const response = await payer.fetch(seller.url)
@@ -103,13 +119,22 @@ test('CLI-002 INV-14 nothing outside the policy is ever signed, for any challeng
 })
 
 /** What a signature breaks, told without any of the code under test. */
-function breach({ offer, amount, expiresAt }: Signature, policy: Policy, seller: Seller, resource?: string): string[] {
+function breach(
+  { offer, amount, allowance, expiresAt }: Signature,
+  policy: Policy,
+  seller: Seller,
+  resource?: string,
+): string[] {
   const asset = assetByAddress(offer.network, offer.asset)
   const limit = Number((policy.perPayment ?? '$0.10').replace('$', ''))
+  const approved = policy.allowance ?? 'exact'
+  const mostApproved =
+    approved === 'unlimited' ? Number.POSITIVE_INFINITY : approved === 'exact' ? Number.NaN : Number(approved.slice(1))
   const flow = offer.extra.paymentFlow ?? 'authorization'
   const allowed: Record<string, boolean> = {
     asset: asset !== undefined,
     amount: amount === 0n || Number(amount) / 10 ** (asset?.decimals ?? 0) <= limit * (1 + 1e-12),
+    allowance: allowance <= amount || Number(allowance) / 10 ** (asset?.decimals ?? 0) <= mostApproved * (1 + 1e-12),
     lifetime: expiresAt - NOW / 1000 <= (policy.maxLifetimeSeconds ?? 600) + 1,
     network: policy.networks?.includes(offer.network) ?? true,
     scheme: offer.scheme === 'exact' && (policy.schemes?.includes('exact') ?? true),

@@ -38,6 +38,8 @@ export type Permit2PayOptions = {
   readonly random?: Random
   readonly rpc?: string
   readonly extensions?: JsonObject
+  /** Most that may be approved along, in atomic units; the payment unless told. */
+  readonly maxAllowance?: bigint
 }
 
 /** A payment by Permit2 for an offer of this asset. */
@@ -45,17 +47,20 @@ export async function payByPermit2(
   asset: Asset,
   offer: PaymentRequirements,
   account: EvmAccount,
-  { now = Date.now(), random = systemRandom, rpc, extensions }: Permit2PayOptions = {},
+  { now = Date.now(), random = systemRandom, rpc, extensions, maxAllowance }: Permit2PayOptions = {},
 ): Promise<PaymentPayload> {
   const scheme = exactEvmWithPermit2({
-    account,
+    // As of a process of its own: what other payments count on is not known to it.
+    account: { ...account },
     assets: [asset],
     ...(rpc === undefined ? {} : { rpc: { [BASE_SEPOLIA]: rpc } }),
   })
-  const prepared = await scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds: 600, extensions })
+  const prepared = await scheme.prepare(offer, {
+    ...{ clock: () => now, random, maxLifetimeSeconds: 600, extensions, maxAllowance },
+  })
   if (!prepared.ok) throw new TypeError(prepared.code)
   const payload = await prepared.sign()
-  const added = prepared.extensions?.()
+  const added = prepared.extensions?.() ?? extensions
   return {
     x402Version: 2,
     scheme: 'exact',

@@ -32,6 +32,7 @@ export const PolicyFile = z.strictObject({
   networks: texts,
   schemes: texts,
   max_lifetime_seconds: z.optional(z.number()),
+  allowance: z.optional(money),
   known_terms_seconds: z.optional(z.number()),
   versions: z.optional(z.array(z.union([z.literal(1), z.literal(2)]))),
   resource: z.optional(z.enum(['path', 'origin', 'any'])),

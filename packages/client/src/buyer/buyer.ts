@@ -103,16 +103,8 @@ export function createBuyer(options: BuyerOptions): Buyer {
   const payerOptions = kept ? { ...ownOptions, onEvent: bothOf(kept.watch, ownOptions.onEvent) } : ownOptions
   const spending = parseSpending(policy)
   const tools: GuardTools = {
-    ...{
-      spending,
-      purse,
-      clock,
-      approve,
-      balances: typeof balances === 'object' ? balances.look : balances,
-      simulate,
-      resolve,
-      metadata,
-    },
+    ...{ spending, purse, clock, approve, simulate, resolve, metadata },
+    balances: typeof balances === 'object' ? balances.look : balances,
     account: (offer) => {
       const half = halfFor(offer, schemes)
       const asset = half?.asset(offer)
@@ -173,9 +165,9 @@ export function createBuyer(options: BuyerOptions): Buyer {
         const scheme = halfFor(offer, schemes)
         const asset = scheme?.asset(offer)
         const context = { policy: spending.policy, challenge, requested: url, challenged, scheme, asset }
-        const verdicts = verdictsOn(offer, rules, context, words)
         const refusal = chosen.refusals.find((refused) => refused.offer === offer)
         const status = refusal ? 'refused' : chosen.ok && chosen.offer === offer ? 'chosen' : 'payable'
+        const verdicts = verdictsOn(offer, rules, context, { words, status, refusal })
         return { offer, ...(asset && { asset }), status, decidedBy: refusal?.rule ?? 'cheapest', verdicts }
       })
       return { status: chosen.ok ? 'payable' : 'refused', offers }

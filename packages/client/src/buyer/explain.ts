@@ -1,4 +1,13 @@
-import { type Asset, type ErrorCode, formatUnits, networkFamily, type PaymentRequirements, v1NameOf } from '@groat/core'
+import {
+  type Asset,
+  type ErrorCode,
+  formatUnits,
+  networkFamily,
+  type PaymentRequirements,
+  type Refusal,
+  v1NameOf,
+} from '@groat/core'
+import type { RuleRefusal } from '../entry.js'
 import type { ParsedPolicy } from '../policy.js'
 import type { Rule, RuleContext } from '../rules.js'
 import type { ParsedSpending } from './spending-policy.js'
@@ -26,23 +35,33 @@ export type ExplainedOffer = {
 }
 
 /**
- * Asks every rule, also behind the first that refuses: what a person wants to see, and a payer has no time for.
+ * Asks every rule, also behind the first that refuses: what a person wants to see, and a payer has no time for. Behind them stand the verdicts on what would be
+ * signed: both limits for the offer that would be paid, and for another the rule that refuses it.
  *
  * @example
- * const verdicts = verdictsOn(offer, rules, context, words)
+ * const verdicts = verdictsOn(offer, rules, context, { words, status: 'refused', refusal })
  */
 export function verdictsOn(
   offer: PaymentRequirements,
   rules: readonly Rule[],
   context: RuleContext,
-  words: ReadonlyMap<string, string>,
+  { words, status, refusal }: Decision,
 ): readonly RuleVerdict[] {
-  return rules.map(({ name, check }) => {
-    const refusal = check(offer, context)
-    if (refusal === undefined) return { rule: name, ok: true, says: words.get(name) ?? '' }
-    const { code, detail } = refusal
-    return { rule: name, ok: false, code, says: [detail, words.get(name)].filter(Boolean).join('; ') }
-  })
+  const verdict = (rule: string, refused?: Refusal): RuleVerdict => {
+    const says = words.get(rule) ?? ''
+    if (refused === undefined) return { rule, ok: true, says }
+    const { code, detail } = refused
+    return { rule, ok: false, code, says: [detail, says].filter(Boolean).join('; ') }
+  }
+  const asked = rules.map(({ name, check }) => verdict(name, check(offer, context)))
+  if (status === 'chosen') return [...asked, verdict('maxLifetimeSeconds'), verdict('allowance')]
+  return refusal && asked.every(({ ok }) => ok) ? [...asked, verdict(refusal.rule, refusal)] : asked
+}
+
+/** What became of an offer, and what the rules say in words. */
+type Decision = Pick<ExplainedOffer, 'status'> & {
+  readonly words: ReadonlyMap<string, string>
+  readonly refusal: RuleRefusal | undefined
 }
 
 /** What each rule allows here, in words. */
@@ -54,19 +73,21 @@ export function wordsOf(
 ): ReadonlyMap<string, string> {
   const list = (of: Iterable<string> | undefined, any = 'any') => (of === undefined ? any : [...of].join(', '))
   return new Map([
-    ['https', 'https, and plain http on this machine'],
-    ['redirect', 'the origin that was asked'],
+    ['https', 'https, or this machine'],
+    ['redirect', 'the same origin'],
     ['origins', list(policy.origins)],
     ['versions', `version ${policy.versions.join(', ')}`],
-    ['resource', `the challenge names the same ${policy.resource}`],
-    ['schemes', list(policy.schemes, 'any that there is an account for')],
+    ['resource', `the same ${policy.resource}`],
+    ['schemes', list(policy.schemes)],
     ['networks', list(policy.networks)],
     ['payment-flow', 'authorization'],
     ['recipients', list(policy.recipients)],
     ['perPayment', `at most ${moneyText(policy)}`],
-    ['assets', list(assets, 'any in the registry')],
+    ['maxLifetimeSeconds', `at most ${policy.maxLifetimeSeconds} seconds`],
+    ['allowance', policy.allowance],
+    ['assets', list(assets, 'any known')],
     ['pins', list(pins.get(origin))],
-    ['trustFirst', trustFirst === 'off' ? 'off' : `who was paid first at this ${trustFirst}`],
+    ['trustFirst', trustFirst === 'off' ? 'off' : `the first at this ${trustFirst}`],
     ['priceRise', priceRise === undefined ? 'any' : `at most ${formatUnits(priceRise, 2)}% above the last price`],
     ...caps.map(({ rule, text }): [string, string] => [rule, `at most ${text}`]),
     ...budgets.map(({ budget }, place): [string, string] => [

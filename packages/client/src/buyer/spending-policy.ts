@@ -236,27 +236,22 @@ function parsePercent(text: string): bigint {
 }
 
 function plainPolicy(spending: SpendingPolicy): Policy {
-  const { perPayment, origins, recipients, networks, schemes, maxLifetimeSeconds, versions, resource, rules } = spending
-  const all = {
-    perPayment,
-    origins: origins?.map(withDirect),
-    recipients,
-    networks,
-    schemes,
-    maxLifetimeSeconds,
-    versions,
-    resource,
-    rules,
-  }
-  const unknown = Object.keys(spending).find((word) => !(word in all) && !OWN_WORDS.has(word))
+  const unknown = Object.keys(spending).find((word) => !PLAIN_WORDS.has(word) && !OWN_WORDS.has(word))
   // A misspelt limit would be no limit.
   if (unknown !== undefined)
     throw new X402Error('invalid_config', { field: `policy.${unknown}`, problem: 'is unknown' })
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+  const plain = Object.entries({ ...spending, origins: spending.origins?.map(withDirect) })
+  return Object.fromEntries(plain.filter(([word, value]) => PLAIN_WORDS.has(word) && value !== undefined))
 }
 
 /** `direct` is the origin of payments that belong to no request. */
 const withDirect = (origin: string) => (origin === 'direct' ? DIRECT_ORIGIN : origin)
+
+/** The words that a policy without a memory has too. */
+const PLAIN_WORDS: ReadonlySet<string> = new Set<keyof Policy>([
+  ...(['perPayment', 'origins', 'recipients', 'networks', 'schemes'] as const),
+  ...(['maxLifetimeSeconds', 'allowance', 'versions', 'resource', 'rules'] as const),
+])
 
 const OWN_WORDS: ReadonlySet<string> = new Set([
   ...SPANS,

@@ -6,6 +6,7 @@ export const PAYER = '0x2222222222222222222222222222222222222222'
 export type Signature = {
   readonly offer: PaymentRequirements
   readonly amount: bigint
+  readonly allowance: bigint
   readonly expiresAt: number
   readonly nonce: string
 }
@@ -19,6 +20,8 @@ export type SpyOptions = {
   readonly clamps?: boolean
   readonly name?: string
   readonly amount?: (offer: PaymentRequirements) => bigint
+  /** What contracts are let take beside it; told what the policy lets be approved. */
+  readonly allowance?: (amount: bigint, most: bigint | undefined) => bigint
   /** The key is in this process. */
   readonly local?: boolean
 }
@@ -28,6 +31,7 @@ export function spyScheme({
   clamps = true,
   name = 'exact',
   amount,
+  allowance = () => 0n,
   local = false,
 }: SpyOptions = {}) {
   const signed: Signature[] = []
@@ -36,11 +40,12 @@ export function spyScheme({
     scheme: { name, family: 'eip155' },
     payer: (network) => (network.startsWith('eip155:') ? PAYER : undefined),
     asset: (offer) => assetByAddress(offer.network, offer.asset),
-    prepare(offer, { clock, random, maxLifetimeSeconds }) {
+    prepare(offer, { clock, random, maxLifetimeSeconds, maxAllowance }) {
       const lifetime = clamps ? Math.min(offer.maxTimeoutSeconds, maxLifetimeSeconds) : offer.maxTimeoutSeconds
       const expiresAt = Math.floor(clock() / 1000) + lifetime
       const nonce = `0x${Buffer.from(random(32)).toString('hex')}`
       const value = amount?.(offer) ?? offer.amount
+      const granted = allowance(value, maxAllowance)
       const authorization = {
         from: PAYER,
         to: offer.payTo,
@@ -54,11 +59,12 @@ export function spyScheme({
         pid: paymentId([offer.network, offer.asset, PAYER, nonce, name]),
         payer: PAYER,
         amount: value,
+        allowance: granted,
         expiresAt,
         preview: authorization,
         ...(local && { local }),
         async sign() {
-          signed.push({ offer, amount: value, expiresAt, nonce })
+          signed.push({ offer, amount: value, allowance: granted, expiresAt, nonce })
           return sign({ signature: `0x${'11'.repeat(65)}`, authorization })
         },
       }

@@ -44,6 +44,10 @@ export type PrepareContext = {
   readonly random: Random
   /** Upper bound, in seconds, on the life of what is signed. */
   readonly maxLifetimeSeconds: number
+  /**
+   * Atomic units that an approval which has to come along may be for, where that is more than the payment needs. Absent: exactly what it needs.
+   */
+  readonly maxAllowance?: bigint | undefined
   /** What the challenge announces under `extensions`. */
   readonly extensions?: JsonObject | undefined
   /** URL of the resource, as the challenge has it: what a payment that is bound to it is signed for. */
@@ -58,8 +62,12 @@ export type PreparedPayment = {
   readonly payer: string
   /** Atomic units that the signature allows to be taken. */
   readonly amount: bigint
-  /** Atomic units that an allowance which comes with the payment lets a contract take; absent: there is none. */
-  readonly allowance?: bigint
+  /**
+   * Most atomic units that the signatures of this payment let contracts take: 0 where the token itself moves the money to one place (EIP-3009, a transfer on
+   * Solana), `amount` where the payment is such a permission (Permit2, a delegation, a deposit), more where a lasting approval comes along. It is
+   * held against the payer's policy.
+   */
+  readonly allowance: bigint
   /** Seconds since 1970 after which the signature is worth nothing. */
   readonly expiresAt: number
   /** What would be signed, for people and logs. */

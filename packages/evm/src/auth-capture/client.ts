@@ -156,6 +156,7 @@ function prepared(
     pid: authCaptureId(network, paymentInfoHash(engine, chainId, info)),
     payer: info.payer,
     amount: info.maxAmount,
+    allowance: info.maxAmount,
     expiresAt: Number(info.preApprovalExpiry),
     preview: { network, asset: symbol, token, receiver: formatAddress(info.receiver), heldUntil, ...authorization },
     paymentInfo: info,

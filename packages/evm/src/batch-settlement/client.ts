@@ -198,7 +198,7 @@ function channelPayer(options: Omit<BatchEvmClientOptions, 'rpc'>): SchemeClient
       }
 
       const amount = deposit === 0n ? offer.amount : deposit
-      return { ok: true, pid, payer: config.payer, amount, expiresAt, preview: shown, sign }
+      return { ok: true, pid, payer: config.payer, amount, allowance: deposit, expiresAt, preview: shown, sign }
     },
     async settled(pid, receipt) {
       const channelId = pending.get(pid)

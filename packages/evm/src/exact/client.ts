@@ -131,6 +131,7 @@ function prepared(
     pid: authorizationId(network, domain.verifyingContract, authorization),
     payer: from,
     amount: value,
+    allowance: 0n,
     expiresAt: Number(validBefore),
     preview: { network, asset: symbol, token, authorization: wire },
     ...locality(account),

@@ -96,6 +96,7 @@ export function exactEvmByDelegation({ account, assets = [] }: ExactEvmByDelegat
         pid: delegationId(network, { manager, delegator, context: permission }),
         payer: delegator,
         amount,
+        allowance: amount,
         expiresAt,
         // Without the permission: whoever reads it could redeem it.
         preview: { network, asset: symbol, token, payTo: formatAddress(payTo), amount: amount.toString(), ...places },

@@ -19,8 +19,7 @@ import { formatHex } from '../hex.js'
 import { EXACT_PERMIT2_PROXY } from '../permit2/contracts.js'
 import type { PermitTransfer } from '../permit2/signing.js'
 import { signWith } from '../sign.js'
-import { answerTo, planAllowance, type SignedExtension } from '../sponsoring/client.js'
-import { type AllowanceNodes, allowanceNodes } from '../sponsoring/paying.js'
+import { type AllowanceNodes, withAllowance } from '../sponsoring/paying.js'
 import { type ExactEvmClientOptions, exactEvm } from './client.js'
 import { exactOnEvm } from './eip3009.js'
 import { type ExactWitness, exactPermit, permit2Id } from './permit2.js'
@@ -41,36 +40,33 @@ export type ExactEvmWithPermit2Options = ExactEvmClientOptions & {
  * pages that do not need Permit2 do not load it.
  *
  * By Permit2, `prepare` refuses `asset_not_known`, `invalid_network`, `invalid_payment_requirements` and, where a node can be asked,
- * `permit2_allowance_required`; a node that cannot be reached is thrown (`rpc_unreachable`, …). `sign` throws `signer_failed`.
+ * `permit2_allowance_required` and `payment_unresolved` (open payments may take what is allowed); a node that cannot be reached is thrown
+ * (`rpc_unreachable`, …). `sign` throws `signer_failed` and `payment_in_flight` (nothing was signed: another payment was faster).
  *
  * @example
  * const scheme = exactEvmWithPermit2({ account, rpc: { [network('base')]: 'https://mainnet.base.org' } })
  */
-export function exactEvmWithPermit2(options: ExactEvmWithPermit2Options): SchemeClient {
+export function exactEvmWithPermit2({ rpc = {}, ...options }: ExactEvmWithPermit2Options): SchemeClient {
   const { account, assets = [], engine = nobleSigningEngine } = options
   const byAuthorization = exactEvm({ account, assets, engine })
   const payer = parseAddress(account.address)
   if (payer === undefined) throw new TypeError('no address')
   const known = [...assets, ...evmAssets]
-  const nodeOf = allowanceNodes(options.rpc ?? {})
-
-  return {
+  const half: SchemeClient = {
     ...byAuthorization,
-    async prepare(offer, context) {
-      if (offer.extra.assetTransferMethod !== 'permit2') return byAuthorization.prepare(offer, context)
+    prepare(offer, context) {
+      if (!isByPermit2(offer)) return byAuthorization.prepare(offer, context)
       const asset = findAsset(known, offer.network, offer.asset)
       if (asset === undefined) return refuse('asset_not_known')
       const payment = decide(offer, context)
-      if ('ok' in payment) return payment
-      const { transfer, chainId } = payment
-      const node = await nodeOf(offer.network)
-      const allowance =
-        node && (await planAllowance(node, { account, engine, asset, chainId, payer, transfer }, context.extensions))
-      if (allowance && 'code' in allowance) return allowance
-      return prepared({ ...payment, asset, payer, account, engine }, context.extensions, allowance ?? [])
+      return 'ok' in payment ? payment : prepared({ ...payment, asset, payer, account, engine })
     },
   }
+  const through = (offer: PaymentRequirements) => (isByPermit2(offer) ? offer.amount : 0n)
+  return withAllowance(half, { account, assets, engine, rpc, through })
 }
+
+const isByPermit2 = ({ extra }: PaymentRequirements): boolean => extra.assetTransferMethod === 'permit2'
 
 type Decided = { readonly chainId: bigint; readonly transfer: PermitTransfer; readonly witness: ExactWitness }
 
@@ -100,11 +96,7 @@ type Whole = Decided & {
   readonly engine: SigningEngine
 }
 
-function prepared(
-  { chainId, transfer, witness, asset, payer, account, engine }: Whole,
-  announced: JsonObject | undefined,
-  added: readonly SignedExtension[],
-): PreparedPayment {
+function prepared({ chainId, transfer, witness, asset, payer, account, engine }: Whole): PreparedPayment {
   const { network, symbol, address: token } = asset
   const { amount, nonce, deadline } = transfer
   const permit2Authorization: JsonObject = {
@@ -115,26 +107,21 @@ function prepared(
     deadline: deadline.toString(),
     witness: { to: formatAddress(witness.to), validAfter: witness.validAfter.toString() },
   }
-  let extensions = announced ?? {}
   return {
     ok: true,
     pid: permit2Id(network, payer, nonce, exactOnEvm.name),
     payer,
     amount,
+    allowance: amount,
     expiresAt: Number(deadline),
-    preview: { network, asset: symbol, token, permit2Authorization, sponsored: added.map(({ key }) => key) },
+    preview: { network, asset: symbol, token, permit2Authorization },
     ...locality(account),
-    async sign() {
-      const signature = await signWith(account, {
+    sign: async () => ({
+      signature: await signWith(account, {
         digest: () => exactPermit.digest(engine, chainId, transfer, witness),
         typedData: () => exactPermit.typedData(chainId, transfer, witness),
-      })
-      for (const { key, sign } of added) {
-        const info = await sign()
-        extensions = { ...extensions, [key]: answerTo(extensions[key], info) }
-      }
-      return { signature, permit2Authorization }
-    },
-    extensions: () => extensions,
+      }),
+      permit2Authorization,
+    }),
   }
 }

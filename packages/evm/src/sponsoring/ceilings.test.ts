@@ -4,19 +4,23 @@ import {
   type PaymentPayload,
   type PaymentRequirements,
   type SchemeClient,
+  X402Error,
 } from '@groat/core'
 import { type EvmChain as Sandbox, startEvmChain } from '@groat/sandbox'
 import { generatePrivateKey } from 'viem/accounts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BASE_SEPOLIA, uptoOfferOf } from '../../testing/payments.js'
+import { approvePermit2 } from '../../testing/permit2.js'
 import { privateKeyAccount } from '../account.js'
 import { batchEvm as fills } from '../batch-settlement/client.js'
 import { batchEvm as holds } from '../batch-settlement/facilitator.js'
 import { batchEvm as sellsChannels } from '../batch-settlement/server.js'
 import { createEvmChain, type EvmChain } from '../chain.js'
+import type { Hex } from '../hex.js'
 import { UPTO_PERMIT2_PROXY } from '../permit2/contracts.js'
 import { uptoEvm as settles } from '../upto/facilitator.js'
 import { uptoEvmWithSponsoring } from '../upto/sponsored-client.js'
+import { ERC20_APPROVAL_GAS_SPONSORING } from './approval.js'
 import { EIP2612_GAS_SPONSORING as KEY } from './eip2612.js'
 
 // What comes along with a ceiling or a deposit is held against it as with a price, whether verification or settlement is asked for.
@@ -104,12 +108,13 @@ describe.each(['upto', 'batch-settlement'] as const)('%s', (name) => {
 })
 
 test('EVM-UPTO-058 who brings a permit has one payment open at a time', async () => {
-  const { payer, offer, half } = schemes.upto
-  const buyer = await payer()
+  const { offer, half } = schemes.upto
+  const options = await newcomer()
   const scheme = half({ chains: [chain] })
   const verdicts: unknown[] = []
   for (let times = 0; times < 2; times++) {
-    const paid = await pay(buyer, offer())
+    // Payers who do not know of each other.
+    const paid = await pay(uptoEvmWithSponsoring({ ...options, account: { ...options.account } }), offer())
     if (!paid.ok) throw new Error(paid.code)
     verdicts.push(await scheme.verify(paid.payment, offer(), { now: Date.now() }))
     // The same one again is no other.
@@ -117,4 +122,89 @@ test('EVM-UPTO-058 who brings a permit has one payment open at a time', async ()
   }
   const exceeded = { ok: false, code: 'upto_exposure_exceeded' }
   expect(verdicts).toMatchObject([{ ok: true }, { ok: true }, exceeded, exceeded])
+})
+
+describe('a payer who counts on what Permit2 is allowed', () => {
+  const { offer } = schemes.upto
+  const byApproval = {
+    [ERC20_APPROVAL_GAS_SPONSORING]: { info: { description: 'gas is on us', version: '1' }, schema: {} },
+  }
+  const context = {
+    clock: Date.now,
+    random: (n: number) => crypto.getRandomValues(new Uint8Array(n)),
+    maxLifetimeSeconds: 600,
+  }
+  const allow = async (owner: Hex, amount: bigint) => approvePermit2(sandbox, owner, sandbox.usdc, amount)
+  const codeOf = (error: unknown) => (X402Error.is(error) ? error.code : error)
+
+  test('GAS-APPROVAL-003 does not promise the same allowance twice, and signs again when the first has ended', async () => {
+    const half = uptoEvmWithSponsoring(await newcomer())
+    for (const extensions of [announced, byApproval]) {
+      const first = await half.prepare(offer(), { ...context, extensions })
+      const second = await half.prepare(offer(), { ...context, extensions })
+      if (!first.ok || !second.ok) throw new Error('refused')
+      expect([first.allowance, second.allowance]).toEqual([offer().amount, offer().amount])
+      await first.sign()
+      // Prepared before the first was signed, and looked at again.
+      expect(await second.sign().catch(codeOf)).toBe('payment_in_flight')
+      expect(await half.prepare(offer(), { ...context, extensions })).toMatchObject({
+        ok: false,
+        code: 'payment_unresolved',
+      })
+      await half.settled?.(first.pid, { transaction: '0x', network: BASE_SEPOLIA, payer: first.payer })
+      expect(await half.prepare(offer(), { ...context, extensions })).toMatchObject({ ok: true })
+    }
+  })
+
+  test('GAS-APPROVAL-003 what has expired takes nothing more, and a wallet that fails has signed nothing', async () => {
+    const { account, rpc } = await newcomer()
+    let fails = true
+    const moody = {
+      ...account,
+      signDigest: (digest: Uint8Array) => {
+        if (fails) throw new Error('locked')
+        return account.signDigest(digest)
+      },
+    }
+    const half = uptoEvmWithSponsoring({ account: moody, rpc })
+    let now = Date.now()
+    const at = { ...context, clock: () => now, extensions: announced }
+    const sign = async () => {
+      const prepared = await half.prepare(offer(), at)
+      return prepared.ok ? prepared.sign().then(() => 'signed', codeOf) : prepared.code
+    }
+    expect(await sign()).toBe('signer_failed')
+    fails = false
+    expect([await sign(), await sign()]).toEqual(['signed', 'payment_unresolved'])
+    now += (offer().maxTimeoutSeconds + 31) * 1000
+    expect(await sign()).toBe('signed')
+  })
+
+  test('GAS-APPROVAL-003 an allowance that is large enough carries as many as fit', async () => {
+    const { account, rpc } = await newcomer()
+    const half = uptoEvmWithSponsoring({ account, rpc })
+    const { amount } = offer()
+    await sandbox.client.setBalance({ address: account.address, value: 10n ** 18n })
+    await sandbox.client.impersonateAccount({ address: account.address })
+    await allow(account.address, 2n * amount)
+    const outcomes: string[] = []
+    for (let times = 0; times < 3; times++) {
+      const prepared = await half.prepare(offer(), { ...context, extensions: {} })
+      if (prepared.ok) await prepared.sign()
+      outcomes.push(prepared.ok ? `${prepared.allowance}` : prepared.code)
+    }
+    expect(outcomes).toEqual([`${amount}`, `${amount}`, 'payment_unresolved'])
+  })
+
+  test('G08 approves as much as it is let, so that several find room', async () => {
+    const half = uptoEvmWithSponsoring(await newcomer())
+    const terms = { ...context, extensions: byApproval, maxAllowance: 2n * offer().amount }
+    const outcomes: string[] = []
+    for (let times = 0; times < 3; times++) {
+      const prepared = await half.prepare(offer(), terms)
+      if (prepared.ok) await prepared.sign()
+      outcomes.push(prepared.ok ? `${prepared.allowance}` : prepared.code)
+    }
+    expect(outcomes).toEqual([`${terms.maxAllowance}`, `${terms.maxAllowance}`, 'payment_unresolved'])
+  })
 })

@@ -28,33 +28,61 @@ export type Permit2Payer = {
 /** What is signed along, and under which key it goes. */
 export type SignedExtension = { readonly key: string; sign(): Promise<JsonObject> }
 
+/** How a payment comes to be allowed. */
+export type AllowancePlan = {
+  readonly added?: SignedExtension
+  /** Atomic units that Permit2 is let take by what is signed along. */
+  readonly allowance: bigint
+  /** Atomic units of other payments that find room beside this one. */
+  readonly room: bigint
+}
+
+/** What a plan has to respect. Atomic units. */
+export type AllowanceTerms = {
+  /** What the challenge announces under `extensions`. */
+  readonly announced: JsonObject | undefined
+  /** Most that may be approved where it is more than the payment; absent: exactly the payment. */
+  readonly maxAllowance: bigint | undefined
+  /** What other open payments may still take. */
+  readonly open: bigint
+}
+
 /**
- * What has to be signed along so that Permit2 may take the amount: nothing where it may already, else what the seller announces to sponsor.
- * Refuses `permit2_allowance_required` where nothing would do. Throws `X402Error` `rpc_unreachable` and the like.
+ * What has to be signed along so that Permit2 may take the amount: nothing where it may already, else what the seller announces to sponsor. Two
+ * payments never count on the same allowance.
+ * Refuses `permit2_allowance_required` where nothing would do, and `payment_unresolved` where it would but for payments that are still open. Throws
+ * `X402Error` `rpc_unreachable` and the like.
  *
  * @example
- * const added = await planAllowance(rpc, { account, engine, asset, chainId, payer, transfer }, challenge.extensions)
+ * const plan = await planAllowance(rpc, { account, engine, asset, chainId, payer, transfer }, { announced, maxAllowance, open: 0n })
  */
 export async function planAllowance(
   rpc: EvmRpc,
   who: Permit2Payer,
-  announced: JsonObject | undefined = {},
-): Promise<readonly SignedExtension[] | Refusal> {
+  { announced = {}, maxAllowance = 0n, open }: AllowanceTerms,
+): Promise<AllowancePlan | Refusal> {
   const { payer, transfer, asset } = who
+  const { amount } = transfer
   const to = transfer.token
   const [allowance, permits] = await Promise.all([
     rpc.call({ to, data: encodeAllowance(payer, PERMIT2) }),
     rpc.call({ to, data: encodeCall(NONCES, payer) }),
   ])
-  if (allowance.ok && (decodeInteger(allowance.data) ?? 0n) >= transfer.amount) return []
+  const allowed = allowance.ok ? (decodeInteger(allowance.data) ?? 0n) : 0n
+  if (allowed >= amount + open) return { allowance: 0n, room: allowed - amount }
   const nonce = permits.ok ? decodeInteger(permits.data) : undefined
-  if (announced[EIP2612_GAS_SPONSORING] !== undefined && asset.domain !== undefined && nonce !== undefined) {
-    return [permitOf(who, asset.domain, nonce)]
+  const { domain } = asset
+  const byPermit = announced[EIP2612_GAS_SPONSORING] !== undefined && domain !== undefined && nonce !== undefined
+  // It sets what Permit2 may take to what this payment takes: nothing is left for another one.
+  if (byPermit && open === 0n) return { added: permitOf(who, domain, nonce), allowance: amount, room: 0n }
+  const byApproval = announced[ERC20_APPROVAL_GAS_SPONSORING] !== undefined && signsTransactions(who.account)
+  const approved = maxAllowance > amount ? maxAllowance : amount
+  if (byApproval && approved >= amount + open) {
+    return { added: await approvalOf(rpc, who, approved), allowance: approved, room: approved - amount }
   }
-  if (announced[ERC20_APPROVAL_GAS_SPONSORING] !== undefined && signsTransactions(who.account)) {
-    return [await approvalOf(rpc, who)]
-  }
-  return refuse('permit2_allowance_required')
+  return byPermit || byApproval || allowed >= amount
+    ? refuse('payment_unresolved', 'open payments may still take what Permit2 is allowed')
+    : refuse('permit2_allowance_required')
 }
 
 /** `nonces(address)` */
@@ -93,8 +121,6 @@ const APPROVAL_GAS = 70_000n
 /** Wei per gas to offer as a tip where the node suggests none. */
 const DEFAULT_TIP = 1_000_000_000n
 
-const EVERYTHING = 2n ** 256n - 1n
-
 /** A wallet that signs transactions, as viem's local accounts do. */
 type TransactionSigner = {
   readonly address: Hex
@@ -105,8 +131,12 @@ function signsTransactions(account: EvmAccount): account is KeyAccount | (EvmAcc
   return 'signDigest' in account || 'signTransaction' in account
 }
 
-/** An approval of Permit2 for good, so that it has to be sponsored once. */
-async function approvalOf(rpc: EvmRpc, { account, chainId, payer, transfer }: Permit2Payer): Promise<SignedExtension> {
+/** An approval of Permit2, in a transaction that somebody else pays for and sends. */
+async function approvalOf(
+  rpc: EvmRpc,
+  { account, chainId, payer, transfer }: Permit2Payer,
+  approved: bigint,
+): Promise<SignedExtension> {
   const [nonce, { baseFee }, tip = DEFAULT_TIP] = await Promise.all([
     rpc.minedNonce(payer),
     rpc.latestBlock(),
@@ -119,7 +149,7 @@ async function approvalOf(rpc: EvmRpc, { account, chainId, payer, transfer }: Pe
     maxFeePerGas: 2n * baseFee + tip,
     gas: APPROVAL_GAS,
     to: transfer.token,
-    data: encodeCall(APPROVE, PERMIT2, EVERYTHING),
+    data: encodeCall(APPROVE, PERMIT2, approved),
   }
   return {
     key: ERC20_APPROVAL_GAS_SPONSORING,
@@ -127,7 +157,7 @@ async function approvalOf(rpc: EvmRpc, { account, chainId, payer, transfer }: Pe
       from: account.address,
       asset: formatAddress(transfer.token),
       spender: formatAddress(PERMIT2),
-      amount: EVERYTHING.toString(),
+      amount: approved.toString(),
       signedTransaction: await signApproval(account, transaction),
       version: '1',
     }),

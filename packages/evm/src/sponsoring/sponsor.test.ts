@@ -11,7 +11,7 @@ import { nobleEngine } from '../crypto/noble.js'
 import { type ExactEvmFacilitator, exactEvm } from '../exact/facilitator.js'
 import type { Hex } from '../hex.js'
 import { PERMIT2 } from '../permit2/contracts.js'
-import { signTransaction, type Transaction } from '../transaction.js'
+import { parseTransaction, signTransaction, type Transaction } from '../transaction.js'
 import { APPROVE, ERC20_APPROVAL_GAS_SPONSORING as KEY } from './approval.js'
 
 let sandbox: Sandbox
@@ -40,8 +40,11 @@ beforeEach(async () => {
 })
 afterAll(() => sandbox?.stop())
 
-const sponsored = (by: EvmAccount = poor) =>
-  payByPermit2(asset, permit2Offer(asset), by, { rpc: sandbox.rpcUrl, extensions: announced })
+const sponsored = (by: EvmAccount = poor, maxAllowance?: bigint) =>
+  payByPermit2(asset, permit2Offer(asset), by, {
+    ...{ rpc: sandbox.rpcUrl, extensions: announced },
+    ...(maxAllowance && { maxAllowance }),
+  })
 
 async function verify(payment: PaymentPayload, by = scheme): Promise<string> {
   const verdict = await by.verify(payment, payment.accepted!, now())
@@ -71,9 +74,19 @@ async function withTransaction(change: Partial<Transaction>, key: Hex = poorKey)
   return withInfo(payment, { signedTransaction: raw })
 }
 
+test('GAS-APPROVAL-002 G08 an approval is for the payment alone, and for more where the payer has said so', async () => {
+  const approved = async (most?: bigint) => {
+    const info = infoOf(await sponsored(poor, most))
+    const parsed = parseTransaction(nobleEngine, info.signedTransaction as Hex)
+    expect(parsed?.transaction.data.slice(-64)).toBe(BigInt(String(info.amount)).toString(16).padStart(64, '0'))
+    return info.amount
+  }
+  expect([await approved(), await approved(999n), await approved(5000n)]).toEqual(['1000', '1000', '5000'])
+})
+
 test('GAS-APPROVAL-001 GAS-APPROVAL-030 EVM-EXACT-125 a payer without any coin of the chain pays with a token that knows no permits', async () => {
   expect(await sandbox.nativeBalance(poor.address)).toBe(0n)
-  const payment = await sponsored()
+  const payment = await sponsored(poor, 5_000n)
   expect(await verify(payment)).toBe('ok')
   expect(await scheme.enable?.(payment, payment.accepted!, now())).toEqual({ ok: true, payer: poor.address })
   // Once more does nothing once more.
@@ -86,7 +99,7 @@ test('GAS-APPROVAL-001 GAS-APPROVAL-030 EVM-EXACT-125 a payer without any coin o
   await chain.send(sent)
   await sandbox.client.waitForTransactionReceipt({ hash: sent.hash as Hex })
   expect(await scheme.outcome(payment, payment.accepted!, [sent])).toMatchObject({ status: 'settled', amount: 1000n })
-  // The allowance stays, so that the next payment brings nothing along.
+  // What is left of the allowance is enough for the next payment, which brings nothing along.
   expect((await sponsored()).extensions).toEqual(announced)
 })
 

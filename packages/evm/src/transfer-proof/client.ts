@@ -98,6 +98,7 @@ export function transferProof(options: TransferProofClientOptions): SchemeClient
         pid: transferProofId(offer.network, token, proof),
         payer,
         amount: offer.amount,
+        allowance: 0n,
         expiresAt: Number(validBefore),
         preview: { network: asset.network, asset: asset.symbol, token: asset.address, proof: wire },
         ...locality(account),

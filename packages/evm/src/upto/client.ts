@@ -72,6 +72,7 @@ export function uptoEvm({ account, assets = [], engine = nobleSigningEngine }: U
         pid: uptoId(asset.network, authorization),
         payer,
         amount: authorization.amount,
+        allowance: authorization.amount,
         expiresAt: Number(authorization.deadline),
         preview: { network: asset.network, asset: asset.symbol, token: asset.address, permit2Authorization: wire },
         ...locality(account),

@@ -57,6 +57,7 @@ function createWorld(fates: Iterator<Fate>) {
         pid: paymentId([chainId, nonce]),
         payer: '0xrefunds',
         amount: offer.amount,
+        allowance: 0n,
         expiresAt,
         preview: {},
         sign: async () => ({ nonce, to: offer.payTo, value: offer.amount.toString(), until: expiresAt }),

@@ -120,6 +120,7 @@ function prepared(
     pid: messageId(network, message),
     payer: account.address,
     amount: terms.amount,
+    allowance: 0n,
     expiresAt: Math.floor(clock() / 1000) + MAX_LIFE_SECONDS,
     preview: {
       network,

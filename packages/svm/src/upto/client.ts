@@ -104,6 +104,7 @@ export function uptoSvm({ account, rpc, slot, assets = [], fetch }: UptoSvmClien
         pid: messageId(offer.network, message),
         payer: account.address,
         amount: terms.amount,
+        allowance: terms.amount,
         expiresAt,
         preview: { network: offer.network, asset: asset.symbol, mint: asset.address, channel: wire, blockhash },
         async sign() {
