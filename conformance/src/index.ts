@@ -42,11 +42,16 @@ export { renderBadge, renderMarkdown, scoreOf } from './report/summary.js'
 export { allChecks, type CheckEntry, explain } from './run/catalogue.js'
 export { type RunEvent, type RunHeader, type RunOptions, type RunSummary, run } from './run/run.js'
 export {
+  type CallAnswer,
   type ClientAnswer,
+  type ClientCall,
   type ClientEndpoint,
+  type ClientMessage,
+  type ClientPurse,
   type ClientRequest,
   type Endpoint,
   type LibraryEndpoint,
+  type MessageAnswer,
   type Opened,
   readTarget,
   type Support,

@@ -1,6 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { brokenClient, type ClientMutant, clientMutants } from '../mutants/clients.js'
+import { clientExtensionMutants } from '../mutants/client-extensions.js'
+import { overFault } from '../mutants/client-over.js'
+import { clientTransportMutants } from '../mutants/client-transports.js'
+import { brokenClient, clientMutants } from '../mutants/clients.js'
 import { alwaysNo, alwaysYes, facilitatorMutants, type Mutant } from '../mutants/facilitators.js'
 import { brokenLibrary, libraryMutants } from '../mutants/libraries.js'
 import { spoil } from '../mutants/middle.js'
@@ -52,7 +55,7 @@ test('the published kill matrix is that of the table', async () => {
     title('servers'),
     rows(serverMutants),
     title('clients'),
-    rows(clientMutants),
+    rows([...clientMutants, ...overMutants]),
     title('libraries'),
     rows(libraryMutants),
   ]
@@ -141,15 +144,17 @@ describe('servers', () => {
   }, 180_000)
 })
 
+const overMutants = [...clientExtensionMutants, ...clientTransportMutants]
+
 describe('clients', () => {
-  const target = ({ name, faults }: Pick<ClientMutant, 'name' | 'faults'>): Target => ({
-    name,
-    roles: { client: { fetch: brokenClient(faults) } },
-  })
-  test.each(clientMutants.map((mutant) => [mutant.name, mutant] as const))(
+  const broken = [
+    ...clientMutants.map(({ faults, ...mutant }) => ({ ...mutant, client: { fetch: brokenClient(faults) } })),
+    ...overMutants.map(({ fault, ...mutant }) => ({ ...mutant, client: overFault(fault) })),
+  ]
+  test.each(broken.map((mutant) => [mutant.name, mutant] as const))(
     'one that %s is noticed',
-    async (_, mutant) => {
-      expect(await survivors(target(mutant), mutant.kills, familiesOf(mutant.kills))).toEqual([])
+    async (_, { name, kills, client }) => {
+      expect(await survivors({ name, roles: { client } }, kills, familiesOf(kills))).toEqual([])
     },
     60_000,
   )

@@ -230,7 +230,7 @@ export const payingChecks: readonly ClientCheck[] = [
 ]
 
 /** JSON with members in one order. */
-function sorted(value: unknown): string {
+export function sorted(value: unknown): string {
   return JSON.stringify(value, (_, each) =>
     isObject(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => a.localeCompare(b))) : each,
   )

@@ -6,10 +6,14 @@ import type { Family } from '../model/result.js'
 import { jobsOf, type Session } from '../run/session.js'
 import { openClient } from '../target/client.js'
 import { type ClientEndpoint, claimedFamilies, type Support, versionOf } from '../target/manifest.js'
+import { clientA2aChecks } from './a2a.js'
 import { choosingChecks } from './choosing.js'
+import { extendingChecks } from './extending.js'
+import { clientMcpChecks } from './mcp.js'
 import { payingChecks } from './paying.js'
 import { clientProperties } from './properties.js'
 import { signingChecks } from './signing.js'
+import { signingInChecks } from './signing-in.js'
 import { type ClientStage, createClientStage } from './stage.js'
 
 /** Everything that is asked of a client. */
@@ -18,6 +22,10 @@ export const clientChecks: readonly Check<ClientStage>[] = [
   ...payingChecks,
   ...signingChecks,
   ...clientProperties,
+  ...extendingChecks,
+  ...signingInChecks,
+  ...clientMcpChecks,
+  ...clientA2aChecks,
 ]
 
 /** Checks that say nothing about the form of version 2. */

@@ -7,7 +7,7 @@ import type { Found } from '../model/property.js'
 import type { Exchange } from '../model/result.js'
 import { feePayer } from '../server/scripted-facilitator.js'
 import type { ClientSession } from '../target/client.js'
-import type { ClientAnswer, ClientRequest } from '../target/manifest.js'
+import type { CallAnswer, ClientAnswer, ClientRequest, MessageAnswer } from '../target/manifest.js'
 import { formatBase58 } from '../wire/base58.js'
 import { decodeHeader, encodeHeader, encodeOffers, encodeRequirements, type Requirements } from '../wire/messages.js'
 
@@ -44,6 +44,10 @@ export interface ClientStage {
   challenge(url: string, offers: readonly unknown[], more?: object): Exclude<Reply, string>
   /** What a server says that was paid. */
   delivered(seen: Seen): Exclude<Reply, string>
+  /** The receipt in it. */
+  receipt(version?: 1 | 2): Readonly<Record<string, unknown>>
+  /** Whether the client says that it knows an extension; a check of one that it does not know does not apply. */
+  needExtension(key: string): void
   /** Starts a server for this check. `nth` counts requests from 1, `paid` those with a payment. */
   serve(
     act: (seen: Seen, count: { readonly nth: number; readonly paid: number; readonly url: string }) => Reply,
@@ -51,6 +55,10 @@ export interface ClientStage {
   /** A server that sells for these offers, and delivers to whoever pays. */
   sell(offers?: readonly unknown[], more?: object): Promise<ScriptedServer>
   fetch(url: string, request?: Partial<Omit<ClientRequest['request'], 'url'>>): Promise<ClientAnswer>
+  /** Calls a tool of an MCP server. A client that has no such thing is not asked. */
+  call(server: string, tool: string, given: Readonly<Record<string, unknown>>): Promise<CallAnswer>
+  /** Sends a message to an A2A agent. */
+  message(agent: string, text: string): Promise<MessageAnswer>
   close(): Promise<void>
 }
 
@@ -134,13 +142,33 @@ export function createClientStage(setup: ClientSetup): ClientStage {
     return { ...server, seen: () => seen, payments: () => seen.filter(({ header }) => header !== undefined) }
   }
 
-  const delivered: ClientStage['delivered'] = ({ payment }) => {
+  const receipt: ClientStage['receipt'] = (of = 2) => {
     const transaction = rail.family === 'evm' ? `0x${randomBytes(32).toString('hex')}` : formatBase58(randomBytes(64))
+    const network = of === 1 ? rail.v1Network : rail.network
+    return { success: true, transaction, network, payer: wallet.address }
+  }
+
+  const delivered: ClientStage['delivered'] = ({ payment }) => {
     const isFirst = payment?.x402Version === 1
-    const network = isFirst ? rail.v1Network : rail.network
-    const receipt = encodeHeader({ success: true, transaction, network, payer: wallet.address })
     const name = isFirst ? 'X-PAYMENT-RESPONSE' : 'PAYMENT-RESPONSE'
-    return { headers: { [name]: receipt, 'cache-control': 'private' }, json: { served: true } }
+    const headers = { [name]: encodeHeader(receipt(isFirst ? 1 : 2)), 'cache-control': 'private' }
+    return { headers, json: { served: true } }
+  }
+
+  const family = rail.family === 'evm' ? 'eip155' : 'solana'
+  const purse = {
+    wallet: { [family]: wallet.key },
+    policy: { maxAtomic: String(limit) },
+    rpc: { [family]: rail.rpcUrl },
+  }
+
+  /** Asks the client, and writes down what it says. */
+  async function told<A extends object>(method: string, url: string, asked: Promise<A>): Promise<A> {
+    const answer = await asked
+    note({ who: 'kit → client', method, url, responseBody: show(answer) })
+    if ('skipped' in answer && isObject(answer.skipped))
+      notApplicable(`the client cannot do this: ${answer.skipped.issue}`)
+    return answer
   }
 
   return {
@@ -154,20 +182,24 @@ export function createClientStage(setup: ClientSetup): ClientStage {
     offer,
     challenge,
     delivered,
+    receipt,
+    needExtension(key) {
+      if (!session.extensions.includes(key)) notApplicable(`the client does not say that it knows ${key}`)
+    },
     serve,
     sell: (offers = [offer()], more = {}) =>
       serve((seen, { url }) => (seen.header === undefined ? challenge(url, offers, more) : delivered(seen))),
-    async fetch(url, { method = 'GET', ...request } = {}) {
-      const family = rail.family === 'evm' ? 'eip155' : 'solana'
-      const answer = await session.fetch({
-        request: { method, url, ...request },
-        wallet: { [family]: wallet.key },
-        policy: { maxAtomic: String(limit) },
-        rpc: { [family]: rail.rpcUrl },
-      })
-      note({ who: 'kit → client', method: 'fetch', url, responseBody: show(answer) })
-      if ('skipped' in answer) notApplicable(`the client cannot do this: ${answer.skipped.issue}`)
-      return answer
+    fetch: (url, { method = 'GET', ...request } = {}) =>
+      told('fetch', url, session.fetch({ request: { method, url, ...request }, ...purse })),
+    async call(url, tool, given) {
+      const { call } = session
+      if (call === undefined) notApplicable('the client does not say that it calls tools over MCP')
+      return told('call', url, call({ server: url, tool, arguments: given, ...purse }))
+    },
+    async message(url, text) {
+      const { message } = session
+      if (message === undefined) notApplicable('the client does not say that it pays agents over A2A')
+      return told('message', url, message({ agent: url, text, ...purse }))
     },
     async close() {
       for (const server of servers) await server.close()

@@ -2,25 +2,53 @@ import { isObject } from '../http/exchange.js'
 import { fail } from '../model/finding.js'
 import { parseJson } from '../model/json.js'
 import { openLines, patiently, usualAnswerMs } from './lines.js'
-import type { ClientAnswer, ClientEndpoint, ClientRequest } from './manifest.js'
+import type {
+  CallAnswer,
+  ClientAnswer,
+  ClientCall,
+  ClientEndpoint,
+  ClientMessage,
+  ClientRequest,
+  MessageAnswer,
+} from './manifest.js'
 import { startCommand } from './process.js'
 
 /** A client that can be asked to request something. */
 export interface ClientSession {
   /** What it did. A client that says nothing, or nothing readable, fails the check. */
   fetch(request: ClientRequest): Promise<ClientAnswer>
+  /** What came of a call over MCP; a client that has no such thing has no such member. */
+  readonly call?: (call: ClientCall) => Promise<CallAnswer>
+  /** What came of a message over A2A. */
+  readonly message?: (message: ClientMessage) => Promise<MessageAnswer>
+  /** Extensions that it says it knows. */
+  readonly extensions: readonly string[]
   close(): Promise<void>
 }
 
 /** Opens a client. Throws `UnreachableError` when it does not say hello. */
 export async function openClient(endpoint: ClientEndpoint, answerMs = usualAnswerMs): Promise<ClientSession> {
-  const { fetch, close } = await sessionOf(endpoint, answerMs)
-  return { fetch: patiently(fetch, { what: 'client', answerMs }), close }
+  const { fetch, call, message, ...session } = await sessionOf(endpoint, answerMs)
+  const limits = { what: 'client', answerMs }
+  return {
+    ...session,
+    fetch: patiently(fetch, limits),
+    ...(call && { call: patiently(call, limits) }),
+    ...(message && { message: patiently(message, limits) }),
+  }
 }
 
 async function sessionOf(endpoint: ClientEndpoint, answerMs: number): Promise<ClientSession> {
-  if ('fetch' in endpoint)
-    return { fetch: (request) => inTime(endpoint.fetch(request), answerMs), close: async () => {} }
+  if ('fetch' in endpoint) {
+    const { fetch, call, message, extensions = [] } = endpoint
+    return {
+      fetch: (request) => inTime(fetch(request), answerMs),
+      ...(call && { call: (asked) => inTime(call(asked), answerMs) }),
+      ...(message && { message: (asked) => inTime(message(asked), answerMs) }),
+      extensions,
+      close: async () => {},
+    }
+  }
   return endpoint.protocol === 'exec' ? execSession(endpoint, answerMs) : stdioSession(endpoint, answerMs)
 }
 
@@ -29,8 +57,13 @@ type Command = Extract<ClientEndpoint, { readonly start: string }>
 /** One process for all requests: a line of JSON each way, told apart by `seq`. */
 async function stdioSession(command: Command, answerMs: number): Promise<ClientSession> {
   const lines = await openLines(command, 'client', answerMs)
+  const { cmds, extensions } = lines.hello
+  const knows = (cmd: string) => Array.isArray(cmds) && cmds.includes(cmd)
   return {
     fetch: async (request) => decodeAnswer(await lines.ask({ cmd: 'fetch', ...request })),
+    ...(knows('call') && { call: async (asked) => decodeResult(await lines.ask({ cmd: 'call', ...asked })) }),
+    ...(knows('message') && { message: async (asked) => decodeTask(await lines.ask({ cmd: 'message', ...asked })) }),
+    extensions: Array.isArray(extensions) ? extensions.map(String) : [],
     close: () => lines.close(),
   }
 }
@@ -52,23 +85,34 @@ function execSession({ start, cwd, env = {} }: Command, answerMs: number): Clien
         await started.stop()
       }
     },
+    extensions: [],
     close: async () => {},
   }
 }
 
-function decodeAnswer(value: unknown): ClientAnswer {
-  if (isObject(value)) {
-    if (isObject(value.ok) && typeof value.ok.status === 'number') return value as ClientAnswer
-    if (isObject(value.refused) || isObject(value.error) || isObject(value.skipped)) return value as ClientAnswer
-  }
-  return fail(
-    'the client answers with something else than ok, refused, error or skipped',
-    '{"ok":{"status":200}}',
-    value,
-  )
+// Each member is looked at; what else stands there is shown in findings and not used.
+const decodeAnswer = (value: unknown): ClientAnswer =>
+  decoded(value, ({ status }) => typeof status === 'number', '{"ok":{"status":200}}') as ClientAnswer
+
+const decodeResult = (value: unknown): CallAnswer =>
+  decoded(value, ({ result }) => isObject(result), '{"ok":{"result":{"content":[]}}}') as CallAnswer
+
+const decodeTask = (value: unknown): MessageAnswer => {
+  const fits = ({ state, texts }: Members) => typeof state === 'string' && Array.isArray(texts)
+  return decoded(value, fits, '{"ok":{"state":"completed","texts":[]}}') as MessageAnswer
 }
 
-async function inTime(answer: Promise<ClientAnswer>, answerMs: number): Promise<ClientAnswer> {
+type Members = Readonly<Record<string, unknown>>
+
+function decoded(value: unknown, fits: (ok: Members) => boolean, form: string): Members {
+  if (isObject(value)) {
+    if (isObject(value.ok) && fits(value.ok)) return value
+    if (isObject(value.refused) || isObject(value.error) || isObject(value.skipped)) return value
+  }
+  return fail('the client answers with something else than ok, refused, error or skipped', form, value)
+}
+
+async function inTime<A>(answer: Promise<A>, answerMs: number): Promise<A> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), answerMs)

@@ -25,7 +25,13 @@ export type ClientEndpoint =
       readonly cwd?: string
       readonly env?: Readonly<Record<string, string>>
     }
-  | { readonly fetch: (request: ClientRequest) => Promise<ClientAnswer> }
+  | {
+      readonly fetch: (request: ClientRequest) => Promise<ClientAnswer>
+      readonly call?: (call: ClientCall) => Promise<CallAnswer>
+      readonly message?: (message: ClientMessage) => Promise<MessageAnswer>
+      /** Extensions that it knows by their keys. */
+      readonly extensions?: readonly string[]
+    }
 
 /** A library: a command that answers the vectors of the specification in JSON lines, or a function in this process. */
 export type LibraryEndpoint =
@@ -40,14 +46,8 @@ export type VectorAnswer =
   | { readonly ok: Readonly<Record<string, unknown>> }
   | { readonly skipped: { readonly issue: string } }
 
-/** What a client is asked to do. */
-export type ClientRequest = {
-  readonly request: {
-    readonly method: string
-    readonly url: string
-    readonly headers?: Readonly<Record<string, string>>
-    readonly body?: string
-  }
+/** What a client pays with. */
+export type ClientPurse = {
   /** Private keys: hexadecimal for `eip155`, base58 of 64 bytes for `solana`. */
   readonly wallet: { readonly eip155?: string; readonly solana?: string }
   /** Atomic units. */
@@ -56,12 +56,50 @@ export type ClientRequest = {
   readonly rpc: { readonly eip155?: string; readonly solana?: string }
 }
 
-/** What a client did: it has an answer, would not pay, could not, or cannot do such a thing at all. */
-export type ClientAnswer =
-  | { readonly ok: { readonly status: number; readonly body?: string; readonly paid?: boolean } }
+/** What a client is asked to do. */
+export type ClientRequest = ClientPurse & {
+  readonly request: {
+    readonly method: string
+    readonly url: string
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body?: string
+  }
+}
+
+/** A tool that a client is asked to call, at an MCP server over streamable HTTP. */
+export type ClientCall = ClientPurse & {
+  readonly server: string
+  readonly tool: string
+  readonly arguments: Readonly<Record<string, unknown>>
+}
+
+/** What a client is asked to tell an A2A agent, whose card is at `.well-known/agent-card.json` below its URL. */
+export type ClientMessage = ClientPurse & { readonly agent: string; readonly text: string }
+
+/** What did not come to an answer: it would not pay, could not, or cannot do such a thing at all. */
+type Undone =
   | { readonly refused: { readonly code: string } }
   | { readonly error: { readonly message: string } }
   | { readonly skipped: { readonly issue: string } }
+
+/** What came of a call: the result as it came, as far as the caller gets it. */
+export type CallAnswer = { readonly ok: { readonly result: Readonly<Record<string, unknown>> } } | Undone
+
+/** What came of a message: the state of the task, as `completed`, and the texts of its artifacts and its status. */
+export type MessageAnswer = { readonly ok: { readonly state: string; readonly texts: readonly string[] } } | Undone
+
+/** What a client did: it has an answer, would not pay, could not, or cannot do such a thing at all. */
+export type ClientAnswer =
+  | {
+      readonly ok: {
+        readonly status: number
+        readonly body?: string
+        readonly paid?: boolean
+        /** Whether it relies on the signed receipt that came with the answer. */
+        readonly signedReceipt?: boolean
+      }
+    }
+  | Undone
 
 /** What is tested, and how it is reached. The form of `x402-target.json`. */
 export type Target = {

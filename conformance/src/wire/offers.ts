@@ -1,4 +1,5 @@
 import { type Hex, recoverTypedDataAddress } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
 import { isObject } from '../http/exchange.js'
 import { parseJson } from '../model/json.js'
 
@@ -23,24 +24,40 @@ export async function artifactSigner(
   kind: 'offer' | 'receipt',
   { payload, signature }: Artifact,
 ): Promise<string | undefined> {
-  const { version, validUntil = 0, issuedAt = 0, transaction = '', ...texts } = payload
   try {
-    return await recoverTypedDataAddress({
-      domain: { name: `x402 ${kind}`, version: '1', chainId: 1 },
-      types: { Offer: offer, Receipt: receipt },
-      primaryType: kind === 'offer' ? 'Offer' : 'Receipt',
-      // Whatever a target has put there: viem throws for what is of another type.
-      message: {
-        ...texts,
-        version: BigInt(String(version)),
-        validUntil: BigInt(String(validUntil)),
-        issuedAt: BigInt(String(issuedAt)),
-        transaction,
-      } as never,
-      signature: signature as Hex,
-    })
+    return await recoverTypedDataAddress({ ...typedData(kind, payload), signature: signature as Hex })
   } catch {
     return undefined
+  }
+}
+
+/** What is signed, and by which key; `said` is written beside the signature instead of it. */
+export type Signable = {
+  readonly key: Hex
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly said?: Readonly<Record<string, unknown>>
+}
+
+/** Signs by EIP-712. */
+export async function artifactFrom(kind: 'offer' | 'receipt', { key, payload, said = payload }: Signable) {
+  const signature = await privateKeyToAccount(key).signTypedData(typedData(kind, payload))
+  return { format: 'eip712', payload: said, signature }
+}
+
+function typedData(kind: 'offer' | 'receipt', payload: Readonly<Record<string, unknown>>) {
+  const { version, validUntil = 0, issuedAt = 0, transaction = '', ...texts } = payload
+  return {
+    domain: { name: `x402 ${kind}`, version: '1', chainId: 1 },
+    types: { Offer: offer, Receipt: receipt },
+    primaryType: kind === 'offer' ? ('Offer' as const) : ('Receipt' as const),
+    // Whatever a target has put there: viem throws for what is of another type.
+    message: {
+      ...texts,
+      version: BigInt(String(version)),
+      validUntil: BigInt(String(validUntil)),
+      issuedAt: BigInt(String(issuedAt)),
+      transaction,
+    } as never,
   }
 }
 

@@ -1,5 +1,5 @@
-import { sign } from 'node:crypto'
-import type { Hex } from 'viem'
+import { createPublicKey, sign, verify } from 'node:crypto'
+import { type Hex, recoverMessageAddress } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import type { Payer } from '../chain/rail.js'
 import { formatBase58, parseBase58 } from './base58.js'
@@ -19,6 +19,28 @@ export async function signIn(statement: Statement, { key }: Payer): Promise<Read
     return { ...statement, signature: await privateKeyToAccount(key as Hex).signMessage({ message: text }) }
   const { key: signer } = keypairOf((parseBase58(key) ?? new Uint8Array(32)).subarray(0, 32))
   return { ...statement, signature: formatBase58(sign(null, Buffer.from(text), signer)) }
+}
+
+/** Whether a proof that came is signed by this account, over the text that its members make. */
+export async function isSignedBy(
+  { signature, ...said }: Readonly<Record<string, unknown>>,
+  { address }: Payer,
+): Promise<boolean> {
+  const { type, chainId } = said
+  if ((type !== 'eip191' && type !== 'ed25519') || typeof chainId !== 'string') return false
+  const text = textOf({ ...said, type, chainId, address: String(said.address) })
+  try {
+    if (type === 'eip191') {
+      const signer = await recoverMessageAddress({ message: text, signature: signature as Hex })
+      return signer.toLowerCase() === address.toLowerCase()
+    }
+    const x = Buffer.from(parseBase58(address) ?? []).toString('base64url')
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+    return verify(null, Buffer.from(text), key, parseBase58(String(signature)) ?? new Uint8Array())
+  } catch {
+    // Whatever a client has put there.
+    return false
+  }
 }
 
 /** The text of EIP-4361, and of its relative on Solana. */

@@ -1,25 +1,113 @@
 // Our payer, as a target.
+import { Role, type Task, TaskState, taskStateToJSON } from '@a2a-js/sdk'
+import { ClientFactory, JsonRpcTransportFactory } from '@a2a-js/sdk/client'
+import { payingAgent } from '@groat/a2a/client'
 import { createPayer } from '@groat/client'
 import type { SchemeClient } from '@groat/core'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
+import { namedServices } from '@groat/extensions/builder-code/client'
+import { signedReceipts } from '@groat/extensions/offer-receipt/client'
+import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
+import { signedInFetch, signInWithAccounts } from '@groat/extensions/sign-in-with-x/client'
+import { payingClient } from '@groat/mcp/client'
 import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
-import type { ClientAnswer, ClientRequest } from '../../src/index.js'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import type {
+  CallAnswer,
+  ClientAnswer,
+  ClientCall,
+  ClientMessage,
+  ClientPurse,
+  ClientRequest,
+  MessageAnswer,
+} from '../../src/index.js'
 
-/** Does what the kit asks, with a payer of its own for every request. */
-export async function fetchAsOurs({ request, wallet, policy, rpc }: ClientRequest): Promise<ClientAnswer> {
-  const schemes: SchemeClient[] = []
-  if (wallet.eip155 !== undefined)
-    schemes.push(exactEvm({ account: privateKeyAccount(wallet.eip155 as `0x${string}`) }))
-  if (wallet.solana !== undefined) {
+/** Extensions that it knows. */
+const extensions = ['payment-identifier', 'sign-in-with-x', 'offer-receipt', 'builder-code']
+
+/** Our client, over this `fetch`. */
+export function clientOver(fetch: typeof globalThis.fetch) {
+  /** A payer of its own for every request. */
+  function payerOf({ wallet, policy, rpc }: ClientPurse, versions: readonly (1 | 2)[] = [2]) {
+    const evm = wallet.eip155 === undefined ? undefined : privateKeyAccount(wallet.eip155 as `0x${string}`)
+    const svm = wallet.solana === undefined ? undefined : secretKeyAccount(wallet.solana)
     const node = rpc.solana === undefined ? {} : { rpc: rpc.solana }
-    schemes.push(exactSvm({ account: secretKeyAccount(wallet.solana), ...node }))
+    const schemes: SchemeClient[] = [
+      ...(evm ? [exactEvm({ account: evm })] : []),
+      ...(svm ? [exactSvm({ account: svm, ...node })] : []),
+    ]
+    const accounts = { ...(evm && { evm }), ...(svm && { svm }) }
+    return createPayer({
+      schemes,
+      policy: { perPayment: `$${(Number(policy.maxAtomic) / 1e6).toFixed(6)}`, versions },
+      fetch: signedInFetch(accounts, fetch),
+      extensions: [
+        identifiedPayments(),
+        signInWithAccounts(accounts),
+        signedReceipts(),
+        namedServices(['conformance_kit']),
+      ],
+    })
   }
-  const payer = createPayer({ schemes, policy: { perPayment: `$${(Number(policy.maxAtomic) / 1e6).toFixed(6)}` } })
-  const { url, method, headers, body } = request
+
+  return {
+    extensions,
+
+    fetch: ({ request, ...purse }: ClientRequest): Promise<ClientAnswer> =>
+      attempted(async () => {
+        const payer = payerOf(purse)
+        const { url, method, headers, body } = request
+        const init = { method, ...(headers === undefined ? {} : { headers }), ...(body === undefined ? {} : { body }) }
+        const response = await payer.fetch(url, init)
+        const receipt = payer.receipt(response)
+        const hasSigned = receipt?.extensions?.['offer-receipt'] !== undefined
+        const signed = hasSigned ? { signedReceipt: receipt?.flaws?.['offer-receipt'] === undefined } : {}
+        return { status: response.status, body: await response.text(), paid: receipt !== undefined, ...signed }
+      }),
+
+    call: ({ server, tool, arguments: given, ...purse }: ClientCall): Promise<CallAnswer> => {
+      const client = new Client({ name: 'groat', version: '1' })
+      return attempted(async () => {
+        const transport = new StreamableHTTPClientTransport(new URL(server), { fetch })
+        await client.connect(transport as Parameters<Client['connect']>[0])
+        const paying = payingClient(client, payerOf(purse, [2, 1]), { server })
+        return { result: await paying.callTool({ name: tool, arguments: { ...given } }) }
+      }).finally(() => client.close())
+    },
+
+    /** Where the policy says so, the agent is told that it will not be paid. */
+    message: ({ agent, text, ...purse }: ClientMessage): Promise<MessageAnswer> =>
+      attempted(async () => {
+        const factory = new ClientFactory({ transports: [new JsonRpcTransportFactory({ fetchImpl: fetch })] })
+        const client = await factory.createFromUrl(`${agent}/`)
+        const paying = payingAgent(client, payerOf(purse), { agent })
+        const content = { $case: 'text' as const, value: text }
+        const part = { content, metadata: undefined, filename: '', mediaType: '' }
+        const about = { contextId: '', taskId: '', metadata: undefined, extensions: [], referenceTaskIds: [] }
+        const message = { ...about, messageId: crypto.randomUUID(), role: Role.ROLE_USER, parts: [part] }
+        const result = await paying.sendMessage({ tenant: '', message, configuration: undefined, metadata: undefined })
+        if (!('status' in result)) return { state: 'message', texts: [] }
+        if (paying.outcome(result)?.status !== 'unpaid') return told(result)
+        const rejected = await paying.reject(result)
+        return told('status' in rejected ? rejected : result)
+      }),
+  }
+}
+
+/** Our client. */
+export const ourClient = clientOver(globalThis.fetch)
+
+function told({ status, artifacts }: Task) {
+  const parts = [...artifacts.flatMap((artifact) => artifact.parts), ...(status?.message?.parts ?? [])]
+  const texts = parts.flatMap(({ content }) => (content?.$case === 'text' ? [content.value] : []))
+  const state = taskStateToJSON(status?.state ?? TaskState.TASK_STATE_UNSPECIFIED)
+  return { state: state.replace('TASK_STATE_', '').toLowerCase().replaceAll('_', '-'), texts }
+}
+
+async function attempted<T>(run: () => Promise<T>) {
   try {
-    const init = { method, ...(headers === undefined ? {} : { headers }), ...(body === undefined ? {} : { body }) }
-    const response = await payer.fetch(url, init)
-    return { ok: { status: response.status, body: await response.text(), paid: payer.receipt(response) !== undefined } }
+    return { ok: await run() }
   } catch (error) {
     const { code } = error as { readonly code?: unknown }
     if (typeof code === 'string') return { refused: { code } }
