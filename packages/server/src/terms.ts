@@ -100,6 +100,7 @@ export function withoutQuery(url: string): string {
 
 /** What is asked for, without the origin: path and query. */
 export function pathOf(url: string): string {
+  if (url.startsWith('/')) return url
   const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
   return path.startsWith('/') ? path : `/${path}`
 }

@@ -39,7 +39,10 @@ export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
           method: req.method,
           url: urlOf(req),
           header: (name) => req.get(name),
-          address: req.ip,
+          // Where many proxies are trusted it takes a while to tell, and few routes ask.
+          get address() {
+            return req.ip
+          },
           body: bodyOfMessage(req, () => req.body),
         },
         res,

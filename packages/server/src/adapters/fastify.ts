@@ -39,7 +39,9 @@ export function paywall(options: PaywallOptions): Paywall<WrapFastify> {
           method: request.method,
           url: urlOf(request),
           header: (name) => headerOf(request, name),
-          address: request.ip,
+          get address() {
+            return request.ip
+          },
           body: bodyOfMessage(request.raw, () => request.body),
         },
         res: reply.raw,

@@ -46,9 +46,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapFetch> {
         },
         gone: () => request.signal.aborted,
         work: (payment) =>
-          orAsked(async () =>
-            holdResponse(await handler(request, payment, ...rest), undefined, route.maxResponseBytes),
-          ),
+          orAsked(async () => holdResponse(await handler(request, payment, ...rest), {}, route.maxResponseBytes)),
       })
       if (!(reply instanceof Promise)) return new Response(reply.body, reply)
       return reply.then((later) => {

@@ -1,10 +1,11 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import type { HeaderFields } from '../answer.js'
 import { PaymentRequiredError } from '../payment-required-error.js'
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
-import { protect, type VerifiedPayment } from '../protect.js'
+import { protect, type Reply, type VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { bodyOfRequest } from './request-body.js'
-import { holdResponse, passResponse, responseOf, unsoldResponse } from './web-response.js'
+import { fieldsOf, holdResponse, passResponse, responseOf, unsoldResponse } from './web-response.js'
 
 /** What a handler behind the paywall finds in its context: `c.get('payment')`. */
 export type PaidEnv = { Variables: { payment: VerifiedPayment } }
@@ -27,8 +28,8 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
     const route = define(input)
     return async (c, next) => {
       const { raw } = c.req
-      let before: Headers | undefined
-      const reply = protect<Response>(gate, route, {
+      let before: HeaderFields | undefined
+      const decided = protect<Response>(gate, route, {
         request: {
           method: raw.method,
           url: raw.url,
@@ -46,17 +47,17 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
           return holdResponse(c.res, before, route.maxResponseBytes)
         },
       })
-      if (!(reply instanceof Promise)) return c.newResponse(reply.body, reply.status, reply.headers)
-      const later = await reply
-      if (later.type === 'answer') replace(c, responseOf(later, before ?? standingHeaders(c)))
-      else if (later.type === 'unsold') replace(c, unsoldResponse(later.native))
+      const reply: Reply<Response> =
+        decided instanceof Promise ? await decided : { type: 'answer', answer: decided, paid: false }
+      if (reply.type === 'answer') replace(c, responseOf(reply, before ?? standingHeaders(c)))
+      else if (reply.type === 'unsold') replace(c, unsoldResponse(reply.native))
       else {
         const work = async (): Promise<Response> => {
-          c.set('payment', later.payment)
+          c.set('payment', reply.payment)
           await next()
           return c.res
         }
-        replace(c, await passResponse(later, work, { before: standingHeaders(c), bare: raw.method === 'HEAD' }))
+        replace(c, await passResponse(reply, work, { before: standingHeaders(c), bare: raw.method === 'HEAD' }))
       }
     }
   }
@@ -64,8 +65,8 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
 }
 
 /** What earlier middleware has set, whether or not there is a response yet. */
-function standingHeaders(c: Context<PaidEnv>): Headers {
-  return new Headers(c.newResponse(null).headers)
+function standingHeaders(c: Context<PaidEnv>): HeaderFields {
+  return fieldsOf(c.newResponse(null).headers)
 }
 
 /** Where a request comes from, as `@hono/node-server` says it. */

@@ -29,7 +29,7 @@ export async function orAsked(work: () => Promise<Work<Response>>): Promise<Work
  */
 export async function holdResponse(
   response: Response,
-  before: Headers | undefined,
+  before: HeaderFields,
   maxBytes: number,
 ): Promise<Work<Response>> {
   const { status } = response
@@ -37,18 +37,18 @@ export async function holdResponse(
   if (status < 200) return { type: 'failed', code: 'handler_failed' }
   const body = NULL_BODY_STATUSES.has(status) ? new Uint8Array() : await readBounded(response.body, { maxBytes })
   if (body === undefined) return { type: 'failed', code: 'response_too_large' }
-  const changed = changedHeaders(before === undefined ? {} : fieldsOf(before), fieldsOf(response.headers))
+  const changed = changedHeaders(before, fieldsOf(response.headers))
   return { type: 'made', answer: { status, ...changed, body } }
 }
 
 /** The response of a reply, on top of the headers that earlier middleware had set. */
-export function responseOf({ answer, paid }: AnswerReply, before?: Headers): Response {
-  const headers = new Headers(before)
-  const table = tableOf(headers)
+export function responseOf({ answer, paid }: AnswerReply, before: HeaderFields = {}): Response {
+  const fields = { ...before }
+  const table = tableOfFields(fields)
   applyHeaders(answer, table)
   if (paid) makePrivate(table)
   const { status } = answer
-  return new Response(NULL_BODY_STATUSES.has(status) ? null : answer.body, { status, headers })
+  return new Response(NULL_BODY_STATUSES.has(status) ? null : answer.body, { status, headers: headersOf(fields) })
 }
 
 /** A handler's own response, without what only the gate may say. */
@@ -66,7 +66,7 @@ export function unsoldResponse(response: Response): Response {
 export async function passResponse(
   passed: StreamReply,
   work: () => Response | Promise<Response>,
-  { before, bare }: { readonly before?: Headers | undefined; readonly bare: boolean },
+  { before = {}, bare }: { readonly before?: HeaderFields; readonly bare: boolean },
 ): Promise<Response> {
   const reply = endingOnce(passed)
   let response: Response
@@ -77,7 +77,7 @@ export async function passResponse(
     throw error
   }
   const { status, statusText, body } = response
-  const made = { status, ...changedHeaders(before === undefined ? {} : fieldsOf(before), fieldsOf(response.headers)) }
+  const made = { status, ...changedHeaders(before, fieldsOf(response.headers)) }
   const headers = new Headers(response.headers)
   reply.head(tableOf(headers), status)
   const init = { status, statusText, headers }
@@ -186,7 +186,8 @@ const pendingReads = new WeakMap<ReadableStreamDefaultReader<Chunk>, Promise<Rea
 /** The longest that a timer waits. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-function fieldsOf(headers: Headers): HeaderFields {
+/** The headers that stand in a table. */
+export function fieldsOf(headers: Headers): HeaderFields {
   const fields: Record<string, string | readonly string[]> = Object.fromEntries(headers)
   const cookies = headers.getSetCookie()
   if (cookies.length > 0) fields['set-cookie'] = cookies
@@ -203,4 +204,24 @@ function tableOf(headers: Headers): HeaderTable {
       for (const item of value) headers.append(name, item)
     },
   }
+}
+
+function tableOfFields(fields: Record<string, string | readonly string[]>): HeaderTable {
+  return {
+    get: (name) => fields[name.toLowerCase()]?.toString(),
+    delete: (name) => delete fields[name.toLowerCase()],
+    set: (name, value) => {
+      fields[name.toLowerCase()] = value
+    },
+  }
+}
+
+/** A plain object wherever it will do: on Node's sockets a response with one leaves without a table being made of it. */
+function headersOf(fields: HeaderFields): HeadersInit {
+  const entries = Object.entries(fields)
+  const single = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  if (single.length === entries.length) return Object.fromEntries(single)
+  const headers = new Headers()
+  for (const [name, value] of entries) tableOf(headers).set(name, value)
+  return headers
 }
