@@ -10,6 +10,7 @@ import {
   refuse,
   sameAddress,
   X402Error,
+  type X402Event,
 } from '@groat/core'
 import { problemAnswer } from './answer.js'
 import type { Balance, Redeemed } from './entitlements.js'
@@ -103,17 +104,12 @@ export function streamUse(gate: Gate, route: Route, request: GateRequest, terms:
   const tally = ceiling === undefined || offer === undefined ? undefined : route.tally?.(request, offer, ceiling)
   const meter = createMeter(payment, { ceiling, tally })
   const { entitlements } = gate.claims
-  const notified = (type: 'entitlement_used' | 'delivery_failed', amount?: bigint): void =>
-    notify(gate.onEvent, {
-      type,
-      at: gate.clock(),
-      pid,
-      resource: terms.resource.url,
-      ...(amount === undefined ? {} : { amount }),
-    })
+  const notified = (type: X402Event['type'], more: Partial<X402Event> = {}): void =>
+    notify(gate.onEvent, { type, at: gate.clock(), pid, resource: terms.resource.url, ...more })
   let settled = false
   /** Gives back what this use did not take. */
   const settle = async (): Promise<bigint> => {
+    if (!settled && taken !== undefined && !meter.covers()) notified('fault', { code: 'usage_missing' })
     const charged = meter.close() ?? taken ?? 0n
     if (!settled && taken !== undefined) await entitlements.giveBack(pid, { credit: taken - charged }).catch(() => {})
     settled = true
@@ -144,7 +140,8 @@ export function streamUse(gate: Gate, route: Route, request: GateRequest, terms:
           },
         }),
     ended: async ({ status }) => {
-      if (status !== undefined && status < 400) return notified('entitlement_used', taken && (await settle()))
+      if (status !== undefined && status < 400)
+        return notified('entitlement_used', taken === undefined ? {} : { amount: await settle() })
       if (!settled)
         await entitlements.giveBack(pid, taken === undefined ? useOf(route, terms) : { credit: taken }).catch(() => {})
       settled = true

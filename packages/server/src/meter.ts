@@ -9,6 +9,8 @@ export type Meter = {
   close(): bigint | undefined
   /** False where what was used should be known by now and is not. */
   known(): boolean
+  /** False where something may have been used that is not charged. */
+  covers(): boolean
 }
 
 /** What a meter may charge. */
@@ -32,6 +34,7 @@ export function createMeter(
   { ceiling, tally }: MeterOptions = {},
 ): Meter {
   let charged: bigint | undefined
+  let said = false
   let open = true
   return {
     payment: {
@@ -41,6 +44,7 @@ export function createMeter(
         if (!open) throw invalid('the answer is made')
         if (wanted < 0n || wanted > ceiling) throw invalid('not between nothing and the ceiling')
         charged = wanted
+        said = true
       },
       use(used) {
         if (tally === undefined) throw invalid('the route has no price by use')
@@ -54,6 +58,7 @@ export function createMeter(
       return charged
     },
     known: () => charged !== undefined || tally === undefined || tally.known(),
+    covers: () => said || tally === undefined || tally.covers(),
   }
 }
 

@@ -30,8 +30,12 @@ export type Free =
  * come to more than `upTo`. They need `pricing` of `@groat/server/pricing`.
  */
 export type PriceWords = {
-  /** For each token of an LLM, in and out: read from the answer's `usage`, as OpenAI and Anthropic write it in JSON and in events. */
-  readonly perToken?: { readonly input: Price; readonly output: Price }
+  /**
+   * For each token of an LLM, in and out: read from the answer's `usage`, as OpenAI and Anthropic write it in JSON and in events.
+   * `leastInput`: tokens of input that are charged where a stream ends before it says how many there were, as when the buyer leaves; `body`: one for
+   * every 4 bytes of the request's body. Without it nothing is charged for them, and what they may have cost comes out of `lossBudget`.
+   */
+  readonly perToken?: { readonly input: Price; readonly output: Price; readonly leastInput?: number | 'body' }
   /** For each minute that was begun, at least `minimum` of them (1). */
   readonly perMinute?: Price | { readonly price: Price; readonly minimum?: number }
   readonly perMillisecond?: Price
@@ -76,6 +80,8 @@ export interface Tally {
   total(): bigint
   /** False where the answer should have said what was used and did not. */
   known(): boolean
+  /** False where something may have been used for which `total` has nothing. */
+  covers(): boolean
 }
 
 /** What a request multiplies prices by. Two of the same `key` are the same. */
@@ -89,6 +95,8 @@ export type TallyContext = {
   readonly ceiling: bigint
   readonly factor: Factor | undefined
   readonly clock: Clock
+  /** Of the request's body, where it says how long it is. */
+  readonly bodyBytes?: number | undefined
 }
 
 /** The price of a route, compiled. */

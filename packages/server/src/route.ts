@@ -300,7 +300,10 @@ export function compileRoute(name: string, options: RouteOptions, defaults: Rout
       free: priced.free,
       ...(tally && {
         tally: (request: GateRequest, { requirements, decimals = 0 }: Offer, ceiling = requirements.amount) =>
-          tally({ decimals, ceiling, factor: priced.factor?.(request), clock: defaults.clock }),
+          tally({
+            ...{ decimals, ceiling, factor: priced.factor?.(request), clock: defaults.clock },
+            bodyBytes: lengthOf(request),
+          }),
       }),
       ...(upTo !== undefined && {
         mostPerUse: (decimals: number) => parseUnits(parseMoney(upTo).decimal, decimals),
@@ -342,6 +345,13 @@ function judgeOf(invalid: RouteOptions['invalid']): Route['isInvalid'] {
       return true
     }
   }
+}
+
+/** Bytes of a request's body, where it says so: framing that says nothing hides them. */
+function lengthOf({ header }: GateRequest): number | undefined {
+  const length = header('content-length')
+  if (!length) return header('transfer-encoding') ? undefined : 0
+  return /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined
 }
 
 /** Throws `X402Error` `invalid_config`. */

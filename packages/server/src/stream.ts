@@ -105,7 +105,7 @@ export function streamFirst(
   const stop = keepLease(run, token)
   let end: Promise<SettlementEnd> | undefined
   const settleOnce = async (): Promise<SettlementEnd> => {
-    if (!meter.known()) tell(run, 'fault', { code: 'usage_missing' })
+    if (!meter.covers()) tell(run, 'fault', { code: 'usage_missing' })
     const charged = meter.close()
     if (charged !== undefined) await quietly(run.gate.claims.renew(token, run.gate.leaseMs, charged.toString()))
     return settle(charged)
@@ -148,7 +148,8 @@ export function streamFirst(
       const settled = await settleNow()
       // What was not settled is lost, and stays in the budget for loss.
       if (!('receipt' in settled)) return
-      budget?.give(worth)
+      // What may have been used and is not charged is lost too (SRV-042).
+      budget?.give(meter.covers() ? worth : (worth * (meter.close() ?? 0n)) / requirements.amount)
       // What was counted is paid for as far as it went: there is no more to be had for it.
       if (scheme.metered) await deliveredOnce(run, token, how, settled.receipt.transaction)
       else await close(run, token, how, settled.receipt.transaction, type)

@@ -198,6 +198,89 @@ export function describePrices(framework: Framework): void {
       expect((await present('/chat', payment)).status).toBe(402)
     })
 
+    /** Events of a stream that goes on until its reader leaves. */
+    const unending =
+      (...data: readonly string[]): TestHandler =>
+      () => ({
+        headers: [['content-type', 'text/event-stream']],
+        body: (async function* () {
+          for (const line of data) yield new TextEncoder().encode(`data: ${line}\n\n`)
+          await new Promise(() => {})
+        })(),
+      })
+    const piece = (text: string): string => JSON.stringify({ type: 'content_block_delta', delta: { text } })
+    const begun = '{"type":"message_start","message":{"usage":{"input_tokens":40,"output_tokens":1}}}'
+    /** Reads a stream until it has said something, and leaves. */
+    const leaveAfter = async (word: string, body?: string): Promise<void> => {
+      const abort = new AbortController()
+      const payment = headersOf(await market.sign('/chat'))
+      const request = body === undefined ? { headers: payment } : { method: 'POST', headers: payment, body }
+      const response = await fetch(`${market.served.url}/chat`, { ...request, signal: abort.signal })
+      const reader = response.body?.getReader()
+      for (let text = ''; !text.includes(word); ) text += new TextDecoder().decode((await reader?.read())?.value)
+      abort.abort()
+    }
+
+    test('SRV-042 a buyer who leaves a stream by the token pays for the input that it told of and the pieces that left', async () => {
+      await open({ ...perToken, ...streamed }, unending(begun, piece('one'), piece('two'), piece('three')))
+      await leaveAfter('three')
+      await until(1)
+      // 40 of input, the token that it began with, and three pieces.
+      expect(settled).toEqual([120n])
+    })
+
+    test('SRV-035 a stream that tells of its input first ends at its ceiling all the same', async () => {
+      const words = Array.from({ length: 20 }, (_, i) => piece(`word ${i}`))
+      const { pay } = await open({ ...perToken, upTo: '$0.00012', ...streamed }, events(begun, ...words))
+      expect((await pay('/chat')).text.match(/word \d+/g)).toEqual(['word 0', 'word 1', 'word 2'])
+      expect(settled).toEqual([120n])
+    })
+
+    test('SRV-042 where the stream has not told of its input, what the seller assumes at least is charged', async () => {
+      const least = { perToken: { ...perToken.perToken, leastInput: 300 } }
+      await open({ ...perToken, ...least, ...streamed }, unending(piece('one'), piece('two')))
+      await leaveAfter('two')
+      await until(1)
+      expect(settled).toEqual([620n])
+    })
+
+    test('SRV-042 what is assumed by the body is a token for every four bytes of it', async () => {
+      const least = { perToken: { ...perToken.perToken, leastInput: 'body' as const } }
+      await open({ ...perToken, ...least, ...streamed }, unending(piece('one'), piece('two')))
+      await leaveAfter('two', 'x'.repeat(401))
+      await until(1)
+      expect(settled).toEqual([222n])
+    })
+
+    test('SRV-042 an assumption gives way to what the stream says', async () => {
+      const least = { perToken: { ...perToken.perToken, leastInput: 20_000 } }
+      const usage = '{"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":3}}'
+      const { pay } = await open(
+        { ...perToken, ...least, upTo: '$0.0001', ...streamed },
+        events(piece('one'), piece('two'), usage, '[DONE]'),
+      )
+      expect((await pay('/chat')).text).toContain('two')
+      expect(settled).toEqual([50n])
+    })
+
+    test('SRV-042 SRV-026 without one, input that nobody told of comes out of the budget for loss, which closes the stream', async () => {
+      const whole = events(piece('one'), '{"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":3}}')
+      let runs = 0
+      const { pay } = await open({ ...perToken, ...streamed, lossBudget: '$0.08' }, (request) =>
+        runs++ === 0 ? unending(piece('one'), piece('two'))(request) : whole(request),
+      )
+      await leaveAfter('two')
+      await until(1)
+      expect(settled).toEqual([20n])
+      // The 49,980 atomic units that may have been lost leave no room for another 50,000: the answer is held back until it is paid for.
+      const answer = await pay('/chat')
+      expect([receiptOf(answer)?.status, answer.text.includes('payment-response'), settled]).toEqual([
+        'settled',
+        false,
+        [20n, 50n],
+      ])
+    })
+
     test('SRV-036 what was prepaid is used up by what each request takes', async () => {
       const { pay, ask } = await open(
         { ...perToken, prepaid: '$0.001' },

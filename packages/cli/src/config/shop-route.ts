@@ -36,7 +36,13 @@ export const Route = z.union([
   Price,
   z.strictObject({
     price: z.optional(Price),
-    per_token: z.optional(z.strictObject({ input: Price, output: Price })),
+    per_token: z.optional(
+      z.strictObject({
+        input: Price,
+        output: Price,
+        least_input: z.optional(z.union([z.int().check(z.nonnegative()), z.literal('body')])),
+      }),
+    ),
     per_minute: z.optional(z.union([Price, z.strictObject({ price: Price, minimum: z.optional(z.int()) })])),
     per_millisecond: z.optional(Price),
     per_byte: z.optional(Price),

@@ -1,7 +1,8 @@
 import type { Pricing } from '../price-words.js'
+import { divideUp } from './decimal.js'
 import { compileFree } from './free.js'
 import { createTally } from './tally.js'
-import { scaled, tariffOf } from './tariff.js'
+import { type ScaledTariff, scaled, tariffOf } from './tariff.js'
 import { type Conditions, compileTimes, type ExactFactor } from './times.js'
 
 /** What the words of prices may use. */
@@ -30,13 +31,14 @@ export function createPricing({ conditions }: PricingOptions = {}): Pricing {
         ...(prices === undefined
           ? {}
           : {
-              tally: ({ decimals, ceiling, factor, clock }) =>
+              tally: ({ decimals, ceiling, factor, clock, bodyBytes }) =>
                 // Factors come from `compileTimes` and from nowhere else.
                 createTally({
                   tariff: prices,
                   decimals,
                   ceiling,
                   clock,
+                  leastInput: leastOf(prices, bodyBytes),
                   factor: (factor as ExactFactor | undefined)?.value,
                 }),
             }),
@@ -44,6 +46,15 @@ export function createPricing({ conditions }: PricingOptions = {}): Pricing {
     },
   }
 }
+
+/** Input tokens that an answer took at least, as far as it is known of the request. */
+function leastOf({ leastInput }: ScaledTariff, bodyBytes: number | undefined): bigint | undefined {
+  if (leastInput !== 'body') return leastInput
+  return bodyBytes === undefined ? undefined : divideUp(BigInt(bodyBytes), BYTES_PER_TOKEN)
+}
+
+/** Of text in most languages. */
+const BYTES_PER_TOKEN = 4n
 
 /** Prices without expressions: conditions are functions. */
 export const pricing: Pricing = createPricing()

@@ -13,6 +13,8 @@ export type TallyOptions = {
   /** Atomic units. */
   readonly ceiling: bigint
   readonly factor?: Decimal | undefined
+  /** Input tokens that are charged where the answer does not come to say how many there were. */
+  readonly leastInput?: bigint | undefined
   /** Milliseconds. */
   readonly clock: Clock
 }
@@ -26,13 +28,14 @@ export type TallyOptions = {
  * tally.use({ outputTokens: 12 })
  * tally.total() // atomic units
  */
-export function createTally({ tariff, decimals, ceiling, factor = ONE, clock }: TallyOptions): Tally {
+export function createTally({ tariff, decimals, ceiling, factor = ONE, leastInput, clock }: TallyOptions): Tally {
   const { rates } = tariff
   const counts = new Map<Unit, bigint>()
   const said = new Set<Unit>()
   const startedAt = Math.floor(clock())
   const readsTokens = rates.has('inputTokens') || rates.has('outputTokens')
   let usage: TokenUsage = { input: undefined, output: undefined }
+  /** Of the answer, since it last said what it took. */
   let pieces = 0n
   let isEvents = false
   let isJson = false
@@ -52,7 +55,7 @@ export function createTally({ tariff, decimals, ceiling, factor = ONE, clock }: 
     if (what === 'milliseconds') return elapsed()
     if (what === 'minutes') return max(tariff.minimumMinutes, divideUp(elapsed(), 60_000n))
     if (what === 'inputTokens') return usage.input ?? 0n
-    if (what === 'outputTokens') return usage.output ?? pieces
+    if (what === 'outputTokens') return (usage.output ?? 0n) + pieces
     return counted
   }
   const sum = (without?: Unit): bigint => {
@@ -74,6 +77,8 @@ export function createTally({ tariff, decimals, ceiling, factor = ONE, clock }: 
   const see = (event: string): void => {
     const read = readEvent(event)
     if (read.piece) pieces += 1n
+    // What is said covers what was sent before it; some say at the beginning that they have made a first token.
+    if (read.usage?.output !== undefined) pieces = 0n
     usage = { input: read.usage?.input ?? usage.input, output: read.usage?.output ?? usage.output }
   }
 
@@ -145,12 +150,17 @@ export function createTally({ tariff, decimals, ceiling, factor = ONE, clock }: 
       return left.length === 0 ? undefined : Math.max(0, Math.min(...left))
     },
     total() {
-      const charged = divideUp(sum(), denominator)
+      // The least takes no room while the answer leaves: it may yet say that it took less.
+      const untold = measures('inputTokens') && usage.input === undefined ? (leastInput ?? 0n) : 0n
+      const charged = divideUp(sum() + untold * (rates.get('inputTokens') ?? 0n) * unit, denominator)
       return charged < ceiling ? charged : ceiling
     },
     known() {
       const needs = (what: Unit, told: bigint | undefined) => !measures(what) || told !== undefined
       return needs('inputTokens', usage.input) && needs('outputTokens', usage.output)
+    },
+    covers() {
+      return !measures('inputTokens') || (usage.input ?? leastInput) !== undefined
     },
   }
 }

@@ -12,6 +12,8 @@ export type Tariff = {
   readonly rates: ReadonlyMap<Unit, Decimal>
   /** Minutes that are charged at least. */
   readonly minimumMinutes: bigint
+  /** Input tokens that are charged where an answer does not come to say how many there were: so many, or by the request's body. */
+  readonly leastInput: bigint | 'body' | undefined
 }
 
 /**
@@ -60,7 +62,16 @@ export function tariffOf(words: PriceWords & { readonly price?: unknown }): Tari
       }),
     ),
     minimumMinutes: BigInt(minimum),
+    leastInput: leastInputOf(perToken?.leastInput),
   }
+}
+
+/** Throws `X402Error` `invalid_config`. */
+function leastInputOf(least: number | 'body' | undefined): Tariff['leastInput'] {
+  if (least === undefined || least === 'body') return least
+  if (!Number.isSafeInteger(least) || least < 0)
+    throw invalid('perToken', 'leastInput is a whole number of tokens, or body')
+  return BigInt(least)
 }
 
 /** A tariff with all of its prices brought to one scale. */
@@ -69,15 +80,17 @@ export type ScaledTariff = {
   readonly base: bigint
   readonly rates: ReadonlyMap<Unit, bigint>
   readonly minimumMinutes: bigint
+  readonly leastInput: Tariff['leastInput']
 }
 
-export function scaled({ base, rates, minimumMinutes }: Tariff): ScaledTariff {
+export function scaled({ base, rates, minimumMinutes, leastInput }: Tariff): ScaledTariff {
   const scale = Math.max(base.scale, ...[...rates.values()].map((rate) => rate.scale))
   return {
     scale,
     base: unitsAt(base, scale),
     rates: new Map([...rates].map(([unit, rate]) => [unit, unitsAt(rate, scale)])),
     minimumMinutes,
+    leastInput,
   }
 }
 
