@@ -42,7 +42,7 @@ import {
 import { type StreamReply, stream, streamFirst } from './stream.js'
 import { pathOf, type Terms, withoutQuery } from './terms.js'
 import { verify } from './verify.js'
-import { readFor } from './watched.js'
+import { contentOf, readFor } from './watched.js'
 
 /**
  * Serves a request that carries a payment: claims it, and goes on by the route's mode.
@@ -118,7 +118,7 @@ async function serveClaimed<Native>(run: Run<Native>, claim: ClaimedBefore): Pro
       }
       return serveSettled(run, claim.token, { ...claim, again: true })
     case 'open':
-      if (claim.partly < MAX_PARTLY) return streamSettled(run, claim.token, claim.receipt)
+      if (claim.partly < (await mostPartly(run))) return streamSettled(run, claim.token, claim.receipt)
       await quietly(run.gate.claims.pause(claim.token, false))
       return refused(run, refuse('payment_already_used'))
     case 'settled':
@@ -147,6 +147,11 @@ async function foreignTo(run: Run, claim: ClaimedBefore): Promise<AnswerReply | 
 /** How often a payment may be delivered in part before it counts as used: a buyer whose line breaks, not one who breaks it. */
 const MAX_PARTLY = 3
 
+/** What cannot be told from another request is not begun again once some of its answer was sent. */
+async function mostPartly({ exchange: { request } }: Run): Promise<number> {
+  return (await contentOf(request)) === undefined ? 1 : MAX_PARTLY
+}
+
 function runOf<Native>(
   gate: Gate,
   route: Route,
@@ -161,7 +166,7 @@ function runOf<Native>(
 
 /** What is claimed: this payment, for this offer of this resource, in this request. */
 async function claimOf(
-  { gate, exchange: { request }, terms, candidate: { payment, offer, inspected } }: Run,
+  { gate, route, exchange: { request }, terms, candidate: { payment, offer, inspected } }: Run,
   resource = terms.resource.url,
 ): Promise<{ readonly pid: Pid; readonly binding: string; readonly leaseMs: number }> {
   // The whole payload, signature and all: who has only read a nonce off the chain gets nothing by it (SRV-023).
@@ -174,6 +179,11 @@ async function claimOf(
   // What is owed for a cheap request is not delivered to a dear one.
   const priced = await readFor(request)
   if (priced !== '') lines.push(priced)
+  // What is owed is owed to the request that was paid for (SRV-043). Where the work comes first its answer is kept, and not made again;
+  // what is prepaid pays for each request.
+  const isKept = route.mode === 'strict' || route.sold?.prepaid !== undefined
+  const content = isKept ? '' : await contentOf(request)
+  if (content !== '') lines.push(content ?? 'unread')
   return { pid: inspected.pid, binding: sha256Hex(lines.join('\n')), leaseMs: gate.leaseMs }
 }
 

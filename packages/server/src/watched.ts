@@ -41,3 +41,11 @@ export async function readFor(request: GateRequest): Promise<string> {
   const bytes = await request.body?.()
   return [...headers, bytes === undefined ? 'unread' : sha256Hex(bytes)].join('\n')
 }
+
+/** The hash of a request's body; empty where there is none, and `undefined` where it cannot be had, or not before all of it has come. */
+export async function contentOf({ header, body }: GateRequest): Promise<string | undefined> {
+  if (header('transfer-encoding')) return undefined
+  if (body === undefined) return ''
+  const bytes = await body()
+  return bytes?.length === 0 ? '' : bytes && sha256Hex(bytes)
+}

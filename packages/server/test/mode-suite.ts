@@ -1,3 +1,4 @@
+import type { PaymentPayload } from '@groat/core'
 import type { GateRequest } from '@groat/server'
 import { afterEach, describe, expect, test } from 'vitest'
 import { json, receipt, refusedSettle, settled } from './facilitator-stub.js'
@@ -175,6 +176,58 @@ export function describeModes(framework: Framework): void {
       expect([answer.status, runs]).toEqual([402, 1])
       await leave(2)
       expect(runs).toBe(2)
+    })
+
+    const leaving = async (payment: PaymentPayload, init: RequestInit): Promise<number> => {
+      const abort = new AbortController()
+      const headers = { ...headersOf(payment), 'content-type': 'text/plain' }
+      const response = await fetch(`${market.served.url}/feed`, {
+        method: 'POST',
+        signal: abort.signal,
+        ...init,
+        headers,
+      })
+      if (response.status === 200) await response.body?.getReader().read()
+      abort.abort()
+      return response.status
+    }
+    const broken = (time: number): Promise<void> =>
+      expect
+        .poll(() => market.events.filter(({ type }) => type === 'delivery_failed').length, WAIT)
+        .toBe(time) as Promise<void>
+
+    test.each([upfront, accepted])(
+      'SRV-043 $mode: what is owed is owed to the body that was paid for',
+      async (mode) => {
+        const { sign } = await open(mode, () => ({ body: endless() }))
+        const payment = await sign('/feed')
+        expect(await leaving(payment, { body: 'summarise this' })).toBe(200)
+        await broken(1)
+        expect(await leaving(payment, { body: 'and now that' })).toBe(409)
+        expect(await leaving(payment, {})).toBe(409)
+        expect(runs).toBe(1)
+        expect(await leaving(payment, { body: 'summarise this' })).toBe(200)
+        await broken(2)
+        expect(runs).toBe(2)
+      },
+    )
+
+    test('SRV-043 upfront: a body that nobody can compare is worked for until some of the answer was sent', async () => {
+      const { sign } = await open(upfront, () => ({ body: endless() }))
+      const payment = await sign('/feed')
+      const piecewise = (): RequestInit => {
+        const body = new ReadableStream({
+          start(controller) {
+            controller.enqueue(bytes('a piece'))
+            controller.close()
+          },
+        })
+        return { body, duplex: 'half' } as RequestInit
+      }
+      expect(await leaving(payment, piecewise())).toBe(200)
+      await broken(1)
+      expect(await leaving(payment, piecewise())).toBe(402)
+      expect(runs).toBe(1)
     })
 
     test('upfront: refused or unknown, nothing runs', async () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { bodyOfMessage } from './request-body.js'
 
 const parsedAs = async (type: string | undefined, value: unknown): Promise<string | undefined> => {
-  const headers = type === undefined ? {} : { 'content-type': type }
+  const headers = { 'content-length': '9', ...(type === undefined ? {} : { 'content-type': type }) }
   // A request that a parser has read.
   const message = { readableEnded: true, readableDidRead: true, headers } as unknown as IncomingMessage
   const bytes = await bodyOfMessage(message, () => value)()
@@ -18,4 +18,9 @@ test('EXT-ID-007 what a parser has read is the body where it is all of it: of fo
   expect(await parsedAs('multipart/form-data; boundary=x', { size: 'small' })).toBeUndefined()
   expect(await parsedAs('Multipart/Mixed', {})).toBeUndefined()
   expect(await parsedAs('multipart/form-data', undefined)).toBeUndefined()
+})
+
+test('SRV-043 a request without a body has an empty one, whoever has read it', async () => {
+  const message = { readableEnded: true, readableDidRead: true, headers: {} } as unknown as IncomingMessage
+  expect(await bodyOfMessage(message)()).toHaveLength(0)
 })

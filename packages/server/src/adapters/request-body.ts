@@ -24,13 +24,14 @@ export function bodyOfMessage(
 ): () => Promise<Uint8Array | undefined> {
   return once(async () => {
     const known = parsed()
-    // A parser's value is JSON, text or bytes.
-    if (message.readableEnded || message.readableDidRead)
-      return known === undefined || isPartial(message, known) ? undefined : bytesOf(known as Json)
     const { 'content-length': length, 'transfer-encoding': coding } = message.headers
-    if (coding !== undefined) return undefined
     const size = Number(length ?? 0)
+    // A parser's value is JSON, text or bytes.
+    if (known !== undefined && (message.readableEnded || message.readableDidRead))
+      return isPartial(message, known) ? undefined : bytesOf(known as Json)
+    if (coding !== undefined) return undefined
     if (size === 0) return new Uint8Array()
+    if (message.readableEnded || message.readableDidRead) return undefined
     return size <= MAX_BODY_BYTES ? peek(message, size) : undefined
   })
 }
