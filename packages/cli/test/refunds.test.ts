@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -30,6 +30,7 @@ let folder: string
 let program: string
 let file: string
 let upstream: Server
+let said: () => string
 let shop: { readonly url: string; readonly admin: string; stop(): Promise<void> }
 const [ann, bob] = [createApiKey(), createApiKey()]
 const networks = ['base-sepolia', 'solana-devnet'] as const
@@ -51,6 +52,7 @@ upstream: http://127.0.0.1:${(upstream.address() as AddressInfo).port}/
 facilitator: ${sandbox.ready.facilitator.url}
 payTo: { base-sepolia: "${account('seller').evm}", solana-devnet: "${account('seller').svm}" }
 rpc: { base-sepolia: "${evm?.rpcUrl}", solana-devnet: "${svm?.rpcUrl}" }
+settlement_fee: $0
 refunds: { evm_key: "\${EVM}", svm_key: "\${SVM}", approve_above: $0.005 }
 admin: { listen: 127.0.0.1:0, tokens: { ann: "${ann.hash}", bob: "${bob.hash}" } }
 routes:
@@ -61,6 +63,7 @@ routes:
 `,
   )
   const io = recordedIo({ environment: keys() })
+  said = io.said
   const end = runCli(['serve', file], io)
   const { url, admin } = JSON.parse(await Promise.race([io.firstLine, end.then(() => io.said())])).ready
   const stop = async () => {
@@ -102,7 +105,11 @@ function account(role: string) {
     svmKey: found?.svm?.secretKey ?? '',
   }
 }
-const keys = () => ({ EVM: account('payer2').evmKey, SVM: account('payer2').svmKey })
+const keys = () => ({
+  EVM: account('payer2').evmKey,
+  EVM_NEXT: account('payer3').evmKey,
+  SVM: account('payer2').svmKey,
+})
 const payerOn = (name: string) =>
   createPayer({
     schemes: [
@@ -399,3 +406,16 @@ test.each(networks)(
   },
   120_000,
 )
+
+test('SRV-065 a file that is read again brings the keys that refunds are paid by', async () => {
+  const before = await cameBack('base-sepolia')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace('${EVM}', '${EVM_NEXT}').replace('settlement_fee: $0', 'settlement_fee: $0.0001'))
+  await expect.poll(() => said(), { timeout: 10_000 }).toContain('was read again')
+  expect(said()).toContain('settlement_fee: as it was until')
+  expect((await payerOn('base-sepolia').fetch(`${shop.url}/broken`)).status).toBe(503)
+  await expect
+    .poll(async () => (await cameBack('base-sepolia')).length, { timeout: 30_000, interval: 500 })
+    .toBe(before.length + 1)
+  expect(await cameBack('base-sepolia')).toContain(`0.001 from ${account('payer3').evm.toLowerCase()}`)
+}, 60_000)

@@ -1,4 +1,5 @@
 import { unwatchFile, watchFile } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import { X402Error } from '@groat/core'
 import { createLog } from '@groat/facilitator/observe'
 import { type ClaimStore, createFacilitatorClient, createMemoryClaims } from '@groat/server'
@@ -13,7 +14,7 @@ import { openExtensions } from '../shop/shop-extensions.js'
 import { openHolds } from '../shop/shop-holds.js'
 import { openLedger } from '../shop/shop-ledger.js'
 import { proving } from '../shop/shop-proofs.js'
-import { openRefundRequests, openRefunds } from '../shop/shop-refunds.js'
+import { createRefunding, openRefundRequests, openRefunds } from '../shop/shop-refunds.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { readable } from '../terminal/log-line.js'
@@ -49,12 +50,12 @@ export async function runServe(
   const running: { stop(): Promise<unknown> }[] = []
   try {
     const ledger = await openLedger(store, config.books)
-    const { facilitator } = partsOf(config)
-    const refunds = config.refunds && (await openRefunds(ledger, facilitator, config.refunds, config.books))
-    const claims = await sqlClaims(store, { ledger, ...(refunds && { refunds }) })
-    running.push(ledger.start(), ...(refunds === undefined ? [] : [refunds.start()]))
+    const refunding = createRefunding()
+    running.push(ledger.start(), refunding)
     const build = async (from: ShopConfig) => {
       const parts = partsOf(from)
+      const refunds = from.refunds && (await openRefunds(ledger, parts.facilitator, from.refunds, from.books))
+      const claims = await sqlClaims(store, { ledger, ...(refunds && { refunds }) })
       const captures = from.holds && (await openHolds(ledger, parts.facilitator, from.holds))
       const extensions = await openExtensions(store, from)
       const settling = captures?.facilitator ?? parts.facilitator
@@ -63,15 +64,16 @@ export async function runServe(
       const refundRequests = openRefundRequests(refunds, from)
       const app = open(from, { facilitator, claims, extensions, refundRequests, onEvent: log.onEvent })
       await app.ready()
-      return { ...app, captures, channels, admin: from.admin }
+      return { ...app, captures, channels, refunds, admin: from.admin }
     }
     let shop = await build(config)
+    refunding.use(shop.refunds)
     const admin =
       config.admin &&
       createShopAdmin({
         config: () => shop.admin,
         ledger,
-        refunds,
+        refunds: () => shop.refunds,
         captures: () => shop.captures,
         channels: () => shop.channels,
       })
@@ -98,12 +100,17 @@ export async function runServe(
     const reload = async (): Promise<void> => {
       const reading = ++readings
       try {
-        const next = await build(await readShopConfig(file, io.environment))
+        const from = await readShopConfig(file, io.environment)
+        const next = await build(from)
         // An older file whose facilitator took its time must not take the place of a newer one.
         if (reading !== readings) return io.say(`${file} was read again, and has changed since`)
         shop = next
+        refunding.use(shop.refunds)
         takeUpgrades()
         io.say(`${file} was read again`)
+        const waiting = fixedParts.filter(([, part]) => !isDeepStrictEqual(part(from), part(config)))
+        if (waiting.length > 0)
+          io.say(`${waiting.map(([name]) => name).join(', ')}: as it was until groat serve is started again`)
       } catch (error) {
         io.say(`${file} changed and was not taken: ${error instanceof Error ? error.message : 'not valid'}`)
       }
@@ -117,6 +124,16 @@ export async function runServe(
   }
   return exitCodes.ok
 }
+
+/** What a running shop does not take from a file that is read again. */
+const fixedParts: readonly (readonly [string, (config: ShopConfig) => unknown])[] = [
+  ['listen', ({ host, port }) => [host, port]],
+  ['store', ({ store }) => store],
+  ['admin.listen', ({ admin }) => admin && [admin.host, admin.port]],
+  ['fiat', ({ books }) => books.fiat],
+  ['webhook', ({ books }) => books.webhook],
+  ['settlement_fee', ({ books }) => books.settlementFee],
+]
 
 /** Says what was claimed, in the log. */
 function claimsTold(json: boolean, io: Io): ClaimTelling {

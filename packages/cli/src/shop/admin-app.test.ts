@@ -24,7 +24,7 @@ test('a part of a payment in a token that nobody can count is not given back as 
   }
   const ann = createApiKey()
   const config = { tokens: { ann: ann.hash } }
-  const app = createShopAdmin({ config: () => config as never, ledger, refunds: { ask } as unknown as Refunds })
+  const app = createShopAdmin({ config: () => config as never, ledger, refunds: () => ({ ask }) as unknown as Refunds })
   const post = async (payment: string) => {
     const headers = { authorization: `Bearer ${ann.key}`, 'content-type': 'application/json' }
     const body = JSON.stringify({ payment, amount: '5', reason: 'broken' })
@@ -40,7 +40,7 @@ test('a token that is taken out of the file opens nothing any more', async () =>
   const ledger = await createLedger(store)
   const [ann, bob] = [createApiKey(), createApiKey()]
   let config: object | undefined = { tokens: { ann: ann.hash, bob: bob.hash } }
-  const app = createShopAdmin({ config: () => config as never, ledger, refunds: undefined })
+  const app = createShopAdmin({ config: () => config as never, ledger, refunds: () => undefined })
   const status = async (key: string) =>
     (await app.request('/api/refunds', { headers: { authorization: `Bearer ${key}` } })).status
   expect([await status(ann.key), await status(bob.key)]).toEqual([200, 200])

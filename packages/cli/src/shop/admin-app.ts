@@ -15,7 +15,8 @@ export type ShopAdmin = {
   /** As the file has it now; `undefined`: it has none any more, and nobody is answered. */
   readonly config: () => AdminConfig | undefined
   readonly ledger: Ledger
-  readonly refunds: Refunds | undefined
+  /** With the keys that the file names now; `undefined`: none are given. */
+  readonly refunds: () => Refunds | undefined
   /** What is held in escrow, where the shop sells so. */
   readonly captures?: () => Captures | undefined
   /** What channels owe, where it sells so. */
@@ -65,7 +66,7 @@ export function createShopAdmin(shop: ShopAdmin): Hono<Env> {
     return c.json({ ...usage, days: rows(usage.days), routes: rows(usage.routes), payers: rows(usage.payers) })
   })
 
-  app.get('/api/refunds', async (c) => c.json((await refunds?.list())?.map((refund) => shown(refund, ledger)) ?? []))
+  app.get('/api/refunds', async (c) => c.json((await refunds()?.list())?.map((refund) => shown(refund, ledger)) ?? []))
   app.post('/api/refunds', async (c) => {
     const wish: unknown = await c.req.json().catch(() => undefined)
     const { payment, amount, reason, part } = (wish ?? {}) as Record<string, unknown>
@@ -73,18 +74,20 @@ export function createShopAdmin(shop: ShopAdmin): Hono<Env> {
     if (part !== undefined && (typeof part !== 'string' || refundId(payment, part) === undefined)) return wrong(c)
     const named = part === undefined ? {} : { part }
     const by = personOf(c)
-    if (by === undefined || refunds === undefined) return c.json({ error: 'not for you' }, 403)
-    if (amount === undefined) return answered(c, await refunds.ask({ pid: payment, reason, by, ...named }), ledger)
+    const desk = refunds()
+    if (by === undefined || desk === undefined) return c.json({ error: 'not for you' }, 403)
+    if (amount === undefined) return answered(c, await desk.ask({ pid: payment, reason, by, ...named }), ledger)
     const units = typeof amount === 'string' ? await unitsOf(ledger, payment, amount) : undefined
     if (units === undefined) return wrong(c)
-    return answered(c, await refunds.ask({ pid: payment, reason, by, ...named, amount: units }), ledger)
+    return answered(c, await desk.ask({ pid: payment, reason, by, ...named, amount: units }), ledger)
   })
   for (const verb of ['approve', 'reject'] as const) {
     app.post(`/api/refunds/:id/${verb}`, async (c) => {
       const [id, by] = [c.req.param('id'), personOf(c)]
-      if (by === undefined || refunds === undefined) return c.json({ error: 'not for you' }, 403)
+      const desk = refunds()
+      if (by === undefined || desk === undefined) return c.json({ error: 'not for you' }, 403)
       if (!isRefundId(id)) return c.json({ error: 'not the id of a refund: `groat refund list` names them' }, 400)
-      return answered(c, await refunds[verb](id, by), ledger)
+      return answered(c, await desk[verb](id, by), ledger)
     })
   }
   app.route('/api/captures', createCapturesApp(captures, personOf))
