@@ -410,7 +410,7 @@ test.each(networks)(
 test('SRV-065 a file that is read again brings the keys that refunds are paid by', async () => {
   const before = await cameBack('base-sepolia')
   const text = await readFile(file, 'utf8')
-  await writeFile(file, text.replace('${EVM}', '${EVM_NEXT}').replace('settlement_fee: $0', 'settlement_fee: $0.0001'))
+  await writeFile(file, text.replace('{EVM}', '{EVM_NEXT}').replace('settlement_fee: $0', 'settlement_fee: $0.0001'))
   await expect.poll(() => said(), { timeout: 10_000 }).toContain('was read again')
   expect(said()).toContain('settlement_fee: as it was until')
   expect((await payerOn('base-sepolia').fetch(`${shop.url}/broken`)).status).toBe(503)
