@@ -225,6 +225,33 @@ test('SRV-066 SRV-029 what was bought beside an answer is not used and given bac
   expect((await shop.present('/feed', payment)).status).toBe(200)
 })
 
+test.each([
+  ['invalid', { status: 200, body: 'empty' }, []],
+  ['failed', { status: 400, body: 'no' }, [1_000n]],
+])(
+  'SRV-066 SRV-029 a pass that was used while its first answer was made is not given back when that one is %s',
+  async (_, end, unused) => {
+    let [uses, runs] = [1, 0]
+    const shop = await open({ refund: 'on-failure', pass: '1h', invalid: () => true }, async () => {
+      runs += 1
+      if (runs > 1) return { body: 'by the pass' }
+      // Whoever signs in is found by the payment, without the bearer that stands in the head of this answer.
+      const pid = market?.events.findLast(({ type }) => type === 'payment_settled')?.pid ?? ''
+      const bearer = await createBearers(shop.key).make(pid)
+      for (; uses > 0; uses--) await shop.ask('/feed', { headers: { 'PAYMENT-ENTITLEMENT': bearer } })
+      return end
+    })
+    await shop.pay('/feed')
+    await ends(1)
+    expect([runs, await shop.refunds.list()]).toEqual([2, []])
+
+    runs = 0
+    await shop.pay('/feed')
+    await ends(2)
+    expect([runs, (await shop.refunds.list()).map(({ amount }) => amount)]).toEqual([1, unused])
+  },
+)
+
 test('SRV-066 an answer that is no good brings no bearer of what is given back', async () => {
   const shop = await open({ refund: 'on-failure', bundle: 3 }, () => ({ status: 400, body: 'no' }))
   const answer = await shop.pay('/feed')
