@@ -12,18 +12,22 @@ const hash = (hex) => Object.assign(element('span', 'hash', short(hex)), { title
 
 function showRoutes(routes, networks, origin) {
   byId('routes').replaceChildren(
-    ...routes.map(({ method, path, price, scheme }) => {
-      const buttons = networks.map(({ id, name }) => {
-        const buy = element('button', '', `Buy on ${name}`)
-        buy.setAttribute('aria-label', `Buy ${method} ${path} for ${price} on ${name}`)
-        buy.addEventListener('click', () => purchase(path, id, buy))
-        return buy
-      })
+    ...routes.map(({ method, path, price, model, mode, scheme, networks: on, websocket }) => {
+      const buttons = networks
+        .filter(({ id }) => on.includes(id))
+        .map(({ id, name }) => {
+          const buy = element('button', '', name)
+          buy.setAttribute('aria-label', `Buy ${method} ${path} for ${price} on ${name}`)
+          buy.addEventListener('click', () => purchase(path, id, buy))
+          return buy
+        })
       return element(
         'tr',
         '',
-        cell(element('code', '', `${method} ${path}`)),
-        cell(price),
+        cell(element('code', '', websocket ? `WS ${path}` : `${method} ${path}`)),
+        cell(price, 'number'),
+        cell(model),
+        cell(mode),
         cell(scheme),
         cell(element('span', 'buttons', ...buttons)),
       )

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { runCli } from '../src/program.js'
+import type { Purchase } from '../src/sandbox/buyer.js'
 import type { ReadyLine } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
 
@@ -28,13 +29,69 @@ test('the ready line names everything that runs, and stopping ends it', async ()
     api: {
       url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       routes: expect.arrayContaining([
-        { method: 'GET', path: '/weather', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.001' },
-        { method: 'GET', path: '/report', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.05' },
-        { method: 'GET', path: '/chat', scheme: 'upto', networks: ['eip155:84532'], price: '$0.05' },
-        { method: 'GET', path: '/stream', scheme: 'batch-settlement', networks: ['eip155:84532'], price: '$0.01' },
-        { method: 'GET', path: '/order', scheme: 'auth-capture', networks: ['eip155:84532'], price: '$0.05' },
-        { method: 'GET', path: '/tokens', scheme: 'upto', networks: ['eip155:84532'], price: '$0.05' },
-        { method: 'GET', path: '/live', scheme: 'exact', networks: ['eip155:84532', SOLANA], price: '$0.002' },
+        {
+          method: 'GET',
+          path: '/weather',
+          scheme: 'exact',
+          networks: ['eip155:84532', SOLANA],
+          price: '$0.001',
+          model: 'per request',
+          mode: 'strict',
+        },
+        {
+          method: 'GET',
+          path: '/report',
+          scheme: 'exact',
+          networks: ['eip155:84532', SOLANA],
+          price: '$0.05',
+          model: 'per request',
+          mode: 'strict',
+        },
+        {
+          method: 'GET',
+          path: '/chat',
+          scheme: 'upto',
+          networks: ['eip155:84532'],
+          price: '$0.05',
+          model: 'per word, below a ceiling',
+          mode: 'strict',
+        },
+        {
+          method: 'GET',
+          path: '/stream',
+          scheme: 'batch-settlement',
+          networks: ['eip155:84532'],
+          price: '$0.01',
+          model: 'per byte, out of a channel',
+          mode: 'strict',
+        },
+        {
+          method: 'GET',
+          path: '/order',
+          scheme: 'auth-capture',
+          networks: ['eip155:84532'],
+          price: '$0.05',
+          model: 'held, captured in part',
+          mode: 'upfront',
+        },
+        {
+          method: 'GET',
+          path: '/tokens',
+          scheme: 'upto',
+          networks: ['eip155:84532'],
+          price: '$0.05',
+          model: 'per token, in and out',
+          mode: 'strict',
+        },
+        {
+          method: 'GET',
+          path: '/live',
+          scheme: 'exact',
+          networks: ['eip155:84532', SOLANA],
+          price: '$0.002',
+          model: 'per request',
+          mode: 'upfront',
+        },
       ]),
     },
     accounts: expect.arrayContaining([
@@ -85,12 +142,32 @@ test('the ready line names everything that runs, and stopping ends it', async ()
   ])
   expect(await (await fetch(`${ready.api?.url}/sandbox/ready`)).json()).toEqual(ready)
 
+  // One of every pricing model and mode, and every other way to pay: each is bought where it is sold.
+  const routes = ready.api?.routes ?? []
+  expect(new Set(routes.map(({ mode }) => mode))).toEqual(new Set(['strict', 'upfront', 'accepted', 'optimistic']))
+  expect(routes.map(({ path }) => path)).toEqual(expect.arrayContaining(['/quote', '/socket', '/proof', '/plain']))
+  const sold = await Promise.all(
+    routes.map(async ({ path, networks, scheme }) => {
+      const answer = await fetch(`${ready.api?.url}/sandbox/buy`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ path }),
+      })
+      const { status, receipt } = (await answer.json()) as Partial<Purchase>
+      return [path, status, receipt?.scheme === scheme && networks.includes(receipt.network)]
+    }),
+  )
+  expect(sold).toEqual(routes.map(({ path }) => [path, 200, true]))
+  const plain = await fetch(`${ready.api?.url}/plain`)
+  expect([plain.status, plain.headers.get('x-payment-amount')]).toEqual([402, '2000'])
+  expect((await fetch(`${ready.api?.url}/socket`)).status).toBe(426)
+
   io.stop()
   expect(await running).toBe(0)
   for (const url of [ready.evm?.rpcUrl, ready.svm?.rpcUrl, ready.facilitator.url, ready.api?.url].map(String)) {
     await expect(fetch(url)).rejects.toThrow('fetch failed')
   }
-})
+}, 120_000)
 
 test.each(['evm', 'svm'] as const)('--only %s starts that chain alone', async (only) => {
   const io = recordedIo()

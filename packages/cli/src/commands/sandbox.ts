@@ -1,3 +1,4 @@
+import type { DemoRoute } from '../sandbox/demo-api.js'
 import { type Family, type ReadyLine, startSandbox } from '../sandbox/sandbox.js'
 import { exitCodes } from '../terminal/exit.js'
 import { columns, type Io } from '../terminal/io.js'
@@ -37,9 +38,15 @@ export function describe({ evm, svm, facilitator, api, accounts }: ReadyLine, { 
       ? []
       : [
           ['Page', `${api.url}/`],
-          ...api.routes.map(({ path, price, scheme, networks: { length } }, index) => [
+          ...api.routes.map(({ path, price, model, mode, scheme, networks: { length } }, index) => [
             index === 0 ? 'Paid API' : '',
-            `${`${api.url}${path}`.padEnd(longest)}  ${price.padEnd(6)}  ${scheme}${length < chains ? ' on EVM' : ''}`,
+            [
+              `${api.url}${path}`.padEnd(longest),
+              price.padEnd(6),
+              model.padEnd(widest(api.routes, 'model')),
+              mode.padEnd(widest(api.routes, 'mode')),
+              `${scheme}${length < chains ? ' on EVM' : ''}`,
+            ].join('  '),
           ]),
         ]),
     ['Facilitator', facilitator.url],
@@ -63,3 +70,6 @@ export function describe({ evm, svm, facilitator, api, accounts }: ReadyLine, { 
   say(`    npm run groat -- find weather --max 0.01 --site ${api.url}`)
   say('')
 }
+
+const widest = (routes: readonly DemoRoute[], of: 'model' | 'mode'): number =>
+  Math.max(...routes.map((route) => route[of].length))

@@ -2,6 +2,7 @@ import { createPayer } from '@groat/client'
 import type { Network } from '@groat/core'
 import { lastReceipt } from '../commands/said-of-payment.js'
 import { CliError } from '../terminal/exit.js'
+import { handshake } from './demo-socket.js'
 import type { LocalNetwork } from './local-network.js'
 
 /** A payment that was made: the receipt line, and what was bought. */
@@ -28,27 +29,27 @@ export type ReceiptLine = {
   readonly ms: number
 }
 
-/** Buys with the money of the sandbox's own payer, on one of its chains. */
-export type Buyer = { buy(url: string, network: Network): Promise<Purchase> }
+/** Buys with the money of the sandbox's own payer, on one of its chains. `websocket`: what is sold is a socket. */
+export type Buyer = { buy(url: string, network: Network, websocket?: boolean): Promise<Purchase> }
 
 /** The sandbox's own buyer, with the published test keys. */
 export function createBuyer(networks: readonly LocalNetwork[]): Buyer {
   const payers = new Map(
     networks.map(({ network, pays, ...more }) => {
-      const others = [more.metered, more.channels, more.holds]
+      const others = [more.metered, more.channels, more.holds, more.proofs]
       const schemes = [pays, ...others.flatMap((each) => each?.pays ?? [])]
       return [network, createPayer({ schemes, policy: { networks: [network] } })]
     }),
   )
   return {
-    async buy(url, on) {
+    async buy(url, on, websocket = false) {
       const payer = payers.get(on)
       const address = networks.find(({ network }) => network === on)?.pays.payer(on)
       if (payer === undefined || address === undefined) throw new CliError('usage', `${on} is not running here`)
       const start = performance.now()
-      const response = await payer.fetch(url)
+      const response = await payer.fetch(url, websocket ? { fetch: handshake } : {})
       const text = await response.text()
-      const answer: unknown = isEvents(response) ? text.split('\n\n').filter((event) => event !== '') : JSON.parse(text)
+      const answer = read(text, response)
       const outcome = payer.outcome(response)
       if (outcome === undefined || !('payment' in outcome)) throw new CliError('no', `${url} was not paid`)
       const transaction = outcome.status === 'settled' ? outcome.receipt.transaction : lastReceipt(text)?.transaction
@@ -63,6 +64,8 @@ export function createBuyer(networks: readonly LocalNetwork[]): Buyer {
   }
 }
 
-function isEvents({ headers }: Response): boolean {
-  return headers.get('content-type')?.startsWith('text/event-stream') === true
+function read(text: string, { headers }: Response): unknown {
+  const type = headers.get('content-type') ?? ''
+  if (type.startsWith('text/event-stream')) return text.split('\n\n').filter((event) => event !== '')
+  return type.startsWith('text/plain') ? text : JSON.parse(text)
 }

@@ -1,9 +1,11 @@
 import type { Facilitator, OnEvent, SchemeServer } from '@groat/core'
-import { createMemoryClaims, type SoldRoute } from '@groat/server'
+import { createMemoryClaims, type RouteMode, type SoldRoute } from '@groat/server'
 import { paywall } from '@groat/server/hono'
+import type { UpgradeListener } from '@groat/server/node'
 import { Hono } from 'hono'
 import { createDemoPrices } from './demo-prices.js'
 import { streamOf } from './demo-stream.js'
+import { createDemoWays } from './demo-ways.js'
 import type { LocalBooks, LocalNetwork } from './local-network.js'
 
 /** One thing that the demo API sells. */
@@ -13,12 +15,19 @@ export type DemoRoute = {
   readonly scheme: string
   readonly networks: readonly string[]
   readonly price: string
+  /** How it is priced, in a few words. */
+  readonly model: string
+  readonly mode: RouteMode
+  /** Set where what is sold is a socket, and the handshake is what is paid for. */
+  readonly websocket?: true
 }
 
 /** The demo API: what it sells, and the application that sells it. */
 export type DemoApi = {
   readonly app: Hono
   readonly routes: readonly DemoRoute[]
+  /** Takes handshakes, by path. */
+  readonly sockets: ReadonlyMap<string, UpgradeListener>
   ready(): Promise<void>
   /** What is sold, for the documents that describe it. */
   sold(): Promise<readonly SoldRoute[]>
@@ -49,10 +58,10 @@ export async function createDemoApi(options: {
       onEvent,
     })
     parts.push(paid)
-    return (path: string, price: string, description: string, mode: 'strict' | 'upfront' = 'strict') => {
+    return (path: string, price: string, model: string, description: string, mode: 'strict' | 'upfront' = 'strict') => {
       const [scheme] = schemes
       const ids = on.map(({ network }) => network)
-      routes.push({ method: 'GET', path, scheme: scheme?.scheme.name ?? '', networks: ids, price })
+      routes.push({ method: 'GET', path, scheme: scheme?.scheme.name ?? '', networks: ids, price, model, mode })
       return paid({ name: `GET ${path}`, price, description, mimeType: 'application/json', mode })
     }
   }
@@ -62,10 +71,10 @@ export async function createDemoApi(options: {
     networks.map(({ sells }) => sells),
     facilitatorUrl,
   )
-  app.get('/weather', sell('/weather', '$0.001', 'The weather where this machine stands'), (c) =>
+  app.get('/weather', sell('/weather', '$0.001', EACH, 'The weather where this machine stands'), (c) =>
     c.json({ temperature: 11, sky: 'overcast', wind: 'light' }),
   )
-  app.get('/report', sell('/report', '$0.05', 'A quarterly report that nobody has read'), (c) =>
+  app.get('/report', sell('/report', '$0.05', EACH, 'A quarterly report that nobody has read'), (c) =>
     c.json({ title: 'Quarterly report', pages: 42, summary: 'Revenue is up.' }),
   )
 
@@ -73,11 +82,15 @@ export async function createDemoApi(options: {
   if (metered.length > 0) {
     const schemes = metered.flatMap((network) => network.metered?.sells ?? [])
     const upTo = selling(metered, schemes, facilitatorUrl)
-    app.get('/chat', upTo('/chat', '$0.05', 'An answer by the word: a tenth of a cent for each'), (c) => {
-      const words = (c.req.query('q') ?? 'what is a groat').split(/\s+/).filter(Boolean).slice(0, 50)
-      c.get('payment').charge(1_000n * BigInt(words.length))
-      return c.json({ answer: words.toReversed().join(' '), words: words.length })
-    })
+    app.get(
+      '/chat',
+      upTo('/chat', '$0.05', 'per word, below a ceiling', 'An answer by the word: a tenth of a cent for each'),
+      (c) => {
+        const words = (c.req.query('q') ?? 'what is a groat').split(/\s+/).filter(Boolean).slice(0, 50)
+        c.get('payment').charge(1_000n * BigInt(words.length))
+        return c.json({ answer: words.toReversed().join(' '), words: words.length })
+      },
+    )
   }
 
   for (const network of networks) {
@@ -85,10 +98,19 @@ export async function createDemoApi(options: {
     const channels = await network.channels.open(facilitatorUrl)
     open.push(channels)
     const byChannel = selling([network], [network.channels.sells], channels.facilitator)
-    app.get('/stream', byChannel('/stream', '$0.01', 'A stream by the byte: a thousandth of a cent for each'), (c) => {
-      const payment = c.get('payment')
-      return c.body(streamOf(c.req.query('bytes'), (bytes) => payment.charge(10n * BigInt(bytes))))
-    })
+    app.get(
+      '/stream',
+      byChannel(
+        '/stream',
+        '$0.01',
+        'per byte, out of a channel',
+        'A stream by the byte: a thousandth of a cent for each',
+      ),
+      (c) => {
+        const payment = c.get('payment')
+        return c.body(streamOf(c.req.query('bytes'), (bytes) => payment.charge(10n * BigInt(bytes))))
+      },
+    )
   }
 
   for (const network of networks) {
@@ -100,6 +122,7 @@ export async function createDemoApi(options: {
     const order = held(
       '/order',
       '$0.05',
+      'held, captured in part',
       'Five things: the money is held, three ship, and two are not charged',
       'upfront',
     )
@@ -107,14 +130,21 @@ export async function createDemoApi(options: {
   }
 
   const prices = createDemoPrices(options)
-  app.route('/', prices.app)
-  routes.push(...prices.routes)
-  parts.push(prices)
+  const ways = createDemoWays(options)
+  for (const part of [prices, ways]) {
+    app.route('/', part.app)
+    routes.push(...part.routes)
+    parts.push(part)
+  }
   return {
     app,
     routes,
+    sockets: ways.sockets,
     ready: async () => void (await Promise.all(parts.map((each) => each.ready()))),
     sold: async () => (await Promise.all(parts.map((each) => each.sold()))).flat(),
     stop: async () => void (await Promise.all(open.map((each) => each.stop()))),
   }
 }
+
+/** So much for each request. */
+const EACH = 'per request'

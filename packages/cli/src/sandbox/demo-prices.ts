@@ -1,5 +1,11 @@
 import type { OnEvent } from '@groat/core'
-import { createMemoryClaims, PaymentRequiredError, type RouteOptions, type SoldRoute } from '@groat/server'
+import {
+  createMemoryClaims,
+  type GateRequest,
+  PaymentRequiredError,
+  type RouteOptions,
+  type SoldRoute,
+} from '@groat/server'
 import { createConditions } from '@groat/server/conditions'
 import { type PaidEnv, paywall } from '@groat/server/hono'
 import { createPricing } from '@groat/server/pricing'
@@ -38,46 +44,67 @@ export function createDemoPrices(options: {
   const app = new Hono()
   const routes: DemoRoute[] = []
 
-  const sell = (path: string, price: string, terms: RouteOptions, handler: Handler): void => {
+  const sell = (path: string, price: string, model: string, terms: RouteOptions, handler: Handler): void => {
     const isMetered = terms.upTo !== undefined && terms.prepaid === undefined
     const on = isMetered ? metered : networks
     if (on.length === 0) return
     app.get(path, paid({ name: `GET ${path}`, ...terms }), handler)
     const ids = on.map(({ network }) => network)
-    routes.push({ method: 'GET', path, scheme: isMetered ? 'upto' : 'exact', networks: ids, price })
+    const mode = terms.mode ?? (terms.prepaid === undefined ? 'strict' : 'upfront')
+    routes.push({ method: 'GET', path, scheme: isMetered ? 'upto' : 'exact', networks: ids, price, model, mode })
   }
 
   const times = [{ 2: 'query_length > 20' }, { 1.5: '"hd" in query' }]
-  sell('/render', '$0.002', { price: '$0.002', times }, (c) => c.json({ pixels: 'hd' in c.req.query() ? 1080 : 480 }))
-  sell('/search', '$0.01', { price: '$0.01', bundle: 10 }, (c) => c.json({ found: ['a groat', 'two groats'] }))
-  sell('/archive', '$0.05', { price: '$0.05', pass: '1h' }, (c) => c.json({ issues: 1327 }))
+  sell('/render', '$0.002', 'multipliers on conditions', { price: '$0.002', times }, (c) =>
+    c.json({ pixels: 'hd' in c.req.query() ? 1080 : 480 }),
+  )
+  sell('/search', '$0.01', 'bundle of 10', { price: '$0.01', bundle: 10 }, (c) =>
+    c.json({ found: ['a groat', 'two groats'] }),
+  )
+  sell('/archive', '$0.05', 'pass for an hour', { price: '$0.05', pass: '1h' }, (c) => c.json({ issues: 1327 }))
   const free = { calls: 3, by: 'header["x-api-key"]' }
-  sell('/trial', '$0.001', { price: '$0.001', free }, (c) => c.json({ free: c.get('payment').amount === 0n }))
-  sell('/video', '$0.02', { asks: true }, (c) => {
+  sell('/trial', '$0.001', '3 free calls, then per request', { price: '$0.001', free }, (c) =>
+    c.json({ free: c.get('payment').amount === 0n }),
+  )
+  sell('/video', '$0.02', 'asked by the handler, quoted', { asks: true }, (c) => {
     if (c.get('payment').amount === 0n) throw new PaymentRequiredError({ price: '$0.02', description: 'A short film' })
     return c.json({ film: 'The mint at work' })
   })
 
-  sell('/live', '$0.002', { price: '$0.002', mode: 'upfront', streams: true }, () => events('tick', 'tock'))
-  sell('/ticker', '$0.002', { price: '$0.002', mode: 'accepted', streams: true }, () => events('up', 'down'))
+  sell('/live', '$0.002', 'per request', { price: '$0.002', mode: 'upfront', streams: true }, () =>
+    events('tick', 'tock'),
+  )
+  sell('/ticker', '$0.002', 'per request', { price: '$0.002', mode: 'accepted', streams: true }, () =>
+    events('up', 'down'),
+  )
+  const quoted = (request: GateRequest) => (request.url.includes('hd') ? '$0.004' : '$0.002')
+  sell('/quote', '$0.002', 'by the request, with a signed quote', { price: quoted, quote: '5m' }, (c) =>
+    c.json({ dots: 'hd' in c.req.query() ? 1080 : 480 }),
+  )
+  if (networks.length > 1) {
+    const offers = networks.map(({ network }, index) => ({ network, price: `$0.00${index + 1}` }))
+    sell('/atlas', '$0.001', 'another price on each network', { offers }, (c) => c.json({ maps: 12 }))
+  }
   const trust = { mode: 'optimistic', lossBudget: '$1', streams: true } as const
-  sell('/radio', '$0.002', { price: '$0.002', ...trust }, () => events('la', 'la', 'la'))
+  sell('/radio', '$0.002', 'per request', { price: '$0.002', ...trust }, () => events('la', 'la', 'la'))
 
   const perToken = { input: '$0.000002', output: '$0.00001' }
   const llm: Handler = (c) => {
     const words = (c.req.query('q') ?? 'what is a groat').split(/\s+/)
     return c.json({ answer: 'a coin', usage: { prompt_tokens: words.length, completion_tokens: 2 } })
   }
-  sell('/tokens', '$0.05', { perToken, upTo: '$0.05' }, llm)
-  sell('/credit', '$0.05', { perToken, upTo: '$0.01', prepaid: '$0.05' }, llm)
+  sell('/tokens', '$0.05', 'per token, in and out', { perToken, upTo: '$0.05' }, llm)
+  sell('/credit', '$0.05', 'per token, out of a prepaid sum', { perToken, upTo: '$0.01', prepaid: '$0.05' }, llm)
   const perMinute = { price: '$0.001', minimum: 2 }
-  sell('/desk', '$0.05', { perMinute, upTo: '$0.05' }, (c) => c.json({ desk: 7 }))
+  sell('/desk', '$0.05', 'per minute, at least 2', { perMinute, upTo: '$0.05' }, (c) => c.json({ desk: 7 }))
   const compute = { perMillisecond: '$0.000001', perCycle: '$0.000002', upTo: '$0.05' }
-  sell('/compute', '$0.05', compute, (c) => {
+  sell('/compute', '$0.05', 'per millisecond and cycle', compute, (c) => {
     c.get('payment').use({ cycles: 1_000 })
     return c.json({ prime: 7919 })
   })
-  sell('/download', '$0.05', { perByte: '$0.00001', upTo: '$0.05', ...trust }, () => events('groat '.repeat(100)))
+  sell('/download', '$0.05', 'per byte while it streams', { perByte: '$0.00001', upTo: '$0.05', ...trust }, () =>
+    events('groat '.repeat(100)),
+  )
   return { app, routes, ready: paid.ready, sold: paid.sold }
 }
 

@@ -9,6 +9,7 @@ import { uptoEvm as sellsUpTo } from '@groat/evm/upto/server'
 import { type EvmChain, startEvmChain } from '@groat/sandbox'
 import { evmChannels } from './evm-channels.js'
 import { evmHolds } from './evm-holds.js'
+import { evmProofs } from './evm-proofs.js'
 import type { LocalNetwork } from './local-network.js'
 
 /** Starts the EVM chain of a sandbox. Port 0 takes a free one. */
@@ -41,6 +42,7 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
         authorizerKey: chain.account('payer5').privateKey,
       }),
       holds: evmHolds({ settling, payerKey: payer.privateKey, sellerKey: chain.account('seller').privateKey }),
+      proofs: evmProofs({ chain, network, account }),
       accounts: chain.accounts.map(({ role, address, privateKey }) => ({
         role,
         address,

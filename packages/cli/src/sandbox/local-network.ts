@@ -28,6 +28,14 @@ export type LocalNetwork = {
     /** Begins to write down what is held, and to have it paid out. */
     open(facilitatorUrl: string): Promise<LocalBooks>
   }
+  /** What sells for transfers that were made before, where the chain has that. */
+  readonly proofs?: {
+    readonly sells: SchemeServer
+    /** Makes the transfer that is asked for, where none is left over, and proves it. */
+    readonly pays: SchemeClient
+    /** Looks transfers up on this chain, and has the other do all else. */
+    withProofs(facilitator: Facilitator): Facilitator
+  }
   readonly accounts: readonly LocalAccount[]
   stop(): Promise<void>
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Network } from '@groat/core'
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
+import { CliError } from '../terminal/exit.js'
 import type { DemoRoute } from './demo-api.js'
 import type { Feed } from './feed.js'
 
@@ -78,9 +79,15 @@ export function createPage(options: {
     const { path, network } = typeof body === 'object' ? { path: undefined, network: undefined, ...body } : {}
     const { routes, networks } = await state()
     if (!routes.some((route) => route.path === path)) return c.json({ error: 'nothing is sold there' }, 404)
-    const on = networks.find(({ id }) => network === undefined || id === network)
+    const route = routes.find((each) => each.path === path)
+    const on = networks.find(({ id }) => (network === undefined ? route?.networks.includes(id) : id === network))
     if (on === undefined) return c.json({ error: 'that chain is not running' }, 404)
-    return c.json(await buy(String(path), on.id))
+    if (!route?.networks.includes(on.id)) return c.json({ error: 'it is not sold on that chain' }, 404)
+    try {
+      return c.json(await buy(String(path), on.id))
+    } catch (error) {
+      return c.json({ error: error instanceof CliError ? error.message : 'it could not be bought' }, 502)
+    }
   })
   return page
 }

@@ -91,16 +91,21 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     }
     const ids = networks.map(({ network }) => network)
     const [first] = ids
-    const on = (path: string, network = first) => {
+    const on = (url: string, network = first, websocket = false) => {
       if (network === undefined) throw new TypeError('a sandbox has a chain')
-      return buyer.buy(path, network)
+      return buyer.buy(url, network, websocket)
     }
-    if (!demo) return { ready: common, networks: ids, buy: on, stop }
+    if (!demo) return { ready: common, networks: ids, buy: (url, network) => on(url, network), stop }
 
     onProgress('paid API')
     const api = await startApi({ networks, ready: common, port: nth(0), buyer })
     started.push(api.stop, () => api.close())
-    return { ready: api.ready, networks: ids, buy: (path, network) => on(api.url + path, network), stop }
+    return {
+      ready: api.ready,
+      networks: ids,
+      buy: (path, network) => on(api.url + path, network, api.opens(path)),
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error
@@ -178,6 +183,13 @@ async function startApi({
     )
   const app = new Hono()
   const served = await serveLocally(app.fetch, port)
+  served.onUpgrade((req, socket, head) => {
+    const isSocket = /^websocket$/i.test(req.headers.upgrade ?? '')
+    const [path = ''] = (req.url ?? '').split('?', 1)
+    const listener = isSocket ? demo.sockets.get(path) : undefined
+    listener?.(req, socket, head)
+    return listener !== undefined
+  })
   const all: ReadyLine = { ...ready, api: { url: served.url, routes: demo.routes } }
   const services = {
     API: served.url,
@@ -188,7 +200,7 @@ async function startApi({
     feed,
     ready: () => all,
     state: async () => ({ routes: demo.routes, networks: names, accounts: await accounts(), services }),
-    buy: (path, network) => buyer.buy(served.url + path, network),
+    buy: (path, network) => buyer.buy(served.url + path, network, demo.sockets.has(path)),
   })
   // `groat find --site` reads what others would read of a shop.
   const documents = serviceDocuments({
@@ -201,5 +213,5 @@ async function startApi({
   app.use(async (c, next) => describe(c.req.raw) ?? (await next()))
   app.route('/', page)
   app.route('/', demo.app)
-  return { ...served, ready: all, stop: demo.stop }
+  return { ...served, ready: all, opens: (path: string) => demo.sockets.has(path), stop: demo.stop }
 }

@@ -1,0 +1,80 @@
+import { asciiJson, type OnEvent, PROBLEM_TYPE, problem } from '@groat/core'
+import { plainHeaders } from '@groat/evm/plain-headers/server'
+import { createFacilitatorClient, createMemoryClaims, type SoldRoute } from '@groat/server'
+import { paywall } from '@groat/server/hono'
+import { paywall as nodePaywall, type UpgradeListener } from '@groat/server/node'
+import { Hono } from 'hono'
+import type { DemoRoute } from './demo-api.js'
+import type { DemoPart } from './demo-prices.js'
+import { socketSaying } from './demo-socket.js'
+import type { LocalNetwork } from './local-network.js'
+
+/** Sells in every other way to ask and to pay: for a socket, for a transfer that was made, and in plain headers; the last two where a chain has them. */
+export function createDemoWays(options: {
+  readonly networks: readonly LocalNetwork[]
+  readonly facilitatorUrl: string
+  readonly onEvent: OnEvent
+}): DemoPart & { readonly sockets: ReadonlyMap<string, UpgradeListener> } {
+  const { networks, facilitatorUrl, onEvent } = options
+  const app = new Hono()
+  const routes: DemoRoute[] = []
+  const parts: Pick<DemoPart, 'ready' | 'sold'>[] = []
+  const ids = networks.map(({ network }) => network)
+  const common = {
+    facilitator: facilitatorUrl,
+    payTo: Object.fromEntries(networks.map(({ network, payTo }) => [network, payTo])),
+    schemes: networks.map(({ sells }) => sells),
+    onEvent,
+  }
+
+  const socketPaid = nodePaywall({ ...common, store: createMemoryClaims({ singleProcess: true }) })
+  const listener = socketPaid.upgrade(
+    { name: 'GET /socket', price: '$0.002', description: 'A socket that says three things' },
+    socketSaying('one', 'two', 'three'),
+  )
+  const sockets = new Map([['/socket', listener]])
+  const about = { method: 'GET', path: '/socket', scheme: 'exact', networks: ids, price: '$0.002' } as const
+  routes.push({ ...about, model: 'per WebSocket', mode: 'upfront', websocket: true })
+  app.get('/socket', (c) => {
+    const text = asciiJson({
+      ...problem('not_found', { detail: 'a WebSocket is sold here: ask for an upgrade' }),
+      status: 426,
+    })
+    return c.body(text, 426, { upgrade: 'websocket', 'content-type': PROBLEM_TYPE })
+  })
+  parts.push({
+    ready: socketPaid.ready,
+    sold: async () => (await socketPaid.sold()).map((route): SoldRoute => Object.assign(route, { websocket: true })),
+  })
+
+  for (const { network, payTo, sells, proofs } of networks) {
+    if (proofs === undefined) continue
+    const paid = paywall({
+      facilitator: proofs.withProofs(createFacilitatorClient(facilitatorUrl)),
+      payTo: { [network]: payTo },
+      schemes: [sells, proofs.sells],
+      dialects: [plainHeaders],
+      store: createMemoryClaims({ singleProcess: true }),
+      onEvent,
+    })
+    // Who sends the money itself costs the seller no settlement.
+    const offers = [{ price: '$0.002' }, { price: '$0.001', scheme: proofs.sells.scheme.name }]
+    app.get('/proof', paid({ name: 'GET /proof', offers, description: 'For a transfer that was made' }), (c) =>
+      c.json({ paidBy: c.get('payment').payer }),
+    )
+    app.get('/plain', paid({ name: 'GET /plain', price: '$0.002', dialects: ['plain-headers'] }), (c) => c.text('paid'))
+    const on = { method: 'GET', networks: [network], mode: 'strict' } as const
+    routes.push(
+      { ...on, path: '/proof', scheme: proofs.sells.scheme.name, price: '$0.001', model: 'proof of a transfer' },
+      { ...on, path: '/plain', scheme: 'exact', price: '$0.002', model: 'per request, in plain headers' },
+    )
+    parts.push(paid)
+  }
+  return {
+    app,
+    routes,
+    sockets,
+    ready: async () => void (await Promise.all(parts.map((part) => part.ready()))),
+    sold: async () => (await Promise.all(parts.map((part) => part.sold()))).flat(),
+  }
+}
