@@ -16,8 +16,8 @@ describe.each(stores)('%s intents', (_, open) => {
     const wanted = intent()
     expect(await intents.take(wanted.key, 'b')).toEqual({ claims: [] })
     expect(await intents.create(wanted, 'a')).toBe(true)
-    expect(await intents.sign(wanted.id, 'b', payment)).toBe(false)
-    expect(await intents.sign(wanted.id, 'a', payment)).toBe(true)
+    expect(await intents.sign(wanted.id, 'b', payment, wanted.pid)).toBe(false)
+    expect(await intents.sign(wanted.id, 'a', payment, wanted.pid)).toBe(true)
     expect(await intents.take(wanted.key, 'b')).toEqual({ claims: [{ owner: 'a', until: expect.any(Number) }] })
     await intents.release(wanted.id, 'b')
     expect((await intents.take(wanted.key, 'b')).intent).toBeUndefined()
@@ -116,7 +116,7 @@ describe('claims in a database', () => {
     pass(1)
     expect(await intents.take(key, 'c')).toMatchObject({ intent: { id }, claims: [] })
     expect(await intents.take(key, 'd')).toEqual({ claims: [{ owner: 'c', until: 1_200 }] })
-    expect(await intents.sign(open.id, 'b', payment)).toBe(false)
+    expect(await intents.sign(open.id, 'b', payment, open.pid)).toBe(false)
   })
 
   test('do not lapse while they are renewed', async () => {
@@ -228,6 +228,6 @@ function intent(changes: Partial<Intent> = {}): Intent {
 async function signed(intents: Intents, changes: Partial<Intent> = {}, owner = 'a'): Promise<Intent> {
   const wanted = intent(changes)
   await intents.create(wanted, owner)
-  await intents.sign(wanted.id, owner, payment)
+  await intents.sign(wanted.id, owner, payment, wanted.pid)
   return wanted
 }

@@ -77,8 +77,11 @@ export interface Intents {
     entry?: Entry,
     sign?: () => Promise<PaymentHeader>,
   ): Promise<boolean | RuleRefusal>
-  /** Keeps the signed payment: the intent becomes `signed`. `false` when the owner has lost its claim: then nothing may be sent. */
-  sign(id: string, owner: string, payment: PaymentHeader): Promise<boolean>
+  /**
+   * Keeps the signed payment, and its identity, which may be known only now: the intent becomes `signed`. `false` when the owner has lost its claim: then
+   * nothing may be sent.
+   */
+  sign(id: string, owner: string, payment: PaymentHeader, pid: Pid): Promise<boolean>
   renew(id: string, owner: string): Promise<void>
   /**
    * Gives the claim back, notes the transaction of a receipt, and with an end, ends the intent. An end that an answer proves (`settled`,
@@ -129,10 +132,10 @@ export function memoryIntents(): Intents {
       }
     },
 
-    async sign(id, owner, payment) {
+    async sign(id, owner, payment, pid) {
       const row = rows.get(id)
       if (row?.owner !== owner) return false
-      row.intent = { ...row.intent, state: 'signed', payment }
+      row.intent = { ...row.intent, pid, state: 'signed', payment }
       return true
     },
 

@@ -53,10 +53,10 @@ export function memoryPurse(): Purse {
       return created
     },
 
-    async sign(id, owner, payment) {
-      const signed = await intents.sign(id, owner, payment)
+    async sign(id, owner, payment, pid) {
+      const signed = await intents.sign(id, owner, payment, pid)
       const row = records.get(id)
-      if (signed && row) row.intent = { ...row.intent, state: 'signed', payment }
+      if (signed && row) row.intent = { ...row.intent, pid, state: 'signed', payment }
       return signed
     },
 

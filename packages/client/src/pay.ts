@@ -207,6 +207,7 @@ async function signIntent(chosen: Chosen, call: Call): Promise<SignedIntent | Ru
   const { intents } = tools
   const intent = intentOf(chosen, call)
   request.signal?.throwIfAborted()
+  let { pid } = intent
   let payment: PaymentHeader | undefined
   let fault: { readonly cause: unknown } | undefined
   const signNow = async () => {
@@ -228,13 +229,15 @@ async function signIntent(chosen: Chosen, call: Call): Promise<SignedIntent | Ru
   try {
     if (payment === undefined) {
       payment = await whileClaimed(intent, { intents, owner }, () => signPayment(chosen, call))
-      if (!(await intents.sign(intent.id, owner, payment))) {
+      pid = chosen.prepared.signedPid?.() ?? pid
+      if (!(await intents.sign(intent.id, owner, payment, pid))) {
         throw new X402Error('store_busy', { reason: 'the claim on the intent lapsed', intent: intent.id })
       }
     }
-    tell(tools, 'payment_signed', intent)
+    const signed = { ...intent, pid, state: 'signed', payment } as const
+    tell(tools, 'payment_signed', signed)
     request.signal?.throwIfAborted()
-    return { ...intent, state: 'signed', payment }
+    return signed
   } catch (error) {
     await release(intent, 'unsent', call)
     throw error

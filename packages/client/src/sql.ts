@@ -72,11 +72,11 @@ export async function sqlIntents(anyStore: AnyStore, { claimMs = 3_000 }: SqlInt
         return true
       }),
 
-    sign: (id, owner, { name, value }) =>
+    sign: (id, owner, { name, value }, pid) =>
       store.transaction(async (trx) => {
         const [row] = await trx
           .updateTable('client_intent')
-          .set({ state: 'signed', header_name: name, header_value: value })
+          .set({ state: 'signed', pid, header_name: name, header_value: value })
           .where('id', '=', id)
           .where('owner', '=', owner)
           .returning('id')

@@ -1,15 +1,20 @@
 import {
   type Asset,
   assetByTicker,
-  decodePayment,
+  decodeHeaderObject,
+  decodeRequirements,
   defaultAssets,
-  encodeChallenge,
+  encodeHeaderObject,
   encodeReceipt,
+  encodeRequirements,
   type Facilitator,
   type Fetch,
+  headerNames,
+  isJsonObject,
   isNetwork,
   type Network,
   network,
+  type PaymentPayload,
   type PaymentRequirements,
   parseMoney,
   parseUnits,
@@ -60,7 +65,8 @@ export function directPayments({
   return async ({ idempotencyKey, metadata, signal, ...order }) => {
     const accepts = await offersOf(order, schemes, facilitator, signal)
     const url = `${DIRECT_ORIGIN}/${encodeURIComponent(order.recipient)}`
-    const body = encodeChallenge({ accepts, resource: { url } }).headers['PAYMENT-REQUIRED'] ?? ''
+    const wire = { x402Version: 2, resource: { url }, accepts: accepts.map((offer) => encodeRequirements(2, offer)) }
+    const body = encodeHeaderObject(wire)
     const response = await payer.fetch(url, {
       method: 'POST',
       body,
@@ -76,17 +82,23 @@ export function directPayments({
 
 /** A seller that asks for what it is told to ask for, and has every payment settled. */
 function sellerOf(facilitator: Facilitator): Fetch {
-  return async (_, init) => {
-    const headers = new Headers(init?.headers)
-    const decoded = decodePayment((name) => headers.get(name))
-    if (decoded === undefined) {
+  return async (url, init) => {
+    const wire = decodeHeaderObject(new Headers(init?.headers).get(headerNames[2].payment))
+    if (wire === undefined) {
       return new Response('', { status: 402, headers: { 'PAYMENT-REQUIRED': String(init?.body) } })
     }
-    const payment = decoded.ok ? decoded.value : undefined
-    if (payment?.accepted === undefined) throw new X402Error('invalid_payload', { reason: 'our own payment' })
-    const request = { x402Version: payment.x402Version, payment, requirements: payment.accepted }
+    const accepted = decodeRequirements(2, wire.accepted)
+    const { payload, extensions } = wire
+    if (!accepted.ok || !isJsonObject(payload)) throw new X402Error('invalid_payload', { reason: 'our own payment' })
+    const requirements = accepted.value
+    const { scheme, network } = requirements
+    const payment: PaymentPayload = {
+      ...{ x402Version: 2, scheme, network, accepted: requirements, payload, resource: { url: String(url) } },
+      ...(isJsonObject(extensions) && { extensions }),
+    }
+    const request = { x402Version: 2, payment, requirements } as const
     const settlement = await facilitator.settle(request, init?.signal ? { signal: init.signal } : {})
-    const receipt = encodeReceipt(2, payment.network, settlement)
+    const receipt = encodeReceipt(2, network, settlement)
     const status = { settled: 200, refused: 402, unknown: 503 }[settlement.status]
     const wait = settlement.status === 'unknown' ? { 'retry-after': String(settlement.retryAfter) } : {}
     return new Response(null, { status, headers: { [receipt.name]: receipt.value, ...wait } })

@@ -129,7 +129,9 @@ export function withReceipt(version: X402Version, settlement: Settlement, reply:
 export const pending = (retryAfter = '0', status = 503): Reply =>
   withReceipt(2, { status: 'unknown', retryAfter: 2 }, { status, headers: { 'retry-after': retryAfter } })
 
+/** What makes a payment another than its likes: its nonce, or its permission. */
 export function nonceOf({ payload }: PaymentPayload): string {
+  if (payload.permissionContext !== undefined) return String(payload.permissionContext)
   const { nonce } = payload.authorization as JsonObject
   return String(nonce)
 }

@@ -79,6 +79,11 @@ export type PreparedPayment = {
   readonly local?: true
   /** Signs, and gives the scheme's `payload`. Throws `X402Error` `signer_failed`. */
   sign(): Promise<JsonObject>
+  /**
+   * The payment's identity where it hangs on the signature itself; asked after `sign`. Until then `pid` names nothing but this plan. Absent where `pid` is the
+   * identity, and not together with `local`.
+   */
+  signedPid?(): Pid
   /** What goes into the payment's `extensions` in the place of the challenge's own; asked after `sign`. Absent where that is only echoed. */
   extensions?(): JsonObject
 }

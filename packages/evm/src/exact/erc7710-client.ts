@@ -7,6 +7,7 @@ import {
   type PaymentRequirements,
   type PrepareContext,
   type PreparedPayment,
+  paymentId,
   type Refusal,
   refuse,
   type SchemeClient,
@@ -62,9 +63,8 @@ export type ExactEvmByDelegationOptions = {
 /**
  * Pays `exact` offers on EVM chains by delegation (ERC-7710), and no others (EVM-EXACT-150, 151).
  *
- * The permission itself names the payment, so it is made in `prepare`; a payment that is not sent after all leaves a permission that nobody
- * has. `prepare` refuses `asset_not_known`, `invalid_network`, `unsupported_transfer_method`, `invalid_payment_requirements` and, where the offer lists
- * managers, `erc7710_manager_not_allowed`, and where the account's time is over `lifetime_over_limit`, and what the account does not allow. It throws `X402Error` `signer_failed`. Throws a `TypeError` when the account has no addresses.
+ * The payment's identity is that of its permission, which is made in `sign` and no sooner: before it, `pid` names the plan. `prepare` refuses `asset_not_known`, `invalid_network`, `unsupported_transfer_method`, `invalid_payment_requirements` and, where the offer lists
+ * managers, `erc7710_manager_not_allowed`, and where the account's time is over `lifetime_over_limit`, and what the account does not allow; `sign` throws `X402Error` `signer_failed`. Throws a `TypeError` when the account has no addresses.
  *
  * @example
  * const scheme = exactEvmByDelegation({ account: { delegator, delegationManager, permit: (payment) => sessionKey.redelegate(payment) } })
@@ -80,31 +80,33 @@ export function exactEvmByDelegation({ account, assets = [] }: ExactEvmByDelegat
     scheme: exactOnEvm,
     payer: (network) => (chainIdOf(network) === undefined ? undefined : delegator),
     asset: assetOf,
-    async prepare(offer, context): Promise<PreparedPayment | Refusal> {
+    prepare(offer, context): PreparedPayment | Refusal {
       const asset = assetOf(offer)
       if (asset === undefined) return refuse('asset_not_known')
       const payment = decide(delegator, manager, offer, context, account.expiresAt)
       if ('ok' in payment) return payment
       const refusal = account.allows?.(payment)
       if (refusal !== undefined) return refusal
-      const permission = await permissionFor(account, payment)
       const places = { delegationManager: formatAddress(manager), delegator: formatAddress(delegator) }
       const { network, symbol, address: token } = asset
-      const { amount, expiresAt, payTo } = payment
+      const { amount, expiresAt, payTo, salt } = payment
+      let pid = paymentId([network, manager, delegator, salt, exactOnEvm.name])
       return {
         ok: true,
-        pid: delegationId(network, { manager, delegator, context: permission }),
+        pid,
         payer: delegator,
         amount,
         allowance: amount,
         expiresAt,
         // Without the permission: whoever reads it could redeem it.
         preview: { network, asset: symbol, token, payTo: formatAddress(payTo), amount: amount.toString(), ...places },
-        sign: async () => ({
-          delegationManager: places.delegationManager,
-          permissionContext: permission,
-          delegator: places.delegator,
-        }),
+        async sign() {
+          const permissionContext = await permissionFor(account, payment)
+          pid = delegationId(network, { manager, delegator, context: permissionContext })
+          const { delegationManager, delegator: owner } = places
+          return { delegationManager, permissionContext, delegator: owner }
+        },
+        signedPid: () => pid,
       }
     },
   }

@@ -133,10 +133,10 @@ describe('a good payment', () => {
       Object.entries(payload).map(([name, text]) => [name, String(text).toUpperCase().replace('0X', '0x')]),
     )
     const inspected = inspectExact(payment, offer, { now: 0 })
-    expect(inspected).toMatchObject({ ok: true, pid: prepared.pid, payer: prepared.payer, expiresAt: 60 })
+    expect(inspected).toMatchObject({ ok: true, pid: prepared.signedPid?.(), payer: prepared.payer, expiresAt: 60 })
     expect(inspectExact({ ...payment, payload: loud }, offer, { now: 0 })).toEqual(inspected)
     const another = await payByDelegation(offer, account)
-    expect(inspectExact(another, offer, { now: 0 })).not.toMatchObject({ pid: prepared.pid })
+    expect(inspectExact(another, offer, { now: 0 })).not.toMatchObject({ pid: prepared.signedPid?.() })
     const parts = { manager: '0x1', delegator: '0x2', context: '0x03' } as never
     expect(delegationId(chain.network, parts)).not.toBe(delegationId(network('base'), parts))
   })
@@ -335,7 +335,9 @@ describe('the payer', () => {
 
   test('a key that does not sign, or signs nothing, is a fault', async () => {
     for (const permit of [async () => '0x' as const, () => Promise.reject(new Error('locked'))]) {
-      await expect(prepare(offer, { ...account, permit })).rejects.toMatchObject({ code: 'signer_failed' })
+      const context = { clock: Date.now, random: (n: number) => new Uint8Array(n), maxLifetimeSeconds: 600 }
+      const prepared = await exactEvmByDelegation({ account: { ...account, permit } }).prepare(offer, context)
+      await expect(prepared.ok && prepared.sign()).rejects.toMatchObject({ code: 'signer_failed' })
     }
     expect(() => exactEvmByDelegation({ account: { ...account, delegator: '0x1' } })).toThrow(TypeError)
   })

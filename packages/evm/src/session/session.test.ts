@@ -230,7 +230,8 @@ describe('the payer with a session', () => {
       expired: await prepare({ expiresAt: 1 }),
       network: await prepare({}, offer(), { network: 'eip155:1' }),
     }).toEqual({
-      right: ['ok', 1],
+      // Nor before it is decided that it is paid.
+      right: ['ok', 0],
       perPayment: ['amount_over_limit', 0],
       total: ['budget_exceeded', 0],
       payTo: ['recipient_not_allowed', 0],

@@ -140,11 +140,12 @@ export async function createRefunds(options: RefundOptions): Promise<Refunds> {
       if (!prepared.ok) return { code: prepared.code }
       if (sameAddress(prepared.payer, payer)) return { code: 'invalid_pay_to' }
       const payload = await prepared.sign()
+      const refundPid = prepared.signedPid?.() ?? prepared.pid
       const request: FacilitatorRequest = {
         payment: { x402Version: 2, scheme: 'exact', network, accepted: requirements, payload },
         requirements,
       }
-      return { id, attempt, refundPid: prepared.pid, from: prepared.payer, request, expiresAt: prepared.expiresAt }
+      return { id, attempt, refundPid, from: prepared.payer, request, expiresAt: prepared.expiresAt }
     } catch (error) {
       if (X402Error.is(error)) return { code: error.code }
       throw error
