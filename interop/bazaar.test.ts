@@ -1,13 +1,14 @@
 import { createPayer } from '@groat/client'
 import { findServices } from '@groat/client/buyer'
 import { assetByTicker, network } from '@groat/core'
+import { callOver } from '@groat/core/http'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as pays } from '@groat/evm/exact/client'
 import { exactEvm as settles } from '@groat/evm/exact/facilitator'
 import { exactEvm as sells } from '@groat/evm/exact/server'
 import { bazaar } from '@groat/extensions/bazaar/server'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
-import { type Catalogue, createCatalogue, withCatalogue } from '@groat/facilitator/bazaar'
+import { type Catalogue, createCatalogue, createProber, type Prober, withCatalogue } from '@groat/facilitator/bazaar'
 import { createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { openMemoryStore } from '@groat/store'
@@ -33,6 +34,7 @@ const NETWORK = network(EIP155)
 const stage = useStage()
 let facilitator: string
 let catalogue: Catalogue
+let prober: Prober
 
 beforeAll(async () => {
   const usdc = assetByTicker(NETWORK, 'USDC')
@@ -41,6 +43,7 @@ beforeAll(async () => {
   const chain = await createEvmChain({ network: NETWORK, rpc: stage.chain.rpcUrl, signers, assets: [usdc] })
   const store = await openMemoryStore()
   catalogue = createCatalogue({ store, allowPrivate: true })
+  prober = createProber({ store, allowPrivate: true, call: callOver(fetch) })
   const service = withCatalogue(catalogue)(createFacilitator({ schemes: [settles({ chains: [chain] })], store }))
   await service.start()
   const served = await serveFacilitator(service, { port: 0, catalogue })
@@ -113,6 +116,13 @@ test('FAC-120 what both houses declare, and both houses’ buyers echo, is liste
     for (const url of [`${theirs}/books/978?lang=pl`, `${ours}/weather/oslo`]) expect((await buy(url)).status).toBe(200)
   }
   await catalogue.flush()
+  const { bazaar: before } = withBazaar(new HTTPFacilitatorClient({ url: facilitator })).extensions
+  expect((await before.listResources({ limit: 10 })).items.map(({ description }) => description)).toEqual([
+    undefined,
+    undefined,
+  ])
+  // Both shops speak for themselves when they are asked.
+  expect(await prober.round()).toBe(2)
 
   const { bazaar: discovery } = withBazaar(new HTTPFacilitatorClient({ url: facilitator })).extensions
   const listed = await discovery.listResources({ type: 'http', limit: 10 })
@@ -127,7 +137,7 @@ test('FAC-120 what both houses declare, and both houses’ buyers echo, is liste
     listed.items.map(({ extensions }) => (extensions as { bazaar: { info: { input: object } } }).bazaar.info.input),
   ).toEqual([
     { type: 'http', method: 'GET', queryParams: { lang: 'pl' }, pathParams: { isbn: '978' } },
-    { type: 'http', method: 'GET', queryParams: {} },
+    { type: 'http', method: 'GET', queryParams: {}, pathParams: { city: 'city' } },
   ])
   expect((await discovery.search({ query: 'weather' })).resources.map(({ resource }) => resource)).toEqual([
     `${ours}/weather/:city`,

@@ -29,15 +29,18 @@ function listing(item) {
       `pill ${metadata.originVerified ? 'good' : 'wait'}`,
     ),
   )
+  if (metadata.saidBy === null)
+    notes.append(make('span', 'nobody has said what it is but whoever paid: look at its own price', 'pill wait'))
   for (const way of new Set(accepts.map(({ scheme, network }) => `${scheme} on ${network}`)))
     notes.append(make('span', way, 'pill'))
   for (const tag of tags ?? []) notes.append(make('span', tag, 'pill'))
   const { l30DaysUniquePayers: payers, l30DaysReturningPayers: back } = quality
   notes.append(make('span', `${payers} ${payers === 1 ? 'payer' : 'payers'} in 30 days, ${back} came back`))
   row.append(notes)
+  const info = extensions.bazaar?.info
   const how = make('details')
-  how.append(make('summary', 'How it is called'), make('pre', JSON.stringify(extensions.bazaar?.info, null, 2)))
-  row.append(how)
+  how.append(make('summary', 'How it is called'), make('pre', JSON.stringify(info, null, 2)))
+  if (info !== undefined) row.append(how)
   return row
 }
 

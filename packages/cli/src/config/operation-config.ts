@@ -101,7 +101,7 @@ export const Operation = {
     z.union([
       z.boolean(),
       z.strictObject({
-        probe_hours: z.optional(z.int().check(z.gte(1), z.lte(720))),
+        probe_hours: z._default(z.int().check(z.gte(0), z.lte(720)), 6),
         unverified: z.optional(z.enum(['show', 'hide'])),
         per_origin: z.optional(Count),
         total: z.optional(Count),
@@ -145,14 +145,14 @@ export function operationOf(value: z.output<typeof Value>, reading: Reading): Op
   }
 }
 
-/** Where origins are asked, only what they say is shown unless the file wants it otherwise. */
+/** Origins are asked unless the file wants it otherwise: what nobody has said who may stands there without words and prices. */
 function bazaarOf(said: z.output<typeof Value>['bazaar']): BazaarConfig | undefined {
   if (said === undefined || said === false) return undefined
-  const { probe_hours, unverified, per_origin, total, allow_private = false } = said === true ? {} : said
+  const { probe_hours = 6, unverified = 'show', per_origin, total, allow_private = false } = said === true ? {} : said
   return {
-    showsUnverified: (unverified ?? (probe_hours === undefined ? 'show' : 'hide')) === 'show',
+    showsUnverified: unverified === 'show',
     allowPrivate: allow_private,
-    ...(probe_hours === undefined ? {} : { probeEvery: probe_hours * 3_600_000 }),
+    ...(probe_hours === 0 ? {} : { probeEvery: probe_hours * 3_600_000 }),
     limits: {
       ...(per_origin === undefined ? {} : { perOrigin: per_origin }),
       ...(total === undefined ? {} : { total }),

@@ -158,7 +158,13 @@ const LIST = 'discovery/resources?limit=100'
 /** `{ items: [{ resource, accepts, … }] }`; some call the list `resources`. */
 function fromBazaar(document: Json): readonly Service[] {
   const list = memberList(document, 'items') ?? memberList(document, 'resources') ?? []
-  return list.slice(0, MAX_SERVICES).flatMap((item) => (isJsonObject(item) ? serviceFrom(item, 'bazaar') : []))
+  return list.slice(0, MAX_SERVICES).flatMap((item) => {
+    if (!isJsonObject(item)) return []
+    const { metadata } = item
+    // What strangers have paid is not what it costs.
+    const isPriced = !isJsonObject(metadata) || metadata.saidBy !== null || metadata.originVerified === true
+    return serviceFrom(isPriced ? item : { ...item, accepts: [] }, 'bazaar')
+  })
 }
 
 /** `{ items: [{ resource: { url }, accepts, … }] }`, or `{ resources: [url | { url, accepts, … }] }`, relative to the site. */

@@ -36,7 +36,12 @@ export interface Catalogue {
    */
   settled(
     request: Pick<FacilitatorRequest, 'payment' | 'requirements'>,
-    about: { readonly pid: Pid; readonly payer: string },
+    about: {
+      readonly pid: Pid
+      readonly payer: string
+      /** The server that asked for it is known to be paid at that account: what it declares is the seller's word, and no payer's (BAZAAR-037). */
+      readonly bySeller?: boolean
+    },
   ): void
   /** What the resource server is told of the declaration (`EXTENSION-RESPONSES`); `undefined` where there is none. */
   judge(request: Pick<FacilitatorRequest, 'payment' | 'requirements'>): CatalogueAnswer | undefined
@@ -59,7 +64,8 @@ export type CatalogueAnswer =
   | { readonly status: 'rejected'; readonly rejectedReason: string }
 
 /**
- * Keeps the catalogue in the facilitator's database. Nothing but a settled payment brings a listing in (BAZAAR-030), nothing that a client sends is run or fetched.
+ * Keeps the catalogue in the facilitator's database. Nothing but a settled payment brings a listing in (BAZAAR-030), nothing that a client sends is run or fetched,
+ * and nothing that only a payer has said is shown: what stands there then is where the thing is, and what was settled for it (BAZAAR-037).
  *
  * @example
  * const catalogue = createCatalogue({ store })
@@ -142,7 +148,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       if (read.ok) return { status: 'processing' }
       return read.flaw === 'no_declaration' ? undefined : { status: 'rejected', rejectedReason: read.flaw }
     },
-    settled(request, { pid, payer }) {
+    settled(request, { pid, payer, bySeller = false }) {
       const { payment, requirements } = request
       const read = readPublic(request)
       const url = payment.resource?.url ?? requirements.received?.resource
@@ -151,7 +157,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       const extensions = [...new Set(['bazaar', ...keys])].slice(0, 32)
       const { listing } = read
       queue.add({
-        sale: { pid, payer, requirements, listing, extensions },
+        sale: { pid, payer, requirements, listing, extensions, bySeller },
         url: typeof url === 'string' ? url : listing.url,
       })
     },

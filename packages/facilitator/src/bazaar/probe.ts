@@ -172,5 +172,5 @@ function wordsFrom({ extensions, resource }: PaymentRequired, { url, tool }: Row
   const read = readDeclaration(block, { ...resource, url })
   if (!read.ok || read.listing.type !== 'http' || tool !== null) return {}
   const { name, more } = wordsOf(read.listing)
-  return { said: saidOf(read.listing), name_words: name, more_words: more }
+  return { said: saidOf(read.listing), said_by: 'origin', name_words: name, more_words: more }
 }

@@ -87,6 +87,7 @@ const COLUMNS = sql.raw(
     'pay_to',
     'x402_version',
     'said',
+    'said_by',
     'first_seen',
     'last_seen',
     'origin_state',
@@ -179,6 +180,8 @@ function conditions(
     sql`r.shown = 1`,
     ...(showsUnverified ? [] : [sql`r.origin_state = 'verified'`]),
     ...(type === undefined ? [] : [sql`r.type = ${type}`]),
+    // A price is what somebody asks who may; what a stranger has paid is none.
+    ...(maxAmount === undefined ? [] : [sql`(r.said_by <> 'payer' or r.origin_state = 'verified')`]),
     ...(payTo === undefined ? [] : [sql`r.pay_to = ${payTo}`]),
     ...(originVerified === undefined
       ? []

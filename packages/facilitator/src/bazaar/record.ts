@@ -3,7 +3,7 @@ import { canonicalAddress, encodeRequirements, type PaymentRequirements, type Pi
 import type { Listing, ListingFlaw } from '@groat/extensions/bazaar/facilitator'
 import { sql, type Transaction } from 'kysely'
 import { DAY_MS, type PayerUse, type Quality, qualityOf, WINDOW_DAYS } from './quality.js'
-import type { BazaarTables } from './tables.js'
+import type { BazaarTables, SaidBy } from './tables.js'
 import { wordsOf } from './words.js'
 
 /** A settled payment and what it declares. */
@@ -14,6 +14,8 @@ export type Sale = {
   readonly listing: Listing
   /** Keys of all extensions of the payment. */
   readonly extensions: readonly string[]
+  /** Whether a server asked for the settlement whose key the operator knows for the account that is paid. */
+  readonly bySeller: boolean
 }
 
 /** Bounds of the catalogue: whatever strangers pay for, one of them does not fill it. */
@@ -27,7 +29,13 @@ export type CatalogueLimits = {
 }
 
 /** Why a sale was not listed. */
-export type RecordFlaw = ListingFlaw | 'resource_private' | 'origin_full' | 'too_many_recipients' | 'catalogue_full'
+export type RecordFlaw =
+  | ListingFlaw
+  | 'resource_private'
+  | 'tool_unspoken'
+  | 'origin_full'
+  | 'too_many_recipients'
+  | 'catalogue_full'
 
 /** Offers that are kept of one listing. */
 const MAX_OFFERS = 16
@@ -60,23 +68,35 @@ export async function recordSale(
   const { origin } = new URL(listing.url)
   const known = await trx
     .selectFrom('bazaar_resource')
-    .select(['seq', 'said', 'origin_state', 'scored_at', 'extension_keys'])
+    .select(['seq', 'said', 'said_by', 'origin_state', 'scored_at', 'extension_keys'])
     .where('key', '=', key)
     .executeTakeFirst()
+  const by: SaidBy = sale.bySeller ? 'seller' : 'payer'
   const said = saidOf(listing)
-  const keys = `|${[...sale.extensions].sort().join('|')}|`
+  // Which extensions a payment carries is its payer's choice.
+  const keys = sale.bySeller ? `|${[...sale.extensions].sort().join('|')}|` : '|bazaar|'
   if (known === undefined) {
+    // Its name is all that there is of it, and would be a stranger's words.
+    if (!sale.bySeller && !/^[\w./-]{0,128}$/.test(listing.tool ?? '')) return 'tool_unspoken'
     const full = await isFull(trx, { origin, listing, perOrigin, perPlace, total })
     if (full !== undefined) return full
   }
-  // What the origin itself has said is not changed by what a payer echoes (BAZAAR-032).
-  const isOurs =
-    known === undefined || (known.origin_state !== 'verified' && (known.said !== said || known.extension_keys !== keys))
-  const { name, more } = isOurs ? wordsOf(listing) : { name: '', more: '' }
-  const row = known?.seq ?? (await insert(trx, { key, origin, payTo, listing, said, keys, name, more, now }))
+  // What the origin or the seller has said is not changed by what a payer echoes (BAZAAR-032, BAZAAR-037).
+  const mayChange = known === undefined || RANK[by] >= RANK[known.said_by]
+  const isNew = known?.said !== said || known.said_by !== by || known.extension_keys !== keys
+  const isOurs = mayChange && isNew
+  const { name, more } = isOurs ? wordsOf(sale.bySeller ? listing : bare(listing)) : { name: '', more: '' }
+  const row = known?.seq ?? (await insert(trx, { key, origin, payTo, listing, said, by, keys, name, more, now }))
   if (known !== undefined) {
     const words = isOurs
-      ? { said, extension_keys: keys, name_words: name, more_words: more, x402_version: listing.x402Version }
+      ? {
+          said,
+          said_by: by,
+          extension_keys: keys,
+          name_words: name,
+          more_words: more,
+          x402_version: listing.x402Version,
+        }
       : {}
     await trx
       .updateTable('bazaar_resource')
@@ -85,7 +105,13 @@ export async function recordSale(
       .execute()
   }
   // What a verified origin asks for it says itself; whoever pays to its account could have asked for anything (BAZAAR-032).
-  if (known?.origin_state !== 'verified') await recordOffer(trx, row, requirements, now)
+  if (known?.origin_state !== 'verified' && mayChange) {
+    const { received: _, ...plain } = requirements
+    const settled = sale.bySeller ? requirements : { ...plain, extra: {} }
+    // The seller's own offers begin where those of payers end.
+    const isFirst = known !== undefined && RANK[by] > RANK[known.said_by]
+    await (isFirst ? replaceOffers(trx, row, [settled], now) : recordOffer(trx, row, settled, now))
+  }
   const first = await trx
     .insertInto('bazaar_seen')
     .values({ pid, at: now })
@@ -97,6 +123,16 @@ export async function recordSale(
   if (counts && now - (known?.scored_at ?? 0) >= SCORE_MS) await rescore(trx, row, payTo, now)
   return row
 }
+
+/** Who is believed before whom. */
+const RANK: Readonly<Record<SaidBy, number>> = { payer: 0, seller: 1, origin: 2 }
+
+/** What is left of a listing without the words of whoever paid: where it is. */
+const bare = ({ type, url, method, tool, x402Version }: Listing): Listing => ({
+  ...{ type, url, x402Version, info: {} },
+  ...(method === undefined ? {} : { method }),
+  ...(tool === undefined ? {} : { tool }),
+})
 
 /** Remembers why a place is not listed, for whoever asks. */
 export async function recordNote(
@@ -189,6 +225,7 @@ type NewRow = {
   readonly payTo: string
   readonly listing: Listing
   readonly said: string
+  readonly by: SaidBy
   readonly keys: string
   readonly name: string
   readonly more: string
@@ -197,13 +234,25 @@ type NewRow = {
 
 async function insert(
   trx: Transaction<BazaarTables>,
-  { key, origin, payTo, listing, said, keys, name, more, now }: NewRow,
+  { key, origin, payTo, listing, said, by, keys, name, more, now }: NewRow,
 ): Promise<number> {
   const { type, url, method = null, tool = null, x402Version } = listing
   const { seq } = await trx
     .insertInto('bazaar_resource')
     .values({
-      ...{ key, type, url, origin, method, tool, pay_to: payTo, x402_version: x402Version, said, extension_keys: keys },
+      ...{
+        key,
+        type,
+        url,
+        origin,
+        method,
+        tool,
+        pay_to: payTo,
+        x402_version: x402Version,
+        said,
+        said_by: by,
+        extension_keys: keys,
+      },
       ...{ name_words: name, more_words: more, first_seen: now, last_seen: now, origin_state: 'unknown', probed_at: 0 },
       ...{ probe: null, failures: 0, hidden: null, shown: 1, score: 0, payers: 0, scored_at: 0 },
       quality: JSON.stringify(qualityOf([], now)),

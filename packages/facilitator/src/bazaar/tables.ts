@@ -2,6 +2,9 @@ import type { Migrations, Store } from '@groat/store'
 import type { Generated } from 'kysely'
 import { type Kysely, sql } from 'kysely'
 
+/** Who speaks of a listing: whoever paid, a server whose key the operator knows for its account, or the origin of the URL itself. */
+export type SaidBy = 'payer' | 'seller' | 'origin'
+
 /** What the catalogue keeps. Times are milliseconds since 1970. */
 export type BazaarTables = {
   bazaar_resource: {
@@ -15,8 +18,10 @@ export type BazaarTables = {
     tool: string | null
     pay_to: string
     x402_version: number
-    /** What the seller says, as JSON: words of the service, `info`, `schema`. */
+    /** What is said of it, as JSON: words of the service, `info`, `schema`. */
     said: string
+    /** Who says it: nobody is shown what only a payer has said. */
+    said_by: SaidBy
     /** What is searched: words of the name, and words of all the rest. */
     name_words: string
     more_words: string
@@ -59,6 +64,13 @@ export function bazaarMigrations(kind: Store['kind']): Migrations {
       '001_catalogue': (db) => createTables(db, kind),
       '002_facets': async (db) => {
         if (kind === 'postgres') await createFacets(db)
+      },
+      '003_said_by': async (db) => {
+        await db.schema
+          .alterTable('bazaar_resource')
+          .addColumn('said_by', 'text', (c) => c.notNull().defaultTo('payer'))
+          .execute()
+        await sql`update bazaar_resource set said_by = 'origin' where origin_state = 'verified'`.execute(db)
       },
     },
   }

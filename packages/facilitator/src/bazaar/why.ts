@@ -61,7 +61,7 @@ function isListed({ shown, origin_state }: ResourceRow, showsUnverified: boolean
 }
 
 function checksOf(row: ResourceRow, showsUnverified: boolean): readonly ListingCheck[] {
-  const { method, tool, pay_to, origin_state, hidden } = row
+  const { method, tool, pay_to, origin_state, hidden, said_by } = row
   const what = `${tool ?? method ?? 'any method'}, paid to ${pay_to}`
   const wanted = !showsUnverified && origin_state === 'unknown'
   const origin: ListingCheck =
@@ -77,8 +77,16 @@ function checksOf(row: ResourceRow, showsUnverified: boolean): readonly ListingC
   return [
     { name: 'declaration', ok: true, detail: what },
     origin,
+    ...(said_by === 'payer' ? [UNSPOKEN] : []),
     ...(hidden === null ? [] : [{ name: 'hidden', ok: false, detail: `Taken off by the operator: ${hidden}` }]),
   ]
+}
+
+const UNSPOKEN: ListingCheck = {
+  name: 'words',
+  ok: null,
+  detail:
+    'Only payers have said what it is: it stands there without words and prices, until its own 402 is asked or a server with a key settles for it',
 }
 
 const STATES: Readonly<Record<string, string>> = {
@@ -97,6 +105,7 @@ const FLAWS: Readonly<Record<string, string>> = {
   declaration_malformed: 'The declaration has no `info.input` of type http or mcp',
   unknown_method: 'The method is none of GET, HEAD, DELETE, POST, PUT, PATCH',
   unknown_body_type: 'The body type is none of json, form-data, text, or the method has no body',
+  tool_unspoken: 'Only payers have named the tool, and its name is not of letters, digits, `_`, `-`, `.` and `/`',
   missing_tool: 'A tool needs a name and an input schema',
   origin_full: 'Its origin has as many listings as one may have',
   too_many_recipients: 'Payments for it go to too many accounts: a listing needs a recipient that stays',

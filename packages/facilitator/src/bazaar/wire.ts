@@ -2,8 +2,8 @@ import { assetByAddress, decodeRequirements, formatUnits, isJsonObject, type Jso
 import type { ResourceRow } from './read.js'
 
 /**
- * A listing as `GET /discovery/resources` and `GET /discovery/search` give it. The words in it are the seller's own, or those of whoever paid in its name:
- * `metadata.untrusted` names them (BAZAAR-026).
+ * A listing as `GET /discovery/resources` and `GET /discovery/search` give it. The words in it are the origin's, or those of a server that the operator knows: `metadata.saidBy` says whose, and
+ * `metadata.untrusted` names them (BAZAAR-026). Where nobody but a payer has spoken there are none, and `accepts` holds what was settled, which is nobody's price (BAZAAR-037).
  */
 export function encodeListing(row: ResourceRow): JsonObject {
   const {
@@ -19,13 +19,16 @@ export function encodeListing(row: ResourceRow): JsonObject {
     probe,
     quality,
     extension_keys,
+    said_by,
   } = row
-  const said = parsed(row.said)
+  const isUnspoken = said_by === 'payer'
+  const isPriced = !isUnspoken || origin_state === 'verified'
+  const said = isUnspoken ? {} : parsed(row.said)
   const { description, mimeType, serviceName, tags, iconUrl, info, schema } = said
   const words = { description, mimeType, serviceName, tags, iconUrl }
   const template = /\/:[a-zA-Z_]/.test(url) ? new URL(url).pathname : undefined
   const block = {
-    info,
+    ...(info === undefined ? {} : { info }),
     ...(schema === undefined ? {} : { schema }),
     ...(template === undefined ? {} : { routeTemplate: template }),
   }
@@ -46,7 +49,8 @@ export function encodeListing(row: ResourceRow): JsonObject {
     metadata: {
       originVerified: origin_state === 'verified',
       source: 'settlement',
-      prices: accepts.map(priceWords),
+      saidBy: isUnspoken ? null : said_by,
+      prices: isPriced ? accepts.map(priceWords) : [],
       firstSeen: new Date(Number(first_seen)).toISOString(),
       untrusted: ['description', 'serviceName', 'tags', 'iconUrl', 'extensions'],
       ...(probe === null ? {} : { lastProbe: parsed(probe) }),
