@@ -1,3 +1,4 @@
+export { BazaarHttpInfo, BazaarToolInfo } from './bazaar/schema.js'
 export { BuilderCodes } from './builder-code/schema.js'
 export { ComplianceInfo, ComplianceReceipt, ComplianceRecord, PayerFields, SellerParty } from './compliance/schema.js'
 export { OfferPayload, OfferReceiptInfo, ReceiptPayload, SignedArtifact } from './offer-receipt/schema.js'

@@ -7,12 +7,14 @@ import {
   type PaymentRequirements,
 } from '@groat/core'
 import {
+  declareDiscoveryExtension,
   extractDiscoveryInfo,
   validateDiscoveryExtension,
   validateDiscoveryExtensionSpec,
 } from '@x402/extensions/bazaar'
 import { expect, test } from 'vitest'
 import { isRouteTemplate, plainText, readListing, routeTemplate, serviceWords } from '../src/bazaar/facilitator.js'
+import { BazaarHttpInfo, BazaarToolInfo } from '../src/bazaar/schema.js'
 import { type BazaarDeclaration, bazaar, declareBazaar } from '../src/bazaar/server.js'
 
 const requirements: PaymentRequirements = {
@@ -80,6 +82,31 @@ test.each(Object.entries(declarations))(
     expect(theirs).toMatchObject({ resourceUrl: ours.listing.url, discoveryInfo: ours.listing.info })
   },
 )
+
+test('BAZAAR-005 what is declared here and by the published package has one of the published forms', () => {
+  const forms = [BazaarHttpInfo, BazaarToolInfo]
+  const formsOf = (info: unknown) => forms.filter((form) => form.safeParse(info).success)
+  const input = { lang: 'pl' }
+  const inputSchema = { properties: { lang: { type: 'string' } } }
+  const theirs = [
+    declareDiscoveryExtension({ input, inputSchema, output: { example: { title: 'Sample' } } }),
+    declareDiscoveryExtension({ input, inputSchema, bodyType: 'json' }),
+    declareDiscoveryExtension({ toolName: 'forecast', inputSchema: { type: 'object' }, description: 'Weather' }),
+  ].map(({ bazaar: block }) => (block as unknown as { readonly info: Json }).info)
+  const ours = Object.values(declarations).map((each) => declareBazaar(each).info)
+  for (const info of [...theirs, ...ours]) expect([info, formsOf(info).length]).toEqual([info, 1])
+  for (const info of [{}, { input: { type: 'ftp' } }, { input: [] }]) expect(formsOf(info)).toEqual([])
+})
+
+test('BAZAAR-034 whoever asks what a route with parameters costs is given a path to ask for', () => {
+  const block = declareBazaar({ method: 'GET', route: '/books/:isbn/:page' })
+  expect(block.info).toMatchObject({ input: { pathParams: { isbn: 'isbn', page: 'page' } } })
+  expect(validateDiscoveryExtension(block as never)).toEqual({ valid: true })
+  const example = { params: { isbn: '978', page: '1' } }
+  expect(declareBazaar({ route: '/books/:isbn/:page', example }).info.input).toMatchObject({
+    pathParams: example.params,
+  })
+})
 
 test('BAZAAR-002 a route says where it is by its name, and its challenge the method of the request', async () => {
   const route = {

@@ -28,6 +28,8 @@ import { Eip2612Info, Erc20ApprovalInfo } from '@groat/evm/sponsoring/schema'
 import { TransferProofExtra, TransferProofPayload } from '@groat/evm/transfer-proof/schema'
 import { UptoEvmExtra, UptoEvmPayload } from '@groat/evm/upto/schema'
 import {
+  BazaarHttpInfo,
+  BazaarToolInfo,
   BindingInfo,
   BindingTerms,
   BuilderCodes,
@@ -277,6 +279,18 @@ export const wireTypes: readonly WireType[] = [
     name: 'OfferReceiptInfo',
     schema: OfferReceiptInfo,
     title: 'What a challenge or a receipt holds under offer-receipt',
+  },
+  {
+    version: 'extensions',
+    name: 'BazaarHttpInfo',
+    schema: BazaarHttpInfo,
+    title: 'How a thing over HTTP is called, as a seller announces it under bazaar',
+  },
+  {
+    version: 'extensions',
+    name: 'BazaarToolInfo',
+    schema: BazaarToolInfo,
+    title: 'How a tool of an MCP server is called, as a seller announces it under bazaar',
   },
   { version: 'extensions', name: 'BuilderCodes', schema: BuilderCodes, title: 'What goes under builder-code' },
   {
@@ -729,6 +743,14 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
     amount: 'atomic units that are approved',
     signedTransaction: 'the signed transaction, as nodes take it',
     version: 'version of the extension',
+  },
+  'extensions/BazaarHttpInfo': {
+    input: 'how a request looks: its method, the parts that vary with an example of each, and its body',
+    output: 'what the answer is, and an example of it',
+  },
+  'extensions/BazaarToolInfo': {
+    input: 'which tool it is, what it takes and over which transport',
+    output: 'what the answer is, and an example of it',
   },
   'extensions/IdentifierInfo': {
     required: 'whether payments without a name are refused',

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject, X402Error } from '@groat/core'
-import { isRouteTemplate } from './route-template.js'
+import { isRouteTemplate, parametersOf } from './route-template.js'
 
 /** How a route or a tool is called, as its seller writes it down. Schemas are JSON Schema 2020-12. */
 export type BazaarDeclaration = {
@@ -9,7 +9,7 @@ export type BazaarDeclaration = {
   readonly route?: string
   /** Of the query's members. */
   readonly query?: JsonObject
-  /** Of the parameters in the path. */
+  /** Of the parameters in the path; text, and their own names for an example, unless told. */
   readonly params?: JsonObject
   /** Of headers beside the usual ones. */
   readonly headers?: JsonObject
@@ -86,9 +86,10 @@ function routeBlock({
   if (takesBody && BARE.includes(method ?? '')) throw wrong('body', `a ${method} has none`)
   const type = bodyType ?? 'json'
   if (!['json', 'form-data', 'text'].includes(type)) throw wrong('bodyType', 'json, form-data or text')
+  const plain = plainParams(route)
   const maps = [
     ['queryParams', query, example.query],
-    ['pathParams', params, example.params],
+    ['pathParams', params ?? plain?.schema, example.params ?? (params === undefined ? plain?.example : undefined)],
     ['headers', headers, example.headers],
   ] as const
   const said = maps.flatMap(([name, schema, given]) => {
@@ -125,6 +126,15 @@ function routeBlock({
       output,
     ),
   }
+}
+
+/** Whoever asks what a route costs needs a path to ask for: its parameters, each by its own name. */
+function plainParams(route = ''): { readonly schema: JsonObject; readonly example: JsonObject } | undefined {
+  const names = parametersOf(route)
+  if (names.length === 0) return undefined
+  const properties = Object.fromEntries(names.map((name) => [name, { type: 'string' }]))
+  const example = Object.fromEntries(names.map((name) => [name, name]))
+  return { schema: { type: 'object', properties, required: names }, example }
 }
 
 /** `tool` as the protocol's text has it, and `toolName` as its code does. */
