@@ -200,7 +200,10 @@ async function transfer(name: string, scheme: number, amount: bigint): Promise<v
 test('entries are listed and exported, with their value and group', async () => {
   const listed = await run('list', file, '--group', 'forecasts', '--kind', 'payment')
   expect(listed.out.trim().split('\n')).toHaveLength(4)
-  expect(listed.out).toMatch(/payment {2}0\.001 +USDC +0x|payment {2}0\.001 USDC/)
+  expect(listed.out).toMatch(/payment {2}0\.001 USDC {2}0xf39Fd6…2266 -> 0x70997970…79C8|payment {2}0\.001 USDC/)
+  expect(listed.said).toMatch(/^time +kind +amount +from -> to +route +payment\n/)
+  const [payment = ''] = /[0-9a-f]{64}$/m.exec(listed.out) ?? []
+  expect((await run('export', file)).out).toContain(`"payment":"${payment}"`)
   const csv = (await run('export', file, '--csv')).out.trim().split('\r\n')
   expect(csv[0]).toMatch(/^time,kind,from,to,amount,asset,/)
   expect(csv).toHaveLength(1 + 7 + 7 + 2)

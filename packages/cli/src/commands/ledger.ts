@@ -13,10 +13,10 @@ import {
   type Ledger,
   reconcile,
 } from '@groat/server/ledger'
-import { type BooksConfig, readShopConfig } from '../config/shop-config.js'
+import { type BooksConfig, readBooksPlace } from '../config/shop-config.js'
 import { readersOf } from '../shop/shop-refunds.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
-import { columns, type Io, plain } from '../terminal/io.js'
+import { columns, type Io, plain, shortened } from '../terminal/io.js'
 import { nodesOf } from './chains.js'
 import { openNamedStore } from './open-store.js'
 
@@ -42,10 +42,17 @@ export async function listLedger(file: string | undefined, options: LedgerComman
     if (options.json) for (const entry of entries) io.out(jsonLine(exportEntry(entry, ledger.asset(entry))))
     else {
       const rows = entries.map((entry) => {
-        const { time, kind, amount, asset, atomic_amount, from, to, route } = exportEntry(entry, ledger.asset(entry))
-        return [time, kind, amount === '' ? atomic_amount : `${amount} ${asset}`, `${from} -> ${to}`, route]
+        const { time, kind, amount, asset, atomic_amount, from, to, route, payment } = exportEntry(
+          entry,
+          ledger.asset(entry),
+        )
+        const money = amount === '' ? atomic_amount : `${amount} ${asset}`
+        return [time, kind, money, `${shortened(from)} -> ${shortened(to)}`, route, payment]
       })
-      for (const line of columns(rows)) io.out(`${plain(line)}\n`)
+      const [head = '', ...lines] = columns([['time', 'kind', 'amount', 'from -> to', 'route', 'payment'], ...rows])
+      // What reads standard output reads entries.
+      if (rows.length > 0) io.say(io.style.quiet(head))
+      for (const line of lines) io.out(`${plain(line)}\n`)
     }
     return exitCodes.ok
   })
@@ -63,7 +70,7 @@ export async function exportLedger(file: string | undefined, options: LedgerComm
 
 /** `groat ledger reconcile [FILE]`: compares the books with the chains; 1 when they differ by one atomic unit. */
 export async function reconcileLedger(file: string | undefined, options: LedgerCommand, io: Io): Promise<number> {
-  return withLedger(file, options, io, async (ledger, { rpc }) => {
+  return withLedger(file, { ...options, nodes: true }, io, async (ledger, rpc) => {
     const named = Object.entries(rpc).map(([name, url]) => `${name}=${url}`)
     const nodes = nodesOf(await networksOf(ledger), [...named, ...(options.rpc ?? [])])
     const readers = readersOf(Object.fromEntries(nodes))
@@ -85,21 +92,21 @@ export async function reconcileLedger(file: string | undefined, options: LedgerC
   })
 }
 
-/** Opens the books of a shop's file, or of a store that is named. */
-export async function withLedger<T>(
+/** Opens the books of a shop's file, or of a store that is named; `nodes`: what is asked for is compared with the chains that the file names. */
+async function withLedger<T>(
   file: string | undefined,
-  { store: target }: LedgerCommand,
+  { store: target, nodes = false }: LedgerCommand & { readonly nodes?: boolean },
   io: Io,
-  use: (ledger: Ledger, books: BooksConfig) => Promise<T>,
+  use: (ledger: Ledger, rpc: BooksConfig['rpc']) => Promise<T>,
 ): Promise<T> {
-  const config = file === undefined ? undefined : await readShopConfig(file, io.environment)
-  const where = target ?? config?.store
+  const place = file === undefined ? undefined : await readBooksPlace(file, io.environment, { rpc: nodes })
+  const where = target ?? place?.store
   if (where === undefined) {
     throw new CliError('usage', 'Which books?', 'Name the YAML file of the shop, or its database with --store.')
   }
   const store = await openNamedStore(where)
   try {
-    return await use(await createLedger(store), config?.books ?? { rpc: {} })
+    return await use(await createLedger(store), place?.rpc ?? {})
   } finally {
     await store.close()
   }

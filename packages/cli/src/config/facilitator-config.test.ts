@@ -56,6 +56,23 @@ test('a journal is meant from where the file is; a database is where its URL say
   ])
 })
 
+test('two listeners want two ports, and a database is one that is opened', async () => {
+  const networks = 'networks:\n  base: { rpc: ["http://x"], signers: ["KEY"] }\n'
+  const admin = (listen: string, own: string) =>
+    read(`listen: ${listen}\nstore: pay.db\nadmin:\n  listen: ${own}\n${networks}`, { KEY: key })
+  expect(await admin('127.0.0.1:4402', '127.0.0.1:4402')).toBe(
+    '/pay.yaml:4: admin.listen: 127.0.0.1:4402 is taken by `listen`',
+  )
+  expect(await admin('0.0.0.0:4402', '127.0.0.1:4402')).toMatch(/is taken by `listen`$/)
+  expect(await admin('127.0.0.1:0', '127.0.0.1:0')).toMatchObject({ port: 0 })
+  expect(await admin('127.0.0.1:4402', '127.0.0.1:4403')).toMatchObject({ port: 4402 })
+  for (const store of ['mysql://ann:secret@db.example/pay', 'sqlite:pay.db', 'postgres:pay']) {
+    const said = await read(`store: ${store}\n${networks}`, { KEY: key })
+    expect(said).toMatch(/^\/pay\.yaml:1: store: no store of ours is (mysql|sqlite|postgres): expected a path/)
+    expect(said).not.toContain('secret')
+  }
+})
+
 test('what is wrong is said with file, line and reason', async () => {
   const networks = (inner: string) => `store: pay.db\nnetworks:\n  base:\n${inner}`
   expect([

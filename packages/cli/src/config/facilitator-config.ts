@@ -11,7 +11,7 @@ import {
 } from '@groat/core'
 import * as z from 'zod/mini'
 import { type EngineConfig, EngineFields, engineOf, NetworkFields, type NetworkRules } from './engine-config.js'
-import { Operation, type OperationConfig, operationOf, parseListen } from './operation-config.js'
+import { lackOfStore, Operation, type OperationConfig, operationOf, parseListen } from './operation-config.js'
 import { Settling, type SettlingConfig, settlingOf } from './settling-config.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
@@ -77,6 +77,8 @@ export async function readFacilitatorConfig(file: string, environment: Environme
   const { value, fail, isLiteral, isPrivate } = read
   const listen = parseListen(value.listen)
   if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
+  const wrong = lackOfStore(value.store)
+  if (wrong !== undefined) throw fail(['store'], wrong)
 
   const named = Object.entries(value.networks).map(([name, fields]) => {
     const id = networkOf(name)
@@ -127,7 +129,7 @@ export async function readFacilitatorConfig(file: string, environment: Environme
     }
   })
   if (networks.length === 0) throw fail(['networks'], 'no network is given')
-  const operation = operationOf(value, { networks, networkOf, fail, isLiteral, isPrivate, file })
+  const operation = operationOf(value, { listen, networks, networkOf, fail, isLiteral, isPrivate, file })
   return { ...listen, store: storeOf(value.store, file), networks, engine, operation }
 }
 

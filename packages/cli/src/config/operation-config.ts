@@ -119,6 +119,8 @@ type Reading = Pick<ConfigFile<unknown>, 'fail' | 'isLiteral' | 'isPrivate'> & {
   networkOf(name: string): Network | undefined
   /** Where the file is: paths in it are meant from there. */
   readonly file: string
+  /** The listener of the service itself. */
+  readonly listen: Listener
 }
 
 /** Makes of the fields what the service takes. Throws what `fail` makes, where a name means nothing here. */
@@ -169,6 +171,22 @@ function bazaarOf(said: z.output<typeof Value>['bazaar']): BazaarConfig | undefi
 export function parseListen(text: string): { readonly host: string; readonly port: number } | undefined {
   const [, host, port] = /^(.+):([0-9]{1,5})$/.exec(text) ?? []
   return host === undefined || Number(port) > 65_535 ? undefined : { host, port: Number(port) }
+}
+
+/** Whether two listeners want one port. Port 0 is any. */
+export function isSamePlace(one: Listener, other: Listener): boolean {
+  const isAll = ({ host }: Listener) => /^(0\.0\.0\.0|\[?::\]?)$/.test(host)
+  return one.port !== 0 && one.port === other.port && (one.host === other.host || isAll(one) || isAll(other))
+}
+
+type Listener = { readonly host: string; readonly port: number }
+
+/** What is wrong with the name of a store that names a database nobody here opens. */
+export function lackOfStore(store: string): string | undefined {
+  const [, kind] = /^([a-z][a-z0-9+.-]+):/i.exec(store) ?? []
+  return kind === undefined || /^postgres(ql)?:\/\//.test(store)
+    ? undefined
+    : `no store of ours is ${kind}: expected a path, for SQLite, or postgres://HOST/DATABASE`
 }
 
 type TenantFields = NonNullable<z.output<typeof Value>['tenants']>[string]
@@ -234,10 +252,11 @@ function limitsOf(limits: NonNullable<z.output<typeof Value>['limits']>): Access
 
 function adminOf(
   { listen, token_hash }: NonNullable<z.output<typeof Value>['admin']>,
-  { fail }: Reading,
+  { fail, listen: place }: Reading,
 ): NonNullable<OperationConfig['admin']> {
   const at = parseListen(listen)
   if (at === undefined) throw fail(['admin', 'listen'], 'expected HOST:PORT')
+  if (isSamePlace(at, place)) throw fail(['admin', 'listen'], `${listen} is taken by \`listen\``)
   const isLocal = /^(127\.[0-9.]+|localhost|\[?::1\]?)$/.test(at.host)
   if (!isLocal && token_hash === undefined) {
     throw fail(['admin'], 'a listener that others reach needs a token_hash; `groat facilitator key` makes one')

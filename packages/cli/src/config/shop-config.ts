@@ -5,7 +5,7 @@ import type { DescribedService } from '@groat/extensions/describe'
 import type { JwsKey } from '@groat/extensions/offer-receipt/server'
 import type { RouteOptions } from '@groat/server'
 import * as z from 'zod/mini'
-import { parseListen } from './operation-config.js'
+import { isSamePlace, lackOfStore, parseListen } from './operation-config.js'
 import { Route, termsOf, wordInFile } from './shop-route.js'
 import {
   AuthCapture,
@@ -212,6 +212,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   const { value, fail, isLiteral, isPrivate } = await readYamlFile(file, File, environment)
   const listen = parseListen(value.listen)
   if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
+  const wrong = lackOfStore(value.store)
+  if (wrong !== undefined) throw fail(['store'], wrong)
   const keys = [
     ['refunds', 'evm_key', value.refunds?.evm_key],
     ['refunds', 'svm_key', value.refunds?.svm_key],
@@ -228,6 +230,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   }
   const admin = value.admin && parseListen(value.admin.listen)
   if (value.admin !== undefined && admin === undefined) throw fail(['admin', 'listen'], 'expected HOST:PORT')
+  if (admin !== undefined && isSamePlace(admin, listen))
+    throw fail(['admin', 'listen'], `${value.listen} is taken by \`listen\``)
   // Who is not on this machine can write any name into a request.
   if (admin !== undefined && Object.keys(value.admin?.tokens ?? {}).length === 0 && !LOOPBACK.test(admin.host)) {
     throw fail(['admin', 'tokens'], 'a listener that others reach needs tokens')
@@ -271,7 +275,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     allowHttp: value.allow_http,
     payTo: value.payTo,
     ...(origin === undefined ? {} : { origin }),
-    store: /^[a-z][a-z0-9+.-]+:/i.test(value.store) ? value.store : resolve(dirname(file), value.store),
+    store: storeIn(value.store, file),
     routes,
     books: booksOf(value),
     ...(value.refunds === undefined ? {} : { refunds: refundsOf(value.refunds) }),
@@ -296,6 +300,28 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   }
   checkShopValues(config, fail)
   return config
+}
+
+/**
+ * Where the books of a shop are, and with `rpc` the nodes of its chains: who only reads them needs none of its secrets. Throws a usage error with
+ * file, line and reason.
+ */
+export async function readBooksPlace(
+  file: string,
+  environment: Environment,
+  { rpc = false }: { readonly rpc?: boolean } = {},
+): Promise<Pick<ShopConfig, 'store'> & Pick<BooksConfig, 'rpc'>> {
+  const { store, rpc: nodes } = File.shape
+  const { value } = await readYamlFile(file, z.strictObject({ store, rpc: nodes }), environment, [
+    'store',
+    ...(rpc ? ['rpc'] : []),
+  ])
+  return { store: storeIn(value.store, file), rpc: value.rpc ?? {} }
+}
+
+/** A path in the file is meant from where the file is, wherever the command is run. */
+function storeIn(store: string, file: string): string {
+  return /^[a-z][a-z0-9+.-]+:/i.test(store) ? store : resolve(dirname(file), store)
 }
 
 /** What stands elsewhere in the file for extensions that cannot do without. */

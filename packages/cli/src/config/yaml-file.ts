@@ -18,13 +18,15 @@ export type ConfigFile<T> = {
 }
 
 /**
- * Reads a YAML file and checks it against a schema. `${NAME}` inside a value is replaced from the environment.
+ * Reads a YAML file and checks it against a schema. `${NAME}` inside a value is replaced from the environment. With `only` the other members of the file
+ * are not looked at, nor the variables that they name.
  * Whatever is wrong is a usage error with file, line and reason.
  */
 export async function readYamlFile<T extends z.core.$ZodType>(
   file: string,
   schema: T,
   environment: Environment,
+  only?: readonly string[],
 ): Promise<ConfigFile<z.output<T>>> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new CliError('usage', `${file} cannot be read`, 'Check the path and its permissions.', { cause })
@@ -43,7 +45,7 @@ export async function readYamlFile<T extends z.core.$ZodType>(
   const fail = (path: Problem['path'], reason: string) => failAll([{ path, reason }])
 
   const unset: Problem[] = []
-  const expanded = expand(valuesOf(document, file), [], environment, unset)
+  const expanded = expand(someOf(valuesOf(document, file), only), [], environment, unset)
   if (unset.length > 0) throw failAll(unset)
   // What other modules of the process set as the checker's language is not ours to say; a schema's own words are.
   const result = z.safeParse(schema, expanded, { error: () => NO_WORDS })
@@ -72,6 +74,11 @@ function valuesOf(document: YAML.Document.Parsed, file: string): unknown {
 }
 
 const MOST_ALIASES = 50
+
+function someOf(value: unknown, only: readonly string[] | undefined): unknown {
+  if (only === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).filter(([name]) => only.includes(name)))
+}
 
 /** The place of a field, or of the closest parent that is there. */
 function offsetOf(document: YAML.Document.Parsed, path: readonly PropertyKey[]): number {

@@ -1,9 +1,10 @@
-import { asciiJson, type OnEvent, PROBLEM_TYPE, problem } from '@groat/core'
+import type { OnEvent } from '@groat/core'
 import { plainHeaders } from '@groat/evm/plain-headers/server'
 import { createFacilitatorClient, createMemoryClaims, type SoldRoute } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { paywall as nodePaywall, type UpgradeListener } from '@groat/server/node'
 import { Hono } from 'hono'
+import { problemResponse } from '../shop/problem-response.js'
 import type { DemoRoute } from './demo-api.js'
 import type { DemoPart } from './demo-prices.js'
 import { socketSaying } from './demo-socket.js'
@@ -35,13 +36,8 @@ export function createDemoWays(options: {
   const sockets = new Map([['/socket', listener]])
   const about = { method: 'GET', path: '/socket', scheme: 'exact', networks: ids, price: '$0.002' } as const
   routes.push({ ...about, model: 'per WebSocket', mode: 'upfront', websocket: true })
-  app.get('/socket', (c) => {
-    const text = asciiJson({
-      ...problem('not_found', { detail: 'a WebSocket is sold here: ask for an upgrade' }),
-      status: 426,
-    })
-    return c.body(text, 426, { upgrade: 'websocket', 'content-type': PROBLEM_TYPE })
-  })
+  const detail = 'a WebSocket is sold here: ask for an upgrade'
+  app.get('/socket', () => problemResponse('not_found', { status: 426, detail, headers: { upgrade: 'websocket' } }))
   parts.push({
     ready: socketPaid.ready,
     sold: async () => (await socketPaid.sold()).map((route): SoldRoute => Object.assign(route, { websocket: true })),

@@ -3,6 +3,7 @@ import { documentAnswers, serviceDocuments } from '@groat/extensions/describe'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { openMemoryStore } from '@groat/store'
 import { Hono } from 'hono'
+import { problemResponse } from '../shop/problem-response.js'
 import { announceSandbox } from './announce.js'
 import { type Buyer, createBuyer, type Purchase } from './buyer.js'
 import { createDemoApi, type DemoRoute } from './demo-api.js'
@@ -182,6 +183,7 @@ async function startApi({
       shown.map(async ({ role, network, address, balances }) => ({ role, network, address, ...(await balances()) })),
     )
   const app = new Hono()
+  app.notFound(() => problemResponse('not_found'))
   const served = await serveLocally(app.fetch, port)
   served.onUpgrade((req, socket, head) => {
     const isSocket = /^websocket$/i.test(req.headers.upgrade ?? '')

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
-import { asciiJson, PROBLEM_TYPE, problem } from '@groat/core'
 import { plainHeaders } from '@groat/evm/plain-headers/server'
 import type { VerifiedPayment } from '@groat/server'
 import { proxy } from 'hono/proxy'
+import { problemResponse } from './problem-response.js'
 
 /** Where requests go, and how. */
 export type Upstream = {
@@ -105,7 +105,4 @@ export const NOT_RETURNED = [
   'x-payment-recipient',
 ]
 
-function failure(status: 502 | 504): Response {
-  const headers = { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store' }
-  return new Response(asciiJson({ ...problem('handler_failed'), status }), { status, headers })
-}
+const failure = (status: 502 | 504): Response => problemResponse('handler_failed', { status })

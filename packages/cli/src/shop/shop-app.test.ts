@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -88,6 +88,27 @@ async function raw(target: string, method = 'GET', more = ''): Promise<string> {
 test('SEC-020 a free route that takes the requests of a paid one has to stand behind it', async () => {
   const file = await shopFile('shadow.yaml', '  GET /api/*: free\n  GET /api/report: $1')
   await expect(opened(file)).rejects.toThrow(/GET \/api\/\*, which is free/)
+})
+
+test('a shop wants two ports for two listeners, and a database that is opened', async () => {
+  const file = await shopFile('places.yaml', '  GET /api/report: $1')
+  const text = await readFile(file, 'utf8')
+  for (const [more, said] of [
+    ['admin: { listen: 127.0.0.1:8402 }', /places\.yaml:1: admin\.listen: 127\.0\.0\.1:8402 is taken by `listen`/],
+    ['store: mysql://127.0.0.1/shop', /places\.yaml:1: store: no store of ours is mysql/],
+  ] as const) {
+    await writeFile(file, `${more}\n${text}`)
+    await expect(readShopConfig(file, {})).rejects.toThrow(said)
+  }
+})
+
+test('what is not sold is not there, in the words of every other refusal', async () => {
+  const answer = await fetch(`${shop.url}/nothing`)
+  expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([
+    404,
+    'application/problem+json',
+    expect.objectContaining({ code: 'not_found', status: 404 }),
+  ])
 })
 
 test.each([

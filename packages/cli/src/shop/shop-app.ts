@@ -20,6 +20,7 @@ import type { ShopConfig } from '../config/shop-config.js'
 import { forward } from './forward.js'
 import { forwardUpgrade } from './forward-upgrade.js'
 import { checkOrder, paidPaths, router } from './paid-paths.js'
+import { problemResponse } from './problem-response.js'
 import { sellsChannels } from './shop-channels.js'
 import { sellsHolds } from './shop-holds.js'
 
@@ -35,6 +36,13 @@ export type ShopApp = {
   ready(): Promise<void>
   /** The documents that describe it; none unless the file wants them. Asks the facilitator as `ready` does. */
   documents(): Promise<readonly ServiceDocument[]>
+}
+
+/** What is said where a socket is sold and none is asked for. */
+const SOCKET = {
+  status: 426,
+  detail: 'a WebSocket is sold here: ask for an upgrade',
+  headers: { upgrade: 'websocket' },
 }
 
 const pricing = createPricing({ conditions: createConditions(Environment) })
@@ -89,13 +97,14 @@ export function createShopApp(config: ShopConfig, parts: ShopParts): ShopApp {
         forwardUpgrade({ req, socket, head }, config, payment),
       )
       sockets.add('GET', path, listener)
-      app.on(method, path, (c) => c.body(null, 426, { upgrade: 'websocket' }))
+      app.on(method, path, () => problemResponse('not_found', SOCKET))
     } else if (terms === undefined) app.on(method, path, (c) => forward(c.req.raw, config))
     else app.on(method, path, paid(terms), (c) => forward(c.req.raw, config, c.get('payment')))
   }
   if (rest === 'free') app.all('*', (c) => forward(c.req.raw, config))
   const hasSockets = routes.some(({ websocket }) => websocket)
-  app.onError((_, c) => c.text('Internal Server Error', 500))
+  app.notFound(() => problemResponse('not_found'))
+  app.onError(() => problemResponse('handler_failed'))
   let answer: ReturnType<typeof documentAnswers> = () => undefined
   const documents = async (): Promise<readonly ServiceDocument[]> => {
     if (describe === undefined || origin === undefined) return []

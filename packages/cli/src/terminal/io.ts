@@ -47,6 +47,16 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
 }
 
 /**
+ * An address or a hash as people tell it from others: its beginning and its end. Anything short stays as it is.
+ *
+ * @example
+ * shortened('0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266') // '0xf39Fd6…2266'
+ */
+export function shortened(text: string): string {
+  return /^[0-9A-Za-z]{25,}$/.test(text) ? `${text.slice(0, 8)}…${text.slice(-4)}` : text
+}
+
+/**
  * Text of a stranger as one line that a terminal can be shown: without control characters, which move the cursor, clear the screen or name
  * the window, and without those that turn the direction of what follows.
  *

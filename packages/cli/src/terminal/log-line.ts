@@ -1,9 +1,46 @@
-/** A line of the log for people: when, what, and the rest as pairs. */
+import { assetByAddress, formatUnits, isNetwork, v1NameOf } from '@groat/core'
+import { shortened } from './io.js'
+
+/**
+ * A line of the log for people: when, what, and the rest as pairs, as short as one can still tell things apart. Who wants all of it reads the log as JSON.
+ *
+ * @example
+ * readable('{"time":"2026-01-31T12:00:00.000Z","level":"info","pid":"8f3c…","msg":"payment_settled"}')
+ */
 export function readable(line: string): string {
   // The log has just written it.
-  const { time, level, msg, ...rest } = JSON.parse(line) as Record<string, unknown>
-  const pairs = Object.entries(rest).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  )
+  const {
+    time,
+    level: _,
+    msg,
+    network,
+    asset,
+    amount,
+    payTo: __,
+    ...rest
+  } = JSON.parse(line) as Record<string, unknown>
+  const on = typeof network === 'string' ? network : undefined
+  const paid = moneyOf(on, asset, amount)
+  const pairs = Object.entries({
+    ...(paid === undefined ? {} : { amount: paid }),
+    ...(on === undefined ? {} : { network: (isNetwork(on) ? v1NameOf(on) : undefined) ?? on }),
+    ...rest,
+  }).map(([key, value]) => `${key}=${typeof value === 'string' ? textOf(key, value) : JSON.stringify(value)}`)
   return [time, msg, ...pairs].join(' ')
+}
+
+/** Whose shop it is stands in no line of its log. */
+function textOf(key: string, value: string): string {
+  return key === 'resource' && URL.canParse(value) ? new URL(value).pathname : shortened(value)
+}
+
+function moneyOf(network: string | undefined, asset: unknown, amount: unknown): string | undefined {
+  if (typeof amount !== 'string') return undefined
+  const known =
+    network !== undefined && isNetwork(network) && typeof asset === 'string'
+      ? assetByAddress(network, asset)
+      : undefined
+  return known === undefined || !/^[0-9]{1,78}$/.test(amount)
+    ? amount
+    : `${formatUnits(BigInt(amount), known.decimals)}_${known.symbol}`
 }
