@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { codeMutants } from './facilitator-codes.js'
 import { asSaid, type Fault, saying } from './middle.js'
 
 /** A broken facilitator, and checks that have to notice it. Fresh state for every run of it. */
@@ -595,6 +596,7 @@ export const facilitatorMutants: readonly Mutant[] = [
       async ({ path }, forward) =>
         path === '/verify' ? { text: '<html>welcome</html>' } : asSaid(await forward()),
   },
+  ...codeMutants,
 ]
 
 /** Accepts everything, settles nothing. */

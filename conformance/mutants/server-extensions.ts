@@ -76,6 +76,29 @@ const receipts = (name: string, kills: readonly string[], change: (receipt: Json
     return withHeader(said, 'payment-response', encode({ ...found, extensions }))
   })
 
+/** Changes a compact JWS, part by part. */
+const eachJws = (change: (head: Json, body: Json) => readonly [Json, Json]) =>
+  eachSigned((artifact) => {
+    if (artifact.format !== 'jws') return artifact
+    const [head, body, signature] = artifact.signature.split('.')
+    const [newHead, newBody] = change(readPart(head), readPart(body))
+    return { ...artifact, signature: [part(newHead), part(newBody), signature].join('.') }
+  })
+
+const readPart = (text: string): Json => JSON.parse(Buffer.from(text, 'base64url').toString())
+const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/** Asks the honest server at another path. */
+const moves = (
+  name: string,
+  kills: readonly string[],
+  change: (path: string, passing: Passing) => string,
+): ServerMutant => ({
+  name,
+  kills,
+  fault: () => async (passing, forward) => asSaid(await forward({ path: change(passing.path, passing) })),
+})
+
 const eachSigned = (change: (offer: Json, at: number) => Json) =>
   withInfo((info) => ({ ...info, offers: info.offers.map(change) }))
 
@@ -152,6 +175,45 @@ export const extensionMutants: readonly ServerMutant[] = [
     },
   },
 
+  moves('holds requests for the same whatever their query', ['EXT-ID-007/url/evm'], (path) => path.replace(/\?.*/, '')),
+  moves('takes headers for a part of a request', ['EXT-ID-007/headers/evm'], (path, { headers }) =>
+    headers['x-request-id'] === undefined ? path : `${path}?${headers['x-request-id']}`,
+  ),
+  {
+    name: 'loses names to payments that failed',
+    kills: ['EXT-ID-009/refused-first/evm'],
+    fault: () => {
+      const lost = new Set<unknown>()
+      return async (passing, forward) => {
+        const id = nameIn(passing)
+        if (id !== undefined && lost.has(id)) return { status: 409, json: {} }
+        const said = await forward()
+        if (said.status !== 200) lost.add(id)
+        return asSaid(said)
+      }
+    },
+  },
+  offers('announces without schemas', ['CORE-080/form/evm'], (message) => ({
+    ...message,
+    extensions: Object.fromEntries(
+      Object.entries(message.extensions ?? {}).map(([key, { schema: _, ...rest }]: Json) => [key, rest]),
+    ),
+  })),
+  hears('wants its announcement back', ['CORE-083/no-echo/evm'], (header, { path }) => {
+    const { extensions = {} } = decode(header) ?? {}
+    return path.endsWith('/named') && Object.keys(extensions).length === 0 ? '?' : undefined
+  }),
+  hears('does not look at what is echoed', ['CORE-084/changed/evm'], (header) => {
+    const payment = decode(header)
+    const found = payment?.extensions?.['payment-identifier']
+    if (found === undefined) return undefined
+    const echo = { ...found, info: { ...found.info, required: false } }
+    return encode({ ...payment, extensions: { ...payment.extensions, 'payment-identifier': echo } })
+  }),
+  hears('wants the newest nonce back', ['EXT-013/nonce/evm'], (header) =>
+    decode(header)?.extensions?.['sign-in-with-x']?.info?.nonce === undefined ? undefined : '?',
+  ),
+
   announces(
     'asks for sign-ins for whatever a request names',
     ['EXT-SIGN-001/challenge/evm', 'EXT-SIGN-015/host/evm'],
@@ -212,6 +274,57 @@ export const extensionMutants: readonly ServerMutant[] = [
   ),
   takes('takes line breaks in proofs', ['EXT-SIGN-013/line-break/evm'], (proof) =>
     String(proof?.statement).includes('\n'),
+  ),
+  {
+    name: 'opens what payments name',
+    kills: ['EXT-SIGN-003/resource/evm'],
+    fault: () => {
+      const opened = new Set<unknown>()
+      return async (passing, forward) => {
+        const { resource, payload } = decode(headerOf(passing) ?? '') ?? {}
+        if (String(resource?.url).endsWith('/pass')) opened.add(payload?.authorization?.from)
+        const proof = passing.headers['sign-in-with-x'] === undefined ? undefined : proofIn(passing)
+        return proof !== undefined && opened.has(proof.address) ? deliver : asSaid(await forward())
+      }
+    },
+  },
+  takes('takes proofs for other routes', ['EXT-SIGN-004/scope/evm'], (proof) =>
+    String(proof?.uri).endsWith('/other-pass'),
+  ),
+  answers('asks for money where it wants none', ['EXT-SIGN-024/asks/evm'], (said, { path }) =>
+    path.endsWith('/members') && said.status === 401 ? { ...said, status: 402 } : said,
+  ),
+  answers(
+    'lets caches have what is for members',
+    ['EXT-SIGN-024/asks/evm', 'EXT-SIGN-024/once/evm'],
+    (said, { path }) => (path.endsWith('/members') ? withHeader(said, 'cache-control', 'public, max-age=60') : said),
+  ),
+  takes('lets members in again and again', ['EXT-SIGN-024/once/evm'], (_, { path }) => path.endsWith('/members')),
+
+  announces(
+    'names its key by a word',
+    ['EXT-OFFER-017/jws/evm'],
+    'offer-receipt',
+    eachJws((head, body) => [{ ...head, kid: 'key-1' }, body]),
+  ),
+  announces(
+    'signs JSON as it comes',
+    ['EXT-OFFER-017/jws/evm'],
+    'offer-receipt',
+    eachJws((head, body) => [head, Object.fromEntries(Object.entries(body).reverse())]),
+  ),
+  announces(
+    'signs by JWS with another key',
+    ['EXT-OFFER-017/jws/evm'],
+    'offer-receipt',
+    eachSigned((artifact) =>
+      artifact.format === 'jws'
+        ? { ...artifact, signature: artifact.signature.replace(/\.[^.]*$/, `.${'A'.repeat(86)}`) }
+        : artifact,
+    ),
+  ),
+  answers('is closed while its key is of no use', ['EXT-OFFER-005/fails/evm', 'EXT-015/hangs/evm'], (said, { path }) =>
+    /\/key-/.test(path) ? { ...said, status: 503 } : said,
   ),
 
   announces(

@@ -128,6 +128,24 @@ export const mcpMutants: readonly ServerMutant[] = [
     ],
     (result, passing) => (paymentIn(passing) === undefined ? result : { ...served, _meta: result._meta }),
   ),
+  results('gives no receipt for a tool that fails', ['MCP-010/upfront/evm'], (result, passing) =>
+    paramsOf(passing).name === 'upfront' ? withMeta(result, 'x402/payment-response', undefined) : result,
+  ),
+  {
+    name: 'does not hear that a call is cancelled',
+    kills: ['MCP-016/cancelled/evm'],
+    fault: () => async (passing, forward) =>
+      (passing.json as Json)?.method === 'notifications/cancelled' ? { status: 202 } : asSaid(await forward()),
+  },
+  {
+    name: 'keeps the progress of tools to itself',
+    kills: ['MCP-017/progress/evm'],
+    fault: () => async (_, forward) => {
+      const said = await forward()
+      const events = said.text.split('\n\n').filter((event) => !event.includes('notifications/progress'))
+      return asSaid({ ...said, text: events.join('\n\n') })
+    },
+  },
   hears('takes what is no payment for no payment', ['MCP-013/no-payment/evm'], (params) =>
     params._meta?.['x402/payment']?.payload === undefined ? withoutPayment(params) : params,
   ),

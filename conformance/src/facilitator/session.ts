@@ -10,6 +10,7 @@ import { openLasting, UnreachableError } from '../target/process.js'
 import { apiChecks } from './api.js'
 import { batchEvmChecks } from './batch-evm.js'
 import { catalogueChecks } from './catalogue.js'
+import { codedChecks } from './coded.js'
 import { exactEvmChecks } from './exact-evm.js'
 import { exactSvmChecks } from './exact-svm.js'
 import { facilitatorModels } from './models.js'
@@ -31,6 +32,7 @@ export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
   ...exactPermit2Checks,
   ...uptoEvmChecks,
   ...batchEvmChecks,
+  ...codedChecks,
   ...facilitatorProperties,
   ...facilitatorModels,
 ]

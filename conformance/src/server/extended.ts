@@ -10,6 +10,14 @@ export const origin = 'https://conformance.example'
 /** What a server is told to sign offers and receipts with, by EIP-712. It has never held anything. */
 export const signingKey = '0x6d1c2a1f5bd1ae6f2d0b6a3bfb3fb6a9a4b16a3c7a4e3c0f0d9e8b7a69584736'
 
+/** What a server is told to sign by JWS with, and the public half that it names. */
+export const signingJwk = {
+  kty: 'OKP',
+  crv: 'Ed25519',
+  d: 'jlEiefshOKBf9fTYkrFNEPfcXrJalspRGPjGWGpN73g',
+  x: 'ImmIirXsZXdCrdFUY8uTPAVE2aWhdUQQNHPocU4IWIE',
+} as const
+
 /** The challenge of a route that announces an extension. */
 export type Extended = {
   readonly route: string

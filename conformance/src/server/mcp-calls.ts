@@ -1,9 +1,9 @@
 import type { Payer } from '../chain/rail.js'
-import { type Answer, isObject, jsonIn } from '../http/exchange.js'
+import { isObject } from '../http/exchange.js'
 import { expectThat, fail, notApplicable } from '../model/finding.js'
-import { parseJson } from '../model/json.js'
 import type { Payment, Requirements } from '../wire/messages.js'
 import { paymentFor } from './extended.js'
+import { linkOverHttp, type Message } from './mcp-links.js'
 import { type ServerStage, secret } from './stage.js'
 
 /** What a call came to: a result, or an error of JSON-RPC. */
@@ -12,9 +12,18 @@ export type Reply = {
   readonly error?: Readonly<Record<string, unknown>>
 }
 
-/** A connection to the MCP server of a target, over streamable HTTP. */
+/** A connection to the MCP server of a target. */
 export interface Mcp {
+  /** Whether a call can be cancelled by it. */
+  readonly lasts: boolean
   request(method: string, params?: object): Promise<Reply>
+  /** Sends a request, and gives all that comes for it within the time; its number is known before. */
+  begin(
+    method: string,
+    params: object,
+    withinMs?: number,
+  ): { readonly id: number; readonly heard: Promise<readonly Message[]> }
+  tell(method: string, params?: object): Promise<void>
   /** Calls a tool with an order, and a payment perhaps. */
   call(tool: string, meta?: object, order?: unknown): Promise<Readonly<Record<string, unknown>>>
   /** A right payment for a tool, not sent yet. */
@@ -29,38 +38,22 @@ export const metaKey = {
   oldReceipt: 'x402.payment-response',
 } as const
 
-const route = 'mcp'
-const protocolVersion = '2025-06-18'
-
 /** Connects. A target without an MCP server, or without one of these tools, is not asked. */
 export async function connectMcp(stage: ServerStage, ...tools: readonly string[]): Promise<Mcp> {
-  let id = 0
-  let session: Readonly<Record<string, string>> = {}
-  const post = (message: object) => {
-    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...session }
-    return stage.ask(route, headers, 'POST', JSON.stringify({ jsonrpc: '2.0', ...message }))
+  const link = stage.mcp ?? (await linkOverHttp(stage))
+
+  const begin: Mcp['begin'] = (method, params, withinMs) => {
+    const id = link.next()
+    return { id, heard: link.send({ id, method, params }, withinMs) }
   }
   const request: Mcp['request'] = async (method, params = {}) => {
-    id += 1
-    const own = id
-    const reply = messagesIn(await post({ id: own, method, params })).find((message) => message.id === own)
-    if (reply === undefined) fail(`${method} has no answer`, `a message with the id ${own}`, 'none')
+    const { id, heard } = begin(method, params)
+    const reply = (await heard).find((message) => message.id === id)
+    if (reply === undefined) fail(`${method} has no answer`, `a message with the id ${id}`, 'none')
     const { result, error } = reply
     return { ...(isObject(result) ? { result } : {}), ...(isObject(error) ? { error } : {}) }
   }
 
-  const clientInfo = { name: 'groat conform', version: '1' }
-  const hello = await post({ id: 0, method: 'initialize', params: { protocolVersion, capabilities: {}, clientInfo } })
-  if (hello.status !== 200) {
-    if (stage.claims(route)) fail('/conformance/mcp is no MCP server', '200 for initialize', hello.status)
-    notApplicable('the target has no MCP server at /conformance/mcp')
-  }
-  const sessionId = hello.headers['mcp-session-id']
-  session = {
-    'mcp-protocol-version': protocolVersion,
-    ...(sessionId === undefined ? {} : { 'mcp-session-id': sessionId }),
-  }
-  await post({ method: 'notifications/initialized' })
   const { result: listed } = await request('tools/list')
   const names = Array.isArray(listed?.tools) ? listed.tools.filter(isObject).map(({ name }) => name) : []
   for (const tool of tools) if (!names.includes(tool)) notApplicable(`the MCP server of the target has no tool ${tool}`)
@@ -72,7 +65,10 @@ export async function connectMcp(stage: ServerStage, ...tools: readonly string[]
     return result
   }
   return {
+    lasts: link.lasts,
     request,
+    begin,
+    tell: (method, params = {}) => link.tell({ method, params }),
     call,
     async pay(tool, payer) {
       const required = challengeIn(await call(tool))
@@ -130,24 +126,4 @@ export function expectNotServed(result: Readonly<Record<string, unknown>>, becau
     'none',
     receipt,
   )
-}
-
-/** The messages of an answer, which is JSON or a stream of events. */
-function messagesIn(answer: Answer): readonly Readonly<Record<string, unknown>>[] {
-  if (!answer.headers['content-type']?.includes('text/event-stream')) {
-    const found = jsonIn(answer)
-    return (Array.isArray(found) ? found : [found]).filter(isObject)
-  }
-  return answer.text
-    .split(/\r?\n\r?\n/)
-    .map((event) =>
-      parseJson(
-        event
-          .split(/\r?\n/)
-          .filter((line) => line.startsWith('data:'))
-          .map((line) => line.slice(5))
-          .join('\n'),
-      ),
-    )
-    .filter(isObject)
 }

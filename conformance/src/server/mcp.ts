@@ -35,11 +35,17 @@ const toolCheck = (
   title: string,
   tool: string,
   run: (stage: ServerStage, mcp: Mcp, before: number) => Promise<void>,
-): Check<ServerStage> =>
-  serverCheck(id, title, async (stage) => {
+  more: Partial<Check<ServerStage>> = {},
+): Check<ServerStage> => {
+  const play = async (stage: ServerStage) => {
     const mcp = await connectMcp(stage, tool)
     await run(stage, mcp, await stage.hits('mcp'))
-  })
+  }
+  return serverCheck(id, title, play, more)
+}
+
+/** It waits for what ought not to come, which one chain is enough for. */
+const onOne = { families: ['evm'] } as const
 
 /** What an MCP server makes of payments. */
 export const mcpChecks: readonly Check<ServerStage>[] = [
@@ -150,6 +156,18 @@ export const mcpChecks: readonly Check<ServerStage>[] = [
     expectNotServed(await mcp.call('failing', with_(await mcp.pay('failing'))), 'the tool fails')
     expectSame('how often the facilitator was asked to settle', 0, stage.facilitator.asked('/settle').length)
   }),
+  toolCheck(
+    'MCP-010/upfront',
+    'a tool that fails after its payment was settled gives the receipt',
+    'upfront',
+    async (stage, mcp) => {
+      const result = await mcp.call('upfront', with_(await mcp.pay('upfront')))
+      if (stage.facilitator.asked('/settle').length === 0) notApplicable('the tool is settled for after its work')
+      expectThat(result.isError === true, 'isError of a tool that failed', true, result)
+      const receipt = metaOf(result, metaKey.receipt)
+      expectSame('success of the receipt', true, isObject(receipt) ? receipt.success : receipt)
+    },
+  ),
   toolCheck('MCP-011/refused', 'what was not settled is not given', sold, async (stage, mcp) => {
     const payment = await mcp.pay(sold)
     stage.facilitator.play({ settle: refused })
@@ -231,6 +249,51 @@ export const mcpChecks: readonly Check<ServerStage>[] = [
       url,
     )
     expectThat(offersOf(challenge).length > 0, 'there are no offers')
+  }),
+  toolCheck(
+    'MCP-016/cancelled',
+    'nothing is settled for a call that was cancelled before its settlement began',
+    sold,
+    async (stage, mcp) => {
+      if (!mcp.lasts) notApplicable('the MCP server has no sessions by which a call could be cancelled')
+      const payment = await mcp.pay(sold)
+      let [reached, release] = [() => {}, () => {}]
+      const isVerified = new Promise<void>((resolve) => {
+        reached = resolve
+      })
+      const isCancelled = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      stage.facilitator.play({
+        async verify(usual) {
+          reached()
+          await isCancelled
+          return { json: usual }
+        },
+      })
+      const params = { name: sold, arguments: { order: 'one' }, _meta: with_(payment) }
+      const { id, heard } = mcp.begin('tools/call', params, 700)
+      await Promise.race([isVerified, heard])
+      await mcp.tell('notifications/cancelled', { requestId: id, reason: 'nobody wants it' })
+      release()
+      // It may answer or not.
+      await heard
+      expectSame('how often the facilitator was asked to settle', 0, stage.facilitator.asked('/settle').length)
+    },
+    onOne,
+  ),
+  toolCheck('MCP-017/progress', 'a paid tool may tell of its progress', 'reporting', async (_, mcp) => {
+    const progressToken = 'groat-conform'
+    const _meta = { ...with_(await mcp.pay('reporting')), progressToken }
+    const { id, heard } = mcp.begin('tools/call', { name: 'reporting', arguments: { order: 'one' }, _meta })
+    const messages = await heard
+    const { result } = messages.find((message) => message.id === id) ?? {}
+    expectServed(isObject(result) ? result : {}, 'a payment for a tool that reports')
+    const told = messages.filter(({ method, params }) => {
+      const token = isObject(params) ? params.progressToken : undefined
+      return method === 'notifications/progress' && token === progressToken
+    })
+    expectThat(told.length > 0, 'notifications of progress before the result', 'one at least', messages.length - 1)
   }),
   toolCheck(
     'MCP-020/free',

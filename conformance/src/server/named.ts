@@ -16,7 +16,7 @@ interface Shop {
   readonly before: number
   /** A payment that is signed now, with or without a name. */
   sign(id?: unknown, payer?: Payer): Promise<string>
-  order(header: string, what?: string): Promise<Answer>
+  order(header: string, what?: string, more?: { readonly query?: string; readonly headers?: object }): Promise<Answer>
 }
 
 const key = 'payment-identifier'
@@ -32,8 +32,13 @@ async function openShop(stage: ServerStage, route = 'named'): Promise<Shop> {
       const info = id === undefined ? found.info : { ...found.info, id }
       return payExtended(stage, found, by, { [key]: { ...found.announced, info } })
     },
-    order: (header, what = 'one') =>
-      stage.ask(route, { ...json, 'PAYMENT-SIGNATURE': header }, 'POST', JSON.stringify({ order: what })),
+    order: (header, what = 'one', { query = '', headers = {} } = {}) =>
+      stage.ask(
+        `${route}${query}`,
+        { ...json, ...headers, 'PAYMENT-SIGNATURE': header },
+        'POST',
+        JSON.stringify({ order: what }),
+      ),
   }
 }
 
@@ -114,6 +119,37 @@ export const identifierChecks: readonly Check<ServerStage>[] = [
     expectWithheld(await shop.order(await shop.sign(id)), 'a payment that is no good has the name of a good one')
     await expectSales(stage, 'named', { ...shop, work: 1, payments: 1 })
   }),
+  serverCheck('EXT-ID-007/url', 'a name that stands for another URL is refused', async (stage) => {
+    const shop = await openShop(stage)
+    const id = newName()
+    expectDelivered(await shop.order(await shop.sign(id)))
+    const answer = await shop.order(await shop.sign(id), 'one', { query: '?day=2' })
+    expectWithheld(answer, 'the name stands for another URL')
+    await expectSales(stage, 'named', { ...shop, work: 1, payments: 1 })
+  }),
+  serverCheck('EXT-ID-007/headers', 'other headers do not make another request of a retry', async (stage) => {
+    const shop = await openShop(stage)
+    const id = newName()
+    const first = await shop.order(await shop.sign(id))
+    expectDelivered(first)
+    const headers = { 'x-request-id': newName(), 'accept-language': 'de' }
+    const second = await shop.order(await shop.sign(id), 'one', { headers })
+    expectDelivered(second, 'a retry with other headers')
+    expectSame('the second answer', first.text, second.text)
+    await expectSales(stage, 'named', { ...shop, work: 1, payments: 1 })
+  }),
+  serverCheck(
+    'EXT-ID-009/refused-first',
+    'a name whose payment was not settled, and will not be, is good for the next payment',
+    async (stage) => {
+      const shop = await openShop(stage)
+      const id = newName()
+      stage.facilitator.play({ verify: (usual, nth) => (nth === 1 ? invalid(usual, nth) : { json: usual }) })
+      expectWithheld(await shop.order(await shop.sign(id)), 'the payment is no good')
+      expectDelivered(await shop.order(await shop.sign(id)), 'a payment with the name of one that charged nothing')
+      await expectSales(stage, 'named', { ...shop, work: 1, payments: 1 })
+    },
+  ),
   serverCheck('EXT-ID-008/payers', 'two payers may choose the same name', async (stage) => {
     const shop = await openShop(stage)
     const id = newName()

@@ -5,11 +5,13 @@ import { notApplicable } from '../model/finding.js'
 import type { ChainDiff, Exchange, Family } from '../model/result.js'
 import { type Job, jobsOf, type Session } from '../run/session.js'
 import { claimedFamilies, type Endpoint, type Support, versionOf } from '../target/manifest.js'
-import { type Lasting, openLasting } from '../target/process.js'
+import { type Lasting, openLasting, startCommand, UnreachableError } from '../target/process.js'
 import { a2aChecks } from './a2a.js'
+import { announcedChecks } from './announced.js'
 import { codeChecks } from './coded.js'
-import { origin, signingKey } from './extended.js'
+import { origin, signingJwk, signingKey } from './extended.js'
 import { mcpChecks } from './mcp.js'
+import { linkOverStdio } from './mcp-links.js'
 import { identifierChecks } from './named.js'
 import { offerChecks } from './offers.js'
 import { paymentChecks } from './payments.js'
@@ -17,7 +19,7 @@ import { startScriptedFacilitator } from './scripted-facilitator.js'
 import { settlementChecks } from './settlements.js'
 import { signedOfferChecks } from './signed.js'
 import { signInChecks } from './signed-in.js'
-import { createReadOnlyStage, createServerStage, type ServerStage } from './stage.js'
+import { createReadOnlyStage, createServerStage, type Sale, type ServerStage } from './stage.js'
 import { asVersion1 } from './version-1.js'
 
 /** Everything that is asked of a resource server. */
@@ -25,6 +27,7 @@ export const serverChecks: readonly Check<ServerStage>[] = [
   ...offerChecks,
   ...paymentChecks,
   ...settlementChecks,
+  ...announcedChecks,
   ...identifierChecks,
   ...signInChecks,
   ...signedOfferChecks,
@@ -97,6 +100,10 @@ export async function openServer(
     const programs: Lasting[] = []
     for (const family of served) {
       const rail = await takeRail(family, { given, closing })
+      if ('start' in endpoint && endpoint.protocol === 'mcp') {
+        jobs.push(...(await openProgram(endpoint, rail, closing)))
+        continue
+      }
       const told = { routes: routes ?? allRoutes, version: versionOf(supports), closing, programs }
       jobs.push(...(await openOn(endpoint, rail, told)))
     }
@@ -129,17 +136,7 @@ async function openOn(
   )
   closing.push(() => facilitator.close())
   const sale = { payTo: await rail.recipient(), amount: '10000', network: rail.network, asset: rail.asset }
-  const program = await openLasting(endpoint, {
-    PORT: '0',
-    X402_FACILITATOR_URL: facilitator.url,
-    X402_NETWORK: sale.network,
-    X402_PAY_TO: sale.payTo,
-    X402_ASSET: sale.asset,
-    X402_AMOUNT: sale.amount,
-    X402_ORIGIN: origin,
-    X402_SIGNING_KEY: signingKey,
-    ...(rail.family === 'svm' ? { X402_SVM_RPC_URL: rail.rpcUrl } : { X402_EVM_RPC_URL: rail.rpcUrl }),
-  })
+  const program = await openLasting(endpoint, environmentOf(rail, facilitator.url, sale))
   closing.push(() => program.close())
   programs.push(program)
   return jobsOf(serverChecks, [rail.family], async (check, _, { http, runs, seed, path, regressions, note, onEnd }) => {
@@ -150,4 +147,47 @@ async function openOn(
     const told = { url: await program.url(), version, rail, facilitator, sale, routes, runs, seed, ...more }
     await check.run(createServerStage({ http: version === 1 ? asVersion1(http) : http, ...told }))
   })
+}
+
+/** An MCP server over stdio: one program, and one connection to it for as long as it is tested. */
+async function openProgram(
+  { start, cwd, env = {} }: Extract<Endpoint, { readonly start: string }>,
+  rail: Rail,
+  closing: (() => Promise<void>)[],
+): Promise<readonly Job[]> {
+  let listener: (exchange: Omit<Exchange, 'at'>) => void = () => {}
+  const note = (exchange: Omit<Exchange, 'at'>) => listener(exchange)
+  const facilitator = await startScriptedFacilitator(rail.family, rail.network, rail.v1Network, note)
+  closing.push(() => facilitator.close())
+  const sale = { payTo: await rail.recipient(), amount: '10000', network: rail.network, asset: rail.asset }
+  const started = startCommand(start, { ...environmentOf(rail, facilitator.url, sale), ...env }, cwd)
+  closing.push(() => started.stop())
+  const mcp = await linkOverStdio(started, note).catch((cause: unknown) => {
+    throw new UnreachableError(`\`${start}\` is no MCP server over stdio\n${started.complaints()}`.trimEnd(), { cause })
+  })
+  return jobsOf(mcpChecks, [rail.family], async (check, _, { http, runs, seed, path, note: told }) => {
+    listener = told
+    const more = path === undefined ? {} : { path }
+    const about = { url: 'stdio:', version: 2 as const, rail, facilitator, sale, routes: [], runs, seed, mcp, ...more }
+    await check.run(createServerStage({ http, ...about }))
+  })
+}
+
+function environmentOf(
+  rail: Rail,
+  facilitatorUrl: string,
+  { network, payTo, asset, amount }: Sale,
+): Readonly<Record<string, string>> {
+  return {
+    PORT: '0',
+    X402_FACILITATOR_URL: facilitatorUrl,
+    X402_NETWORK: network,
+    X402_PAY_TO: payTo,
+    X402_ASSET: asset,
+    X402_AMOUNT: amount,
+    X402_ORIGIN: origin,
+    X402_SIGNING_KEY: signingKey,
+    X402_SIGNING_JWK: JSON.stringify(signingJwk),
+    ...(rail.family === 'svm' ? { X402_SVM_RPC_URL: rail.rpcUrl } : { X402_EVM_RPC_URL: rail.rpcUrl }),
+  }
 }

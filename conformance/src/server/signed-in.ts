@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Payer } from '../chain/rail.js'
 import { type Answer, isObject } from '../http/exchange.js'
 import type { Check } from '../model/check.js'
-import { expectSame, expectThat } from '../model/finding.js'
+import { expectSame, expectThat, fail, notApplicable } from '../model/finding.js'
 import { expectMessage } from '../spec/messages.js'
 import { decodeHeader, encodeHeader } from '../wire/messages.js'
 import { type Statement, signIn } from '../wire/sign-in.js'
@@ -12,6 +12,8 @@ import { expectDelivered, expectUnpaid, expectWithheld, type ServerStage, secret
 
 const key = 'sign-in-with-x'
 const route = 'pass'
+const other = 'other-pass'
+const members = 'members'
 
 /** Somebody who has bought the pass, or has not. */
 interface Visitor {
@@ -22,11 +24,14 @@ interface Visitor {
   show(proof: unknown): Promise<Answer>
 }
 
-const typeOf = ({ rail }: ServerStage) => (rail.family === 'evm' ? 'eip191' : 'ed25519')
+const typeOf = ({ rail }: ServerStage): Statement['type'] => (rail.family === 'evm' ? 'eip191' : 'ed25519')
 
-async function visit(stage: ServerStage, { buys = true }: { readonly buys?: boolean } = {}): Promise<Visitor> {
+async function visit(
+  stage: ServerStage,
+  { buys = true, as }: { readonly buys?: boolean; readonly as?: Payer } = {},
+): Promise<Visitor> {
   const found = await needExtension(stage, route, key)
-  const payer = await stage.rail.payer(1_000_000n)
+  const payer = as ?? (await stage.rail.payer(1_000_000n))
   if (buys) expectDelivered(await stage.ask(route, { 'PAYMENT-SIGNATURE': await payExtended(stage, found, payer) }))
   const { info } = await needExtension(stage, route, key)
   return {
@@ -34,6 +39,34 @@ async function visit(stage: ServerStage, { buys = true }: { readonly buys?: bool
     asked: { ...info, address: payer.address, chainId: stage.rail.network, type: typeOf(stage) },
     show: (proof) => stage.ask(route, { 'SIGN-IN-WITH-X': typeof proof === 'string' ? proof : encodeHeader(proof) }),
   }
+}
+
+/** The challenge of a route that asks for a sign-in and for no money. */
+async function membersOnly(stage: ServerStage) {
+  const answer = await stage.ask(members)
+  const challenge = decodeHeader(answer.headers['payment-required'])
+  const announced = extensionIn(challenge, key)
+  if (announced === undefined) {
+    if (stage.claims(members)) fail(`/conformance/${members} does not ask for a sign-in`, key, answer.status)
+    notApplicable(`the target has no route ${members} that asks for a sign-in`)
+  }
+  const { info } = announced
+  const payer = await stage.rail.payer(1n)
+  const asked = {
+    ...(isObject(info) ? info : {}),
+    address: payer.address,
+    chainId: stage.rail.network,
+    type: typeOf(stage),
+  }
+  const header = encodeHeader(await signIn(asked, payer))
+  const show = () => stage.ask(members, { 'SIGN-IN-WITH-X': header })
+  return { answer, challenge, show }
+}
+
+/** Fails unless caches keep an answer for nobody else. */
+function expectUnshared({ headers }: Answer): void {
+  const control = headers['cache-control'] ?? ''
+  expectThat(/private|no-store/.test(control), 'Cache-Control of the answer', 'private or no-store', control)
 }
 
 /** A proof of somebody who has bought the pass that has to be refused: well signed, but for something else. */
@@ -87,12 +120,49 @@ export const signInChecks: readonly Check<ServerStage>[] = [
     const answer = await show(await signIn(asked, payer))
     expectDelivered(answer, 'a sign-in of somebody who has bought the pass')
     expectSame('how often the facilitator was asked to settle', 0, stage.facilitator.asked('/settle').length)
-    const control = answer.headers['cache-control'] ?? ''
-    expectThat(/private|no-store/.test(control), 'Cache-Control of the answer', 'private or no-store', control)
+    expectUnshared(answer)
   }),
   serverCheck('EXT-SIGN-002/stranger', 'whoever has bought nothing is not served', async (stage) => {
     const { asked, payer, show } = await visit(stage, { buys: false })
     expectWithheld(await show(await signIn(asked, payer)), 'the account has bought nothing')
+  }),
+  serverCheck(
+    'EXT-SIGN-003/resource',
+    'a payment for another route opens nothing, whatever resource it names',
+    async (stage) => {
+      const { resource } = await needExtension(stage, route, key)
+      const payer = await stage.rail.payer(1_000_000n)
+      const header = await payExtended(stage, { offer: await stage.offer('paid'), resource }, payer)
+      await stage.ask('paid', { 'PAYMENT-SIGNATURE': header })
+      const { asked, show } = await visit(stage, { buys: false, as: payer })
+      expectWithheld(await show(await signIn(asked, payer)), 'what was bought is another route')
+    },
+  ),
+  serverCheck('EXT-SIGN-004/scope', 'a proof for one route does not open another', async (stage) => {
+    const { payer, show } = await visit(stage)
+    const found = await needExtension(stage, other, key)
+    const header = await payExtended(stage, found, payer)
+    expectDelivered(await stage.ask(other, { 'PAYMENT-SIGNATURE': header }))
+    const { info } = await needExtension(stage, other, key)
+    const asked = { ...info, address: payer.address, chainId: stage.rail.network, type: typeOf(stage) }
+    expectWithheld(await show(await signIn(asked, payer)), `the proof is for ${other}`)
+  }),
+  serverCheck(
+    'EXT-SIGN-024/asks',
+    'a route that asks for a sign-in alone answers 401, with a challenge without offers',
+    async (stage) => {
+      const { answer, challenge } = await membersOnly(stage)
+      expectSame('the status', 401, answer.status)
+      expectSame('accepts', [], challenge?.accepts)
+      expectUnshared(answer)
+    },
+  ),
+  serverCheck('EXT-SIGN-024/once', 'it takes each proof once, and its answer is nobody else’s', async (stage) => {
+    const { show } = await membersOnly(stage)
+    const answer = await show()
+    expectDelivered(answer, 'a sign-in at a route that costs nothing')
+    expectUnshared(answer)
+    expectWithheld(await show(), 'the proof was shown before')
   }),
   serverCheck(
     'EXT-SIGN-011/asks-again',

@@ -1,10 +1,11 @@
 import { privateKeyToAccount } from 'viem/accounts'
-import type { Answer } from '../http/exchange.js'
+import { type Answer, isObject } from '../http/exchange.js'
 import type { Check } from '../model/check.js'
 import { expectSame, expectThat, fail, notApplicable } from '../model/finding.js'
+import { parseJson } from '../model/json.js'
 import { expectMessage } from '../spec/messages.js'
-import { type Artifact, artifactSigner, readArtifact } from '../wire/offers.js'
-import { type Extended, extensionIn, needExtension, origin, payExtended, signingKey } from './extended.js'
+import { type Artifact, artifactSigner, isJwsBy, readArtifact } from '../wire/offers.js'
+import { type Extended, extensionIn, needExtension, origin, payExtended, signingJwk, signingKey } from './extended.js'
 import { serverCheck } from './offers.js'
 import { type Act, pending, refused } from './scripted-facilitator.js'
 import { expectDelivered, receiptIn, type ServerStage } from './stage.js'
@@ -29,10 +30,10 @@ function signedReceiptIn(answer: Answer): Artifact | undefined {
 }
 
 /** Buys, and gives the signed receipt. */
-async function buy(stage: ServerStage) {
-  const found = await needExtension(stage, route, key)
+async function buy(stage: ServerStage, at = route) {
+  const found = await needExtension(stage, at, key)
   const payer = await stage.rail.payer(1_000_000n)
-  const answer = await stage.ask(route, { 'PAYMENT-SIGNATURE': await payExtended(stage, found, payer) })
+  const answer = await stage.ask(at, { 'PAYMENT-SIGNATURE': await payExtended(stage, found, payer) })
   expectDelivered(answer)
   const receipt = signedReceiptIn(answer)
   if (receipt === undefined) fail('the receipt has no signed receipt', `${key} with info.receipt`, receiptIn(answer))
@@ -46,6 +47,21 @@ async function expectSigned(kind: 'offer' | 'receipt', artifacts: readonly Artif
   for (const each of typed) expectSame(`who signed the ${kind}`, address, await artifactSigner(kind, each))
 }
 
+/** Fails unless a JWS is over canonical JSON, by a key that a DID URL names and the kit has given. */
+async function expectJws(what: string, { signature, payload }: Artifact): Promise<void> {
+  const [head = '', body = ''] = signature.split('.')
+  const header = parseJson(Buffer.from(head, 'base64url').toString())
+  const { kid } = isObject(header) ? header : {}
+  expectThat(/^did:[a-z]+:[^#\s]+#[^#\s]+$/.test(String(kid)), `kid of ${what}`, 'a DID URL', kid)
+  const text = Buffer.from(body, 'base64url').toString()
+  expectSame(`the payload of ${what}`, canonical(payload), text)
+  expectThat(await isJwsBy(signingJwk, signature), `${what} is signed by another key`, undefined, header)
+}
+
+/** RFC 8785 for what these payloads hold: flat objects of texts and whole numbers. */
+const canonical = (payload: object) =>
+  JSON.stringify(Object.fromEntries(Object.entries(payload).sort(([a], [b]) => (a < b ? -1 : 1))))
+
 /** A payment for which no signed receipt may be given out. */
 const unsigned = (name: string, what: string, settle: Act): Check<ServerStage> =>
   serverCheck(`EXT-OFFER-003/${name}`, `there is no signed receipt for a payment that ${what}`, async (stage) => {
@@ -55,6 +71,23 @@ const unsigned = (name: string, what: string, settle: Act): Check<ServerStage> =
     const answer = await stage.ask(route, { 'PAYMENT-SIGNATURE': await payExtended(stage, found, payer) })
     expectSame('the signed receipt', undefined, signedReceiptIn(answer))
   })
+
+/** A route whose key is of no use. It is waited for, which one chain is enough for. */
+const withoutKey = (id: string, broken: string, does: string): Check<ServerStage> =>
+  serverCheck(
+    id,
+    `a key that ${does} closes no shop`,
+    async (stage) => {
+      if (!stage.claims(broken) && (await stage.ask(broken)).status === 404)
+        notApplicable(`the target has no route ${broken}`)
+      const sold = { offer: await stage.offer(broken), resource: { url: `${origin}/conformance/${broken}` } }
+      const header = await payExtended(stage, sold, await stage.rail.payer(1_000_000n))
+      const answer = await stage.ask(broken, { 'PAYMENT-SIGNATURE': header })
+      expectDelivered(answer)
+      expectSame('the signed receipt', undefined, signedReceiptIn(answer))
+    },
+    { families: ['evm'] },
+  )
 
 /** What a server signs (`offer-receipt`). */
 export const signedOfferChecks: readonly Check<ServerStage>[] = [
@@ -84,6 +117,18 @@ export const signedOfferChecks: readonly Check<ServerStage>[] = [
     'a receipt that is signed by EIP-712 is signed as the specification says',
     async (stage) => expectSigned('receipt', [(await buy(stage)).receipt]),
   ),
+  serverCheck(
+    'EXT-OFFER-017/jws',
+    'what is signed by JWS is canonical JSON, by a key that is named by a DID URL',
+    async (stage) => {
+      const { found, receipt } = await buy(stage, 'signed-jws')
+      const all = [...artifactsIn(found), receipt].filter(({ format }) => format === 'jws')
+      if (all.length === 0) notApplicable('the target does not sign by JWS')
+      for (const each of all) await expectJws(each === receipt ? 'the receipt' : 'an offer', each)
+    },
+  ),
+  withoutKey('EXT-OFFER-005/fails', 'key-fails', 'fails'),
+  withoutKey('EXT-015/hangs', 'key-hangs', 'does not answer'),
   serverCheck('EXT-OFFER-019/fields', 'what is signed by EIP-712 has every field of its type', async (stage) => {
     const { found, receipt } = await buy(stage)
     for (const { format, payload } of artifactsIn(found))

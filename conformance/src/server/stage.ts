@@ -10,6 +10,7 @@ import {
   type Requirements,
   type Terms,
 } from '../wire/messages.js'
+import { hitsOver, type McpLink } from './mcp-links.js'
 import { feePayer, type ScriptedFacilitator } from './scripted-facilitator.js'
 
 /** What the server was told to sell for. */
@@ -53,6 +54,8 @@ export interface ServerStage {
   payload(payer: Payer, offer: Requirements): Promise<unknown>
   /** How often the work behind a route was done. */
   hits(route?: string): Promise<number>
+  /** The MCP server of a target that is nothing else. */
+  readonly mcp?: McpLink
 }
 
 /** What a stage is made of. */
@@ -68,6 +71,7 @@ export type ServerSetup = {
   readonly facilitator: ScriptedFacilitator
   readonly sale: Sale
   readonly routes: readonly string[]
+  readonly mcp?: McpLink
 }
 
 /** A stage for one check. The facilitator is honest again. */
@@ -96,6 +100,12 @@ export function createServerStage(setup: ServerSetup): ServerStage {
 
   const payload: ServerStage['payload'] = (payer, offered) => rail.pay(payer, termsOf(offered, rail))
 
+  async function counted(): Promise<unknown> {
+    const answer = await ask('hits')
+    if (answer.status === 404) untestable('the target does not count its work: there is no GET /conformance/hits')
+    return jsonIn(answer)
+  }
+
   return {
     ...setup,
     needRoute(name) {
@@ -116,9 +126,7 @@ export function createServerStage(setup: ServerSetup): ServerStage {
       return { offer: offered, payment, header: encodeHeader(payment), payer }
     },
     async hits(route = 'paid') {
-      const answer = await ask('hits')
-      if (answer.status === 404) untestable('the target does not count its work: there is no GET /conformance/hits')
-      const body = jsonIn(answer)
+      const body = setup.mcp === undefined ? await counted() : await hitsOver(setup.mcp)
       const count = isObject(body) && isObject(body.hits) ? (body.hits[route] ?? 0) : undefined
       if (typeof count !== 'number') fail('/conformance/hits does not count', '{"hits":{"paid":0}}', body)
       return count

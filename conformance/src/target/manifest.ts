@@ -6,7 +6,13 @@ import type { Family, Role } from '../model/result.js'
 /** A program that runs already, one that the kit starts by a command, or one in this process. */
 export type Endpoint =
   | { readonly url: string; readonly path?: string }
-  | { readonly start: string; readonly cwd?: string; readonly env?: Readonly<Record<string, string>> }
+  | {
+      readonly start: string
+      /** A server that is an MCP server over its standard input and output says `mcp`. */
+      readonly protocol?: 'http' | 'mcp'
+      readonly cwd?: string
+      readonly env?: Readonly<Record<string, string>>
+    }
   | { readonly open: (env: Readonly<Record<string, string>>) => Promise<Opened> }
 
 /** A program that listens. */

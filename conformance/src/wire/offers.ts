@@ -1,3 +1,4 @@
+import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
 import { type Hex, recoverTypedDataAddress } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { isObject } from '../http/exchange.js'
@@ -29,6 +30,13 @@ export async function artifactSigner(
   } catch {
     return undefined
   }
+}
+
+/** Whether a compact JWS is signed by this Ed25519 key. */
+export function isJwsBy({ kty, crv, x }: JsonWebKey, jws: string): boolean {
+  const [head = '', body = '', signature = ''] = jws.split('.')
+  const key = createPublicKey({ key: { ...(kty && { kty }), ...(crv && { crv }), ...(x && { x }) }, format: 'jwk' })
+  return verify(null, Buffer.from(`${head}.${body}`), key, Buffer.from(signature, 'base64url'))
 }
 
 /** What is signed, and by which key; `said` is written beside the signature instead of it. */

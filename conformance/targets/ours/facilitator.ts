@@ -4,6 +4,7 @@ import { batchEvm } from '@groat/evm/batch-settlement/facilitator'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
 import { uptoEvm } from '@groat/evm/upto/facilitator'
+import { withBuilderCodes } from '@groat/extensions/builder-code/facilitator'
 import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { openMemoryStore } from '@groat/store'
 import { createSvmChain } from '@groat/svm/chain'
@@ -37,7 +38,8 @@ export async function openFacilitator(env: Readonly<Record<string, string | unde
       signers: [key],
     })
     const chains = [chain]
-    schemes.push(exactEvm({ chains }), uptoEvm({ chains }), batchEvm({ chains }))
+    const coded = withBuilderCodes({ wallet: 'conformance_kit' })
+    schemes.push(coded(exactEvm({ chains })), uptoEvm({ chains }), batchEvm({ chains }))
   }
   if (X402_SVM_RPC_URL !== undefined) {
     const key = X402_SVM_SECRET_KEY ?? ''

@@ -21,20 +21,38 @@ export async function openMcp(
     const forged = { success: true, transaction: 'forged' }
     return { ...text(secret), _meta: { 'x402/payment-response': forged, 'x402.payment-response': forged } }
   })
+  const upfront = paid.tool('upfront', { price, mode: 'upfront' }, async (_: Order) => ({
+    ...text({ error: 'broken' }),
+    isError: true,
+  }))
+  const reporting = paid.tool('reporting', price, async (_: Order, { _meta, sendNotification }) => {
+    const { progressToken = 'none' } = _meta ?? {}
+    for (const progress of [1, 2])
+      await sendNotification({ method: 'notifications/progress', params: { progressToken, progress, total: 2 } })
+    return text(secret)
+  })
   const resource = paid.resource('paid', price, async (uri) => ({
     contents: [{ uri: uri.href, text: JSON.stringify(secret) }],
   }))
   await paid.ready()
 
+  const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>()
   return async (request) => {
+    const known = sessions.get(request.headers.get('mcp-session-id') ?? '')
+    if (known !== undefined) return known.handleRequest(request)
     const server = new McpServer({ name: 'conformance', version: '1' })
     const inputSchema = { order: z.string() }
     server.registerTool('paid', { inputSchema }, sold)
     server.registerTool('failing', { inputSchema }, failing)
     server.registerTool('forging', { inputSchema }, forging)
+    server.registerTool('upfront', { inputSchema }, upfront)
+    server.registerTool('reporting', { inputSchema }, reporting)
     server.registerTool('free', { inputSchema }, async () => text(secret))
     server.registerResource('paid', 'conformance://paid', { description: 'is sold' }, resource)
-    const transport = new WebStandardStreamableHTTPServerTransport({})
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => crypto.randomUUID(),
+      onsessioninitialized: (id) => void sessions.set(id, transport),
+    })
     await server.connect(transport as Parameters<typeof server.connect>[0])
     return transport.handleRequest(request)
   }

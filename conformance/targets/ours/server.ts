@@ -3,9 +3,9 @@ import type { SchemeServer } from '@groat/core'
 import { privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/server'
 import { builderCodes } from '@groat/extensions/builder-code/server'
-import { signedOffers, typedDataIssuer } from '@groat/extensions/offer-receipt/server'
+import { type ArtifactIssuer, jwsIssuer, signedOffers, typedDataIssuer } from '@groat/extensions/offer-receipt/server'
 import { memoryIdentifiers, paymentIdentifiers } from '@groat/extensions/payment-identifier/server'
-import { memorySignIns, signIns } from '@groat/extensions/sign-in-with-x/server'
+import { memorySignIns, signedInOnly, signIns } from '@groat/extensions/sign-in-with-x/server'
 import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
 import { exactSvm } from '@groat/svm/exact/server'
@@ -20,7 +20,7 @@ export const secret = { resource: 'groat-conformance-secret' }
 /** Opens our server as the environment says. */
 export async function openServer(env: Readonly<Record<string, string | undefined>>) {
   const { X402_FACILITATOR_URL = '', X402_NETWORK = '', X402_PAY_TO = '', X402_AMOUNT = '' } = env
-  const { X402_ORIGIN = '', X402_SIGNING_KEY = '' } = env
+  const { X402_ORIGIN = '', X402_SIGNING_KEY = '', X402_SIGNING_JWK = '' } = env
   const scheme: SchemeServer = X402_NETWORK.startsWith('solana:') ? exactSvm : exactEvm
   const shop = {
     facilitator: createFacilitatorClient(X402_FACILITATOR_URL, { timeoutMs: 5_000 }),
@@ -85,6 +85,30 @@ export async function openServer(env: Readonly<Record<string, string | undefined
   )
   app.get('/conformance/pass', extended({ price, pass: '1h', extensions: { 'sign-in-with-x': true } }), works('pass'))
   app.get('/conformance/signed', extended({ price, extensions: { 'offer-receipt': true } }), works('signed'))
+  app.get(
+    '/conformance/other-pass',
+    extended({ price, pass: '1h', scope: 'another', extensions: { 'sign-in-with-x': true } }),
+    works('other-pass'),
+  )
+  const members = signedInOnly({
+    store: memorySignIns(),
+    origin: X402_ORIGIN,
+    networks: [X402_NETWORK],
+    scope: 'members',
+  })(() => Response.json(secret))
+  app.get('/conformance/members', (c) => members(c.req.raw))
+  const kid = `did:web:${new URL(X402_ORIGIN).host}#key-1`
+  const issuers: Readonly<Record<string, ArtifactIssuer>> = {
+    'signed-jws': await jwsIssuer({ kid, alg: 'EdDSA', jwk: JSON.parse(X402_SIGNING_JWK) }),
+    'key-fails': { sign: () => Promise.reject(new Error('broken')) },
+    'key-hangs': { sign: () => new Promise(() => {}) },
+  }
+  for (const [name, issuer] of Object.entries(issuers)) {
+    // A key is waited for as long as a part of the lease of a claim.
+    const sold = paywall({ ...shop, origin: X402_ORIGIN, leaseSeconds: 6, extensions: [signedOffers({ issuer })] })
+    app.get(`/conformance/${name}`, sold({ price, extensions: { 'offer-receipt': true } }), works(name))
+    await sold.ready()
+  }
   const codes = { a: 'conformance', s: ['kit_one'] }
   app.get('/conformance/coded', extended({ price, extensions: { 'builder-code': codes } }), works('coded'))
   const mcp = await openMcp(shop, {
