@@ -85,13 +85,25 @@ test('CL-6 a receipt that nests without an end is signed by nobody, and stops no
   expect(checks.find(({ check }) => check === 'exporter')?.ok).toBe(false)
 })
 
-test('CL-6 what the seller has signed by offer-receipt is checked too', async () => {
+test('CL-6 EXT-OFFER-024 what the seller has signed by offer-receipt is checked too', async () => {
   const { exported, verify } = await paidOnce(PAYER, { signedBy: SELLER })
   const receipt = JSON.parse(await exported())
   expect(await verify([receipt])).toEqual([[]])
-  const { exported: forged, verify: check } = await paidOnce(PAYER, { signedBy: OTHER })
-  const line = JSON.parse(await forged())
-  expect(await check([line])).toEqual([['seller’s offer', 'seller’s receipt']])
+  const other = await paidOnce(PAYER, { signedBy: OTHER })
+  const check = other.verify
+  const line = JSON.parse(await other.exported())
+  const original = line.receipt
+  // Whose key that is nobody here knows: that is no proof against it.
+  const { run, file, verdicts } = other
+  expect(await verdicts([line])).toEqual([['unknown', 'seller’s offer', 'seller’s receipt']])
+  expect((await run(['receipts', 'verify', file], {})).exitCode).toBe(0)
+  // What no key can have signed is another matter.
+  const nobody = Buffer.from(original, 'base64')
+    .toString()
+    .replace(/("signature":"0x)[0-9a-f]+/, `$1${'00'.repeat(65)}`)
+  line.receipt = Buffer.from(nobody).toString('base64')
+  expect(await check([line])).toEqual([['exporter.receipt', 'seller’s receipt']])
+  line.receipt = original
   expect(await check([line], '--trust', privateKeyAccount(OTHER).address)).toEqual([[]])
 })
 
@@ -118,6 +130,20 @@ async function paidOnce(key: string, { signedBy }: { readonly signedBy?: string 
   const file = join(folder, 'receipts.ndjson')
   return {
     run,
+    file,
+    /** The verdict of each line, and what nobody here knows of it. */
+    async verdicts(lines: readonly unknown[]): Promise<readonly string[][]> {
+      await writeFile(file, lines.map((line) => JSON.stringify(line)).join('\n'))
+      const { out } = await run(['receipts', 'verify', file, '--json'], {})
+      return out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .map(({ verdict, checks }) => [
+          verdict,
+          ...checks.filter(({ ok }: { ok: unknown }) => ok === 'unknown').map(({ check }: { check: string }) => check),
+        ])
+    },
     exported: async (by = key) => (await run(['receipts', 'export'], { GROAT_EVM_KEY: by })).out,
     /** Names of what failed, for each line. */
     async verify(lines: readonly unknown[], ...more: readonly string[]): Promise<readonly string[][]> {

@@ -5,6 +5,7 @@ import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm as sellsExactEvm } from '@groat/evm/exact/server'
 import {
   didWebKeys,
+  jwkOfDidKey,
   type ReceivedArtifact,
   signedReceipts,
   verifiedOffer,
@@ -267,6 +268,12 @@ describe('a site that publishes its keys', () => {
     x: 'A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg',
     d: 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8',
   }
+  const otherEd = {
+    kty: 'OKP',
+    crv: 'Ed25519',
+    x: 'PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw',
+    d: 'TM0Imyj_ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U-4pvs',
+  }
   const HOST = 'api.example.test'
   const DID = `did:web:${HOST}`
   const { d: _, ...publicEd } = ed
@@ -325,7 +332,7 @@ describe('a site that publishes its keys', () => {
 
   test('EXT-OFFER-015 is asked only for its own URLs: no name in a signature says where to look', async () => {
     const asked: string[] = []
-    const keysOf = didWebKeys(site(documentOf(), asked))
+    const keysOf = didWebKeys(site(documentOf({ assertionMethod: ['#eth'] }), asked))
     const kids = [
       'did:web:evil.example#k',
       'did:web:localhost%3A8500#k',
@@ -336,7 +343,11 @@ describe('a site that publishes its keys', () => {
     ]
     for (const kid of kids) {
       const signed = await (await jwsIssuer({ kid, alg: 'EdDSA', jwk: ed })).sign({ kind: 'offer', payload: offer })
-      expect(await verifyOffer(signed, { keysOf, now: NOW })).toMatchObject({ code: 'offer_signature_invalid' })
+      // A key that is not what its name says is none; whose key the others name nobody here knows.
+      const code = kid.startsWith('did:key') ? 'offer_signature_invalid' : 'offer_signer_not_authorized'
+      const other = await (await jwsIssuer({ kid, alg: 'EdDSA', jwk: otherEd })).sign({ kind: 'offer', payload: offer })
+      expect(await verifyOffer(other, { keysOf, now: NOW })).toMatchObject({ code })
+      expect(await verifyOffer(signed, { keysOf, now: NOW })).toMatchObject({ code: 'offer_signer_not_authorized' })
     }
     for (const resourceUrl of [
       'http://api.example.test/',
@@ -347,7 +358,86 @@ describe('a site that publishes its keys', () => {
       const signed = await typedDataIssuer(B).sign({ kind: 'offer', payload: { ...offer, resourceUrl } })
       expect((await verifyOffer(signed, { keysOf, now: NOW })).ok).toBe(false)
     }
-    expect(asked).toEqual([])
+    expect(asked).toEqual([`https://${HOST}/.well-known/did.json`])
+  })
+
+  test('EXT-OFFER-012 EXT-OFFER-024 a did:key speaks for a URL only where its site, its payee or the verifier says so', async () => {
+    const fragment = 'z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd'
+    const kid = `did:key:${fragment}#${fragment}`
+    const signed = await (await jwsIssuer({ kid, alg: 'EdDSA', jwk: ed })).sign({ kind: 'receipt', payload: receipt })
+    const by = (trust: object) => verifySignedReceipt(signed, { now: NOW, ...trust })
+    expect(await by({})).toMatchObject({ code: 'receipt_signer_not_authorized' })
+    expect(await by({ trusted: [`did:key:${fragment}`] })).toMatchObject({ ok: true, authority: 'trusted' })
+    expect(await by({ payTo: 'FAe4sisG95oZ42w7buUn5qEE4TAnfTTFPiguZUHmhiF' })).toMatchObject({ authority: 'payee' })
+    expect(await by({ keysOf: didWebKeys(site(documentOf())) })).toMatchObject({ ok: true, authority: 'site' })
+    const unused = documentOf({ assertionMethod: ['#eth'] })
+    expect(await by({ keysOf: didWebKeys(site(unused)) })).toMatchObject({ code: 'receipt_signer_not_authorized' })
+    const [head, , signature] = signed.signature.split('.')
+    const forged = Buffer.from(JSON.stringify({ ...receipt, payer: B.address })).toString('base64url')
+    expect(
+      await verifySignedReceipt(
+        { ...signed, signature: `${head}.${forged}.${signature}` },
+        { now: NOW, trusted: [kid] },
+      ),
+    ).toMatchObject({ code: 'receipt_signature_invalid' })
+  })
+
+  test('EXT-OFFER-012 the three keys of did:key are read, and the payee of Ethereum is one of them', async () => {
+    expect(jwkOfDidKey('did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd')).toEqual(publicEd)
+    const [es256k, es256] = [
+      ['did:key:zQ3shjyJXUaRJC2GC43mX8aPrUhoTdoiongXhZjsdTzPKYZUM', 'secp256k1', 'ES256K'],
+      ['did:key:zDnaeQa8zprPhHA7Yuxcgc2Uh6XNQgaKjmFZE4EaA9fk5svmJ', 'P-256', 'ES256'],
+    ] as const
+    const scalar = Buffer.from('11'.repeat(32), 'hex').toString('base64url')
+    for (const [did, crv, alg] of [es256k, es256]) {
+      const jwk = jwkOfDidKey(did)
+      expect(jwk).toMatchObject({ kty: 'EC', crv })
+      const kid = `${did}#${did.slice(8)}`
+      const jws = await jwsIssuer({ kid, alg, jwk: { ...jwk, d: scalar } as never })
+      const signed = await jws.sign({ kind: 'receipt', payload: receipt })
+      expect(await verifySignedReceipt(signed, { now: NOW, trusted: [did] })).toMatchObject({ ok: true, signer: did })
+      expect(await verifySignedReceipt(signed, { now: NOW, payTo: A.address })).toMatchObject(
+        alg === 'ES256K' ? { ok: true, authority: 'payee' } : { code: 'receipt_signer_not_authorized' },
+      )
+    }
+    for (const none of [
+      'did:key:',
+      'did:key:z',
+      'did:key:zQ3sh',
+      'did:key:uAAAA',
+      `did:key:z${'1'.repeat(48)}`,
+      'did:jwk:e30',
+    ]) {
+      expect(jwkOfDidKey(none)).toBeUndefined()
+    }
+  })
+
+  test('EXT-OFFER-023 a key that a signature brings is the one that its name stands for, or nobody’s', async () => {
+    const kid = `${DID}#key-1`
+    const keysOf = didWebKeys(site(documentOf()))
+    const signWith = async (key: object, more: object) =>
+      (await jwsIssuer({ kid, alg: 'EdDSA', ...key, ...more } as never)).sign({ kind: 'receipt', payload: receipt })
+    const good = await signWith({ jwk: ed }, { bringsKey: true })
+    const header = JSON.parse(Buffer.from(good.signature.split('.')[0] ?? '', 'base64url').toString())
+    expect(header).toEqual({ alg: 'EdDSA', kid, jwk: publicEd })
+    expect(await verifySignedReceipt(good, { keysOf, now: NOW })).toMatchObject({ ok: true, authority: 'site' })
+    // Without the document nobody knows whose it is; its signature is good all the same, or it is not.
+    expect(await verifySignedReceipt(good, { now: NOW })).toMatchObject({ code: 'receipt_signer_not_authorized' })
+    const [head, body, signature = ''] = good.signature.split('.')
+    const wrong = `${head}.${body}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`
+    expect(await verifySignedReceipt({ ...good, signature: wrong }, { now: NOW })).toMatchObject({
+      code: 'receipt_signature_invalid',
+    })
+    // Another key under the name of the site.
+    const swapped = await signWith({ jwk: otherEd }, { bringsKey: true })
+    expect(await verifySignedReceipt(swapped, { keysOf, now: NOW })).toMatchObject({
+      code: 'receipt_signature_invalid',
+    })
+    const { CompactSign, importJWK } = await import('jose')
+    const leaked = await new CompactSign(new TextEncoder().encode(JSON.stringify(receipt)))
+      .setProtectedHeader({ alg: 'EdDSA', kid, jwk: ed as never })
+      .sign(await importJWK(ed, 'EdDSA'))
+    expect((await verifySignedReceipt({ format: 'jws', signature: leaked }, { keysOf, now: NOW })).ok).toBe(false)
   })
 
   test('EXT-OFFER-015 is not asked where it is a private address', async () => {

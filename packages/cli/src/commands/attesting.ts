@@ -48,7 +48,7 @@ export function accountNamed(text: string): string {
 }
 
 /**
- * Checks what a seller has signed by the extension `offer-receipt`: its offer and its receipt. What only its site's keys can tell is not judged unless
+ * Checks what a seller has signed by the extension `offer-receipt`: its offer and its receipt. What only its site's keys can tell is unknown unless
  * these may be asked for.
  */
 export function sellerSigned({ trust = [], sellerKeys = false }: SellerTrust): SellerSigned {
@@ -57,17 +57,18 @@ export function sellerSigned({ trust = [], sellerKeys = false }: SellerTrust): S
     const whose: TrustOptions = { ...keysOf, trusted: trust, payTo: offer.payTo, now: paidAt / 1000 }
     const checks: ReceiptCheck[] = []
     const say = (check: string, verdict: { readonly ok: true; readonly signer: string } | Refusal) => {
-      const hint =
-        !verdict.ok && verdict.code.endsWith('_not_authorized') ? ': --trust or --seller-keys may know it' : ''
-      checks.push({ check, ok: verdict.ok, says: verdict.ok ? `signed by ${verdict.signer}` : verdict.code + hint })
+      if (verdict.ok) checks.push({ check, ok: true, says: `signed by ${verdict.signer}` })
+      // Somebody signed it, and whether that is the seller nobody here knows.
+      else if (verdict.code.endsWith('_not_authorized'))
+        checks.push({ check, ok: 'unknown', says: `${verdict.code}: --trust or --seller-keys may know it` })
+      else checks.push({ check, ok: false, says: verdict.code })
     }
     const offered = infoOf(challenge.extensions)
-    const isLegible = (signed: unknown) => sellerKeys || !isJsonObject(signed) || signed.format !== 'jws'
-    if (Array.isArray(offered?.offers) && offered.offers.every(isLegible)) {
+    if (Array.isArray(offered?.offers)) {
       say('seller’s offer', await verifiedOffer(challenge, offer, whose))
     }
     const answered = infoOf(receipt?.extensions)
-    if (receipt !== undefined && answered?.receipt !== undefined && isLegible(answered.receipt)) {
+    if (receipt !== undefined && answered?.receipt !== undefined) {
       const about = { challenge, offer, payer, receipt, clock: () => paidAt + DELIVERY_MS }
       say('seller’s receipt', await verifyAnswer({ info: answered }, about, { ...keysOf, trusted: trust }))
     }

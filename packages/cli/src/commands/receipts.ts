@@ -104,27 +104,37 @@ export async function verifyReceipts(file: string | undefined, options: Receipts
     exporters: (options.by ?? []).map(accountNamed),
   }
   let bad = 0
+  let unknown = 0
   for (const [at, line] of lines.entries()) {
     const found = await verifyReceipt(line, readers)
     const isMissing = options.signed === true && !found.some(({ check }) => check === 'exporter')
     const checks = isMissing ? [...found, { check: 'exporter', ok: false, says: 'no exporter has signed it' }] : found
-    const failed = checks.filter(({ ok }) => !ok)
-    if (failed.length > 0) bad++
-    if (options.json) io.out(`${JSON.stringify({ line: at + 1, ok: failed.length === 0, checks })}\n`)
+    const verdict = verdictOf(checks)
+    if (verdict === 'bad') bad++
+    if (verdict === 'unknown') unknown++
+    if (options.json) io.out(`${JSON.stringify({ line: at + 1, ok: verdict !== 'bad', verdict, checks })}\n`)
     else tell(at, line, checks, io)
   }
-  if (!options.json) io.say(`  ${lines.length - bad} of ${lines.length} are good`)
+  const rest = unknown === 0 ? '' : `, of ${unknown} nobody here knows who signed`
+  if (!options.json) io.say(`  ${lines.length - bad - unknown} of ${lines.length} are good${rest}`)
   return bad === 0 ? exitCodes.ok : exitCodes.no
 }
 
 const signerOf: SignerOf = (payment, offer) =>
   networkFamily(offer.network) === 'solana' ? signerOfSvm(payment, offer) : signerOfEvm(payment, offer)
 
+/** What all checks of a receipt come to. */
+function verdictOf(checks: readonly ReceiptCheck[]): 'good' | 'unknown' | 'bad' {
+  if (checks.some(({ ok }) => ok === false)) return 'bad'
+  return checks.every(({ ok }) => ok === true) ? 'good' : 'unknown'
+}
+
 function tell(at: number, line: unknown, checks: readonly ReceiptCheck[], { out, style }: Io): void {
-  const failed = checks.filter(({ ok }) => !ok)
+  const failed = checks.filter(({ ok }) => ok !== true)
   // Read for its name only; whether it is a receipt was just said.
   const { id, chain } = (line ?? {}) as { readonly id?: unknown; readonly chain?: { readonly status?: unknown } }
-  const verdict = failed.length === 0 ? style.good('good') : style.bad('bad ')
+  const words = { good: style.good('good'), unknown: style.quiet('unknown'), bad: style.bad('bad ') }
+  const verdict = words[verdictOf(checks)]
   const name = plain(`${id ?? `line ${at + 1}`}  chain: ${chain?.status ?? 'not asked'}`)
   out(`${verdict}  ${name}\n`)
   for (const { check, says } of failed) out(`      ${plain(`${check}: ${says}`)}\n`)

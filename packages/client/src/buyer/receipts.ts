@@ -29,8 +29,8 @@ export type ExportedReceipt = JsonObject & {
   readonly pid: string
 }
 
-/** One thing that was checked. */
-export type ReceiptCheck = { readonly check: string; readonly ok: boolean; readonly says: string }
+/** One thing that was checked. `unknown`: nobody here can tell, and nothing speaks against it. */
+export type ReceiptCheck = { readonly check: string; readonly ok: boolean | 'unknown'; readonly says: string }
 
 /** Reads signatures without a chain: who signed this payment; `undefined` where no key alone can be named (smart wallets). */
 export type SignerOf = (payment: PaymentPayload, offer: PaymentRequirements) => Promise<string | undefined>
@@ -86,13 +86,14 @@ export function exportReceipt({ intent, terms, metadata, note }: PaymentRecord):
 }
 
 /**
- * Checks an exported receipt by itself: no network, no purse. Every check says what it is about; the receipt is good when all are `ok`.
+ * Checks an exported receipt by itself: no network, no purse. Every check says what it is about; the receipt is bad when one is not `ok`, and good
+ * when all are `true`; a word of the seller's whose signer nobody here knows is `unknown`.
  * What a chain has to say is not asked here: `chain` in the export is the exporter's word, and so are `metadata` and `answer`. Where the exporter has signed
  * (`attestReceipt`), every member that was changed since is a check of its own.
  *
  * @example
  * const checks = await verifyReceipt(JSON.parse(line), { schemes: [exactEvmServer] })
- * const good = checks.every(({ ok }) => ok)
+ * const good = checks.every(({ ok }) => ok === true)
  */
 export async function verifyReceipt(receipt: unknown, readers: ReceiptReaders): Promise<readonly ReceiptCheck[]> {
   const read = readExported(receipt)

@@ -7,6 +7,8 @@ export type SiteKeys = {
   jwk(fragment: string): JsonObject | undefined
   /** Ethereum accounts, in lower case. */
   readonly accounts: readonly string[]
+  /** All keys that are published as JWKs: who signs with one of them under another name signs for the site. */
+  readonly jwks?: readonly JsonObject[]
 }
 
 /** Fetches the keys of sites. */
@@ -74,6 +76,7 @@ function readKeys(host: string, document: JsonObject): SiteKeys | undefined {
       const method = usable.find(({ id }) => nameOf(id) === `${did}#${fragment}`)
       return isJsonObject(method?.publicKeyJwk) ? method.publicKeyJwk : undefined
     },
+    jwks: usable.flatMap(({ publicKeyJwk }) => (isJsonObject(publicKeyJwk) ? [publicKeyJwk] : [])),
     accounts: usable.flatMap(({ blockchainAccountId }) => {
       const [, address] = /^eip155:[0-9]+:(0x[0-9a-fA-F]{40})$/.exec(String(blockchainAccountId)) ?? []
       return address === undefined ? [] : [address.toLowerCase()]

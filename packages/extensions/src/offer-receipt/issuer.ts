@@ -52,6 +52,8 @@ export type JwsKey = {
   readonly kid: string
   readonly alg: 'EdDSA' | 'ES256' | 'ES256K'
   readonly jwk: JWK
+  /** Whether signatures bring the public half along (`jwk` in their header), for verifiers that keep no document. Default false. */
+  readonly bringsKey?: boolean
 }
 
 /**
@@ -61,18 +63,21 @@ export type JwsKey = {
  * @example
  * const issuer = await jwsIssuer({ kid: 'did:web:shop.example#key-1', alg: 'EdDSA', jwk })
  */
-export async function jwsIssuer({ kid, alg, jwk }: JwsKey): Promise<ArtifactIssuer> {
+export async function jwsIssuer({ kid, alg, jwk, bringsKey = false }: JwsKey): Promise<ArtifactIssuer> {
   if (!/^did:[a-z]+:[^#\s]+#[^#\s]+$/.test(kid)) {
     throw new X402Error('invalid_config', { field: 'kid', reason: 'a DID URL, such as did:web:shop.example#key-1' })
   }
   const key = await importJWK(jwk, alg).catch((cause: unknown) => {
     throw new X402Error('invalid_config', { field: 'jwk', reason: `is no key for ${alg}` }, { cause })
   })
+  const { kty, crv, x, y } = jwk
+  const half = { kty, crv, x, ...(y === undefined ? {} : { y }) } as JWK
+  const header = { alg, kid, ...(bringsKey ? { jwk: half } : {}) }
   return {
     async sign({ payload }) {
       const bytes = canonicalBytes(payload)
       if (bytes === undefined) throw new X402Error('signer_failed', { reason: 'what is to be signed is no Unicode' })
-      const signature = await new CompactSign(bytes).setProtectedHeader({ alg, kid }).sign(key)
+      const signature = await new CompactSign(bytes).setProtectedHeader(header).sign(key)
       return { format: 'jws', signature }
     },
   }

@@ -1,7 +1,9 @@
-import { type Refusal, refuse } from '@groat/core'
-import { nobleEngine, parseSignature, recoverAddress } from '@groat/evm/crypto'
+import { isJsonObject, type JsonObject, type Refusal, refuse } from '@groat/core'
+import { formatHex, nobleEngine, parseSignature, recoverAddress } from '@groat/evm/crypto'
+import { encodeBase58 } from '@groat/svm/wire'
 import { compactVerify, decodeProtectedHeader, importJWK, type JWK } from 'jose'
 import { didOf, type KeyFinder } from './did.js'
+import { isSameKey, jwkOfDidKey, publicPart } from './did-key.js'
 import { artifactDigest } from './digest.js'
 import {
   canonicalBytes,
@@ -18,7 +20,7 @@ export type Authority = 'site' | 'payee' | 'trusted'
 export type TrustOptions = {
   /** Looks up what a site publishes: `didWebKeys()`. Without it nothing is fetched, and no site can vouch for a signer. */
   readonly keysOf?: KeyFinder
-  /** Ethereum accounts that are believed whatever they sign for. */
+  /** Ethereum accounts, and keys as `did:key:z…`, that are believed whatever they sign for. */
   readonly trusted?: readonly string[]
   /** The account that is paid. Its word counts for what it is paid for. */
   readonly payTo?: string
@@ -36,7 +38,8 @@ export type Verified<Payload> = {
 }
 
 /**
- * Verifies a signed offer: its form, its signature, the signer's right to speak for its URL, and its end. Refuses `offer_signature_invalid`, `offer_signer_not_authorized`, `offer_expired`.
+ * Verifies a signed offer: its form, its signature, the signer's right to speak for its URL, and its end. Refuses `offer_signature_invalid`, `offer_signer_not_authorized` (also where the key that it
+ * names is not to be had: what nobody here can check is not wrong), `offer_expired`.
  *
  * @example
  * const verdict = await verifyOffer(signed, { keysOf: didWebKeys(), now: Date.now() / 1000 })
@@ -52,6 +55,7 @@ export async function verifyOffer(
     trust,
   )
   if (opened === undefined) return refuse('offer_signature_invalid')
+  if (opened === 'unknown') return refuse('offer_signer_not_authorized')
   const authority = await authorityOf(opened, trust)
   if (authority === undefined) return refuse('offer_signer_not_authorized')
   const { validUntil = 0 } = opened.payload
@@ -61,7 +65,7 @@ export async function verifyOffer(
 
 /**
  * Verifies a signed receipt: its form, its signature, the signer's right to speak for its URL, and that it is not of the future. Whether it is of this payment is the caller's to
- * compare. Refuses `receipt_signature_invalid`, `receipt_signer_not_authorized`, `receipt_mismatch`.
+ * compare. Refuses `receipt_signature_invalid`, `receipt_signer_not_authorized` (as for offers), `receipt_mismatch`.
  *
  * @example
  * const verdict = await verifySignedReceipt(signed, { keysOf: didWebKeys(), now: Date.now() / 1000 })
@@ -77,6 +81,7 @@ export async function verifySignedReceipt(
     trust,
   )
   if (opened === undefined) return refuse('receipt_signature_invalid')
+  if (opened === 'unknown') return refuse('receipt_signer_not_authorized')
   const authority = await authorityOf(opened, trust)
   if (authority === undefined) return refuse('receipt_signer_not_authorized')
   if (opened.payload.issuedAt > trust.now + CLOCK_SECONDS) return refuse('receipt_mismatch', 'it is of the future')
@@ -87,14 +92,20 @@ export async function verifySignedReceipt(
 const CLOCK_SECONDS = 60
 
 /** What was signed, and by which key. */
-type Opened<Payload> = { readonly payload: Payload; readonly signer: string; readonly bySite: boolean }
+type Opened<Payload> = {
+  readonly payload: Payload
+  readonly signer: string
+  readonly bySite: boolean
+  /** The key of a JWS, where no site names it. */
+  readonly jwk?: JsonObject
+}
 
 async function open<Payload extends OfferPayload | ReceiptPayload>(
   signed: ReceivedArtifact,
   read: (value: unknown) => Payload | undefined,
   asSignable: (payload: Payload) => Parameters<typeof artifactDigest>[1],
   trust: TrustOptions,
-): Promise<Opened<Payload> | undefined> {
+): Promise<Opened<Payload> | 'unknown' | undefined> {
   if (signed.format === 'eip712') {
     const payload = read(signed.payload)
     const signature = parseSignature(signed.signature)
@@ -105,47 +116,87 @@ async function open<Payload extends OfferPayload | ReceiptPayload>(
   return signed.format === 'jws' && signed.payload === undefined ? openJws(signed.signature, read, trust) : undefined
 }
 
-/** A JWS counts by the key that the site of its own URL publishes under its `kid`; no other name is looked up. */
+/** A JWS counts by the key that the site of its own URL publishes under its `kid`, by the key that a `did:key` is, or by the one that it brings; no other name is looked up. */
 async function openJws<Payload extends OfferPayload | ReceiptPayload>(
   jws: string,
   read: (value: unknown) => Payload | undefined,
   { keysOf }: TrustOptions,
-): Promise<Opened<Payload> | undefined> {
+): Promise<Opened<Payload> | 'unknown' | undefined> {
   try {
-    const { alg, kid } = decodeProtectedHeader(jws)
+    const { alg, kid = '', jwk: brought } = decodeProtectedHeader(jws)
     const [, body = ''] = jws.split('.')
-    const bytes = Uint8Array.from(atob(body.replace(/-/g, '+').replace(/_/g, '/')), (char) => char.charCodeAt(0))
-    const payload = read(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
+    const payload = read(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytesOf(body))))
     const host = payload && hostOf(payload.resourceUrl)
     if (payload === undefined || host === undefined || alg === undefined || !ALGORITHMS.includes(alg)) return undefined
-    const [did, fragment] = kid?.split('#') ?? []
-    if (did !== didOf(host) || fragment === undefined) return undefined
-    const jwk = (await keysOf?.(host))?.jwk(fragment)
-    if (jwk === undefined) return undefined
-    // What a site publishes as a JWK is one, or is refused by the import.
-    const key = await importJWK({ ...jwk } as unknown as JWK, alg)
+    const found = await keyFor(kid, brought, host, keysOf)
+    if (found === undefined || found === 'unknown') return found
+    const { jwk, ...about } = found
+    // What somebody publishes as a JWK is one, or is refused by the import.
+    const key = await importJWK(publicPart(jwk) as unknown as JWK, alg)
     const { payload: verified } = await compactVerify(jws, key, { algorithms: [...ALGORITHMS] })
     const canonical = canonicalBytes(payload)
     // Another spelling of the same JSON is another text: readers of it could differ.
     if (canonical === undefined || !sameBytes(canonical, verified)) return undefined
-    return { payload, signer: kid ?? '', bySite: true }
+    return { payload, ...about, ...(about.bySite ? {} : { jwk }) }
   } catch {
     return undefined
   }
 }
 
+type Key = { readonly jwk: JsonObject; readonly signer: string; readonly bySite: boolean }
+
+/** The key that a JWS names. `unknown`: it is not to be had here. `undefined`: it is none, or another than the header brings. */
+async function keyFor(
+  kid: string,
+  brought: unknown,
+  host: string,
+  keysOf: KeyFinder | undefined,
+): Promise<Key | 'unknown' | undefined> {
+  const [did = '', fragment = ''] = kid.split('#')
+  // The header of a stranger is JSON, and a private key in it is nobody's any more.
+  const own = brought === undefined ? undefined : (brought as JsonObject)
+  if (fragment === '' || (own !== undefined && (!isJsonObject(own) || own.d !== undefined))) return undefined
+  const isSite = did === didOf(host)
+  const named = isSite ? (await keysOf?.(host))?.jwk(fragment) : jwkOfDidKey(did)
+  if (named === undefined && did.startsWith('did:key:')) return undefined
+  if (named !== undefined && own !== undefined && !isSameKey(named, own)) return undefined
+  const jwk = named ?? own
+  if (jwk === undefined) return 'unknown'
+  return { jwk, signer: isSite ? kid : did, bySite: isSite && named !== undefined }
+}
+
 const ALGORITHMS: readonly string[] = ['EdDSA', 'ES256', 'ES256K']
 
 async function authorityOf(
-  { payload, signer, bySite }: Opened<OfferPayload | ReceiptPayload>,
+  { payload, signer, bySite, jwk }: Opened<OfferPayload | ReceiptPayload>,
   { keysOf, trusted = [], payTo }: TrustOptions,
 ): Promise<Authority | undefined> {
   if (bySite) return 'site'
-  if (trusted.some((account) => account.toLowerCase() === signer)) return 'trusted'
-  if (payTo?.toLowerCase() === signer) return 'payee'
+  const account = jwk === undefined ? signer : accountOf(jwk)
+  // A name that a header claims proves nothing; a did:key is its key.
+  const names = [account, ...(signer.startsWith('did:key:') ? [signer] : [])]
+  if (trusted.some((each) => names.includes(each) || names.includes(each.toLowerCase()))) return 'trusted'
+  if (account !== undefined && (payTo === account || payTo?.toLowerCase() === account)) return 'payee'
   const host = hostOf(payload.resourceUrl)
   const keys = host === undefined ? undefined : await keysOf?.(host)
+  if (jwk !== undefined) return keys?.jwks?.some((each) => isSameKey(each, jwk)) ? 'site' : undefined
   return keys?.accounts.includes(signer) ? 'site' : undefined
+}
+
+/** The account that a key is on a chain: an address of Ethereum, in lower case, or of Solana. */
+function accountOf({ crv, x, y }: JsonObject): string | undefined {
+  const [first, second] = [x, y].map((part) => (typeof part === 'string' ? bytesOf(part) : undefined))
+  if (crv === 'Ed25519') return first?.length === 32 ? encodeBase58(first) : undefined
+  if (crv !== 'secp256k1' || first?.length !== 32 || second?.length !== 32) return undefined
+  return formatHex(nobleEngine.keccak256(Uint8Array.from([...first, ...second])).subarray(12))
+}
+
+const bytesOf = (text: string): Uint8Array | undefined => {
+  try {
+    return Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (char) => char.charCodeAt(0))
+  } catch {
+    return undefined
+  }
 }
 
 /** The host that a URL is of, with its port; HTTPS alone proves one. */
