@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { createPayer } from '@groat/client'
 import { exactEvm as evmPays, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm as evmSells } from '@groat/evm/exact/server'
+import { namedServices } from '@groat/extensions/builder-code/client'
+import { decodeSuffix } from '@groat/extensions/builder-code/facilitator'
+import { builderCodes } from '@groat/extensions/builder-code/server'
 import { hashApiKey } from '@groat/facilitator'
 import { createMemoryClaims, paywall } from '@groat/server'
 import { openStore } from '@groat/store'
@@ -119,6 +122,40 @@ test('an empty list of assets would settle nothing, and is said to be a mistake'
   expect(io.said()).toContain(
     'pay.yaml:5: networks.base-sepolia.assets: names no asset; leave it out for the default ones',
   )
+})
+
+test('EXT-CODE-007 the codes of a payment, and the operator’s own from the file, stand behind the call that settles it', async () => {
+  const { file, io } = await configure('', (text) => `${text}builder_codes: { wallet: fac_one, service: fac_svc }\n`)
+  expect(await runCli(['facilitator', file, '--check'], io)).toBe(0)
+  const { io: running } = await configure('', (text) => `${text}builder_codes: { wallet: fac_one, service: fac_svc }\n`)
+  const end = runCli(['facilitator', file, '--json'], running)
+  const { ready } = JSON.parse(await Promise.race([running.firstLine, end.then(() => running.said())]))
+  const { extensions } = await (await fetch(`${ready.url}/supported`)).json()
+  expect(extensions).toContain('builder-code')
+  const of = (wanted: string) => sandbox.ready.accounts.find(({ role }) => role === wanted)
+  const shop = paywall({
+    facilitator: ready.url,
+    payTo: { 'base-sepolia': of('seller')?.evm?.address ?? '' },
+    schemes: [evmSells],
+    store: createMemoryClaims({ singleProcess: true }),
+    extensions: [builderCodes()],
+  })
+  const handler = shop(
+    { price: '$0.001', extensions: { 'builder-code': { a: 'shop_app' } } },
+    () => new Response('sunny'),
+  )
+  const payer = createPayer({
+    schemes: [evmPays({ account: privateKeyAccount(of('payer2')?.evm?.privateKey ?? '') })],
+    extensions: [namedServices(['agent_sdk'])],
+    fetch: async (input, init) => handler(new Request(input, init)),
+  })
+  const hash = payer.receipt(await payer.fetch('https://shop.example/weather'))?.transaction
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_getTransactionByHash', params: [hash] })
+  const headers = { 'content-type': 'application/json' }
+  const { result } = await (await fetch(sandbox.ready.evm?.rpcUrl ?? '', { method: 'POST', headers, body })).json()
+  expect(decodeSuffix(result.input)).toEqual({ a: 'shop_app', w: 'fac_one', s: ['agent_sdk', 'fac_svc'] })
+  running.stop()
+  expect(await end).toBe(0)
 })
 
 test('a signer without gas is warned of at the start, and the service is not ready', async () => {

@@ -58,7 +58,7 @@ export async function runFacilitator(
   }
   const { operation, host, port, engine } = config
   const store = await openNamedStore(config.store)
-  const schemes = await schemesOf(config.networks, store).catch(async (error: unknown) => {
+  const schemes = await schemesOf(config.networks, store, operation.builderCodes).catch(async (error: unknown) => {
     await store.close()
     throw error
   })

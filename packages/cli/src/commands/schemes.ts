@@ -6,6 +6,7 @@ import { exactEvm } from '@groat/evm/exact/facilitator'
 import { createSponsor } from '@groat/evm/sponsoring/facilitator'
 import { type Exposures, uptoEvm } from '@groat/evm/upto/facilitator'
 import { sqlExposures } from '@groat/evm/upto/facilitator/sql'
+import { type FacilitatorCodes, withBuilderCodes } from '@groat/extensions/builder-code/facilitator'
 import type { AnyStore } from '@groat/store'
 import { createSvmChain } from '@groat/svm/chain'
 import { exactSvm } from '@groat/svm/exact/facilitator'
@@ -19,13 +20,14 @@ import type { AuthCaptureConfig } from '../config/settling-config.js'
 export async function schemesOf(
   networks: readonly NetworkConfig[],
   store: AnyStore,
+  codes?: FacilitatorCodes,
 ): Promise<readonly SchemeFacilitator[]> {
   const of = (family: string) => networks.filter(({ network }) => networkFamily(network) === family)
   const [evm, svm] = [of('eip155'), of('solana')]
   // Shared by all networks, and by all replicas on this database.
   const metered = evm.some(({ schemes }) => schemes.includes('upto'))
   const exposures = metered ? await sqlExposures(store) : undefined
-  const onEvm = await Promise.all(evm.map((config) => evmSchemesOf(config, exposures)))
+  const onEvm = await Promise.all(evm.map((config) => evmSchemesOf(config, exposures, codes)))
   const clusters = svm.map(({ network, rpc, signers, assets, fees }) =>
     exactSvm({
       chains: [createSvmChain({ network, rpc: urlsOf(rpc), signers, assets })],
@@ -38,6 +40,7 @@ export async function schemesOf(
 async function evmSchemesOf(
   config: NetworkConfig,
   exposures: Exposures | undefined,
+  codes: FacilitatorCodes | undefined,
 ): Promise<readonly SchemeFacilitator[]> {
   const { network, rpc, signers, assets, agreeFrom, maxTransactionFee, schemes, selfBatch, sendAndWait } = config
   const { walletFactories, sponsor, delegations, authCapture = {} } = config
@@ -59,10 +62,11 @@ async function evmSchemesOf(
     ...paidFor,
     ...(delegations && { delegations }),
   }
+  const coded = codes === undefined ? <Half>(half: Half) => half : withBuilderCodes(codes)
   const halves = {
-    exact: () => exactEvm({ chains, ...more }),
-    upto: () => uptoEvm({ chains, ...(exposures && { exposures }), ...paidFor }),
-    'batch-settlement': () => batchEvm({ chains, ...paidFor }),
+    exact: () => coded(exactEvm({ chains, ...more })),
+    upto: () => coded(uptoEvm({ chains, ...(exposures && { exposures }), ...paidFor })),
+    'batch-settlement': () => coded(batchEvm({ chains, ...paidFor })),
     'auth-capture': () => authCaptureEvm({ chains, ...heldBy(authCapture) }),
   }
   return schemes.map((scheme) => halves[scheme]())

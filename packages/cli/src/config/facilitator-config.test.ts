@@ -238,6 +238,7 @@ tenants:
     limits: { verify: 50/s, settle: 120/min, open: 7 }
 limits: { per_ip: 20/s, per_payer: { rate: 5/s, open: 20 }, settling: 100 }
 screening: { list: sanctioned.txt, requires: [country] }
+builder_codes: { wallet: fac_one }
 trusted_proxies: 1
 log: { level: warn }
 `
@@ -259,6 +260,7 @@ log: { level: warn }
       ],
       limits: { perIp: { perSecond: 20 }, perPayer: { perSecond: 5, maxOpen: 20 }, maxSettling: 100 },
       screening: { file: join(folder, 'sanctioned.txt'), maxAgeHours: 48, requires: ['country'] },
+      builderCodes: { wallet: 'fac_one' },
       trustedProxies: 1,
       logLevel: 'warn',
     },
@@ -278,6 +280,8 @@ test('and what is wrong with that', async () => {
     await tenant('scopes: [admin]'),
     await tenant('limits: { settle: fast }'),
     await of('limits: { per_ip: 20 }\n'),
+    await of('builder_codes: { wallet: Fac-One }\n'),
+    await of('builder_codes: { app: shop }\n'),
     await of('notify: []\n'),
     await read(served.replace('"http://a", ', ''), { KEY: key }),
     await read(served.replace('100', 'much'), { KEY: key }),
@@ -292,6 +296,8 @@ test('and what is wrong with that', async () => {
       "/pay.yaml:5: tenants.shop.scopes.0: expected verify, settle, read or metrics",
       "/pay.yaml:5: tenants.shop.limits.settle: expected a rate such as 20/s or 5/min",
       "/pay.yaml:4: limits.per_ip: expected text",
+      "/pay.yaml:4: builder_codes.wallet: expected 1 to 32 of a-z, 0-9 and _",
+      "/pay.yaml:4: builder_codes.app: unknown field",
       "/pay.yaml:4: notify: unknown field",
       "/pay.yaml:3: networks.base.agree_from: takes two nodes in rpc",
       "/pay.yaml:3: networks.base.agree_from: expected a number of tokens, such as 100",
@@ -396,7 +402,16 @@ limits: { fee_per_payment: { share: 5%, at_least: $0.01 } }
 
 test('the schema of the file says what it takes', () => {
   const schema = JSON.stringify(facilitatorSchema())
-  for (const field of ['webhook', 'fee_per_payment', 'coin_price', 'finality', 'lease', 'wallet_factories', 'sponsor'])
+  for (const field of [
+    'webhook',
+    'fee_per_payment',
+    'coin_price',
+    'finality',
+    'lease',
+    'wallet_factories',
+    'sponsor',
+    'builder_codes',
+  ])
     expect(schema).toContain(`"${field}"`)
 })
 

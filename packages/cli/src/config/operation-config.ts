@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { type Asset, assetByTicker, type Network } from '@groat/core'
+import type { FacilitatorCodes } from '@groat/extensions/builder-code/facilitator'
 import type { PayerField } from '@groat/extensions/compliance/facilitator'
 import {
   type AccessLimits,
@@ -28,6 +29,8 @@ export type OperationConfig = {
     readonly requires: readonly PayerField[]
   }
   readonly webhooks?: WebhookOptions
+  /** Set where the codes of payments are written behind the calls that settle them, on EVM chains. */
+  readonly builderCodes?: FacilitatorCodes
   /** Set where settled payments fill a catalogue. */
   readonly bazaar?: BazaarConfig
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -46,6 +49,7 @@ const RateText = z
   .string()
   .check(z.regex(/^[0-9]{1,6}(?:[.][0-9]{1,3})?\/(?:s|min)$/, 'expected a rate such as 20/s or 5/min'))
 const Count = z.int().check(z.gt(0))
+const Code = z.string().check(z.regex(/^[a-z0-9_]{1,32}$/, 'expected 1 to 32 of a-z, 0-9 and _'))
 const KeyHash = z
   .string()
   .check(z.refine(isApiKeyHash, 'expected sha256: and 64 hex digits; `groat facilitator key` makes one'))
@@ -97,6 +101,7 @@ export const Operation = {
       requires: z._default(z.array(z.enum(['country', 'kind', 'purpose', 'recordDigest'])), []),
     }),
   ),
+  builder_codes: z.optional(z.strictObject({ wallet: z.optional(Code), service: z.optional(Code) })),
   bazaar: z.optional(
     z.union([
       z.boolean(),
@@ -142,10 +147,23 @@ export function operationOf(value: z.output<typeof Value>, reading: Reading): Op
           },
         }),
     ...named('webhooks', webhooksOf(value, reading)),
+    ...named('builderCodes', value.builder_codes && codesOf(value.builder_codes)),
     ...named('bazaar', bazaarOf(value.bazaar)),
     logLevel: log?.level ?? 'info',
   }
 }
+
+/** The facilitator's own codes, as far as it has any. */
+const codesOf = ({
+  wallet,
+  service,
+}: {
+  readonly wallet?: string | undefined
+  readonly service?: string | undefined
+}): FacilitatorCodes => ({
+  ...named('wallet', wallet),
+  ...named('service', service),
+})
 
 /** Origins are asked unless the file wants it otherwise: what nobody has said who may stands there without words and prices. */
 function bazaarOf(said: z.output<typeof Value>['bazaar']): BazaarConfig | undefined {
