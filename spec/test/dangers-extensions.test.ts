@@ -29,6 +29,15 @@ describe('dangers of extensions', () => {
     expect(named.filter((id) => !ids.has(id) || !testedBy.has(id) || excluded[id] !== undefined)).toEqual([])
   })
 
+  test('each is named by a test of one of its requirements', () => {
+    const unnamed = dangers.filter(([id = '', , , named = '']) => {
+      const wanted = named.split(', ')
+      const files = new Set(wanted.flatMap((each) => testedBy.get(each) ?? []))
+      return ![...files].some((file) => titlesOf(file).some((title) => isNamed(title, id, wanted)))
+    })
+    expect(unnamed.map(([id]) => id)).toEqual([])
+  })
+
   test('each bad input has an answer and a requirement', () => {
     expect(inputs.map(([input]) => input)).toEqual([
       'oversized extensions',
@@ -45,3 +54,12 @@ describe('dangers of extensions', () => {
     expect(inputs.filter((cells) => cells.length !== 3 || cells.some((cell) => cell === ''))).toEqual([])
   })
 })
+
+/** Texts of a file that begin with ids. */
+function titlesOf(file: string): readonly string[] {
+  if (!file.endsWith('.ts')) return []
+  return readFileSync(join(root, '..', file), 'utf8').match(/['"`][A-Z][A-Z0-9-]*[0-9] [^\n]*/g) ?? []
+}
+
+const isNamed = (title: string, danger: string, requirements: readonly string[]): boolean =>
+  new RegExp(`\\b${danger}\\b`).test(title) && requirements.some((each) => title.includes(each))

@@ -36,7 +36,7 @@ describe('a seller with codes', () => {
     expect(await codeOf(await present(await shopWith({}), { a: 'invented' }))).toBe('extension_echo_mismatch')
   })
 
-  test('EXT-CODE-003 refuses more than ten services, and what is no code, whatever it announced', async () => {
+  test('EXT-CODE-003 D20 refuses more than ten services, and what is no code, whatever it announced', async () => {
     for (const declared of [{ a: 'shop_app' }, { a: 'shop_app', s: ['srv_sdk'] }]) {
       const shop = await shopWith(declared)
       const own = 's' in declared ? ['srv_sdk'] : []

@@ -144,7 +144,7 @@ describe('a gate with extensions', () => {
   })
 
   test.each(['strict', 'upfront', 'accepted'] as const)(
-    'EXT-004 EXT-005 asks guards before work and money in mode %s, and takes silence for no',
+    'EXT-004 EXT-005 D7 D8 asks guards before work and money in mode %s, and takes silence for no',
     async (mode) => {
       const seen: string[] = []
       const shop = await shopOf(

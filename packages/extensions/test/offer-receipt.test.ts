@@ -6,6 +6,7 @@ import { exactEvm as sellsExactEvm } from '@groat/evm/exact/server'
 import {
   didWebKeys,
   jwkOfDidKey,
+  keptKeys,
   type ReceivedArtifact,
   signedReceipts,
   verifiedOffer,
@@ -106,7 +107,7 @@ describe('a seller that signs', () => {
   })
 
   test.each(['strict', 'upfront'] as const)(
-    'EXT-OFFER-003 signs no receipt in mode %s where nothing was settled or delivered',
+    'EXT-OFFER-003 D5 signs no receipt in mode %s where nothing was settled or delivered',
     async (mode) => {
       const signs = vi.fn(issuer.sign)
       const refusing = await shopWith({ sign: signs }, { mode })
@@ -239,7 +240,7 @@ describe('signatures by EIP-712', () => {
     )
   })
 
-  test('EXT-OFFER-012 by anybody else are none: a good signature is no right to speak', async () => {
+  test('EXT-OFFER-012 D11 by anybody else are none: a good signature is no right to speak', async () => {
     const forged = await typedDataIssuer(B).sign({ kind: 'receipt', payload: receipt })
     expect(await verifySignedReceipt(forged, { trusted, now: NOW })).toMatchObject({
       code: 'receipt_signer_not_authorized',
@@ -330,7 +331,7 @@ describe('a site that publishes its keys', () => {
     expect(asked).toEqual([`https://${HOST}/.well-known/did.json`])
   })
 
-  test('EXT-OFFER-015 is asked only for its own URLs: no name in a signature says where to look', async () => {
+  test('EXT-OFFER-015 D10 is asked only for its own URLs: no name in a signature says where to look', async () => {
     const asked: string[] = []
     const keysOf = didWebKeys(site(documentOf({ assertionMethod: ['#eth'] }), asked))
     const kids = [
@@ -438,6 +439,32 @@ describe('a site that publishes its keys', () => {
       .setProtectedHeader({ alg: 'EdDSA', kid, jwk: ed as never })
       .sign(await importJWK(ed, 'EdDSA'))
     expect((await verifySignedReceipt({ format: 'jws', signature: leaked }, { keysOf, now: NOW })).ok).toBe(false)
+  })
+
+  test('EXT-OFFER-025 D22 a receipt is verified by the document that was kept with it, when the site publishes other keys', async () => {
+    const jws = await jwsIssuer({ kid: `${DID}#key-1`, alg: 'EdDSA', jwk: ed })
+    const signed = await jws.sign({ kind: 'receipt', payload: receipt })
+    const then = await verifySignedReceipt(signed, { keysOf: didWebKeys(site(documentOf())), now: NOW })
+    if (!then.ok) throw new Error(then.code)
+    const document = then.document ?? ''
+    expect(JSON.parse(document)).toEqual(documentOf())
+    const rotated = didWebKeys(site(documentOf({ assertionMethod: ['#eth'] })))
+    expect(await verifySignedReceipt(signed, { keysOf: rotated, now: NOW })).toMatchObject({
+      code: 'receipt_signer_not_authorized',
+    })
+    const years = { now: NOW + 10 * 31_536_000 }
+    expect(await verifySignedReceipt(signed, { keysOf: keptKeys({ [HOST]: document }), ...years })).toMatchObject({
+      ok: true,
+      authority: 'site',
+    })
+    for (const other of [
+      { 'evil.example': document },
+      { [HOST]: 'x' },
+      { [HOST]: JSON.stringify(documentOf({ id: 'x' })) },
+      {},
+    ]) {
+      expect((await verifySignedReceipt(signed, { keysOf: keptKeys(other as never), ...years })).ok).toBe(false)
+    }
   })
 
   test('EXT-OFFER-015 is not asked where it is a private address', async () => {

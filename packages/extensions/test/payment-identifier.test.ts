@@ -93,7 +93,7 @@ describe('a seller of named payments', () => {
     expect([shop.works(), shop.stub.ledger.size]).toEqual([1, 1])
   })
 
-  test('EXT-ID-006 a name alone opens nothing: a payment that does not verify is refused, whatever it is called', async () => {
+  test('EXT-ID-006 D6 a name alone opens nothing: a payment that does not verify is refused, whatever it is called', async () => {
     const shop = await shopWith()
     await shop.present(await shop.sign({ extensions: named() }))
     shop.stub.does.verify = [refusedVerify('invalid_exact_evm_signature')]
@@ -234,7 +234,7 @@ describe('a seller of named payments', () => {
     await store.close()
   })
 
-  test('EXT-010 the schema of a client is never run, whatever is in it', async () => {
+  test('EXT-010 D9 the schema of a client is never run, whatever is in it', async () => {
     const shop = await shopWith()
     const extensions = {
       'payment-identifier': {

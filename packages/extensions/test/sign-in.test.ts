@@ -95,7 +95,7 @@ describe('a seller that knows sign-ins', () => {
     expect(nonces[0]).toMatch(/^[0-9a-f]{48}$/)
   })
 
-  test('EXT-SIGN-002 serves a payer by the pass that it bought, without its token', async () => {
+  test('EXT-SIGN-002 D16 serves a payer by the pass that it bought, without its token', async () => {
     const shop = await openPass()
     expect((await buy(shop)).status).toBe(200)
     const answer = await shop.ask({ headers: await headersOf(shop) })
@@ -114,7 +114,7 @@ describe('a seller that knows sign-ins', () => {
     expect([over.status, await codeOf(over)]).toEqual([402, 'sign_in_unknown'])
   })
 
-  test('EXT-SIGN-003 opens what the server sold, whatever the payment says of its resource', async () => {
+  test('EXT-SIGN-003 D1 opens what the server sold, whatever the payment says of its resource', async () => {
     // Two routes of one shop; the payment for the cheap one names the other.
     const routes = [
       { ...pass, scope: 'cheap' },
@@ -130,7 +130,7 @@ describe('a seller that knows sign-ins', () => {
     expect([answer.status, await codeOf(answer)]).toEqual([402, 'sign_in_unknown'])
   })
 
-  test('EXT-SIGN-004 takes no proof for a route of another scope', async () => {
+  test('EXT-SIGN-004 D2 takes no proof for a route of another scope', async () => {
     const store = memorySignIns()
     const one = await openPass({ ...pass, scope: 'one' }, {}, { store })
     const two = await openPass({ ...pass, scope: 'two' }, {}, { store })
@@ -139,7 +139,7 @@ describe('a seller that knows sign-ins', () => {
     expect([answer.status, await codeOf(answer)]).toEqual([402, 'sign_in_foreign'])
   })
 
-  test('EXT-SIGN-005 takes a proof once', async () => {
+  test('EXT-SIGN-005 D3 takes a proof once', async () => {
     const shop = await openPass()
     await buy(shop)
     const headers = await headersOf(shop)
@@ -202,7 +202,7 @@ describe('a seller that knows sign-ins', () => {
     expect(await codeOf(await shop.ask({ headers: early }))).toBe('sign_in_expired')
   })
 
-  test('EXT-SIGN-009 takes proofs for the chains that it asks for, and for no other', async () => {
+  test('EXT-SIGN-009 D15 takes proofs for the chains that it asks for, and for no other', async () => {
     const shop = await openPass()
     await buy(shop)
     const proof = proofOf(await headersOf(shop))
@@ -299,7 +299,7 @@ describe('a seller that knows sign-ins', () => {
     )
   })
 
-  test('EXT-SIGN-016 takes back what a refund has paid back, from tokens and sign-ins alike', async () => {
+  test('EXT-SIGN-016 D4 takes back what a refund has paid back, from tokens and sign-ins alike', async () => {
     const db = await openMemoryStore()
     const ledger = await createLedger(db)
     const refunds = await createRefunds({
@@ -528,7 +528,7 @@ describe('a payer that signs in', () => {
     expect(await present({ ...value, ...good }, `${ORIGIN}/a`, { svm })).toBeDefined()
   })
 
-  test('EXT-SIGN-023 echoes nothing of the challenge in a payment', async () => {
+  test('EXT-SIGN-023 D17 echoes nothing of the challenge in a payment', async () => {
     expect(await signInWithAccounts({ evm }).attach?.(await announced(), {} as never)).toBeUndefined()
   })
 })

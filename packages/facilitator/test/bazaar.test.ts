@@ -132,7 +132,7 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     return catalogue
   }
 
-  test('FAC-120 FAC-121 BAZAAR-026 a settled payment lists what it declares, in the shape of the protocol', async () => {
+  test('FAC-120 FAC-121 BAZAAR-026 D13 a settled payment lists what it declares, in the shape of the protocol', async () => {
     const catalogue = await openCatalogue()
     const said = { description: 'Weather of a city', serviceName: 'Weather', tags: ['weather'] }
     expect(
@@ -532,7 +532,7 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     expect(asked).toEqual([['POST', 'https://api.example/c/..%2Fx%3Fy', '{"a":1}']])
   })
 
-  test('BAZAAR-031 D10 by itself it reaches no private address, whatever a listing names', async () => {
+  test('BAZAAR-031 D10 D14 by itself it reaches no private address, whatever a listing names', async () => {
     const catalogue = await openCatalogue({ allowPrivate: true })
     let asked = 0
     const server = createServer((_, response) => {

@@ -146,7 +146,7 @@ describe('D2 D3 what a stranger would have the sponsor pay for', () => {
         withInfo(await sponsored(), { signedTransaction: `${String(infoOf(await sponsored()).signedTransaction)}00` }),
       'erc20_approval_tx_parse_failed',
     ],
-    ['GAS-APPROVAL-015 another chain', () => withTransaction({ chainId: 1n }), 'erc20_approval_tx_wrong_chain'],
+    ['GAS-APPROVAL-015 D19 another chain', () => withTransaction({ chainId: 1n }), 'erc20_approval_tx_wrong_chain'],
     ['GAS-APPROVAL-016 another contract', () => withTransaction({ to: PERMIT2 }), 'erc20_approval_tx_wrong_target'],
     [
       'GAS-APPROVAL-017 a transfer',
@@ -174,7 +174,7 @@ describe('D2 D3 what a stranger would have the sponsor pay for', () => {
       'erc20_approval_tx_value_not_zero',
     ],
     [
-      'GAS-APPROVAL-021 30 million gas',
+      'GAS-APPROVAL-021 D19 30 million gas',
       () => withTransaction({ gas: 30_000_000n }),
       'erc20_approval_tx_gas_above_limit',
     ],

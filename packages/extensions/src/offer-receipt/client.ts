@@ -14,7 +14,7 @@ import { type OfferPayload, offerReceipt, type ReceiptPayload } from './offer-re
 import * as shapes from './schema.shapes.js'
 import { type TrustOptions, type Verified, verifyOffer, verifySignedReceipt } from './verify.js'
 
-export { didOf, didWebKeys, type KeyFinder, type SiteKeys } from './did.js'
+export { didOf, didWebKeys, type KeyFinder, keptKeys, type SiteKeys } from './did.js'
 export { jwkOfDidKey } from './did-key.js'
 export type { OfferPayload, ReceiptPayload, ReceivedArtifact, SignedArtifact } from './offer-receipt.js'
 export { type Authority, type TrustOptions, type Verified, verifyOffer, verifySignedReceipt } from './verify.js'

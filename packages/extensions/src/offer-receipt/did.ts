@@ -9,6 +9,8 @@ export type SiteKeys = {
   readonly accounts: readonly string[]
   /** All keys that are published as JWKs: who signs with one of them under another name signs for the site. */
   readonly jwks?: readonly JsonObject[]
+  /** The document itself, to be kept with what was verified by it: `keptKeys` reads it when the site publishes another. */
+  readonly document?: string
 }
 
 /** Fetches the keys of sites. */
@@ -41,6 +43,21 @@ export function didWebKeys({
   }
 }
 
+/**
+ * Keys out of documents that were kept when something was verified by them, by host: a site that has changed its keys since no longer vouches for what it signed then. Nothing is
+ * fetched. What is no document of that host vouches for nothing.
+ *
+ * @example
+ * const verdict = await verifySignedReceipt(signed, { keysOf: keptKeys({ 'shop.example': document }), now })
+ */
+export function keptKeys(documents: Readonly<Record<string, string>>): KeyFinder {
+  return async (host) => {
+    const text = Object.hasOwn(documents, host) ? documents[host] : undefined
+    const document = text === undefined || text.length > 65_536 ? undefined : decodeJsonObject(text)
+    return document?.ok ? readKeys(host, document.value) : undefined
+  }
+}
+
 const MAX_SITES = 256
 const MAX_METHODS = 64
 
@@ -55,7 +72,8 @@ async function fetchKeys(host: string, call: HttpCall): Promise<SiteKeys | undef
   try {
     const { status, text } = await call({ url, method: 'GET', headers, timeoutMs: 5_000, maxBytes: 65_536 })
     const document = status === 200 && text !== undefined ? decodeJsonObject(text) : undefined
-    return document?.ok ? readKeys(host, document.value) : undefined
+    const keys = document?.ok ? readKeys(host, document.value) : undefined
+    return keys && text !== undefined ? { ...keys, document: text } : undefined
   } catch {
     return undefined
   }

@@ -35,6 +35,8 @@ export type Verified<Payload> = {
   /** An Ethereum account, or the name of a key. */
   readonly signer: string
   readonly authority: Authority
+  /** Where the site vouches for the signer: its document, to be kept for whoever verifies this later (EXT-OFFER-025). */
+  readonly document?: string
 }
 
 /**
@@ -60,7 +62,13 @@ export async function verifyOffer(
   if (authority === undefined) return refuse('offer_signer_not_authorized')
   const { validUntil = 0 } = opened.payload
   if (validUntil !== 0 && validUntil < trust.now) return refuse('offer_expired')
-  return { ok: true, payload: opened.payload, signer: opened.signer, authority }
+  return {
+    ok: true,
+    payload: opened.payload,
+    signer: opened.signer,
+    authority,
+    ...(await kept(opened, authority, trust)),
+  }
 }
 
 /**
@@ -85,7 +93,24 @@ export async function verifySignedReceipt(
   const authority = await authorityOf(opened, trust)
   if (authority === undefined) return refuse('receipt_signer_not_authorized')
   if (opened.payload.issuedAt > trust.now + CLOCK_SECONDS) return refuse('receipt_mismatch', 'it is of the future')
-  return { ok: true, payload: opened.payload, signer: opened.signer, authority }
+  return {
+    ok: true,
+    payload: opened.payload,
+    signer: opened.signer,
+    authority,
+    ...(await kept(opened, authority, trust)),
+  }
+}
+
+/** The document that vouches for a signer, as it was found. */
+async function kept(
+  { payload }: Opened<OfferPayload | ReceiptPayload>,
+  authority: Authority,
+  { keysOf }: TrustOptions,
+): Promise<{ readonly document?: string }> {
+  const host = authority === 'site' ? hostOf(payload.resourceUrl) : undefined
+  const document = host === undefined ? undefined : (await keysOf?.(host))?.document
+  return document === undefined ? {} : { document }
 }
 
 /** Seconds by which clocks may differ. */
