@@ -32,10 +32,13 @@ test('what is not said protects', () => {
 
 test('origins and networks are brought to one spelling', () => {
   const { origins, networks } = parsePolicy({
-    origins: ['https://API.example:443/any/path'],
+    origins: ['https://API.example:443/any/path', 'https://api.example.', 'https://b.example.:8443/'],
     networks: ['base', 'eip155:84532'],
   })
-  expect([[...(origins ?? [])], networks]).toEqual([['https://api.example'], ['eip155:8453', 'eip155:84532']])
+  expect([[...(origins ?? [])], networks]).toEqual([
+    ['https://api.example', 'https://b.example:8443'],
+    ['eip155:8453', 'eip155:84532'],
+  ])
 })
 
 test.each([

@@ -117,9 +117,9 @@ export function parseLimit(text: string, field: string): Value {
   return { units: parseUnits(decimal, decimals), decimals }
 }
 
-/** The origin of a URL. Throws `X402Error` `invalid_config`. */
+/** The origin of a URL; a dot at the end of its host is left out. Throws `X402Error` `invalid_config`. */
 export function parseOrigin(text: string, field = 'origins'): string {
-  const origin = URL.canParse(text) ? new URL(text).origin : 'null'
+  const origin = URL.canParse(text) ? new URL(text).origin.replace(/\.(?=:\d|$)/, '') : 'null'
   if (origin === 'null') throw invalid(field, 'holds something that is no origin such as https://api.example')
   return origin
 }

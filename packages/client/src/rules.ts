@@ -46,8 +46,11 @@ export const rules: readonly Rule[] = [
   },
   {
     name: 'origins',
-    check: (_, { policy, requested }) =>
-      policy.origins?.has(requested.origin) === false ? refuse('origin_not_allowed', requested.origin) : undefined,
+    // With a dot at its end a host has a second name, under which no budget, pin or category knows it.
+    check: (_, { policy, requested: { origin, hostname } }) =>
+      policy.origins?.has(origin) === false || hostname.endsWith('.')
+        ? refuse('origin_not_allowed', origin)
+        : undefined,
   },
   {
     name: 'versions',

@@ -173,6 +173,21 @@ describe('bad input: a hostile seller gets no signature outside the policy', () 
     response.body?.cancel()
   })
 
+  test('names with a dot at their end', async () => {
+    // The same host by another name: no pin, category or budget of an origin would know it.
+    const origin = 'https://public.example'
+    const policy = {
+      pins: { [`${origin}.`]: [PAYER] },
+      categories: { research: { origins: ['https://*.example'], perDay: '$0.0001' } },
+      eachOrigin: { perDay: '$1' },
+    }
+    const dotted = victimOf(() => challenge({ accepts: [offer()] }), { policy })
+    expect(await dotted.refusalsAt(`${origin}./`)).toEqual([['origins', 'origin_not_allowed']])
+    expect(await dotted.refusalsAt('https://public.example.:443/')).toEqual([['origins', 'origin_not_allowed']])
+    expect(await dotted.refusalsAt(`${origin}/`)).toEqual([['pins', 'recipient_not_allowed']])
+    expect(dotted.scheme.signed.length).toBe(0)
+  })
+
   test('huge challenges', async () => {
     const wire = { ...offer(), amount: '1000' }
     const many = await victim(() => rawChallenge({ x402Version: 2, accepts: Array(65).fill({ scheme: 'exact' }) }))

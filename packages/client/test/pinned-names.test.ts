@@ -1,8 +1,11 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Agent, request } from 'undici'
-import { expect, onTestFinished, test } from 'vitest'
-import { pinnedNames } from '../src/adapters/undici.js'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { payWithUndici, pinnedNames } from '../src/adapters/undici.js'
+import { createBuyer } from '../src/buyer/index.js'
+import { honest, startSeller } from './support/seller.js'
+import { spyScheme } from './support/spy-scheme.js'
 
 const OUTSIDE = { address: '93.184.215.14', family: 4 }
 const INSIDE = { address: '10.0.0.7', family: 4 }
@@ -73,4 +76,63 @@ test('G23 sockets of fetch and of a dispatcher go where the name was looked at, 
     await expect(way(shut)).rejects.toThrow()
   }
   expect(requests).toBe(2)
+})
+
+describe('G23 CL-4 a dispatcher that pays', () => {
+  async function sellerBehindAName(answers: Parameters<typeof scripted>[0], allowed = false) {
+    const [seller, scheme, { names, later }] = [await startSeller(honest()), spyScheme(), scripted(answers)]
+    const paying = payWithUndici(
+      (fetch, { resolve }) =>
+        // Plain http to a name that is not this machine's is refused before its addresses are looked at.
+        createBuyer({ schemes: [scheme], fetch, resolve, policy: { privateAddresses: allowed } }),
+      { names },
+    )
+    const at = (name: string) => seller.url.replace('127.0.0.1', name)
+    const agentWith = (connect: object) => {
+      const agent = new Agent({ connect })
+      onTestFinished(() => agent.close())
+      return agent.compose(paying.interceptor)
+    }
+    return { seller, scheme, paying, at, agentWith, later }
+  }
+
+  test('pays nobody whose name its sockets look up by themselves', async () => {
+    const { seller, scheme, at, agentWith } = await sellerBehindAName([[HERE]], true)
+    // The one who connects here has names of its own.
+    const lookup = (_: string, __: object, tell: (error: null, found: object[]) => void) => tell(null, [HERE])
+    const asked = request(at('shop.test'), { dispatcher: agentWith({ lookup }) })
+    await expect(asked).rejects.toMatchObject({ code: 'invalid_config' })
+    expect([seller.seen.length, scheme.signed]).toEqual([1, []])
+  })
+
+  test('asks the policy of the addresses that its sockets are given', async () => {
+    const { seller, scheme, paying, at, agentWith } = await sellerBehindAName([[HERE]])
+    const answer = await request(at('shop.test'), { dispatcher: agentWith(paying.connect) })
+    const outcome = paying.outcome(answer)
+    expect(outcome).toMatchObject({ status: 'unpaid', code: 'insecure_origin' })
+    expect([answer.statusCode, seller.seen.length, scheme.signed]).toEqual([402, 1, []])
+    // This machine by its own name and by its address has no other.
+    for (const host of ['localhost', '127.0.0.1']) {
+      const own = await request(at(host), { dispatcher: agentWith(host === 'localhost' ? {} : paying.connect) })
+      expect([host, own.statusCode]).toEqual([host, 200])
+    }
+  })
+
+  test('may be told that somebody else looks names up', async () => {
+    const seller = await startSeller(honest())
+    const found: unknown[] = []
+    const paying = payWithUndici(
+      (fetch, { resolve }) => {
+        found.push(resolve('localhost'))
+        return createBuyer({ schemes: [spyScheme()], fetch })
+      },
+      { names: false },
+    )
+    expect(paying.connect).toEqual({})
+    expect(await found[0]).toContain('127.0.0.1')
+    const agent = new Agent()
+    onTestFinished(() => agent.close())
+    const { statusCode } = await request(seller.url, { dispatcher: agent.compose(paying.interceptor) })
+    expect(statusCode).toBe(200)
+  })
 })

@@ -10,6 +10,8 @@ export type PinnedNames = {
   readonly resolve: Resolve
   /** For `connect` of an undici `Agent`, and for `http.Agent`. */
   readonly lookup: LookupFunction
+  /** Whether a socket was given addresses for a name by `lookup`: else whoever connects looks the name up by itself. */
+  readonly isConnected: (name: string) => boolean
 }
 
 /** How names are looked up. */
@@ -36,6 +38,7 @@ export type PinnedNamesOptions = {
 export function pinnedNames(options: PinnedNamesOptions = {}): PinnedNames {
   const { keepMs = 60_000, maxNames = 1_024, clock = Date.now, ask = askSystem } = options
   const pins = new Map<string, Pin>()
+  const connected = new Set<string>()
 
   async function find(name: string): Promise<Pin> {
     const known = pins.get(name)
@@ -55,8 +58,21 @@ export function pinnedNames(options: PinnedNamesOptions = {}): PinnedNames {
     return pin
   }
 
+  const connect = (name: string) => {
+    connected.delete(name)
+    connected.add(name)
+    for (const oldest of connected) if (connected.size > maxNames) connected.delete(oldest)
+  }
+
   return {
     resolve: async (name) => (await find(name)).addresses.map(({ address }) => address),
+
+    isConnected(name) {
+      const known = connected.has(name)
+      // What is asked for is not the first to be forgotten: its connection may stay open.
+      if (known) connect(name)
+      return known
+    },
 
     lookup(name, { all, family }, tell) {
       const wanted = family === 'IPv4' ? 4 : family === 'IPv6' ? 6 : (family ?? 0)
@@ -64,6 +80,7 @@ export function pinnedNames(options: PinnedNamesOptions = {}): PinnedNames {
         ({ next }) => {
           const fitting = wanted === 0 ? next : next.filter((each) => each.family === wanted)
           const [first] = fitting
+          if (first !== undefined) connect(name)
           if (first === undefined) tell(Object.assign(new Error(`${name} leads nowhere`), { code: 'ENOTFOUND' }), [])
           else if (all) tell(null, [...fitting])
           else tell(null, first.address, first.family)

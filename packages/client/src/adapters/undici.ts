@@ -1,8 +1,14 @@
-import type { Fetch } from '@groat/core'
+import { lookup } from 'node:dns/promises'
+import type { LookupFunction } from 'node:net'
+import { type Fetch, X402Error } from '@groat/core'
 import type { Dispatcher } from 'undici'
+import { isAddress } from '../buyer/private-address.js'
+import type { Resolve } from '../buyer/spending-guard.js'
+import { drain } from '../challenge.js'
 import type { PaymentOutcome } from '../outcome.js'
 import type { Payer } from '../payer.js'
 import type { PayInit } from '../request.js'
+import { type PinnedNames, pinnedNames } from './pinned-names.js'
 import { type Answer, answered, type DispatchOptions, isRedirect, play } from './undici-wire.js'
 
 export { isInside } from '../buyer/private-address.js'
@@ -14,6 +20,11 @@ export type PayingDispatcherOptions = {
   readonly maxReplayBytes?: number
   /** Origin of requests that name none: those of a `Client` or a `Pool`. */
   readonly origin?: string
+  /**
+   * Names for the policy and for the sockets; its own `pinnedNames()` unless told. `false`: whoever connects looks names up by itself, as a proxy does, and a
+   * name may lead inside by the time it is connected to.
+   */
+  readonly names?: PinnedNames | false
 }
 
 /** What a caller may say in the options of a request beside what undici knows. */
@@ -21,6 +32,8 @@ export type UndiciPayOptions = Pick<PayInit, 'idempotencyKey' | 'metadata'>
 
 /** A dispatcher's way to pay. */
 export type PayingDispatcher = {
+  /** For the `Agent`, `Client` or `Pool` below: its sockets are given the addresses that the policy has looked at. */
+  readonly connect: { readonly lookup?: LookupFunction }
   /** For `compose`. A redirect interceptor stands before it, so that a 402 is known to come from another origin than the one that was asked. */
   readonly interceptor: Dispatcher.DispatcherComposeInterceptor
   /** How payment went for an answer of `request`; `undefined` when none was asked for. */
@@ -33,22 +46,26 @@ export type PayingDispatcher = {
  * every body of `fetch`) is sent once: when it is asked to pay, the request fails with `X402Error` `body_not_replayable`. A 402 that the policy
  * refuses comes back as it is, and so does one behind a redirect to another origin. Connections that are upgraded are passed on.
  *
- * The first argument makes the payer over the transport it is given: `createPayer` or `createBuyer`.
+ * The first argument makes the payer over the transport it is given: `createPayer`, or `createBuyer` with `resolve`. What `resolve` has looked at is what is
+ * connected to, where the dispatcher has `connect`; where it has not, a request to a name that is asked to pay fails with `X402Error` `invalid_config`.
  *
  * @example
- * const paying = payWithUndici((fetch) => createPayer({ schemes: [exactEvm({ account })], fetch }))
- * const answer = await request('https://api.example/weather', { dispatcher: new Agent().compose(paying.interceptor) })
+ * const paying = payWithUndici((fetch, { resolve }) => createBuyer({ schemes: [exactEvm({ account })], fetch, resolve }))
+ * const dispatcher = new Agent({ connect: paying.connect }).compose(paying.interceptor)
+ * const answer = await request('https://api.example/weather', { dispatcher })
  * paying.outcome(answer)?.status
  */
 export function payWithUndici(
-  makePayer: (fetch: Fetch) => Pick<Payer, 'fetch' | 'outcome'>,
-  { maxReplayBytes = 10_485_760, origin }: PayingDispatcherOptions = {},
+  makePayer: (fetch: Fetch, names: { readonly resolve: Resolve }) => Pick<Payer, 'fetch' | 'outcome'>,
+  { maxReplayBytes = 10_485_760, origin, names = pinnedNames() }: PayingDispatcherOptions = {},
 ): PayingDispatcher {
   const answers = new WeakMap<Response, Answer>()
-  const payer = makePayer(transport(answers))
+  const payer = makePayer(transport(answers, names), { resolve: names ? names.resolve : resolveBySystem })
   const moved = movedTargets()
 
   return {
+    connect: names ? { lookup: names.lookup } : {},
+
     interceptor: (dispatch) => (options: DispatchOptions & UndiciPayOptions, handler) => {
       const url = urlOf(options, origin)
       if (url === undefined || options.upgrade || options.method === 'CONNECT') return dispatch(options, handler)
@@ -100,17 +117,32 @@ type CallInit = PayInit & {
 const behindRedirect: PaymentOutcome = { status: 'unpaid', code: 'cross_origin_redirect', refusals: [] }
 
 /** The fetch under the payer: each request goes out by the dispatch that it belongs to. */
-function transport(answers: WeakMap<Response, Answer>): Fetch {
+function transport(answers: WeakMap<Response, Answer>, names: PinnedNames | false): Fetch {
   return async (input, init) => {
     // Nobody but the interceptor calls the payer, and it always says which call.
     const { [CALL]: call, ...rest } = init as CallInit
     const { options, dispatch } = call
     const again = rest.redirect === 'manual'
     const answer = await answered(dispatch, again ? repeated(options, String(input), rest) : options, rest.signal)
-    answers.set(answer.response, answer)
-    return answer.response
+    const { response } = answer
+    // Before anything is signed: the sockets have to go where the policy looks.
+    if (names && response.status === 402 && !again && !isConnected(response.url || String(input), names)) {
+      drain(response, DRAIN_MS)
+      throw new X402Error('invalid_config', { field: 'connect', problem: 'is not that of the paying dispatcher' })
+    }
+    answers.set(response, answer)
+    return response
   }
 }
+
+const DRAIN_MS = 1_000
+
+function isConnected(url: string, names: PinnedNames): boolean {
+  const { hostname } = new URL(url)
+  return isAddress(hostname) || hostname === 'localhost' || names.isConnected(hostname)
+}
+
+const resolveBySystem: Resolve = async (name) => (await lookup(name, { all: true })).map(({ address }) => address)
 
 /** The same request with the headers and the body of the payer. Nobody below follows where a payment is redirected. */
 function repeated(options: DispatchOptions, target: string, { method, headers, body }: RequestInit): DispatchOptions {
