@@ -3,6 +3,8 @@
 import { once } from 'node:events'
 import { writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { sql } from 'kysely'
 import { type Migrations, openStore } from '../src/index.js'
 
@@ -91,6 +93,30 @@ const tasks: Record<string, () => Promise<void>> = {
         }
       }),
     )
+  },
+
+  /** Has the store open, and writes once when it is told to. */
+  async keep() {
+    const store = await begin()
+    await store.migrate(migrations)
+    say('open')
+    await once(process.stdin, 'data')
+    await store.transaction((trx) => trx.insertInto('claim').values({ pid: 'kept', owner: name }).execute())
+    say('written')
+    await once(process.stdin, 'data')
+  },
+
+  /** Looks into the store, closes it, and lets go of all that it held of the file. */
+  async visit() {
+    const store = await begin()
+    await store.migrate(migrations)
+    await store.db.selectFrom('claim').selectAll().execute()
+    await store.close()
+    setFlagsFromString('--expose-gc')
+    for (let turn = 0; turn < 5; turn++) {
+      runInNewContext('gc')()
+      await sleep(10)
+    }
   },
 
   /** Holds the write lock until it is told to let go. */

@@ -32,6 +32,23 @@ test('after kill -9 in a burst of writes, all that was acknowledged is there and
   expect(acknowledged.length).toBeGreaterThanOrEqual(3 * 149)
 })
 
+test('what is written after another process has had the file open and let go of it is there after kill -9', async () => {
+  const target = folder.fresh()
+  await (await openStore(target)).close()
+  const keeper = await child.start('keep', target, 'keeper')
+  keeper.go()
+  await keeper.said(2)
+  const visitor = await child.start('visit', target)
+  visitor.go()
+  await visitor.end()
+  keeper.go()
+  await keeper.said(3)
+  await keeper.kill()
+  const store = await openStore<Tables>(target)
+  expect(await store.db.selectFrom('claim').selectAll().execute()).toEqual([{ pid: 'kept', owner: 'keeper' }])
+  await store.close()
+})
+
 test('a lock that another process holds is waited for within bounds, and its holder may die', async () => {
   const target = folder.fresh()
   const holder = await child.start('hold', target, 'holder')

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
 import type Libsql from 'libsql'
@@ -17,8 +17,7 @@ export interface Database extends SqliteDatabase {
  */
 export function openDatabase(path: string): Database {
   try {
-    // Payments are nobody else's to read. And a path that cannot be opened gets a system error here, not just a sentence.
-    if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
+    if (path !== ':memory:') makeFile(path)
     const Driver: typeof Libsql = createRequire(import.meta.url)('libsql')
     const libsql = new Driver(path)
     try {
@@ -41,6 +40,21 @@ const settings = [
   'foreign_keys = on',
   'cache_size = -32768',
 ]
+
+/**
+ * Payments are nobody else's to read. And a path that cannot be opened gets a system error here, not just a sentence.
+ *
+ * A file that is there is not opened: whoever closes one lets go of every lock that this process has on it, and then the next process to close the database takes
+ * itself for the last, and throws away the log that this one goes on writing to.
+ */
+function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', 0o600))
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+    accessSync(path, constants.R_OK | constants.W_OK)
+  }
+}
 
 /** The driver with its statements kept, its values made portable and its faults typed. */
 function guard(libsql: Libsql.Database): Database {
