@@ -1,3 +1,4 @@
+import { plainHeaders } from '@groat/evm/plain-headers/server'
 import { expect, test } from 'vitest'
 import { cors } from './cors.js'
 
@@ -31,3 +32,26 @@ test('HTTP-064 a preflight never reaches the gate, and OPTIONS that is none does
   })
   expect((await ask('OPTIONS', { origin })).status).toBe(402)
 })
+
+test('HTTP-063 HTTP-064 the headers of a dialect go both ways: all that its challenge says can be read, and all that answers it sent', async () => {
+  const { headers, preflight } = cors({ origins: '*', dialects: [plainHeaders] })
+  const exposed = String(headers('https://app.example')['access-control-expose-headers']).toLowerCase().split(', ')
+  const terms = { network: 'eip155:84532', asset: USDC, payTo: SELLER, amount: 1n, maxTimeoutSeconds: 60 } as const
+  const said = plainHeaders.announce({
+    resource: { url: 'https://shop.example/weather' },
+    offers: [
+      { ...terms, scheme: 'exact', extra: { name: 'USDC', version: '2' } },
+      { ...terms, scheme: 'transfer-proof', extra: { audience: 'shop' } },
+    ],
+  })
+  expect(Object.keys(said)).toHaveLength(11)
+  expect(exposed).toEqual(expect.arrayContaining(Object.keys(said)))
+  const asks = { origin: 'https://app.example', 'access-control-request-method': 'GET' }
+  const allowed = preflight(new Request('https://shop.example/', { method: 'OPTIONS', headers: asks }))?.headers
+  expect(allowed?.get('access-control-allow-headers')?.split(', ')).toEqual(
+    expect.arrayContaining([...plainHeaders.requestHeaders]),
+  )
+})
+
+const USDC = '0x036CbD53842c5426634e7929541eC2318f3dCF7e'
+const SELLER = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'

@@ -1,3 +1,4 @@
+import type { HeaderDialect } from '@groat/core'
 import { ENTITLEMENT_HEADER } from './entitled.js'
 
 /** What a browser of another origin may read of answers, and may send. */
@@ -17,6 +18,8 @@ export type CorsOptions = {
   /** Headers of one's own, beside those of payments. */
   readonly allow?: readonly string[]
   readonly expose?: readonly string[]
+  /** The dialects in which routes can be paid for too: their headers may be sent and read like the protocol's own. */
+  readonly dialects?: readonly Pick<HeaderDialect, 'requestHeaders' | 'responseHeaders'>[]
   /** Seconds for which a browser may remember a preflight. Default 600. */
   readonly maxAgeSeconds?: number
 }
@@ -41,9 +44,12 @@ export type Cors = {
  * const { wrap } = cors({ origins: ['https://app.example'] })
  * export default { fetch: wrap(paid('$0.001', weather)) }
  */
-export function cors({ origins, methods = METHODS, allow = [], expose = [], maxAgeSeconds = 600 }: CorsOptions): Cors {
-  const exposed = [...corsHeaders.expose, ...expose].join(', ')
-  const allowed = [...corsHeaders.allow, ...allow].join(', ')
+export function cors(options: CorsOptions): Cors {
+  const { origins, methods = METHODS, allow = [], expose = [], dialects = [], maxAgeSeconds = 600 } = options
+  const read = dialects.flatMap(({ responseHeaders = [] }) => responseHeaders)
+  const sent = dialects.flatMap(({ requestHeaders }) => requestHeaders)
+  const exposed = [...corsHeaders.expose, ...read, ...expose].join(', ')
+  const allowed = [...corsHeaders.allow, ...sent, ...allow].join(', ')
   const headers: Cors['headers'] = (origin) => {
     if (origins === '*') return { 'access-control-allow-origin': '*', 'access-control-expose-headers': exposed }
     if (origin == null || !origins.includes(origin)) return { vary: 'Origin' }

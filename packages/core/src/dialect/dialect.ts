@@ -18,6 +18,8 @@ export interface HeaderDialect {
   readonly name: string
   /** Request headers that carry a payment in it. */
   readonly requestHeaders: readonly string[]
+  /** Headers that its challenges may have: browsers of other origins have to be let read them. */
+  readonly responseHeaders?: readonly string[]
   /** Headers beside a challenge, by lower-case name; none where no offer can be said in it. */
   announce(terms: DialectTerms): Readonly<Record<string, string>>
   /** Reads the payment of a request; `undefined` when it carries none in this dialect. Refuses `invalid_payload` and `no_matching_requirements`. */
