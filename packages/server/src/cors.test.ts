@@ -1,3 +1,4 @@
+import { network } from '@groat/core'
 import { plainHeaders } from '@groat/evm/plain-headers/server'
 import { expect, test } from 'vitest'
 import { cors } from './cors.js'
@@ -36,7 +37,13 @@ test('HTTP-064 a preflight never reaches the gate, and OPTIONS that is none does
 test('HTTP-063 HTTP-064 the headers of a dialect go both ways: all that its challenge says can be read, and all that answers it sent', async () => {
   const { headers, preflight } = cors({ origins: '*', dialects: [plainHeaders] })
   const exposed = String(headers('https://app.example')['access-control-expose-headers']).toLowerCase().split(', ')
-  const terms = { network: 'eip155:84532', asset: USDC, payTo: SELLER, amount: 1n, maxTimeoutSeconds: 60 } as const
+  const terms = {
+    network: network('eip155:84532'),
+    asset: USDC,
+    payTo: SELLER,
+    amount: 1n,
+    maxTimeoutSeconds: 60,
+  } as const
   const said = plainHeaders.announce({
     resource: { url: 'https://shop.example/weather' },
     offers: [

@@ -54,8 +54,7 @@ export async function serveEntitled<Native>(
   terms: Terms,
   header: string,
 ): Promise<Reply<Native>> {
-  const [text = ''] = header.split(';', 1)
-  const token = text.trim()
+  const token = tokenIn(header)
   const refused = (code: ErrorCode): Reply<Native> => {
     notify(gate.onEvent, { type: 'payment_refused', at: gate.clock(), resource: terms.resource.url, code })
     return { type: 'answer', answer: refusalAnswer(terms, refuse(code)), paid: false }
@@ -72,7 +71,7 @@ export async function serveEntitled<Native>(
     return { type: 'answer', answer: problemAnswer('store_unavailable'), paid: false }
   }
   if (redeemed === undefined) return refused('entitlement_used_up')
-  const payment = paymentFrom(pid, redeemed.proof)
+  const payment = paymentFrom(redeemed.pid ?? pid, redeemed.proof)
   return streamUse(gate, route, request, terms, { payment, token, balance: redeemed, taken: redeemed.taken })
 }
 
@@ -155,9 +154,10 @@ export type Granted = { readonly token: string; readonly balance: Balance; reado
 
 /** Writes down what a settled payment bought; `undefined`: nothing beyond its answer, or the store failed. */
 export async function grantFor(run: Run): Promise<Granted | undefined> {
-  const { gate, route, candidate, asked } = run
+  const { gate, route, candidate, asked, exchange } = run
   const { sold } = route
   if (sold === undefined) return undefined
+  const before = exchange.request.header(ENTITLEMENT_HEADER)
   const { pid } = candidate.inspected
   const { uses, prepaid, ...rest } = sold
   const proof = JSON.stringify({ payer: candidate.inspected.payer, asked: encodeFacilitatorRequest(asked) })
@@ -165,8 +165,12 @@ export async function grantFor(run: Run): Promise<Granted | undefined> {
     // The answer that goes with the payment is the first use.
     const first = uses === undefined ? {} : { uses: uses - 1 }
     const credit = prepaid === undefined ? {} : { credit: asked.requirements.amount }
-    const balance = await gate.claims.entitlements.grant({ pid, proof, ...rest, ...first, ...credit })
-    const token = await gate.bearers.make(pid)
+    // Who shows what was bought before tops it up, and keeps its bearer.
+    const tops = before ? await gate.bearers.read(tokenIn(before)) : undefined
+    const more = tops === undefined || tops === pid ? {} : { tops }
+    const grant = { pid, proof, ...rest, ...first, ...credit, ...more }
+    const { of = pid, ...balance } = await gate.claims.entitlements.grant(grant)
+    const token = await gate.bearers.make(of)
     await tellGranted(run, balance.expiresAt)
     return { token, balance, headers: { [ENTITLEMENT_HEADER.toLowerCase()]: formatEntitlement(token, balance) } }
   } catch {
@@ -180,6 +184,8 @@ export function freePayment(pid: Pid, offer: PaymentRequirements): Use['payment'
   const { scheme, network } = offer
   return { pid, payer: '', amount: 0n, offer, payload: { x402Version: 2, scheme, network, payload: {} } }
 }
+
+const tokenIn = (header: string): string => (header.split(';', 1)[0] ?? '').trim()
 
 function formatEntitlement(token: string, { left, credit, expiresAt }: Balance): string {
   const more = [

@@ -10,6 +10,8 @@ export type Balance = {
 
 /** One use, taken. */
 export type Redeemed = Balance & {
+  /** The payment that it was taken of, where that is one that topped up what was asked for. */
+  readonly pid?: Pid
   readonly proof: string
   /** Atomic units that were taken for it. */
   readonly taken?: bigint
@@ -30,7 +32,12 @@ export type Grant = {
   readonly credit?: bigint
   /** The payment and the terms that it settled, as JSON: handlers are told of it at every use. */
   readonly proof: string
+  /** The payment whose entitlement it adds to, where that is one of the same scope. */
+  readonly tops?: Pid
 }
+
+/** What is left of what was granted, and `of` whose entitlement it adds to. */
+export type GrantedBalance = Balance & { readonly of?: Pid }
 
 /**
  * Bundles and passes that were paid for. Every method is one atomic step that holds for all processes which share the store; faults are
@@ -39,9 +46,12 @@ export type Grant = {
 export interface Entitlements {
   /** The key that bearers are made with, the same for all who share the store. */
   readonly key: Uint8Array<ArrayBuffer>
-  /** Grants once: what a payment has bought already stays as it is. Answers with what is left of it. */
-  grant(grant: Grant): Promise<Balance>
-  /** Takes one use, and of a credit at most so much. `undefined`: none is left, its time is over, or it is for something else. */
+  /**
+   * Grants once: what a payment has bought already stays as it is. Answers with what is left of it, and where it adds to what was bought before, of
+   * both together. Each keeps its own row: what was used of a payment is known of that payment.
+   */
+  grant(grant: Grant): Promise<GrantedBalance>
+  /** Takes one use, and of a credit at most so much. `undefined`: none is left, its time is over, or it is for something else. What topped it up is used when it is used up. */
   redeem(pid: Pid, scope: string, use?: EntitlementUse & { readonly most?: bigint }): Promise<Redeemed | undefined>
   /** Takes away what is left, because its money was given back. */
   revoke(pid: Pid): Promise<void>
@@ -61,12 +71,28 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
     }
   }
 
+  /** What adds to an entitlement, behind it. */
+  const toppingUp = (root: Pid): readonly (readonly [Pid, Row])[] =>
+    rows.get(root)?.topped === true ? [...rows].filter(([, row]) => row.tops === root) : []
+  const isLeft = (row: Row): boolean =>
+    row.left !== 0 && row.credit !== 0n && (row.expiresAt === undefined || row.expiresAt > clock())
+  const balanceAt = (pid: Pid, row: Row): GrantedBalance => {
+    const root = row.tops ?? pid
+    const first = rows.get(root) ?? row
+    const all = [first, ...toppingUp(root).map(([, each]) => each)]
+    return all.length === 1 ? balanceOf(first) : sumOf(all.filter(isLeft).map(balanceOf), balanceOf(row))
+  }
+
   return {
     key: globalThis.crypto.getRandomValues(new Uint8Array(32)),
-    grant: async ({ pid, scope, uses, seconds, credit, proof }) => {
+    grant: async ({ pid, scope, uses, seconds, credit, proof, tops }) => {
       const known = rows.get(pid)
-      if (known !== undefined) return balanceOf(known)
+      if (known !== undefined) return { ...balanceAt(pid, known), ...(known.tops && { of: known.tops }) }
       const now = clock()
+      const before = tops === undefined ? undefined : rows.get(tops)
+      const root = before?.scope === scope ? (before.tops ?? tops) : undefined
+      const first = root === undefined ? undefined : rows.get(root)
+      if (first !== undefined) first.topped = true
       if (rows.size % PRUNE_EVERY === PRUNE_EVERY - 1) prune(now)
       const row: Row = {
         scope,
@@ -75,18 +101,26 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
         ...(uses === undefined ? {} : { left: uses }),
         ...(seconds === undefined ? {} : { expiresAt: now + seconds * 1000 }),
         ...(credit === undefined ? {} : { credit }),
+        ...(first === undefined || root === undefined ? {} : { tops: root }),
       }
       rows.set(pid, row)
-      return balanceOf(row)
+      return { ...balanceAt(pid, row), ...(row.tops && { of: row.tops }) }
     },
-    redeem: async (pid, scope, use) => {
-      const row = rows.get(pid)
-      if (row === undefined || row.scope !== scope || row.left === 0 || row.credit === 0n) return undefined
-      if (row.expiresAt !== undefined && row.expiresAt <= clock()) return undefined
+    redeem: async (asked, scope, use) => {
+      const first = rows.get(asked)
+      if (first === undefined || first.scope !== scope) return undefined
+      const found = [[asked, first] as const, ...toppingUp(asked)].find(([, row]) => isLeft(row))
+      if (found === undefined) return undefined
+      const [pid, row] = found
       if (row.left !== undefined) row.left -= 1
       const taken = takenFrom(row.credit, use?.most)
       if (row.credit !== undefined) row.credit -= taken ?? 0n
-      return { ...balanceOf(row), proof: row.proof, ...(taken === undefined ? {} : { taken }) }
+      return {
+        ...balanceAt(pid, row),
+        proof: row.proof,
+        ...(taken === undefined ? {} : { taken }),
+        ...(pid === asked ? {} : { pid }),
+      }
     },
     revoke: async (pid) => {
       const row = rows.get(pid)
@@ -108,6 +142,10 @@ type Row = {
   left?: number
   credit?: bigint
   readonly expiresAt?: number
+  /** What it adds to. */
+  readonly tops?: Pid
+  /** Whether anything adds to it. */
+  topped?: boolean
 }
 
 const PRUNE_EVERY = 1024
@@ -125,5 +163,16 @@ function balanceOf({ left, credit, expiresAt }: Row): Balance {
     ...(credit === undefined ? {} : { credit }),
     ...(left === undefined ? {} : { left }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
+  }
+}
+
+/** What is left of several together; where nothing is, what there was of one says what kind it was. */
+export function sumOf(all: readonly Balance[], kind: Balance): Balance {
+  const some = all.length === 0 ? [kind] : all
+  const times = some.flatMap(({ expiresAt }) => (expiresAt === undefined ? [] : [expiresAt]))
+  return {
+    ...(kind.credit === undefined ? {} : { credit: some.reduce((sum, { credit = 0n }) => sum + credit, 0n) }),
+    ...(kind.left === undefined ? {} : { left: some.reduce((sum, { left = 0 }) => sum + left, 0) }),
+    ...(times.length === 0 ? {} : { expiresAt: Math.max(...times) }),
   }
 }

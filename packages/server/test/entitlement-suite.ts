@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { settled } from './facilitator-stub.js'
 import type { Framework, TestHandler } from './frameworks.js'
 import { expectRefused, type Market, openMarket, problemOf, receiptOf } from './shop.js'
+import { headersOf } from './test-scheme.js'
 
 /** What every adapter does for a payment that buys more than one answer. */
 export function describeEntitlements(framework: Framework): void {
@@ -115,6 +116,52 @@ export function describeEntitlements(framework: Framework): void {
       expect(tokenOf((await present('/search', payment)).headers)).toMatch(/left=3$/)
       broken = false
       expect(tokenOf((await present('/search', payment)).headers)).toMatch(/left=3$/)
+    })
+
+    test('SRV-044 a payment that comes with what was bought before tops it up: one bearer, and as many uses as both paid for', async () => {
+      const { pay, sign, ask, stub } = await open()
+      const token = tokenOf((await pay('/search')).headers).split(';')[0] ?? ''
+      for (let i = 0; i < 2; i++) expect((await use('/search', token)).status).toBe(200)
+      const payment = await sign('/search')
+      const headers = { ...headersOf(payment), 'PAYMENT-ENTITLEMENT': token }
+      const topped = await ask('/search', { headers })
+      expect([topped.status, tokenOf(topped.headers)]).toEqual([200, `${token}; left=4`])
+      // Presented again it adds nothing, with or without that header.
+      expect(tokenOf((await ask('/search', { headers })).headers)).toBe(`${token}; left=4`)
+      expect(tokenOf((await market.present('/search', payment)).headers)).toBe(`${token}; left=4`)
+      const left: string[] = []
+      for (let i = 0; i < 4; i++) left.push(tokenOf((await use('/search', token)).headers).split('; ')[1] ?? '')
+      expect(left).toEqual(['left=3', 'left=2', 'left=1', 'left=0'])
+      expectRefused(await use('/search', token), 'entitlement_used_up')
+      expect([runs, stub.calls.settle.length]).toEqual([8, 2])
+    })
+
+    test('SRV-044 what is bought on other terms, or with a bearer that is none, tops nothing up', async () => {
+      const { pay, sign, ask } = await open()
+      const token = tokenOf((await pay('/search')).headers).split(';')[0] ?? ''
+      for (const [path, before] of [
+        ['/other', token],
+        ['/search', `${token.slice(0, -1)}${token.endsWith('0') ? '1' : '0'}`],
+      ] as const) {
+        const headers = { ...headersOf(await sign(path)), 'PAYMENT-ENTITLEMENT': before }
+        const own = tokenOf((await ask(path, { headers })).headers)
+        expect([own.startsWith(token), own.endsWith('; left=3')]).toEqual([false, true])
+      }
+      expect(tokenOf((await use('/search', token)).headers)).toBe(`${token}; left=2`)
+    })
+
+    test('SRV-044 a pass that is topped up runs to the end of the later one', async () => {
+      const { pay, sign, ask, later } = await open()
+      const token = tokenOf((await pay('/feed')).headers).split(';')[0] ?? ''
+      later(3_000_000)
+      const topped = await ask('/feed', {
+        headers: { ...headersOf(await sign('/feed')), 'PAYMENT-ENTITLEMENT': token },
+      })
+      expect(tokenOf(topped.headers).startsWith(`${token}; expires=`)).toBe(true)
+      later(3_000_000)
+      expect((await use('/feed', token)).status).toBe(200)
+      later(1_000_000)
+      expectRefused(await use('/feed', token), 'entitlement_used_up')
     })
 
     test('what is sold stands in the offer', async () => {

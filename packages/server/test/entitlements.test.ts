@@ -34,6 +34,40 @@ test('SRV-029 a bundle in a database that two connections share is used as often
   await rm(folder, { recursive: true })
 })
 
+test('SRV-044 SRV-029 of what tops a bundle up in a database no more is used than was bought, each of its own payment', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'groat-bundle-'))
+  const stores = [await openStore(join(folder, 'shop.db')), await openStore(join(folder, 'shop.db'))]
+  const [one, two] = (await Promise.all(stores.map((store) => sqlClaims(store)))).map((each) => each.entitlements)
+  if (one === undefined || two === undefined) throw new Error('no store')
+  const grant = { scope: 's', uses: 20, proof: '{}' }
+  await one.grant({ ...grant, pid: pidOf(1) })
+  const top = { ...grant, pid: pidOf(2), tops: pidOf(1) }
+  expect(await two.grant(top)).toEqual({ left: 40, of: pidOf(1) })
+  expect(await one.grant(top)).toEqual({ left: 40, of: pidOf(1) })
+  // What tops up what tops up belongs to the first.
+  expect(await one.grant({ ...top, pid: pidOf(3), tops: pidOf(2) })).toEqual({ left: 60, of: pidOf(1) })
+  expect(await one.grant({ ...top, pid: pidOf(4), scope: 'other' })).toEqual({ left: 20 })
+  const uses = await Promise.all(Array.from({ length: 90 }, (_, i) => (i % 2 === 0 ? one : two).redeem(pidOf(1), 's')))
+  const had = uses.flatMap((use) => (use === undefined ? [] : [use.pid ?? pidOf(1)]))
+  expect([1, 2, 3].map((n) => had.filter((pid) => pid === pidOf(n)).length)).toEqual([20, 20, 20])
+  await two.giveBack(pidOf(3))
+  expect(await one.redeem(pidOf(1), 's')).toEqual({ left: 0, proof: '{}', pid: pidOf(3) })
+  expect(await one.redeem(pidOf(1), 's')).toBeUndefined()
+  // What is given back of one takes nothing of the others.
+  await one.grant({ ...grant, pid: pidOf(5), tops: pidOf(1) })
+  await one.revoke(pidOf(1))
+  expect(await two.redeem(pidOf(1), 's')).toEqual({ left: 19, proof: '{}', pid: pidOf(5) })
+
+  const credit = { scope: 'c', credit: 10n, proof: '{}' }
+  await one.grant({ ...credit, pid: pidOf(6) })
+  expect(await one.grant({ ...credit, pid: pidOf(7), tops: pidOf(6) })).toEqual({ credit: 20n, of: pidOf(6) })
+  expect(await one.redeem(pidOf(6), 'c', { most: 8n })).toMatchObject({ credit: 12n, taken: 8n })
+  expect(await one.redeem(pidOf(6), 'c', { most: 8n })).toMatchObject({ credit: 10n, taken: 2n })
+  expect(await one.redeem(pidOf(6), 'c', { most: 8n })).toMatchObject({ credit: 2n, taken: 8n, pid: pidOf(7) })
+  for (const store of stores) await store.close()
+  await rm(folder, { recursive: true })
+})
+
 test('a pass runs out by the clock of the store', async () => {
   let now = 1_800_000_000_000
   const { entitlements } = createMemoryClaims({ singleProcess: true, clock: () => now })
