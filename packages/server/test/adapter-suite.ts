@@ -453,6 +453,32 @@ export function describeAdapter(framework: Framework): void {
         expect(stub.calls.settle).toEqual([])
       })
 
+      test('a handler that hangs is not charged, copies of its payment are told to come back, and nothing of it leaves', async () => {
+        const started = signal()
+        const release = signal()
+        const { sign, present, served, stub } = await open({
+          '/weather': async () => {
+            started.resolve()
+            await release.promise
+            return { body: 'late' }
+          },
+        })
+        const payment = await sign('/weather')
+        const abort = new AbortController()
+        let answered = false
+        const hanging = fetch(`${served.url}/weather`, { headers: headersOf(payment), signal: abort.signal })
+          .then(() => {
+            answered = true
+          })
+          .catch(() => {})
+        await started.promise
+        expect(await present('/weather', payment)).toMatchObject({ status: 409 })
+        expect([answered, stub.calls.settle]).toEqual([false, []])
+        abort.abort()
+        await hanging
+        release.resolve()
+      })
+
       test('the customer who leaves while the work runs is not charged', async () => {
         const started = signal()
         const finish = signal()

@@ -1,4 +1,5 @@
-import type { PaymentPayload } from '@groat/core'
+import { get, type IncomingMessage } from 'node:http'
+import { decodeReceipt, type PaymentPayload } from '@groat/core'
 import type { GateRequest } from '@groat/server'
 import { afterEach, describe, expect, test } from 'vitest'
 import { json, receipt, refusedSettle, settled } from './facilitator-stub.js'
@@ -68,10 +69,16 @@ export function describeModes(framework: Framework): void {
       await until('delivery_released')
     })
 
-    test('upfront: the first byte leaves while the work goes on', async () => {
+    test.each([
+      [upfront, 'text/event-stream'],
+      [upfront, 'application/octet-stream'],
+      [accepted, 'text/event-stream'],
+      [optimistic(), 'text/event-stream'],
+      [optimistic(), 'application/octet-stream'],
+    ] as const)('$0.mode: the first byte of $1 leaves while the work goes on', async (mode, type) => {
       const more = signal()
-      const { served, sign } = await open(upfront, () => ({
-        headers: [['content-type', 'text/event-stream']],
+      const { served, sign } = await open(mode, () => ({
+        headers: [['content-type', type]],
         body: (async function* () {
           yield bytes('data: 1\n\n')
           await more.promise
@@ -82,9 +89,59 @@ export function describeModes(framework: Framework): void {
       const reader = response.body?.getReader()
       expect(new TextDecoder().decode((await reader?.read())?.value)).toBe('data: 1\n\n')
       more.resolve()
-      expect(new TextDecoder().decode((await reader?.read())?.value)).toBe('data: 2\n\n')
-      expect((await reader?.read())?.done).toBe(true)
+      let rest = ''
+      for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+        rest += new TextDecoder().decode(read.value)
+      }
+      const last = mode.mode === 'optimistic' && type === 'text/event-stream' ? 'event: payment-response\n' : ''
+      expect(rest.slice(0, 9 + last.length)).toBe(`data: 2\n\n${last}`)
       await until('delivery_released')
+    })
+
+    // What speaks through `Response` has no trailers.
+    test.skipIf(!/node|express|fastify/.test(framework.name))(
+      'optimistic: the receipt of an answer that is no event stream is its trailer',
+      async () => {
+        const { served, sign } = await open(optimistic(), () => ({
+          headers: [['content-type', 'text/plain']],
+          body: chunks('one', 'two'),
+        }))
+        const headers = headersOf(await sign('/feed'))
+        const response = await new Promise<IncomingMessage>((resolve, reject) => {
+          get(`${served.url}/feed`, { headers }, (incoming) =>
+            incoming.resume().once('end', () => resolve(incoming)),
+          ).once('error', reject)
+        })
+        expect([response.headers.trailer, response.headers['payment-response']]).toEqual([
+          expect.stringContaining('PAYMENT-RESPONSE'),
+          undefined,
+        ])
+        const value = response.trailers['payment-response'] ?? null
+        expect(decodeReceipt((name) => (name === 'PAYMENT-RESPONSE' ? value : null))).toMatchObject({
+          ok: true,
+          value: { status: 'settled' },
+        })
+      },
+    )
+
+    test('SRV-025 upfront: work that breaks after it has begun to answer stays owed, and what was sent of it ends there', async () => {
+      let broken = true
+      const { served, sign, present, stub } = await open(upfront, () => ({
+        headers: [['content-type', 'text/plain']],
+        body: (async function* () {
+          yield bytes('half of ')
+          if (broken) throw new Error('boom')
+          yield bytes('it')
+        })(),
+      }))
+      const payment = await sign('/feed')
+      const half = await fetch(`${served.url}/feed`, { headers: headersOf(payment) })
+        .then((response) => response.text())
+        .catch(() => 'broken off')
+      expect(half).not.toContain('it')
+      broken = false
+      await expect.poll(async () => (await present('/feed', payment)).text, WAIT).toBe('half of it')
+      expect(stub.calls.settle).toHaveLength(1)
     })
 
     test('SRV-005 upfront: what was delivered is sent again to whoever presents the same payment', async () => {
