@@ -238,7 +238,7 @@ const plainOnly: typeof fetch = async (input, init) => {
   return Object.defineProperty(same, 'url', { value: response.url })
 }
 
-test('PLAIN-001 PLAIN-003 PLAIN-005 a buyer that knows plain headers only pays by an authorization', async () => {
+test('PLAIN-001 PLAIN-003 PLAIN-005 PLAIN-008 a buyer that knows plain headers only pays by an authorization', async () => {
   const challenge = await fetch(`${shop}/weather`)
   await challenge.body?.cancel()
   const said = Object.fromEntries([...challenge.headers].filter(([name]) => name.startsWith('x-payment-')))
@@ -261,6 +261,8 @@ test('PLAIN-001 PLAIN-003 PLAIN-005 a buyer that knows plain headers only pays b
   const response = await payer.fetch(`${shop}/weather`)
   expect([response.status, await response.text()]).toEqual([200, 'sunny'])
   expect(payer.receipt(response)).toMatchObject({ amount: 4_000n })
+  // PLAIN-008: the receipt for who cannot read the protocol's own.
+  expect(response.headers.get('x-payment-transaction')).toBe(payer.receipt(response)?.transaction)
   expect(sent[1]).toContain('x-payment-nonce')
   expect(sent[1]).not.toContain('payment-signature')
   // What the buyer signed stays between buyer and shop, and the API says no prices.
@@ -268,7 +270,7 @@ test('PLAIN-001 PLAIN-003 PLAIN-005 a buyer that knows plain headers only pays b
   expect([forwarded, response.headers.get('x-payment-recipient')]).toEqual([[], null])
 })
 
-test('PLAIN-004 a hash in a plain header pays with the sender’s signature, and with nobody else’s', async () => {
+test('PLAIN-004 PLAIN-007 a hash in a plain header pays with the sender’s signature, and with nobody else’s', async () => {
   const made = await transfer()
   const payer = createPayer({ schemes: [proving([made])], fetch: plainHeadersFetch(plainOnly) })
   expect((await payer.fetch(`${shop}/weather`)).status).toBe(200)
@@ -276,6 +278,10 @@ test('PLAIN-004 a hash in a plain header pays with the sender’s signature, and
   const other = await transfer()
   const bare = await fetch(`${shop}/weather`, { headers: { 'x-payment-hash': other.transaction } })
   expect([bare.status, (await bare.text()).includes('invalid_payload')]).toEqual([402, true])
+  expect([bare.headers.get('x-payment-error'), bare.headers.get('x-payment-amount')]).toEqual([
+    'invalid_payload',
+    '4000',
+  ])
   const thief = createPayer({ schemes: [proving([other], 'payer2')], fetch: plainHeadersFetch(plainOnly) })
   const refused = await thief.fetch(`${shop}/weather`)
   expect(thief.outcome(refused)).toMatchObject({ status: 'refused' })

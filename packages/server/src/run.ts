@@ -85,6 +85,11 @@ export function receiptHeader(run: Run, settlement: Settlement, status = 200): P
   return encode({ status: 'settled', receipt: withExtensions(bare, status < 400 ? ours : []) })
 }
 
+/** What dialects say of a payment that is settled: headers by lower-case name. */
+export function spokenOf({ route: { dialects } }: Run, receipt: Receipt): Readonly<Record<string, string>> {
+  return dialects.length === 0 ? {} : Object.assign({}, ...dialects.map((dialect) => dialect.settle?.(receipt)))
+}
+
 const isOurs = ({ route }: Run, key: string): boolean => route.extensions.some(({ data }) => data.key === key)
 
 const withExtensions = (receipt: Receipt, said: readonly (readonly [string, Json | undefined])[]): Receipt =>

@@ -37,6 +37,7 @@ import {
   type Run,
   receiptHeader,
   refused,
+  spokenOf,
   tell,
 } from './run.js'
 import { type StreamReply, stream, streamFirst } from './stream.js'
@@ -332,6 +333,7 @@ function withReceipt(run: Run, reply: StreamReply, receipt: Receipt): StreamRepl
       reply.head(headers, status)
       const { name, value } = receiptHeader(run, { status: 'settled', receipt }, status)
       headers.set(name, value)
+      for (const [field, text] of Object.entries(spokenOf(run, receipt))) headers.set(field, text)
     },
   }
 }
@@ -426,7 +428,10 @@ async function released(run: Run, held: Answer, receipt: Receipt): Promise<Answe
   tell(run, 'delivery_released', { transaction: receipt.transaction })
   return {
     type: 'answer',
-    answer: { ...held, headers: { ...held.headers, ...(await grantFor(run))?.headers, [name]: value } },
+    answer: {
+      ...held,
+      headers: { ...held.headers, ...(await grantFor(run))?.headers, ...spokenOf(run, receipt), [name]: value },
+    },
     paid: true,
   }
 }

@@ -5,7 +5,7 @@ import { beginFlow, type Flow, lastEvents } from './flow.js'
 import { createMeter } from './meter.js'
 import type { VerifiedPayment } from './protect.js'
 import type { FinishedAnswer } from './route.js'
-import { aboutOf, letGo, quietly, type Run, receiptHeader, tell } from './run.js'
+import { aboutOf, letGo, quietly, type Run, receiptHeader, spokenOf, tell } from './run.js'
 import type { SettlementEnd } from './serve.js'
 
 /** Run the work, and send what it makes as it comes. */
@@ -66,6 +66,7 @@ export function stream(
       if (!isGivenBack) for (const [name, value] of Object.entries(granted)) headers.set(name, value)
       const { name, value } = receiptHeader(run, { status: 'settled', receipt }, status)
       headers.set(name, value)
+      for (const [field, text] of Object.entries(spokenOf(run, receipt))) headers.set(field, text)
     },
     once: async () => {
       const { claims, leaseMs } = run.gate

@@ -42,6 +42,8 @@ export type Terms = {
   readonly extensions: JsonObject
   /** What dialects say of it beside the protocol's own challenge: headers by lower-case name. */
   readonly spoken: Readonly<Record<string, string>>
+  /** The dialects that say it. */
+  readonly dialects: readonly HeaderDialect[]
   /** The 402 of a request without a payment, encoded once. */
   readonly challenge: Challenge
 }
@@ -57,8 +59,8 @@ export function createTerms(
   const extensions: JsonObject = Object.assign({}, ...offers.map((offer) => offer.extensions), announced)
   const said = { resource, offers: offers.map(({ requirements }) => requirements) }
   const spoken = Object.assign({}, ...dialects.map((dialect) => dialect.announce(said)))
-  const challenge = challengeAnswer({ resource, offers, extensions, spoken }, 'payment_required')
-  return { resource, offers, outgoing, extensions, spoken, challenge }
+  const challenge = challengeAnswer({ resource, offers, extensions, spoken, dialects }, 'payment_required')
+  return { resource, offers, outgoing, extensions, spoken, dialects, challenge }
 }
 
 /** The same terms, announcing other extensions. */
@@ -106,7 +108,7 @@ export function pathOf(url: string): string {
 }
 
 function challengeAnswer(
-  { resource, offers, extensions, spoken }: Pick<Terms, 'resource' | 'offers' | 'extensions' | 'spoken'>,
+  { resource, offers, extensions, spoken, dialects }: Omit<Terms, 'outgoing' | 'challenge'>,
   code: ErrorCode,
   detail?: string,
   correction?: Correction,
@@ -118,11 +120,18 @@ function challengeAnswer(
   })
   const announced = Object.keys(extensions).length > 0 ? { extensions } : {}
   const { headers, body } = encodeChallenge({ error: code, resource, accepts, ...announced })
+  const refused = code === 'payment_required' ? [] : dialects.map((dialect) => dialect.refuse?.(code))
   // A code that elsewhere has another status is the reason for this 402.
   const why = asciiJson({ ...problem(code, { detail }), status: 402 })
   return {
     status: 402,
-    headers: { ...headers, ...spoken, 'content-type': 'application/json', 'cache-control': 'no-store' },
+    headers: {
+      ...headers,
+      ...spoken,
+      ...Object.assign({}, ...refused),
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+    },
     body: body === '{}' ? why : `${body.slice(0, -1)},${why.slice(1)}`,
   }
 }

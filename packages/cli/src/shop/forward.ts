@@ -103,6 +103,8 @@ export const NOT_RETURNED = [
   'x-payment-asset',
   'x-payment-network',
   'x-payment-recipient',
+  'x-payment-error',
+  'x-payment-transaction',
 ]
 
 const failure = (status: 502 | 504): Response => problemResponse('handler_failed', { status })

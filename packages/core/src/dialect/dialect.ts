@@ -1,6 +1,7 @@
 import type { GetHeader } from '../codec/headers.js'
+import type { ErrorCode } from '../errors/code-names.js'
 import type { Decoded } from '../model/outcome.js'
-import type { PaymentPayload, PaymentRequirements, ResourceInfo } from '../model/payment.js'
+import type { PaymentPayload, PaymentRequirements, Receipt, ResourceInfo } from '../model/payment.js'
 
 /** What a request is asked to pay, as far as a dialect says it. */
 export type DialectTerms = {
@@ -18,10 +19,14 @@ export interface HeaderDialect {
   readonly name: string
   /** Request headers that carry a payment in it. */
   readonly requestHeaders: readonly string[]
-  /** Headers that its challenges may have: browsers of other origins have to be let read them. */
+  /** Headers that its answers may have: browsers of other origins have to be let read them. */
   readonly responseHeaders?: readonly string[]
   /** Headers beside a challenge, by lower-case name; none where no offer can be said in it. */
   announce(terms: DialectTerms): Readonly<Record<string, string>>
+  /** Headers of a 402 that refuses a payment: why, by the code of the registry. */
+  refuse?(code: ErrorCode): Readonly<Record<string, string>>
+  /** Headers of an answer whose payment is settled. */
+  settle?(receipt: Receipt): Readonly<Record<string, string>>
   /** Reads the payment of a request; `undefined` when it carries none in this dialect. Refuses `invalid_payload` and `no_matching_requirements`. */
   read(header: GetHeader, terms: DialectTerms): Decoded<PaymentPayload> | undefined
 }

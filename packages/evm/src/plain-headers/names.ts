@@ -23,6 +23,8 @@ export const plain = {
   validAfter: 'x-payment-valid-after',
   validBefore: 'x-payment-valid-before',
   hash: 'x-payment-hash',
+  error: 'x-payment-error',
+  transaction: 'x-payment-transaction',
 } as const
 
 /** By what a challenge can be answered: an authorization that is signed, or the hash of a transfer that was made. */

@@ -25,7 +25,8 @@ import { isHeaderText, PLAIN_HEADERS, plain } from './names.js'
  * Plain headers, for buyers that cannot read JSON: what a request costs stands in `X-Payment-Required`, `-Amount`, `-Asset`, `-Network` and `-Recipient`
  * of the 402, beside the protocol's own challenge. It is answered by an EIP-3009 authorization in `X-Payment-Signature`, `-Amount`, `-Asset`, `-Nonce`, `-Payer`
  * and `-Valid-Before`, or, where the route takes transfers that were made (`transfer-proof`), by `X-Payment-Hash`, `-Signature` and `-Valid-Before`.
- * Either becomes a payment like any other, and is judged as such (PLAIN-001 to 006).
+ * Either becomes a payment like any other, and is judged as such (PLAIN-001 to 008). Why one is refused stands in `X-Payment-Error`, and what paid for an answer in
+ * `X-Payment-Transaction`.
  *
  * @example
  * const paid = paywall({ schemes: [exactEvm], dialects: [plainHeaders], … })
@@ -56,8 +57,13 @@ export const plainHeaders: HeaderDialect = {
     'X-Payment-Asset-Version',
     'X-Payment-Resource',
     'X-Payment-Audience',
+    'X-Payment-Error',
+    'X-Payment-Transaction',
   ],
   announce,
+  refuse: (code) => ({ [plain.error]: code }),
+  settle: ({ transaction }): Readonly<Record<string, string>> =>
+    isHeaderText(transaction) ? { [plain.transaction]: transaction } : {},
   read,
 }
 
