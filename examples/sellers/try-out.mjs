@@ -4,6 +4,8 @@ import { startSandbox } from '@groat/cli'
 import { createPayer } from '@groat/client'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
 
+export { startSandbox }
+
 /** Run as a program, the file sells once on a local chain; imported, it does nothing. */
 export async function tryOut(url, openShop) {
   if (url !== pathToFileURL(process.argv[1] ?? '').href) return
