@@ -1,5 +1,6 @@
 // A paid route handler of the Next.js App Router, and one sale on a local chain: `node examples/sellers/next.mjs`, after `npm run build` in
-// the root. Next.js itself is not in it: what stands in `app/weather/route.ts` is served here as Next.js would serve it.
+// the root. Next.js itself is not in it: what stands in `app/weather/route.ts` is served here as Next.js would serve it. `npm run next` builds and starts
+// the app in next-app/ with Next.js and its compiler.
 import { createServer } from 'node:http'
 import { exactEvm } from '@groat/evm/exact/server'
 import { createMemoryClaims } from '@groat/server'
