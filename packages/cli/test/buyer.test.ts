@@ -52,10 +52,88 @@ test('a policy in YAML limits what pay pays, over several runs, and says which r
   expect(explained.exitCode).toBe(1)
   expect(explained.out).toMatch(/no {2}perDay +\$0\.002 of \$0\.002 are taken/)
   expect(explained.out).toContain('-> not paid, decided by perDay')
-  expect((await run(['policy', 'show'])).out).toBe('perDay  $0.002 of $0.002\n')
+  expect((await run(['policy', 'show'])).out).toBe(
+    'perDay                  $0.002 of $0.002\ncategories.here.perDay  $0 of $0\n',
+  )
 
   await policy('per_day: 2 dollars\n')
   expect((await run(['policy', 'show'])).said).toMatch(/policy\.yaml: per_day: is written as \$0\.05/)
+})
+
+test('CL-7 an explanation is of the request that pay would make, and within the limits that pay would have', async () => {
+  const seen: unknown[] = []
+  const server = createServer((request, answer) => {
+    let body = ''
+    request.on('data', (chunk) => (body += chunk))
+    request.on('end', () => {
+      // A sandbox is asked for its nodes, elsewhere.
+      if (request.url === '/forecast') seen.push([request.method, request.headers['x-city'], body])
+      if (request.method !== 'PUT') return void answer.end('free')
+      const offer = {
+        ...{ scheme: 'exact', network: 'eip155:84532', amount: '1000', asset: sandbox.ready.evm?.usdc },
+        ...{ payTo: RECIPIENT, maxTimeoutSeconds: 60, extra: { name: 'USDC', version: '2' } },
+      }
+      const required = JSON.stringify({ x402Version: 2, accepts: [offer] })
+      answer.writeHead(402, { 'PAYMENT-REQUIRED': Buffer.from(required).toString('base64') }).end()
+    })
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/forecast`
+  const put = ['-X', 'PUT', '-H', 'X-City: Lund', '-d', '{"days":3}']
+  const explain = async (...more: string[]) => {
+    const { exitCode, out } = await run(['policy', 'explain', url, ...more])
+    return [exitCode, /decided by (\S+)/.exec(out)?.[1]]
+  }
+  const node = ['--rpc', `base-sepolia=${sandbox.ready.evm?.rpcUrl}`]
+  expect([
+    await explain(),
+    await explain(...put),
+    await explain(...put, ...node),
+    await explain(...put, '--max', '$0.0001'),
+    await explain(...put, '--network', 'base'),
+    await explain(...put, '--scheme', 'upto'),
+  ]).toEqual([
+    [0, undefined],
+    [0, 'cheapest'],
+    [0, 'cheapest'],
+    [1, 'perPayment'],
+    [1, 'networks'],
+    [1, 'schemes'],
+  ])
+  expect(seen.slice(0, 2)).toEqual([
+    ['GET', undefined, ''],
+    ['PUT', 'Lund', '{"days":3}'],
+  ])
+  // From somebody who has nothing, the node takes nothing: what the chain says stands beside the rules.
+  const poor = { environment: { GROAT_EVM_KEY: `0x${'77'.repeat(32)}` } }
+  const { exitCode, out } = await run(['policy', 'explain', url, ...put, ...node], poor)
+  expect([exitCode, /decided by (\S+)/.exec(out)?.[1]]).toEqual([1, 'balance'])
+})
+
+test('what is spent is shown for everybody, for each category, and for the seller that is named', async () => {
+  const here = new URL(api).origin
+  await policy(
+    `per_day: $1\neach_origin: { per_day: $0.50 }\ncategories:\n  forecasts: { origins: ["${here}"], per_day: $0.10 }\n  maps: { origins: ["https://maps.example"], payments: { per_day: 3 } }\n`,
+  )
+  await run(['pay', `${api}/weather`])
+  const shown = async (...more: string[]) =>
+    (await run(['policy', 'show', ...more])).out.split('\n').flatMap((line) => line.trim().replace(/ +/g, ' ') || [])
+  expect(await shown()).toEqual([
+    'perDay $0.001 of $1',
+    'categories.forecasts.perDay $0.001 of $0.10',
+    'categories.maps.payments.perDay 0 of 3',
+  ])
+  expect(await shown('--origin', `${api}/weather`)).toEqual([
+    'perDay $0.001 of $1',
+    'eachOrigin.perDay $0.001 of $0.50',
+    'categories.forecasts.perDay $0.001 of $0.10',
+  ])
+  expect(await shown('--origin', 'https://maps.example')).toEqual([
+    'perDay $0.001 of $1',
+    'eachOrigin.perDay $0 of $0.50',
+    'categories.maps.payments.perDay 0 of 3',
+  ])
 })
 
 test('the command line narrows a policy and never widens it', async () => {

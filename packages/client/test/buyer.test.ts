@@ -367,6 +367,17 @@ describe.each(purses)('%s purse', (_, open) => {
     expect(await explained({ clamps: false }, { maxLifetimeSeconds: 10 })).toMatchObject(['maxLifetimeSeconds', {}, {}])
   })
 
+  test('CL-7 an explanation has a payment run where a buyer would, and says that this decides', async () => {
+    const simulate = async () => ({ ok: false, code: 'simulation_failed', detail: 'blacklisted' }) as const
+    const { buyer, seller } = await buyerFor(honest(), { simulate })
+    const explanation = await buyer.explain(seller.url)
+    expect(explanation).toMatchObject({ status: 'refused', offers: [{ status: 'refused', decidedBy: 'simulation' }] })
+    const [first] = explanation.status === 'refused' ? explanation.offers : []
+    expect(first?.verdicts.at(-1)).toEqual({
+      ...{ rule: 'simulation', ok: false, code: 'simulation_failed', says: 'blacklisted' },
+    })
+  })
+
   test('a record keeps what was agreed, for whom and for what', async () => {
     const { another, purse, seller } = await buyerFor(dime, { metadata: { principal: 'alice' } })
     await another({ metadata: { task: 'forecast', mandate: 'm-1' } })

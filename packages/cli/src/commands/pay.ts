@@ -62,7 +62,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
     const quote = await reach(target, () => buyer.quote(target, init))
     const asked = { ...options, max: policy.perPayment ?? DEFAULT_MAX, schemes }
     if (quote.status === 'refused') return refuse(quote, asked, io)
-    if (quote.status === 'payable') showPrice(target, quote, await buyer.budgets(options.task), io)
+    if (quote.status === 'payable') showPrice(target, quote, await buyer.budgets(options.task, target.origin), io)
     if (quote.status === 'payable') showEffect(quote, io)
     if (options.dryRun) return dryRun(quote, options, io)
     if (quote.status === 'payable') await confirm(target, quote, options, io)

@@ -3,21 +3,25 @@ import { nobody } from '../config/policy-file.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { checkedNames } from './names.js'
+import { limitedTo, type PayCommand } from './pay.js'
 import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
-import { parseTarget } from './request-options.js'
-import { openWallet, type WalletOptions } from './wallet.js'
+import { parseTarget, requestInit } from './request-options.js'
+import { ownNodes } from './simulator.js'
+import { openWallet } from './wallet.js'
 
-/** Options of `groat policy`. */
-export type PolicyCommand = PurseOptions & WalletOptions & { readonly json?: boolean; readonly task?: string }
+/** Options of `groat policy explain`: those of `groat pay` that have a say in whether and what is paid. */
+export type ExplainCommand = Omit<PayCommand, 'output' | 'retry' | 'dryRun' | 'yes'>
 
 /** `groat policy explain URL`: what every rule says of every offer, and which one decides. Signs nothing. */
-export async function explainPolicy(url: string, options: PolicyCommand, io: Io): Promise<number> {
+export async function explainPolicy(url: string, options: ExplainCommand, io: Io): Promise<number> {
   const target = parseTarget(url)
-  const policy = await loadPolicy(options, io)
-  const schemes = await openWallet(target, { ...options, dryRun: true }, io)
-  return withPurse(options, io, async (purse) => {
-    const buyer = createBuyer({ schemes, policy, purse, ...checkedNames() })
-    const init = options.task === undefined ? {} : { metadata: { task: options.task } }
+  const request = requestInit(target, options)
+  const policy = limitedTo(options, await loadPolicy(options, io))
+  return withPurse(options, io, async (purse, channels) => {
+    const schemes = await openWallet(target, { ...options, channels, dryRun: true }, io)
+    const nodes = await ownNodes(target, { ...options, dryRun: true })
+    const buyer = createBuyer({ schemes, policy, purse, ...nodes, ...checkedNames() })
+    const init = options.task === undefined ? request : { ...request, metadata: { task: options.task } }
     const explanation = await buyer.explain(target, init).catch((cause: unknown) => {
       if (!(cause instanceof TypeError)) throw cause
       throw new CliError('unreachable', `${target.origin} does not answer`, undefined, { cause })
@@ -41,12 +45,16 @@ export async function explainPolicy(url: string, options: PolicyCommand, io: Io)
   })
 }
 
-/** `groat policy show`: what is spent of every budget. */
-export async function showPolicy(options: PolicyCommand, io: Io): Promise<number> {
+/** Options of `groat policy show`. */
+export type ShowCommand = PurseOptions & { readonly json?: boolean; readonly task?: string; readonly origin?: string }
+
+/** `groat policy show`: what is spent of the budgets of all, of the categories, and of a seller that is named. */
+export async function showPolicy(options: ShowCommand, io: Io): Promise<number> {
+  const origin = options.origin === undefined ? undefined : parseTarget(options.origin).origin
   const policy = await loadPolicy(options, io)
   return withPurse(options, io, async (purse) => {
     const buyer = createBuyer({ schemes: [nobody], policy, purse })
-    const budgets = await buyer.budgets(options.task)
+    const budgets = await buyer.budgets(options.task, origin)
     if (options.json) io.out(`${JSON.stringify({ policy, budgets })}\n`)
     else if (budgets.length === 0) io.say('  no budget is set: write one into policy.yaml, such as per_day: $10')
     else

@@ -56,7 +56,7 @@ export function addBuyingTools(server: McpServer, tools: AgentTools & { readonly
       telling(async () => {
         const { buyer, target, init } = await buyerFor(server, tools, asked, true)
         const quote = await buyer.quote(target, { ...init, signal })
-        const left = (await buyer.budgets(tools.task ?? asked.task)).map(leftOf)
+        const left = (await buyer.budgets(tools.task ?? asked.task, target.origin)).map(leftOf)
         return quote.status === 'refused' ? failed({ ...quoteOf(quote), left }) : said({ ...quoteOf(quote), left })
       }),
   )
@@ -88,7 +88,7 @@ export function addBuyingTools(server: McpServer, tools: AgentTools & { readonly
         const outcome = buyer.outcome(response)
         const content = outcome?.status === 'unpaid' ? [] : await answerContent(response)
         await buyer.idle()
-        const left = (await buyer.budgets(tools.task ?? asked.task)).map(leftOf)
+        const left = (await buyer.budgets(tools.task ?? asked.task, target.origin)).map(leftOf)
         return paidResult(response, outcome, content, left)
       }),
   )

@@ -14,7 +14,15 @@ import { directPayments, type Order } from './direct.js'
 import { createOwned } from './entitlements.js'
 import { type ExplainedOffer, verdictsOn, wordsOf } from './explain.js'
 import { createNotes } from './notes.js'
-import { type Approve, type Balances, findOut, type GuardTools, type Resolve, spendingGuard } from './spending-guard.js'
+import {
+  type Approve,
+  type Balances,
+  findOut,
+  type GuardTools,
+  type Resolve,
+  spendingGuard,
+  trial,
+} from './spending-guard.js'
 import { parseSpending, type SpendingPolicy } from './spending-policy.js'
 import { openBudgets, spentOf } from './spending-rules.js'
 
@@ -61,12 +69,13 @@ export type Buyer = Payer & {
    */
   readonly explain: (input: string | URL | Request, init?: PayInit) => Promise<Explanation>
   /**
-   * What is spent of every budget that has no seller of its own.
+   * What is spent of the budgets that hold for all sellers and of those of every category; with an origin, of all those that a payment to it is counted
+   * in.
    *
    * @example
    * for (const { rule, spent, limit } of await buyer.budgets()) console.log(`${rule}: ${spent} of ${limit}`)
    */
-  readonly budgets: (task?: string) => Promise<readonly BudgetState[]>
+  readonly budgets: (task?: string, origin?: string) => Promise<readonly BudgetState[]>
   /** Signs nothing more, in all processes that share the purse, until `resume`. What is signed already may still be presented. */
   readonly stop: (reason?: string) => Promise<void>
   readonly resume: () => Promise<void>
@@ -161,29 +170,29 @@ export function createBuyer(options: BuyerOptions): Buyer {
       const words = wordsOf(spending, budgets, memory.taken, url.origin)
       const rules = [...spending.policy.rules, ...own]
       const chosen = await choose({ ...question, policy: { ...spending.policy, rules } })
+      const tried = chosen.ok ? await trial(chosen, tools) : undefined
+      const failed = tried?.ok === false ? tried : undefined
       const offers = challenge.accepts.map((offer): ExplainedOffer => {
         const scheme = halfFor(offer, schemes)
         const asset = scheme?.asset(offer)
         const context = { policy: spending.policy, challenge, requested: url, challenged, scheme, asset }
-        const refusal = chosen.refusals.find((refused) => refused.offer === offer)
-        const status = refusal ? 'refused' : chosen.ok && chosen.offer === offer ? 'chosen' : 'payable'
+        const isChosen = chosen.ok && chosen.offer === offer
+        const refusal = isChosen ? failed : chosen.refusals.find((refused) => refused.offer === offer)
+        const status = refusal ? 'refused' : isChosen ? 'chosen' : 'payable'
         const verdicts = verdictsOn(offer, rules, context, { words, status, refusal })
         return { offer, ...(asset && { asset }), status, decidedBy: refusal?.rule ?? 'cheapest', verdicts }
       })
-      return { status: chosen.ok ? 'payable' : 'refused', offers }
+      return { status: chosen.ok && !failed ? 'payable' : 'refused', offers }
     },
 
-    async budgets(task = '') {
-      // Budgets of origins and categories have a seller: they are seen in `explain`.
-      const open = openBudgets({ spending, origin: '', metadata: { ...metadata, task }, now: clock() })
+    async budgets(task = '', origin) {
+      const open = openBudgets({ spending, origin, metadata: { ...metadata, task }, now: clock() })
       const { taken } = await purse.recall([], open)
-      return open
-        .map(({ budget }, place) => ({
-          budget,
-          state: { rule: budget.rule, spent: spentOf(budget, taken[place] ?? 0n), limit: budget.text },
-        }))
-        .filter(({ budget }) => budget.reach.kind === 'all')
-        .map(({ state }) => state)
+      return open.map(({ budget }, place) => ({
+        rule: budget.rule,
+        spent: spentOf(budget, taken[place] ?? 0n),
+        limit: budget.text,
+      }))
     },
 
     stop: (reason = '') => purse.remember(STOPPED, reason),

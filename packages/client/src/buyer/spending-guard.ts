@@ -122,7 +122,7 @@ async function insideOf(
 }
 
 /** What the chosen payment would do, where a node can be asked. */
-async function trial(
+export async function trial(
   { offer, asset, prepared }: Chosen,
   { simulate }: GuardTools,
 ): Promise<PaymentEffect | RuleRefusal | undefined> {

@@ -26,7 +26,10 @@ export type OpenBudget = {
 }
 
 /** What decides which budgets a payment is counted in. */
-export type WhoPaysWhom = Pick<Moment, 'spending' | 'metadata' | 'now'> & { readonly origin: string }
+export type WhoPaysWhom = Pick<Moment, 'spending' | 'metadata' | 'now'> & {
+  /** `undefined`: every budget that needs no origin to be named. */
+  readonly origin: string | undefined
+}
 
 /** The budgets that a payment for this question has to fit into. */
 export function openBudgets({ spending, origin, metadata, now }: WhoPaysWhom): readonly OpenBudget[] {
@@ -159,10 +162,10 @@ function money(counted: bigint): string {
 }
 
 /** Whom a budget is counted for; `undefined` where it does not reach. */
-function whomOf(reach: Reach, origin: string): string | undefined {
+function whomOf(reach: Reach, origin: string | undefined): string | undefined {
   if (reach.kind === 'all') return ''
   if (reach.kind === 'origin') return origin
-  return reach.includes(origin) ? reach.name : undefined
+  return origin === undefined || reach.includes(origin) ? reach.name : undefined
 }
 
 /** An hour is counted in steps of five minutes, a day in steps of an hour; the step that is half over counts in full. */
