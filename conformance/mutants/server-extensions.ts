@@ -323,6 +323,17 @@ export const extensionMutants: readonly ServerMutant[] = [
         : artifact,
     ),
   ),
+  offers('announces what it cannot sign', ['EXT-006/left-out/evm'], (message) => ({
+    ...message,
+    extensions: { 'offer-receipt': { info: { offers: [] }, schema: {} }, ...message.extensions },
+  })),
+  answers('signs receipts for work that failed', ['EXT-008/failing/evm'], (said, { path }) => {
+    const found = decode(said.headers['payment-response'])
+    if (!path.endsWith('/signed-failing') || found === undefined) return said
+    const receipt = { format: 'eip712', payload: { version: 1 }, signature: '0x00' }
+    const extensions = { 'offer-receipt': { info: { receipt } } }
+    return withHeader(said, 'payment-response', encode({ ...found, extensions }))
+  }),
   answers('is closed while its key is of no use', ['EXT-OFFER-005/fails/evm', 'EXT-015/hangs/evm'], (said, { path }) =>
     /\/key-/.test(path) ? { ...said, status: 503 } : said,
   ),

@@ -38,7 +38,7 @@ export { type Regression, readRegressions, writeRegressions } from './regression
 export { renderHtml } from './report/html.js'
 export { renderJunit } from './report/junit.js'
 export { type RunRecord, readRuns } from './report/read.js'
-export { renderBadge, renderMarkdown, scoreOf } from './report/summary.js'
+export { absentAreas, renderBadge, renderMarkdown, scoreOf } from './report/summary.js'
 export { allChecks, type CheckEntry, explain } from './run/catalogue.js'
 export { type RunEvent, type RunHeader, type RunOptions, type RunSummary, run } from './run/run.js'
 export {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listen, type Reply, reply } from '../src/http/listen.js'
 import {
+  absentAreas,
   type CheckResult,
   conform,
   type Rail,
@@ -130,6 +131,8 @@ test('a server in plain Node needs a manifest and no code', async () => {
   const { record, exitCode } = await conform({ target })
   const red = record.results.filter(({ status }) => !['pass', 'not-applicable', 'warn'].includes(status))
   expect([red.map(({ check, finding }) => [check, finding]), exitCode]).toEqual([[], 0])
+  // What it does not announce counts for nothing, and is told.
+  expect(absentAreas(record.results)).toEqual(['A2A', 'EXT', 'EXT-CODE', 'EXT-ID', 'EXT-OFFER', 'EXT-SIGN', 'MCP'])
 }, 120_000)
 
 let rail: Rail

@@ -1,6 +1,6 @@
 import type { Rail } from '../chain/rail.js'
 import { takeRail } from '../chain/start.js'
-import type { Check } from '../model/check.js'
+import { type Check, onceBut } from '../model/check.js'
 import { notApplicable, untestable } from '../model/finding.js'
 import type { Family } from '../model/result.js'
 import { jobsOf, type Session } from '../run/session.js'
@@ -22,10 +22,10 @@ export const clientChecks: readonly Check<ClientStage>[] = [
   ...payingChecks,
   ...signingChecks,
   ...clientProperties,
-  ...extendingChecks,
-  ...signingInChecks,
-  ...clientMcpChecks,
-  ...clientA2aChecks,
+  ...onceBut(extendingChecks),
+  ...onceBut(signingInChecks, 'EXT-SIGN-020/text', 'EXT-SIGN-020/plain', 'EXT-SIGN-022/type', 'EXT-SIGN-022/chain'),
+  ...onceBut(clientMcpChecks, 'MCP-030/meta', 'MCP-040/version-1'),
+  ...onceBut(clientA2aChecks, 'A2A-030/submitted'),
 ]
 
 /** Checks that say nothing about the form of version 2. */

@@ -12,6 +12,8 @@ export type Check<S> = {
   readonly title: string
   /** The families it is played on, one after the other; none when no chain is needed. */
   readonly families?: readonly Family[]
+  /** The chain makes no difference: it is played on the first family that the target serves. */
+  readonly once?: boolean
   /** Moves clocks or blocks: nothing else may run meanwhile. */
   readonly alone?: boolean
   /** Returns when the target is right; throws an `Outcome` otherwise. */
@@ -26,6 +28,10 @@ export function matches(pattern: string, id: string): boolean {
   if (pattern.endsWith('*')) return id.startsWith(pattern.slice(0, -1))
   return id === pattern || id.startsWith(`${pattern}/`)
 }
+
+/** Checks for which the chain makes no difference, but for these. */
+export const onceBut = <S>(checks: readonly Check<S>[], ...ids: readonly string[]): readonly Check<S>[] =>
+  checks.map((check) => (ids.includes(check.id) ? check : { ...check, once: true }))
 
 /** Both families of chains. */
 export const both: readonly Family[] = ['evm', 'svm']

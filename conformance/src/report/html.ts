@@ -111,7 +111,14 @@ const titles: Readonly<Record<string, string>> = {
   'SVM-UPTO': 'upto on Solana',
   'GAS-PERMIT': 'gas sponsoring by permits',
   'GAS-APPROVAL': 'gas sponsoring by approvals',
+  EXT: 'extensions, whatever their name',
+  'EXT-ID': 'names of payments',
+  'EXT-SIGN': 'accounts that sign in',
+  'EXT-OFFER': 'signed offers and receipts',
+  'EXT-CODE': 'codes of those who had a part',
+  BAZAAR: 'catalogues',
   MCP: 'paid tools and resources',
+  A2A: 'agents that are paid for',
 }
 
 const familyOf = (check: string) => /\/(evm|svm)$/.exec(check)?.[1] ?? ''

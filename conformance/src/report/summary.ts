@@ -1,5 +1,6 @@
 import type { CheckResult } from '../model/result.js'
 import { requirements } from '../spec/requirements.js'
+import { unseen } from '../spec/unseen.js'
 import { areaOf } from './junit.js'
 import type { RunRecord } from './read.js'
 
@@ -43,10 +44,33 @@ export function renderMarkdown(runs: readonly RunRecord[]): string {
   ].join('\n')}\n`
 }
 
-/** Which requirements of the specification a run looked at, and which it did not. */
+/**
+ * Which requirements of the specification a run looked at, and which it did not: those whose checks did not apply to the target, and those that no check looks at, of which
+ * some say why.
+ */
 export function renderCoverage({ results }: RunRecord): string {
-  const seen = new Set(results.map(({ requirement }) => requirement))
+  const applied = new Set(
+    results.filter(({ status }) => status !== 'not-applicable').map(({ requirement }) => requirement),
+  )
+  const played = new Set(results.map(({ requirement }) => requirement))
   const all = [...requirements.keys()]
-  const tested = all.filter((id) => seen.has(id))
-  return `${JSON.stringify({ requirements: all.length, tested: tested.length, testedIds: tested, others: all.filter((id) => !seen.has(id)) }, undefined, 1)}\n`
+  const tested = all.filter((id) => applied.has(id))
+  const found = {
+    requirements: all.length,
+    tested: tested.length,
+    testedIds: tested,
+    notApplicable: all.filter((id) => played.has(id) && !applied.has(id)),
+    others: all.filter((id) => !played.has(id)),
+    reasons: unseen,
+  }
+  return `${JSON.stringify(found, undefined, 1)}\n`
+}
+
+/** Areas of the specification that a target has nothing of: every check of them did not apply. */
+export function absentAreas(results: readonly CheckResult[]): readonly string[] {
+  const applied = new Set(
+    results.filter(({ status }) => status !== 'not-applicable').map(({ requirement }) => areaOf(requirement)),
+  )
+  const all = new Set(results.map(({ requirement }) => areaOf(requirement)))
+  return [...all].filter((area) => !applied.has(area)).sort()
 }

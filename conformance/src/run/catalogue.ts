@@ -5,6 +5,7 @@ import { requirementOf } from '../model/check.js'
 import type { CheckKind, Family, Profile, Role } from '../model/result.js'
 import { serverChecks } from '../server/session.js'
 import { requirement, requirements } from '../spec/requirements.js'
+import { unseen } from '../spec/unseen.js'
 import { UsageError } from '../target/manifest.js'
 
 /** A check, for lists. */
@@ -42,6 +43,7 @@ export function explain(id: string): string {
   if (found === undefined) throw new UsageError(`the specification has no requirement ${requirementOf(id)}`)
   const { level, roles, basis, source = '', text, violation, codes, anchor, profile } = found
   const checks = allChecks().filter((each) => each.requirement === found.id)
+  const why = unseen[found.id]
   return [
     `${found.id}  ${level}  ${roles.join(', ')}  ${profile}`,
     '',
@@ -52,6 +54,8 @@ export function explain(id: string): string {
     ...(codes.length > 0 ? [`codes       ${codes.join(', ')}`] : []),
     `where       spec/${anchor}`,
     '',
-    ...(checks.length === 0 ? ['no check of the kit looks at it'] : checks.map((each) => `${each.id}  ${each.title}`)),
+    ...(checks.length === 0
+      ? [`no check of the kit looks at it${why === undefined ? '' : `: ${why}`}`]
+      : checks.map((each) => `${each.id}  ${each.title}`)),
   ].join('\n')
 }

@@ -32,7 +32,7 @@ export type Session = {
   ended?(): string | undefined
 }
 
-/** Jobs for checks: one for each family that a check is played on. */
+/** Jobs for checks: one for each family that a check is played on, or one alone. */
 export function jobsOf<S>(
   checks: readonly Check<S>[],
   families: readonly Family[],
@@ -41,13 +41,12 @@ export function jobsOf<S>(
   return checks.flatMap((check): readonly Job[] => {
     if (check.families === undefined || check.families.length === 0)
       return [{ id: check.id, check, play: (context) => play(check, undefined, context) }]
-    return check.families
-      .filter((family) => families.includes(family))
-      .map((family) => ({
-        id: `${check.id}/${family}`,
-        check,
-        play: (context) => play(check, family, context),
-      }))
+    const served = check.families.filter((family) => families.includes(family))
+    return served.slice(0, check.once ? 1 : served.length).map((family) => ({
+      id: `${check.id}/${family}`,
+      check,
+      play: (context) => play(check, family, context),
+    }))
   })
 }
 

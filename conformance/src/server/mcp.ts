@@ -44,9 +44,6 @@ const toolCheck = (
   return serverCheck(id, title, play, more)
 }
 
-/** It waits for what ought not to come, which one chain is enough for. */
-const onOne = { families: ['evm'] } as const
-
 /** What an MCP server makes of payments. */
 export const mcpChecks: readonly Check<ServerStage>[] = [
   toolCheck(
@@ -280,7 +277,7 @@ export const mcpChecks: readonly Check<ServerStage>[] = [
       await heard
       expectSame('how often the facilitator was asked to settle', 0, stage.facilitator.asked('/settle').length)
     },
-    onOne,
+    { once: true },
   ),
   toolCheck('MCP-017/progress', 'a paid tool may tell of its progress', 'reporting', async (_, mcp) => {
     const progressToken = 'groat-conform'

@@ -1,6 +1,6 @@
 import type { Rail } from '../chain/rail.js'
 import { takeRail } from '../chain/start.js'
-import type { Check } from '../model/check.js'
+import { type Check, onceBut } from '../model/check.js'
 import { notApplicable } from '../model/finding.js'
 import type { ChainDiff, Exchange, Family } from '../model/result.js'
 import { type Job, jobsOf, type Session } from '../run/session.js'
@@ -33,7 +33,7 @@ export const serverChecks: readonly Check<ServerStage>[] = [
   ...signedOfferChecks,
   ...codeChecks,
   ...mcpChecks,
-  ...a2aChecks,
+  ...onceBut(a2aChecks, 'A2A-003/paid', 'A2A-004/receipt'),
 ]
 
 const allRoutes = ['failing', 'throwing', 'cached', 'forged', 'stream']
@@ -100,11 +100,12 @@ export async function openServer(
     const programs: Lasting[] = []
     for (const family of served) {
       const rail = await takeRail(family, { given, closing })
+      const first = family === served[0]
       if ('start' in endpoint && endpoint.protocol === 'mcp') {
-        jobs.push(...(await openProgram(endpoint, rail, closing)))
+        jobs.push(...(await openProgram(endpoint, rail, { first, closing })))
         continue
       }
-      const told = { routes: routes ?? allRoutes, version: versionOf(supports), closing, programs }
+      const told = { routes: routes ?? allRoutes, version: versionOf(supports), first, closing, programs }
       jobs.push(...(await openOn(endpoint, rail, told)))
     }
     return { jobs, close, ended: () => programs.map((each) => each.ended()).find((why) => why !== undefined) }
@@ -120,11 +121,14 @@ async function openOn(
   {
     routes,
     version,
+    first,
     closing,
     programs,
   }: {
     readonly routes: readonly string[]
     readonly version: 1 | 2
+    /** Of the families that are served: what is played once is played here. */
+    readonly first: boolean
     readonly closing: (() => Promise<void>)[]
     readonly programs: Lasting[]
   },
@@ -139,7 +143,8 @@ async function openOn(
   const program = await openLasting(endpoint, environmentOf(rail, facilitator.url, sale))
   closing.push(() => program.close())
   programs.push(program)
-  return jobsOf(serverChecks, [rail.family], async (check, _, { http, runs, seed, path, regressions, note, onEnd }) => {
+  const checks = serverChecks.filter(({ once = false }) => first || !once)
+  return jobsOf(checks, [rail.family], async (check, _, { http, runs, seed, path, regressions, note, onEnd }) => {
     listener = note
     onEnd(async (): Promise<readonly ChainDiff[]> => [])
     const more = { regressions, ...(path === undefined ? {} : { path }) }
@@ -153,7 +158,7 @@ async function openOn(
 async function openProgram(
   { start, cwd, env = {} }: Extract<Endpoint, { readonly start: string }>,
   rail: Rail,
-  closing: (() => Promise<void>)[],
+  { first, closing }: { readonly first: boolean; readonly closing: (() => Promise<void>)[] },
 ): Promise<readonly Job[]> {
   let listener: (exchange: Omit<Exchange, 'at'>) => void = () => {}
   const note = (exchange: Omit<Exchange, 'at'>) => listener(exchange)
@@ -165,7 +170,8 @@ async function openProgram(
   const mcp = await linkOverStdio(started, note).catch((cause: unknown) => {
     throw new UnreachableError(`\`${start}\` is no MCP server over stdio\n${started.complaints()}`.trimEnd(), { cause })
   })
-  return jobsOf(mcpChecks, [rail.family], async (check, _, { http, runs, seed, path, note: told }) => {
+  const checks = mcpChecks.filter(({ once = false }) => first || !once)
+  return jobsOf(checks, [rail.family], async (check, _, { http, runs, seed, path, note: told }) => {
     listener = told
     const more = path === undefined ? {} : { path }
     const about = { url: 'stdio:', version: 2 as const, rail, facilitator, sale, routes: [], runs, seed, mcp, ...more }

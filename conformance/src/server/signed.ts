@@ -4,6 +4,7 @@ import type { Check } from '../model/check.js'
 import { expectSame, expectThat, fail, notApplicable } from '../model/finding.js'
 import { parseJson } from '../model/json.js'
 import { expectMessage } from '../spec/messages.js'
+import { decodeHeader } from '../wire/messages.js'
 import { type Artifact, artifactSigner, isJwsBy, readArtifact } from '../wire/offers.js'
 import { type Extended, extensionIn, needExtension, origin, payExtended, signingJwk, signingKey } from './extended.js'
 import { serverCheck } from './offers.js'
@@ -72,7 +73,7 @@ const unsigned = (name: string, what: string, settle: Act): Check<ServerStage> =
     expectSame('the signed receipt', undefined, signedReceiptIn(answer))
   })
 
-/** A route whose key is of no use. It is waited for, which one chain is enough for. */
+/** A route whose key is of no use. */
 const withoutKey = (id: string, broken: string, does: string): Check<ServerStage> =>
   serverCheck(
     id,
@@ -86,7 +87,7 @@ const withoutKey = (id: string, broken: string, does: string): Check<ServerStage
       expectDelivered(answer)
       expectSame('the signed receipt', undefined, signedReceiptIn(answer))
     },
-    { families: ['evm'] },
+    { once: true },
   )
 
 /** What a server signs (`offer-receipt`). */
@@ -125,6 +126,26 @@ export const signedOfferChecks: readonly Check<ServerStage>[] = [
       const all = [...artifactsIn(found), receipt].filter(({ format }) => format === 'jws')
       if (all.length === 0) notApplicable('the target does not sign by JWS')
       for (const each of all) await expectJws(each === receipt ? 'the receipt' : 'an offer', each)
+    },
+  ),
+  serverCheck('EXT-006/left-out', 'what cannot be signed is left out of the challenge', async (stage) => {
+    const answer = await stage.ask('key-fails')
+    if (!stage.claims('key-fails') && answer.status === 404) notApplicable('the target has no route key-fails')
+    const required = decodeHeader(answer.headers['payment-required'])
+    expectThat(Array.isArray(required?.accepts) && required.accepts.length > 0, 'there are no offers')
+    expectSame('what is announced', undefined, extensionIn(required, key))
+  }),
+  serverCheck(
+    'EXT-008/failing',
+    'there is no signed receipt for work that fails after it was paid for',
+    async (stage) => {
+      const failing = 'signed-failing'
+      const found = await needExtension(stage, failing, key)
+      const payer = await stage.rail.payer(1_000_000n)
+      const answer = await stage.ask(failing, { 'PAYMENT-SIGNATURE': await payExtended(stage, found, payer) })
+      expectThat(answer.status >= 400, 'the status of work that fails', '400 or above', answer.status)
+      if (stage.facilitator.asked('/settle').length === 0) notApplicable('the route settles after its work')
+      expectSame('the signed receipt', undefined, signedReceiptIn(answer))
     },
   ),
   withoutKey('EXT-OFFER-005/fails', 'key-fails', 'fails'),

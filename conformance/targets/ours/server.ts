@@ -109,6 +109,11 @@ export async function openServer(env: Readonly<Record<string, string | undefined
     app.get(`/conformance/${name}`, sold({ price, extensions: { 'offer-receipt': true } }), works(name))
     await sold.ready()
   }
+  app.get(
+    '/conformance/signed-failing',
+    extended({ price, mode: 'upfront', extensions: { 'offer-receipt': true } }),
+    (c) => c.json({ error: 'broken' }, 500),
+  )
   const codes = { a: 'conformance', s: ['kit_one'] }
   app.get('/conformance/coded', extended({ price, extensions: { 'builder-code': codes } }), works('coded'))
   const mcp = await openMcp(shop, {
