@@ -96,6 +96,7 @@ export const clientExtensionMutants: readonly MutantOver[] = [
       'EXT-OFFER-011/more/evm',
       'EXT-OFFER-013/future/evm',
       'EXT-OFFER-020/url/evm',
+      'EXT-OFFER-023/other-jwk/evm',
       'EXT-OFFER-020/network/evm',
       'EXT-OFFER-020/payer/evm',
       'EXT-OFFER-020/transaction/evm',

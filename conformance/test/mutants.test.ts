@@ -19,6 +19,7 @@ import {
   type Target,
 } from '../src/index.js'
 import { openFacilitator, supports } from '../targets/ours/facilitator.js'
+import { routes } from '../targets/ours/server.js'
 
 let rails: readonly Rail[]
 let honest: { readonly url: string; close(): Promise<void> }
@@ -124,6 +125,7 @@ describe('facilitators', () => {
 describe('servers', () => {
   const target = (mutant: ServerMutant): Target => ({
     name: mutant.name,
+    routes,
     roles: { server: { open: openBroken(mutant) } },
   })
   test.each(serverMutants.map((mutant) => [mutant.name, mutant] as const))(

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { type CheckResult, run } from '../src/index.js'
-import { openServer } from '../targets/ours/server.js'
+import { openServer, routes } from '../targets/ours/server.js'
 
 test('EXT-OFFER-022 MCP-020 our server passes every check, on both chains', async () => {
   const results: CheckResult[] = []
-  const target = { name: 'groat', roles: { server: { open: openServer } } }
+  const target = { name: 'groat', routes, roles: { server: { open: openServer } } }
   for await (const event of run({ target, profile: 'hardening', runs: 20 }))
     if (event.type === 'result') results.push(event)
   expect(

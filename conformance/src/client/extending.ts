@@ -1,8 +1,10 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { createServer } from 'node:net'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { isObject } from '../http/exchange.js'
 import type { Check } from '../model/check.js'
 import { expectSame, expectThat, fail } from '../model/finding.js'
+import { formatBase58 } from '../wire/base58.js'
 import { encodeHeader } from '../wire/messages.js'
 import { artifactFrom, type Signable } from '../wire/offers.js'
 import { clientCheck } from './choosing.js'
@@ -70,7 +72,11 @@ const flawed = (
   )
 
 /** Buys from a seller who signs a receipt with the key that is paid, right but for a change. */
-async function buySigned(stage: ClientStage, change: (right: Signable) => Partial<Signable> = () => ({})) {
+async function buySigned(
+  stage: ClientStage,
+  change: (right: Signable) => Partial<Signable> = () => ({}),
+  make: (signable: Signable) => Promise<object> | object = (signable) => artifactFrom('receipt', signable),
+) {
   const key = generatePrivateKey()
   const { address: payTo } = privateKeyToAccount(key)
   const server: ScriptedServer = await stage.serve((seen, { url }) => {
@@ -83,11 +89,22 @@ async function buySigned(stage: ClientStage, change: (right: Signable) => Partia
   const issuedAt = Math.floor(Date.now() / 1000)
   const payload = { version: 1, network: stage.rail.network, resourceUrl: url, payer, issuedAt, transaction: '' }
   const right: Signable = { key, payload }
-  const receipt = await artifactFrom('receipt', { ...right, ...change(right) })
+  const receipt = await make({ ...right, ...change(right) })
   const signed = encodeHeader({ ...stage.receipt(), extensions: { [receipts]: { info: { receipt } } } })
   const answer = await stage.fetch(url)
   thePayment(server, answer)
   return { answer, server }
+}
+
+/** A JWS whose header brings the key that has signed, and names another one. */
+function foreignJws({ payload }: Signable): object {
+  const [named, own] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')]
+  const { x = '' } = named.publicKey.export({ format: 'jwk' })
+  const name = `z${formatBase58(Buffer.concat([Buffer.from([0xed, 0x01]), Buffer.from(x, 'base64url')]))}`
+  const header = { alg: 'EdDSA', kid: `did:key:${name}#${name}`, jwk: own.publicKey.export({ format: 'jwk' }) }
+  const canonical = Object.fromEntries(Object.entries(payload).sort(([a], [b]) => (a < b ? -1 : 1)))
+  const text = [header, canonical].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+  return { format: 'jws', signature: `${text}.${sign(null, Buffer.from(text), own.privateKey).toString('base64url')}` }
 }
 
 /** Listens, and counts who connects, whatever they speak. */
@@ -202,6 +219,16 @@ export const extendingChecks: readonly Check<ClientStage>[] = [
   flawed('EXT-OFFER-010/signature', 'whose text was changed after it was signed', ({ payload }) => ({
     said: { ...payload, issuedAt: Number(payload.issuedAt) - 1 },
   })),
+  knowing(
+    receipts,
+    'EXT-OFFER-023/other-jwk',
+    'a signed receipt by another key than its `kid` names is not relied on',
+    async (stage) => {
+      const { answer } = await buySigned(stage, () => ({}), foreignJws)
+      expectThat('ok' in answer, 'an answer with such a receipt is not handed over', 'ok', answer)
+      expectThat(answer.ok.signedReceipt !== true, 'it is relied on', 'signedReceipt: false', answer.ok.signedReceipt)
+    },
+  ),
   knowing(receipts, 'EXT-OFFER-015/kid', 'nothing is fetched that a signature names', async (stage) => {
     const canary = await watch()
     try {

@@ -60,7 +60,8 @@ export const submitted = (payment: unknown): Members => ({
 export async function meetAgent(stage: ServerStage, route: string): Promise<Agent> {
   const found = await stage.ask(`${route}/.well-known/agent-card.json`)
   const card = jsonIn(found)
-  if (found.status !== 200 || !isObject(card)) {
+  // A server that answers everything alike has no card.
+  if (found.status !== 200 || !isObject(card) || !isObject(card.capabilities) || versionsIn(card).length === 0) {
     if (stage.claims(route)) fail(`/conformance/${route} has no card of an agent`, '200 and the card', found.status)
     notApplicable(`the target has no agent at /conformance/${route}`)
   }

@@ -39,8 +39,9 @@ export async function linkOverHttp(stage: ServerStage): Promise<McpLink> {
   const post = (message: Message) => stage.ask(route, headers(), 'POST', JSON.stringify({ jsonrpc: '2.0', ...message }))
 
   const greeted = await post(hello)
-  if (greeted.status !== 200) {
-    if (stage.claims(route)) fail('/conformance/mcp is no MCP server', '200 for initialize', greeted.status)
+  const isServer = messagesIn(greeted).some(({ result }) => isObject(result) && 'protocolVersion' in result)
+  if (greeted.status !== 200 || !isServer) {
+    if (stage.claims(route)) fail('/conformance/mcp is no MCP server', 'a result for initialize', greeted.status)
     notApplicable('the target has no MCP server at /conformance/mcp')
   }
   const sessionId = greeted.headers['mcp-session-id']

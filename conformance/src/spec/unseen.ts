@@ -21,6 +21,8 @@ export const unseen: Readonly<Record<string, string>> = {
   'EXT-OFFER-014': 'a site publishes over HTTPS at a public address, and the kit has none',
   'EXT-OFFER-016': 'a site publishes over HTTPS at a public address, and the kit has none',
   'EXT-OFFER-018': 'who signs by JWS is looked up at a public address, and the kit has none',
+  'EXT-OFFER-024': 'an answer to the kit says whether a receipt is relied on, and not why it is not',
+  'EXT-OFFER-025': 'what a client keeps, and verifies again later, is its own business',
   'MCP-034': 'a client is told a limit for each payment here, and no budget',
   'MCP-036': 'a caller that cancels is no question of the kit',
   'MCP-037': 'what a caller is told of progress is no part of an answer to the kit',

@@ -17,6 +17,14 @@ import { openMcp } from './mcp.js'
 /** What is sold at every paid route. */
 export const secret = { resource: 'groat-conformance-secret' }
 
+/** What it has beside `paid`. */
+export const routes: readonly string[] = [
+  ...['failing', 'throwing', 'cached', 'forged', 'stream'],
+  ...['named', 'must-name', 'pass', 'other-pass', 'members', 'coded'],
+  ...['signed', 'signed-failing', 'signed-jws', 'key-fails', 'key-hangs'],
+  ...['mcp', 'a2a', 'a2a-upfront'],
+]
+
 /** Opens our server as the environment says. */
 export async function openServer(env: Readonly<Record<string, string | undefined>>) {
   const { X402_FACILITATOR_URL = '', X402_NETWORK = '', X402_PAY_TO = '', X402_AMOUNT = '' } = env

@@ -224,7 +224,7 @@ function conclude({ record, unexpected, known, stale }: Conformance, options: Co
   for (const { check, finding } of known) io.out(`KNOWN ${check}  ${oneLine(finding?.what ?? '')}\n`)
   for (const { entry, why } of stale) io.out(`STALE ${entry.check}  ${why}; take it out of the baseline\n`)
   const absent = absentAreas(results)
-  if (absent.length > 0)
+  if (absent.length > 0 && (folder !== undefined || verbose))
     io.say(io.style.quiet(`  the target has nothing of ${absent.join(', ')}: their checks do not apply`))
   if (folder !== undefined) io.say(io.style.quiet(`  report: ${join(folder, 'report.html')}`))
   io.out(`${closingLine(results)}\n`)
