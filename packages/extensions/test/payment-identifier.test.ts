@@ -163,7 +163,8 @@ describe('a seller of named payments', () => {
       const payment = await shop.sign({ extensions: named() })
       await shop.present(payment, post('a'))
       const other = await shop.present(payment, post('b'))
-      expect([other.status, await codeOf(other)]).toEqual([409, 'payment_identifier_conflict'])
+      const code = mode === 'upfront' ? 'idempotency_mismatch' : 'payment_identifier_conflict'
+      expect([other.status, await codeOf(other)]).toEqual([409, code])
       const own = await shop.present(payment, post('a'))
       expect([own.status, await own.text(), shop.stub.ledger.size]).toEqual([200, 'a', 1])
     },
