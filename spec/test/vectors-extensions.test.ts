@@ -50,8 +50,8 @@ const operations: Readonly<Record<string, (input: Input) => Result | Promise<Res
     return { signature: formatHex(await privateKeyAccount(String(privateKey)).signDigest(digest)) }
   },
   refundText: ({ message }) => ({ text: new TextDecoder().decode(refundBytes(message as never)) }),
-  bindRequest: ({ method, url, body, salt }) => {
-    const request = { method, url, body: new TextEncoder().encode(String(body)), salt }
+  bindRequest: ({ method, url, body, headers, salt }) => {
+    const request = { method, url, body: new TextEncoder().encode(String(body)), ...(headers ? { headers } : {}), salt }
     return { binding: formatHex(bindingOf(request as never)).slice(2) }
   },
   drawnBy: ({ payment }) => ({ drawn: drawnBy(payment as never) ?? null }),

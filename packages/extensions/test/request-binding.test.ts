@@ -67,7 +67,9 @@ describe('a seller that binds payments', () => {
       const { payment } = await buy(shop, order, PATH)
       for (const body of ['{"sku":"B2"}', '']) {
         const stolen = await shop.present(payment, { ...order, body }, PATH)
-        expect([stolen.status, await codeOf(stolen)]).toEqual([402, 'request_binding_mismatch'])
+        // What is owed is owed to the request that was paid for, before any extension is asked (SRV-043).
+        const refusal = mode === 'upfront' ? [409, 'idempotency_mismatch'] : [402, 'request_binding_mismatch']
+        expect([stolen.status, await codeOf(stolen)]).toEqual(refusal)
       }
       const own = await shop.present(payment, order, PATH)
       expect([own.status, await own.text(), shop.stub.ledger.size]).toEqual([200, order.body, 1])
@@ -110,6 +112,51 @@ describe('a seller that binds payments', () => {
     expect(shop.stub.calls.settle).toEqual([])
     // It is as good as before for what it was made for.
     expect((await shop.present(payment, order, PATH)).status).toBe(200)
+  })
+
+  describe('with headers that decide what is done', () => {
+    const headers = ['Content-Type', 'accept', 'x-region']
+    const terms = { [KEY]: { required: true, headers } }
+    const mine = { ...order, headers: { 'content-type': 'application/json', 'x-region': 'eu' } }
+
+    test('EXT-BIND-008 EXT-BIND-002 names them, and takes a payment with the very same ones', async () => {
+      const shop = await shopWith(terms)
+      const { extensions } = await shop.challenge()
+      expect(extensionInfo(extensions, KEY)).toEqual({
+        ...{ version: 1, required: true },
+        headers: ['accept', 'content-type', 'x-region'],
+      })
+      expect((await buy(shop, mine, PATH)).response.status).toBe(200)
+      // What platforms fill in for an absent one is what its absence means.
+      const other = await shopWith(terms)
+      const { payment } = await buy(other, mine, PATH, { dry: true })
+      const filled = { ...mine, headers: { ...mine.headers, accept: '*/*' } }
+      expect((await other.present(payment, filled, PATH)).status).toBe(200)
+    })
+
+    test.each<readonly [string, Record<string, string>]>([
+      ['another type of the same bytes', { 'content-type': 'text/plain', 'x-region': 'eu' }],
+      ['another region', { 'content-type': 'application/json', 'x-region': 'us' }],
+      ['none', {}],
+      ['another answer', { 'content-type': 'application/json', 'x-region': 'eu', accept: 'text/html' }],
+    ])('EXT-BIND-008 refuses a payment that comes with %s', async (_, other) => {
+      const shop = await shopWith(terms)
+      const { payment } = await buy(shop, mine, PATH, { dry: true })
+      const info = extensionInfo(payment.extensions, KEY)
+      for (const said of [info, { ...info, headers: undefined }]) {
+        const presented = { ...payment, extensions: { [KEY]: { info: said } } } as PaymentPayload
+        const answer = await shop.present(presented, { ...mine, headers: other }, PATH)
+        expect([answer.status, shop.works()]).toEqual([402, 0])
+      }
+      expect((await shop.present(payment, mine, PATH)).status).toBe(200)
+    })
+
+    test.each([['host'], ['PAYMENT-SIGNATURE'], ['x-forwarded-for'], ['a b'], [7], Array(17).fill('x')])(
+      'EXT-BIND-009 %j cannot be bound, and stop the start',
+      async (...names) => {
+        await expect(shopWith({ [KEY]: { headers: names } as never })).rejects.toMatchObject({ code: 'invalid_config' })
+      },
+    )
   })
 
   test('EXT-BIND-004 refuses a salt that was put in afterwards', async () => {

@@ -835,10 +835,15 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
     transaction: 'the transaction of the refund',
     code: 'why it is denied',
   },
-  'extensions/BindingTerms': { version: '`1`', required: 'whether payments that are not bound are refused' },
+  'extensions/BindingTerms': {
+    version: '`1`',
+    required: 'whether payments that are not bound are refused',
+    headers: 'headers that payments are bound to as well',
+  },
   'extensions/BindingInfo': {
     version: '`1`',
     required: 'whether payments that are not bound are refused',
+    headers: 'headers that payments are bound to as well, as the seller has named them',
     salt: '16 random bytes in hex',
   },
   'extensions/SellerParty': {

@@ -14,7 +14,12 @@ const Asset = z.strictObject({
 
 /** What a route tells its extensions. */
 const Extensions = z.strictObject({
-  'payment-identifier': z.optional(z.union([z.boolean(), z.strictObject({ required: z.boolean() })])),
+  'payment-identifier': z.optional(
+    z.union([
+      z.boolean(),
+      z.strictObject({ required: z.optional(z.boolean()), headers: z.optional(z.array(z.string())) }),
+    ]),
+  ),
   'sign-in-with-x': z.optional(z.union([z.boolean(), z.strictObject({ statement: z.optional(z.string()) })])),
   'offer-receipt': z.optional(
     z.union([z.boolean(), z.strictObject({ valid_seconds: z.optional(Count), transaction: z.optional(z.boolean()) })]),

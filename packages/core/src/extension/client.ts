@@ -40,6 +40,8 @@ export type BindingContext = {
   /** Where the payment is presented. */
   readonly url: URL
   readonly body: Uint8Array | undefined
+  /** As the payment will be presented with; absent where the transport has none. */
+  readonly headers?: { get(name: string): string | null }
   readonly random: Random
 }
 

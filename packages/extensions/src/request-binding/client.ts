@@ -1,5 +1,5 @@
 import { check, type ExtensionClient, isJsonObject, type Random, sha256Hex } from '@groat/core'
-import { bindingOf, bytesOf, hexOf, requestBinding } from './request-binding.js'
+import { bindingOf, boundHeaders, bytesOf, hexOf, requestBinding } from './request-binding.js'
 import * as shapes from './schema.shapes.js'
 
 /**
@@ -14,10 +14,12 @@ export function boundPayments(): ExtensionClient {
     extension: requestBinding,
     // A payment that is not bound says nothing of it: the seller decides whether it takes that.
     attach: () => undefined,
-    bind: ({ info }, { method, url, body = new Uint8Array(), random }) => {
-      if (!isJsonObject(info) || !check(shapes.BindingTerms, info).ok) return undefined
+    bind: ({ info }, { method, url, body = new Uint8Array(), headers, random }) => {
+      const terms = isJsonObject(info) ? check(shapes.BindingTerms, info) : undefined
+      if (!isJsonObject(info) || !terms?.ok) return undefined
+      const named = boundHeaders(terms.value.headers, (name) => headers?.get(name))
       const salt = hexOf(random(16))
-      const binding = bindingOf({ method, url: withoutFragment(url), body, salt })
+      const binding = bindingOf({ method, url: withoutFragment(url), body, ...named, salt })
       return { random: drawsFrom(binding), value: { info: { ...info, salt } } }
     },
   }

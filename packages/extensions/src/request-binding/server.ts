@@ -8,7 +8,7 @@ import {
   refuse,
   X402Error,
 } from '@groat/core'
-import { bindingOf, hexOf, requestBinding, WIRE_SCHEMA } from './request-binding.js'
+import { bindingOf, boundHeaders, hexOf, requestBinding, WIRE_SCHEMA } from './request-binding.js'
 import * as shapes from './schema.shapes.js'
 import { drawnBy } from './slot.js'
 
@@ -17,7 +17,8 @@ export { drawnBy } from './slot.js'
 
 /**
  * The seller's half of `groat-request-binding`: a payment whose nonce was not made from this very method, URL and body is refused before any work and any money
- * (`request_binding_mismatch`). A route declares it as `true`, which refuses payments that are not bound, or as `{ required: false }`. The paywall needs its `origin`.
+ * (`request_binding_mismatch`). A route declares it as `true`, which refuses payments that are not bound, or as `{ required, headers }`: `required: false` takes
+ * others too, and `headers` names those that decide what is done, such as `content-type`, so that they are bound as well (EXT-BIND-008). The paywall needs its `origin`.
  *
  * @example
  * const paid = paywall({ ...shop, origin: 'https://shop.example', extensions: [boundRequests()] })
@@ -27,13 +28,14 @@ export function boundRequests(): ExtensionServer {
   return {
     extension: requestBinding,
     declare: (options, { origin }) => {
-      const required = readRequired(options)
+      const terms = readTerms(options)
+      const { required, headers } = terms
       if (origin === undefined) {
         const reason = 'the paywall needs its origin: what a request says of its host is its sender’s word'
         throw new X402Error('invalid_config', { field: FIELD, reason })
       }
       return {
-        announce: { info: { version: 1, required }, schema: WIRE_SCHEMA },
+        announce: { info: { version: 1, ...terms }, schema: WIRE_SCHEMA },
         inspect: (payment) => {
           const info = extensionInfo(payment.extensions, requestBinding.key)
           const isBound = info !== undefined && Object.hasOwn(info, 'salt')
@@ -43,8 +45,8 @@ export function boundRequests(): ExtensionServer {
             ? refuse('request_binding_mismatch', 'the payment has no nonce to bind by')
             : undefined
         },
-        guard: judge,
-        resume: judge,
+        guard: (payment) => judge(payment, headers),
+        resume: (payment) => judge(payment, headers),
       }
     },
   }
@@ -52,14 +54,34 @@ export function boundRequests(): ExtensionServer {
 
 const FIELD = `extensions.${requestBinding.key}`
 
-function readRequired(options: unknown): boolean {
-  if (options === true) return true
-  const { required = true, ...others } = isJsonObject(options) ? options : { required: null }
-  if (typeof required === 'boolean' && Object.keys(others).length === 0) return required
-  throw new X402Error('invalid_config', { field: FIELD, reason: 'true, or { required: false }' })
+type Terms = { readonly required: boolean; readonly headers?: string[] }
+
+function readTerms(options: unknown): Terms {
+  if (options === true) return { required: true }
+  const { required = true, headers, ...others } = isJsonObject(options) ? options : { required: null }
+  const names = Array.isArray(headers) ? headers.map((name) => (isBindable(name) ? name.toLowerCase() : undefined)) : []
+  const isFine = (headers === undefined || Array.isArray(headers)) && !names.includes(undefined) && names.length <= 16
+  if (typeof required === 'boolean' && isFine && Object.keys(others).length === 0) {
+    const named = [...new Set(names.filter((name) => name !== undefined))].sort()
+    return { required, ...(named.length === 0 ? {} : { headers: named }) }
+  }
+  throw new X402Error('invalid_config', {
+    field: FIELD,
+    reason: 'true, or { required, headers }: up to 16 headers that reach the server as the payer has sent them',
+  })
 }
 
-async function judge({ payment, resource, request }: GuardedPayment): Promise<Refusal | undefined> {
+const isBindable = (name: unknown): name is string =>
+  typeof name === 'string' && /^[a-zA-Z0-9-]{1,64}$/.test(name) && !NOT_OURS.test(name)
+
+/** What platforms and proxies write, and what carries payments. */
+const NOT_OURS =
+  /^(?:(?:accept-encoding|connection|content-length|cookie|date|expect|forwarded|host|keep-alive|origin|referer|te|trailer|transfer-encoding|upgrade|user-agent|via|x-payment|sign-in-with-x)$|(?:payment|proxy|sec|cf|x-forwarded|x-real)-)/i
+
+async function judge(
+  { payment, resource, request }: GuardedPayment,
+  headers: readonly string[] | undefined,
+): Promise<Refusal | undefined> {
   const { salt } = extensionInfo(payment.extensions, requestBinding.key) ?? {}
   // A bound payment was refused by now if it had no salt.
   if (typeof salt !== 'string') return undefined
@@ -67,7 +89,9 @@ async function judge({ payment, resource, request }: GuardedPayment): Promise<Re
   if (body === undefined) return refuse('request_too_large', 'the body cannot be read to check the payment by')
   const [query = ''] = /\?[^#]*/.exec(request.url) ?? []
   const drawn = drawnBy(payment)
-  const binding = hexOf(bindingOf({ method: request.method, url: resource.url + query, body, salt }))
+  // Which headers count is ours to say: what a payment says of it is its sender's word.
+  const named = boundHeaders(headers, request.header)
+  const binding = hexOf(bindingOf({ method: request.method, url: resource.url + query, body, ...named, salt }))
   // Solana's memo holds the first half.
   return drawn !== undefined && binding.startsWith(drawn) ? undefined : refuse('request_binding_mismatch')
 }
