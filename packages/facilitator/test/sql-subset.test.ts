@@ -60,6 +60,22 @@ test('on PostgreSQL it uses nothing that a distributed one lacks', async () => {
   }
 })
 
+test('INV-7 a claim waits for no disk; what is signed for it waits, with the claim, before it leaves', async () => {
+  const order: string[] = []
+  const store = await openMemoryStore()
+  const chain = new FakeChain()
+  const service = createFacilitator({ schemes: [createFakeScheme(chain)], store, watchInterval: 60_000 })
+  await service.start()
+  await recorded(inStore('libsql').prototype, 'exec', async () => {
+    expect(await service.settle(makePayment())).toMatchObject({ status: 'settled' })
+    order.push(...seen)
+  })
+  await service.stop()
+  await store.close()
+  const commits = order.filter((text) => /^(pragma synchronous|commit)/.test(text))
+  expect(commits.slice(0, 4)).toEqual(['pragma synchronous = normal', 'commit', 'pragma synchronous = full', 'commit'])
+})
+
 const SMALL = /USING (COVERING )?INDEX (settlement_carried|settlement_free|outbox_open)/
 
 const filled = (text: string) => Array.from(text.matchAll(/\?/g), () => null)

@@ -1,7 +1,7 @@
 export { isUniqueViolation, type StoreReason, storeReason } from './errors.js'
 export type { Migrations } from './migrations.js'
 export { savepoint } from './savepoint.js'
-export type { Builds, Runs, Statement } from './statement.js'
+export type { Builds, Lists, Runs, Statement } from './statement.js'
 export {
   type AnyStore,
   openMemoryStore,

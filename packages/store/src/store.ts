@@ -5,7 +5,7 @@ import { storeError } from './errors.js'
 import { type Migrations, runMigrations } from './migrations.js'
 import { openPostgres } from './postgres/postgres-backend.js'
 import { openMemory, openSqlite } from './sqlite/sqlite-backend.js'
-import { type Builds, type Statement, statement } from './statement.js'
+import { type Builds, type Lists, listStatement, type Statement, statement } from './statement.js'
 
 /** Queries outside a transaction. They see what is committed; every write goes through `transaction`. */
 export type Reader<DB> = Pick<Kysely<DB>, 'selectFrom' | 'selectNoFrom' | 'fn' | 'dynamic' | 'case' | 'getExecutor'>
@@ -73,6 +73,18 @@ export interface Store<DB = unknown> extends AnyStore {
    */
   statement<Values extends object, Row = unknown>(
     build: (db: Builds<DB>, value: <Name extends keyof Values>(name: Name) => Values[Name]) => Compilable<Row>,
+  ): Statement<Values, Row>
+
+  /**
+   * A statement over lists (`in`, rows to insert), compiled once for each length they come in. `build` sees values of the same shape with places
+   * in them, and looks at none; lists are not empty, and rows all have the same columns.
+   *
+   * @example
+   * const note = store.listStatement<{ rows: readonly Claim[] }>((db, { rows }) => db.insertInto('claim').values(rows))
+   * await note(trx, { rows: [{ pid: '00', claimed_at: 0 }] })
+   */
+  listStatement<Values extends Lists, Row = unknown>(
+    build: (db: Builds<DB>, values: Values) => Compilable<Row>,
   ): Statement<Values, Row>
 
   /** The database's time in milliseconds. Inside a transaction pass its `trx`. */
@@ -152,6 +164,7 @@ function createStore<DB>(backend: Backend, options: StoreOptions): Store<DB> {
     transaction: (fn, { isolation = 'serializable', durable = true } = {}) =>
       backend.transact((connection) => fn(backend.handles.transaction<DB>(connection)), isolation, durable),
     statement,
+    listStatement,
     migrate: (migrations) => backend.migrating((kysely) => runMigrations(kysely, migrations)),
     async now(on = db) {
       if (clock) return clock()

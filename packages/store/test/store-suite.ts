@@ -182,6 +182,29 @@ export function describeStore(name: string, open: (options?: StoreOptions) => Pr
       expect(built).toBe(1)
     })
 
+    test('a statement over lists is built once for each length, and keeps rows and values apart', async () => {
+      let built = 0
+      const insert = store.listStatement<{ rows: readonly ReturnType<typeof claim>[] }>((db, { rows }) => {
+        built++
+        return db.insertInto('claim').values(rows)
+      })
+      const find = store.listStatement<{ pids: readonly string[]; but: string }, { pid: string }>((db, { pids, but }) =>
+        db.selectFrom('claim').select('pid').where('pid', 'in', pids).where('pid', '!=', but).orderBy('pid'),
+      )
+      const [a, b, c, d] = [fresh(), fresh(), fresh(), fresh()]
+      await store.transaction(async (trx) => {
+        await insert(trx, { rows: [claim(a), claim(b)] })
+        await insert(trx, { rows: [claim(c)] })
+        await insert(trx, { rows: [claim(d)] })
+      })
+      const among = async (pids: readonly string[], but: string) =>
+        (await find(store.db, { pids, but })).rows.map(({ pid }) => pid)
+      expect(await among([a, b, c, d], b)).toEqual([a, c, d].sort())
+      expect(await among([a], fresh())).toEqual([a])
+      expect(await among([b, c], c)).toEqual([b])
+      expect(built).toBe(2)
+    })
+
     test('a savepoint undoes its part only', async () => {
       const [outer, inner, after] = [fresh(), fresh(), fresh()]
       const result = await store.transaction(async (trx) => {

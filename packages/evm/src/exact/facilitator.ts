@@ -119,7 +119,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     signer: Address | undefined,
   ): Promise<boolean> {
     // By delegation it has been seen already, each time.
-    if (methodOf(request.terms) === 'erc7710') return true
+    if (methodOf(request.terms) === 'erc7710' || trials.isKnown(chain, request.terms.asset)) return true
     const [token, from, to] = [request.terms.asset, payer, request.terms.payTo].map(parseAddress)
     if (token === undefined || from === undefined || to === undefined) return true
     const { moreGas = 0n, gas = gasLimit + moreGas, ...call } = await method.prepare({ chain, ...request })

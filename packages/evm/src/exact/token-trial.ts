@@ -23,6 +23,8 @@ export type TriedOutcome = {
 
 /** Tokens that were seen to move what they were told to. */
 export interface TokenTrials {
+  /** Whether the token has shown itself already: then there is nothing to try. */
+  isKnown(chain: EvmChain, token: string): boolean
   /**
    * Whether the token does what it is told: known of one that was seen to, and otherwise found out by running the call. A call that fails, or a node that cannot
    * run it (`eth_simulateV1`), says nothing against the token. Throws `X402Error` `rpc_unreachable` and the like.
@@ -42,8 +44,9 @@ export interface TokenTrials {
  */
 export function createTokenTrials(): TokenTrials {
   const seen = new Set<string>()
-  const keyOf = ({ network }: EvmChain, token: Address) => `${network} ${token}`
+  const keyOf = ({ network }: EvmChain, token: string) => `${network} ${token.toLowerCase()}`
   return {
+    isKnown: (chain, token) => seen.has(keyOf(chain, token)),
     async passes(chain, { call, token, move }) {
       if (seen.has(keyOf(chain, token))) return true
       const tried = await tryCall(chain, call, token, [move.from, move.to]).catch(unlessUnable)

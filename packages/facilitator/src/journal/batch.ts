@@ -4,10 +4,13 @@ import { type ChainEnd, chainEvent } from './events.js'
 import { creditKey, type Facts, laneKey, type Needs, type Payer, readFacts, type Standing, type Trx } from './facts.js'
 import type { OutboxTopic } from './outbox.js'
 import { type AttemptStatus, edges, type RideStatus, type SettlementState } from './state.js'
+import type { JournalStatements } from './statements.js'
 import type { JournalTables } from './tables.js'
 
 /** One write to the journal: what it has to know, and what it does when it knows. It may be decided again, so it changes only the batch. */
 export interface Write<T> extends Needs {
+  /** `false`: nothing leaves on account of it before a later write is durable, so it need not survive a loss of power before that. */
+  readonly durable?: false
   decide(batch: Batch): T
 }
 
@@ -20,8 +23,7 @@ export type BatchOptions = {
   readonly now: number
   readonly writer: string
   readonly end: ChainEnd
-  /** Locks rows that are decided by, where others may write at the same time. */
-  readonly locks: boolean
+  readonly statements: JournalStatements
   readonly telling: Telling
 }
 
@@ -225,38 +227,29 @@ export class Batch {
 
   /** Writes it all down and answers where the chain of events then ends. */
   async flush(): Promise<ChainEnd> {
-    const { trx } = this.#options
-    if (this.#inserts.length > 0) await trx.insertInto('settlement').values(this.#inserts).execute()
+    const { trx, statements } = this.#options
+    if (this.#inserts.length > 0) await statements.insertSettlements(trx, { rows: this.#inserts })
     for (const row of this.#resets) await trx.updateTable('settlement').set(row).where('pid', '=', row.pid).execute()
     if (this.#inserts.length + this.#resets.length > 0) crashpoint('FP-02')
     for (const { change, pids } of this.#moves.values()) {
-      await trx
-        .updateTable('settlement')
-        .set({ ...change, updated_at: this.now })
-        .where('pid', 'in', pids)
-        .execute()
+      await statements.change(trx, { change: { ...change, updated_at: this.now }, pids })
     }
-    await this.#flushTransactions(trx)
+    await this.#flushTransactions(trx, statements)
     if (this.#undone.length > 0) await trx.deleteFrom('evidence').where('pid', 'in', this.#undone).execute()
-    if (this.#evidence.length > 0) await trx.insertInto('evidence').values(this.#evidence).execute()
-    await this.#flushPayers(trx)
+    if (this.#evidence.length > 0) await statements.insertEvidence(trx, { rows: this.#evidence })
+    await this.#flushPayers(trx, statements)
     await this.#flushQuotas(trx)
-    if (this.#outbox.length > 0) await trx.insertInto('outbox').values(this.#outbox).execute()
-    if (this.#deliveries.length > 0) await trx.insertInto('delivery').values(this.#deliveries).execute()
-    return this.#flushEvents(trx)
+    if (this.#outbox.length > 0) await statements.insertOutbox(trx, { rows: this.#outbox })
+    if (this.#deliveries.length > 0) await statements.insertDeliveries(trx, { rows: this.#deliveries })
+    return this.#flushEvents(trx, statements)
   }
 
-  async #flushTransactions(trx: Trx): Promise<void> {
-    if (this.#attempts.length > 0) await trx.insertInto('attempt').values(this.#attempts).execute()
+  async #flushTransactions(trx: Trx, statements: JournalStatements): Promise<void> {
+    if (this.#attempts.length > 0) await statements.insertAttempts(trx, { rows: this.#attempts })
     for (const [status, pids] of this.#rideMarks) {
-      await trx
-        .updateTable('ride')
-        .set({ status })
-        .where('pid', 'in', [...pids])
-        .where('status', '=', 'live')
-        .execute()
+      await statements.markRides(trx, { status, pids: [...pids] })
     }
-    if (this.#rides.length > 0) await trx.insertInto('ride').values(this.#rides).execute()
+    if (this.#rides.length > 0) await statements.insertRides(trx, { rows: this.#rides })
     for (const [status, hashes] of this.#marks) {
       await trx
         .updateTable('attempt')
@@ -267,36 +260,24 @@ export class Batch {
         .execute()
     }
     for (const [hash, fee] of this.#landed) {
-      const landed = { status: 'landed', ...(fee === undefined ? {} : { fee }) } as const
-      await trx.updateTable('attempt').set(landed).where('hash', '=', hash).execute()
+      await statements.landed(trx, { change: { status: 'landed', ...(fee === undefined ? {} : { fee }) }, hash })
     }
     for (const { pid, slot, hashes } of this.#revived) {
       await trx.updateTable('ride').set({ status: 'live' }).where('slot', '=', slot).where('pid', '=', pid).execute()
       await trx.updateTable('attempt').set({ status: 'signed' }).where('hash', 'in', hashes).execute()
     }
     for (const { network, signer, next } of this.#nexts.values()) {
-      await trx.updateTable('lane').set({ next }).where('network', '=', network).where('signer', '=', signer).execute()
+      await statements.next(trx, { network, signer, next })
     }
   }
 
-  async #flushPayers(trx: Trx): Promise<void> {
+  async #flushPayers(trx: Trx, statements: JournalStatements): Promise<void> {
     const rows = [...this.#payers].sort().map((key) => {
       const [network = '', payer = ''] = key.split(' ')
       const { claims, failures, failing_since } = this.payer(network, payer)
       return { network, payer, claims, failures, failing_since }
     })
-    if (rows.length === 0) return
-    await trx
-      .insertInto('payer')
-      .values(rows)
-      .onConflict((conflict) =>
-        conflict.columns(['network', 'payer']).doUpdateSet((eb) => ({
-          claims: eb.ref('excluded.claims'),
-          failures: eb.ref('excluded.failures'),
-          failing_since: eb.ref('excluded.failing_since'),
-        })),
-      )
-      .execute()
+    if (rows.length > 0) await statements.putPayers(trx, { rows })
   }
 
   async #flushQuotas(trx: Trx): Promise<void> {
@@ -311,7 +292,7 @@ export class Batch {
       .execute()
   }
 
-  async #flushEvents(trx: Trx): Promise<ChainEnd> {
+  async #flushEvents(trx: Trx, statements: JournalStatements): Promise<ChainEnd> {
     let { end } = this.#options
     if (this.#steps.length === 0) return end
     const rows = this.#steps.map((step) => {
@@ -319,7 +300,7 @@ export class Batch {
       end = link.end
       return link.row
     })
-    await trx.insertInto('event').values(rows).execute()
+    await statements.insertEvents(trx, { rows })
     return end
   }
 

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import { openStates } from './state.js'
+import type { JournalStatements } from './statements.js'
 import { inStates, type JournalTables } from './tables.js'
 
 export type Trx = Transaction<JournalTables>
@@ -47,8 +48,9 @@ export type Facts = {
 /** Reads what writes are decided by, and locks it where others may write at the same time. */
 export async function readFacts(
   writes: readonly Needs[],
-  { trx, locks }: { readonly trx: Trx; readonly locks: boolean },
+  { trx, statements }: { readonly trx: Trx; readonly statements: JournalStatements },
 ): Promise<Facts> {
+  const { locks } = statements
   const pids = [...new Set(writes.flatMap((write) => write.pids))]
   const transactions = unique(
     writes.flatMap(({ transaction }) => transaction ?? []),
@@ -65,52 +67,19 @@ export async function readFacts(
   const keys = [...new Set(writes.flatMap(({ quotas }) => quotas ?? []))].sort()
   // Locks are taken in one order by everybody: quotas, payers, payments, lanes.
   const quotas = await readQuotas(trx, keys, locks)
-  const known = await readPayers(trx, payers, locks)
-  const columns = ['pid', 'network', 'state', 'owner', 'payer', 'asset', 'amount', 'place', 'tenant', 'told'] as const
-  const rows =
-    pids.length === 0
-      ? []
-      : await trx
-          .selectFrom('settlement')
-          .select(columns)
-          .where('pid', 'in', pids)
-          .orderBy('pid')
-          .$if(locks, (query) => query.forUpdate())
-          .execute()
+  const known = await readPayers(trx, payers, statements)
+  const { rows } = pids.length === 0 ? NONE : await statements.standings(trx, { pids })
   // After the payments are locked, or it would be seen as it was before.
   const riders = [...new Set(writes.flatMap((write) => (write.rides ? write.pids : [])))]
-  const riding =
-    riders.length === 0
-      ? []
-      : await trx.selectFrom('ride').select('pid').where('pid', 'in', riders).where('status', '=', 'live').execute()
+  const { rows: riding } = riders.length === 0 ? NONE : await statements.riding(trx, { pids: riders })
   const laneRows = new Map<string, JournalTables['lane']>()
   for (const { network, signer } of lanes) {
-    const row = await trx
-      .selectFrom('lane')
-      .selectAll()
-      .where('network', '=', network)
-      .where('signer', '=', signer)
-      .$if(locks, (query) => query.forUpdate())
-      .executeTakeFirst()
+    const [row] = (await statements.lane(trx, { network, signer })).rows
     if (row !== undefined) laneRows.set(laneKey(network, signer), row)
   }
-  const credited =
-    transactions.length === 0
-      ? []
-      : await trx
-          .selectFrom('evidence')
-          .select(['network', 'transaction', 'log_index'])
-          .where(
-            'network',
-            'in',
-            unique(transactions, ({ network }) => network).map(({ network }) => network),
-          )
-          .where(
-            'transaction',
-            'in',
-            transactions.map(({ hash }) => hash),
-          )
-          .execute()
+  const networks = unique(transactions, ({ network }) => network).map(({ network }) => network)
+  const hashes = transactions.map(({ hash }) => hash)
+  const { rows: credited } = hashes.length === 0 ? NONE : await statements.credited(trx, { networks, hashes })
   return {
     settlements: new Map(rows.map((row) => [row.pid, row])),
     riding: new Set(riding.map(({ pid }) => pid)),
@@ -162,12 +131,12 @@ async function readTenants(trx: Trx, tenants: readonly string[]): Promise<Map<st
 async function readPayers(
   trx: Trx,
   payers: readonly { readonly network: string; readonly payer: string }[],
-  locks: boolean,
+  statements: JournalStatements,
 ): Promise<Map<string, Payer>> {
   const found = new Map<string, Payer>()
   if (payers.length === 0) return found
   const accounts = [...new Set(payers.map(({ payer }) => payer))]
-  if (locks) {
+  if (statements.locks) {
     const blank = { claims: 0, failures: 0, failing_since: 0 }
     const rows = payers.map(({ network, payer }) => ({ network, payer, ...blank }))
     await trx
@@ -179,20 +148,17 @@ async function readPayers(
       .execute()
   }
   const networks = [...new Set(payers.map(({ network }) => network))]
-  const known = trx.selectFrom('payer').selectAll().where('network', 'in', networks).where('payer', 'in', accounts)
-  for (const row of await known.execute()) {
+  for (const row of (await statements.payers(trx, { networks, accounts })).rows) {
     const { network, payer, claims, failures, failing_since } = row
     found.set(laneKey(network, payer), { claims, failures, failing_since, open: [] })
   }
-  const open = await trx
-    .selectFrom('settlement')
-    .select(['network', 'payer', 'asset', 'amount', 'place'])
-    .where('payer', 'in', accounts)
-    .where(inStates(openStates))
-    .execute()
-  for (const row of open) found.get(laneKey(row.network, row.payer))?.open.push(row)
+  for (const row of (await statements.open(trx, { accounts })).rows) {
+    found.get(laneKey(row.network, row.payer))?.open.push(row)
+  }
   return found
 }
+
+const NONE = { rows: [] } as const
 
 /** By what lanes and payers are known. */
 export function laneKey(network: string, account: string): string {

@@ -155,6 +155,8 @@ export function createJournal(options: JournalOptions): Journal {
         payer: { network, payer },
         quotas: quotas.map(({ key }) => key),
         ...(tenant === undefined || open.tenant === undefined ? {} : { tenant }),
+        // It survives the end of this process; what is signed for it, or said of it, makes it survive a loss of power.
+        durable: false,
         decide(batch) {
           const standing = batch.standing(pid)
           if (standing !== undefined && standing.state !== 'refused') return { status: 'taken' }

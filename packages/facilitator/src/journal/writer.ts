@@ -3,6 +3,7 @@ import { isUniqueViolation, type Store } from '@groat/store'
 import type { Timers } from '../timers.js'
 import { openBatch, type Telling, type Write } from './batch.js'
 import { CHAIN_START, type ChainEnd } from './events.js'
+import { createStatements } from './statements.js'
 import type { JournalTables } from './tables.js'
 
 /** The one writer of a process: writes that wait together are one transaction. */
@@ -31,6 +32,7 @@ export type WriterOptions = {
  */
 export function createWriter({ store, clock, timers, writer, telling, onTold }: WriterOptions): JournalWriter {
   const waiting: Waiting[] = []
+  const statements = createStatements(store)
   let isDraining = false
   /** Read again when `undefined`. */
   let end: ChainEnd | undefined = CHAIN_START
@@ -52,12 +54,12 @@ export function createWriter({ store, clock, timers, writer, telling, onTold }: 
       end = undefined
       const done = await store.transaction(
         async (trx) => {
-          const options = { trx, now: clock(), writer, end: before, locks: store.kind === 'postgres', telling }
+          const options = { trx, now: clock(), writer, end: before, statements, telling }
           const batch = await openBatch(writes, options)
           const answers = writes.map((write) => write.decide(batch))
           return { answers, end: await batch.flush(), tells: batch.hasDeliveries }
         },
-        { isolation: 'read committed' },
+        { isolation: 'read committed', durable: writes.some(({ durable = true }) => durable) },
       )
       end = done.end
       if (done.tells) onTold?.()

@@ -1,5 +1,13 @@
 import { type Facilitator, type FacilitatorRequest, type Wrap, X402Error } from '@groat/core'
-import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import {
+  context,
+  ProxyTracerProvider,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
 
 const NAME = '@groat/facilitator'
 
@@ -35,12 +43,16 @@ export function withTracing<T extends Facilitator>(): Wrap<T> {
  * @example
  * await traceRequest('POST /settle', request.headers, () => answer(request))
  */
-export function traceRequest(name: string, headers: Headers, work: () => Promise<unknown>): Promise<void> {
+export async function traceRequest(name: string, headers: Headers, work: () => Promise<unknown>): Promise<void> {
+  if (!isTraced()) {
+    await work()
+    return
+  }
   const parent = propagation.extract(context.active(), headers, {
     get: (from, key) => from.get(key) ?? undefined,
     keys: (from) => [...from.keys()],
   })
-  return trace.getTracer(NAME).startActiveSpan(name, { kind: SpanKind.SERVER }, parent, async (span) => {
+  await trace.getTracer(NAME).startActiveSpan(name, { kind: SpanKind.SERVER }, parent, async (span) => {
     try {
       await work()
     } catch (error) {
@@ -50,6 +62,14 @@ export function traceRequest(name: string, headers: Headers, work: () => Promise
       span.end()
     }
   })
+}
+
+/** What stands where no SDK has been set up: it takes spans and drops them. */
+const NOBODY = new ProxyTracerProvider().getDelegate()
+
+function isTraced(): boolean {
+  const provider = trace.getTracerProvider()
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegate() !== NOBODY
 }
 
 function inSpan<T>(

@@ -1,0 +1,104 @@
+import type { Store } from '@groat/store'
+import type { Insertable, Updateable } from 'kysely'
+import { openStates } from './state.js'
+import { inStates, type JournalTables } from './tables.js'
+
+/** What every payment asks of the journal: compiled once for each size of a batch. */
+export type JournalStatements = ReturnType<typeof createStatements>
+
+type Row<Table extends keyof JournalTables> = Insertable<JournalTables[Table]>
+
+/** Makes the statements of the money path over a store. `locks`: others may write at the same time, so rows that are decided by are locked. */
+export function createStatements({ listStatement, kind }: Store<JournalTables>) {
+  const locks = kind === 'postgres'
+  const insert = <Table extends Inserted>(table: Table) =>
+    // One table, one kind of row; the builder cannot follow that through a type parameter.
+    listStatement<{ rows: readonly Row<Table>[] }>((db, { rows }) => db.insertInto(table).values(rows as never))
+
+  return {
+    locks,
+
+    standings: listStatement<{ pids: readonly string[] }, Pick<JournalTables['settlement'], (typeof STANDING)[number]>>(
+      (db, { pids }) =>
+        db
+          .selectFrom('settlement')
+          .select(STANDING)
+          .where('pid', 'in', pids)
+          .orderBy('pid')
+          .$if(locks, (query) => query.forUpdate()),
+    ),
+    riding: listStatement<{ pids: readonly string[] }, { pid: string }>((db, { pids }) =>
+      db.selectFrom('ride').select('pid').where('pid', 'in', pids).where('status', '=', 'live'),
+    ),
+    lane: listStatement<{ network: string; signer: string }, JournalTables['lane']>((db, { network, signer }) =>
+      db
+        .selectFrom('lane')
+        .selectAll()
+        .where('network', '=', network)
+        .where('signer', '=', signer)
+        .$if(locks, (query) => query.forUpdate()),
+    ),
+    credited: listStatement<
+      { networks: readonly string[]; hashes: readonly string[] },
+      Pick<JournalTables['evidence'], 'network' | 'transaction' | 'log_index'>
+    >((db, { networks, hashes }) =>
+      db
+        .selectFrom('evidence')
+        .select(['network', 'transaction', 'log_index'])
+        .where('network', 'in', networks)
+        .where('transaction', 'in', hashes),
+    ),
+    payers: listStatement<{ networks: readonly string[]; accounts: readonly string[] }, JournalTables['payer']>(
+      (db, { networks, accounts }) =>
+        db.selectFrom('payer').selectAll().where('network', 'in', networks).where('payer', 'in', accounts),
+    ),
+    open: listStatement<
+      { accounts: readonly string[] },
+      Pick<JournalTables['settlement'], 'network' | 'payer' | 'asset' | 'amount' | 'place'>
+    >((db, { accounts }) =>
+      db
+        .selectFrom('settlement')
+        .select(['network', 'payer', 'asset', 'amount', 'place'])
+        .where('payer', 'in', accounts)
+        .where(inStates(openStates)),
+    ),
+
+    insertSettlements: insert('settlement'),
+    insertAttempts: insert('attempt'),
+    insertRides: insert('ride'),
+    insertEvidence: insert('evidence'),
+    insertEvents: insert('event'),
+    insertOutbox: insert('outbox'),
+    insertDeliveries: insert('delivery'),
+    putPayers: listStatement<{ rows: readonly Row<'payer'>[] }>((db, { rows }) =>
+      db
+        .insertInto('payer')
+        .values(rows)
+        .onConflict((conflict) =>
+          conflict.columns(['network', 'payer']).doUpdateSet((eb) => ({
+            claims: eb.ref('excluded.claims'),
+            failures: eb.ref('excluded.failures'),
+            failing_since: eb.ref('excluded.failing_since'),
+          })),
+        ),
+    ),
+
+    change: listStatement<{ change: Updateable<JournalTables['settlement']>; pids: readonly string[] }>(
+      (db, { change, pids }) => db.updateTable('settlement').set(change).where('pid', 'in', pids),
+    ),
+    markRides: listStatement<{ status: JournalTables['ride']['status']; pids: readonly string[] }>(
+      (db, { status, pids }) =>
+        db.updateTable('ride').set({ status }).where('pid', 'in', pids).where('status', '=', 'live'),
+    ),
+    landed: listStatement<{ change: Updateable<JournalTables['attempt']>; hash: string }>((db, { change, hash }) =>
+      db.updateTable('attempt').set(change).where('hash', '=', hash),
+    ),
+    next: listStatement<Pick<JournalTables['lane'], 'network' | 'signer' | 'next'>>((db, { network, signer, next }) =>
+      db.updateTable('lane').set({ next }).where('network', '=', network).where('signer', '=', signer),
+    ),
+  }
+}
+
+type Inserted = 'settlement' | 'attempt' | 'ride' | 'evidence' | 'event' | 'outbox' | 'delivery'
+
+const STANDING = ['pid', 'network', 'state', 'owner', 'payer', 'asset', 'amount', 'place', 'tenant', 'told'] as const
