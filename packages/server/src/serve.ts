@@ -2,7 +2,6 @@ import {
   canonicalJson,
   errorInfo,
   type FacilitatorRequest,
-  type Pid,
   type Receipt,
   type Refusal,
   type RepeatedPayment,
@@ -13,7 +12,7 @@ import {
 import { type Answer, problemAnswer } from './answer.js'
 import { askToSettle } from './ask-to-settle.js'
 import { askedAnswer } from './asked.js'
-import type { ClaimedBefore, ClaimToken } from './claims.js'
+import type { ClaimedBefore, ClaimOutcome, ClaimRequest, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
 import { grantFor, serveEntitled } from './entitled.js'
 import { inspectExtensions, judgedBy, withReceiptExtensions } from './extensions.js'
@@ -66,7 +65,7 @@ export async function serve<Native>(
   tell(run, 'payment_presented')
   if (candidate.inspected.refund && !('refusal' in candidate)) return giveBack(run)
   const asked = await claimOf(run)
-  const claim = await quietly(gate.claims.claim({ ...asked, expiresAt: candidate.inspected.expiresAt }))
+  const claim = await quietly(claimed(gate, { ...asked, expiresAt: candidate.inspected.expiresAt }))
   if (claim === undefined) return fault(run, 'store_unavailable')
   if (claim.status === 'mismatch') {
     // What it says that it answers is not today's offer: the life of what is signed may have changed.
@@ -98,7 +97,7 @@ export async function serveAgain<Native>(
   const run = runOf(gate, route, exchange, terms, before)
   let claim: ClaimedBefore | undefined
   try {
-    claim = await gate.claims.resume(await claimOf(run, before.payment.resource?.url))
+    claim = await resumed(gate, await claimOf(run, before.payment.resource?.url))
   } catch {
     return fault(run, 'store_unavailable')
   }
@@ -169,7 +168,7 @@ function runOf<Native>(
 async function claimOf(
   { gate, route, exchange: { request }, terms, candidate: { payment, offer, inspected } }: Run,
   resource = terms.resource.url,
-): Promise<{ readonly pid: Pid; readonly binding: string; readonly leaseMs: number }> {
+): Promise<Asked> {
   // The whole payload, signature and all: who has only read a nonce off the chain gets nothing by it (SRV-023).
   const lines = [
     offer.rid,
@@ -180,12 +179,34 @@ async function claimOf(
   // What is owed for a cheap request is not delivered to a dear one.
   const priced = await readFor(request)
   if (priced !== '') lines.push(priced)
+  const bare = (): string => sha256Hex(lines.join('\n'))
   // What is owed is owed to the request that was paid for (SRV-043). Where the work comes first its answer is kept, and not made again;
   // what is prepaid pays for each request.
-  const isKept = route.mode === 'strict' || route.sold?.prepaid !== undefined
-  const content = isKept ? '' : await contentOf(request)
-  if (content !== '') lines.push(content ?? 'unread')
-  return { pid: inspected.pid, binding: sha256Hex(lines.join('\n')), leaseMs: gate.leaseMs }
+  const isBare = route.mode === 'strict' || route.sold?.prepaid !== undefined
+  const whole = async (): Promise<string> => {
+    const content = await contentOf(request)
+    return sha256Hex([...lines, `body ${content ?? 'unread'}`].join('\n'))
+  }
+  return {
+    ...{ pid: inspected.pid, leaseMs: gate.leaseMs, binding: isBare ? bare() : await whole() },
+    other: async () => (isBare ? whole() : bare()),
+  }
+}
+
+/** A claim that is asked for. */
+type Asked = Omit<ClaimRequest, 'expiresAt'> & {
+  /** How it was written down while the route had another mode, or before bodies were looked at: what was paid for then is owed too. */
+  readonly other: () => Promise<string>
+}
+
+async function claimed({ claims }: Gate, { other, ...asked }: Asked & ClaimRequest): Promise<ClaimOutcome> {
+  const claim = await claims.claim(asked)
+  if (claim.status !== 'mismatch') return claim
+  return (await claims.resume({ ...asked, binding: await other() })) ?? claim
+}
+
+async function resumed({ claims }: Gate, { other, ...asked }: Asked): Promise<ClaimedBefore | undefined> {
+  return (await claims.resume(asked)) ?? claims.resume({ ...asked, binding: await other() })
 }
 
 /** Seconds of validity that a new payment must have left, for the work and for its inclusion on chain. */
@@ -262,7 +283,7 @@ async function serveEarlier<Native>(
   const first = runOf(gate, route, exchange, terms, before)
   try {
     const { expiresAt } = before.inspected
-    const claim = await gate.claims.claim({ ...(await claimOf(first, earlier.resource?.url)), expiresAt })
+    const claim = await claimed(gate, { ...(await claimOf(first, earlier.resource?.url)), expiresAt })
     if (claim.status !== 'claimed') return serveClaimed(first, claim)
     // An expired payment whose claim is gone may have been settled, so long ago that nobody remembers.
     const isSpent = expiresAt * 1000 <= gate.clock()

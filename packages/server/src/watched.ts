@@ -39,13 +39,25 @@ export async function readFor(request: GateRequest): Promise<string> {
   const headers = [...read.headers].map(([name, value]) => JSON.stringify([name, value ?? null])).sort()
   if (!read.body) return headers.join('\n')
   const bytes = await request.body?.()
-  return [...headers, bytes === undefined ? 'unread' : sha256Hex(bytes)].join('\n')
+  return [...headers, bytes === undefined ? 'unread' : digestOf(request, bytes)].join('\n')
 }
 
 /** The hash of a request's body; empty where there is none, and `undefined` where it cannot be had, or not before all of it has come. */
-export async function contentOf({ header, body }: GateRequest): Promise<string | undefined> {
+export async function contentOf(request: GateRequest): Promise<string | undefined> {
+  const { header, body } = request
   if (header('transfer-encoding')) return undefined
   if (body === undefined) return ''
   const bytes = await body()
-  return bytes?.length === 0 ? '' : bytes && sha256Hex(bytes)
+  return bytes?.length === 0 ? '' : bytes && digestOf(request, bytes)
 }
+
+/** The hash of a body. A form that is sent again has another boundary each time: the same parts have the same hash, and nothing but what parts them is left out. */
+function digestOf({ header }: GateRequest, bytes: Uint8Array): string {
+  const [, quoted, bare] = MULTIPART.exec(header('content-type') ?? '') ?? []
+  const boundary = quoted ?? bare
+  if (boundary === undefined) return sha256Hex(bytes)
+  const text = `\r\n${new TextDecoder('latin1').decode(bytes)}`
+  return sha256Hex(JSON.stringify(text.split(`\r\n--${boundary}`)))
+}
+
+const MULTIPART = /^\s*multipart\/[^;]*;(?:[^"]*;)?\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i

@@ -269,6 +269,26 @@ export function describeModes(framework: Framework): void {
       },
     )
 
+    test('SRV-043 upfront: a form that is sent again has another boundary, and is the same request', async () => {
+      let isBroken = true
+      const { sign } = await open(upfront, () => (isBroken ? { status: 503, body: 'sorry' } : { body: 'fine' }))
+      const payment = await sign('/feed')
+      const send = async (words: string, boundary: string): Promise<number> => {
+        const part = `--${boundary}\r\ncontent-disposition: form-data; name="words"\r\n\r\n${words}\r\n--${boundary}--\r\n`
+        const headers = { ...headersOf(payment), 'content-type': `multipart/form-data; boundary=${boundary}` }
+        const response = await fetch(`${market.served.url}/feed`, { method: 'POST', body: part, headers })
+        await response.text()
+        return response.status
+      }
+      expect(await send('summarise this', 'one')).toBe(503)
+      await broken(1)
+      expect(await send('summarise that', 'two')).toBe(409)
+      expect(await send('two summarise this', 'two ')).toBe(409)
+      isBroken = false
+      expect(await send('summarise this', 'three')).toBe(200)
+      expect(runs).toBe(2)
+    })
+
     test('SRV-043 upfront: a body that nobody can compare is worked for until some of the answer was sent', async () => {
       const { sign } = await open(upfront, () => ({ body: endless() }))
       const payment = await sign('/feed')

@@ -89,6 +89,34 @@ describe('SRV-027 a payment whose end was unknown when the offer changed', () =>
   })
 })
 
+describe('SRV-027 SRV-043 a payment whose delivery was owed when the mode of the route changed', () => {
+  const modes = [['strict', 'upfront'] as const, ['upfront', 'strict'] as const]
+  test.each(modes)('%s to %s: the body that was paid for is delivered', async (before, after) => {
+    const claims = store()
+    let isBroken = true
+    const openAs = (mode: 'strict' | 'upfront') => {
+      const options = { facilitator, payTo: { 'base-sepolia': payTo }, schemes: [testScheme], store: claims }
+      const shop = paywall(options)({ price: '$0.001', mode }, () => {
+        runs += 1
+        return isBroken && mode === 'upfront' ? new Response('sorry', { status: 503 }) : new Response('sunny')
+      })
+      return async (headers: Record<string, string>, body = 'summarise this') => {
+        const response = await shop(new Request('http://shop.example/summary', { method: 'POST', headers, body }))
+        return { status: response.status, headers: response.headers, text: await response.text() }
+      }
+    }
+    const [then, now] = [openAs(before), openAs(after)]
+    const payment = headersOf(paymentFor(offersOf(await then({}))[0]))
+    if (before === 'strict') outcomes = [{ status: 'unknown', retryAfter: 1 }]
+    expect(await then(payment)).toMatchObject({ status: 503 })
+    isBroken = false
+    // What was worked for first is an answer that is kept, whatever is asked now; what is worked for later is worked for as it was paid.
+    if (before === 'upfront') expect(await now(payment, 'and that')).toMatchObject({ status: 409 })
+    expect(await now(payment)).toMatchObject({ status: 200, text: 'sunny' })
+    expect(settles).toBe(before === 'strict' ? 2 : 1)
+  })
+})
+
 describe('SRV-028 one payment, several shops of one seller', () => {
   test('is good for the shops that share their claims, once', async () => {
     const claims = store()

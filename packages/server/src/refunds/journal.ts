@@ -145,7 +145,7 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         .returning('pid')
         .executeTakeFirst()
       if (made === undefined) return { ok: false, code: 'refund_exists' }
-      if (state === 'approved') await takeBack(trx, refundOf(refund), byPayer)
+      if (state === 'approved') await takeBack(trx, refundOf(refund), { byPayer, now })
       await tell(trx, state === 'asked' ? 'refund_asked' : 'refund_approved', refundOf(refund), { by })
       return { ok: true, refund: refundOf(refund) }
     },
@@ -157,18 +157,18 @@ export async function createRefundJournal(anyStore: AnyStore, book: Book): Promi
         // Whoever asked may think better of it, and may not approve.
         if (to === 'approved' && row.asked_by === by) return { ok: false, code: 'refund_needs_other' }
         const byPayer = row.by_payer === 1
+        const now = await store.now(trx)
         if (to === 'approved' && byPayer) {
           // It may have been used since it was asked for.
           const paid = await paidOf(trx, row.payment)
           const wanted = BigInt(row.amount)
-          const now = await store.now(trx)
           const used = paid && (await usedBy(trx, { paid, wanted, now, ...(await sumsOf(trx, paid.pid, id)) }))
           if (used !== undefined) return used
         }
-        const set = { state: to, approved_by: by, due_at: await store.now(trx) }
+        const set = { state: to, approved_by: by, due_at: now }
         await trx.updateTable('refund').set(set).where('pid', '=', id).where('state', '=', 'asked').execute()
         const refund = refundOf({ ...row, ...set })
-        if (to === 'approved') await takeBack(trx, refund, byPayer)
+        if (to === 'approved') await takeBack(trx, refund, { byPayer, now })
         await tell(trx, to === 'approved' ? 'refund_approved' : 'refund_rejected', refund, { by })
         return { ok: true, refund }
       }),

@@ -1,5 +1,5 @@
 import type { Pid } from '@groat/core'
-import type { Transaction } from 'kysely'
+import type { ExpressionBuilder, Transaction } from 'kysely'
 import type { Entry } from '../ledger/entry.js'
 import type { Refund, RefundAnswer } from './refund.js'
 import type { RefundTables } from './tables.js'
@@ -73,12 +73,12 @@ export async function usedBy(
 /**
  * What the money has bought goes with it: what is owed, kept or opened, also what would be opened only when the payment comes again. Of a credit goes as much as is
  * given back, below nothing where uses that run now may yet give some of it back. A part of a price leaves uses and time as they are where the seller gives it, until
- * all of it has gone back; a payer is given what it has not used of them, and keeps none.
+ * all of it has gone back; a payer is given what it has not used of them, the payment's own answer too where that never came, and keeps none.
  */
 export async function takeBack(
   trx: Transaction<RefundTables>,
   { pid, amount, paid }: Refund,
-  byPayer: boolean,
+  { byPayer, now }: { readonly byPayer: boolean; readonly now: number },
 ): Promise<void> {
   const over = { left_uses: 0, expires_at: 0 }
   const end = () =>
@@ -87,20 +87,24 @@ export async function takeBack(
       .values({ pid, scope: NOTHING, proof: '', credit: null, ...over })
       .onConflict((conflict) => conflict.column('pid').doUpdateSet(over))
       .execute()
+  const claim = trx.updateTable('server_claim').set({ state: 'refunded' }).where('pid', '=', pid)
   if ((await sumsOf(trx, pid)).agreed >= paid) {
     await end()
-    const kept = trx.updateTable('server_claim').set({ state: 'refunded' }).where('pid', '=', pid)
-    await kept.where('state', 'in', ['open', 'settled']).execute()
+    await claim.where('state', 'in', ['open', 'settled']).execute()
     return
   }
   const bought = trx.updateTable('server_entitlement').where('pid', '=', pid)
   // The row is taken hold of before it is read: uses may be taken from it now.
   const held = await bought
     .set((eb) => ({ credit: eb.ref('credit') }))
-    .returning('credit')
+    .returning(['credit', 'scope'])
     .executeTakeFirst()
-  if (held?.credit != null) await bought.set({ credit: (BigInt(held.credit) - amount).toString() }).execute()
-  else if (byPayer) await end()
+  if (held?.credit != null) {
+    await bought.set({ credit: (BigInt(held.credit) - amount).toString() }).execute()
+  } else if (byPayer) {
+    await end()
+    if (held !== undefined && held.scope !== NOTHING) await claim.where(isOwedAt(now)).execute()
+  }
 }
 
 /** The scope of what is not opened any more: nothing that is sold has it. */
@@ -111,9 +115,11 @@ const atMost = (most: bigint, amount: bigint): bigint => (amount < 0n ? 0n : amo
 /** Whether the answer of the payment itself is still owed, all of it, and nobody is making it. */
 async function isOwed(trx: Transaction<RefundTables>, pid: Pid, now: number): Promise<boolean> {
   const claim = trx.selectFrom('server_claim').select('pid').where('pid', '=', pid)
-  const owed = claim.where('state', '=', 'open').where('partly', '=', 0).where('lease_until', '<=', now)
-  return (await owed.executeTakeFirst()) !== undefined
+  return (await claim.where(isOwedAt(now)).executeTakeFirst()) !== undefined
 }
+
+const isOwedAt = (now: number) => (eb: ExpressionBuilder<RefundTables, 'server_claim'>) =>
+  eb.and([eb('state', '=', 'open'), eb('partly', '=', 0), eb('lease_until', '<=', now)])
 
 /** How often a pass has opened something, less what was given back because nothing was delivered. */
 async function timesUsed(trx: Transaction<RefundTables>, pid: Pid): Promise<number> {

@@ -155,6 +155,28 @@ describe.each(['SQLite', 'PostgreSQL'])('in %s', (kind) => {
     expect(await refunds.ask({ pid: owed, ...byPayer })).toMatchObject({ ok: true, refund: { amount: 500n } })
   })
 
+  test('SRV-071 an answer that never came goes back with the uses that are left, and is not given besides', async () => {
+    const [{ refunds, entitlements, claims, ...shop }] = shops
+    const again = (pid: Pid) => claims.claim({ pid, binding: 'b', expiresAt: 4_000_000_000, leaseMs: 10_000 })
+    const pid = await sell({ refunds, entitlements, claims, ...shop }, 1_000n, { uses: 10 }, false)
+    await entitlements.redeem(pid, 's')
+    expect(await refunds.ask({ pid, ...byPayer, amount: 900n })).toMatchObject({ ok: true })
+    expect((await refunds.get(pid))?.state).toBe('asked')
+    expect(await refunds.approve(pid, 'bob')).toMatchObject({ ok: true })
+    expect(await again(pid)).toEqual({ status: 'refunded' })
+
+    // What it has paid for it keeps: an answer of which some was sent, and one that is being made.
+    for (const state of ['partly', 'running']) {
+      const kept = await sell({ refunds, entitlements, claims, ...shop }, 1_000n, { uses: 10 }, false)
+      const claim = await again(kept)
+      if (claim.status !== 'open') throw new Error(claim.status)
+      if (state === 'partly') await claims.pause(claim.token, true)
+      expect(await refunds.ask({ pid: kept, ...byPayer, amount: 900n })).toMatchObject({ ok: true })
+      expect(await refunds.approve(kept, 'bob')).toMatchObject({ ok: true })
+      expect(await again(kept)).toMatchObject({ status: state === 'partly' ? 'open' : 'busy' })
+    }
+  })
+
   test('SRV-071 what is used between asking and agreeing is not given back', async () => {
     const [shop] = shops
     const { refunds, entitlements } = shop
