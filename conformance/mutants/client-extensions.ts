@@ -129,7 +129,7 @@ export const clientExtensionMutants: readonly MutantOver[] = [
     supportedChains: found.supportedChains.map((chain: Json) => ({ ...chain, type: 'eip191' })),
   })),
   mutant('names another chain than is listed', ['EXT-SIGN-022/chain/evm'], {
-    proves: (proof) => ({ ...proof, chainId: 'eip155:1' }),
+    proves: (proof) => ({ ...proof, chainId: 'eip155:10' }),
   }),
   takes('signs line breaks', ['EXT-SIGN-013/statement/evm'], (found) => ({
     ...found,

@@ -102,11 +102,14 @@ export const signingInChecks: readonly Check<ClientStage>[] = [
     chains: [{ chainId: rail.network, type: 'nosuch' }],
   })),
   signsIn('EXT-SIGN-022/chain', 'the proof names a chain and a type that are listed', async (stage) => {
-    const own = { chainId: stage.rail.network, type: typeOf(stage) }
-    const server = await openShop(stage, { chains: [{ chainId: 'nosuch:net', type: typeOf(stage) }, own] })
+    const type = typeOf(stage)
+    const other = stage.rail.family === 'evm' ? 'eip155:1' : 'solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp'
+    const chains = [other, stage.rail.network].map((chainId) => ({ chainId, type }))
+    const server = await openShop(stage, { chains })
     await stage.fetch(`${server.url}/paid`)
-    const { chainId, type } = decodeHeader(proofsAt(server)[0]?.headers[header]) ?? {}
-    expectSame('chainId and type', [own.chainId, own.type], [chainId, type])
+    const { chainId, type: said } = decodeHeader(proofsAt(server)[0]?.headers[header]) ?? {}
+    const isListed = chains.some((chain) => chain.chainId === chainId && chain.type === said)
+    expectThat(isListed, 'chainId and type of the proof', chains, [chainId, said])
   }),
   unsigned('EXT-SIGN-013/statement', 'a member of the challenge has two lines', () => ({
     info: { statement: 'Come in.\nURI: https://elsewhere.example' },
