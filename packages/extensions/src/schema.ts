@@ -1,6 +1,7 @@
 export { BazaarHttpInfo, BazaarToolInfo } from './bazaar/schema.js'
 export { BuilderCodes } from './builder-code/schema.js'
 export { ComplianceInfo, ComplianceReceipt, ComplianceRecord, PayerFields, SellerParty } from './compliance/schema.js'
+export { ApiCatalog, SiteManifest } from './describe/schema.js'
 export { OfferPayload, OfferReceiptInfo, ReceiptPayload, SignedArtifact } from './offer-receipt/schema.js'
 export { IdentifierInfo } from './payment-identifier/schema.js'
 export { RefundReply, RefundRequest, RefundTerms } from './refund/schema.js'

@@ -1,6 +1,8 @@
 import { DefaultAgentCardResolver } from '@a2a-js/sdk/client'
 import { findServices } from '@groat/client/buyer'
 import { network } from '@groat/core'
+import { v2 } from '@groat/core/schema'
+import { ApiCatalog, BazaarHttpInfo, BazaarToolInfo, SiteManifest } from '@groat/extensions/schema'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
 import { bazaarOf, declareBazaar } from '../src/bazaar/server.js'
@@ -132,6 +134,22 @@ test('DESC-003 the manifest has what the readers of each form look for', () => {
     output: { example: { temperature: 11 } },
   })
   expect(bodyOf('/.well-known/x402.json')).toBe(bodyOf('/.well-known/x402'))
+})
+
+test('DESC-003 DESC-001 the manifest and the links have their published forms, and offers that of offers', () => {
+  const [manifest, links] = ['/.well-known/x402', '/.well-known/api-catalog'].map((path) => JSON.parse(bodyOf(path)))
+  expect(SiteManifest.safeParse(manifest)).toMatchObject({ success: true })
+  expect(ApiCatalog.safeParse(links)).toMatchObject({ success: true })
+  for (const offer of manifest.items.flatMap(({ accepts }: { accepts: unknown[] }) => accepts))
+    expect(v2.PaymentRequirements.safeParse(offer)).toMatchObject({ success: true })
+  for (const { extensions = {} } of manifest.items) {
+    const { info } = extensions.bazaar ?? {}
+    if (info !== undefined)
+      expect([BazaarHttpInfo, BazaarToolInfo].some((form) => form.safeParse(info).success)).toBe(true)
+  }
+  // The forms can say no.
+  expect(SiteManifest.safeParse({ ...manifest, kind: 7 }).success).toBe(false)
+  expect(ApiCatalog.safeParse({}).success).toBe(false)
 })
 
 test('DESC-004 the agent card is read by the A2A SDK, and there is none without an agent', async () => {

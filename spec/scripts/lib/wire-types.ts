@@ -28,6 +28,7 @@ import { Eip2612Info, Erc20ApprovalInfo } from '@groat/evm/sponsoring/schema'
 import { TransferProofExtra, TransferProofPayload } from '@groat/evm/transfer-proof/schema'
 import { UptoEvmExtra, UptoEvmPayload } from '@groat/evm/upto/schema'
 import {
+  ApiCatalog,
   BazaarHttpInfo,
   BazaarToolInfo,
   BindingInfo,
@@ -48,6 +49,7 @@ import {
   SignedArtifact,
   SignInInfo,
   SignInProof,
+  SiteManifest,
 } from '@groat/extensions/schema'
 import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
 import { UptoSvmExtra, UptoSvmPayload } from '@groat/svm/upto/schema'
@@ -291,6 +293,18 @@ export const wireTypes: readonly WireType[] = [
     name: 'BazaarToolInfo',
     schema: BazaarToolInfo,
     title: 'How a tool of an MCP server is called, as a seller announces it under bazaar',
+  },
+  {
+    version: 'extensions',
+    name: 'SiteManifest',
+    schema: SiteManifest,
+    title: 'What a seller says of itself, at /.well-known/x402',
+  },
+  {
+    version: 'extensions',
+    name: 'ApiCatalog',
+    schema: ApiCatalog,
+    title: 'Where the documents of a seller are, at /.well-known/api-catalog',
   },
   { version: 'extensions', name: 'BuilderCodes', schema: BuilderCodes, title: 'What goes under builder-code' },
   {
@@ -752,6 +766,15 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
     input: 'which tool it is, what it takes and over which transport',
     output: 'what the answer is, and an example of it',
   },
+  'extensions/SiteManifest': {
+    x402Version: '`2`',
+    version: '`1`, of the form that lists URLs alone',
+    kind: '`resource-server`, `facilitator` or `both`',
+    name: 'the name of the seller',
+    resources: 'URLs of everything that is sold',
+    items: 'everything that is sold, with all offers',
+  },
+  'extensions/ApiCatalog': { linkset: 'links to the documents that describe the seller, by their relation (RFC 9264)' },
   'extensions/IdentifierInfo': {
     required: 'whether payments without a name are refused',
     id: 'the name of one logical payment',
