@@ -114,6 +114,12 @@ async function expectAudited(file: string) {
   await store.close()
   expect([other.code, other.said.differences.length > 0]).toEqual([1, true])
   expect((await audit('--offline')).code).toBe(0)
+  const archived = recordedIo({ environment })
+  const archive = join(folder, 'old.jsonl')
+  expect(await runCli(['facilitator', 'archive', file, archive, '--json'], archived)).toBe(0)
+  expect(JSON.parse(archived.written())).toEqual({ payments: 0, events: 0 })
+  expect(await runCli(['facilitator', 'archive', file, file], archived)).toBe(2)
+  expect(await runCli(['facilitator', 'archive', file, archive, '--days', '0'], archived)).toBe(2)
 }
 
 test('an empty list of assets would settle nothing, and is said to be a mistake', async () => {

@@ -72,6 +72,8 @@ export async function auditJournal({ store, schemes = [] }: AuditOptions): Promi
       if (flaw) differences.push({ pid: record.pid, ...flaw })
       if (record.evidence === undefined) continue
       add(sums, record)
+      // What was asked for is in the archive.
+      if (record.requestText === '') continue
       const half = schemes.find((each) => each.scheme.name === record.scheme && each.networks.includes(record.network))
       if (half === undefined) continue
       try {
@@ -124,11 +126,15 @@ async function lastStates(
 }
 
 function flawOf(
-  { state, evidence, scheme, amount }: SettlementRecord,
+  { state, evidence, scheme, amount, requestText }: SettlementRecord,
   led: ReadonlySet<string> | undefined,
 ): Flaw | undefined {
-  if (led === undefined) return { kind: 'state', detail: `${state}, and no event says how` }
-  if (!led.has(state)) return { kind: 'state', detail: `${state}, but its events lead to ${[...led].join(' or ')}` }
+  // Archived: the first of its events are elsewhere.
+  const isHere = requestText !== ''
+  if (isHere && led === undefined) return { kind: 'state', detail: `${state}, and no event says how` }
+  if (isHere && led?.has(state) === false) {
+    return { kind: 'state', detail: `${state}, but its events lead to ${[...led].join(' or ')}` }
+  }
   const relies = state === 'mined' || state === 'settled' || state === 'final'
   if (!relies && evidence !== undefined) return { kind: 'evidence', detail: `${state}, and yet credited` }
   // What charges by use may charge nothing.

@@ -1,7 +1,9 @@
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { assetByAddress, formatUnits, type Network } from '@groat/core'
-import { auditJournal, type JournalAudit } from '@groat/facilitator'
+import { type ArchiveAudit, auditJournal, type JournalAudit, verifyArchives } from '@groat/facilitator'
 import { readFacilitatorConfig } from '../config/facilitator-config.js'
-import { exitCodes } from '../terminal/exit.js'
+import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openNamedStore } from './open-store.js'
 import { nameOf } from './refusal.js'
@@ -10,13 +12,18 @@ import { schemesOf } from './schemes.js'
 /** `groat facilitator audit FILE`: whether a journal is whole, and the chains say the same. Exits 1 on a difference, 3 when a chain could not be asked. */
 export async function runAudit(
   file: string,
-  { offline = false, json = false }: { readonly offline?: boolean; readonly json?: boolean },
+  {
+    offline = false,
+    json = false,
+    archives,
+  }: { readonly offline?: boolean; readonly json?: boolean; readonly archives?: readonly string[] },
   io: Io,
 ): Promise<number> {
   const { store: target, networks } = await readFacilitatorConfig(file, io.environment)
   const store = await openNamedStore(target)
   try {
-    const audit = await auditJournal({ store, ...(offline ? {} : { schemes: await schemesOf(networks, store) }) })
+    const found = await auditJournal({ store, ...(offline ? {} : { schemes: await schemesOf(networks, store) }) })
+    const audit = archives === undefined ? found : withArchives(found, await readArchives(archives))
     if (json) io.out(`${JSON.stringify(audit, (_, value) => (typeof value === 'bigint' ? value.toString() : value))}\n`)
     else tell(audit, offline, io)
     if (audit.differences.length > 0) return exitCodes.no
@@ -26,6 +33,38 @@ export async function runAudit(
   }
 }
 
+/** What was moved away has to end where the journal begins. */
+function withArchives(audit: JournalAudit, { broken, ends }: ArchiveAudit): JournalAudit {
+  const flaws = broken.map(({ writer, seq }) => `archive: ${writer} entry ${seq}`)
+  const heads = audit.events.ok ? audit.events.heads : []
+  for (const { writer, from } of heads) {
+    const end = ends.get(writer)
+    if (from !== undefined && (end?.seq !== from.seq || end.hash !== from.hash)) {
+      flaws.push(`archive: ${writer} ends at ${end?.seq ?? 0}, and the journal begins at ${from.seq}`)
+    }
+  }
+  const differences = [...audit.differences, ...flaws.map((detail) => ({ kind: 'chain', detail }) as const)]
+  return { ...audit, ok: audit.ok && flaws.length === 0, differences }
+}
+
+async function readArchives(paths: readonly string[]): Promise<ArchiveAudit> {
+  return verifyArchives(linesOf(paths)).catch((cause: unknown) => {
+    throw new CliError(
+      'usage',
+      `an archive cannot be read: ${cause instanceof Error ? cause.message : ''}`,
+      undefined,
+      {
+        cause,
+      },
+    )
+  })
+}
+
+async function* linesOf(paths: readonly string[]): AsyncIterable<string> {
+  for (const path of paths)
+    yield* createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })
+}
+
 function tell(
   { events, sums, settlements, chain, differences }: JournalAudit,
   offline: boolean,
@@ -33,7 +72,10 @@ function tell(
 ): void {
   if (events.ok) {
     out(`events   ${events.events} in ${events.heads.length} chains, each whole\n`)
-    for (const { writer, seq, hash } of events.heads) out(`         ${writer} ends at ${seq} with ${hash}\n`)
+    for (const { writer, seq, hash, from } of events.heads) {
+      if (from !== undefined) out(`         ${writer} begins at ${from.seq} after ${from.hash}, in an archive\n`)
+      out(`         ${writer} ends at ${seq} with ${hash}\n`)
+    }
   }
   out(`ledger   ${settlements} payments\n`)
   for (const { network, asset, payTo, payments, amount } of sums) {

@@ -39,8 +39,17 @@ export function addFacilitator(
   sub('audit', 'whether a journal is whole, and the chains say the same')
     .argument('<file>', 'YAML configuration')
     .option('--offline', 'ask no chain')
+    .option('--archives <files...>', 'archives, the oldest first: they have to end where the journal begins')
     .action(async (file: string, _, made: Command) => {
       const { runAudit } = await import('./audit.js')
       finish(await runAudit(file, made.optsWithGlobals(), io))
+    })
+  sub('archive', 'move payments that ended long ago into a file of JSON lines')
+    .argument('<file>', 'YAML configuration')
+    .argument('<archive>', 'a new file')
+    .option('--days <n>', 'days since they ended, 90 unless told')
+    .action(async (file: string, archive: string, _, made: Command) => {
+      const { runArchive } = await import('./archive.js')
+      finish(await runArchive(file, archive, made.optsWithGlobals(), io))
     })
 }

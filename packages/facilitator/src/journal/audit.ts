@@ -1,5 +1,5 @@
 import type { Reader } from '@groat/store'
-import { CHAIN_START, eventHash } from './events.js'
+import { CHAIN_START, type ChainEnd, eventHash } from './events.js'
 import type { JournalTables } from './tables.js'
 
 /** What an audit of the events found: that every chain is whole, or the first entry that does not fit. */
@@ -8,7 +8,13 @@ export type EventAudit =
   | { readonly ok: false; readonly writer: string; readonly seq: number }
 
 /** Where a writer's chain ends: kept elsewhere, it shows later that nothing before it was changed or cut off. */
-export type EventHead = { readonly writer: string; readonly seq: number; readonly hash: string }
+export type EventHead = {
+  readonly writer: string
+  readonly seq: number
+  readonly hash: string
+  /** Where it begins, when what came before was moved into an archive: that archive ends there. */
+  readonly from?: ChainEnd
+}
 
 /**
  * Goes through every chain of events and recomputes every hash.
@@ -18,10 +24,14 @@ export type EventHead = { readonly writer: string; readonly seq: number; readonl
  */
 export async function verifyEvents(db: Reader<JournalTables>): Promise<EventAudit> {
   const writers = await db.selectFrom('event').select('writer').distinct().orderBy('writer').execute()
+  const starts = new Map(
+    (await db.selectFrom('chain_start').selectAll().execute()).map(({ writer, ...start }) => [writer, start]),
+  )
   const heads: EventHead[] = []
   let events = 0
   for (const { writer } of writers) {
-    let end = CHAIN_START
+    const from = starts.get(writer)
+    let end = from ?? CHAIN_START
     for (;;) {
       const page = await db
         .selectFrom('event')
@@ -39,7 +49,7 @@ export async function verifyEvents(db: Reader<JournalTables>): Promise<EventAudi
       events += page.length
       if (page.length < PAGE) break
     }
-    heads.push({ writer, ...end })
+    heads.push({ writer, ...end, ...(from === undefined ? {} : { from }) })
   }
   return { ok: true, events, heads }
 }

@@ -6,7 +6,12 @@ import { inStates, isLiveAttempt } from './tables.js'
 /** How the tables come to be. A step that is released never changes. */
 export const journalMigrations: Migrations = {
   namespace: 'facilitator',
-  steps: { '001_journal': createTables, '002_growth': createGrowthIndexes, '003_service': addService },
+  steps: {
+    '001_journal': createTables,
+    '002_growth': createGrowthIndexes,
+    '003_service': addService,
+    '004_archive': addArchive,
+  },
 }
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
@@ -211,4 +216,15 @@ async function addService(db: Kysely<unknown>): Promise<void> {
     .addColumn('left', 'bigint', (c) => c.notNull())
     .addColumn('at', 'bigint', (c) => c.notNull())
     .execute()
+}
+
+/** Where the chains of events begin, since what came before was moved away. */
+async function addArchive(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('chain_start')
+    .addColumn('writer', 'text', (c) => c.primaryKey())
+    .addColumn('seq', 'bigint', (c) => c.notNull())
+    .addColumn('hash', 'text', (c) => c.notNull())
+    .execute()
+  await db.schema.createIndex('outbox_pid').on('outbox').column('pid').execute()
 }

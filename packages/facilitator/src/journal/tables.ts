@@ -28,7 +28,7 @@ export type JournalTables = {
     told: number
     /** Its place among the payer's claims: a payer's means go to the earlier ones first. */
     place: number
-    /** The request as JSON, so that a restart can go on. It holds the payer's signature: it never leaves the process. */
+    /** The request as JSON, so that a restart can go on. It holds the payer's signature: it never leaves the process. Empty when it is archived. */
     request: string
     created_at: number
     updated_at: number
@@ -89,6 +89,8 @@ export type JournalTables = {
     prev_hash: string
     hash: string
   }
+  /** Where a chain of events begins here: what came before is in an archive. */
+  chain_start: { writer: string; seq: number; hash: string }
   /** What others have to be told; written with the change itself. */
   outbox: {
     id: string

@@ -1,0 +1,50 @@
+import { open, rm } from 'node:fs/promises'
+import { archiveJournal } from '@groat/facilitator'
+import { readFacilitatorConfig } from '../config/facilitator-config.js'
+import { CliError, exitCodes } from '../terminal/exit.js'
+import type { Io } from '../terminal/io.js'
+import { openNamedStore } from './open-store.js'
+
+const DAY = 86_400_000
+
+/** `groat facilitator archive FILE OUT`: moves payments that ended so many days ago into a new file. */
+export async function runArchive(
+  file: string,
+  to: string,
+  { days: said = '90', json = false }: { readonly days?: string; readonly json?: boolean },
+  io: Io,
+): Promise<number> {
+  const days = Number(said)
+  if (!/^[1-9][0-9]{0,4}$/.test(said)) throw new CliError('usage', `--days ${said}: a whole number of days, at least 1`)
+  const { store: target } = await readFacilitatorConfig(file, io.environment)
+  const store = await openNamedStore(target)
+  try {
+    const archive = await create(to)
+    let moved: Awaited<ReturnType<typeof archiveJournal>>
+    try {
+      const append = async (lines: string) => {
+        await archive.appendFile(lines)
+        await archive.sync()
+      }
+      moved = await archiveJournal({ store, before: Date.now() - days * DAY, append })
+    } finally {
+      await archive.close()
+    }
+    if (moved.events === 0) await rm(to)
+    if (json) io.out(`${JSON.stringify({ ...moved, ...(moved.events > 0 && { archive: to }) })}\n`)
+    else if (moved.events === 0) io.out(`nothing that ended more than ${days} days ago\n`)
+    else io.out(`${moved.payments} payments and ${moved.events} events moved to ${to}\n`)
+    return exitCodes.ok
+  } finally {
+    await store.close()
+  }
+}
+
+/** A new file that nobody else reads: it holds what payers signed. */
+async function create(path: string) {
+  return open(path, 'wx', 0o600).catch((cause: unknown) => {
+    const isThere = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
+    const hint = isThere ? 'Every archive is a file of its own.' : undefined
+    throw new CliError('usage', `${path} ${isThere ? 'is there already' : 'cannot be written'}`, hint, { cause })
+  })
+}
