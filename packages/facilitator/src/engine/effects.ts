@@ -1,0 +1,200 @@
+import {
+  type ChainOutcome,
+  type Clock,
+  type FacilitatorRequest,
+  notify,
+  type OnEvent,
+  type Pid,
+  refuse,
+  type SignedTransaction,
+  X402Error,
+  type X402Event,
+} from '@groat/core'
+import { crashpoint } from '../crashpoint.js'
+import type { Journal, Written } from '../journal/journal.js'
+import type { Evidence, SettlementRecord } from '../journal/record.js'
+import { isLive } from '../journal/state.js'
+import { type FinalityLevel, isDeepEnough } from './finality.js'
+import type { Known, Step } from './plan.js'
+import type { Route } from './route.js'
+
+/** What the effects work with. */
+export type EffectsOptions = {
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly minRemainingSeconds: number
+  /** How deep the block of a payment has to be before it is called settled. */
+  readonly finality: (record: SettlementRecord) => FinalityLevel
+  readonly onEvent: OnEvent | undefined
+  /** What earlier payments of this payer will take, as the claim saw it. */
+  readonly reserved: bigint | undefined
+}
+
+/** What is known between two steps. */
+export type Facts = Omit<Known, 'record' | 'now'> & { readonly record: SettlementRecord }
+
+/** Makes the effects behind the steps of one payment: each does one thing and says what is known after it; nothing, when the journal has to be read again. */
+export function createEffects(payer: string, request: FacilitatorRequest, route: Route, options: EffectsOptions) {
+  const { payment, requirements } = request
+  const { journal, clock, minRemainingSeconds, onEvent } = options
+  const { half, chain } = route
+  const begun = clock()
+  /** What earlier payments of this payer will take, as the claim saw it; asked again when it stands in the way. */
+  let claimed = options.reserved
+
+  async function check({ record }: Facts): Promise<Facts | undefined> {
+    const lane = route.laneOf(payer, request)
+    // Who cannot sign lets somebody else.
+    if (lane === undefined)
+      return record.state === 'claimed' ? after(await journal.give(record)) : { record, chain: PENDING }
+    const reserved = claimed ?? (await journal.reserved(record))
+    // None can come before it any more; those that do may end.
+    claimed = reserved === 0n ? 0n : undefined
+    const at = { now: clock(), minRemainingSeconds, settling: true, signer: lane.signer }
+    const verdict = await half.verify(payment, requirements, reserved === 0n ? at : { ...at, reserved })
+    if (!verdict.ok) {
+      const waits =
+        reserved > 0n && clock() - begun < CROWD_PATIENCE && (await half.verify(payment, requirements, at)).ok
+      return waits ? { record, chain: PENDING, crowded: true } : { record, verdict }
+    }
+    const enabled = await half.enable?.(payment, requirements, at)
+    if (enabled?.ok === false) return { record, verdict: enabled }
+    const call = await half.prepare(payment, requirements)
+    if (call === undefined) return end(await journal.waived(record), { type: 'payment_settled' })
+    const latest = (record.expiresAt - minRemainingSeconds) * 1000
+    const written = await lane.sign(record, call, () => clock() > latest)
+    // Waited too long for its turn, or for a lane that is somebody else's by now: the next check will say so.
+    return written === 'late' || written === 'lost' ? { record } : after(written)
+  }
+
+  async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep'>> {
+    // What is known to have failed has nothing more to say, and would drown what the chain says of the payment itself.
+    const sent = record.attempts.flatMap(({ transaction, status }) => (status === 'failed' ? [] : [transaction]))
+    const outcome = await half.outcome(payment, requirements, sent)
+    crashpoint('FP-09')
+    if (outcome.status !== 'settled') return { chain: outcome }
+    return { chain: outcome, isDeep: await isDeepEnough(chain, outcome.blockNumber, options.finality(record)) }
+  }
+
+  async function send(known: Facts, transaction: SignedTransaction): Promise<Facts | undefined> {
+    const { record } = known
+    const lane = route.laneBy(transaction.signer)
+    const said = await lane.send(transaction)
+    if (said.status !== 'accepted') return { ...known, said }
+    crashpoint('FP-07')
+    tell(record, { type: 'transaction_sent', transaction: transaction.hash })
+    const seen = (await lane.soon(transaction)) ? await look(record) : { chain: PENDING }
+    // Evidence says more than a node's word: there is no need to write that down before it.
+    if (seen.chain?.status === 'settled') return { ...known, said, ...seen }
+    const written = await journal.sent(record, transaction)
+    crashpoint('FP-08')
+    return written === 'moved' ? undefined : { ...known, record: written, said, ...seen }
+  }
+
+  /** A transaction that was outbid is known to the lane first. */
+  function isOutbid({ attempts }: SettlementRecord): boolean {
+    const live = attempts.filter(isLive)
+    const [first] = live
+    return first !== undefined && route.laneBy(first.transaction.signer).outbids(first.transaction) > live.length - 1
+  }
+
+  /** What we found is not known to be ours: it may be, if it was outbid while the chain was asked. Then the record is read again. */
+  async function isStrange({ pid, attempts }: SettlementRecord, { transaction }: Evidence): Promise<boolean> {
+    if (attempts.some(({ transaction: { hash } }) => hash === transaction)) return false
+    const current = await reload(journal, pid)
+    return current.attempts.some(({ transaction: { hash } }) => hash === transaction)
+  }
+
+  /** What we found is another payment's. Unsigned, ours ends there; signed, there may be more to find. */
+  async function credited(record: SettlementRecord, transaction: string): Promise<Facts | undefined> {
+    if (record.state !== 'claimed') {
+      throw new X402Error('rpc_invalid_answer', { transaction, reason: 'its log credits another payment' })
+    }
+    const refusal = refuse('payment_already_used')
+    return end(await journal.refused(record, refusal), { type: 'payment_refused', code: refusal.code })
+  }
+
+  function end(written: Written, event: Told): Facts | undefined {
+    if (written === 'moved') return undefined
+    release(written)
+    tell(written, event)
+    return after(written)
+  }
+
+  function release(written: SettlementRecord): void {
+    for (const attempt of written.attempts) {
+      const lane = route.laneBy(attempt.transaction.signer)
+      if (isLive(attempt)) lane.leave(attempt.transaction)
+      else lane.forget(attempt.transaction)
+    }
+  }
+
+  function after(written: Written): Facts | undefined {
+    return written === 'moved' ? undefined : { record: written }
+  }
+
+  function tell(record: SettlementRecord, event: Told): void {
+    const { pid, network, scheme, payer, payTo, asset, amount } = record
+    notify(onEvent, { at: clock(), pid, network, scheme, payer, payTo, asset, amount, ...event })
+  }
+
+  return async (step: Exclude<Step, { do: 'done' | 'wait' }>, known: Facts): Promise<Facts | undefined> => {
+    const { record } = known
+    switch (step.do) {
+      case 'check':
+        return check(known)
+      case 'look':
+        return isOutbid(record) ? lookAgain(await reload(journal, record.pid)) : { ...known, ...(await look(record)) }
+      case 'send':
+        return send(known, step.attempt.transaction)
+      case 'close': {
+        const written = await journal.closed(record, step.attempt, step.as)
+        if (written !== 'moved') route.laneBy(step.attempt.transaction.signer).forget(step.attempt.transaction)
+        return after(written)
+      }
+      case 'mine': {
+        if (await isStrange(record, step.evidence)) return undefined
+        const written = await journal.settled(record, step.evidence, 'mined')
+        if (written === 'credited') return credited(record, step.evidence.transaction)
+        if (written !== 'moved') release(written)
+        return written === 'moved' ? undefined : { ...known, record: written }
+      }
+      case 'undo': {
+        const written = await journal.reorged(record)
+        if (written === 'moved') return undefined
+        tell(written, { type: 'payment_reorged', ...(record.evidence && { transaction: record.evidence.transaction }) })
+        for (const attempt of written.attempts) await route.laneBy(attempt.transaction.signer).reopen()
+        return after(written)
+      }
+      case 'settle': {
+        if (await isStrange(record, step.evidence)) return undefined
+        const written = await journal.settled(record, step.evidence)
+        if (written === 'credited') return credited(record, step.evidence.transaction)
+        crashpoint('FP-10')
+        return end(written, { type: 'payment_settled', transaction: step.evidence.transaction })
+      }
+      case 'refuse':
+        return end(await journal.refused(record, step.refusal), { type: 'payment_refused', code: step.refusal.code })
+      case 'bury':
+        return end(await journal.dead(record, step.refusal), { type: 'payment_refused', code: step.refusal.code })
+    }
+  }
+
+  async function lookAgain(record: SettlementRecord): Promise<Facts> {
+    return { record, ...(await look(record)) }
+  }
+}
+
+const PENDING: ChainOutcome = { status: 'pending' }
+
+/** Milliseconds that a payment waits for earlier ones of its payer, which would take the money that it needs. */
+const CROWD_PATIENCE = 10_000
+
+type Told = Pick<X402Event, 'type' | 'transaction' | 'code'>
+
+/** The record as the journal has it now. */
+export async function reload(journal: Journal, pid: Pid): Promise<SettlementRecord> {
+  const record = await journal.load(pid)
+  if (record === undefined) throw new TypeError('A record vanished from the journal')
+  return record
+}
