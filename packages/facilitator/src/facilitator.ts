@@ -6,11 +6,6 @@ import {
   networkFamily,
   notify,
   type Pid,
-  paymentId,
-  type RefusedPayment,
-  refuse,
-  requirementsId,
-  type Settlement,
   type Supported,
   systemClock,
   systemRandom,
@@ -24,17 +19,17 @@ import { crashpoint } from './crashpoint.js'
 import { type Budget, createBudget } from './engine/budget.js'
 import { createKeeper } from './engine/keeper.js'
 import { createLane } from './engine/lane.js'
-import { createRoutes, type Route, type Routes } from './engine/route.js'
-import { createSettler, type Run } from './engine/settler.js'
+import { createRoutes, type Routes } from './engine/route.js'
+import { createSettler } from './engine/settler.js'
 import { createWatcher } from './engine/watcher.js'
 import { createReporter, type Fault } from './fault.js'
 import { createHealth } from './health.js'
 import { createJournal } from './journal/journal.js'
-import { type Claim, type SettlementRecord, settlementOf } from './journal/record.js'
-import { isOpen } from './journal/state.js'
-import { isSamePayment, type Presentation, readPresentation, storedRequest } from './presentation.js'
-import type { ClaimFor, FacilitatorOptions, FacilitatorService, SettleOptions, WebhookOptions } from './service.js'
-import { sleep, systemTimers, type Timers } from './timers.js'
+import { type SettlementRecord, settlementOf } from './journal/record.js'
+import { readPresentation, storedRequest } from './presentation.js'
+import type { FacilitatorOptions, FacilitatorService, WebhookOptions } from './service.js'
+import { createSettling } from './settling.js'
+import { sleep, systemTimers } from './timers.js'
 import { createCourier } from './webhooks/courier.js'
 import { createTelling } from './webhooks/endpoint.js'
 
@@ -108,6 +103,10 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     })
   })
   const settler = createSettler({ journal, clock, timers, minRemainingSeconds, finality, onEvent, report })
+  const settle = createSettling({
+    ...{ journal, routes, settler, clock, timers, minRemainingSeconds, settleTimeout },
+    onClaimed: (record) => tell(record, 'payment_claimed'),
+  })
   const keeper = createKeeper({
     journal,
     lanes: () => routes.lanes().filter(({ isOrdered }) => isOrdered),
@@ -196,125 +195,6 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     const { payment, requirements } = request
     const at = { now: clock(), minRemainingSeconds, ...(signer === undefined ? {} : { signer }) }
     return route.half.verify(payment, requirements, at)
-  }
-
-  async function settle(request: FacilitatorRequest, { signal, claim }: SettleOptions): Promise<Settlement> {
-    const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds, settling: true })
-    crashpoint('FP-01')
-    const enough = createDeadline(timers, settleTimeout, signal)
-    try {
-      return presented.ok
-        ? await follow(await anew(presented), claim, enough)
-        : await recall(request, presented, enough)
-    } finally {
-      enough.clear()
-    }
-  }
-
-  /** What is dead and can be asked for anew goes on under a name of its own; the dead one stays in the journal as it is (FAC-051). */
-  async function anew(presented: Presentation): Promise<Presentation> {
-    const { claim, route } = presented
-    if (route.half.renews?.(claim.request.payment) !== true) return presented
-    let { pid } = claim
-    while ((settler.run(pid)?.record ?? (await journal.load(pid)))?.state === 'dead') pid = paymentId([pid, 'again'])
-    return { ...presented, claim: { ...claim, pid } }
-  }
-
-  /** Claims the payment or joins whoever has; what was refused before anything was signed is claimed anew. */
-  async function follow(
-    { claim, route }: Presentation,
-    owned: ClaimFor | undefined,
-    enough: Deadline,
-  ): Promise<Settlement> {
-    const { pid, payer } = claim
-    for (;;) {
-      const standing = settler.run(pid) ?? (await take(claim, route, owned))
-      if (standing === 'unknown') return { status: 'unknown', retryAfter: DEFAULT_RETRY_AFTER, payer }
-      const { record } = standing
-      if (record.rid === claim.rid) {
-        const ended = await outcomeOf(standing, enough)
-        // Refused, but not this spelling of it: a copy with a broken signature must not speak for the good one.
-        if (ended.state === 'refused' && ended.requestText !== claim.requestText && !enough.passed()) continue
-        return settlementFor(claim.request, ended, route)
-      }
-      // Other terms. While nothing is signed under them they bind nobody, so it is worth waiting for what becomes of them.
-      if (record.state !== 'claimed' && record.state !== 'refused') {
-        return refused({ ...refuse('idempotency_mismatch'), payer })
-      }
-      await Promise.race([record.state === 'claimed' ? standing.decided : standing.end, enough.over])
-      if (enough.passed()) return refused({ ...refuse('payment_in_flight'), payer })
-    }
-  }
-
-  /** A payment that cannot be begun any more may have been, when it could: too late to sign is not too late to answer. */
-  async function recall(
-    request: FacilitatorRequest,
-    { route, late, ...refusal }: RefusedPayment & { readonly route?: Route },
-    enough: Deadline,
-  ): Promise<Settlement> {
-    const record = late && (await journal.load(late.pid))
-    if (route === undefined || record?.rid !== requirementsId(request.requirements)) return refused(refusal)
-    if (record.state === 'refused') return refused(refusal)
-    return settlementFor(request, await outcomeOf(stand(record, route), enough), route)
-  }
-
-  async function settlementFor(
-    request: FacilitatorRequest,
-    record: SettlementRecord,
-    { half, ...route }: Route,
-  ): Promise<Settlement> {
-    if (!isSamePayment(record, request, { half, ...route })) {
-      return refused({ ...refuse('payment_already_used'), payer: record.payer })
-    }
-    const settlement = settlementOf(record, DEFAULT_RETRY_AFTER)
-    if (settlement.status !== 'settled' || half.receiptExtra === undefined) return settlement
-    // The money has moved: what cannot be read now is left out.
-    const extra = await half.receiptExtra(request.payment, request.requirements).catch(() => undefined)
-    return extra === undefined ? settlement : { ...settlement, receipt: { ...settlement.receipt, extra } }
-  }
-
-  async function outcomeOf(standing: Standing, enough: Deadline): Promise<SettlementRecord> {
-    await Promise.race([standing.end, standing.stalled(), enough.over])
-    return standing.record
-  }
-
-  async function take(unowned: Claim, route: Route, owned: ClaimFor = {}): Promise<Standing | 'unknown'> {
-    const claim = owned.tenant === undefined ? unowned : { ...unowned, tenant: owned.tenant }
-    const lane = route.laneOf(claim.payer, claim.request)
-    if (lane?.blocked !== undefined) {
-      const known = await journal.load(claim.pid)
-      if (known !== undefined && known.state !== 'refused') return stand(known, route)
-      throw new X402Error(lane.blocked, { network: route.chain.network })
-    }
-    // Who has no lane leaves it to who has.
-    const claimed = await journal.claim(claim, lane === undefined ? null : journal.replica, owned).catch((error) => {
-      if (X402Error.is(error) && error.context.committed === 'unknown') return { status: 'unknown' } as const
-      throw error
-    })
-    crashpoint('FP-03')
-    switch (claimed.status) {
-      case 'won': {
-        tell(claimed.record, 'payment_claimed')
-        return settler.carry(claimed.record, claim.request, route, claimed.reserved)
-      }
-      case 'taken': {
-        const record = await journal.load(claim.pid)
-        return record === undefined ? 'unknown' : stand(record, route)
-      }
-      case 'unknown':
-        return 'unknown'
-      case 'over_quota': {
-        const { ring, retryAfter } = claimed
-        throw new X402Error('quota_exceeded', { ring, retryAfter })
-      }
-      default:
-        throw new X402Error('payer_over_limit', { reason: claimed.status })
-    }
-  }
-
-  function stand(record: SettlementRecord, route: Route): Standing {
-    if (!isOpen(record.state)) return { record, end: done, decided: done, stalled: () => done }
-    return settler.carry(record, storedRequest(record), route)
   }
 
   function tell(record: SettlementRecord, type: X402Event['type']): void {
@@ -429,20 +309,6 @@ const NO_WEBHOOKS: WebhookOptions = { endpoints: [] }
 /** Open payments that are looked up at once when a facilitator starts. */
 const SWEEP = 32
 
-/** A payment that is open here, or at its end. */
-type Standing = Pick<Run, 'record' | 'end' | 'decided' | 'stalled'>
-
-const done = Promise.resolve()
-
-function refused({ code, detail, payer }: { code: ErrorCode; detail?: string; payer?: string }): Settlement {
-  return {
-    status: 'refused',
-    code,
-    ...(detail === undefined ? {} : { detail }),
-    ...(payer === undefined ? {} : { payer }),
-  }
-}
-
 function describe(schemes: FacilitatorOptions['schemes'], { chains }: Routes): Supported {
   const signers: Record<string, string[]> = {}
   for (const { network, signers: mine } of chains) {
@@ -451,28 +317,4 @@ function describe(schemes: FacilitatorOptions['schemes'], { chains }: Routes): S
   }
   const extensions = [...new Set(schemes.flatMap((half) => half.extensions ?? []))]
   return { kinds: schemes.flatMap((half) => half.kinds()), extensions, signers }
-}
-
-type Deadline = { readonly over: Promise<void>; passed(): boolean; clear(): void }
-
-function createDeadline(timers: Timers, milliseconds: number, signal: AbortSignal | undefined): Deadline {
-  let passed = false
-  let pass = () => {}
-  const over = new Promise<void>((resolve) => {
-    pass = () => {
-      passed = true
-      resolve()
-    }
-  })
-  const cancel = timers.after(milliseconds, pass)
-  signal?.addEventListener('abort', pass)
-  if (signal?.aborted) pass()
-  return {
-    over,
-    passed: () => passed,
-    clear() {
-      cancel()
-      signal?.removeEventListener('abort', pass)
-    },
-  }
 }
