@@ -1,50 +1,25 @@
 import { type Clock, type Network, type Pid, type SignedTransaction, systemRandom } from '@groat/core'
 import type { Store } from '@groat/store'
 import { systemTimers, type Timers } from '../timers.js'
-import type { Batch, SharedQuota, Telling } from './batch.js'
+import type { Telling } from './batch.js'
+import { type ClaimBounds, type Claimed, createClaim, NO_LIMITS, type PayerLimits } from './claim.js'
 import { createDeliveries, type Deliveries } from './deliveries.js'
 import { createLeases, type Leases } from './leases.js'
 import { journalMigrations } from './migrations.js'
 import { createOutbox, type Outbox } from './outbox.js'
 import { createReads, type JournalReads, PAGE, readRecords } from './reads.js'
 import { type Attempt, type Claim, type SettlementRecord, slotOf } from './record.js'
-import { attemptRow, recordOf, rowOf } from './rows.js'
+import { attemptRow } from './rows.js'
 import { carriedStates, openStates } from './state.js'
-import { createSteps, FAILURE_WINDOW, type JournalSteps } from './steps.js'
+import { createSteps, type JournalSteps } from './steps.js'
 import { inStates, type JournalTables } from './tables.js'
 import { createWriter } from './writer.js'
 
+export type { ClaimBounds, Claimed, PayerLimits } from './claim.js'
 export type { Written } from './steps.js'
-
-/** What became of a claim. `taken`: the payment is known. A payer with too much under way, or too many failures of late, takes nothing on. */
-export type Claimed =
-  | {
-      readonly status: 'won'
-      readonly record: SettlementRecord
-      /** Atomic units of the same asset that earlier claims of this payer, still open, will take. */
-      readonly reserved: bigint
-    }
-  | { readonly status: 'taken' | 'too_many_open' | 'too_many_failures' }
-  | { readonly status: 'over_quota'; readonly ring: 'tenant' | 'payer'; readonly retryAfter: number }
-
-/** What a claim is bounded by, over all replicas, besides what every payer is. */
-export type ClaimBounds = {
-  /** Each gives one token for the claim, or none does. */
-  readonly quotas?: readonly (SharedQuota & { readonly ring: 'tenant' | 'payer' })[]
-  /** Payments of the tenant, and of the payer, that may be under way with it. */
-  readonly open?: { readonly tenant?: number; readonly payer?: number }
-}
 
 /** Who may sign in a lane: a holder whose fence is not the lane's any more can write nothing there. */
 export type Hold = { readonly fence: number }
-
-/** What protects the facilitator from a payer. */
-export type PayerLimits = {
-  /** Payments that one payer may have open at a time. */
-  readonly open: number
-  /** Transactions of one payer that may fail on our gas in an hour. */
-  readonly failures: number
-}
 
 /**
  * The one source of truth. Every write takes the record it was decided on, holds only while the row still stands there, and is durable
@@ -135,46 +110,7 @@ export function createJournal(options: JournalOptions): Journal {
       await db.selectFrom('lane').select('next').limit(1).execute()
     },
 
-    claim(claim, owner, { quotas = [], open = {} } = {}) {
-      const { pid, payer, tenant } = claim
-      const { network, asset } = claim.request.requirements
-      const overQuota = (batch: Batch): Claimed | undefined => {
-        const { tenant: ofTenant, payer: ofPayer } = open
-        const isFull = tenant !== undefined && ofTenant !== undefined && batch.openOf(tenant) >= ofTenant
-        if (isFull) return { status: 'over_quota', ring: 'tenant', retryAfter: 1 }
-        const mine = batch.payer(network, payer).open.length
-        if (ofPayer !== undefined && mine >= ofPayer) return { status: 'over_quota', ring: 'payer', retryAfter: 1 }
-        for (const { ring, ...quota } of quotas) {
-          const retryAfter = batch.waitFor(quota)
-          if (retryAfter > 0) return { status: 'over_quota', ring, retryAfter }
-        }
-        return undefined
-      }
-      return write<Claimed>({
-        pids: [pid],
-        payer: { network, payer },
-        quotas: quotas.map(({ key }) => key),
-        ...(tenant === undefined || open.tenant === undefined ? {} : { tenant }),
-        // It survives the end of this process; what is signed for it, or said of it, makes it survive a loss of power.
-        durable: false,
-        decide(batch) {
-          const standing = batch.standing(pid)
-          if (standing !== undefined && standing.state !== 'refused') return { status: 'taken' }
-          const account = batch.payer(network, payer)
-          if (account.open.length >= limits.open) return { status: 'too_many_open' }
-          const cooling = batch.now - account.failing_since < FAILURE_WINDOW && account.failures >= limits.failures
-          if (cooling) return { status: 'too_many_failures' }
-          const over = overQuota(batch)
-          if (over !== undefined) return over
-          for (const quota of quotas) batch.draw(quota)
-          const same = account.open.filter((open) => open.network === network && open.asset === asset)
-          const reserved = same.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
-          const row = rowOf(claim, { owner, place: account.claims, now: batch.now })
-          batch.claim(row)
-          return { status: 'won', record: recordOf(row, [], undefined), reserved }
-        },
-      })
-    },
+    claim: createClaim(write, limits),
 
     async adopt() {
       const adopted = await store.transaction(
@@ -315,5 +251,3 @@ export function createJournal(options: JournalOptions): Journal {
     },
   }
 }
-
-const NO_LIMITS: PayerLimits = { open: Number.POSITIVE_INFINITY, failures: Number.POSITIVE_INFINITY }
