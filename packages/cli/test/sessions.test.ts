@@ -57,7 +57,7 @@ beforeAll(async () => {
     join(folder, 'contracts.json'),
     JSON.stringify({ manager: manager.address, enforcers: manager.enforcers }),
   )
-})
+}, 120_000)
 afterAll(async () => {
   await seller?.close()
   facilitator.stop()
@@ -122,13 +122,35 @@ test('EVM-EXACT-161 EVM-EXACT-162 EVM-EXACT-163 a session pays within its limits
   await writeFile(join(folder, 'sessions', 'copy.json'), kept)
   expect((await run(['wallet', 'session', 'list', '--rpc', node])).out).toContain('ended')
   expect((await earned()) - before).toBe(2000n)
-})
+}, 120_000)
 
 test('a session that is over pays nothing, and what is no session is said', async () => {
   await writeFile(join(folder, 'policy.yaml'), 'per_payment: $0.0015\n')
   const made = await grant('policy', '--total', '$1', '--lasts', '30m')
   await rm(join(folder, 'policy.yaml'))
   expect(JSON.parse(made.out)).toMatchObject({ limits: { perPayment: '1500' } })
+  // So does what it says of a day and of who is paid; on the command line it is narrowed, and never widened.
+  const [seller, other] = [chain.account('seller').address, chain.account('payer3').address]
+  await writeFile(join(folder, 'policy.yaml'), `per_day: $0.002\nrecipients: ['${seller}', '${other}']\n`)
+  const limitsOf = async (name: string, ...more: string[]) => {
+    const granted = await grant(name, '--total', '$1', ...more)
+    expect(granted.exitCode, granted.said).toBe(0)
+    return JSON.parse(granted.out).limits
+  }
+  expect([
+    await limitsOf('day'),
+    await limitsOf('less', '--per-day', '$0.0005', '--pay-to', seller, '--pay-to', chain.account('payer4').address),
+  ]).toMatchObject([
+    { perDay: '2000', recipients: [seller, other] },
+    { perDay: '500', recipients: [seller] },
+  ])
+  expect((await grant('none', '--total', '$1', '--pay-to', chain.account('payer4').address)).exitCode).toBe(2)
+  await rm(join(folder, 'policy.yaml'))
+  // Another request each: what was refused before is presented again, until it has expired.
+  const daily = await pay('day', '/cheap?by=day')
+  expect(daily.exitCode, daily.said).toBe(0)
+  expect((await pay('less', '/cheap?by=less')).said).toContain('budget_exceeded')
+  expect((await run(['wallet', 'session', 'list'])).out).toContain('0.002 USDC a day')
   const file = join(folder, 'sessions', 'policy.json')
   const text = await readFile(file, 'utf8')
   await writeFile(file, text.replace(/"expiresAt":\d+/, '"expiresAt":1'))
@@ -145,4 +167,4 @@ test('a session that is over pays nothing, and what is no session is said', asyn
   expect((await grant('x', '--total', 'much')).exitCode).toBe(2)
   expect((await grant('x', '--total', '$1', '--lasts', 'long')).exitCode).toBe(2)
   expect((await grant('x', '--total', '$1', '--pay-to', 'bob')).exitCode).toBe(2)
-})
+}, 120_000)

@@ -31,9 +31,13 @@ export const keyOf = (sandbox: Sandbox, role: Parameters<Sandbox['account']>[0])
   privateKeyToAccount(sandbox.account(role).privateKey)
 
 /** A payment by delegation for an offer. */
-export async function payByDelegation(offer: PaymentRequirements, account: DelegatedAccount): Promise<PaymentPayload> {
+export async function payByDelegation(
+  offer: PaymentRequirements,
+  account: DelegatedAccount,
+  now = Date.now(),
+): Promise<PaymentPayload> {
   const random = (bytes: number) => globalThis.crypto.getRandomValues(new Uint8Array(bytes))
-  const context = { clock: Date.now, random, maxLifetimeSeconds: 600 }
+  const context = { clock: () => now, random, maxLifetimeSeconds: 600 }
   const prepared = await exactEvmByDelegation({ account }).prepare(offer, context)
   if (!prepared.ok) throw new TypeError(prepared.code)
   return { x402Version: 2, scheme: 'exact', network: offer.network, accepted: offer, payload: await prepared.sign() }

@@ -75,6 +75,8 @@ const files = {
       'DelegationManager',
       'Erc20TransferAmountEnforcer',
       'Erc20PaymentLimitEnforcer',
+      'Erc20PeriodTransferEnforcer',
+      'Erc20PayeesEnforcer',
       'TimestampEnforcer',
       'AllowedCalldataEnforcer',
       'HostileDelegationManager',

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { SpendingPolicy } from '@groat/client/buyer'
 import {
   type Asset,
   assetByAddress,
@@ -11,6 +12,7 @@ import {
   parseMoney,
   parseUnits,
   type SchemeClient,
+  sameAddress,
   v1NameOf,
 } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
@@ -47,7 +49,8 @@ export type NewSessionCommand = SessionCommand & {
   readonly contracts: string
   readonly total: string
   readonly perPayment?: string
-  readonly payTo?: string
+  readonly perDay?: string
+  readonly payTo?: readonly string[]
   /** `30m`, `12h`, `7d`. */
   readonly lasts: string
   readonly token?: string
@@ -63,7 +66,10 @@ export async function newSession(name: string, options: NewSessionCommand, io: I
   const password = passwordOf(io)
   const contracts = await contractsOf(options.contracts)
   const { account: owner } = await ownerOf(options, io)
-  const perPayment = await mostOf(options, asset, io)
+  const policy = await loadPolicy(options.policy === undefined ? {} : { policy: options.policy }, io)
+  const perPayment = leastOf([options.perPayment, policy.perPayment], asset)
+  const perDay = leastOf([options.perDay, policy.perDay], asset)
+  const recipients = recipientsOf(options, policy)
   const secret = new Uint8Array(randomBytes(32))
   const key = privateKeyAccount(secret)
   const session = await createSession({
@@ -73,7 +79,8 @@ export async function newSession(name: string, options: NewSessionCommand, io: I
       total: unitsOf(options.total, asset),
       expiresAt: Math.floor(Date.now() / 1000) + secondsOf(options.lasts),
       ...(perPayment !== undefined && { perPayment }),
-      ...(options.payTo !== undefined && { payTo: hexOf(options.payTo) }),
+      ...(perDay !== undefined && { perDay }),
+      ...(recipients !== undefined && { recipients }),
     },
     ...(options.delegator !== undefined && { delegator: hexOf(options.delegator) }),
   }).catch((cause: unknown) => {
@@ -184,11 +191,19 @@ async function ownerOf(options: SessionCommand, { environment }: Io) {
 
 const keyOf = ({ key }: FoundKey): string => key
 
-/** What the owner's policy says of one payment holds on chain too. */
-async function mostOf(options: NewSessionCommand, asset: Asset, io: Io): Promise<bigint | undefined> {
-  const { perPayment } = await loadPolicy(options.policy === undefined ? {} : { policy: options.policy }, io)
-  const limits = [options.perPayment, perPayment].flatMap((text) => (text === undefined ? [] : [unitsOf(text, asset)]))
+/** What the owner's policy says holds on chain too: the lesser of both. */
+function leastOf(texts: readonly (string | undefined)[], asset: Asset): bigint | undefined {
+  const limits = texts.flatMap((text) => (text === undefined ? [] : [unitsOf(text, asset)]))
   return limits.sort((a, b) => (a < b ? -1 : 1))[0]
+}
+
+/** Those who are named, as far as the owner's policy allows them; without any, its own. */
+function recipientsOf({ payTo }: NewSessionCommand, policy: SpendingPolicy): readonly `0x${string}`[] | undefined {
+  const allowed = policy.recipients?.filter((text) => text.startsWith('0x')).map(hexOf)
+  const named = payTo?.map(hexOf)
+  const both = named?.filter((each) => allowed?.some((other) => sameAddress(each, other)) !== false) ?? allowed
+  if (both?.length === 0) throw new CliError('usage', 'The policy allows none of those recipients')
+  return both
 }
 
 function unitsOf(text: string, { decimals }: Asset): bigint {
@@ -210,15 +225,17 @@ async function contractsOf(file: string): Promise<DelegationContracts> {
     throw new CliError('usage', `${file} cannot be read`, undefined, { cause })
   })
   const { manager, enforcers } = parsed(text)
-  const { erc20TransferAmount, timestamp, allowedCalldata, erc20PaymentLimit } = (enforcers ?? {}) as Members
-  const limit = erc20PaymentLimit === undefined ? {} : { erc20PaymentLimit: hexOf(erc20PaymentLimit) }
+  const { erc20TransferAmount, timestamp, allowedCalldata, ...rest } = (enforcers ?? {}) as Members
+  const { erc20PaymentLimit, erc20PeriodTransfer, erc20Payees } = rest
   return {
     manager: hexOf(manager),
     enforcers: {
       erc20TransferAmount: hexOf(erc20TransferAmount),
       timestamp: hexOf(timestamp),
       allowedCalldata: hexOf(allowedCalldata),
-      ...limit,
+      ...(erc20PaymentLimit !== undefined && { erc20PaymentLimit: hexOf(erc20PaymentLimit) }),
+      ...(erc20PeriodTransfer !== undefined && { erc20PeriodTransfer: hexOf(erc20PeriodTransfer) }),
+      ...(erc20Payees !== undefined && { erc20Payees: hexOf(erc20Payees) }),
     },
   }
 }
@@ -253,7 +270,7 @@ const chainOf = (network: Network, rpc: string) => createEvmChain({ network, rpc
 const textOf = (state: SessionState | undefined) => state && { spent: `${state.spent}`, ended: state.ended }
 
 function rowOf(name: string, { network, limits }: Session, state: SessionState | undefined): string[] {
-  const { token, total, perPayment, payTo, expiresAt } = limits
+  const { token, total, perPayment, perDay, recipients, expiresAt } = limits
   const asset = assetByAddress(network, token)
   const money = (units: bigint) =>
     asset ? `${formatUnits(units, asset.decimals)} ${asset.symbol}` : `${units} of ${token}`
@@ -262,8 +279,11 @@ function rowOf(name: string, { network, limits }: Session, state: SessionState |
     name,
     v1NameOf(network) ?? network,
     state === undefined ? money(total) : `${money(state.spent)} of ${money(total)}`,
-    perPayment === undefined ? '' : `${money(perPayment)} at once`,
-    `to ${payTo ?? 'anybody'}`,
+    [
+      ...(perPayment === undefined ? [] : [`${money(perPayment)} at once`]),
+      ...(perDay === undefined ? [] : [`${money(perDay)} a day`]),
+    ].join(', '),
+    `to ${recipients?.join(', ') ?? 'anybody'}`,
     state?.ended ? 'ended' : `${expiresAt * 1000 <= Date.now() ? 'over since' : 'until'} ${until}`,
   ]
 }

@@ -65,9 +65,9 @@ async function grant(limits: Partial<SessionLimits> = {}, by: Hex = sandbox.acco
 }
 
 /** A payment that is in no way held back by the client: the chain alone says no. */
-function pay(session: Session, terms = offer()): Promise<PaymentPayload> {
+function pay(session: Session, terms = offer(), now = Date.now()): Promise<PaymentPayload> {
   const { delegator, delegationManager, permit } = sessionAccount({ session, key })
-  return payByDelegation(terms, { delegator, delegationManager, permit })
+  return payByDelegation(terms, { delegator, delegationManager, permit }, now)
 }
 
 function offer(change: { amount?: bigint; payTo?: Hex } = {}): PaymentRequirements {
@@ -105,6 +105,8 @@ async function reason(payment: PaymentPayload): Promise<string> {
     'ExceedsDelegatedAmount(uint256,uint256)',
     'ExceedsPaymentLimit(uint256,uint256)',
     'DelegationExpired()',
+    'ExceedsPeriodAmount(uint256,uint256)',
+    'PayeeNotAllowed(address)',
   ]
   names.push('ExecutionNotAllowed()', 'DelegationDisabled()', 'InvalidDelegationSignature()', 'InvalidDelegate()')
   names.push('InvalidAuthority()')
@@ -122,7 +124,7 @@ function collected(error: unknown): string {
 
 describe('a session key', () => {
   test('EVM-EXACT-161 EVM-EXACT-162 pays within its limits, and the owner’s key is not needed', async () => {
-    const session = await grant({ payTo: address('seller') })
+    const session = await grant({ recipients: [address('seller')] })
     const before = await sandbox.balance(address('payer'))
     const first = await pay(session)
     expect(await verify(first)).toBe('ok')
@@ -136,7 +138,7 @@ describe('a session key', () => {
   })
 
   test('EVM-EXACT-161 the chain refuses what is beyond the limits, whatever the key signs', async () => {
-    const session = await grant({ payTo: address('seller') })
+    const session = await grant({ recipients: [address('seller')] })
     const other = await grant({ token: manager.address })
     const over = await grant({ expiresAt: 1 })
     await settle(await pay(session))
@@ -177,6 +179,31 @@ describe('a session key', () => {
     expect(await reason(await payByDelegation(offer(), { ...stolen, delegator: session.delegator }))).toBe(
       'InvalidDelegationSignature',
     )
+  })
+
+  test('EVM-EXACT-161 spends each day what a day is for, and that anew the next day', async () => {
+    const session = await grant({ total: 9_000n, perPayment: 5_000n, perDay: 1_500n, expiresAt: later() + 200_000 })
+    expect(await settle(await pay(session))).toBe('settled')
+    const second = await pay(session, offer({ amount: 501n }))
+    expect([await verify(second), await reason(second)]).toEqual(['erc7710_simulation_failed', 'ExceedsPeriodAmount'])
+    // What the first has not spent is there, and no more; and what was not spent is not kept.
+    expect(await settle(await pay(session, offer({ amount: 400n })))).toBe('settled')
+    await sandbox.client.increaseTime({ seconds: 86_400 })
+    await sandbox.client.mine({ blocks: 1 })
+    const { timestamp } = await sandbox.client.getBlock()
+    const tomorrow = Number(timestamp) * 1000
+    expect(await reason(await pay(session, offer({ amount: 1_501n }), tomorrow))).toBe('ExceedsPeriodAmount')
+    const next = await pay(session, offer({ amount: 1_500n }), tomorrow)
+    expect([await reason(next), await settle(next)]).toEqual(['nothing', 'settled'])
+    expect(await reason(await pay(session, offer({ amount: 1n }), tomorrow))).toBe('ExceedsPeriodAmount')
+  })
+
+  test('EVM-EXACT-161 pays those who are named, and nobody else', async () => {
+    const session = await grant({ recipients: [address('seller'), address('payer3')] })
+    expect(await settle(await pay(session))).toBe('settled')
+    expect(await verify(await pay(session, offer({ payTo: address('payer3') })))).toBe('ok')
+    const other = await pay(session, offer({ payTo: address('payer4') }))
+    expect([await verify(other), await reason(other)]).toEqual(['erc7710_simulation_failed', 'PayeeNotAllowed'])
   })
 
   test('EVM-EXACT-163 is ended by its delegator on chain, and by nobody else', async () => {
@@ -225,7 +252,8 @@ describe('the payer with a session', () => {
       right: await prepare({}),
       perPayment: await prepare({ perPayment: 999n }),
       total: await prepare({ total: 999n }),
-      payTo: await prepare({ payTo: address('payer3') }),
+      perDay: await prepare({ perDay: 999n }),
+      payTo: await prepare({ recipients: [address('payer3')] }),
       token: await prepare({ token: manager.address }),
       expired: await prepare({ expiresAt: 1 }),
       network: await prepare({}, offer(), { network: 'eip155:1' }),
@@ -234,6 +262,7 @@ describe('the payer with a session', () => {
       right: ['ok', 0],
       perPayment: ['amount_over_limit', 0],
       total: ['budget_exceeded', 0],
+      perDay: ['budget_exceeded', 0],
       payTo: ['recipient_not_allowed', 0],
       token: ['asset_not_in_policy', 0],
       expired: ['lifetime_over_limit', 0],
@@ -249,7 +278,7 @@ describe('the payer with a session', () => {
   })
 
   test('a session is one line of text, and what is none is said to be none', async () => {
-    const session = await grant({ payTo: address('seller') })
+    const session = await grant({ recipients: [address('seller'), address('payer3')], perDay: 7n })
     const text = formatSession(session)
     expect(parseSession(text)).toEqual(session)
     const broken = (change: JsonObject) => parseSession(JSON.stringify({ ...JSON.parse(text), ...change }))
@@ -266,7 +295,8 @@ describe('the payer with a session', () => {
   })
 
   test('limits that cannot be held are no session', async () => {
-    const { erc20PaymentLimit: _, ...enforcers } = manager.enforcers
+    const { erc20TransferAmount, timestamp, allowedCalldata } = manager.enforcers
+    const enforcers = { erc20TransferAmount, timestamp, allowedCalldata }
     const owner = privateKeyAccount(sandbox.account('payer').privateKey)
     const terms = {
       owner,
@@ -276,14 +306,19 @@ describe('the payer with a session', () => {
     }
     const limits = { token: sandbox.usdc, total: 1n, expiresAt: later() }
     await expect(createSession({ ...terms, limits: { ...limits, perPayment: 1n } })).rejects.toThrow(TypeError)
+    for (const strange of [{ perDay: 1n }, { recipients: [key.address, manager.address] }, { recipients: [] }]) {
+      await expect(createSession({ ...terms, limits: { ...limits, ...strange } })).rejects.toThrow(TypeError)
+    }
+    await expect(createSession({ ...terms, limits, clock: () => 0 })).rejects.toThrow(TypeError)
     await expect(createSession({ ...terms, limits: { ...limits, total: 2n ** 256n } })).rejects.toThrow(TypeError)
     await expect(createSession({ ...terms, limits: { ...limits, expiresAt: Number.NaN } })).rejects.toThrow(TypeError)
-    expect((await createSession({ ...terms, limits })).signature).toHaveLength(132)
+    const one = { ...limits, recipients: [key.address] }
+    expect((await createSession({ ...terms, limits: one })).signature).toHaveLength(132)
   })
 })
 
 test('EVM-EXACT-161 EVM-EXACT-162 hashes, contexts and the wallet’s typed data are those of viem', async () => {
-  const session = await grant({ payTo: address('seller') })
+  const session = await grant({ recipients: [address('seller')] })
   const wallet = privateKeyToAccount(sandbox.account('payer').privateKey)
   const random = () => new Uint8Array(32).fill(3)
   const { contracts, limits } = session

@@ -1,4 +1,4 @@
-import { type Network, type Refusal, refuse } from '@groat/core'
+import { type Clock, type Network, type Refusal, refuse, systemClock } from '@groat/core'
 import type { EvmAccount } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
@@ -24,9 +24,11 @@ export type SessionLimits = {
   /** The token that may be spent, and no other. */
   readonly token: Hex
   /** Who may be paid; anybody unless told. */
-  readonly payTo?: Hex
+  readonly recipients?: readonly Hex[]
   /** Atomic units that one payment may move; as far as `total` goes unless told. */
   readonly perPayment?: bigint
+  /** Atomic units for each day: 24 hours from when the session was made, and again from there. What was not spent is not kept for the next. */
+  readonly perDay?: bigint
   /** Atomic units, for all payments together. */
   readonly total: bigint
   /** Seconds since 1970; too late from then on. */
@@ -42,6 +44,10 @@ export type DelegationContracts = {
     readonly allowedCalldata: Hex
     /** Needed for `perPayment` only. */
     readonly erc20PaymentLimit?: Hex
+    /** Needed for `perDay` only. */
+    readonly erc20PeriodTransfer?: Hex
+    /** Needed for more than one of `recipients`. */
+    readonly erc20Payees?: Hex
   }
 }
 
@@ -54,6 +60,8 @@ export type Session = {
   /** The address of the session key. */
   readonly key: Hex
   readonly limits: SessionLimits
+  /** Seconds since 1970: when the first day of `perDay` begins. */
+  readonly startsAt: number
   /** 32 bytes, so that no session is like another. */
   readonly salt: Hex
   /** The owner's. */
@@ -61,13 +69,15 @@ export type Session = {
 }
 
 /** What the owner decides. */
-export type SessionOptions = Omit<Session, 'delegator' | 'salt' | 'signature'> & {
+export type SessionOptions = Omit<Session, 'delegator' | 'salt' | 'signature' | 'startsAt'> & {
   /** Who signs for the delegator's account: its own key, or that of a contract wallet's owner. */
   readonly owner: EvmAccount
   /** Whose money it is; the owner's unless told. */
   readonly delegator?: Hex
   /** 32 random bytes; the platform's unless told. */
   readonly random?: (bytes: number) => Uint8Array
+  /** Milliseconds since 1970; the system's unless told. */
+  readonly clock?: Clock
   readonly engine?: SigningEngine
 }
 
@@ -82,8 +92,10 @@ export type SessionOptions = Omit<Session, 'delegator' | 'salt' | 'signature'> &
  */
 export async function createSession(options: SessionOptions): Promise<Session> {
   const { owner, network, contracts, key, limits, delegator = owner.address } = options
-  const { random = randomBytes, engine = nobleSigningEngine } = options
-  const terms = { network, contracts, key, limits, delegator, salt: formatHex(random(32)) }
+  const { random = randomBytes, clock = systemClock, engine = nobleSigningEngine } = options
+  // A block's clock may be behind.
+  const startsAt = Math.floor(clock() / 1000) - CLOCK_MARGIN_SECONDS
+  const terms = { network, contracts, key, limits, startsAt, delegator, salt: formatHex(random(32)) }
   const signature = await signWith(owner, signableDelegation(engine, domainOf(terms), rootOf(terms)))
   return { ...terms, signature }
 }
@@ -136,22 +148,24 @@ export function revokeCall(session: Session): { readonly to: Address; readonly d
 
 /** What can be seen beforehand. What was spent already, only the chain knows. */
 function judge({ network, limits }: Session, payment: DelegatedPayment): Refusal | undefined {
-  const { perPayment = limits.total, total, payTo } = limits
+  const { total, perPayment = total, perDay = total, recipients } = limits
   if (payment.network !== network) return refuse('network_not_allowed', 'session')
   if (payment.token !== addressOf(limits.token)) return refuse('asset_not_in_policy', 'session')
-  if (payTo !== undefined && payment.payTo !== addressOf(payTo)) return refuse('recipient_not_allowed', 'session')
+  if (recipients?.some((each) => payment.payTo === addressOf(each)) === false) {
+    return refuse('recipient_not_allowed', 'session')
+  }
   if (payment.amount > perPayment) return refuse('amount_over_limit', 'session')
-  return payment.amount > total ? refuse('budget_exceeded', 'session') : undefined
+  return payment.amount > total || payment.amount > perDay ? refuse('budget_exceeded', 'session') : undefined
 }
 
 /** What the owner signs. */
 export function rootOf(session: Omit<Session, 'signature'>): Delegation {
-  const { contracts, key, delegator, limits, salt } = session
+  const { contracts, key, delegator, limits, startsAt, salt } = session
   return {
     delegate: addressOf(key),
     delegator: addressOf(delegator),
     authority: ROOT,
-    caveats: caveatsOf(contracts, limits),
+    caveats: caveatsOf(contracts, limits, startsAt),
     salt: BigInt(salt),
   }
 }
@@ -177,23 +191,55 @@ function leafOf(contracts: DelegationContracts, key: Address, authority: Hex, pa
 
 type Enforcers = DelegationContracts['enforcers']
 
-function caveatsOf({ enforcers }: DelegationContracts, limits: SessionLimits): readonly Caveat[] {
-  const { token, payTo, perPayment, total: all, expiresAt } = limits
-  const { allowedCalldata, erc20PaymentLimit } = enforcers
-  // Zero would set no end.
+function caveatsOf(
+  { enforcers }: DelegationContracts,
+  { token, recipients, perPayment, perDay, total: all, expiresAt }: SessionLimits,
+  startsAt: number,
+): readonly Caveat[] {
+  const asset = addressOf(token)
+  // Zero would set no end, and no day.
   if (!Number.isSafeInteger(expiresAt) || expiresAt <= 0) throw new TypeError('no end')
-  if (perPayment !== undefined && erc20PaymentLimit === undefined) throw new TypeError('no enforcer for perPayment')
+  if (!Number.isSafeInteger(startsAt) || startsAt <= 0) throw new TypeError('no beginning')
   return [
-    total(enforcers, addressOf(token), all),
+    total(enforcers, asset, all),
     until(enforcers, expiresAt),
-    ...(payTo === undefined
+    ...(recipients === undefined ? [] : [payees(enforcers, recipients.map(addressOf))]),
+    ...(perPayment === undefined
       ? []
-      : [{ enforcer: addressOf(allowedCalldata), terms: terms([4n, 32], [BigInt(addressOf(payTo)), 32]) }]),
-    ...(perPayment === undefined || erc20PaymentLimit === undefined
+      : [{ enforcer: enforcerOf(enforcers, 'erc20PaymentLimit'), terms: terms([perPayment, 32]) }]),
+    ...(perDay === undefined
       ? []
-      : [{ enforcer: addressOf(erc20PaymentLimit), terms: terms([perPayment, 32]) }]),
+      : [
+          {
+            enforcer: enforcerOf(enforcers, 'erc20PeriodTransfer'),
+            terms: terms([BigInt(asset), 20], [perDay, 32], [DAY_SECONDS, 32], [BigInt(startsAt), 32]),
+          },
+        ]),
   ]
 }
+
+/** One payee is what stands in the call data: that enforcer is everywhere. */
+function payees(enforcers: Enforcers, recipients: readonly Address[]): Caveat {
+  const [only, ...others] = recipients
+  if (only === undefined) throw new TypeError('nobody may be paid')
+  if (others.length === 0) {
+    return { enforcer: addressOf(enforcers.allowedCalldata), terms: terms([4n, 32], [BigInt(only), 32]) }
+  }
+  const each = recipients.map((recipient) => [BigInt(recipient), 20] as const)
+  return { enforcer: enforcerOf(enforcers, 'erc20Payees'), terms: terms(...each) }
+}
+
+/** A limit that nobody holds would be no limit. */
+function enforcerOf(enforcers: Enforcers, name: 'erc20PaymentLimit' | 'erc20PeriodTransfer' | 'erc20Payees'): Address {
+  const enforcer = enforcers[name]
+  if (enforcer === undefined) throw new TypeError(`no enforcer ${name}`)
+  return addressOf(enforcer)
+}
+
+const DAY_SECONDS = 86_400n
+
+/** Seconds by which a block's clock may be behind ours. */
+const CLOCK_MARGIN_SECONDS = 60
 
 const total = ({ erc20TransferAmount }: Enforcers, token: Address, amount: bigint): Caveat => ({
   enforcer: addressOf(erc20TransferAmount),
@@ -248,14 +294,15 @@ export function parseSession(text: string): Session | undefined {
     const read: unknown = JSON.parse(text)
     // Every member is looked at below, by the readers that a session in use goes through.
     const session = read as Session
-    const { network, contracts, delegator, key, limits, salt, signature } = session
-    const { token, payTo, perPayment, total, expiresAt } = limits
+    const { network, contracts, delegator, key, limits, startsAt, salt, signature } = session
+    const { token, recipients, perPayment, perDay, total, expiresAt } = limits
     const known: Session = {
-      ...{ network, contracts, delegator, key, salt, signature },
+      ...{ network, contracts, delegator, key, startsAt, salt, signature },
       limits: {
         ...{ token, total: BigInt(total), expiresAt },
-        ...(payTo !== undefined && { payTo }),
+        ...(recipients !== undefined && { recipients }),
         ...(perPayment !== undefined && { perPayment: BigInt(perPayment) }),
+        ...(perDay !== undefined && { perDay: BigInt(perDay) }),
       },
     }
     const isWhole = isHex(salt, 32) && parseHex(signature) !== undefined && domainOf(known) && rootOf(known)

@@ -19,7 +19,9 @@ interface ICaveatEnforcer {
 error DelegationExpired();
 error ExceedsDelegatedAmount(uint256 left, uint256 requested);
 error ExceedsPaymentLimit(uint256 limit, uint256 requested);
+error ExceedsPeriodAmount(uint256 left, uint256 requested);
 error ExecutionNotAllowed();
+error PayeeNotAllowed(address payee);
 error UnsupportedMode(bytes32 mode);
 
 /// Executions that are one `transfer` of a token without ether: packed target, value and call data.
@@ -70,6 +72,63 @@ contract Erc20PaymentLimitEnforcer is ICaveatEnforcer {
         if (terms.length != 32) revert ExecutionNotAllowed();
         uint256 limit = uint256(bytes32(terms));
         if (amount > limit) revert ExceedsPaymentLimit(limit, amount);
+    }
+}
+
+/// Terms: token (20 bytes), the most that may leave in one period, its seconds, and when the first begins (32 bytes each). Each period begins anew.
+contract Erc20PeriodTransferEnforcer is ICaveatEnforcer {
+    struct Taken {
+        uint256 period;
+        uint256 amount;
+    }
+
+    mapping(address manager => mapping(bytes32 delegationHash => Taken)) public taken;
+
+    function beforeHook(
+        bytes calldata terms,
+        bytes calldata,
+        bytes32 mode,
+        bytes calldata execution,
+        bytes32 delegationHash,
+        address,
+        address
+    ) external {
+        (address token, uint256 amount) = Transfers.read(mode, execution);
+        if (terms.length != 116 || token != address(bytes20(terms[0:20]))) revert ExecutionNotAllowed();
+        uint256 limit = uint256(bytes32(terms[20:52]));
+        uint256 length = uint256(bytes32(terms[52:84]));
+        uint256 start = uint256(bytes32(terms[84:116]));
+        if (length == 0 || start == 0 || block.timestamp < start) revert ExecutionNotAllowed();
+        // Counted from 1, so that nothing was taken in a period that never was.
+        uint256 period = (block.timestamp - start) / length + 1;
+        Taken storage before = taken[msg.sender][delegationHash];
+        uint256 spent = before.period == period ? before.amount : 0;
+        if (amount > limit - spent) revert ExceedsPeriodAmount(limit - spent, amount);
+        before.period = period;
+        before.amount = spent + amount;
+    }
+}
+
+/// Terms: who may be paid (20 bytes each).
+contract Erc20PayeesEnforcer is ICaveatEnforcer {
+    function beforeHook(
+        bytes calldata terms,
+        bytes calldata,
+        bytes32 mode,
+        bytes calldata execution,
+        bytes32,
+        address,
+        address
+    ) external pure {
+        Transfers.read(mode, execution);
+        if (terms.length == 0 || terms.length % 20 != 0) revert ExecutionNotAllowed();
+        // Twelve bytes stand before an address in a word; what else is in them is no address.
+        if (bytes12(execution[56:68]) != 0) revert ExecutionNotAllowed();
+        address payee = address(bytes20(execution[68:88]));
+        for (uint256 at = 0; at < terms.length; at += 20) {
+            if (address(bytes20(terms[at:at + 20])) == payee) return;
+        }
+        revert PayeeNotAllowed(payee);
     }
 }
 

@@ -3,7 +3,9 @@ import {
   allowedCalldataEnforcerCreation,
   delegationManagerAbi,
   delegationManagerCreation,
+  erc20PayeesEnforcerCreation,
   erc20PaymentLimitEnforcerCreation,
+  erc20PeriodTransferEnforcerCreation,
   erc20TransferAmountEnforcerCreation,
   hostileDelegationManagerCreation,
   timestampEnforcerCreation,
@@ -41,6 +43,10 @@ export type DelegationEnforcers = {
   readonly erc20TransferAmount: Address
   /** How much in one transfer. */
   readonly erc20PaymentLimit: Address
+  /** How much of one token in each period. */
+  readonly erc20PeriodTransfer: Address
+  /** Who may be paid. */
+  readonly erc20Payees: Address
   /** From when until when. */
   readonly timestamp: Address
   /** What stands somewhere in the call data. */
@@ -84,6 +90,8 @@ export async function deployDelegationManager(chain: EvmChain): Promise<Delegati
   const enforcers = {
     erc20TransferAmount: await chain.deploy(erc20TransferAmountEnforcerCreation),
     erc20PaymentLimit: await chain.deploy(erc20PaymentLimitEnforcerCreation),
+    erc20PeriodTransfer: await chain.deploy(erc20PeriodTransferEnforcerCreation),
+    erc20Payees: await chain.deploy(erc20PayeesEnforcerCreation),
     timestamp: await chain.deploy(timestampEnforcerCreation),
     allowedCalldata: await chain.deploy(allowedCalldataEnforcerCreation),
   }
