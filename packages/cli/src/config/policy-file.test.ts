@@ -1,8 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { SpendingPolicy } from '@groat/client/buyer'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readPolicy } from './policy-file.js'
+import { PolicyFile, readPolicy } from './policy-file.js'
 
 let file: string
 beforeEach(async () => {
@@ -30,3 +31,21 @@ test.each(['allowance: everything', 'allowance: [exact]', 'alowance: exact', 'ea
     await expect(read(text)).rejects.toThrow(/allowance|alowance|price/)
   },
 )
+
+test('CL-1 a policy has the same words in YAML as in code, and all of them', async () => {
+  // The types hold this list complete: a word that code gets and YAML lacks fails here, and the other way round.
+  const inCode = {
+    ...{ perPayment: '$1', perHour: '$1', perDay: '$1', perTask: '$1', total: '$1', payments: { perDay: 1 } },
+    ...{ origins: ['https://api.example'], recipients: [], networks: ['base'], schemes: ['exact'], assets: ['USDC'] },
+    ...{ maxLifetimeSeconds: 60, allowance: 'exact', versions: [2], resource: 'path', knownTermsSeconds: 60 },
+    ...{ eachOrigin: { perDay: '$1' }, categories: { maps: { origins: ['https://maps.example'] } } },
+    ...{ pins: { 'https://api.example': [] }, trustFirst: 'url', priceRise: '20%', askAbove: '$1' },
+    ...{ worth: { EURC: '$1.10' }, fees: { base: '$0.001' }, stopped: false, privateAddresses: false },
+  } as const satisfies Required<Omit<SpendingPolicy, 'rules'>>
+  const words = Object.keys(inCode).map((word) => word.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+  expect(Object.keys(PolicyFile.shape).sort()).toEqual(words.sort())
+  const inYaml = JSON.stringify(inCode).replace(/"([a-z]+[A-Z][A-Za-z]*)":/g, (_, word: string) => {
+    return `"${word.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}":`
+  })
+  expect(await read(inYaml)).toEqual(inCode)
+})
