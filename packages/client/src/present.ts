@@ -182,9 +182,7 @@ function becomesGet(status: number, method: string): boolean {
 
 function withoutContent(headers: Headers): Headers {
   const kept = new Headers(headers)
-  for (const name of ['content-type', 'content-length', 'content-encoding', 'content-language', 'content-location']) {
-    kept.delete(name)
-  }
+  for (const name of headers.keys()) if (name.startsWith('content-')) kept.delete(name)
   return kept
 }
 
