@@ -109,18 +109,19 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
     redeem: async (asked, scope, use) => {
       const first = rows.get(asked)
       if (first === undefined || first.scope !== scope) return undefined
-      const found = [[asked, first] as const, ...toppingUp(asked)].find(([, row]) => isLeft(row))
-      if (found === undefined) return undefined
-      const [pid, row] = found
-      if (row.left !== undefined) row.left -= 1
-      const taken = takenFrom(row.credit, use?.most)
-      if (row.credit !== undefined) row.credit -= taken ?? 0n
-      return {
-        ...balanceAt(pid, row),
-        proof: row.proof,
-        ...(taken === undefined ? {} : { taken }),
-        ...(pid === asked ? {} : { pid }),
+      for (const [pid, row] of [[asked, first] as const, ...toppingUp(asked)]) {
+        const after = takeUse(balanceOf(row), clock(), use?.most)
+        if (after === undefined) continue
+        Object.assign(row, after.balance)
+        const { taken } = after
+        return {
+          ...balanceAt(pid, row),
+          proof: row.proof,
+          ...(taken === undefined ? {} : { taken }),
+          ...(pid === asked ? {} : { pid }),
+        }
       }
+      return undefined
     },
     revoke: async (pid) => {
       const row = rows.get(pid)
@@ -153,9 +154,19 @@ const PRUNE_EVERY = 1024
 /** For so long, and longer, no payment is answered again by what it has settled. */
 const KEPT_MS = 60 * 86_400_000
 
-/** What one use takes of a credit. */
-export function takenFrom(credit: bigint | undefined, most = credit): bigint | undefined {
-  return credit === undefined || most === undefined || credit < most ? credit : most
+/** A balance after one use, and what that took of a credit, in atomic units. */
+export type AfterUse = { readonly balance: Balance; readonly taken?: bigint }
+
+/** Takes one use of a balance, at a time in milliseconds since 1970, and of a credit at most so much. `undefined`: there is none to be had. */
+export function takeUse(balance: Balance, now: number, most = balance.credit): AfterUse | undefined {
+  const { left, credit, expiresAt } = balance
+  if ((left !== undefined && left < 1) || (expiresAt !== undefined && expiresAt <= now)) return undefined
+  const rest = left === undefined ? balance : { ...balance, left: left - 1 }
+  if (credit === undefined || most === undefined) return { balance: rest }
+  if (credit === 0n) return undefined
+  const isLast = credit < most
+  const taken = isLast ? credit : most
+  return { balance: { ...rest, credit: credit - taken }, taken }
 }
 
 function balanceOf({ left, credit, expiresAt }: Row): Balance {

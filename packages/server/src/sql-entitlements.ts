@@ -1,8 +1,9 @@
-import type { Pid } from '@groat/core'
+import { type Pid, X402Error } from '@groat/core'
 import type { AnyStore, Store } from '@groat/store'
 import type { ColumnType, Generated, Kysely, Transaction } from 'kysely'
-import { type Balance, type Entitlements, sumOf, takenFrom } from './entitlements.js'
-import { type Book, withBook } from './ledger/book.js'
+import { type Balance, type Entitlements, type EntitlementUse, type Redeemed, sumOf, takeUse } from './entitlements.js'
+import { type Book, type BookedUse, withBook } from './ledger/book.js'
+import { together } from './together.js'
 
 /** The tables of entitlements, beside those of claims. */
 export type EntitlementTables = {
@@ -14,9 +15,74 @@ export type EntitlementTables = {
   readonly server_key: { readonly one: 1; readonly key: Uint8Array }
 }
 
-/** Entitlements in a database: a use is one conditional update, so processes cannot take the same one. */
+/**
+ * Entitlements in a database. Who takes uses holds the rows of what was bought, so processes cannot take the same one; those that wait for one entitlement in this
+ * process are taken together, in one transaction.
+ */
 export async function sqlEntitlements(shared: AnyStore, book: Book | undefined): Promise<Entitlements> {
   const store = shared.withTables<EntitlementTables>()
+  const held = store.statement<{ pid: string }, Row>((db, value) => {
+    const row = db.selectFrom('server_entitlement').selectAll().where('pid', '=', value('pid'))
+    // On SQLite there is one transaction at a time.
+    return store.kind === 'postgres' ? row.forUpdate() : row
+  })
+  const write = store.statement<Pick<Row, 'pid' | 'left_uses' | 'credit'>>((db, value) =>
+    db
+      .updateTable('server_entitlement')
+      .set({ left_uses: value('left_uses'), credit: value('credit') })
+      .where('pid', '=', value('pid')),
+  )
+  /** What tops an entitlement up, held as well, in the order in which it is used. */
+  const heldToppingUp = (trx: Trx, pid: string) => {
+    const rows = trx.selectFrom('server_entitlement').selectAll().where('tops', '=', pid)
+    const ordered = rows.orderBy('expires_at').orderBy('pid')
+    return (store.kind === 'postgres' ? ordered.forUpdate() : ordered).execute()
+  }
+
+  const redeemAll = async (
+    trx: Trx,
+    asked: string,
+    wanted: readonly Wanted[],
+  ): Promise<readonly (Redeemed | undefined)[]> => {
+    const [first] = (await held(trx, { pid: asked })).rows
+    if (first === undefined) return wanted.map(() => undefined)
+    const at = await store.now(trx)
+    const lots = [first, ...(first.topped === 1 ? await heldToppingUp(trx, asked) : [])].map(lotOf)
+    // What it adds to itself is only counted.
+    const beside = first.tops === null ? [] : (await familyOf(trx, first)).filter(({ pid }) => pid !== asked)
+    const all = [...lots, ...beside.map(lotOf)]
+    const redeemOne = ({ scope, most, ...use }: Wanted): Redeemed | undefined => {
+      for (const lot of scope === first.scope ? lots : []) {
+        const after = takeUse(lot.balance, at, most)
+        if (after === undefined) continue
+        lot.balance = after.balance
+        lot.uses.push({ at, left: after.balance.left, ...use })
+        const { row, balance } = lot
+        const { taken } = after
+        return {
+          ...(all.length === 1 ? balance : sumAt(all, balance, at)),
+          proof: row.proof,
+          ...(taken === undefined ? {} : { taken }),
+          // Our own column: what tops an entitlement up was granted for a payment.
+          ...(row.pid === asked ? {} : { pid: row.pid as Pid }),
+        }
+      }
+      return undefined
+    }
+    const answers = wanted.map(redeemOne)
+    for (const { row, balance, uses } of lots) {
+      if (uses.length === 0) continue
+      const { left = null, credit } = balance
+      await write(trx, { pid: row.pid, left_uses: left, credit: credit?.toString() ?? null })
+      await book?.used(withBook(trx), row.pid, uses)
+    }
+    return answers
+  }
+  const redeem = together(
+    (pid, wanted: readonly Wanted[]) => store.transaction((trx) => redeemAll(trx, pid, wanted), ROW_LOCKED),
+    // The store is down for all of them.
+    X402Error.is,
+  )
   return {
     key: await keyOf(store),
     grant: ({ pid, scope, uses, seconds, credit, proof, tops }) =>
@@ -38,22 +104,7 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
         // Our own column: what tops an entitlement up was granted for a payment.
         return row.tops === null ? balance : { ...balance, of: row.tops as Pid }
       }),
-    redeem: (asked, scope, { most, ...use } = {}) =>
-      store.transaction(async (trx) => {
-        const now = await store.now(trx)
-        const row = await takeOne(trx, asked, scope, now)
-        if (row === undefined) return undefined
-        const pid = row.pid as Pid
-        const other = pid === asked ? {} : { pid }
-        await book?.used(withBook(trx), { pid, at: now, left: row.left_uses ?? undefined, ...use })
-        if (row.credit === null) return { ...(await balanceAt(trx, row, now)), proof: row.proof, ...other }
-        const whole = BigInt(row.credit)
-        const taken = takenFrom(whole, most) ?? 0n
-        const credit = (whole - taken).toString()
-        // The row is ours: it was written to above.
-        await trx.updateTable('server_entitlement').set({ credit }).where('pid', '=', pid).execute()
-        return { ...(await balanceAt(trx, { ...row, credit }, now)), taken, proof: row.proof, ...other }
-      }, ROW_LOCKED),
+    redeem: (asked, scope, use = {}) => redeem(asked, { ...use, scope }),
     revoke: (pid) =>
       store.transaction(async (trx) => {
         const gone = { left_uses: 0, expires_at: 0 }
@@ -81,41 +132,31 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
           .executeTakeFirst()
         const left = row?.left_uses === null || row === undefined ? undefined : row.left_uses - 1
         if (book !== undefined)
-          await book.used(withBook(trx), { pid, at: await store.now(trx), left, back: true, ...use })
+          await book.used(withBook(trx), pid, [{ at: await store.now(trx), left, back: true, ...use }])
       }),
   }
 }
 
+/** A use that is asked for. */
+type Wanted = EntitlementUse & { readonly scope: string; readonly most?: bigint }
+
+/** What one payment bought, while uses are taken of it. */
+type Lot = { readonly row: Row; balance: Balance; readonly uses: BookedUse[] }
+
+const lotOf = (row: Row): Lot => ({ row, balance: balanceOf(row), uses: [] })
+
+/** What is left of several together. */
+const sumAt = (all: readonly Pick<Lot, 'balance'>[], kind: Balance, now: number): Balance =>
+  sumOf(
+    all.flatMap(({ balance }) =>
+      balance.left === 0 || (balance.expiresAt !== undefined && balance.expiresAt <= now) ? [] : [balance],
+    ),
+    kind,
+  )
+
 const ROW_LOCKED = { isolation: 'read committed' } as const
 
 type Trx = Transaction<EntitlementTables>
-
-/** Takes one use of an entitlement, or of what tops it up: of whatever is not used up first. */
-async function takeOne(trx: Trx, pid: Pid, scope: string, now: number): Promise<Row | undefined> {
-  const row = await takeOf(trx, pid, scope, now)
-  if (row !== undefined) return row
-  const more = trx.selectFrom('server_entitlement').select('pid').where('tops', '=', pid).where('scope', '=', scope)
-  for (const other of await more.orderBy('expires_at').orderBy('pid').execute()) {
-    const found = await takeOf(trx, other.pid, scope, now)
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-/** The update takes hold of the row and looks at it again when it has: uses of one bundle wait for one another, and none has to begin anew. */
-async function takeOf(trx: Trx, pid: string, scope: string, now: number): Promise<Row | undefined> {
-  const row = await trx
-    .updateTable('server_entitlement')
-    .set((eb) => ({ left_uses: eb('left_uses', '-', 1) }))
-    .where('pid', '=', pid)
-    .where('scope', '=', scope)
-    .where((eb) => eb.or([eb('left_uses', 'is', null), eb('left_uses', '>', 0)]))
-    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
-    .returningAll()
-    .executeTakeFirst()
-  // Below nothing it is where more was given back than was left.
-  return row === undefined || (row.credit !== null && BigInt(row.credit) <= 0n) ? undefined : row
-}
 
 /** The first entitlement of those that one belongs to, marked as topped up; null where there is none of that scope. */
 async function rootOf(trx: Trx, pid: Pid, scope: string): Promise<string | null> {
@@ -129,11 +170,14 @@ async function rootOf(trx: Trx, pid: Pid, scope: string): Promise<string | null>
 /** What is left of an entitlement, and of what tops it up. */
 async function balanceAt(trx: Trx, row: Row, now: number): Promise<Balance> {
   if (row.topped === 0 && row.tops === null) return balanceOf(row)
-  const root = row.tops ?? row.pid
+  return sumAt((await familyOf(trx, row)).map(lotOf), balanceOf(row), now)
+}
+
+/** An entitlement and all that tops it up, of any of them. */
+function familyOf(trx: Trx, { pid, tops }: Row): Promise<Row[]> {
+  const root = tops ?? pid
   const rows = trx.selectFrom('server_entitlement').selectAll()
-  const all = await rows.where((eb) => eb.or([eb('pid', '=', root), eb('tops', '=', root)])).execute()
-  const left = all.filter((each) => each.left_uses !== 0 && (each.expires_at === null || each.expires_at > now))
-  return sumOf(left.map(balanceOf), balanceOf(row))
+  return rows.where((eb) => eb.or([eb('pid', '=', root), eb('tops', '=', root)])).execute()
 }
 
 /** Makes the tables; a step of the server's migrations. */

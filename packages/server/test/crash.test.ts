@@ -8,6 +8,7 @@ import { createLedger } from '@groat/server/ledger'
 import { openStore } from '@groat/store'
 import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { type EmbeddedPostgres, startPostgres } from '../../store/test/embedded-postgres.js'
 import { type FacilitatorStub, startFacilitator } from './facilitator-stub.js'
 import { offersOf } from './shop.js'
 import { headersOf, paymentFor } from './test-scheme.js'
@@ -15,9 +16,11 @@ import { headersOf, paymentFor } from './test-scheme.js'
 let folder = ''
 let program = ''
 let stub: FacilitatorStub
+let postgres: EmbeddedPostgres
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
+  postgres = await startPostgres()
   // Beside the modules of the store, so that the program finds its database driver.
   folder = await mkdtemp(fileURLToPath(new URL('../../store/node_modules/.shop-', import.meta.url)))
   program = join(folder, 'shop-process.mjs')
@@ -30,14 +33,17 @@ beforeAll(async () => {
     conditions: ['source'],
     external: ['libsql', 'pg'],
   })
-})
+}, 60_000)
 
 afterEach(async () => {
   for (const child of children.splice(0)) if (child.exitCode === null && child.signalCode === null) await killed(child)
   await stub.close()
 })
 
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(async () => {
+  await postgres?.remove()
+  await rm(folder, { recursive: true, force: true })
+})
 
 async function killed(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL')
@@ -88,13 +94,13 @@ test.each([
     expect({ runs: await runsOf(crash), settles: stub.calls.settle.length }).toEqual(expected)
     expect(stub.ledger.size).toBe(1)
     const [transaction] = stub.ledger.values()
-    expect(await bookedIn(crash)).toEqual([`payment 1000 ${transaction}`])
+    expect(await bookedIn(join(folder, crash))).toEqual([`payment 1000 ${transaction}`])
   },
 )
 
 /** What the books say, read by another process while the shop goes on. */
-async function bookedIn(name: string): Promise<readonly string[]> {
-  const store = await openStore(join(folder, name))
+async function bookedIn(database: string): Promise<readonly string[]> {
+  const store = await openStore(database)
   const booked: string[] = []
   for await (const { kind, amount, transaction } of (await createLedger(store)).entries()) {
     booked.push(`${kind} ${amount} ${transaction}`)
@@ -123,6 +129,45 @@ test('SRV-029 a bundle that two processes sell from one database is used as ofte
   expect(answers.filter((status) => status === 402)).toHaveLength(36)
   expect([await runsOf('bundle'), stub.ledger.size]).toEqual([25, 1])
 })
+
+test.each(['SQLite', 'PostgreSQL'])(
+  'SRV-029 SRV-060 killed on %s while uses are taken together: those took nothing, the books say so, and the next process serves what is left',
+  async (kind) => {
+    stub = await startFacilitator()
+    const name = `uses-${kind}`
+    await writeFile(join(folder, `${name}.runs`), '')
+    const database = kind === 'PostgreSQL' ? postgres.url : join(folder, name)
+    const env = { BUNDLE: '80', DATABASE: database }
+    const first = await openShop(name, 'in-uses', env)
+    const challenge = await fetch(first)
+    const [offer] = offersOf({ status: 402, headers: challenge.headers, text: await challenge.text() })
+    const bought = await fetch(first, { headers: headersOf(paymentFor(offer)) })
+    expect(await bought.text()).toBe('sunny')
+    const [token = ''] = (bought.headers.get('payment-entitlement') ?? '').split(';')
+    const use = async (url: string): Promise<number | undefined> => {
+      try {
+        const response = await fetch(url, { headers: { 'PAYMENT-ENTITLEMENT': token } })
+        await response.text()
+        return response.status
+      } catch {
+        return undefined
+      }
+    }
+    const served = async (url: string, times: number): Promise<number> =>
+      (await Promise.all(Array.from({ length: times }, () => use(url)))).filter((status) => status === 200).length
+    let before = 1 // with the payment itself
+    const [child] = children
+    for (let tries = 0; tries < 7 && child?.signalCode === null; tries++) before += await served(first, 10)
+    await expect.poll(() => child?.signalCode, { timeout: 10_000 }).toBe('SIGKILL')
+
+    const gone = (await bookedIn(database)).filter((entry) => entry.startsWith('usage')).length
+    expect(gone).toBeGreaterThanOrEqual(before)
+    const second = await openShop(name, '', env)
+    expect(await served(second, 80)).toBe(80 - gone)
+    expect((await bookedIn(database)).filter((entry) => entry.startsWith('usage'))).toHaveLength(80)
+  },
+  60_000,
+)
 
 test('SRV-004 two processes that share a database serve one payment once', async () => {
   stub = await startFacilitator()

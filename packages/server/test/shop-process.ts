@@ -11,7 +11,7 @@ import { sqlClaims } from '../src/sql.js'
 import { listen } from './listen.js'
 import { payTo, testScheme } from './test-scheme.js'
 
-const { SHOP = '', FACILITATOR = '', CRASH = '', SCHEME, PAY_TO, BUNDLE, LEASE = '1' } = process.env
+const { SHOP = '', DATABASE = SHOP, FACILITATOR = '', CRASH = '', SCHEME, PAY_TO, BUNDLE, LEASE = '1' } = process.env
 
 async function point(name: string): Promise<void> {
   if (name !== CRASH) return
@@ -19,8 +19,19 @@ async function point(name: string): Promise<void> {
   await new Promise(() => {})
 }
 
-const database = await openStore(SHOP)
-const claims = await sqlClaims(database, { ledger: await createLedger(database) })
+const database = await openStore(DATABASE)
+const { book } = await createLedger(database)
+const claims = await sqlClaims(database, {
+  ledger: {
+    book: {
+      ...book,
+      used: async (trx, pid, uses) => {
+        await book.used(trx, pid, uses)
+        if (uses.length > 1) await point('in-uses')
+      },
+    },
+  },
+})
 const store: ClaimStore = {
   ...claims,
   settling: async (...args) => {

@@ -24,8 +24,8 @@ export interface Book {
   settled(trx: BookTransaction, sale: Sale, receipt: Receipt): Promise<void>
   /** It came to nothing, or what was paid for was not delivered. */
   failed(trx: BookTransaction, type: 'payment_failed' | 'delivery_failed', pid: Pid, at: number): Promise<void>
-  /** One of several uses was taken, or given back. `left`: how many remain after it was taken; absent for a pass. */
-  used(trx: BookTransaction, use: BookedUse): Promise<void>
+  /** Uses of what one payment bought were taken, or given back. */
+  used(trx: BookTransaction, pid: string, uses: readonly BookedUse[]): Promise<void>
   /** Something was done with money that is held. Of what the books do not know they say nothing. */
   moved(trx: BookTransaction, move: HoldMove, at: number): Promise<void>
   /** Writes entries of one's own, and an event with them. */
@@ -39,8 +39,8 @@ export interface Book {
 
 /** A use, as the store of entitlements knows it. */
 export type BookedUse = {
-  readonly pid: Pid
   readonly at: number
+  /** How many remain after it was taken; absent for a pass. */
   readonly left: number | undefined
   readonly back?: boolean
   readonly route?: string
@@ -85,12 +85,15 @@ export function createBook({ feeOf, isTold }: { readonly feeOf: FeeOf; readonly 
       if (row !== undefined) await add(trx, holdEntries(entryOf(row), move, at))
     },
     failed: (trx, type, pid, at) => tell(trx, type, { pid, at, id: `${type}:${pid}:${at}`, data: {} }),
-    async used(trx, { pid, at, left, ...use }) {
+    async used(trx, pid, uses) {
       const row = await trx.selectFrom('ledger_entry').selectAll().where('id', '=', `payment:${pid}`).executeTakeFirst()
       if (row === undefined) return
       const paid = entryOf(row)
-      const nth = left === undefined || paid.uses === undefined ? 1 : paid.uses - left
-      await add(trx, [useEntry(paid, { ...use, id: `usage:${pid}:${globalThis.crypto.randomUUID()}`, at, nth })])
+      const entries = uses.map(({ at, left, ...use }) => {
+        const nth = left === undefined || paid.uses === undefined ? 1 : paid.uses - left
+        return useEntry(paid, { ...use, id: `usage:${pid}:${globalThis.crypto.randomUUID()}`, at, nth })
+      })
+      await add(trx, entries)
     },
   }
 }
