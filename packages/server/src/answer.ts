@@ -49,8 +49,10 @@ export function applyHeaders(answer: Answer, onto: HeaderTable): void {
  * directive of the work may make it public again.
  */
 export function makePrivate(headers: HeaderTable): void {
-  headers.set('cache-control', privateCaching(headers.get('cache-control') ?? ''))
-  headers.set('vary', withPaymentHeaders(headers.get('vary') ?? ''))
+  const caching = headers.get('cache-control')
+  headers.set('cache-control', caching ? privateCaching(caching) : 'private')
+  const vary = headers.get('vary')
+  headers.set('vary', vary ? withPaymentHeaders(vary) : PAYMENT_HEADERS.join(', '))
   for (const name of SHARED_CACHE_HEADERS) headers.delete(name)
 }
 

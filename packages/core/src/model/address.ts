@@ -5,7 +5,7 @@
  * sameAddress('0xAB', '0xab') // true
  */
 export function sameAddress(a: string, b: string): boolean {
-  return canonicalAddress(a) === canonicalAddress(b)
+  return a === b || canonicalAddress(a) === canonicalAddress(b)
 }
 
 /**
