@@ -53,10 +53,24 @@ export async function explainPermit2(rpc: EvmRpc, { claim, transfer, validAfter 
  * await isNonceUsed(chain.rpc, payer, transfer.nonce) // false
  */
 export async function isNonceUsed(rpc: EvmRpc, payer: Address, nonce: bigint, block?: bigint): Promise<boolean> {
-  const call = { to: PERMIT2, data: encodeCall(NONCE_BITMAP, payer, nonce >> 8n) }
-  const bitmap = await rpc.call(call, block)
+  const word = await wordOf(rpc, payer, nonce, block)
   // What cannot be read is not known to be free.
-  return !bitmap.ok || (integerOf(bitmap) & bitOf(nonce)) !== 0n
+  return word === undefined || (word & bitOf(nonce)) !== 0n
+}
+
+/**
+ * Whether a payer's number is proved to be used up, in the newest block: what cannot be read is not.
+ *
+ * @example
+ * await isKnownUsed(rpc, payer, transfer.nonce) // false
+ */
+export async function isKnownUsed(rpc: EvmRpc, payer: Address, nonce: bigint): Promise<boolean> {
+  return (((await wordOf(rpc, payer, nonce)) ?? 0n) & bitOf(nonce)) !== 0n
+}
+
+async function wordOf(rpc: EvmRpc, payer: Address, nonce: bigint, block?: bigint): Promise<bigint | undefined> {
+  const bitmap = await rpc.call({ to: PERMIT2, data: encodeCall(NONCE_BITMAP, payer, nonce >> 8n) }, block)
+  return bitmap.ok ? integerOf(bitmap) : undefined
 }
 
 /** The bit of a number in its word of Permit2's bitmap. */

@@ -156,6 +156,29 @@ describe('a payer who counts on what Permit2 is allowed', () => {
     }
   })
 
+  test('GAS-APPROVAL-003 asks the chain what has ended, where no receipt said so', async () => {
+    const options = await newcomer()
+    const { address } = options.account
+    const half = uptoEvmWithSponsoring(options)
+    const again = () => half.prepare(offer(), { ...context, extensions: announced })
+    const first = await again()
+    if (!first.ok) throw new Error(first.code)
+    const { permit2Authorization: permit } = (await first.sign()) as { permit2Authorization: { nonce: string } }
+    expect(await again()).toMatchObject({ code: 'payment_unresolved' })
+    // Nobody can take it any more: as after a settlement, its number is used up.
+    await sandbox.client.setBalance({ address, value: 10n ** 18n })
+    await sandbox.client.impersonateAccount({ address })
+    const nonce = BigInt(permit.nonce)
+    const words = [nonce >> 8n, 1n << (nonce & 255n)].map((word) => word.toString(16).padStart(64, '0'))
+    const data: Hex = `0x3ff9dcb1${words.join('')}`
+    const hash = await sandbox.client.sendUnsignedTransaction({ from: address, to: sandbox.permit2, data })
+    expect(await sandbox.client.waitForTransactionReceipt({ hash })).toMatchObject({ status: 'success' })
+    const second = await again()
+    expect(second).toMatchObject({ ok: true })
+    if (second.ok) await second.sign()
+    expect(await again()).toMatchObject({ code: 'payment_unresolved' })
+  })
+
   test('GAS-APPROVAL-003 what has expired takes nothing more, and a wallet that fails has signed nothing', async () => {
     const { account, rpc } = await newcomer()
     let fails = true

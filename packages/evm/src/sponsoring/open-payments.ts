@@ -7,12 +7,16 @@ export type OpenPayments = {
   readonly total: (token: string, now: number) => bigint
   /** Notes a payment that is being signed; `until` in seconds since 1970. */
   readonly add: (token: string, pid: Pid, payment: OpenPayment) => void
+  /** Notes Permit2's number of a payment that was signed, by which the chain can be asked for it. */
+  readonly signed: (pid: Pid, nonce: bigint) => void
+  /** Ends the payments of a token whose numbers are used up, as somebody says who has looked. */
+  readonly endUsed: (token: string, isUsed: (nonce: bigint) => Promise<boolean>) => Promise<void>
   /** A payment that was settled takes nothing more. */
   readonly end: (pid: Pid) => void
 }
 
 /** Atomic units, and seconds since 1970 after which nobody can take them. */
-export type OpenPayment = { readonly amount: bigint; readonly until: number }
+export type OpenPayment = { readonly amount: bigint; readonly until: number; readonly nonce?: bigint }
 
 /**
  * The open payments of an account, for all halves that pay with it: known while the process runs. What came before it, the facilitator sees on the chain.
@@ -46,6 +50,19 @@ function createOpenPayments(): OpenPayments {
     add(token, pid, payment) {
       const payments = byToken.get(token) ?? new Map<Pid, OpenPayment>()
       byToken.set(token, payments.set(pid, payment))
+    },
+    signed(pid, nonce) {
+      for (const payments of byToken.values()) {
+        const payment = payments.get(pid)
+        if (payment !== undefined) payments.set(pid, { ...payment, nonce })
+      }
+    },
+    async endUsed(token, isUsed) {
+      const payments = byToken.get(token) ?? new Map<Pid, OpenPayment>()
+      const ended = await Promise.all(
+        [...payments].map(async ([pid, { nonce }]) => (nonce !== undefined && (await isUsed(nonce)) ? pid : undefined)),
+      )
+      for (const pid of ended) if (pid !== undefined) payments.delete(pid)
     },
     end(pid) {
       for (const payments of byToken.values()) payments.delete(pid)

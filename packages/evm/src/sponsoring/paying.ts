@@ -2,10 +2,13 @@ import {
   type Asset,
   evmAssets,
   findAsset,
+  isJsonObject,
+  type JsonObject,
   type Network,
   type PaymentRequirements,
   type PrepareContext,
   type PreparedPayment,
+  parseAtomic,
   type SchemeClient,
   X402Error,
 } from '@groat/core'
@@ -14,6 +17,7 @@ import { parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import { nobleSigningEngine } from '../crypto/noble-signing.js'
 import type { SigningEngine } from '../crypto/signing.js'
+import { isKnownUsed } from '../permit2/diagnosis.js'
 import { createEvmRpc, type EvmRpc } from '../rpc.js'
 import { type AllowancePlan, answerTo, planAllowance } from './client.js'
 import { openPaymentsOf } from './open-payments.js'
@@ -68,14 +72,26 @@ export function withAllowance(half: SchemeClient, options: SponsoredOptions): Sc
       const name = `${offer.network} ${token}`
       const openNow = () => payments.total(name, context.clock() / 1000)
       const { extensions: announced, maxAllowance } = context
-      const plan = await planAllowance(node, who, { announced, maxAllowance, open: openNow() })
+      const planned = () => planAllowance(node, who, { announced, maxAllowance, open: openNow() })
+      let plan = await planned()
+      if ('code' in plan && plan.code === 'payment_unresolved') {
+        // An answer that was streamed had no receipt in its head: the chain says which payments have ended.
+        await payments.endUsed(name, (nonce) => isKnownUsed(node, payer, nonce))
+        plan = await planned()
+      }
       if ('code' in plan) return plan
       return signedAlong(prepared, plan, context, () => {
         if (openNow() > plan.room) {
           throw new X402Error('payment_in_flight', { reason: 'another payment takes what Permit2 is allowed' })
         }
         payments.add(name, prepared.pid, { amount, until: prepared.expiresAt })
-        return () => payments.end(prepared.pid)
+        return {
+          undo: () => payments.end(prepared.pid),
+          done: (payload) => {
+            const nonce = permit2NonceOf(payload)
+            if (nonce !== undefined) payments.signed(prepared.pid, nonce)
+          },
+        }
       })
     },
   }
@@ -94,17 +110,33 @@ export function allowanceNodes(rpc: AllowanceNodes): (network: Network) => Promi
   }
 }
 
-/** The payment with what is signed along; `begin` is called before anything is signed, and what it gives where a wallet fails. */
+/** Permit2's number in a payload of ours: of a payment, or of a deposit. */
+function permit2NonceOf(payload: JsonObject): bigint | undefined {
+  const { deposit } = payload
+  const places = [payload, isJsonObject(deposit) && deposit.authorization]
+  for (const place of places) {
+    const permit = isJsonObject(place) ? place.permit2Authorization : undefined
+    if (isJsonObject(permit) && typeof permit.nonce === 'string') return parseAtomic(permit.nonce)
+  }
+  return undefined
+}
+
+/** What follows upon a signature, or upon a wallet that fails. */
+type Begun = { readonly undo: () => void; readonly done: (payload: JsonObject) => void }
+
+/** The payment with what is signed along; `begin` is called before anything is signed. */
 function signedAlong(
   prepared: PreparedPayment,
   { added, allowance }: AllowancePlan,
   { extensions: announced = {} }: PrepareContext,
-  begin: () => () => void,
+  begin: () => Begun,
 ): PreparedPayment {
-  const guarded = async <T>(sign: () => Promise<T>): Promise<T> => {
-    const undo = begin()
+  const guarded = async (sign: () => Promise<JsonObject>): Promise<JsonObject> => {
+    const { undo, done } = begin()
     try {
-      return await sign()
+      const payload = await sign()
+      done(payload)
+      return payload
     } catch (error) {
       undo()
       throw error
