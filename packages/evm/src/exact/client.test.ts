@@ -36,6 +36,7 @@ test('EVM-EXACT-012 EVM-EXACT-013 EVM-EXACT-014 EVM-EXACT-016 EVM-EXACT-011 to 0
     pid: expect.stringMatching(/^[0-9a-f]{64}$/),
     payer: '0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266',
     amount: 1000n,
+    allowance: 0n,
     expiresAt: SECONDS + 60,
     local: true,
     preview: {
@@ -180,7 +181,8 @@ test('a browser bundle that signs payments contains noble’s curve, core, and n
       '#registry': fileURLToPath(import.meta.resolve('@groat/core')).replace('index.ts', 'errors/registry.browser.ts'),
     },
   }).outputFiles
-  const code = bundle!.text
+  // What core asks a platform for at run time, where that has it, is not loaded.
+  const code = bundle!.text.replace('getBuiltinModule?.("node:crypto")', '')
   for (const forbidden of ['viem', 'zod', 'elliptic', 'libauth', 'bindings.js', 'WebAssembly', 'node:', 'eth_call']) {
     expect([forbidden, code.includes(forbidden)]).toEqual([forbidden, false])
   }
