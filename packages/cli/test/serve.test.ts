@@ -395,12 +395,12 @@ receipts: { kid: "did:web:shop.example#key-1", alg: EdDSA, jwk: "\${RECEIPT_JWK}
 seller: { name: Weather Ltd, country: IE }
 refunds: { evm_key: "\${RECEIPT_KEY}", requests: { window_days: 7, partial: false } }`
   const sold = `
-  GET /search: { price: $0.01, extensions: { offer-receipt: true, groat-request-binding: true, groat-compliance: { asks: [country] }, groat-refund: true } }`
+  GET /search: { price: $0.01, extensions: { offer-receipt: true, groat-request-binding: { headers: [Content-Type] }, groat-compliance: { asks: [country] }, groat-refund: true } }`
   const { url } = await open(await configure(more, sold), { RECEIPT_JWK: JSON.stringify(jwk) })
   const challenge = await fetch(`${url}/search`)
   const { extensions } = JSON.parse(atob(challenge.headers.get('payment-required') ?? ''))
   expect(extensions).toMatchObject({
-    'groat-request-binding': { info: { required: true } },
+    'groat-request-binding': { info: { required: true, headers: ['content-type'] } },
     'groat-compliance': { info: { asks: ['country'], seller: { name: 'Weather Ltd', country: 'IE' } } },
     'groat-refund': { info: { windowSeconds: 7 * 86_400, partial: false } },
     'offer-receipt': { info: { offers: [{ format: 'jws' }] } },

@@ -1,5 +1,5 @@
 export { decodeBase64Text, encodeBase64Text, MAX_HEADER_LENGTH } from './codec/base64.js'
-export { joinBytes, readBounded } from './codec/bytes.js'
+export { comparableBody, joinBytes, readBounded } from './codec/bytes.js'
 export { decodeChallenge, type EncodedChallenge, encodeChallenge } from './codec/challenge.js'
 export { check, type Fitting, type Shape } from './codec/check.js'
 export {

@@ -278,6 +278,14 @@ describe.each(everyFramework)('behind $name', (framework) => {
         market.present('/a', { ...(await market.sign('/a')), extensions: named() }, { method: 'POST', body })
       const statuses = [(await send('one')).status, (await send('one')).status, (await send('two')).status]
       expect(statuses).toEqual([200, 200, 409])
+      // A form that is sent again has another boundary.
+      const form = async (words: string, boundary: string) => {
+        const body = `--${boundary}\r\ncontent-disposition: form-data; name="words"\r\n\r\n${words}\r\n--${boundary}--\r\n`
+        const headers = { 'content-type': `multipart/form-data; boundary=${boundary}` }
+        const payment = { ...(await market.sign('/a')), extensions: named('payment-of-a-form-0001') }
+        return (await market.present('/a', payment, { method: 'POST', body, headers })).status
+      }
+      expect([await form('a', 'one'), await form('a', 'two'), await form('b', 'two')]).toEqual([200, 200, 409])
     } finally {
       await market.close()
     }

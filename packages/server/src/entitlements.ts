@@ -65,9 +65,13 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
 
   // What is used up is remembered: its payment, presented again, must not buy it again.
   const prune = (now: number): void => {
+    // What is topped up is asked for by the first bearer, and by no other.
+    const roots = new Set(
+      [...rows.values()].flatMap((row) => (row.tops !== undefined && isLeft(row) ? [row.tops] : [])),
+    )
     for (const [pid, row] of rows) {
       const isOver = row.left === 0 || row.credit === 0n || (row.expiresAt ?? now) < now
-      if (isOver && row.since + KEPT_MS < now) rows.delete(pid)
+      if (isOver && row.since + KEPT_MS < now && !roots.has(pid)) rows.delete(pid)
     }
   }
 
@@ -89,11 +93,11 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
       const known = rows.get(pid)
       if (known !== undefined) return { ...balanceAt(pid, known), ...(known.tops && { of: known.tops }) }
       const now = clock()
+      if (rows.size % PRUNE_EVERY === PRUNE_EVERY - 1) prune(now)
       const before = tops === undefined ? undefined : rows.get(tops)
       const root = before?.scope === scope ? (before.tops ?? tops) : undefined
       const first = root === undefined ? undefined : rows.get(root)
       if (first !== undefined) first.topped = true
-      if (rows.size % PRUNE_EVERY === PRUNE_EVERY - 1) prune(now)
       const row: Row = {
         scope,
         proof,

@@ -27,4 +27,15 @@ describe('a quote', () => {
     expect(await quotes.read('POST /video', by, quote, 1)).toBe('0.01 USD')
     expect(await quotes.read('POST /video', to, quote, 1)).toBeUndefined()
   })
+
+  test('SRV-039 for a form holds for the same form, whatever its boundary', async () => {
+    const form = (boundary: string, words: string): GateRequest => {
+      const text = `--${boundary}\r\n\r\n${words}\r\n--${boundary}--\r\n`
+      const header = (name: string) => (name === 'content-type' ? `multipart/form-data; boundary=${boundary}` : null)
+      return { ...request(new TextEncoder().encode(text)), header }
+    }
+    const quote = await quotes.make('POST /video', form('one', 'a film'), '$0.01', 2_000)
+    expect(await quotes.read('POST /video', form('two', 'a film'), quote, 1)).toBe('0.01 USD')
+    expect(await quotes.read('POST /video', form('two', 'a long film'), quote, 1)).toBeUndefined()
+  })
 })

@@ -2,7 +2,7 @@ import { parseMoney, sha256Hex } from '@groat/core'
 import type { Bearers } from './bearer.js'
 import type { Price } from './offers.js'
 import { type GateRequest, pathOf } from './terms.js'
-import { readFor } from './watched.js'
+import { digestOf, readFor } from './watched.js'
 
 /** Prices that hold for a while, for one request: signed by the store's key, so that nothing of them is kept. */
 export interface Quotes {
@@ -24,7 +24,7 @@ export function createQuotes(marks: Bearers): Quotes {
   const bindingOf = async (route: string, request: GateRequest): Promise<string> => {
     const { method, url, body } = request
     const bytes = await body?.()
-    const content = body !== undefined && bytes === undefined ? 'unread' : bytes?.length ? sha256Hex(bytes) : ''
+    const content = body !== undefined && bytes === undefined ? 'unread' : bytes?.length ? digestOf(request, bytes) : ''
     return sha256Hex([route, method, pathOf(url), content, await readFor(request)].join('\n')).slice(0, 32)
   }
   return {

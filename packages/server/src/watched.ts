@@ -1,4 +1,4 @@
-import { sha256Hex } from '@groat/core'
+import { comparableBody, sha256Hex } from '@groat/core'
 import type { GateRequest } from './terms.js'
 
 /** What a price was made from, by request: headers, and whether the body was looked at. */
@@ -51,13 +51,6 @@ export async function contentOf(request: GateRequest): Promise<string | undefine
   return bytes?.length === 0 ? '' : bytes && digestOf(request, bytes)
 }
 
-/** The hash of a body. A form that is sent again has another boundary each time: the same parts have the same hash, and nothing but what parts them is left out. */
-function digestOf({ header }: GateRequest, bytes: Uint8Array): string {
-  const [, quoted, bare] = MULTIPART.exec(header('content-type') ?? '') ?? []
-  const boundary = quoted ?? bare
-  if (boundary === undefined) return sha256Hex(bytes)
-  const text = `\r\n${new TextDecoder('latin1').decode(bytes)}`
-  return sha256Hex(JSON.stringify(text.split(`\r\n--${boundary}`)))
-}
-
-const MULTIPART = /^\s*multipart\/[^;]*;(?:[^"]*;)?\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i
+/** The hash of a body, by which its request is told from another. */
+export const digestOf = ({ header }: GateRequest, bytes: Uint8Array): string =>
+  sha256Hex(comparableBody(bytes, header('content-type')))

@@ -94,3 +94,16 @@ test.each([
   expect(await entitlements.grant(grant)).toEqual(over)
   expect(await entitlements.redeem(pidOf(0), 's')).toBeUndefined()
 })
+
+test('SRV-044 what topped up a bundle that was used up long ago is still had by its bearer', async () => {
+  let now = 1_800_000_000_000
+  const { entitlements } = createMemoryClaims({ singleProcess: true, clock: () => now })
+  const grant = { pid: pidOf(0), scope: 's', uses: 1, proof: '{}' }
+  await entitlements.grant(grant)
+  expect(await entitlements.redeem(pidOf(0), 's')).toBeDefined()
+  await entitlements.grant({ ...grant, pid: pidOf(1), tops: pidOf(0) })
+  now += 61 * 86_400_000
+  // Enough of others that the memory is tidied up.
+  for (let n = 2; n <= 1_100; n++) await entitlements.grant({ ...grant, pid: pidOf(n) })
+  expect(await entitlements.redeem(pidOf(0), 's')).toEqual({ left: 0, proof: '{}', pid: pidOf(1) })
+})

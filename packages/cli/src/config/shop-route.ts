@@ -14,19 +14,19 @@ const Asset = z.strictObject({
 
 /** What a route tells its extensions. */
 const Extensions = z.strictObject({
-  'payment-identifier': z.optional(
-    z.union([
-      z.boolean(),
-      z.strictObject({ required: z.optional(z.boolean()), headers: z.optional(z.array(z.string())) }),
-    ]),
-  ),
+  'payment-identifier': z.optional(z.union([z.boolean(), z.strictObject({ required: z.boolean() })])),
   'sign-in-with-x': z.optional(z.union([z.boolean(), z.strictObject({ statement: z.optional(z.string()) })])),
   'offer-receipt': z.optional(
     z.union([z.boolean(), z.strictObject({ valid_seconds: z.optional(Count), transaction: z.optional(z.boolean()) })]),
   ),
   'builder-code': z.optional(z.strictObject({ a: z.optional(z.string()), s: z.optional(z.array(z.string())) })),
   'groat-refund': z.optional(z.boolean()),
-  'groat-request-binding': z.optional(z.union([z.boolean(), z.strictObject({ required: z.boolean() })])),
+  'groat-request-binding': z.optional(
+    z.union([
+      z.boolean(),
+      z.strictObject({ required: z.optional(z.boolean()), headers: z.optional(z.array(z.string())) }),
+    ]),
+  ),
   'groat-compliance': z.optional(
     z.strictObject({
       asks: z.array(z.enum(['country', 'kind', 'purpose', 'recordDigest'])).check(z.minLength(1)),

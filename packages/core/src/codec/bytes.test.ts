@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { joinBytes, readBounded } from './bytes.js'
+import { comparableBody, joinBytes, readBounded } from './bytes.js'
 
 const parts = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 })
 
@@ -60,5 +60,46 @@ describe('a stream is read', () => {
     const [copy, held] = streamOf([new Uint8Array(11)], 'hangs').stream.tee()
     expect(await readBounded(copy, { maxBytes: 10 })).toBeUndefined()
     expect(held.locked).toBe(false)
+  })
+})
+
+describe('a body that is compared', () => {
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  const form = (boundary: string, ...words: string[]) =>
+    bytes(`${words.map((each) => `--${boundary}\r\n\r\n${each}\r\n`).join('')}--${boundary}--\r\n`)
+  const compared = (body: Uint8Array, type: string) => new TextDecoder().decode(comparableBody(body, type))
+  const type = (boundary: string) => `multipart/form-data; boundary=${boundary}`
+
+  test('is that of a form without its boundary, in every spelling of the header', () => {
+    const one = compared(form('one', 'a', 'b'), type('one'))
+    for (const said of [type('two'), type('"two"'), 'Multipart/Mixed;charset=utf-8;BOUNDARY=two']) {
+      expect(compared(form('two', 'a', 'b'), said)).toBe(one)
+    }
+  })
+
+  test('differs where the parts do, and where a boundary stands in the text', () => {
+    const others = [
+      compared(form('two', 'a'), type('two')),
+      compared(form('two', 'ab'), type('two')),
+      compared(form('two', 'atwo', 'b'), type('two')),
+      compared(form('two', 'a--two', 'b'), type('two')),
+      compared(form('two', 'b', 'a'), type('two')),
+    ]
+    const one = compared(form('one', 'a', 'b'), type('one'))
+    expect(new Set([one, ...others]).size).toBe(6)
+  })
+
+  test('is any other body as it is', () => {
+    const body = Uint8Array.of(0, 128, 255)
+    for (const said of [null, undefined, 'text/plain', 'application/json; boundary=x', 'multipart/form-data']) {
+      expect(comparableBody(body, said)).toBe(body)
+    }
+    const both = fc.uint8Array({ maxLength: 20 })
+    fc.assert(
+      fc.property(both, both, (a, b) => {
+        const same = compared(a, type('x')) === compared(b, type('x'))
+        expect(same).toBe(String([...a]) === String([...b]))
+      }),
+    )
   })
 })

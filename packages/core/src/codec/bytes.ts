@@ -51,3 +51,21 @@ export async function readBounded<B extends ArrayBufferLike>(
   }
   return stopped ? undefined : joinBytes(chunks)
 }
+
+/**
+ * A request's body by which it is told from another. A form that is sent again has another boundary each time: it is left out, and nothing but what parts the parts, so
+ * that the same parts are the same body. Any other body is as it is.
+ *
+ * @example
+ * sha256Hex(comparableBody(bytes, 'multipart/form-data; boundary=3b3fccc3'))
+ */
+export function comparableBody(bytes: Uint8Array, contentType: string | null | undefined): Uint8Array {
+  const [, quoted, bare] = MULTIPART.exec(contentType ?? '') ?? []
+  const boundary = quoted ?? bare
+  if (boundary === undefined) return bytes
+  // Bytes as letters, one each.
+  const text = `\r\n${new TextDecoder('latin1').decode(bytes)}`
+  return new TextEncoder().encode(JSON.stringify(text.split(`\r\n--${boundary}`)))
+}
+
+const MULTIPART = /^\s*multipart\/[^;]*;(?:[^"]*;)?\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i

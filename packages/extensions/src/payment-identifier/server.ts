@@ -1,5 +1,6 @@
 import {
   canonicalAddress,
+  comparableBody,
   decodePayment,
   type ExtensionServer,
   encodePayment,
@@ -88,8 +89,9 @@ function readRequired(options: unknown): boolean {
 
 async function rowOf(id: string, guarded: GuardedPayment): Promise<IdentifierRow | undefined> {
   const { pid, payer, payment, requirements, resource, request, expiresAt } = guarded
-  const body = request.body === undefined ? new Uint8Array() : await request.body()
-  if (body === undefined) return undefined
+  const bytes = request.body === undefined ? new Uint8Array() : await request.body()
+  if (bytes === undefined) return undefined
+  const body = comparableBody(bytes, request.header('content-type'))
   const [, query = ''] = /(\?[^#]*)/.exec(request.url) ?? []
   const { method } = request
   return {
