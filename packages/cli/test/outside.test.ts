@@ -40,6 +40,23 @@ test('G23 CL-4 an agent does not ask in a private network, unless the policy say
   expect(seen.map(({ url }) => url)).toEqual(['https://10.0.0.1/', 'https://93.184.215.14/'])
 })
 
+test('G23 CL-4 a name that leads nowhere is not connected to: by then it may lead inside', async () => {
+  const asked: string[] = []
+  const names = {
+    resolve: async () => {
+      throw Object.assign(new Error('not found'), { code: 'ENOTFOUND' })
+    },
+    fetch: async (input: unknown) => {
+      asked.push(String(input))
+      return new Response('inside')
+    },
+  }
+  const outside = outsideOf({}, [], names)
+  await expect(outside.fetch('https://elsewhere.example/')).rejects.toMatchObject({ cause: { code: 'ENOTFOUND' } })
+  await expect(outside.look(new URL('https://elsewhere.example/'))).rejects.toThrow()
+  expect(asked).toEqual([])
+})
+
 test('CL-4 an agent asks on this machine only where the policy or the user names the origin', async () => {
   const here = 'http://127.0.0.1:8080'
   const seen = redirecting('/there')

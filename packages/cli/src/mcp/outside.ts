@@ -18,8 +18,8 @@ export type Outside = {
  * name it, or the user does (`named`). Where an answer redirects to is looked at like what the agent asks for itself, and leads to this machine only from
  * there. Throws `X402Error` `private_address`, and what `targetOf` throws.
  */
-export function outsideOf(policy: SpendingPolicy, named: readonly string[] = []): Outside {
-  const { resolve, fetch } = checkedNames()
+export function outsideOf(policy: SpendingPolicy, named: readonly string[] = [], names = checkedNames()): Outside {
+  const { resolve, fetch } = names
   const ofUser = new Set(named.map(originOf))
   const ofPolicy = new Set((policy.origins ?? []).filter((origin) => URL.canParse(origin)).map(originOf))
 
@@ -34,8 +34,10 @@ export function outsideOf(policy: SpendingPolicy, named: readonly string[] = [])
       if (isNamed && (from === undefined || isLoopback(from))) return target
       throw new X402Error('private_address', { origin: target.origin })
     }
-    // A name that leads nowhere is told of by whoever connects.
-    const found = await resolve(target.hostname.replace(/^\[|\]$/g, '')).catch(() => [])
+    const found = await resolve(target.hostname.replace(/^\[|\]$/g, '')).catch((cause: unknown) => {
+      // As whoever connects would tell of it: by then it may lead inside, so nobody does.
+      throw new TypeError('fetch failed', { cause })
+    })
     if (found.some(isInside)) throw new X402Error('private_address', { origin: target.origin })
     return target
   }
