@@ -34,16 +34,21 @@ export async function openRefunds(
 /** Pays the refunds of a shop whose file may change: with the keys that it names now, and never with two at once. */
 export function createRefunding(): { use(refunds: Refunds | undefined): void; stop(): Promise<void> } {
   let running: Promise<{ stop(): Promise<void> } | undefined> = Promise.resolve(undefined)
-  const use = (refunds: Refunds | undefined): void => {
+  let hasEnded = false
+  const change = (refunds: Refunds | undefined): void => {
     running = running.then(async (before) => {
       await before?.stop()
       return refunds?.start()
     })
   }
   return {
-    use,
+    // A file that is read while the shop closes begins nothing.
+    use: (refunds) => {
+      if (!hasEnded) change(refunds)
+    },
     stop: async () => {
-      use(undefined)
+      hasEnded = true
+      change(undefined)
       await running
     },
   }
