@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { connect, createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { bodyOfMessage } from './request-body.js'
 
@@ -23,4 +26,35 @@ test('EXT-ID-007 what a parser has read is the body where it is all of it: of fo
 test('SRV-043 a request without a body has an empty one, whoever has read it', async () => {
   const message = { readableEnded: true, readableDidRead: true, headers: {} } as unknown as IncomingMessage
   expect(await bodyOfMessage(message)()).toHaveLength(0)
+})
+
+test('SRV-043 over HTTP/2 a body of no told length cannot be read beforehand, and is not taken for none', async () => {
+  const told: unknown[] = []
+  const server = createServer((message) => {
+    // The compatible request of Node's HTTP/2.
+    void bodyOfMessage(message as unknown as IncomingMessage)().then((bytes) => {
+      told.push(bytes?.length)
+      message.stream.respond({ ':status': 204 }, { endStream: true })
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const client = connect(`http://127.0.0.1:${port}`)
+  try {
+    for (const [method, headers, body] of [
+      ['POST', {}, 'words'],
+      ['POST', { 'content-length': '5' }, 'words'],
+      ['GET', {}, undefined],
+    ] as const) {
+      const stream = client.request({ ':method': method, ':path': '/', ...headers }, { endStream: body === undefined })
+      if (body !== undefined) stream.end(body)
+      await once(stream, 'response')
+      stream.close()
+    }
+  } finally {
+    client.close()
+    server.close()
+  }
+  expect(told).toEqual([undefined, 5, 0])
 })

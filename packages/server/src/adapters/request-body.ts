@@ -29,11 +29,16 @@ export function bodyOfMessage(
     // A parser's value is JSON, text or bytes.
     if (known !== undefined && (message.readableEnded || message.readableDidRead))
       return isPartial(message, known) ? undefined : bytesOf(known as Json)
-    if (coding !== undefined) return undefined
+    if (coding !== undefined || (length === undefined && isFramed(message))) return undefined
     if (size === 0) return new Uint8Array()
     if (message.readableEnded || message.readableDidRead) return undefined
     return size <= MAX_BODY_BYTES ? peek(message, size) : undefined
   })
+}
+
+/** Whether a body comes in frames that say nothing of its length beforehand, as HTTP/2 has them. */
+function isFramed(message: IncomingMessage & { readonly stream?: { readonly endAfterHeaders?: boolean } }): boolean {
+  return message.httpVersionMajor >= 2 && message.stream?.endAfterHeaders !== true
 }
 
 /** What parsers of forms leave in a body is its fields: the files are somewhere else. */

@@ -62,7 +62,13 @@ async function open(kind: string) {
 type Shop = Awaited<ReturnType<typeof open>>
 
 /** Sells something whose own answer is delivered. */
-async function sell({ claims }: Shop, amount: bigint, { uses, seconds, credit }: Sold, delivered = true): Promise<Pid> {
+async function sell(
+  { claims }: Shop,
+  amount: bigint,
+  { uses, seconds, credit }: Sold,
+  delivered = true,
+  tops?: Pid,
+): Promise<Pid> {
   const pid = paymentId(['unused', String(++count)])
   const claim = await claims.claim({ pid, binding: 'b', expiresAt: 4_000_000_000, leaseMs: 10_000 })
   if (claim.status !== 'claimed') throw new Error(claim.status)
@@ -78,6 +84,7 @@ async function sell({ claims }: Shop, amount: bigint, { uses, seconds, credit }:
     ...(uses === undefined ? {} : { uses: uses - 1 }),
     ...(seconds === undefined ? {} : { seconds }),
     ...(credit === undefined ? {} : { credit: amount }),
+    ...(tops === undefined ? {} : { tops }),
   })
   await (delivered ? claims.delivered(token, undefined) : claims.pause(token, false))
   return pid
@@ -136,6 +143,66 @@ describe.each(['SQLite', 'PostgreSQL'])('in %s', (kind) => {
         if (thing.seconds !== undefined && given > 0n) expect(used).toBe(0)
       }),
       { numRuns: kind === 'SQLite' ? 40 : 15 },
+    )
+  }, 120_000)
+
+  test('SRV-044 SRV-071 of several payments that are used as one, each is given back what was not used of it', async () => {
+    await fc.assert(
+      fc.asyncProperty(plan, sold, fc.bigInt({ min: 10n, max: 1_000n }), async (batches, thing: Sold, price) => {
+        const [shop] = shops
+        const root = await sell(shop, price, thing)
+        const top = await sell(shop, price, thing, true, root)
+        const both = [root, top] as const
+        const held: { pid: Pid; credit: bigint }[] = []
+        const used = new Map<Pid, number>(both.map((pid) => [pid, 0]))
+        const taken = new Map<Pid, bigint>(both.map((pid) => [pid, 0n]))
+        let part = 0
+        const one = async ({ does, n }: Step): Promise<void> => {
+          const { entitlements, refunds } = shops[n % 2] ?? shop
+          const named = both[(n >> 1) % 2] ?? root
+          if (does === 'use') {
+            const use = await entitlements.redeem(n % 5 === 0 ? top : root, 's', { most: BigInt(n) })
+            if (use === undefined) return
+            const pid = use.pid ?? (n % 5 === 0 ? top : root)
+            used.set(pid, (used.get(pid) ?? 0) + 1)
+            taken.set(pid, (taken.get(pid) ?? 0n) + (use.taken ?? 0n))
+            held.push({ pid, credit: use.taken ?? 0n })
+          } else if (does === 'back') {
+            const back = held.pop()
+            if (back === undefined) return
+            used.set(back.pid, (used.get(back.pid) ?? 0) - 1)
+            taken.set(back.pid, (taken.get(back.pid) ?? 0n) - back.credit)
+            await entitlements.giveBack(back.pid, thing.credit === undefined ? {} : { credit: back.credit })
+          } else if (does === 'approve') {
+            for (const { id, pid: of } of await refunds.list(['asked']))
+              if (both.includes(of)) await refunds.approve(id, 'bob')
+          } else {
+            const name = { part: `p${++part}` }
+            const first = await refunds.ask({
+              pid: named,
+              ...byPayer,
+              ...name,
+              amount: does === 'ask' ? BigInt(n) : price,
+            })
+            if (first.ok || first.unused === undefined || first.unused === 0n) return
+            await refunds.ask({ pid: named, ...byPayer, part: `p${++part}`, amount: first.unused })
+          }
+        }
+        for (const batch of batches) await Promise.all(batch.map(one))
+        // What can still be used is used.
+        for (let i = 0; i < 16; i++) await one({ does: 'use', n: 1_100 + (i % 2) })
+
+        for (const pid of both) {
+          const all = (await shop.refunds.list()).filter((each) => each.pid === pid)
+          const given = all.filter(({ state }) => state === 'approved').reduce((sum, { amount }) => sum + amount, 0n)
+          const { uses } = thing
+          const earned =
+            uses === undefined ? (taken.get(pid) ?? 0n) : (price * BigInt((used.get(pid) ?? 0) + 1)) / BigInt(uses)
+          expect(given + earned).toBeLessThanOrEqual(price)
+          if (thing.seconds !== undefined && given > 0n) expect(used.get(pid)).toBe(0)
+        }
+      }),
+      { numRuns: kind === 'SQLite' ? 30 : 10 },
     )
   }, 120_000)
 
