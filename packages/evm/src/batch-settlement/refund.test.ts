@@ -317,6 +317,21 @@ test('EVM-BATCH-087 a payer whose seller is gone takes out what is locked, once 
   expect(nothing).toMatchObject({ code: `${P}channel_not_found` })
 })
 
+test('EVM-BATCH-087 a seller that claims while its payer leaves does not keep it from leaving', async () => {
+  await buy(payerOf())
+  const { config } = await channel()
+  let claims = 1
+  const claimedFirst: typeof payerChain = {
+    ...payerChain,
+    async sign(...call) {
+      if (claims-- > 0) await manager().run()
+      return payerChain.sign(...call)
+    },
+  }
+  const begun = await createWithdrawals({ chain: claimedFirst }).initiate(config)
+  expect(begun).toMatchObject({ ok: true, channel: { locked: 4000n, withdrawing: 4000n } })
+})
+
 test('EVM-BATCH-072 a watch finds who is on the way out among any number of channels', async () => {
   const salts = Array.from({ length: 5 }, (_, i): Hex => `0x${String(i + 1).padStart(64, '0')}`)
   for (const salt of salts) await buy(payerOf({ salt, depositFor: 2 }))

@@ -74,12 +74,19 @@ export function createWithdrawals({ chain, waitMs = 120_000, clock = systemClock
     return { ok: true, transaction, channel: await read(config) }
   }
 
-  return {
+  const withdrawals: Withdrawals = {
     read,
     async initiate(config, amount) {
       const { locked } = await read(config)
       if (locked === 0n) return refuse('invalid_batch_settlement_evm_channel_not_found')
-      return step(config, initiateWithdrawCall(config, amount ?? locked))
+      if (amount !== undefined) return step(config, initiateWithdrawCall(config, amount))
+      const begun = await step(config, initiateWithdrawCall(config, locked)).catch((error: unknown) => ({ error }))
+      if ('ok' in begun && begun.ok) return begun
+      // The seller may have claimed meanwhile: then less is locked, and all of that was meant. Of two that were sent, the contract takes one.
+      const now = await read(config)
+      if (now.locked < locked && now.finalizeAfter === undefined) return withdrawals.initiate(config)
+      if ('error' in begun) throw begun.error
+      return begun
     },
     async finalize(config) {
       const { finalizeAfter } = await read(config)
@@ -90,6 +97,7 @@ export function createWithdrawals({ chain, waitMs = 120_000, clock = systemClock
       return step(config, finalizeWithdrawCall(config))
     },
   }
+  return withdrawals
 }
 
 const GAS = 200_000n
