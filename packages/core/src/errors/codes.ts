@@ -969,7 +969,7 @@ export const errorCodes = {
   erc20_approval_limit_reached: {
     ...newPayment,
     title: 'This payer’s approvals were sponsored often enough',
-    hint: 'Approve Permit2 yourself.',
+    hint: 'Approve Permit2 yourself, or more at once.',
   },
   erc20_approval_broadcast_failed: {
     ...newPayment,
