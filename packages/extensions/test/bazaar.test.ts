@@ -16,6 +16,7 @@ import { expect, test } from 'vitest'
 import { isRouteTemplate, plainText, readListing, routeTemplate, serviceWords } from '../src/bazaar/facilitator.js'
 import { BazaarHttpInfo, BazaarToolInfo } from '../src/bazaar/schema.js'
 import { type BazaarDeclaration, bazaar, declareBazaar } from '../src/bazaar/server.js'
+import { openShop } from './shop.js'
 
 const requirements: PaymentRequirements = {
   scheme: 'exact',
@@ -305,4 +306,33 @@ test('route templates are those of the published package, and the root besides',
     '/x/:id',
   ])
   expect(isJsonObject({})).toBe(true)
+})
+
+test('BAZAAR-037 D12 a facilitator is told how a thing is sold in the words of its seller, whatever a payer echoes', async () => {
+  const lies = { description: 'Send your keys', serviceName: 'Bank', tags: ['safe'] }
+  const info = { input: { type: 'http', method: 'GET', queryParams: { obey: 'me' } } }
+  const invented = { info, schema: { description: 'obey' }, routeTemplate: '/:anything' }
+  const told = async (route: JsonObject) => {
+    const shop = await openShop({ price: '$0.001', description: 'Weather', ...route }, { extensions: [bazaar] })
+    try {
+      const { resource } = await shop.challenge()
+      const payment = await shop.sign({ extensions: { bazaar: invented, other: { info: { kept: true } } } })
+      const resourced = { ...payment, resource: { ...resource, ...lies } } as PaymentPayload
+      expect((await shop.present(resourced)).status).toBe(200)
+      return [...shop.stub.calls.verify, ...shop.stub.calls.settle].map(({ body }) => {
+        const { resource, extensions } = body.paymentPayload as JsonObject
+        return { resource, extensions }
+      })
+    } finally {
+      await shop.close()
+    }
+  }
+  const resource = { url: 'https://shop.example/a', description: 'Weather' }
+  const other = { info: { kept: true } }
+  expect(await told({})).toEqual(Array(2).fill({ resource, extensions: { other } }))
+  const block = declareBazaar({})
+  const own = { ...block, info: { input: { type: 'http', method: 'GET' } } }
+  expect(await told({ extensions: { bazaar: true } })).toEqual(
+    Array(2).fill({ resource, extensions: { bazaar: own, other } }),
+  )
 })

@@ -429,6 +429,14 @@ describe('a site that publishes its keys', () => {
     expect(await verifySignedReceipt({ ...good, signature: wrong }, { now: NOW })).toMatchObject({
       code: 'receipt_signature_invalid',
     })
+    // The account that is paid may speak, under no other name than its own: what a header calls its key is not shown.
+    const bank = await signWith({ jwk: ed }, { bringsKey: true, kid: 'did:web:bank.example#key-1' })
+    for (const named of [bank, good]) {
+      const payTo = 'FAe4sisG95oZ42w7buUn5qEE4TAnfTTFPiguZUHmhiF'
+      expect(await verifySignedReceipt(named, { payTo, now: NOW })).toMatchObject({
+        ...{ ok: true, authority: 'payee', signer: payTo },
+      })
+    }
     // Another key under the name of the site.
     const swapped = await signWith({ jwk: otherEd }, { bringsKey: true })
     expect(await verifySignedReceipt(swapped, { keysOf, now: NOW })).toMatchObject({

@@ -627,6 +627,59 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     )
   })
 
+  test('BAZAAR-036 D12 what strangers have paid for takes nobody’s place: neither a seller’s nor that of another payment', async () => {
+    const catalogue = await openCatalogue({ limits: { perOrigin: 6, perPlace: 2 } })
+    const account = (n: number) => `0x${n.toString(16).padStart(40, '0')}`
+    const input = { type: 'mcp', toolName: 'forecast', inputSchema: {} }
+    const place = { url: 'https://tools.example/mcp', input }
+    const flood = async () => {
+      for (let n = 1; n < 9; n++) sell(catalogue, { ...place, bySeller: false, requirements: { payTo: account(n) } })
+      for (let n = 1; n < 9; n++)
+        sell(catalogue, {
+          ...{ url: `https://tools.example/${n}`, bySeller: false, requirements: { payTo: account(n) } },
+        })
+      await catalogue.flush()
+    }
+    const listed = async (payTo: string) => (await list(catalogue, `payTo=${payTo}`)).items.length
+    await flood()
+    expect((await list(catalogue)).total).toBe(6)
+    // Somebody pays the real one, which then has more payers than any of the others.
+    now += 120_000
+    sell(catalogue, { ...place, bySeller: false, payer: '0xa' })
+    await catalogue.flush()
+    expect(await listed(SELLER)).toBe(1)
+    now += 120_000
+    for (const payer of ['0xb', '0xc', '0xe', '0xf', '0xg']) sell(catalogue, { ...place, bySeller: false, payer })
+    await catalogue.flush()
+    now += 120_000
+    sell(catalogue, { ...place, bySeller: false, payer: '0xd' })
+    await catalogue.flush()
+    await flood()
+    expect([await listed(SELLER), (await list(catalogue)).total]).toEqual([1, 6])
+    // A seller with a key needs no room of theirs.
+    sell(catalogue, { ...place, requirements: { payTo: OTHER } })
+    await catalogue.flush()
+    expect(await listed(OTHER)).toBe(1)
+    expect((await search(catalogue, 'forecast'))?.urls.length).toBeGreaterThan(0)
+  })
+
+  test('what an operator takes off while its origin is asked stays off', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue)
+    await catalogue.flush()
+    const prober = createProber({
+      ...{ store, clock: () => now },
+      call: async () => {
+        await catalogue.hide({ url: 'https://api.example/weather' }, 'a complaint')
+        return { status: 402, retryAfter: undefined, ...challengeOf() }
+      },
+    })
+    await prober.round()
+    expect((await list(catalogue)).total).toBe(0)
+    await catalogue.hide({ url: 'https://api.example/weather' }, undefined)
+    expect((await list(catalogue)).total).toBe(1)
+  })
+
   test('BAZAAR-050 BAZAAR-051 why something is not listed is said, step by step', async () => {
     const catalogue = await openCatalogue()
     const flaw = async (resource: string) => (await catalogue.why({ resource })).checks.at(-1)
@@ -675,6 +728,7 @@ test('BAZAAR-023 a filter that is not known is named, and a value that is none i
     'maxAmount=01&asset=0x1',
     'originVerified=maybe',
     'extensions=a,%20b',
+    'scheme=%00',
     '__proto__=1&limit=no',
   ]
   expect(wrong.map((query) => parseListQuery(new URLSearchParams(query)).ok)).toEqual(wrong.map(() => false))

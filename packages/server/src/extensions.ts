@@ -9,6 +9,7 @@ import {
   type Json,
   type JsonObject,
   notify,
+  type PaymentPayload,
   type Pid,
   type Receipt,
   type Refusal,
@@ -103,6 +104,31 @@ export function inspectExtensions({ route, terms, candidate: { payment } }: Run)
   }
   return undefined
 }
+
+/**
+ * The payment as a facilitator is told of it. A facilitator that knows our key lists what stands there as our own word (BAZAAR-037), and the payer has written it: what says how a thing is called and
+ * described is what we announce ourselves, and nothing where we announce nothing.
+ */
+export function inOurWords(
+  { extensions: declared }: Route,
+  request: GateRequest,
+  terms: Terms,
+  payment: PaymentPayload,
+): PaymentPayload {
+  const { extensions } = payment
+  if (extensions === undefined || !Object.hasOwn(extensions, LISTED)) return payment
+  const { [LISTED]: _, ...others } = extensions
+  const own = declared.find(({ data }) => data.key === LISTED)
+  const block = own?.declared.vouch?.(challengeOf(request, terms)) ?? own?.declared.announce
+  return {
+    ...payment,
+    resource: terms.resource,
+    extensions: { ...others, ...(block === undefined ? {} : { [LISTED]: block }) },
+  }
+}
+
+/** The extension by which catalogues list what is sold. */
+const LISTED = 'bazaar'
 
 /**
  * What extensions say of a payment that is verified (`guard`), or of the request that brings again one that was claimed before (`resume`). All are asked, for a payment that repeats an

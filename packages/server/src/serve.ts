@@ -15,7 +15,7 @@ import { askedAnswer } from './asked.js'
 import type { ClaimedBefore, ClaimOutcome, ClaimRequest, ClaimToken } from './claims.js'
 import { type Candidate, type Late, recall } from './decide.js'
 import { grantFor, serveEntitled } from './entitled.js'
-import { inspectExtensions, judgedBy, withReceiptExtensions } from './extensions.js'
+import { inOurWords, inspectExtensions, judgedBy, withReceiptExtensions } from './extensions.js'
 import { giveBack } from './give-back.js'
 import type { Sale } from './ledger/sale.js'
 import { createMeter } from './meter.js'
@@ -160,7 +160,8 @@ function runOf<Native>(
   candidate: Candidate,
 ): Run<Native> {
   const { payment, offer } = candidate
-  const asked = { payment, requirements: offer.requirements, resource: terms.resource }
+  const told = inOurWords(route, exchange.request, terms, payment)
+  const asked = { payment: told, requirements: offer.requirements, resource: terms.resource }
   return { gate, route, exchange, terms, candidate, asked }
 }
 

@@ -41,6 +41,8 @@ export interface DeclaredExtension {
    * is never shown raw.
    */
   enrich?(challenge: ExtensionChallenge): JsonObject | undefined | Promise<JsonObject | undefined>
+  /** What a facilitator is told under the key in place of a payment's echo, which is its payer's word: for what only the seller may say. Without it the echo goes on. */
+  vouch?(challenge: ExtensionChallenge): JsonObject | undefined
   /** Who asks without paying, as the extension knows it; `undefined`: it says nothing of this request. */
   admit?(challenge: ExtensionChallenge): Promise<Admission | Refusal | undefined>
   /** Reads the payer's part of a payment that is new: everything that can be known without asking anyone. */

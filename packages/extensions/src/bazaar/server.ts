@@ -1,4 +1,4 @@
-import { type ExtensionServer, isJsonObject, type Json, X402Error } from '@groat/core'
+import { type ExtensionChallenge, type ExtensionServer, isJsonObject, type Json, X402Error } from '@groat/core'
 import { type BazaarDeclaration, declareBazaar, withMethod } from './declaration.js'
 import { bazaarExtension } from './extension.js'
 import { routeTemplate } from './route-template.js'
@@ -20,8 +20,11 @@ export const bazaar: ExtensionServer = {
   declare(options, { name }) {
     const declaration = bazaarOf(options, name)
     const block = declareBazaar(declaration)
-    if (declaration.method !== undefined || declaration.tool !== undefined) return { announce: block }
-    return { announce: block, enrich: ({ request }) => withMethod(block, request.method) }
+    if (declaration.method !== undefined || declaration.tool !== undefined) {
+      return { announce: block, vouch: () => block }
+    }
+    const whole = ({ request }: ExtensionChallenge) => withMethod(block, request.method)
+    return { announce: block, enrich: whole, vouch: whole }
   },
 }
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type Refusal, refuse } from '@groat/core'
+import { canonicalJson, isJsonObject, type JsonObject, type Refusal, refuse, sha256Hex } from '@groat/core'
 import { formatHex, nobleEngine, parseSignature, recoverAddress } from '@groat/evm/crypto'
 import { encodeBase58 } from '@groat/svm/wire'
 import { compactVerify, decodeProtectedHeader, importJWK, type JWK } from 'jose'
@@ -187,7 +187,9 @@ async function keyFor(
   if (named !== undefined && own !== undefined && !isSameKey(named, own)) return undefined
   const jwk = named ?? own
   if (jwk === undefined) return 'unknown'
-  return { jwk, signer: isSite ? kid : did, bySite: isSite && named !== undefined }
+  // A name counts where it was looked up, or is its key; what a header alone calls its key is nobody's word.
+  const signer = named === undefined ? nameOf(jwk) : isSite ? kid : did
+  return { jwk, signer, bySite: isSite && named !== undefined }
 }
 
 const ALGORITHMS: readonly string[] = ['EdDSA', 'ES256', 'ES256K']
@@ -206,6 +208,12 @@ async function authorityOf(
   const keys = host === undefined ? undefined : await keysOf?.(host)
   if (jwk !== undefined) return keys?.jwks?.some((each) => isSameKey(each, jwk)) ? 'site' : undefined
   return keys?.accounts.includes(signer) ? 'site' : undefined
+}
+
+/** What a key is called that only its own header names: the account that it is, or its hash (RFC 7638). */
+function nameOf(jwk: JsonObject): string {
+  const { crv = '', kty = '', x = '', ...more } = publicPart(jwk)
+  return accountOf(jwk) ?? `jwk:${sha256Hex(canonicalJson({ crv, kty, x, ...more }))}`
 }
 
 /** The account that a key is on a chain: an address of Ethereum, in lower case, or of Solana. */

@@ -6,6 +6,7 @@ import {
   isJsonObject,
   type JsonObject,
   type Random,
+  readBounded,
   systemClock,
   systemRandom,
   X402Error,
@@ -120,7 +121,8 @@ export async function requestRefund(wish: RefundWish): Promise<RefundReply> {
     redirect: 'error',
     ...(signal && { signal }),
   })
-  const json = decodeJsonObject((await response.text()).slice(0, MAX_REPLY))
+  const bytes = await readBounded(response.body, { maxBytes: MAX_REPLY })
+  const json = decodeJsonObject(new TextDecoder().decode(bytes))
   const reply = json.ok ? check(shapes.RefundReply, json.value) : json
   if (!reply.ok) throw new X402Error('facilitator_invalid_answer', { status: response.status })
   const { status, amount: given, transaction: sent, code } = reply.value

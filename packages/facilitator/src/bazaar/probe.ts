@@ -92,13 +92,24 @@ export function createProber(options: ProberOptions): Prober {
         status: answer?.status ?? null,
         outcome: found.state,
       }
-      const isShown = row.hidden === null && state !== 'gone' && state !== 'disowned'
-      await trx
+      const isShown = state !== 'gone' && state !== 'disowned'
+      const known = await trx
         .updateTable('bazaar_resource')
-        .set({ origin_state: state, failures, probe: JSON.stringify(report), shown: isShown ? 1 : 0, ...found.words })
+        .set(({ eb }) => ({
+          ...{ origin_state: state, failures, probe: JSON.stringify(report) },
+          // The operator may have taken it off while its origin was asked.
+          shown: eb
+            .case()
+            .when('hidden', 'is', null)
+            .then(isShown ? 1 : 0)
+            .else(0)
+            .end(),
+          ...found.words,
+        }))
         .where('seq', '=', row.seq)
-        .execute()
-      if (found.offers !== undefined) await replaceOffers(trx, Number(row.seq), found.offers, at)
+        .returning('seq')
+        .executeTakeFirst()
+      if (known !== undefined && found.offers !== undefined) await replaceOffers(trx, Number(row.seq), found.offers, at)
     })
   }
 
@@ -130,8 +141,9 @@ function questionOf({ url, method, said }: Row, allowPrivate: boolean) {
     return undefined
   const place = new URL(url)
   const params = isJsonObject(input.pathParams) ? input.pathParams : {}
-  // Dots alone would be taken for a way out of the path.
-  if (parametersOf(place.pathname).some((name) => /^\.{0,2}$/.test(String(params[name] ?? '')))) return undefined
+  // Dots alone would be taken for a way out of the path, and half a character is no text.
+  if (parametersOf(place.pathname).some((name) => /^\.{0,2}$|\p{Cs}/u.test(String(params[name] ?? ''))))
+    return undefined
   place.pathname = place.pathname
     .split('/')
     .map((part) => (part.startsWith(':') ? encodeURIComponent(String(params[part.slice(1)])) : part))

@@ -63,7 +63,8 @@ function withFilter<Page>(params: URLSearchParams, own: readonly string[], page:
     const read = Object.hasOwn(READERS, name) ? READERS[name as keyof CatalogueFilter] : undefined
     if (read === undefined) unapplied.push(name.slice(0, 64))
     else {
-      const parsed = value.length > 128 ? undefined : read(value, params)
+      // No text of a database holds the character of number zero.
+      const parsed = value.length > 128 || value.includes('\0') ? undefined : read(value, params)
       if (parsed === undefined) return { ok: false, field: name }
       Object.assign(said, { [name]: parsed })
     }

@@ -68,11 +68,21 @@ export async function searchRows(from: ReadFrom, query: SearchQuery): Promise<Fo
   return { rows: await withOffers(from, shown), cursor: last === undefined ? null : encodeCursor({ ...last, asked }) }
 }
 
-/** Everything that is known of an origin, shown or not. */
-export async function rowsOfOrigin(from: ReadFrom, origin: string): Promise<readonly ResourceRow[]> {
-  const { rows } = await sql<Selectable<BazaarTables['bazaar_resource']>>`
-    select ${COLUMNS} from bazaar_resource r where r.origin = ${origin} order by r.seq limit 1000`.execute(from.db)
-  return withOffers(from, rows)
+/** What is asked of a row by whoever wants to know why it is listed, or is not. */
+export type ListedRow = Pick<
+  ResourceRow,
+  'url' | 'method' | 'tool' | 'pay_to' | 'origin_state' | 'hidden' | 'said_by' | 'shown'
+>
+
+/** How an origin's listings stand, shown or not: without words and offers, for there may be a thousand of them. */
+export function rowsOfOrigin({ db }: ReadFrom, origin: string): Promise<readonly ListedRow[]> {
+  return db
+    .selectFrom('bazaar_resource')
+    .select(['url', 'method', 'tool', 'pay_to', 'origin_state', 'hidden', 'said_by', 'shown'])
+    .where('origin', '=', origin)
+    .orderBy('seq')
+    .limit(1000)
+    .execute()
 }
 
 const COLUMNS = sql.raw(

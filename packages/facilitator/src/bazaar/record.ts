@@ -78,7 +78,7 @@ export async function recordSale(
   if (known === undefined) {
     // Its name is all that there is of it, and would be a stranger's words.
     if (!sale.bySeller && !/^[\w./-]{0,128}$/.test(listing.tool ?? '')) return 'tool_unspoken'
-    const full = await isFull(trx, { origin, listing, perOrigin, perPlace, total })
+    const full = await makeRoom(trx, { origin, listing, by, perOrigin, perPlace, total })
     if (full !== undefined) return full
   }
   // What the origin or the seller has said is not changed by what a payer echoes (BAZAAR-032, BAZAAR-037).
@@ -197,26 +197,55 @@ export async function rescore(
   return quality
 }
 
-async function isFull(
+type Place = { readonly origin: string; readonly listing: Listing; readonly by: SaidBy }
+
+/**
+ * Sees to it that there is room for one listing more; answers why there is none. What only payers have said, and no origin has confirmed, takes no room of a seller's, and makes room for the next of its
+ * kind, the least used first: else a few payments to oneself would keep a place from whoever it belongs to.
+ */
+async function makeRoom(
   trx: Transaction<BazaarTables>,
-  { origin, listing, perOrigin, perPlace, total }: { origin: string; listing: Listing } & Required<CatalogueLimits>,
+  { origin, listing, by, perOrigin, perPlace, total }: Place & Required<CatalogueLimits>,
 ): Promise<RecordFlaw | undefined> {
-  const there = await trx
+  const listed = trx
     .selectFrom('bazaar_resource')
-    .select(['url', 'method', 'tool'])
+    .select(['seq', 'url', 'method', 'tool'])
     .where('origin', '=', origin)
     // What its origin has disowned takes no room of the origin's.
     .where('origin_state', 'not in', ['disowned', 'gone'])
+  const spoken = await listed
+    .where(({ eb, or }) => or([eb('said_by', '<>', 'payer'), eb('origin_state', '=', 'verified')]))
     .limit(perOrigin)
     .execute()
-  if (there.length >= perOrigin) return 'origin_full'
-  const same = there.filter(
-    ({ url, method, tool }) =>
-      url === listing.url && method === (listing.method ?? null) && tool === (listing.tool ?? null),
-  )
-  if (same.length >= perPlace) return 'too_many_recipients'
+  const loose =
+    by !== 'payer'
+      ? []
+      : await listed
+          .where('said_by', '=', 'payer')
+          .where('origin_state', '<>', 'verified')
+          .orderBy('score')
+          .orderBy('last_seen')
+          .orderBy('seq')
+          .limit(perOrigin)
+          .execute()
+  const isHere = ({ url, method, tool }: { url: string; method: string | null; tool: string | null }) =>
+    url === listing.url && method === (listing.method ?? null) && tool === (listing.tool ?? null)
+  const [here, looseHere] = [spoken.filter(isHere), loose.filter(isHere)]
+  if (spoken.length >= perOrigin) return 'origin_full'
+  if (here.length >= perPlace) return 'too_many_recipients'
   const last = await trx.selectFrom('bazaar_resource').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
-  return last !== undefined && last.seq >= total ? 'catalogue_full' : undefined
+  if (last !== undefined && last.seq >= total) return 'catalogue_full'
+  const isPlaceFull = here.length + looseHere.length >= perPlace
+  const isOriginFull = spoken.length + loose.length >= perOrigin
+  const [least] = isPlaceFull ? looseHere : isOriginFull ? loose : []
+  if (least !== undefined) await forget(trx, Number(least.seq))
+  return undefined
+}
+
+async function forget(trx: Transaction<BazaarTables>, resource: number): Promise<void> {
+  await trx.deleteFrom('bazaar_offer').where('resource', '=', resource).execute()
+  await trx.deleteFrom('bazaar_use').where('resource', '=', resource).execute()
+  await trx.deleteFrom('bazaar_resource').where('seq', '=', resource).execute()
 }
 
 type NewRow = {
@@ -270,7 +299,9 @@ export async function replaceOffers(
   now: number,
 ): Promise<void> {
   await trx.deleteFrom('bazaar_offer').where('resource', '=', resource).execute()
-  for (const offer of offers.slice(0, MAX_OFFERS)) await recordOffer(trx, resource, offer, now)
+  // Names of assets and schemes are short; others would be no good in an index or on a page.
+  const plain = offers.filter(({ asset, scheme }) => asset.length <= 128 && scheme.length <= 128)
+  for (const offer of plain.slice(0, MAX_OFFERS)) await recordOffer(trx, resource, offer, now)
 }
 
 async function recordOffer(

@@ -1,5 +1,5 @@
 import { parametersOf } from '@groat/extensions/bazaar/facilitator'
-import { type ReadFrom, type ResourceRow, rowsOfOrigin } from './read.js'
+import { type ListedRow, type ReadFrom, rowsOfOrigin } from './read.js'
 import { placeOf } from './record.js'
 
 /** One thing that has to be so for a place to be listed. `ok` is `null` where it is not known. */
@@ -56,11 +56,11 @@ export async function whyListed(
 
 const SETTLED: ListingCheck = { name: 'settled', ok: true, detail: 'A payment for it was settled here' }
 
-function isListed({ shown, origin_state }: ResourceRow, showsUnverified: boolean): boolean {
+function isListed({ shown, origin_state }: ListedRow, showsUnverified: boolean): boolean {
   return Number(shown) === 1 && (showsUnverified || origin_state === 'verified')
 }
 
-function checksOf(row: ResourceRow, showsUnverified: boolean): readonly ListingCheck[] {
+function checksOf(row: ListedRow, showsUnverified: boolean): readonly ListingCheck[] {
   const { method, tool, pay_to, origin_state, hidden, said_by } = row
   const what = `${tool ?? method ?? 'any method'}, paid to ${pay_to}`
   const wanted = !showsUnverified && origin_state === 'unknown'
