@@ -76,6 +76,27 @@ describe('a seller that binds payments', () => {
     },
   )
 
+  test.each([undefined, ['content-type']])(
+    'EXT-BIND-004 takes a payment with the same form again, whose boundary is another, and no other form (headers %o)',
+    async (headers) => {
+      let fails = 1
+      const shop = await shopWith(
+        { [KEY]: { required: true, ...(headers && { headers }) } },
+        { mode: 'upfront', handler: async () => new Response('goods', { status: fails-- > 0 ? 500 : 200 }) },
+      )
+      const form = (words: string): RequestInit => {
+        const body = new FormData()
+        body.set('words', words)
+        return { method: 'POST', body }
+      }
+      const { response, payment } = await buy(shop, form('a'), PATH)
+      expect(response.status).toBe(500)
+      expect((await shop.present(payment, form('b'), PATH)).status).toBe(409)
+      const own = await shop.present(payment, form('a'), PATH)
+      expect([own.status, await own.text(), shop.stub.ledger.size]).toEqual([200, 'goods', 1])
+    },
+  )
+
   test('EXT-BIND-001 says whether it takes others', async () => {
     for (const [declared, required] of [
       [true, true],

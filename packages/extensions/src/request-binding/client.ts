@@ -1,4 +1,4 @@
-import { check, type ExtensionClient, isJsonObject, type Random, sha256Hex } from '@groat/core'
+import { check, comparableBody, type ExtensionClient, isJsonObject, type Random, sha256Hex } from '@groat/core'
 import { bindingOf, boundHeaders, bytesOf, hexOf, requestBinding } from './request-binding.js'
 import * as shapes from './schema.shapes.js'
 
@@ -19,7 +19,8 @@ export function boundPayments(): ExtensionClient {
       if (!isJsonObject(info) || !terms?.ok) return undefined
       const named = boundHeaders(terms.value.headers, (name) => headers?.get(name))
       const salt = hexOf(random(16))
-      const binding = bindingOf({ method, url: withoutFragment(url), body, ...named, salt })
+      const content = comparableBody(body, headers?.get('content-type'))
+      const binding = bindingOf({ method, url: withoutFragment(url), body: content, ...named, salt })
       return { random: drawsFrom(binding), value: { info: { ...info, salt } } }
     },
   }

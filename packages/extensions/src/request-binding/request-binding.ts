@@ -62,7 +62,13 @@ export function boundHeaders(
   header: (name: string) => string | null | undefined,
 ): { readonly headers?: Readonly<Record<string, string>> } {
   if (names === undefined || names.length === 0) return {}
-  return { headers: Object.fromEntries(names.map((name) => [name, header(name)?.trim() || (ABSENT[name] ?? '')])) }
+  return { headers: Object.fromEntries(names.map((name) => [name, boundValue(name, header) || (ABSENT[name] ?? '')])) }
+}
+
+/** A form that is sent again has another boundary: it counts no more in the header than in the body. */
+function boundValue(name: string, header: (name: string) => string | null | undefined): string | undefined {
+  const value = header(name)?.trim()
+  return name === 'content-type' ? value?.replace(/;\s*boundary=(?:"[^"]*"|[^;]*)/i, '') : value
 }
 
 const ABSENT: Readonly<Record<string, string>> = { accept: '*/*', 'accept-language': '*' }

@@ -1,5 +1,6 @@
 import {
   check,
+  comparableBody,
   type ExtensionServer,
   extensionInfo,
   type GuardedPayment,
@@ -85,10 +86,11 @@ async function judge(
   const { salt } = extensionInfo(payment.extensions, requestBinding.key) ?? {}
   // A bound payment was refused by now if it had no salt.
   if (typeof salt !== 'string') return undefined
-  const body = request.body === undefined ? new Uint8Array() : await request.body()
-  if (body === undefined) return refuse('request_too_large', 'the body cannot be read to check the payment by')
+  const bytes = request.body === undefined ? new Uint8Array() : await request.body()
+  if (bytes === undefined) return refuse('request_too_large', 'the body cannot be read to check the payment by')
   const [query = ''] = /\?[^#]*/.exec(request.url) ?? []
   const drawn = drawnBy(payment)
+  const body = comparableBody(bytes, request.header('content-type'))
   // Which headers count is ours to say: what a payment says of it is its sender's word.
   const named = boundHeaders(headers, request.header)
   const binding = hexOf(bindingOf({ method: request.method, url: resource.url + query, body, ...named, salt }))
