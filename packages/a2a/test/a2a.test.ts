@@ -363,6 +363,39 @@ test('A2A-017 A2A-035 a payment that the client rejects ends the task', async ()
   expect(runs).toEqual([])
 })
 
+test('a task that is cancelled while it is worked on is not charged, whatever its executor still makes', async () => {
+  let begun = () => {}
+  const working = new Promise<void>((resolve) => {
+    begun = resolve
+  })
+  let finish = () => {}
+  const cancelled = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const { client, stub } = await openStudio({
+    executor: (runs) => ({
+      async execute(context, bus, payment) {
+        begun()
+        await cancelled
+        await painter(runs).execute(context, bus, payment)
+      },
+      async cancelTask(taskId, bus) {
+        const status = { state: TaskState.TASK_STATE_CANCELED, message: undefined, timestamp: undefined }
+        bus.publish(AgentEvent.statusUpdate({ taskId, contextId: '', status, metadata: undefined }))
+        finish()
+      },
+    }),
+  })
+  const task = await ask(client, 'the sea')
+  const presented = payFor(task).then((payment) => present(client, task, payment))
+  await working
+  const ended = await client.cancelTask({ id: task.id, tenant: '', metadata: undefined })
+  expect(ended.status?.state).toBe(TaskState.TASK_STATE_CANCELED)
+  await presented
+  const now = await client.getTask({ id: task.id, tenant: '', historyLength: 0 })
+  expect([now.status?.state, stub.settled.length]).toEqual([TaskState.TASK_STATE_CANCELED, 0])
+})
+
 test('A2A-018 A2A-036 the client asks for the extension by both names, and the server says which it follows', async () => {
   const { paying, activated } = await openStudio()
   await paying.sendMessage(message('the sea'))

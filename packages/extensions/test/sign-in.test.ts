@@ -555,6 +555,16 @@ describe('a route that asks for a sign-in and for no money', () => {
     return { serve, fetch, sent, served: () => served }
   }
 
+  test('EXT-SIGN-024 a path that begins with two slashes is one of this server, and no host', async () => {
+    const { serve } = memberOf()
+    for (const path of ['//evil.example/members', '//']) {
+      const answer = await serve(new Request(ORIGIN + path))
+      expect(JSON.parse(atob(answer.headers.get('payment-required') ?? ''))).toMatchObject({
+        extensions: { [KEY]: { info: { uri: ORIGIN + path, domain: 'shop.example' } } },
+      })
+    }
+  })
+
   test('EXT-SIGN-024 EXT-SIGN-025 serves accounts of both kinds, each proof once, and no cache keeps it', async () => {
     const { serve, fetch, sent, served } = memberOf()
     const strange = await serve(new Request(at))

@@ -1,5 +1,11 @@
 import { type Message, type Part, Role, type Task, TaskState } from '@a2a-js/sdk'
-import { AgentEvent, type AgentExecutor, type ExecutionEventBus, RequestContext } from '@a2a-js/sdk/server'
+import {
+  AgentEvent,
+  type AgentExecutionEvent,
+  type AgentExecutor,
+  type ExecutionEventBus,
+  RequestContext,
+} from '@a2a-js/sdk/server'
 import { canonicalJson, type JsonObject, problem, sha256Hex, X402Error, type X402Version } from '@groat/core'
 import {
   paywall as httpPaywall,
@@ -71,15 +77,33 @@ export function paywall(options: PaywallOptions): A2aPaywall {
           const parts = canonicalJson(JSON.parse(JSON.stringify(turn.wanted.parts)))
           // What is claimed is claimed for this message: a payment buys its answer, in whatever task it comes again.
           const request = new Request(`${url}?message=${sha256Hex(parts)}`, { method: 'POST', headers })
+          // Whoever cancels is told so on the bus of the task itself: what was given up is not sold, whatever still comes of it.
+          let isCancelled = false
+          const hear = (event: AgentExecutionEvent) => {
+            isCancelled ||= isCancel(event)
+          }
           const work: Work = async (payment) => {
             say(about, TaskState.TASK_STATE_WORKING, undefined, { status: 'payment-verified' })
-            return holdEvents((held) => executor.execute(wantedContext(context, turn), held, payment))
+            bus.on('event', hear)
+            try {
+              const deed = await holdEvents((held) => executor.execute(wantedContext(context, turn), held, payment))
+              return isCancelled ? CANCELLED : deed
+            } finally {
+              bus.off('event', hear)
+            }
           }
           reply(about, await answerOf(async () => handle(request, work), version), ask, payload !== undefined)
         },
       }
     },
   }
+}
+
+/** What is left of a task that was cancelled while it was worked on. */
+const CANCELLED: Deed = { sold: false, state: TaskState.TASK_STATE_CANCELED, artifacts: [] }
+
+function isCancel({ kind, data }: AgentExecutionEvent): boolean {
+  return (kind === 'task' || kind === 'statusUpdate') && data.status?.state === TaskState.TASK_STATE_CANCELED
 }
 
 /** What one message to an agent comes to. */

@@ -139,8 +139,12 @@ async function fromCatalogue(
     if (memberList(answer, 'resources') !== undefined) return fromBazaar(answer ?? null)
   }
   const found: Service[] = []
+  // A catalogue that answers a row at a time, or slowly, is not read for hours.
+  const late = AbortSignal.timeout(MAX_MS * 6)
+  const { signal } = options
+  const paging = { ...options, signal: signal === undefined ? late : AbortSignal.any([signal, late]) }
   for (let offset = 0; offset < MAX_SERVICES; ) {
-    const page = await load(join(base, offset === 0 ? LIST : `${LIST}&offset=${offset}`), options)
+    const page = await load(join(base, offset === 0 ? LIST : `${LIST}&offset=${offset}`), paging)
     if (page === undefined) return offset === 0 ? undefined : found
     const rows = (memberList(page, 'items') ?? memberList(page, 'resources') ?? []).length
     found.push(...fromBazaar(page))

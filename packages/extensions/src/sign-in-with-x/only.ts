@@ -82,7 +82,8 @@ export function signedInOnly(options: SignedInOnly) {
   return (handler: (request: Request, account: AskedAccount) => Response | Promise<Response>) =>
     async (request: Request): Promise<Response> => {
       const { pathname } = new URL(request.url)
-      const url = new URL(pathname, origin).href
+      // A path that begins with two slashes would name another host.
+      const url = new URL(origin).origin + pathname
       const header = request.headers.get(SIGN_IN_HEADER)
       if (header === null) return refused(url, 'sign_in_unknown')
       let account: AskedAccount
