@@ -116,19 +116,15 @@ export function inOurWords(
   payment: PaymentPayload,
 ): PaymentPayload {
   const { extensions } = payment
-  if (extensions === undefined || !Object.hasOwn(extensions, LISTED)) return payment
-  const { [LISTED]: _, ...others } = extensions
-  const own = declared.find(({ data }) => data.key === LISTED)
-  const block = own?.declared.vouch?.(challengeOf(request, terms)) ?? own?.declared.announce
+  // By this extension catalogues list what is sold.
+  if (extensions?.bazaar === undefined) return payment
+  const own = declared.find(({ data }) => data.key === 'bazaar')?.declared
   return {
     ...payment,
     resource: terms.resource,
-    extensions: { ...others, ...(block === undefined ? {} : { [LISTED]: block }) },
+    extensions: { ...extensions, bazaar: own?.vouch?.(challengeOf(request, terms)) },
   }
 }
-
-/** The extension by which catalogues list what is sold. */
-const LISTED = 'bazaar'
 
 /**
  * What extensions say of a payment that is verified (`guard`), or of the request that brings again one that was claimed before (`resume`). All are asked, for a payment that repeats an
