@@ -115,7 +115,7 @@ export function holdEntries(
   at: number,
 ): readonly Entry[] {
   const { pid, from, to } = hold
-  const about = { ...hold, at, transaction, amount }
+  const about = { ...unvalued(hold), at, transaction, amount }
   const name = (of: string) => `${of}:${pid}:${transaction || kind}`
   if (kind === 'refund') {
     const back = { kind: 'refund', debit: 'refunds', credit: 'payable', from: to, to: from } as const
@@ -149,7 +149,7 @@ export function useEntry(
   const amount = uses === undefined ? 0n : share(paid.amount, nth, uses)
   const sides = { debit: 'prepaid', credit: 'revenue' } as const
   return {
-    ...paid,
+    ...unvalued(paid),
     id,
     kind: 'usage',
     at,
@@ -158,6 +158,11 @@ export function useEntry(
     route,
     resource,
   }
+}
+
+/** An entry without its worth: one of another amount, or of another time, is valued by itself. */
+function unvalued({ fiat: _, ...entry }: Entry): Entry {
+  return entry
 }
 
 /** The nth of so many shares, in whole atomic units; they add up to the amount. */

@@ -311,6 +311,24 @@ describe.each(['SQLite', 'PostgreSQL'])('the books in %s', (kind) => {
       { currency: 'USD', value: '0.001' },
     ])
   })
+
+  test('what a use earns, and what is captured, is valued by itself once its payment was', async () => {
+    const market = await open({ fiat: { currency: 'USD', rates: fixedRates({ USDC: '1' }) } })
+    const { pid } = await sell(market, { uses: 4, amount: 1_000n })
+    const { entitlements } = market.claims
+    await entitlements.grant({ pid, scope: 's', uses: 3, proof: '{}' })
+    const held = await sell(market, { amount: 500n, held: true })
+    await market.ledger.value()
+    await entitlements.redeem(pid, 's')
+    await market.ledger.moved({ pid: held.pid, kind: 'capture', amount: 300n, transaction: '0xcapture' })
+    await market.ledger.value()
+    const entries = await all(market.ledger.entries({ kinds: ['usage', 'payment', 'hold'] }))
+    const said = entries.map(({ kind, amount, fiat }) => `${kind} ${amount} ${fiat?.value}`)
+    expect(said.sort()).toEqual([
+      ...['hold 300 0.0003', 'hold 500 0.0005', 'payment 1000 0.001', 'payment 300 0.0003'],
+      ...['usage 250 0.00025', 'usage 250 0.00025'],
+    ])
+  })
 })
 
 test('an export is exact, and runs no formula', () => {
