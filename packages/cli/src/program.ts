@@ -73,7 +73,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('-H, --header <header>', 'request header, as "Name: value"', gathered)
     .option('-d, --data <text>', 'request body; makes the method POST')
     .option('-o, --output <file>', 'write the answer to a file')
-    .option('--max <price>', 'most to pay; default is what the policy says, or $0.10')
+    .option('--max <price>', 'most to pay; below what the policy says, which is the default, or $0.10')
     .option('--policy <file>', 'spending policy in YAML; default is ~/.groat/policy.yaml where there is one')
     .option('--task <name>', 'what it is for: kept with the receipt, and counted for per_task')
     .option('--retry <times>', 'present the same payment that often again when the answer is lost; default 3')

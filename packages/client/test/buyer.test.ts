@@ -334,7 +334,7 @@ describe.each(purses)('%s purse', (_, open) => {
         rule: 'eachOrigin.perDay',
         ok: false,
         code: 'budget_exceeded',
-        says: '$0.05 of $0.08 are taken; $0.05 of $0.08 are taken',
+        says: '$0.05 of $0.08 are taken',
       },
     ])
     expect([scheme.signed.length, (await purse.records()).length]).toEqual([1, 1])

@@ -43,7 +43,7 @@ export async function find(words: readonly string[], options: FindCommand, io: I
     for (const line of columns(rows.map(({ service, probe: measured }) => rowOf(service, measured))))
       io.out(`${plain(line)}\n`)
     io.say(
-      `  ${services.length} found${silent.length > 0 ? io.style.quiet(`; no answer from ${plain(silent.join(', '))}`) : ''}`,
+      `  ${services.length} found${silent.length > 0 ? io.style.quiet(`; nothing to read at ${plain(silent.join(', '))}`) : ''}`,
     )
   }
   return services.length > 0 ? exitCodes.ok : exitCodes.no

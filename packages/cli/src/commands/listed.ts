@@ -47,7 +47,11 @@ async function ask(url: string): Promise<{ readonly listed: boolean; readonly ch
   if (answer.status === 200 && isJsonObject(said) && typeof said.listed === 'boolean' && Array.isArray(said.checks)) {
     return { ...said, listed: said.listed, checks: said.checks }
   }
-  throw new CliError('unreachable', `${new URL(url).origin} has no catalogue that can say why`)
+  throw new CliError(
+    'unreachable',
+    `${new URL(url).origin} has no catalogue that can say why`,
+    'A facilitator keeps one with `bazaar: true` in its file.',
+  )
 }
 
 function jsonOf(text: string | undefined): unknown {

@@ -1,6 +1,14 @@
 import { compareValues, type PaymentOutcome, parseLimit, type Quote, type SignedPayment } from '@groat/client'
 import { type BudgetState, type Buyer, createBuyer, type SpendingPolicy } from '@groat/client/buyer'
-import { errorInfo, formatUnits, network as networkNamed, type Receipt, type SchemeClient } from '@groat/core'
+import {
+  errorInfo,
+  formatUnits,
+  isErrorCode,
+  isJsonObject,
+  network as networkNamed,
+  type Receipt,
+  type SchemeClient,
+} from '@groat/core'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import { boundPayments } from '@groat/extensions/request-binding/client'
 import type { ReceiptLine } from '../sandbox/buyer.js'
@@ -38,7 +46,8 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   const target = parseTarget(url)
   const init = requestInit(target, options)
   if (options.output !== undefined && !options.dryRun) await checkOutput(options.output)
-  const policy = limitedTo(options, await loadPolicy(options, io))
+  const own = await loadPolicy(options, io)
+  const policy = limitedTo(options, own)
   return withPurse(options, io, async (purse, channels) => {
     const schemes = await openWallet(target, { ...options, channels }, io)
     const names = checkedNames()
@@ -60,7 +69,8 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
       ...(options.task !== undefined && { metadata: { task: options.task } }),
     })
     const quote = await reach(target, () => buyer.quote(target, init))
-    const asked = { ...options, max: policy.perPayment ?? DEFAULT_MAX, schemes }
+    const max = policy.perPayment ?? DEFAULT_MAX
+    const asked = { ...options, max, isOfPolicy: own.perPayment === max, schemes }
     if (quote.status === 'refused') return refuse(quote, asked, io)
     if (quote.status === 'payable') showPrice(target, quote, await buyer.budgets(options.task, target.origin), io)
     if (quote.status === 'payable') showEffect(quote, io)
@@ -126,6 +136,8 @@ async function send(payer: Buyer, target: URL, init: RequestInit, options: Sent,
   if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, shown))}\n`)
   else if (outcome === undefined && options.wasAsked) tellOwned(response, io)
   else tell(outcome, ms, outcome?.status === 'answered' ? lastReceipt(new TextDecoder().decode(body)) : undefined, io)
+  if (!options.json && outcome !== undefined && !response.ok && !isChallenge(response, outcome))
+    tellStatus(response, body, io)
   if (failure !== undefined) io.say(`  ${io.style.bad(`${failure}; the answer follows`)}`)
   const isWanted = failure !== undefined || (options.output === undefined && !isChallenge(response, outcome))
   if (!options.json && isWanted) printBody(body, io)
@@ -204,10 +216,20 @@ function tell(outcome: PaymentOutcome | undefined, ms: number, last: Receipt | u
   if (outcome !== undefined) say(`  ${describe(outcome, ms, last, style)}`)
 }
 
+/** What went wrong where a payment went along: the status, and what its code means where that is one of ours. */
+function tellStatus({ status, statusText }: Response, body: Uint8Array, { say, style }: Io): void {
+  const problem = parsed(body)
+  const code = isJsonObject(problem) && typeof problem.code === 'string' ? problem.code : ''
+  say(`  ${style.bad('the answer is')} ${plain(`${status} ${statusText}`.trim())}`)
+  if (isErrorCode(code)) say(`  ${errorInfo(code).title} (${code})\n  ${errorInfo(code).hint}`)
+}
+
 /** Nothing was paid: a bundle or a pass of the purse was good for it. */
 function tellOwned({ headers }: Response, { say, style }: Io): void {
   const [, left] = /;\s*left=(\d{1,15})/.exec(headers.get('PAYMENT-ENTITLEMENT') ?? '') ?? []
-  say(`  ${style.good('not paid again')}: it was bought before${left === undefined ? '' : `, and ${left} are left`}`)
+  say(
+    `  ${style.good('not paid again')}: it was bought before${left === undefined ? '' : `, and ${left} ${left === '1' ? 'is' : 'are'} left`}`,
+  )
 }
 
 function describe(outcome: PaymentOutcome, ms: number, last: Receipt | undefined, style: Style): string {

@@ -10,7 +10,7 @@ import {
   type SignerOf,
   verifyReceipt,
 } from '@groat/client/buyer'
-import { decodeChallenge, decodeReceipt, headerNames, networkFamily, v1NameOf } from '@groat/core'
+import { decodeChallenge, decodeReceipt, headerNames, networkFamily, sameAddress, v1NameOf } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
 import { signerOfEvm } from '@groat/evm/signer'
 import { exactSvm } from '@groat/svm/exact/server'
@@ -75,9 +75,11 @@ export async function exportReceipts(options: ReceiptsCommand, io: Io): Promise<
   const exporterFor = await exportersOf(options, io)
   return withPurse(options, io, async (purse) => {
     let unsigned = 0
+    let byAnother = 0
     for (const record of await recordsOf(purse, options)) {
       const [receipt, exporter] = [exportReceipt(record), exporterFor(record)]
       if (exporter === undefined) unsigned++
+      else if (!isPayer(exporter.account, record)) byAnother++
       io.out(`${JSON.stringify(exporter ? await attestReceipt(receipt, exporter) : receipt)}\n`)
     }
     if (unsigned > 0) {
@@ -85,8 +87,18 @@ export async function exportReceipts(options: ReceiptsCommand, io: Io): Promise<
         `  ${unsigned} without a signature of yours: set GROAT_EVM_KEY or GROAT_SVM_KEY, or name a file with --key-file`,
       )
     }
+    if (byAnother > 0) {
+      io.say(
+        `  ${byAnother} signed by another key than the payer’s, and good only for who trusts it (verify --by): set the payer’s, or name its file with --key-file`,
+      )
+    }
     return exitCodes.ok
   })
+}
+
+function isPayer(account: string, { intent: { network, payer } }: PaymentRecord): boolean {
+  const [family, address = ''] = account.split(':')
+  return family === networkFamily(network) && sameAddress(address, payer)
 }
 
 /**

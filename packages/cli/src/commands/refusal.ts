@@ -18,6 +18,8 @@ export type RefusedQuote = Extract<Quote, { status: 'refused' }>
 /** What was asked for, as far as it decides what is refused. */
 export type Asked = {
   readonly max: string
+  /** The limit is the policy's own, which no option widens. */
+  readonly isOfPolicy?: boolean
   readonly network?: readonly string[] | undefined
   readonly scheme?: readonly string[] | undefined
   readonly schemes: readonly SchemeClient[]
@@ -63,7 +65,10 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
   const plain = { reason: detail ?? info.title, hint: info.hint }
   switch (rule) {
     case 'perPayment':
-      return { reason: `${priceOf(offer)} is above ${asked.max}`, hint: 'Allow more with --max.' }
+      return {
+        reason: `${priceOf(offer)} is above ${asked.max}`,
+        hint: asked.isOfPolicy ? MAX_OF_POLICY : 'Allow more with --max.',
+      }
     case 'networks':
       return {
         reason: `not among --network ${asked.network?.join(' ')}`,
@@ -92,6 +97,8 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
       return plain
   }
 }
+
+const MAX_OF_POLICY = 'Allow more by `per_payment` in the policy: --max narrows it, and never widens it.'
 
 /** A key here would pay by it, and `--scheme` or the policy leaves it out. */
 function notAsked({ scheme, network }: PaymentRequirements, { scheme: wanted, schemes }: Asked) {

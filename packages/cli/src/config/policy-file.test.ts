@@ -32,6 +32,12 @@ test.each(['allowance: everything', 'allowance: [exact]', 'alowance: exact', 'ea
   },
 )
 
+test('a price that is none is told with its line', async () => {
+  await expect(read('per_day: $1\neach_origin:\n  per_hour: lots')).rejects.toThrow(
+    `${file}:3: each_origin.per_hour: is not a price; write it as $0.05`,
+  )
+})
+
 test('CL-1 a policy has the same words in YAML as in code, and all of them', async () => {
   // The types hold this list complete: a word that code gets and YAML lacks fails here, and the other way round.
   const inCode = {

@@ -61,12 +61,14 @@ const NUMBERS: ReadonlySet<string> = new Set(['payments', 'maxLifetimeSeconds', 
  * const policy = await readPolicy('policy.yaml', process.env)
  */
 export async function readPolicy(file: string, environment: Environment): Promise<SpendingPolicy> {
-  const { value } = await readYamlFile(file, PolicyFile, environment)
+  const { value, fail } = await readYamlFile(file, PolicyFile, environment)
   // Checked word by word above: it is a policy but for the spelling of its words.
   const policy = inCode(value) as SpendingPolicy
   try {
     createBuyer({ schemes: [nobody], policy })
   } catch (cause) {
+    const wrong = X402Error.is(cause) && cause.code === 'invalid_price' ? pathOf(cause.context.price, value) : undefined
+    if (wrong !== undefined) throw fail(wrong, 'is not a price; write it as $0.05')
     if (!X402Error.is(cause) || typeof cause.context.field !== 'string') throw cause
     const field = cause.context.field.replace(/^policy\./, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
     throw new CliError('usage', `${file}: ${field}: ${cause.context.problem ?? cause.context.reason}`, undefined, {
@@ -74,6 +76,16 @@ export async function readPolicy(file: string, environment: Environment): Promis
     })
   }
   return policy
+}
+
+/** Where a value stands, the first time. */
+function pathOf(wanted: unknown, within: object): readonly string[] | undefined {
+  for (const [name, value] of Object.entries(within)) {
+    if (String(value) === wanted) return [name]
+    const below = isRecord(value) ? pathOf(wanted, value) : undefined
+    if (below !== undefined) return [name, ...below]
+  }
+  return undefined
 }
 
 /** Pays nothing: a policy is read, and budgets are counted, without an account. */

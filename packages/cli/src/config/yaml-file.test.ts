@@ -57,7 +57,7 @@ test.each([
     'routes:\n  GET /a:\n    minute: { prize: 1 }',
     '3: routes.GET /a.minute.price: is missing\n3: routes.GET /a.minute.prize: unknown field',
   ],
-  ['routes:\n  GET /a: 5', '2: routes.GET /a: expected free, text or fields'],
+  ['routes:\n  GET /a: 5', '2: routes.GET /a: expected free, text or fields; a price is written as $5'],
 ])('says line and reason of %s', async (text, said) => {
   expect(await saidOf(text)).toBe(said)
 })

@@ -113,14 +113,25 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown): readonly Problem[]
       return issue.keys.map((key) => ({ path: [...path, key], reason: unknownField(key, path) }))
     case 'invalid_union': {
       const meant = branchMeant(issue.errors)
-      if (meant === undefined) return [{ path, reason: reasonOf(issue) }]
+      if (meant === undefined) return [{ path, reason: reasonOf(issue) + priceHint(issue, value) }]
       return meant.flatMap((inner) => problemsOf({ ...inner, path: [...path, ...inner.path] }, value))
     }
     case 'invalid_type':
-      return [{ path, reason: valueAt(value, path) === undefined ? 'is missing' : reasonOf(issue) }]
+      return [
+        { path, reason: valueAt(value, path) === undefined ? 'is missing' : reasonOf(issue) + priceHint(issue, value) },
+      ]
     default:
       return [{ path, reason: reasonOf(issue) }]
   }
+}
+
+/** A price without its sign is a number to YAML. */
+function priceHint(issue: z.core.$ZodIssue, value: unknown): string {
+  const { path } = issue
+  const found = valueAt(value, path)
+  return / text\b/.test(reasonOf(issue)) && path[0] === 'routes' && typeof found === 'number'
+    ? `; a price is written as $${found}`
+    : ''
 }
 
 /** Of several forms that a value may have, the one that it was meant to have: the one that fails further in, or for a reason of its own. */

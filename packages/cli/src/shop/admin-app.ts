@@ -125,7 +125,7 @@ const wrong = (c: Context) =>
   c.json(
     {
       error:
-        'payment, reason and amount (a number of tokens as text, of a token that is known) are asked for; part is a name of letters, digits, _ and -',
+        'payment (its whole id, as `groat ledger export` has it), reason and amount (a number of tokens as text, of a token that is known) are asked for; part is a name of letters, digits, _ and -',
     },
     400,
   )

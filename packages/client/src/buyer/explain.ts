@@ -50,8 +50,9 @@ export function verdictsOn(
   const verdict = (rule: string, refused?: Refusal): RuleVerdict => {
     const says = words.get(rule) ?? ''
     if (refused === undefined) return { rule, ok: true, says }
-    const { code, detail } = refused
-    return { rule, ok: false, code, says: [detail, says].filter(Boolean).join('; ') }
+    const { code } = refused
+    const detail = rule === 'perPayment' && context.asset ? priceText(offer.amount, context.asset) : refused.detail
+    return { rule, ok: false, code, says: [...new Set([detail, says])].filter(Boolean).join('; ') }
   }
   const asked = rules.map(({ name, check }) => verdict(name, check(offer, context)))
   if (status === 'chosen') return [...asked, verdict('maxLifetimeSeconds'), verdict('allowance')]

@@ -23,7 +23,10 @@ export async function whyListed(
 ): Promise<WhyListed> {
   const place = placeOf(resource)
   if (place === undefined || !isPublic(resource)) {
-    const detail = place === undefined ? 'The URL is not one of http or https' : 'The URL is not on the public internet'
+    const detail =
+      place === undefined
+        ? 'The URL is not one of http or https'
+        : 'The URL is not on the public internet, and this catalogue lists nothing else'
     return { resource, listed: false, checks: [{ name: 'url', ok: false, detail }] }
   }
   const rows = (await rowsOfOrigin(from, place.origin)).filter(
