@@ -226,6 +226,9 @@ async function contractsOf(file: string): Promise<DelegationContracts> {
   })
   const { manager, enforcers } = parsed(text)
   const { erc20TransferAmount, timestamp, allowedCalldata, ...rest } = (enforcers ?? {}) as Members
+  if ([manager, erc20TransferAmount, timestamp, allowedCalldata].includes(undefined)) {
+    throw new CliError('usage', `${file} does not name all contracts`, CONTRACTS)
+  }
   const { erc20PaymentLimit, erc20PeriodTransfer, erc20Payees } = rest
   return {
     manager: hexOf(manager),
@@ -239,6 +242,9 @@ async function contractsOf(file: string): Promise<DelegationContracts> {
     },
   }
 }
+
+const CONTRACTS =
+  'Write it as {"manager":"0x…","enforcers":{"erc20TransferAmount":"0x…","timestamp":"0x…","allowedCalldata":"0x…"}}.'
 
 type Members = Readonly<Record<string, unknown>>
 
