@@ -663,6 +663,20 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     expect((await search(catalogue, 'forecast'))?.urls.length).toBeGreaterThan(0)
   })
 
+  test('BAZAAR-036 listings are counted, not those that have ever been', async () => {
+    const catalogue = await openCatalogue({ limits: { perOrigin: 2, total: 4 } })
+    for (let n = 0; n < 9; n++) {
+      sell(catalogue, { url: `https://tools.example/${n}`, bySeller: false })
+      await catalogue.flush()
+      now += 1000
+    }
+    for (let n = 0; n < 3; n++) sell(catalogue, { url: `https://shop${n}.example/` })
+    await catalogue.flush()
+    expect((await list(catalogue)).total).toBe(4)
+    const { checks } = await catalogue.why({ resource: 'https://shop2.example/' })
+    expect(checks.at(-1)?.detail).toContain('catalogue_full')
+  })
+
   test('what an operator takes off while its origin is asked stays off', async () => {
     const catalogue = await openCatalogue()
     sell(catalogue)

@@ -233,8 +233,7 @@ async function makeRoom(
   const [here, looseHere] = [spoken.filter(isHere), loose.filter(isHere)]
   if (spoken.length >= perOrigin) return 'origin_full'
   if (here.length >= perPlace) return 'too_many_recipients'
-  const last = await trx.selectFrom('bazaar_resource').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
-  if (last !== undefined && last.seq >= total) return 'catalogue_full'
+  if (await isFull(trx, total)) return 'catalogue_full'
   const isPlaceFull = here.length + looseHere.length >= perPlace
   const isOriginFull = spoken.length + loose.length >= perOrigin
   const [least] = isPlaceFull ? looseHere : isOriginFull ? loose : []
@@ -349,4 +348,12 @@ function requirementsText(requirements: PaymentRequirements): string {
   if (text.length <= 8192) return text
   const { received: _, ...rest } = requirements
   return JSON.stringify(encodeRequirements(2, { ...rest, extra: {} }))
+}
+
+/** Whether there are that many listings. They are counted only once that many have ever been: counting takes its time. */
+async function isFull(trx: Transaction<BazaarTables>, total: number): Promise<boolean> {
+  const last = await trx.selectFrom('bazaar_resource').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
+  if (last === undefined || Number(last.seq) < total) return false
+  const all = trx.selectFrom('bazaar_resource').select(({ fn }) => fn.countAll<number | string>().as('rows'))
+  return Number((await all.executeTakeFirstOrThrow()).rows) >= total
 }
