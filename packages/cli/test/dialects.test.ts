@@ -65,6 +65,8 @@ async function transfer({ from = 'payer', to = 'seller', amount = 4_000n } = {})
   return { transaction, network: base, asset, payTo, amount }
 }
 
+const BEGUN = Date.now()
+
 const proving = (transfers: readonly MadeTransfer[], role = 'payer') => transferProof({ account: key(role), transfers })
 
 async function offersOf(path: string, of = shop) {
@@ -84,9 +86,9 @@ async function present(
   { role = 'payer', of = shop, terms = {} as Partial<PaymentRequirements>, url = '', payload = {} } = {},
 ) {
   const { offer, resource } = await offersOf(path, of)
-  // Each is signed for another second, so that no two are the same payment.
+  // Each is signed for another second, before those of payers here, so that no two are the same payment.
   wordings += 1
-  const clock = () => Date.now() - wordings * 1000
+  const clock = () => BEGUN - wordings * 1000
   const context = { clock, random: systemRandom, maxLifetimeSeconds: 300, resource: url || resource.url }
   const prepared = await proving([made], role).prepare(
     { ...offer, amount: made.amount, payTo: made.payTo, ...terms },

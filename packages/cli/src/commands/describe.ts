@@ -23,7 +23,7 @@ export async function describe(file: string, { out }: DescribeCommand, io: Io): 
   const facilitator = proving(createFacilitatorClient(config.facilitator, { allowHttp: config.allowHttp }), config)
   const extensions = await openExtensions(undefined, config)
   const refundRequests = openRefundRequests(undefined, config)
-  const shop = createShopApp(config, { facilitator, claims, extensions, refundRequests, onEvent: () => {} })
+  const shop = await createShopApp(config, { facilitator, claims, extensions, refundRequests, onEvent: () => {} })
   const documents = await shop.documents()
   if (out === undefined) {
     io.out(`${JSON.stringify(Object.fromEntries(documents.map(({ path, body }) => [path, body])), null, 2)}\n`)

@@ -41,7 +41,13 @@ export async function runServe(
   if (check) {
     const extensions = await openExtensions(undefined, config)
     const refundRequests = openRefundRequests(undefined, config)
-    open(config, { ...partsOf(config), claims: checkedClaims(config), extensions, refundRequests, onEvent: () => {} })
+    await open(config, {
+      ...partsOf(config),
+      claims: checkedClaims(config),
+      extensions,
+      refundRequests,
+      onEvent: () => {},
+    })
     io.say(`${file} is valid: ${config.routes.length} routes`)
     return exitCodes.ok
   }
@@ -62,7 +68,7 @@ export async function runServe(
       const channels = from.channels && (await openChannels(store, settling, from.channels, from.books))
       const facilitator = proving(channels?.ledger.facilitator ?? settling, from)
       const refundRequests = openRefundRequests(refunds, from)
-      const app = open(from, { facilitator, claims, extensions, refundRequests, onEvent: log.onEvent })
+      const app = await open(from, { facilitator, claims, extensions, refundRequests, onEvent: log.onEvent })
       await app.ready()
       return { ...app, captures, channels, refunds, admin: from.admin }
     }
@@ -162,9 +168,9 @@ function checkedClaims({ refunds }: ShopConfig): ClaimStore {
 }
 
 /** Opens a shop; what is wrong with a route is said with its line. */
-function open(config: ShopConfig, parts: ShopParts): ShopApp {
+async function open(config: ShopConfig, parts: ShopParts): Promise<ShopApp> {
   try {
-    return createShopApp(config, parts)
+    return await createShopApp(config, parts)
   } catch (error) {
     throw config.explain(error)
   }

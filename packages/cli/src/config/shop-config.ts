@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import { dirname, resolve } from 'node:path'
 import { X402Error } from '@groat/core'
 import type { SellerParty } from '@groat/extensions/compliance/server'
@@ -245,6 +246,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     if (method === undefined || path === undefined) {
       throw fail(['routes', name], 'a route is a method and a path, such as GET /weather')
     }
+    if (!METHODS.includes(method))
+      throw fail(['routes', name], `${method} is no method of HTTP that a server takes, such as GET or POST`)
     if (sold === 'free') return { method, path }
     for (const offer of (typeof sold === 'object' && sold.offers) || []) {
       const lacking = lackOf(offer, value)

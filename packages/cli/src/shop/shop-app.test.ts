@@ -90,6 +90,11 @@ test('SEC-020 a free route that takes the requests of a paid one has to stand be
   await expect(opened(file)).rejects.toThrow(/GET \/api\/\*, which is free/)
 })
 
+test('a method that no request can have is not sold by', async () => {
+  const file = await shopFile('methods.yaml', '  GETT /api/report: $1')
+  await expect(readShopConfig(file, {})).rejects.toThrow(/methods\.yaml:\d+: .*GETT is no method/)
+})
+
 test('a shop wants two ports for two listeners, and a database that is opened', async () => {
   const file = await shopFile('places.yaml', '  GET /api/report: $1')
   const text = await readFile(file, 'utf8')

@@ -11,12 +11,12 @@ import type { ClaimStore } from '@groat/server'
 import { createConditions } from '@groat/server/conditions'
 import { paywall } from '@groat/server/hono'
 import { paywall as nodePaywall, type UpgradeListener } from '@groat/server/node'
-import { paywallPage } from '@groat/server/page'
 import { createPricing } from '@groat/server/pricing'
 import { exactSvm } from '@groat/svm/exact/server'
 import { Environment } from '@marcbachmann/cel-js'
 import { Hono } from 'hono'
-import type { ShopConfig } from '../config/shop-config.js'
+import type { PageConfig, ShopConfig } from '../config/shop-config.js'
+import { CliError } from '../terminal/exit.js'
 import { forward } from './forward.js'
 import { forwardUpgrade } from './forward-upgrade.js'
 import { checkOrder, paidPaths, router } from './paid-paths.js'
@@ -60,7 +60,7 @@ export type ShopParts = {
 /**
  * Puts prices before the routes of an API. Throws `X402Error` for what is wrong with a price, an account or a mode, with the route.
  */
-export function createShopApp(config: ShopConfig, parts: ShopParts): ShopApp {
+export async function createShopApp(config: ShopConfig, parts: ShopParts): Promise<ShopApp> {
   const { facilitator, claims, extensions, refundRequests: asked, onEvent } = parts
   const { payTo, origin, routes, rest, page, holds, channels, describe } = config
   const options = {
@@ -81,7 +81,7 @@ export function createShopApp(config: ShopConfig, parts: ShopParts): ShopApp {
     extensions: [bazaar, ...extensions, ...(asked ? [asked.extension] : [])],
     ...(config.bazaar ? { everywhere: { bazaar: true } } : {}),
     ...(origin === undefined ? {} : { origin }),
-    ...(page === undefined ? {} : { page: paywallPage(page) }),
+    ...(page === undefined ? {} : { page: await pageOf(page) }),
   }
   const paid = paywall(options)
   const socketPaid = nodePaywall(options)
@@ -129,5 +129,17 @@ export function createShopApp(config: ShopConfig, parts: ShopParts): ShopApp {
       const taken = new Set(routes.map(({ path }) => path))
       answer = documentAnswers(made.filter(({ path }) => !taken.has(path)))
     },
+  }
+}
+
+/** The page for people; loaded only where one is shown, and in a clone built by the whole build alone. */
+async function pageOf(page: PageConfig) {
+  try {
+    const { paywallPage } = await import('@groat/server/page')
+    return paywallPage(page)
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
+    if (!isMissing) throw cause
+    throw new CliError('no', 'The page to pay on is not built yet', 'In a clone: npm run build.', { cause })
   }
 }

@@ -52,6 +52,7 @@ test('what would be signed is known before it is signed', async () => {
     amount: 1000n,
     expiresAt: SECONDS + 120,
     local: true,
+    allowance: 0n,
     preview: {
       network: DEVNET,
       asset: 'USDC',
