@@ -15,6 +15,7 @@ export default defineConfig({
       'interop/**/*.test.ts',
       'scripts/**/*.test.mjs',
     ],
+    setupFiles: ['./scripts/lib/platform-fetch.mjs'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

@@ -27,6 +27,8 @@ export function nodeCall({ guard }: NodeCallOptions = {}): HttpCall | undefined 
 }
 
 async function connect(guard: PublicAddresses | undefined): Promise<HttpCall> {
+  // undici, where it is loaded first, makes itself what the platform's fetch dispatches to, and another version's headers are wrong to it.
+  void globalThis.Headers
   const { Agent } = await import('#undici').catch(() => ({ Agent: undefined }))
   if (Agent === undefined) return guard === undefined ? callOver(globalThis.fetch) : noCall
   // Servers keep idle connections for 5 s and more; one that is about to be closed must not be used. The deadline of a call is its own.
