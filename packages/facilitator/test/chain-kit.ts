@@ -8,6 +8,7 @@ import {
   type PaymentPayload,
   type PaymentRequirements,
   type SchemeClient,
+  type Settlement,
   systemRandom,
 } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
@@ -188,6 +189,14 @@ async function pay(
   }
   const account = privateKeyAccount(chain.account(role).privateKey)
   return { requirements, payment: await paymentFor(requirements, scheme({ account })) }
+}
+
+/** What a payment comes to. Until that is known it is presented again, as its payer would: how long one call waits says nothing of the payment. */
+export async function settleToEnd(service: FacilitatorService, request: FacilitatorRequest): Promise<Settlement> {
+  for (;;) {
+    const settlement = await service.settle(request)
+    if (settlement.status !== 'unknown') return settlement
+  }
 }
 
 /** Waits for something that will happen. */

@@ -11,7 +11,7 @@ import { SELF_BATCH } from '@groat/evm/self-batch'
 import { uptoEvm } from '@groat/evm/upto/facilitator'
 import { checkHistory } from '@groat/sandbox'
 import { afterEach, expect, test } from 'vitest'
-import { settlingChain, until, useFacilitator } from './chain-kit.js'
+import { settleToEnd, settlingChain, until, useFacilitator } from './chain-kit.js'
 import { recordHistory } from './record-history.js'
 
 const on = useFacilitator()
@@ -101,7 +101,7 @@ test.each(points)(
     if (claimed.length === 1) {
       await until(async () => (await on.tables().selectFrom('evidence').select('pid').execute()).length === 1)
     }
-    expect(await service.settle(request)).toMatchObject({ status: 'settled' })
+    expect(await settleToEnd(service, request)).toMatchObject({ status: 'settled' })
     const attempts = await on.tables().selectFrom('attempt').select(['hash', 'nonce', 'status']).execute()
     const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
     expect(attempts).toMatchObject([{ hash: evidence[0]?.transaction, status: 'landed' }])
@@ -146,7 +146,7 @@ test('C11, FP-13 killed at the start, while what is open is looked up: the one a
   expect(await second.ended).toEqual([null, 'SIGKILL'])
 
   const service = await on.serve()
-  const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+  const outcomes = await Promise.all(requests.map((request) => settleToEnd(service, request)))
   expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
   await on.expectMoved(6)
 }, 60_000)
@@ -158,7 +158,7 @@ test('C01 killed with 10 payments under way, the next one settles each exactly o
   expect(await ended).toEqual([null, 'SIGKILL'])
 
   const service = await on.serve()
-  const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+  const outcomes = await Promise.all(requests.map((request) => settleToEnd(service, request)))
   expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
   await on.expectMoved(10)
   await expectLawful()
@@ -192,7 +192,7 @@ test.each(['FP-06:2', 'FP-07:2', 'FP-10:2'])(
 
     const service = await on.serve()
     const requests = [first!, ...others]
-    const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+    const outcomes = await Promise.all(requests.map((request) => settleToEnd(service, request)))
     expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
     const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
     // The bytes were in the journal, so the group is what lands.
@@ -216,7 +216,7 @@ test('A11, FP-12 killed when a dearer transaction is signed and not yet written 
   expect(await attempts()).toHaveLength(1)
 
   const service = await on.serve()
-  const outcome = service.settle(request)
+  const outcome = settleToEnd(service, request)
   await mineUntil(outcome, 20n * GWEI)
   expect(await outcome).toMatchObject({ status: 'settled' })
   const signed = await attempts()
@@ -265,7 +265,7 @@ test.each(['FP-05:2', 'FP-06:2', 'FP-07:2'])(
     await on.chain.mine()
 
     const service = await serveUpto()
-    const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+    const outcomes = await Promise.all(requests.map((request) => settleToEnd(service, request)))
     expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
     const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
     // Where the bytes were in the journal, the group is what lands; who was ready too late for it comes after.
@@ -295,7 +295,7 @@ test('A11, FP-12 killed when a dearer group of the signer to itself is signed an
     until(async () => (await evidence()).length === 4),
     20n * GWEI,
   )
-  const outcomes = await Promise.all(requests.map((request) => service.settle(request)))
+  const outcomes = await Promise.all(requests.map((request) => settleToEnd(service, request)))
   expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
   expect(await rows('attempt')).toBeGreaterThan(before)
   await on.expectMoved(4)
