@@ -10,6 +10,7 @@ export {
   encodeSupported,
   encodeVerdict,
   type FacilitatorRequest,
+  VOUCHED_HEADER,
 } from './codec/facilitator.js'
 export { decodeHeaderObject, encodeHeaderObject } from './codec/header-object.js'
 export { type GetHeader, type HeaderNames, headerNames } from './codec/headers.js'

@@ -308,7 +308,7 @@ test('route templates are those of the published package, and the root besides',
   expect(isJsonObject({})).toBe(true)
 })
 
-test('BAZAAR-037 D12 a facilitator is told how a thing is sold in the words of its seller, whatever a payer echoes', async () => {
+test('BAZAAR-006 BAZAAR-037 D12 a facilitator is told how a thing is sold in the words of its seller, and that they are, whatever a payer echoes', async () => {
   const lies = { description: 'Send your keys', serviceName: 'Bank', tags: ['safe'] }
   const info = { input: { type: 'http', method: 'GET', queryParams: { obey: 'me' } } }
   const invented = { info, schema: { description: 'obey' }, routeTemplate: '/:anything' }
@@ -319,9 +319,9 @@ test('BAZAAR-037 D12 a facilitator is told how a thing is sold in the words of i
       const payment = await shop.sign({ extensions: { bazaar: invented, other: { info: { kept: true } } } })
       const resourced = { ...payment, resource: { ...resource, ...lies } } as PaymentPayload
       expect((await shop.present(resourced)).status).toBe(200)
-      return [...shop.stub.calls.verify, ...shop.stub.calls.settle].map(({ body }) => {
+      return [...shop.stub.calls.verify, ...shop.stub.calls.settle].map(({ body, headers }) => {
         const { resource, extensions } = body.paymentPayload as JsonObject
-        return { resource, extensions }
+        return { resource, extensions, vouched: headers['extension-vouched'] }
       })
     } finally {
       await shop.close()
@@ -329,10 +329,13 @@ test('BAZAAR-037 D12 a facilitator is told how a thing is sold in the words of i
   }
   const resource = { url: 'https://shop.example/a', description: 'Weather' }
   const other = { info: { kept: true } }
-  expect(await told({})).toEqual(Array(2).fill({ resource, extensions: { other } }))
+  const plain = { resource, extensions: { other }, vouched: undefined }
+  expect(await told({})).toEqual([plain, plain])
   const block = declareBazaar({})
   const own = { ...block, info: { input: { type: 'http', method: 'GET' } } }
-  expect(await told({ extensions: { bazaar: true } })).toEqual(
-    Array(2).fill({ resource, extensions: { bazaar: own, other } }),
-  )
+  const spoken = { resource, extensions: { bazaar: own, other } }
+  expect(await told({ extensions: { bazaar: true } })).toEqual([
+    { ...spoken, vouched: undefined },
+    { ...spoken, vouched: 'bazaar' },
+  ])
 })

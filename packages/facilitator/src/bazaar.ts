@@ -11,4 +11,4 @@ export {
 export type { CatalogueLimits } from './bazaar/record.js'
 export type { ListingCheck, WhyListed, WhyQuery } from './bazaar/why.js'
 export { encodeListing } from './bazaar/wire.js'
-export { type CatalogueSources, withCatalogue } from './bazaar/with-catalogue.js'
+export { type CatalogueSources, sellersAmong, withCatalogue } from './bazaar/with-catalogue.js'

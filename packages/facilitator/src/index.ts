@@ -1,7 +1,7 @@
 export { createApiKey, hashApiKey, isApiKeyHash, type NewApiKey } from './access/api-key.js'
 export type { PressureLimits } from './access/pressure.js'
 export type { Rate } from './access/quota.js'
-export { createTenants, type Scope, scopes, type Tenant } from './access/tenants.js'
+export { createTenants, isOrigin, type Scope, scopes, type Tenant } from './access/tenants.js'
 export { type ArchiveAudit, type Archived, type ArchiveOptions, archiveJournal, verifyArchives } from './archive.js'
 export { type AuditDifference, type AuditOptions, auditJournal, type JournalAudit, type LedgerSum } from './audit.js'
 export type { FinalityLevel } from './engine/finality.js'

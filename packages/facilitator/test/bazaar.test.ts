@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Json, JsonObject, PaymentPayload, PaymentRequirements, Pid } from '@groat/core'
 import { network } from '@groat/core'
-import { callOver } from '@groat/core/http'
+import { callOver, type HttpRequest, NoAnswer } from '@groat/core/http'
 import { openMemoryStore, openStore, type Store } from '@groat/store'
 import fc from 'fast-check'
 import { sql } from 'kysely'
@@ -493,6 +493,91 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     }
     expect(totals).toEqual([1, 1, 1, 1, 0, 1, 0])
     expect(new Set(asked)).toEqual(new Set(['GET https://api.example/weather']))
+  })
+
+  test('BAZAAR-039 an origin is asked nothing that only payers have written', async () => {
+    const catalogue = await openCatalogue()
+    const place = { url: 'https://api.example/b/1', bySeller: false }
+    const input = { pathParams: { id: 'their-choice' }, queryParams: { q: 'their-choice' } }
+    const of = (more: JsonObject, routeTemplate: string) => ({
+      ...place,
+      block: { info: { input: { type: 'http', ...input, ...more } }, routeTemplate },
+    })
+    sell(catalogue, of({ method: 'GET' }, '/b/:id'))
+    sell(catalogue, of({ method: 'POST', bodyType: 'json', body: { order: 'their-choice' } }, '/c/:id'))
+    await catalogue.flush()
+    const asked: unknown[] = []
+    const call = async ({ url, method, body, headers }: HttpRequest) => {
+      asked.push([method, url, body, headers['content-type']])
+      return { status: 402, retryAfter: undefined, ...challengeOf({ description: 'Books' }, false) }
+    }
+    const round = async () => {
+      await createProber({ store, clock: () => now, call }).round()
+      now += DAY
+      return asked.splice(0)
+    }
+    const bare = [
+      ['GET', 'https://api.example/b/id', undefined, undefined],
+      ['POST', 'https://api.example/c/id', undefined, undefined],
+    ]
+    expect(await round()).toEqual(bare)
+    for (let n = 0; n < 3; n++) sell(catalogue, of({ method: 'GET' }, '/b/:id'))
+    await catalogue.flush()
+    expect(await round()).toEqual(bare)
+    // Its seller's example is used.
+    const own = { ...place, bySeller: true, block: { info: { input: { type: 'http', method: 'GET', ...input } } } }
+    sell(catalogue, { ...own, block: { ...own.block, routeTemplate: '/b/:id' } })
+    await catalogue.flush()
+    expect((await round())[0]).toEqual([
+      'GET',
+      'https://api.example/b/their-choice?q=their-choice',
+      undefined,
+      undefined,
+    ])
+    // What an older catalogue has kept of a payer's words is not asked either.
+    const kept = JSON.stringify({ info: { input: { type: 'http', method: 'POST', body: { order: 'theirs' } } } })
+    await store.withTables<BazaarTables>().transaction(async (trx) => {
+      await trx.updateTable('bazaar_resource').set({ said: kept }).where('method', '=', 'POST').execute()
+    })
+    expect((await round())[1]).toEqual(bare[1])
+  })
+
+  test('BAZAAR-028 BAZAAR-033 a place that only payers have named is not gone for answering a guess, and is when nothing answers', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue, {
+      ...{ url: 'https://api.example/b/1', bySeller: false },
+      block: { info: { input: { type: 'http', method: 'GET' } }, routeTemplate: '/b/:id' },
+    })
+    await catalogue.flush()
+    let status: number | undefined
+    const prober = createProber({
+      ...{ store, clock: () => now, every: 1 },
+      call: async () => {
+        if (status === undefined) throw new NoAnswer(new Error('nobody'))
+        return { status, retryAfter: undefined, ...challengeOf({}, false) }
+      },
+    })
+    const totals: number[] = []
+    const after = async (...statuses: (number | undefined)[]) => {
+      for (const next of statuses) {
+        status = next
+        now += 1000
+        // Its payers go on saying what they like.
+        sell(catalogue, {
+          ...{ url: 'https://api.example/b/1', bySeller: false },
+          block: { info: { input: { type: 'http', method: 'GET', queryParams: { n: now } } }, routeTemplate: '/b/:id' },
+        })
+        await catalogue.flush()
+        await prober.round()
+        totals.push((await list(catalogue)).total)
+      }
+      return totals.splice(0)
+    }
+    expect(await after(404, 400, 500, 410, 404, 404, 404)).toEqual([1, 1, 1, 1, 1, 1, 1])
+    expect(await after(undefined, undefined, undefined, undefined, undefined)).toEqual([1, 1, 1, 1, 0])
+    expect(await after(404)).toEqual([1])
+    // Once it has answered with a 402, what it was asked is a guess no longer.
+    expect(await after(402, 404, 404, 404, 404, 404, 404, 402, 410)).toEqual([1, 1, 1, 1, 1, 0, 0, 1, 0])
   })
 
   test('BAZAAR-034 nothing is asked over plain http, by a method that may change something, or with parameters that nobody gave', async () => {

@@ -5,6 +5,7 @@ import {
   type ExtensionData,
   type ExtensionRoute,
   type ExtensionServer,
+  type FacilitatorRequest,
   type Guarded,
   type Json,
   type JsonObject,
@@ -107,22 +108,22 @@ export function inspectExtensions({ route, terms, candidate: { payment } }: Run)
 
 /**
  * The payment as a facilitator is told of it. A facilitator that knows our key lists what stands there as our own word (BAZAAR-037), and the payer has written it: what says how a thing is called and
- * described is what we announce ourselves, and nothing where we announce nothing.
+ * described is what we announce ourselves, and nothing where we announce nothing. That it is ours is said beside it (BAZAAR-038).
  */
 export function inOurWords(
   { extensions: declared }: Route,
   request: GateRequest,
   terms: Terms,
   payment: PaymentPayload,
-): PaymentPayload {
+): Pick<FacilitatorRequest, 'payment' | 'vouched'> {
   const { extensions } = payment
   // By this extension catalogues list what is sold.
-  if (extensions?.bazaar === undefined) return payment
+  if (extensions?.bazaar === undefined) return { payment }
   const own = declared.find(({ data }) => data.key === 'bazaar')?.declared
+  const bazaar = own?.vouch?.(challengeOf(request, terms))
   return {
-    ...payment,
-    resource: terms.resource,
-    extensions: { ...extensions, bazaar: own?.vouch?.(challengeOf(request, terms)) },
+    payment: { ...payment, resource: terms.resource, extensions: { ...extensions, bazaar } },
+    ...(bazaar && { vouched: ['bazaar'] }),
   }
 }
 

@@ -15,6 +15,7 @@ import {
   type Settlement,
   type Supported,
   type Verdict,
+  VOUCHED_HEADER,
   X402Error,
 } from '@groat/core'
 import { callOver, NoAnswer, nodeCall } from '@groat/core/http'
@@ -79,7 +80,7 @@ export function createFacilitatorClient(url: string, options: FacilitatorClientO
     verify: async (request, callOptions) => verdictOf(await call('verify', '/verify', bodyOf(request), callOptions)),
     settle: async (request, callOptions) => {
       try {
-        return settlementOf(await call('settle', '/settle', bodyOf(request), callOptions))
+        return settlementOf(await call('settle', '/settle', bodyOf(request), callOptions, request.vouched))
       } catch (error) {
         if (error instanceof Unanswered) return { status: 'unknown', retryAfter: DEFAULT_RETRY_AFTER }
         throw error
@@ -108,6 +109,7 @@ type Call = (
   path: string,
   body: string | undefined,
   options: CallOptions | undefined,
+  vouched?: readonly string[],
 ) => Promise<JsonAnswer>
 
 function verdictOf(answer: JsonAnswer): Verdict {
@@ -162,8 +164,9 @@ function createCaller(base: string, { fetch, timeoutMs = 30_000, headers = {} }:
     throw new X402Error('invalid_config', { field: 'timeoutMs', value: timeoutMs })
   }
   const exchange = fetch === undefined ? (nodeCall() ?? callOver(globalThis.fetch)) : callOver(fetch)
-  return async (operation, path, body, { signal } = {}) => {
-    const own = typeof headers === 'function' ? await headers(operation) : headers
+  return async (operation, path, body, { signal } = {}, vouched = []) => {
+    const said = typeof headers === 'function' ? await headers(operation) : headers
+    const own = vouched.length === 0 ? said : { ...said, [VOUCHED_HEADER]: vouched.join() }
     try {
       const { status, retryAfter, text } = await exchange({
         url: base + path,

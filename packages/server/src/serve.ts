@@ -161,7 +161,7 @@ function runOf<Native>(
 ): Run<Native> {
   const { payment, offer } = candidate
   const told = inOurWords(route, exchange.request, terms, payment)
-  const asked = { payment: told, requirements: offer.requirements, resource: terms.resource }
+  const asked = { ...told, requirements: offer.requirements, resource: terms.resource }
   return { gate, route, exchange, terms, candidate, asked }
 }
 

@@ -1,4 +1,4 @@
-import { compose, errorInfo, type OnEvent, sameAddress, type Wrap } from '@groat/core'
+import { compose, errorInfo, type OnEvent, type Wrap } from '@groat/core'
 import { createWebhookSecret } from '@groat/core/webhook'
 import {
   createAccess,
@@ -14,7 +14,7 @@ import {
   withScreening,
 } from '@groat/facilitator'
 import { createAdminApp, createOverview } from '@groat/facilitator/admin'
-import { type CatalogueSources, createCatalogue, createProber, withCatalogue } from '@groat/facilitator/bazaar'
+import { createCatalogue, createProber, sellersAmong, withCatalogue } from '@groat/facilitator/bazaar'
 import { createLog, createMetrics, withTracing } from '@groat/facilitator/observe'
 import { facilitatorSchema, readFacilitatorConfig } from '../config/facilitator-config.js'
 import type { OperationConfig } from '../config/operation-config.js'
@@ -78,7 +78,9 @@ export async function runFacilitator(
       ? undefined
       : createProber({ store, onFault, every: bazaar.probeEvery, allowPrivate: bazaar.allowPrivate })
   const service = guarded(
-    catalogue === undefined ? settling : withCatalogue(catalogue, { isSeller: sellersOf(operation.tenants) })(settling),
+    catalogue === undefined
+      ? settling
+      : withCatalogue(catalogue, { isSeller: sellersAmong(operation.tenants ?? []) })(settling),
     operation,
     {
       store,
@@ -153,13 +155,6 @@ function guarded(
   if (screening !== undefined)
     wraps.push(withScreening({ provider: createLocalList(screening), requires: screening.requires, ...parts }))
   return compose(...wraps)(facilitator)
-}
-
-/** A tenant speaks for what is paid to an account that the file names as its own. */
-function sellersOf(tenants: OperationConfig['tenants'] = []): NonNullable<CatalogueSources['isSeller']> {
-  const accounts = new Map(tenants.map(({ id, recipients }) => [id, recipients ?? []]))
-  return (tenant, { requirements: { payTo } }) =>
-    accounts.get(tenant)?.some((account) => sameAddress(account, payTo)) === true
 }
 
 /** What stands in the way of payments before there is one. */

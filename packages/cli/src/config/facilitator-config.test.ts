@@ -233,6 +233,7 @@ tenants:
   shop:
     keys: ["${hash}"]
     pay_to: ["0x70997970C51812dc3A010C7d01b50e0d17dc79C8"]
+    origins: [https://shop.example, "http://localhost:8402"]
     assets: [USDC]
     networks: [base]
     limits: { verify: 50/s, settle: 120/min, open: 7 }
@@ -252,6 +253,7 @@ log: { level: warn }
           keyHashes: [hash],
           scopes: ['verify', 'settle', 'read'],
           recipients: ['0x70997970C51812dc3A010C7d01b50e0d17dc79C8'],
+          origins: ['https://shop.example', 'http://localhost:8402'],
           assets: ['0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913'],
           networks: ['eip155:8453'],
           rates: { verify: { perSecond: 50, burst: 100 }, settle: { perSecond: 2, burst: 120 } },
@@ -279,6 +281,7 @@ test('and what is wrong with that', async () => {
     await tenant('assets: [DOGE]'),
     await tenant('scopes: [admin]'),
     await tenant('limits: { settle: fast }'),
+    await tenant('origins: [https://shop.example/]'),
     await of('limits: { per_ip: 20 }\n'),
     await of('builder_codes: { wallet: Fac-One }\n'),
     await of('builder_codes: { app: shop }\n'),
@@ -295,6 +298,7 @@ test('and what is wrong with that', async () => {
       "/pay.yaml:5: tenants.shop.assets.0: DOGE is no asset of the networks of this file",
       "/pay.yaml:5: tenants.shop.scopes.0: expected verify, settle, read or metrics",
       "/pay.yaml:5: tenants.shop.limits.settle: expected a rate such as 20/s or 5/min",
+      "/pay.yaml:5: tenants.shop.origins.0: expected an origin such as https://shop.example, and no path",
       "/pay.yaml:4: limits.per_ip: expected text",
       "/pay.yaml:4: builder_codes.wallet: expected 1 to 32 of a-z, 0-9 and _",
       "/pay.yaml:4: builder_codes.app: unknown field",

@@ -5,6 +5,7 @@ import type { PayerField } from '@groat/extensions/compliance/facilitator'
 import {
   type AccessLimits,
   isApiKeyHash,
+  isOrigin,
   type Rate,
   scopes,
   type Tenant,
@@ -70,6 +71,11 @@ export const Operation = {
           'read',
         ]),
         pay_to: z.optional(z.array(z.string()).check(z.minLength(1))),
+        origins: z.optional(
+          z
+            .array(z.string().check(z.refine(isOrigin, 'expected an origin such as https://shop.example, and no path')))
+            .check(z.minLength(1)),
+        ),
         assets: z.optional(z.array(z.string()).check(z.minLength(1))),
         networks: z.optional(z.array(z.string()).check(z.minLength(1))),
         schemes: z.optional(z.array(z.string()).check(z.minLength(1))),
@@ -225,13 +231,14 @@ function tenantOf(id: string, fields: TenantFields, { fail, networkOf, networks 
     if (found.length === 0) throw fail([...path, 'assets', index], `${name} is no asset of the networks of this file`)
     return found
   })
-  const { keys, scopes: allowed, pay_to, schemes, limits = {} } = fields
+  const { keys, scopes: allowed, pay_to, origins, schemes, limits = {} } = fields
   const rates = { ...named('verify', rateOf(limits.verify)), ...named('settle', rateOf(limits.settle)) }
   return {
     id,
     keyHashes: keys,
     scopes: allowed,
     ...named('recipients', pay_to),
+    ...named('origins', origins),
     ...named('assets', assets),
     ...named('networks', served),
     ...named('schemes', schemes),

@@ -22,7 +22,15 @@ export type FacilitatorRequest = {
   readonly requirements: PaymentRequirements
   /** What is sold; version 1 sends it along with every offer. */
   readonly resource?: ResourceInfo
+  /**
+   * Extensions in `payment` that are the server's own words, as `payment.resource` then is: the server has written them in place of what the payer echoed (BAZAAR-038). It is said beside the body
+   * (`VOUCHED_HEADER`), where no payer writes and no other facilitator looks.
+   */
+  readonly vouched?: readonly string[]
 }
+
+/** The header of `/settle` in which a resource server names the extensions that it has written itself, separated by commas. */
+export const VOUCHED_HEADER = 'extension-vouched'
 
 /**
  * The body of `/verify` and `/settle`.

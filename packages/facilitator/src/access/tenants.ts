@@ -17,6 +17,8 @@ export type Tenant = {
   readonly scopes: readonly Scope[]
   /** Accounts that may be paid; absent: any. */
   readonly recipients?: readonly string[]
+  /** Where it sells, as `https://shop.example`: what its servers say of things there stands in a catalogue as the seller's word. Absent: its word counts for no URL. It limits no payment. */
+  readonly origins?: readonly string[]
   /** Contracts of tokens that may be paid with; absent: all that are served. */
   readonly assets?: readonly string[]
   readonly networks?: readonly Network[]
@@ -35,7 +37,7 @@ export interface Tenants {
 
 /**
  * Lays the tenants out by the hashes of their keys.
- * Throws `X402Error` `invalid_config` for a hash that is none, and a name or a key that stands twice.
+ * Throws `X402Error` `invalid_config` for a hash or an origin that is none, and a name or a key that stands twice.
  *
  * @example
  * createTenants([{ id: 'shop', keyHashes: [hash], scopes: ['verify', 'settle'] }]).find(key)?.id // 'shop'
@@ -47,6 +49,8 @@ export function createTenants(all: readonly Tenant[]): Tenants {
     if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(tenant.id)) throw new X402Error('invalid_config', { tenant: tenant.id })
     if (ids.has(tenant.id)) throw new X402Error('invalid_config', { tenant: tenant.id, twice: 'name' })
     ids.add(tenant.id)
+    const stray = tenant.origins?.find((origin) => !isOrigin(origin))
+    if (stray !== undefined) throw new X402Error('invalid_config', { tenant: tenant.id, origin: stray })
     for (const hash of tenant.keyHashes) {
       if (!isApiKeyHash(hash)) throw new X402Error('invalid_config', { tenant: tenant.id, reason: 'not a key hash' })
       if (byHash.has(hash)) throw new X402Error('invalid_config', { tenant: tenant.id, twice: 'key' })
@@ -54,6 +58,16 @@ export function createTenants(all: readonly Tenant[]): Tenants {
     }
   }
   return { all, find: (key) => byHash.get(hashApiKey(key)) }
+}
+
+/**
+ * Whether a text is an origin of http or https, as browsers write them.
+ *
+ * @example
+ * isOrigin('https://shop.example') // true
+ */
+export function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
 }
 
 /**

@@ -62,6 +62,7 @@ export function createProber(options: ProberOptions): Prober {
         .where('type', '=', 'http')
         .where('hidden', 'is', null)
         .orderBy('probed_at')
+        .orderBy('seq')
         .limit(8)
         .execute()
       for (const { seq } of rows)
@@ -77,15 +78,15 @@ export function createProber(options: ProberOptions): Prober {
     if (question === undefined || call === undefined) return
     const began = clock()
     const limits = { timeoutMs, maxBytes: 262_144 }
-    const answer = await call({ ...question, ...limits }).catch((error: unknown) => {
+    const answer = await call({ ...question.ask, ...limits }).catch((error: unknown) => {
       if (error instanceof NoAnswer) return undefined
       throw error
     })
-    const found = judgeAnswer(answer, row)
+    const found = judgeAnswer(answer, row, question.isGuess)
     const at = clock()
     await store.transaction(async (trx) => {
       const failures = found.state === 'failed' ? Number(row.failures) + 1 : 0
-      const state = found.state === 'failed' ? (failures >= PATIENCE ? 'gone' : row.origin_state) : found.state
+      const state = stateAfter(found, row, failures)
       const report = {
         at: new Date(at).toISOString(),
         ms: at - began,
@@ -133,17 +134,25 @@ const ROUND_MS = 15_000
 
 type Row = Selectable<BazaarTables['bazaar_resource']>
 
-/** What a listing's own example asks for; `undefined` where it cannot be asked: other methods could change something. */
-function questionOf({ url, method, said }: Row, allowPrivate: boolean) {
+/**
+ * What a listing's own example asks for; `undefined` where it cannot be asked: other methods could change something. Nothing of the question is a payer's (BAZAAR-039): where neither its origin nor its
+ * seller has given an example, parameters of the path stand for themselves, and query and body are empty. That is a guess.
+ */
+function questionOf({ url, method, said, said_by, origin_state }: Row, allowPrivate: boolean) {
+  const isGuess = said_by === 'payer'
   const { info } = JSON.parse(said) as { info?: JsonObject }
-  const input = isJsonObject(info?.input) ? info.input : {}
+  const input = !isGuess && isJsonObject(info?.input) ? info.input : {}
   if ((method !== null && method !== 'GET' && method !== 'POST') || (!allowPrivate && !url.startsWith('https:')))
     return undefined
   const place = new URL(url)
-  const params = isJsonObject(input.pathParams) ? input.pathParams : {}
+  const names = parametersOf(place.pathname)
+  const params = isGuess
+    ? Object.fromEntries(names.map((name) => [name, name]))
+    : isJsonObject(input.pathParams)
+      ? input.pathParams
+      : {}
   // Dots alone would be taken for a way out of the path, and half a character is no text.
-  if (parametersOf(place.pathname).some((name) => /^\.{0,2}$|\p{Cs}/u.test(String(params[name] ?? ''))))
-    return undefined
+  if (names.some((name) => /^\.{0,2}$|\p{Cs}/u.test(String(params[name] ?? '')))) return undefined
   place.pathname = place.pathname
     .split('/')
     .map((part) => (part.startsWith(':') ? encodeURIComponent(String(params[part.slice(1)])) : part))
@@ -155,18 +164,27 @@ function questionOf({ url, method, said }: Row, allowPrivate: boolean) {
     )
   }
   const headers = { accept: 'application/json' }
-  if (method !== 'POST') return { url: place.href, method: 'GET' as const, headers }
+  const plain = { url: place.href, headers }
+  // What was answered with 402 once is a guess no longer.
+  const isOpen = isGuess && origin_state !== 'verified'
+  if (method !== 'POST' || isGuess) return { ask: { ...plain, method: askedBy(method) }, isGuess: isOpen }
   const body = typeof input.body === 'string' ? input.body : JSON.stringify(input.body ?? {})
-  return { url: place.href, method: 'POST' as const, headers: { ...headers, 'content-type': 'application/json' }, body }
+  const ask = { ...plain, method: askedBy(method), headers: { ...headers, 'content-type': 'application/json' }, body }
+  return { ask, isGuess: isOpen }
 }
 
+const askedBy = (method: string | null) => (method === 'POST' ? ('POST' as const) : ('GET' as const))
+
 type Found = {
-  readonly state: 'verified' | 'disowned' | 'gone' | 'failed'
+  /** `unclear`: it answers, and what it was asked was a guess. */
+  readonly state: 'verified' | 'disowned' | 'gone' | 'failed' | 'unclear'
   readonly words?: Partial<Row>
   readonly offers?: PaymentRequired['accepts']
 }
 
-function judgeAnswer(answer: HttpAnswer | undefined, row: Row): Found {
+function judgeAnswer(answer: HttpAnswer | undefined, row: Row, isGuess: boolean): Found {
+  // Whatever else it answers to a guess says nothing of the place: a real question may be answered with 402.
+  if (isGuess && answer !== undefined && answer.status !== 402) return { state: 'unclear' }
   if (answer?.status === 410) return { state: 'gone' }
   if (answer?.status !== 402) return { state: 'failed' }
   const challenge = decodeChallenge(answer.header, answer.text ?? '')
@@ -175,6 +193,14 @@ function judgeAnswer(answer: HttpAnswer | undefined, row: Row): Found {
   const offers = accepts.filter(({ payTo }) => canonicalAddress(payTo) === row.pay_to)
   if (offers.length === 0) return { state: 'disowned' }
   return { state: 'verified', words: wordsFrom(challenge.value, row), offers }
+}
+
+/** How its origin stands after a probe. One that was gone because nothing answered is back with any answer; one that was gone for what it answered, with a 402 only. */
+function stateAfter({ state }: Found, { origin_state, probe }: Row, failures: number): string {
+  if (state === 'failed') return failures >= PATIENCE ? 'gone' : origin_state
+  if (state !== 'unclear') return state
+  const wasSilent = origin_state === 'gone' && probe !== null && JSON.parse(probe).status === null
+  return wasSilent ? 'unknown' : origin_state
 }
 
 /** What the origin says of the listing, where it says anything. */

@@ -72,7 +72,9 @@ export async function recordSale(
     .where('key', '=', key)
     .executeTakeFirst()
   const by: SaidBy = sale.bySeller ? 'seller' : 'payer'
-  const said = saidOf(listing)
+  // What a payer says of it is not kept: what is asked of its origin would hang on whoever paid last.
+  const own = sale.bySeller ? listing : bare(listing)
+  const said = saidOf(own)
   // Which extensions a payment carries is its payer's choice.
   const keys = sale.bySeller ? `|${[...sale.extensions].sort().join('|')}|` : '|bazaar|'
   if (known === undefined) {
@@ -85,7 +87,7 @@ export async function recordSale(
   const mayChange = known === undefined || RANK[by] >= RANK[known.said_by]
   const isNew = known?.said !== said || known.said_by !== by || known.extension_keys !== keys
   const isOurs = mayChange && isNew
-  const { name, more } = isOurs ? wordsOf(sale.bySeller ? listing : bare(listing)) : { name: '', more: '' }
+  const { name, more } = isOurs ? wordsOf(own) : { name: '', more: '' }
   const row = known?.seq ?? (await insert(trx, { key, origin, payTo, listing, said, by, keys, name, more, now }))
   if (known !== undefined) {
     const words = isOurs

@@ -17,6 +17,7 @@ import {
   problem,
   type Refusal,
   type Settlement,
+  VOUCHED_HEADER,
   X402Error,
 } from '@groat/core'
 import { type Context, Hono } from 'hono'
@@ -121,7 +122,11 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     const work = access.enter('settle', caller.tenant, request.value)
     if (!work.ok) return answerDenied(c, work)
     try {
-      const settlement = await service.settle(request.value, { claim: work.claim })
+      const vouched = c.req
+        .header(VOUCHED_HEADER)
+        ?.split(',')
+        .map((key) => key.trim())
+      const settlement = await service.settle({ ...request.value, ...(vouched && { vouched }) }, { claim: work.claim })
       waitBefore(c, settlement)
       if (settlement.status === 'settled') await look(c, { during: 'settle', ...request.value, settlement })
       return c.json(encodeFor(request.value, settlement))
