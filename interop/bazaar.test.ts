@@ -136,7 +136,7 @@ test('FAC-120 what both houses declare, and both houses’ buyers echo, is liste
   expect(
     listed.items.map(({ extensions }) => (extensions as { bazaar: { info: { input: object } } }).bazaar.info.input),
   ).toEqual([
-    { type: 'http', method: 'GET', queryParams: { lang: 'pl' }, pathParams: { isbn: '978' } },
+    { type: 'http', method: 'GET', queryParams: { lang: 'pl' }, pathParams: { isbn: 'isbn' } },
     { type: 'http', method: 'GET', queryParams: {}, pathParams: { city: 'city' } },
   ])
   expect((await discovery.search({ query: 'weather' })).resources.map(({ resource }) => resource)).toEqual([
