@@ -1,5 +1,6 @@
 import { asSaid, type Passing, type Said } from './middle.js'
 import {
+  announces,
   answers,
   decode,
   deliver,
@@ -10,6 +11,7 @@ import {
   offers,
   type ServerMutant,
   withHeader,
+  withInfo,
 } from './server-faults.js'
 
 const nameIn = (passing: Passing): unknown =>
@@ -19,15 +21,6 @@ const proofIn = ({ headers }: Passing): Json => {
   const header = headers['sign-in-with-x']
   return typeof header === 'string' ? decode(header) : undefined
 }
-
-/** Changes what is announced under a key, or takes it away. */
-const announces = (name: string, kills: readonly string[], key: string, change: (extension: Json) => Json) =>
-  offers(name, kills, (message) => {
-    const found = message.extensions?.[key]
-    return found === undefined ? message : { ...message, extensions: { ...message.extensions, [key]: change(found) } }
-  })
-
-const withInfo = (change: (info: Json) => Json) => (extension: Json) => ({ ...extension, info: change(extension.info) })
 
 /** Changes names of payments before they are looked at. */
 const renames = (

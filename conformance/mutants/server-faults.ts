@@ -43,6 +43,18 @@ export const offers = (name: string, kills: readonly string[], change: (offers: 
   },
 })
 
+/** Changes what is announced under a key, or takes it away. */
+export const announces = (name: string, kills: readonly string[], key: string, change: (extension: Json) => Json) =>
+  offers(name, kills, (message) => {
+    const found = message.extensions?.[key]
+    return found === undefined ? message : { ...message, extensions: { ...message.extensions, [key]: change(found) } }
+  })
+
+export const withInfo = (change: (info: Json) => Json) => (extension: Json) => ({
+  ...extension,
+  info: change(extension.info),
+})
+
 export const eachOffer = (change: (offer: Json) => unknown) => (message: Json) => ({
   ...message,
   accepts: message.accepts.map(change),
@@ -63,6 +75,20 @@ export const withHeader = (said: Said, name: string, value: string | undefined):
   const { [name]: _, ...rest } = said.headers
   return { ...said, headers: value === undefined ? rest : { ...rest, [name]: value } }
 }
+
+/** Delivers to whoever presents a payment like this, whatever it is worth. */
+export const delivers = (
+  name: string,
+  kills: readonly string[],
+  when: (payment: Json, passing: Passing) => boolean,
+): ServerMutant => ({
+  name,
+  kills,
+  fault: () => async (passing, forward) => {
+    const payment = decode(headerOf(passing) ?? '')
+    return payment !== undefined && when(payment, passing) ? deliver : asSaid(await forward())
+  },
+})
 
 /** Reads payments more kindly than it may. */
 export const hears = (

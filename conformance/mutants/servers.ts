@@ -2,6 +2,7 @@ import type { Opened } from '../src/index.js'
 import { openServer } from '../targets/ours/server.js'
 import { asSaid, spoil } from './middle.js'
 import { a2aMutants } from './server-a2a.js'
+import { experimentMutants } from './server-experiments.js'
 import { extensionMutants } from './server-extensions.js'
 import {
   answers,
@@ -382,6 +383,7 @@ export const serverMutants: readonly ServerMutant[] = [
       : said,
   ),
   ...extensionMutants,
+  ...experimentMutants,
   ...mcpMutants,
   ...a2aMutants,
 ]

@@ -70,7 +70,8 @@ export async function startEvmRail(rpcUrl?: string): Promise<EvmRail> {
     chain,
     inTurn,
     sign,
-    pay: (payer, terms) => sign(payer, terms),
+    pay: (payer, terms, nonce) =>
+      sign(payer, terms, nonce === undefined ? {} : { authorization: { nonce: `0x${nonce}` } }),
     now: () => chain.now(),
     async payer(holds) {
       const key: Hex = `0x${randomBytes(32).toString('hex')}`

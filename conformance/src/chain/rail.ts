@@ -31,8 +31,8 @@ export interface Rail {
   recipient(): Promise<string>
   /** Terms of an offer. `sponsor`: what the facilitator says of itself, for chains on which it takes part in the payment. */
   terms(payTo: string, amount: bigint, sponsor: Sponsor): Terms
-  /** The payload of a payment under these terms. */
-  pay(payer: Payer, terms: Terms): Promise<unknown>
+  /** The payload of a payment under these terms. `nonce`: 32 bytes in hex that it is to bear where its scheme writes a nonce, as many as have room there; random unless told. */
+  pay(payer: Payer, terms: Terms, nonce?: string): Promise<unknown>
   balance(address: string): Promise<bigint>
   /** The movements of the asset in one transaction; undefined when the chain does not have it, or it failed. */
   transfersIn(transaction: string): Promise<readonly Transfer[] | undefined>

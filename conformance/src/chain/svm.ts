@@ -84,7 +84,8 @@ export async function startSvmRail(rpcUrl?: string): Promise<SvmRail> {
     rpcUrl: chain.rpcUrl,
     chain,
     sign,
-    pay: (payer, terms) => sign(payer, terms),
+    pay: (payer, terms, nonce) =>
+      sign(payer, nonce === undefined ? terms : { ...terms, extra: { ...terms.extra, memo: nonce.slice(0, 32) } }),
     async payer(holds) {
       const pair = keypairOf(randomBytes(32))
       keys.set(pair.address, pair)

@@ -62,14 +62,15 @@ export function extensionIn(message: unknown, key: string): Readonly<Record<stri
   return isObject(found) ? found : undefined
 }
 
-/** A right payment for an offer, with what its extensions are to say. */
+/** A right payment for an offer, with what its extensions are to say, and a nonce that it is to bear. */
 export async function paymentFor(
   stage: ServerStage,
   { offer, resource }: Pick<Extended, 'offer' | 'resource'>,
   payer: Payer,
   extensions: object = {},
+  nonce?: string,
 ): Promise<Payment> {
-  const payment = encodePayment(offer, await stage.payload(payer, offer), 2)
+  const payment = encodePayment(offer, await stage.payload(payer, offer, nonce), 2)
   return { ...payment, resource, extensions }
 }
 

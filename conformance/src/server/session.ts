@@ -8,13 +8,16 @@ import { claimedFamilies, type Endpoint, type Support, versionOf } from '../targ
 import { type Lasting, openLasting, startCommand, UnreachableError } from '../target/process.js'
 import { a2aChecks } from './a2a.js'
 import { announcedChecks } from './announced.js'
+import { bindingChecks } from './bound.js'
 import { codeChecks } from './coded.js'
+import { complianceChecks } from './complying.js'
 import { origin, signingJwk, signingKey } from './extended.js'
 import { mcpChecks } from './mcp.js'
 import { linkOverStdio } from './mcp-links.js'
 import { identifierChecks } from './named.js'
 import { offerChecks } from './offers.js'
 import { paymentChecks } from './payments.js'
+import { refundChecks } from './refunding.js'
 import { startScriptedFacilitator } from './scripted-facilitator.js'
 import { settlementChecks } from './settlements.js'
 import { signedOfferChecks } from './signed.js'
@@ -32,6 +35,9 @@ export const serverChecks: readonly Check<ServerStage>[] = [
   ...signInChecks,
   ...signedOfferChecks,
   ...codeChecks,
+  ...onceBut(bindingChecks, 'EXT-BIND-004/bound', 'EXT-BIND-004/body', 'EXT-BIND-005/unbound'),
+  ...onceBut(complianceChecks, 'EXT-COMPLY-007/record'),
+  ...onceBut(refundChecks, 'EXT-REFUND-003/payer', 'EXT-REFUND-003/stranger'),
   ...mcpChecks,
   ...onceBut(a2aChecks, 'A2A-003/paid', 'A2A-004/receipt'),
 ]

@@ -50,8 +50,8 @@ export interface ServerStage {
   offer(route?: string): Promise<Requirements>
   /** A right payment for a route, and not sent yet. */
   pay(route?: string): Promise<Paid>
-  /** The payload of a payment for an offer. */
-  payload(payer: Payer, offer: Requirements): Promise<unknown>
+  /** The payload of a payment for an offer, with a nonce that it is to bear. */
+  payload(payer: Payer, offer: Requirements, nonce?: string): Promise<unknown>
   /** How often the work behind a route was done. */
   hits(route?: string): Promise<number>
   /** The MCP server of a target that is nothing else. */
@@ -98,7 +98,7 @@ export function createServerStage(setup: ServerSetup): ServerStage {
     return found
   }
 
-  const payload: ServerStage['payload'] = (payer, offered) => rail.pay(payer, termsOf(offered, rail))
+  const payload: ServerStage['payload'] = (payer, offered, nonce) => rail.pay(payer, termsOf(offered, rail), nonce)
 
   async function counted(): Promise<unknown> {
     const answer = await ask('hits')

@@ -15,7 +15,6 @@ export const unseen: Readonly<Record<string, string>> = {
   'EXT-ID-013': 'a store that is down needs a fault inside of the target',
   'EXT-ID-014': 'a target is one process here, and may keep its names where they go with it',
   'EXT-SIGN-014': 'a store that is down needs a fault inside of the target',
-  'EXT-SIGN-016': 'how a target gives a payment back is its own business',
   'EXT-SIGN-017': 'a target is one process here',
   'EXT-SIGN-018': 'a target sells on one chain of a family here, and a contract has no other to speak for',
   'EXT-OFFER-014': 'a site publishes over HTTPS at a public address, and the kit has none',

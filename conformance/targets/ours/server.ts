@@ -12,6 +12,7 @@ import { exactSvm } from '@groat/svm/exact/server'
 import { type Context, Hono } from 'hono'
 import { listenOn } from '../listen.js'
 import { openAgent } from './a2a.js'
+import { addExperiments, experimentRoutes } from './experiments.js'
 import { openMcp } from './mcp.js'
 
 /** What is sold at every paid route. */
@@ -23,6 +24,7 @@ export const routes: readonly string[] = [
   ...['named', 'must-name', 'pass', 'other-pass', 'members', 'coded'],
   ...['signed', 'signed-failing', 'signed-jws', 'key-fails', 'key-hangs'],
   ...['mcp', 'a2a', 'a2a-upfront'],
+  ...experimentRoutes,
 ]
 
 /** Opens our server as the environment says. */
@@ -150,5 +152,7 @@ export async function openServer(env: Readonly<Record<string, string | undefined
   }
   await paid.ready()
   await extended.ready()
-  return listenOn(app)
+  const experiments = await addExperiments(app, shop, { origin: X402_ORIGIN, price, scheme, works, env })
+  const { url, close } = await listenOn(app)
+  return { url, close: () => close().then(experiments.close) }
 }
