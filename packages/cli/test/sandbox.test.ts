@@ -18,6 +18,11 @@ test('the ready line names everything that runs, and stopping ends it', async ()
       usdc: '0x036CbD53842c5426634e7929541eC2318f3dCF7e',
       multicall3: '0xcA11bde05977b3631167028862bE2a173976CA11',
       permit2: '0x000000000022D473030F116dDEE9F6B43aC78BA3',
+      delegation: {
+        manager: expect.stringMatching(/^0x[0-9a-fA-F]{40}$/),
+        account: expect.stringMatching(/^0x[0-9a-fA-F]{40}$/),
+        enforcers: expect.objectContaining({ erc20TransferAmount: expect.stringMatching(/^0x[0-9a-fA-F]{40}$/) }),
+      },
     },
     svm: {
       rpcUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
@@ -145,7 +150,9 @@ test('the ready line names everything that runs, and stopping ends it', async ()
   // One of every pricing model and mode, and every other way to pay: each is bought where it is sold.
   const routes = ready.api?.routes ?? []
   expect(new Set(routes.map(({ mode }) => mode))).toEqual(new Set(['strict', 'upfront', 'accepted', 'optimistic']))
-  expect(routes.map(({ path }) => path)).toEqual(expect.arrayContaining(['/quote', '/socket', '/proof', '/plain']))
+  expect(routes.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['/quote', '/socket', '/proof', '/plain', '/errand']),
+  )
   const sold = await Promise.all(
     routes.map(async ({ path, networks, scheme }) => {
       const answer = await fetch(`${ready.api?.url}/sandbox/buy`, {

@@ -51,6 +51,7 @@ export function describe({ evm, svm, facilitator, api, accounts }: ReadyLine, { 
         ]),
     ['Facilitator', facilitator.url],
     ...(evm === undefined ? [] : [['EVM chain', `${evm.rpcUrl} (${evm.network}, USDC at ${evm.usdc})`]]),
+    ...(evm === undefined ? [] : [['', `delegation manager at ${evm.delegation.manager}, for session keys`]]),
     ...(svm === undefined ? [] : [['Solana chain', `${svm.rpcUrl} (${svm.network}, USDC at ${svm.usdc})`]]),
     ['Payer', `${[payer?.evm?.address, payer?.svm?.address].filter(Boolean).join('  ')}`],
     ['', 'published test keys; test money only'],
@@ -67,6 +68,10 @@ export function describe({ evm, svm, facilitator, api, accounts }: ReadyLine, { 
     const route = api.routes.find((each) => each.scheme === scheme)
     if (route !== undefined) say(`    npm run groat -- pay --scheme ${scheme} ${api.url}${route.path}`)
   }
+  if (evm !== undefined)
+    say(
+      `    curl -o contracts.json ${api.url}/sandbox/contracts.json    # for session keys: groat wallet session --help`,
+    )
   say(`    npm run groat -- find weather --max 0.01 --site ${api.url}`)
   say('')
 }

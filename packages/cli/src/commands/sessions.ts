@@ -27,6 +27,7 @@ import {
   sessionAccount,
 } from '@groat/evm/session'
 import { endSession, readSession, type SessionState } from '@groat/evm/session/end'
+import { disobeyManager, obeyManager } from '@groat/evm/session/obey'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { openKeystore, sealEvmKey } from '../wallet/keystore.js'
@@ -97,6 +98,35 @@ export async function newSession(name: string, options: NewSessionCommand, io: I
   return exitCodes.ok
 }
 
+/** Options of `groat wallet session enable` and `disable`. */
+export type ObeyCommand = SessionCommand & { readonly network: string; readonly contracts: string }
+
+/** `groat wallet session enable`: the owner's account obeys the manager from now on (EIP-7702). `disable` takes it back. Exits 1 where that is refused. */
+export async function changeObedience(wish: 'enable' | 'disable', options: ObeyCommand, io: Io): Promise<number> {
+  const network = networkNamed(options.network)
+  const { manager, account } = await namedIn(options.contracts)
+  if (account === undefined) {
+    throw new CliError(
+      'usage',
+      `${options.contracts} does not name \`account\``,
+      'It is the code that an account runs to obey.',
+    )
+  }
+  const node = nodesOf([network], options.rpc ?? []).get(network)
+  if (node === undefined) throw new CliError('usage', 'No node to send through', NAME_A_NODE)
+  const { account: owner, key } = await ownerOf(options, io)
+  const chain = await createEvmChain({ network, rpc: node, signers: [key], assets: [] })
+  const named = { manager: hexOf(manager), account: hexOf(account) }
+  const done = await (wish === 'enable' ? obeyManager : disobeyManager)(chain, owner, named)
+  if (options.json) io.out(`${JSON.stringify({ owner: owner.address, ...named, ...done })}\n`)
+  else if (!done.ok) io.say(plain(`  ${io.style.bad('refused:')} ${done.detail ?? done.code}`))
+  else {
+    const state = wish === 'enable' ? `obeys ${named.manager}` : 'runs no code'
+    io.out(`${owner.address} ${state}${done.transaction === undefined ? ' already' : ` since ${done.transaction}`}\n`)
+  }
+  return done.ok ? exitCodes.ok : exitCodes.no
+}
+
 /** `groat wallet session list`: what keys may spend; with `--rpc` also what they have spent. */
 export async function listSessions({ rpc = [], json }: SessionCommand, io: Io): Promise<number> {
   const sessions = await Promise.all((await namesOf(io)).map(async (name) => ({ name, ...(await kept(name, io)) })))
@@ -117,7 +147,7 @@ export async function revokeSession(name: string, options: SessionCommand, io: I
   const { session } = await kept(name, io)
   const node = nodesOf([session.network], options.rpc ?? []).get(session.network)
   if (node === undefined) {
-    throw new CliError('usage', 'No node to send through', 'Name one with --rpc, as base=https://…')
+    throw new CliError('usage', 'No node to send through', NAME_A_NODE)
   }
   const { key } = await ownerOf(options, io)
   const chain = await createEvmChain({ network: session.network, rpc: node, signers: [key] })
@@ -220,11 +250,17 @@ function secondsOf(text: string): number {
   return Number(number) * (unit === 'm' ? 60 : unit === 'h' ? 3600 : 86_400)
 }
 
-async function contractsOf(file: string): Promise<DelegationContracts> {
+const NAME_A_NODE = 'Name one with --rpc, as base=https://…'
+
+async function namedIn(file: string): Promise<Members> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new CliError('usage', `${file} cannot be read`, undefined, { cause })
   })
-  const { manager, enforcers } = parsed(text)
+  return parsed(text)
+}
+
+async function contractsOf(file: string): Promise<DelegationContracts> {
+  const { manager, enforcers } = await namedIn(file)
   const { erc20TransferAmount, timestamp, allowedCalldata, ...rest } = (enforcers ?? {}) as Members
   if ([manager, erc20TransferAmount, timestamp, allowedCalldata].includes(undefined)) {
     throw new CliError('usage', `${file} does not name all contracts`, CONTRACTS)

@@ -95,12 +95,27 @@ export async function fundWallet(url: string, { amount = '$1' }: WalletCommand, 
   for (const { address, family } of addresses) {
     for (const id of networks.filter((each: Network) => networkFamily(each) === family)) {
       if (family === 'solana') await solana?.fund(address, 0n)
+      else if (ready.evm) await giveCoin(ready.evm.rpcUrl, address)
       const outcome = await buyer.pay({ amount, recipient: address, network: id })
       if (outcome.status !== 'settled') throw new CliError('no', `${address} was not funded: ${outcome.status}`)
-      io.say(`  ${address} has ${amount} more on ${v1NameOf(id) ?? id}`)
+      io.say(
+        `  ${address} has ${amount} more on ${v1NameOf(id) ?? id}${family === 'eip155' ? ', and coin for gas' : ''}`,
+      )
     }
   }
   return exitCodes.ok
+}
+
+/** Coin for gas: the node of a sandbox signs for the accounts that it knows. */
+async function giveCoin(rpcUrl: string, to: string): Promise<void> {
+  const params = [{ from: evmAccounts[0].address, to, value: `0x${(10n ** 17n).toString(16)}` }]
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_sendTransaction', params })
+  const response = isLoopback(new URL(rpcUrl))
+    ? await fetch(rpcUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    : undefined
+  const answer: unknown = await response?.json()
+  if (typeof answer === 'object' && answer !== null && 'result' in answer) return
+  throw new CliError('no', `${to} got no coin: the node is no sandbox’s`)
 }
 
 async function keep(chain: 'evm' | 'svm', secret: Uint8Array, json: boolean | undefined, io: Io): Promise<number> {
@@ -148,7 +163,7 @@ async function addressesOf(io: Io): Promise<readonly Address[]> {
 }
 
 type Ready = {
-  readonly evm?: { readonly network: string }
+  readonly evm?: { readonly network: string; readonly rpcUrl: string }
   readonly svm?: { readonly network: string; readonly rpcUrl: string }
   readonly facilitator: { readonly url: string }
 }

@@ -10,7 +10,7 @@ import type { DemoPart } from './demo-prices.js'
 import { socketSaying } from './demo-socket.js'
 import type { LocalNetwork } from './local-network.js'
 
-/** Sells in every other way to ask and to pay: for a socket, for a transfer that was made, and in plain headers; the last two where a chain has them. */
+/** Sells in every other way to ask and to pay: for a socket, for a transfer that was made, in plain headers, and to session keys; the last three where a chain has them. */
 export function createDemoWays(options: {
   readonly networks: readonly LocalNetwork[]
   readonly facilitatorUrl: string
@@ -64,6 +64,24 @@ export function createDemoWays(options: {
       { ...on, path: '/proof', scheme: proofs.sells.scheme.name, price: '$0.001', model: 'proof of a transfer' },
       { ...on, path: '/plain', scheme: 'exact', price: '$0.002', model: 'per request, in plain headers' },
     )
+    parts.push(paid)
+  }
+  for (const { network, payTo, sells, delegates } of networks) {
+    if (!delegates) continue
+    const paid = paywall({
+      facilitator: facilitatorUrl,
+      payTo: { [network]: payTo },
+      schemes: [sells],
+      store: createMemoryClaims({ singleProcess: true }),
+      onEvent,
+    })
+    // Who has a key pays as everywhere; who has a session key pays by delegation.
+    const offers = [{ price: '$0.002' }, { price: '$0.002', extra: { assetTransferMethod: 'erc7710' } }]
+    app.get('/errand', paid({ name: 'GET /errand', offers, description: 'An errand, also by session key' }), (c) =>
+      c.json({ bought: 'a loaf', for: c.get('payment').payer }),
+    )
+    const on = { method: 'GET', networks: [network], mode: 'strict' } as const
+    routes.push({ ...on, path: '/errand', scheme: 'exact', price: '$0.002', model: 'per request, also by session key' })
     parts.push(paid)
   }
   return {

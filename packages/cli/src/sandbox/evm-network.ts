@@ -8,6 +8,7 @@ import { uptoEvm as settlesUpTo } from '@groat/evm/upto/facilitator'
 import { uptoEvm as sellsUpTo } from '@groat/evm/upto/server'
 import { type EvmChain, startEvmChain } from '@groat/sandbox'
 import { evmChannels } from './evm-channels.js'
+import { deployDelegations } from './evm-delegations.js'
 import { evmHolds } from './evm-holds.js'
 import { evmProofs } from './evm-proofs.js'
 import type { LocalNetwork } from './local-network.js'
@@ -20,15 +21,16 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
   const payer = chain.account('payer')
   const account = { ...privateKeyAccount(payer.privateKey), address: payer.address }
   try {
-    await allowPermit2(chain, payer.address)
+    const [delegation] = await Promise.all([deployDelegations(chain), allowPermit2(chain, payer.address)])
     const settling = await createEvmChain({ network, rpc: rpcUrl, signers: [chain.account('facilitator').privateKey] })
     return {
       network,
       rpcUrl,
-      ready: { evm: { rpcUrl, chainId, network, usdc, multicall3, permit2 } },
+      ready: { evm: { rpcUrl, chainId, network, usdc, multicall3, permit2, delegation } },
       payTo: chain.account('seller').address,
       sells,
-      settles: settles({ chains: [settling] }),
+      settles: settles({ chains: [settling], delegations: { managers: [delegation.manager] } }),
+      delegates: true,
       pays: pays({ account }),
       metered: {
         sells: sellsUpTo,

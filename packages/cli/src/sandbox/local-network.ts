@@ -1,4 +1,5 @@
 import type { Facilitator, Network, SchemeClient, SchemeFacilitator, SchemeServer } from '@groat/core'
+import type { DelegationContractsFile } from './evm-delegations.js'
 
 /** A chain of a sandbox: what runs, and the halves of the scheme that sell, settle and pay on it. A new chain family is one more of these. */
 export type LocalNetwork = {
@@ -10,6 +11,8 @@ export type LocalNetwork = {
   readonly sells: SchemeServer
   readonly settles: SchemeFacilitator
   readonly pays: SchemeClient
+  /** Whether payments by delegation are taken here. */
+  readonly delegates?: true
   /** The halves of a scheme whose offers are ceilings, where the chain has one. */
   readonly metered?: { readonly sells: SchemeServer; readonly settles: SchemeFacilitator; readonly pays: SchemeClient }
   /** The halves of a scheme that pays out of channels, where the chain has one. */
@@ -61,6 +64,8 @@ export type ReadyChains = {
     readonly usdc: string
     readonly multicall3: string
     readonly permit2: string
+    /** What `groat wallet session` needs to know. */
+    readonly delegation: DelegationContractsFile
   }
   readonly svm: { readonly rpcUrl: string; readonly wsUrl: string; readonly network: string; readonly usdc: string }
 }

@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises'
 import type { Network } from '@groat/core'
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
+import { problemResponse } from '../shop/problem-response.js'
 import { CliError } from '../terminal/exit.js'
 import type { DemoRoute } from './demo-api.js'
 import type { Feed } from './feed.js'
+import type { ReadyChains } from './local-network.js'
 
 /** What the page shows besides payments. */
 export type PageState = {
@@ -31,7 +33,7 @@ const POLICY =
 export function createPage(options: {
   readonly state: () => Promise<PageState>
   readonly feed: Feed
-  readonly ready: () => object
+  readonly ready: () => Partial<ReadyChains>
   readonly buy: (path: string, network: Network) => Promise<object>
 }): Hono {
   const { state, feed, ready, buy } = options
@@ -49,6 +51,11 @@ export function createPage(options: {
   file('/sandbox/page.js', 'sandbox.js', 'text/javascript')
 
   page.get('/sandbox/ready', (c) => c.json(ready()))
+  // The file that `groat wallet session` takes.
+  page.get('/sandbox/contracts.json', (c) => {
+    const { delegation } = ready().evm ?? {}
+    return delegation === undefined ? problemResponse('not_found') : c.json(delegation)
+  })
   page.get('/sandbox/state', async (c) => c.json(await state()))
 
   page.get('/sandbox/events', (c) =>

@@ -1,23 +1,20 @@
-import { type Clock, type Refusal, refuse, systemClock, X402Error } from '@groat/core'
+import { type Refusal, refuse, systemClock, X402Error } from '@groat/core'
 import type { KeyAccount } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
 import type { EvmChain } from '../chain.js'
+import { type CodeChange, type CodeChangeOptions, changeCode, delegationTo, NOWHERE, WAIT_MS } from '../code-change.js'
 import type { Hex } from '../hex.js'
-import { sendCall, sendSigned } from '../send.js'
-import { signAuthorization, signTransaction } from '../transaction.js'
-import { CREATE2_DEPLOYER, delegationTo, SELF_BATCH, SELF_BATCH_CODE, SELF_BATCH_CREATION } from './delegate.js'
+import { sendCall } from '../send.js'
+import { CREATE2_DEPLOYER, SELF_BATCH, SELF_BATCH_CODE, SELF_BATCH_CREATION } from './delegate.js'
 
 /** What changes the code of a signer is made of. */
-export type DelegationOptions = {
+export type DelegationOptions = CodeChangeOptions & {
   /** Where the code stands that the signer runs; `SELF_BATCH` unless told. */
   readonly delegate?: string
-  /** Milliseconds for which the transaction is waited for; 120,000 unless told. */
-  readonly waitMs?: number
-  readonly clock?: Clock
 }
 
 /** How it stands then. `transaction` is absent where nothing had to be done. */
-export type DelegationChange = { readonly ok: true; readonly transaction?: Hex }
+export type DelegationChange = CodeChange
 
 /**
  * Makes a signer run the batch from now on (EIP-7702), by a transaction of its own: its payments that only it may send can then travel together.
@@ -40,7 +37,7 @@ export async function delegateSigner(
   if ((await chain.rpc.code(delegate)) !== SELF_BATCH_CODE) {
     return refuse('invalid_config', `the code at ${delegate} is not the batch: deploy it first`)
   }
-  return change(chain, account, { from: '0x', to: delegate, leaves: delegationTo(delegate) }, options)
+  return changeCode(chain, account, { from: '0x', to: delegate, leaves: delegationTo(delegate) }, options)
 }
 
 /**
@@ -56,7 +53,7 @@ export async function undelegateSigner(
   options: DelegationOptions = {},
 ): Promise<DelegationChange | Refusal> {
   const delegate = delegateOf(options)
-  return change(chain, account, { from: delegationTo(delegate), to: NOWHERE, leaves: '0x' }, options)
+  return changeCode(chain, account, { from: delegationTo(delegate), to: NOWHERE, leaves: '0x' }, options)
 }
 
 /**
@@ -86,39 +83,5 @@ function delegateOf({ delegate = SELF_BATCH }: DelegationOptions): Address {
   return address
 }
 
-/** Which code an account must have before, whose it shall run, and what its code is then. */
-type Step = { readonly from: Hex; readonly to: Address; readonly leaves: Hex }
-
-async function change(
-  chain: EvmChain,
-  account: KeyAccount,
-  { from, to, leaves }: Step,
-  { waitMs = WAIT_MS, clock = systemClock }: DelegationOptions,
-): Promise<DelegationChange | Refusal> {
-  const { rpc, engine, chainId } = chain
-  const signer = parseAddress(account.address)
-  if (signer === undefined) throw new X402Error('invalid_config', { signer: account.address })
-  const [code, nonce, mined] = await Promise.all([rpc.code(signer), rpc.nextNonce(signer), rpc.minedNonce(signer)])
-  if (code === leaves) return { ok: true }
-  if (code !== from) return refuse('invalid_config', `the account runs other code: ${code.slice(0, 50)}`)
-  if (nonce !== mined) return refuse('invalid_config', 'transactions of this account are under way: wait for them')
-  // The transaction has used up a number by the time at which its authorizations are looked at.
-  const authorization = await signAuthorization(engine, { chainId, address: to, nonce: nonce + 1n }, account)
-  const fees = await chain.fees(CHANGE_GAS)
-  const fields = { chainId, nonce, gas: CHANGE_GAS, to: signer, data: '0x', ...fees } as const
-  const signed = await signTransaction(engine, { ...fields, authorizations: [authorization] }, account)
-  const sending = { waitMs, clock, failed: 'unexpected_settle_error' } as const
-  const { transactionHash } = await sendSigned(chain, { ...signed, signer, nonce }, sending)
-  if ((await rpc.code(signer)) === leaves) return { ok: true, transaction: transactionHash }
-  throw new X402Error('unexpected_settle_error', { transaction: transactionHash, signer })
-}
-
-/** To run the code at this address is to run none. */
-// It is written in its canonical lower case.
-const NOWHERE = `0x${'0'.repeat(40)}` as Address
-
-/** What the transaction itself costs, and twice an authorization. */
-const CHANGE_GAS = 120_000n
 const DEPLOYMENT_GAS = 500_000n
 const SALT = '0'.repeat(64)
-const WAIT_MS = 120_000

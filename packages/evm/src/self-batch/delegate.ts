@@ -34,9 +34,6 @@ export const CREATE2_DEPLOYER = '0x4e59b44847b379578588920ca78fbf26c0b4956c' as 
  */
 export const SELF_BATCH = '0xfe36c0d95fa168caa65aa7b17937a25c7efb036b' as Address
 
-/** What an account's code says while it runs the code at an address (EIP-7702). */
-export const delegationTo = (delegate: Address): Hex => `0xef0100${delegate.slice(2)}`
-
 /** One call of a batch: the account makes it with so much gas and no more. */
 export type BatchCall = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
 

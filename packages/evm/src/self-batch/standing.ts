@@ -1,8 +1,9 @@
 import type { Clock } from '@groat/core'
 import type { Address } from '../address.js'
+import { delegationTo } from '../code-change.js'
 import type { Hex } from '../hex.js'
 import type { EvmRpc } from '../rpc.js'
-import { delegationTo, SELF_BATCH_CODE } from './delegate.js'
+import { SELF_BATCH_CODE } from './delegate.js'
 
 /** What is known of the code that the signers of a chain run. */
 export interface SignerCode {
