@@ -167,6 +167,30 @@ describe('a seller that can be asked for money back', () => {
     expect(await shop.post(body)).toMatchObject({ status: 400, body: { code: 'refund_request_invalid' } })
   })
 
+  test('EXT-REFUND-015 a chain is asked about payments of the books only, and so many times for nothing', async () => {
+    const asked: string[] = []
+    const accepts = async ({ address }: { address: string }) => asked.push(address) < 0
+    const shop = await shopWith({ wallets: { accepts }, walletQuestions: { perAccount: 2 } })
+    const paid = await shop.buy()
+    const invented = (changes: Partial<RefundMessage>) =>
+      shop.post(JSON.stringify({ ...message(paid, changes), signature: `0x${'12'.repeat(200)}` }))
+    expect(await invented({ transaction: `0x${'99'.repeat(32)}` })).toMatchObject({ status: 404 })
+    const stranger = await invented({ payer: thief.address, refundTo: thief.address })
+    expect([stranger.status, asked]).toEqual([404, []])
+    for (let n = 0; n < 2; n++) expect(await invented({})).toMatchObject({ status: 400 })
+    expect(await invented({})).toMatchObject({ status: 429, body: { status: 'denied', code: 'quota_exceeded' } })
+    expect(asked).toHaveLength(2)
+    const asking = refundRequests({
+      ...{ refunds: shop.refunds, origin: ORIGIN, windowSeconds: DAY, wallets: { accepts } },
+      walletQuestions: { total: 0 },
+    })
+    const body = JSON.stringify({ ...message(paid), signature: `0x${'12'.repeat(200)}` })
+    const answer = await asking.answer(new Request(`${ORIGIN}/.well-known/x402-refund`, { method: 'POST', body }))
+    expect([answer?.status, Number(answer?.headers.get('retry-after'))]).toEqual([429, expect.any(Number)])
+    // A key needs no chain.
+    expect(await shop.ask(paid)).toMatchObject({ status: 'pending' })
+  })
+
   test('EXT-REFUND-003 a digest is that of other people’s EIP-712', async () => {
     const said = message(await (await shopWith()).buy())
     const texts = 'network transaction payer payTo asset amount reason refundTo idempotencyKey audience'.split(' ')

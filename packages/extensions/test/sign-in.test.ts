@@ -408,6 +408,62 @@ describe('contract wallets', () => {
     ).toBe(false)
   })
 
+  test('EXT-SIGN-026 invented signatures of contracts ask a chain so many times, about one account and in all; right ones count for nothing', async () => {
+    const asked: string[] = []
+    let isGood = false
+    const wallets = {
+      accepts: async ({ address }: { address: string }) => {
+        asked.push(address)
+        return isGood
+      },
+    }
+    const walletQuestions = { perAccount: 3, total: 5 }
+    let at = Date.now()
+    const clock = () => at
+    const shop = await openPass(pass, { clock }, { wallets, walletQuestions })
+    const attempt = async (address: string) => {
+      const proof = { ...proofOf(await headersOf(shop)), address, signature: `0x${'01'.repeat(80)}` }
+      const answer = await shop.ask({ headers: headerOf(proof) })
+      return [answer.status, await codeOf(answer), answer.headers.get('retry-after')]
+    }
+    const [one, two] = [evm.address, other.address]
+    isGood = true
+    for (let n = 0; n < 7; n++) expect((await attempt(one))[1]).toBe('sign_in_unknown')
+    isGood = false
+    for (let n = 0; n < 3; n++) expect((await attempt(one))[1]).toBe('sign_in_invalid')
+    expect(await attempt(one)).toEqual([429, 'quota_exceeded', '20'])
+    for (let n = 0; n < 2; n++) expect((await attempt(two))[1]).toBe('sign_in_invalid')
+    expect(await attempt(two)).toEqual([429, 'quota_exceeded', '12'])
+    expect(asked).toHaveLength(12)
+    // A key needs no chain.
+    await buy(shop)
+    expect((await shop.ask({ headers: await headersOf(shop) })).status).toBe(200)
+    at += 20_000
+    expect((await attempt(one))[1]).toBe('sign_in_invalid')
+    expect((await attempt(one))[0]).toBe(429)
+
+    const members = signedInOnly({
+      ...{ store: memorySignIns(), origin: ORIGIN, networks: ['base-sepolia'], wallets },
+      walletQuestions: { perAccount: 1 },
+      clock,
+    })(() => new Response('hello'))
+    const knock = async () => {
+      const challenge = await (await members(new Request(`${ORIGIN}/a`))).json()
+      const { info } = challenge.extensions[KEY]
+      const proof = {
+        ...info,
+        address: one,
+        chainId: 'eip155:84532',
+        type: 'eip191',
+        signature: `0x${'01'.repeat(80)}`,
+      }
+      return members(new Request(`${ORIGIN}/a`, { headers: headerOf(proof) }))
+    }
+    expect((await knock()).status).toBe(401)
+    const refused = await knock()
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60'])
+  })
+
   test('EXT-SIGN-014 nobody signs in as a contract while its chain cannot be asked', async () => {
     const shop = await openPass(pass, {}, { wallets: contractWallets({ 'eip155:84532': 'http://127.0.0.1:9' }) })
     const answer = await shop.ask({

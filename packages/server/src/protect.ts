@@ -215,7 +215,12 @@ async function serveAdmitted<Native>(
   }
   const refusal = 'code' in admission ? admission : refuse('sign_in_unknown')
   notify(gate.onEvent, { type: 'payment_refused', at: gate.clock(), resource: terms.resource.url, code: refusal.code })
-  if (errorInfo(refusal.code).status >= 500) return { type: 'answer', answer: problemAnswer(refusal.code), paid: false }
+  const { status } = errorInfo(refusal.code)
+  if (status >= 500 || status === 429) {
+    const { retryAfter } = refusal
+    const answer = problemAnswer(refusal.code, retryAfter === undefined ? {} : { retryAfter })
+    return { type: 'answer', answer, paid: false }
+  }
   // What was answered is used up: the next attempt needs a challenge of its own.
   const anew = await enrichedTerms(gate, route, request, terms)
   return { type: 'answer', answer: refusalAnswer(anew, refusal), paid: false }

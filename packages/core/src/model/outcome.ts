@@ -7,6 +7,8 @@ export type Refusal = {
   readonly ok: false
   readonly code: ErrorCode
   readonly detail?: string
+  /** Seconds after which it may be tried again, where whoever refuses knows that. */
+  readonly retryAfter?: number
 }
 
 /** The answer to "is this payment good for these terms?". */

@@ -15,10 +15,12 @@ import {
   X402Error,
 } from '@groat/core'
 import { accountSigned, type VerifyTools } from '../account-signature.js'
+import { boundedWallets, TooManyQuestions, type WalletQuestions } from '../wallet-questions.js'
 import { type RefundRequest, refundBytes, refundDigest, refundExtension, WIRE_SCHEMA } from './refund.js'
 import * as shapes from './schema.shapes.js'
 
 export type { WalletVerifier } from '../account-signature.js'
+export type { WalletQuestions } from '../wallet-questions.js'
 export { type RefundMessage, type RefundRequest, type RefundTerms, refundBytes, refundDigest } from './refund.js'
 
 /** A payment as the seller's books have it. */
@@ -84,6 +86,8 @@ export type RefundOptions = {
   /** Seconds by which the time in a request may differ from ours. Default 300. */
   readonly skewSeconds?: number
   readonly clock?: Clock
+  /** How often `wallets` may be asked for nothing: beyond that requests of contracts are answered 429 (EXT-REFUND-015). */
+  readonly walletQuestions?: WalletQuestions
 } & VerifyTools
 
 /** Both parts of the seller's half. */
@@ -97,7 +101,12 @@ export type RefundRequests = {
 }
 
 /** What is answered, and with which status. */
-export type RefundDecision = { readonly status: number; readonly body: { readonly [name: string]: Json } }
+export type RefundDecision = {
+  readonly status: number
+  readonly body: { readonly [name: string]: Json }
+  /** Seconds after which the same request may be sent again, for `Retry-After`. */
+  readonly retryAfter?: number
+}
 
 /**
  * The seller's half of `groat-refund`. A request has to be signed by the payer, for this origin, now, and for money back to the payer itself; what it asks for has to stand in the
@@ -129,10 +138,16 @@ export function refundRequests(options: RefundOptions): RefundRequests {
   const announce = { info: terms, schema: WIRE_SCHEMA }
   const endpoint = new URL(terms.endpoint).pathname
 
+  const { clock = systemClock, walletQuestions = {} } = options
+  const wallets = options.wallets && boundedWallets(options.wallets, walletQuestions, clock)
   const decide = async (body: string): Promise<RefundDecision> => {
     try {
-      return await decideOn(body, { ...options, origin, partial })
-    } catch {
+      return await decideOn(body, { ...options, ...(wallets && { wallets }), origin, partial, clock })
+    } catch (error) {
+      if (error instanceof TooManyQuestions) {
+        const { code, retryAfter = 1 } = error.refusal
+        return { ...denied(code), retryAfter }
+      }
       // Nothing was decided; the same request may be sent again.
       return denied('extension_unavailable')
     }
@@ -153,9 +168,12 @@ export function refundRequests(options: RefundOptions): RefundRequests {
       if (new URL(request.url).pathname !== endpoint) return undefined
       if (request.method !== 'POST') return new Response(null, { status: 405, headers: { allow: 'POST' } })
       const bytes = await readBounded(request.body, { maxBytes: MAX_BYTES })
-      const { status, body } =
+      const { status, body, retryAfter } =
         bytes === undefined ? denied('request_too_large') : await decide(new TextDecoder().decode(bytes))
-      const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+      const headers = {
+        ...{ 'content-type': 'application/json', 'cache-control': 'no-store' },
+        ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      }
       return new Response(JSON.stringify(body), { status, headers })
     },
   }
@@ -164,10 +182,10 @@ export function refundRequests(options: RefundOptions): RefundRequests {
 /** Bytes of a request at the most. */
 const MAX_BYTES = 16_384
 
-type Deciding = RefundOptions & { readonly origin: string; readonly partial: boolean }
+type Deciding = RefundOptions & { readonly origin: string; readonly partial: boolean; readonly clock: Clock }
 
 async function decideOn(body: string, options: Deciding): Promise<RefundDecision> {
-  const { refunds, origin, partial, windowSeconds, allow, skewSeconds = 300, clock = systemClock } = options
+  const { refunds, origin, partial, windowSeconds, allow, skewSeconds = 300, clock } = options
   const json = decodeJsonObject(body)
   const read = json.ok ? check(shapes.RefundRequest, json.value) : json
   if (!read.ok || !Number.isSafeInteger(read.value.issuedAt)) return denied('refund_request_invalid')
@@ -182,13 +200,13 @@ async function decideOn(body: string, options: Deciding): Promise<RefundDecision
     digest: (engine: Parameters<typeof refundDigest>[0]) => refundDigest(engine, request),
     bytes: () => refundBytes(request),
   }
-  if ((await accountSigned(signed, options)) === undefined) return denied('refund_request_invalid')
-
+  // The books first: nobody's chain is asked for what was not sold here.
   const booked = await refunds.payments({ network, transaction })
   const own = booked.filter(
     (each) => sameAddress(each.from, payer) && sameAddress(each.to, payTo) && sameAddress(each.asset, asset),
   )
   if (own.length === 0) return denied('refund_not_found')
+  if ((await accountSigned(signed, options)) === undefined) return denied('refund_request_invalid')
   const by = `payer ${canonicalAddress(payer)} ${request.idempotencyKey}`
   for (const { pid } of own) {
     const known = await refunds.get(pid)

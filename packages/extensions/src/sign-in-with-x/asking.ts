@@ -1,5 +1,6 @@
 import { type Clock, canonicalAddress, type JsonObject, type Pid, type Random, type Refusal, refuse } from '@groat/core'
 import type { CryptoEngine } from '@groat/evm/crypto'
+import { TooManyQuestions } from '../wallet-questions.js'
 import { readProof } from './proof.js'
 import { type SignInProof, signatureType, WIRE_SCHEMA } from './sign-in.js'
 import type { SignIns } from './sign-ins.js'
@@ -8,6 +9,7 @@ import { signedBy, type WalletVerifier } from './verify.js'
 /** What sign-ins are asked for with. */
 export type AskingOptions = {
   readonly store: SignIns
+  /** Bounded: strangers make it ask. */
   readonly wallets?: WalletVerifier | undefined
   readonly engine?: CryptoEngine | undefined
   /** Milliseconds for which a challenge can be signed. */
@@ -75,7 +77,13 @@ export function createAsking(options: AskingOptions): Asking {
       }
       const now = clock()
       if (!isTimely(proof, now, ageMs)) return refuse('sign_in_expired')
-      const by = await signedBy(proof, { ...(wallets && { wallets }), ...(engine && { engine }) })
+      const by = await signedBy(proof, { ...(wallets && { wallets }), ...(engine && { engine }) }).catch(
+        (error: unknown) => {
+          if (error instanceof TooManyQuestions) return error.refusal
+          throw error
+        },
+      )
+      if (typeof by === 'object') return by
       if (by === undefined) return refuse('sign_in_invalid')
       // Remembered for longer than any clock can take it for good, also by a database whose clock is ahead.
       if (!(await store.consume(proof.nonce, now + ageMs + 10 * SKEW_MS))) return refuse('sign_in_replayed')

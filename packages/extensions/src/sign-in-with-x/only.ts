@@ -10,6 +10,7 @@ import {
   systemRandom,
   X402Error,
 } from '@groat/core'
+import { boundedWallets } from '../wallet-questions.js'
 import { createAsking, type SignedIn } from './asking.js'
 import type { SignInOptions } from './server.js'
 import { SIGN_IN_HEADER, signInWithX } from './sign-in.js'
@@ -34,7 +35,8 @@ export type SignedInOnly = SignInOptions & {
 }
 
 /**
- * A route that asks for a sign-in and for no money: 401 with a challenge for whoever comes without a good proof, 403 for whom the seller does not want, and 503 while it cannot tell. Each proof is
+ * A route that asks for a sign-in and for no money: 401 with a challenge for whoever comes without a good proof, 403 for whom the seller does not want, 503 while it cannot tell, and 429 while too many
+ * signatures of contract wallets were none. Each proof is
  * good for one request (EXT-SIGN-024). Throws `X402Error` `invalid_config`, `invalid_network`.
  *
  * @example
@@ -42,7 +44,8 @@ export type SignedInOnly = SignInOptions & {
  * export const GET = members((request, { address }) => Response.json({ hello: address }))
  */
 export function signedInOnly(options: SignedInOnly) {
-  const { store, wallets, engine, maxAgeSeconds = 300, origin, statement, allow = () => true } = options
+  const { store, engine, maxAgeSeconds = 300, origin, statement, allow = () => true, clock = systemClock } = options
+  const wallets = options.wallets && boundedWallets(options.wallets, options.walletQuestions ?? {}, clock)
   const networks = options.networks.map((name) => network(name))
   if (networks.length === 0) throw new X402Error('invalid_config', { field: 'networks', reason: 'is empty' })
   if (statement !== undefined && !/^[\x20-\x7e]{1,256}$/.test(statement)) {
@@ -55,7 +58,7 @@ export function signedInOnly(options: SignedInOnly) {
     ...{ store, wallets, engine, ageMs: maxAgeSeconds * 1000, statement },
     origin: new URL(origin).origin,
     scope: `signed-in ${options.scope ?? new URL(origin).origin}`,
-    clock: options.clock ?? systemClock,
+    clock,
     random: options.random ?? systemRandom,
   })
 
@@ -89,6 +92,9 @@ export function signedInOnly(options: SignedInOnly) {
       let account: AskedAccount
       try {
         const signed = await asking.judge(header, networks)
+        if (!signed.ok && signed.retryAfter !== undefined) {
+          return new Response(null, { status: 429, headers: { ...PRIVATE, 'retry-after': String(signed.retryAfter) } })
+        }
         if (!signed.ok) return await refused(url, signed.code)
         account = { network: signed.network, address: signed.address }
         if (!(await allow(account))) return new Response(null, { status: 403, headers: PRIVATE })

@@ -6,11 +6,13 @@ import {
   X402Error,
 } from '@groat/core'
 import type { CryptoEngine } from '@groat/evm/crypto'
+import { boundedWallets, type WalletQuestions } from '../wallet-questions.js'
 import { createAsking } from './asking.js'
 import { SIGN_IN_HEADER, signInWithX } from './sign-in.js'
 import type { SignIns } from './sign-ins.js'
 import type { WalletVerifier } from './verify.js'
 
+export type { WalletQuestions } from '../wallet-questions.js'
 export { formatSignIn, type SignInMessage } from './message.js'
 export { type AskedAccount, type SignedInOnly, signedInOnly } from './only.js'
 export { readProof } from './proof.js'
@@ -24,6 +26,8 @@ export type SignInOptions = {
   readonly store: SignIns
   /** Asks contract wallets; without it they cannot sign in, and keys can. */
   readonly wallets?: WalletVerifier
+  /** How often it may be asked for nothing: beyond that sign-ins of contracts are answered 429 (EXT-SIGN-026). */
+  readonly walletQuestions?: WalletQuestions
   /** Seconds for which a challenge can be signed. Default 300. */
   readonly maxAgeSeconds?: number
   readonly engine?: CryptoEngine
@@ -38,17 +42,26 @@ export type SignInOptions = {
  * const paid = paywall({ ...shop, origin: 'https://shop.example', extensions: [signIns({ store: memorySignIns() })] })
  * app.get('/feed', paid({ price: '$0.50', pass: '30d', extensions: { 'sign-in-with-x': true } }), feed)
  */
-export function signIns({ store, wallets, maxAgeSeconds = 300, engine }: SignInOptions): ExtensionServer {
+export function signIns({
+  store,
+  wallets,
+  walletQuestions = {},
+  maxAgeSeconds = 300,
+  engine,
+}: SignInOptions): ExtensionServer {
   if (!(maxAgeSeconds > 0)) throw new X402Error('invalid_config', { field: 'maxAgeSeconds', value: maxAgeSeconds })
+  // One for all routes.
+  let bounded: WalletVerifier | undefined
   return {
     extension: signInWithX,
     declare: (options, route) => {
       const statement = readStatement(options)
       const { origin, scope } = boundTo(route)
       const { clock, random } = route
+      bounded ??= wallets && boundedWallets(wallets, walletQuestions, clock)
       const asking = createAsking({
         store,
-        wallets,
+        wallets: bounded,
         engine,
         ageMs: maxAgeSeconds * 1000,
         origin,
