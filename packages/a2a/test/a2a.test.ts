@@ -363,7 +363,7 @@ test('A2A-017 A2A-035 a payment that the client rejects ends the task', async ()
   expect(runs).toEqual([])
 })
 
-test('a task that is cancelled while it is worked on is not charged, whatever its executor still makes', async () => {
+test('A2A-021 a task that is cancelled while it is worked on is not charged, whatever its executor still makes', async () => {
   let begun = () => {}
   const working = new Promise<void>((resolve) => {
     begun = resolve
@@ -394,6 +394,161 @@ test('a task that is cancelled while it is worked on is not charged, whatever it
   await presented
   const now = await client.getTask({ id: task.id, tenant: '', historyLength: 0 })
   expect([now.status?.state, stub.settled.length]).toEqual([TaskState.TASK_STATE_CANCELED, 0])
+})
+
+const cancelled = { state: TaskState.TASK_STATE_CANCELED, message: undefined, timestamp: undefined }
+const cancelledBy = (taskId: string) =>
+  AgentEvent.statusUpdate({ taskId, contextId: '', status: cancelled, metadata: undefined })
+
+function signal() {
+  let fire = () => {}
+  const fired = new Promise<void>((resolve) => {
+    fire = resolve
+  })
+  return { fire: () => fire(), fired }
+}
+
+test('A2A-022 a task whose settlement has begun is not cancelled, and completes with what was paid for', async () => {
+  const asked: string[] = []
+  const { client, stub } = await openStudio({
+    executor: (runs) => ({
+      execute: painter(runs).execute,
+      async cancelTask(taskId, bus) {
+        asked.push(taskId)
+        bus.publish(cancelledBy(taskId))
+      },
+    }),
+  })
+  const [settling, go] = [signal(), signal()]
+  const { settle } = stub
+  stub.settle = async (request) => {
+    settling.fire()
+    await go.fired
+    return settle(request)
+  }
+  const task = await ask(client, 'the sea')
+  const presented = payFor(task).then((payment) => present(client, task, payment))
+  await settling.fired
+  await expect(client.cancelTask({ id: task.id, tenant: '', metadata: undefined })).rejects.toThrow(/not cancelable/i)
+  go.fire()
+  const done = await presented
+  expect([done.status?.state, done.artifacts.length, stub.settled.length, asked]).toEqual([
+    TaskState.TASK_STATE_COMPLETED,
+    1,
+    1,
+    [],
+  ])
+  const now = await client.getTask({ id: task.id, tenant: '', historyLength: 0 })
+  expect([now.status?.state, now.artifacts.length]).toEqual([TaskState.TASK_STATE_COMPLETED, 1])
+})
+
+test('A2A-022 what an executor cancels after the settlement has begun is delivered, and its canceller told so', async () => {
+  const [cancelling, settling, go] = [signal(), signal(), signal()]
+  const { client, stub } = await openStudio({
+    executor: (runs) => ({
+      async execute(context, bus, payment) {
+        await cancelling.fired
+        await painter(runs).execute(context, bus, payment)
+      },
+      async cancelTask(taskId, bus) {
+        cancelling.fire()
+        await settling.fired
+        bus.publish(cancelledBy(taskId))
+        bus.finished()
+      },
+    }),
+  })
+  const { settle } = stub
+  stub.settle = async (request) => {
+    settling.fire()
+    await go.fired
+    return settle(request)
+  }
+  const task = await ask(client, 'the sea')
+  const payment = await payFor(task)
+  const working = signal()
+  const { verify } = stub
+  stub.verify = async (request) => {
+    working.fire()
+    return verify(request)
+  }
+  const presented = present(client, task, payment)
+  await working.fired
+  await expect(client.cancelTask({ id: task.id, tenant: '', metadata: undefined })).rejects.toThrow(/not cancelable/i)
+  go.fire()
+  const done = await presented
+  expect([done.status?.state, done.artifacts.length, stub.settled.length]).toEqual([
+    TaskState.TASK_STATE_COMPLETED,
+    1,
+    1,
+  ])
+})
+
+test('A2A-021 a task that is cancelled while its payment is checked is not charged', async () => {
+  const { client, stub, runs } = await openStudio({
+    executor: (ran) => {
+      const over = signal()
+      return {
+        async execute(context, bus, payment) {
+          await over.fired
+          await painter(ran).execute(context, bus, payment)
+        },
+        async cancelTask(taskId, bus) {
+          bus.publish(cancelledBy(taskId))
+          over.fire()
+        },
+      }
+    },
+  })
+  const [checking, go] = [signal(), signal()]
+  const { verify } = stub
+  stub.verify = async (request) => {
+    checking.fire()
+    await go.fired
+    return verify(request)
+  }
+  const task = await ask(client, 'the sea')
+  const payment = await payFor(task)
+  const presented = present(client, task, payment)
+  await checking.fired
+  const ending = client.cancelTask({ id: task.id, tenant: '', metadata: undefined })
+  go.fire()
+  expect((await ending).status?.state).toBe(TaskState.TASK_STATE_CANCELED)
+  await presented
+  const now = await client.getTask({ id: task.id, tenant: '', historyLength: 0 })
+  expect([now.status?.state, now.artifacts.length, stub.settled.length]).toEqual([TaskState.TASK_STATE_CANCELED, 0, 0])
+  // The payment is as good as before.
+  const again = await ask(client, 'the sea')
+  expect((await present(client, again, payment)).status?.state).toBe(TaskState.TASK_STATE_COMPLETED)
+  expect([stub.settled.length, runs]).toEqual([1, ['the sea', 'the sea']])
+})
+
+test('A2A-022 what is paid for before the work is not cancelled while it is worked on', async () => {
+  const [begun, go] = [signal(), signal()]
+  const { client, stub } = await openStudio({
+    route: { price: '$0.001', mode: 'upfront' },
+    executor: (runs) => ({
+      async execute(context, bus, payment) {
+        begun.fire()
+        await go.fired
+        await painter(runs).execute(context, bus, payment)
+      },
+      async cancelTask(taskId, bus) {
+        bus.publish(cancelledBy(taskId))
+      },
+    }),
+  })
+  const task = await ask(client, 'the sea')
+  const presented = payFor(task).then((payment) => present(client, task, payment))
+  await begun.fired
+  await expect(client.cancelTask({ id: task.id, tenant: '', metadata: undefined })).rejects.toThrow(/not cancelable/i)
+  go.fire()
+  const done = await presented
+  expect([done.status?.state, done.artifacts.length, stub.settled.length]).toEqual([
+    TaskState.TASK_STATE_COMPLETED,
+    1,
+    1,
+  ])
 })
 
 test('A2A-018 A2A-036 the client asks for the extension by both names, and the server says which it follows', async () => {

@@ -1,11 +1,5 @@
 import { type Message, type Part, Role, type Task, TaskState } from '@a2a-js/sdk'
-import {
-  AgentEvent,
-  type AgentExecutionEvent,
-  type AgentExecutor,
-  type ExecutionEventBus,
-  RequestContext,
-} from '@a2a-js/sdk/server'
+import { AgentEvent, type AgentExecutor, type ExecutionEventBus, RequestContext } from '@a2a-js/sdk/server'
 import { canonicalJson, type JsonObject, problem, sha256Hex, X402Error, type X402Version } from '@groat/core'
 import {
   paywall as httpPaywall,
@@ -18,6 +12,7 @@ import { carriedHeaders, type GateAnswer, readGateAnswer } from '@groat/server/t
 import { extensionUris, metadataKeys, metadataOf, type PaymentStatus, receiptsIn } from '../wire.js'
 import { errorWord } from './error-words.js'
 import { type Deed, decodeDeed, encodeDeed, holdEvents } from './held-events.js'
+import { createTurns } from './turns.js'
 
 /** How an agent is sold. */
 export type AgentRoute = {
@@ -32,6 +27,7 @@ export type AgentRoute = {
 /** An executor that is run for a payment. */
 export interface PaidExecutor {
   execute(context: RequestContext, bus: ExecutionEventBus, payment: VerifiedPayment): Promise<void>
+  /** Asked only while nothing is being settled: a task that is being paid for completes. */
   cancelTask: AgentExecutor['cancelTask']
 }
 
@@ -45,7 +41,7 @@ export interface A2aPaywall {
 /**
  * A paywall for A2A agents of the official SDK: the gate of `@groat/server`, with its modes, claims and stored answers. A task that is not paid for waits in
  * `input-required` with the offers in the metadata of its status; the payment comes in a message to the same task; what the executor publishes leaves
- * when it is settled. Throws `X402Error` for what is wrong in the configuration. Requirements: A2A-001 to A2A-019.
+ * when it is settled. Throws `X402Error` for what is wrong in the configuration. Requirements: A2A-001 to A2A-022.
  *
  * @example
  * const paid = paywall({ facilitator: 'https://pay.example', payTo: { base: '0x…' }, schemes: [exactEvm], store })
@@ -62,8 +58,11 @@ export function paywall(options: PaywallOptions): A2aPaywall {
         const headers = { 'content-type': 'application/json' }
         return new Response(JSON.stringify(encodeDeed(deed)), { status: deed.sold ? 200 : 500, headers })
       })
+      const said = typeof route === 'object' ? route : {}
+      const isPaidFirst = said.prepaid !== undefined || (said.mode ?? options.mode ?? 'strict') !== 'strict'
+      const turns = createTurns((taskId, bus) => executor.cancelTask(taskId, bus))
       return {
-        cancelTask: (taskId, bus) => executor.cancelTask(taskId, bus),
+        cancelTask: turns.cancel,
         async execute(context, bus) {
           activate(context)
           const turn = turnOf(context)
@@ -77,22 +76,20 @@ export function paywall(options: PaywallOptions): A2aPaywall {
           const parts = canonicalJson(JSON.parse(JSON.stringify(turn.wanted.parts)))
           // What is claimed is claimed for this message: a payment buys its answer, in whatever task it comes again.
           const request = new Request(`${url}?message=${sha256Hex(parts)}`, { method: 'POST', headers })
-          // Whoever cancels is told so on the bus of the task itself: what was given up is not sold, whatever still comes of it.
-          let isCancelled = false
-          const hear = (event: AgentExecutionEvent) => {
-            isCancelled ||= isCancel(event)
-          }
+          const open = turns.open(context.taskId, bus)
           const work: Work = async (payment) => {
+            open.begin(isPaidFirst)
+            if (open.isEnded) return CANCELLED
             say(about, TaskState.TASK_STATE_WORKING, undefined, { status: 'payment-verified' })
-            bus.on('event', hear)
-            try {
-              const deed = await holdEvents((held) => executor.execute(wantedContext(context, turn), held, payment))
-              return isCancelled ? CANCELLED : deed
-            } finally {
-              bus.off('event', hear)
-            }
+            const deed = await holdEvents((held) => executor.execute(wantedContext(context, turn), held, payment))
+            return open.end(deed.sold) ? deed : CANCELLED
           }
-          reply(about, await answerOf(async () => handle(request, work), version), ask, payload !== undefined)
+          try {
+            const answer = await answerOf(async () => handle(request, work), version)
+            if (!open.isEnded) reply(about, answer, ask, payload !== undefined)
+          } finally {
+            open.close()
+          }
         },
       }
     },
@@ -101,10 +98,6 @@ export function paywall(options: PaywallOptions): A2aPaywall {
 
 /** What is left of a task that was cancelled while it was worked on. */
 const CANCELLED: Deed = { sold: false, state: TaskState.TASK_STATE_CANCELED, artifacts: [] }
-
-function isCancel({ kind, data }: AgentExecutionEvent): boolean {
-  return (kind === 'task' || kind === 'statusUpdate') && data.status?.state === TaskState.TASK_STATE_CANCELED
-}
 
 /** What one message to an agent comes to. */
 type Turn = {
