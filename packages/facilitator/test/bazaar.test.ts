@@ -108,7 +108,14 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
   })
 
   async function emptied(): Promise<void> {
-    const tables = ['bazaar_resource', 'bazaar_offer', 'bazaar_use', 'bazaar_seen', 'bazaar_note'] as const
+    const tables = [
+      'bazaar_resource',
+      'bazaar_offer',
+      'bazaar_use',
+      'bazaar_seen',
+      'bazaar_note',
+      'bazaar_hidden',
+    ] as const
     await store.withTables<BazaarTables>().transaction(async (trx) => {
       for (const table of tables) await trx.deleteFrom(table).execute()
     })
@@ -777,6 +784,30 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     expect((await list(catalogue)).total).toBe(0)
     await catalogue.hide({ url: 'https://api.example/weather' }, undefined)
     expect((await list(catalogue)).total).toBe(1)
+  })
+
+  test('BAZAAR-052 what an operator has taken off stays off for whatever is listed there later, until it is put back', async () => {
+    const catalogue = await openCatalogue()
+    const url = 'https://api.example/weather'
+    expect(await catalogue.hide({ url: `${url}?city=oslo` }, 'a complaint')).toBe(0)
+    sell(catalogue)
+    sell(catalogue, { requirements: { payTo: OTHER }, bySeller: false })
+    sell(catalogue, { input: { type: 'http', method: 'POST', bodyType: 'json', body: {} } })
+    sell(catalogue, { url: `${url}/map` })
+    await catalogue.flush()
+    expect((await list(catalogue)).items.map(({ resource }) => resource)).toEqual([`${url}/map`])
+    expect((await catalogue.why({ resource: url })).checks.at(-1)?.detail).toContain('a complaint')
+    expect(await catalogue.hide({ url }, undefined)).toBe(3)
+    expect((await list(catalogue)).total).toBe(4)
+    // One recipient only, in whatever spelling.
+    const scam = { url: `${url}/map`, payTo: OTHER.toUpperCase().replace('0X', '0x') }
+    expect(await catalogue.hide(scam, 'not theirs')).toBe(0)
+    sell(catalogue, { url: `${url}/map`, requirements: { payTo: OTHER } })
+    await catalogue.flush()
+    expect((await list(catalogue, `payTo=${OTHER}`)).items.map(({ resource }) => resource)).toEqual([url])
+    expect((await list(catalogue)).total).toBe(4)
+    expect(await catalogue.hide(scam, undefined)).toBe(1)
+    expect((await list(catalogue)).total).toBe(5)
   })
 
   test('BAZAAR-050 BAZAAR-051 why something is not listed is said, step by step', async () => {

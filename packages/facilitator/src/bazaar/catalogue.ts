@@ -1,6 +1,6 @@
 import * as dns from 'node:dns'
 import * as net from 'node:net'
-import { type FacilitatorRequest, type Pid, systemClock } from '@groat/core'
+import { canonicalAddress, type FacilitatorRequest, type Pid, systemClock } from '@groat/core'
 import { publicAddresses } from '@groat/core/http'
 import { readListing } from '@groat/extensions/bazaar/facilitator'
 import type { Store } from '@groat/store'
@@ -9,7 +9,7 @@ import { DAY_MS, WINDOW_DAYS } from './quality.js'
 import type { ListQuery, SearchQuery } from './query.js'
 import { createQueue } from './queue.js'
 import { type FoundRows, listRows, type ReadFrom, type ResourceRow, searchRows } from './read.js'
-import { type CatalogueLimits, type RecordFlaw, recordNote, recordSale, rescore, type Sale } from './record.js'
+import { type CatalogueLimits, placeOf, type RecordFlaw, recordNote, recordSale, rescore, type Sale } from './record.js'
 import { type BazaarTables, bazaarMigrations } from './tables.js'
 import { type WhyListed, type WhyQuery, whyListed } from './why.js'
 
@@ -49,7 +49,10 @@ export interface Catalogue {
   /** `undefined`: the cursor is none, or of another question. */
   search(query: SearchQuery): Promise<FoundRows | undefined>
   why(query: WhyQuery): Promise<WhyListed>
-  /** Takes listings off, or puts them back with `undefined`; answers how many. `reason` is shown to whoever asks why. */
+  /**
+   * Takes a place off, also what is listed there later, or puts it back with `undefined`; answers how many listings it has now (BAZAAR-052). Without `payTo` it is all of the place. `reason` is shown to
+   * whoever asks why.
+   */
   hide(place: { readonly url: string; readonly payTo?: string }, reason: string | undefined): Promise<number>
   /** Writes what is waiting. */
   flush(): Promise<void>
@@ -164,8 +167,20 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
     list: (query) => listRows(from, query),
     search: (query) => searchRows(from, query),
     why: (query) => whyListed(from, query, isPublic),
-    hide: ({ url, payTo }, reason) =>
+    hide: ({ url, payTo: named }, reason) =>
       store.transaction(async (trx) => {
+        // Listings have recipients in one spelling, and no query.
+        const payTo = named === undefined ? undefined : canonicalAddress(named)
+        const places = [...new Set([url, placeOf(url)?.href ?? url])]
+        const remembered = trx.deleteFrom('bazaar_hidden').where('url', 'in', places)
+        await (payTo === undefined ? remembered : remembered.where('pay_to', '=', payTo)).execute()
+        if (reason !== undefined) {
+          const of = { pay_to: payTo ?? '', reason: reason.slice(0, 200), at: clock() }
+          await trx
+            .insertInto('bazaar_hidden')
+            .values(places.map((place) => ({ url: place, ...of })))
+            .execute()
+        }
         const done = trx
           .updateTable('bazaar_resource')
           .set(({ eb }) => ({
@@ -175,7 +190,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
                 ? eb.case().when('origin_state', 'in', ['disowned', 'gone']).then(0).else(1).end()
                 : 0,
           }))
-          .where('url', '=', url)
+          .where('url', 'in', places)
           .returning('seq')
         return (await (payTo === undefined ? done : done.where('pay_to', '=', payTo)).execute()).length
       }),

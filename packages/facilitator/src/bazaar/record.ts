@@ -267,6 +267,15 @@ async function insert(
   { key, origin, payTo, listing, said, by, keys, name, more, now }: NewRow,
 ): Promise<number> {
   const { type, url, method = null, tool = null, x402Version } = listing
+  // What the operator has taken off stays off, whoever pays for it next.
+  const hiding = await trx
+    .selectFrom('bazaar_hidden')
+    .select('reason')
+    .where('url', '=', url)
+    .where('pay_to', 'in', ['', payTo])
+    .orderBy('pay_to', 'desc')
+    .executeTakeFirst()
+  const hidden = hiding?.reason ?? null
   const { seq } = await trx
     .insertInto('bazaar_resource')
     .values({
@@ -284,7 +293,7 @@ async function insert(
         extension_keys: keys,
       },
       ...{ name_words: name, more_words: more, first_seen: now, last_seen: now, origin_state: 'unknown', probed_at: 0 },
-      ...{ probe: null, failures: 0, hidden: null, shown: 1, score: 0, payers: 0, scored_at: 0 },
+      ...{ probe: null, failures: 0, hidden, shown: hidden === null ? 1 : 0, score: 0, payers: 0, scored_at: 0 },
       quality: JSON.stringify(qualityOf([], now)),
     })
     .returning('seq')

@@ -53,6 +53,8 @@ export type BazaarTables = {
   }
   bazaar_use: { resource: number; payer: string; day: number; calls: number; last_at: number }
   bazaar_seen: { pid: string; at: number }
+  /** Places that the operator has taken off, for what comes later too: of one recipient, or of all (`''`). */
+  bazaar_hidden: { url: string; pay_to: string; reason: string; at: number }
   bazaar_note: { place: string; flaw: string; origin: string; at: number }
 }
 
@@ -71,6 +73,20 @@ export function bazaarMigrations(kind: Store['kind']): Migrations {
           .addColumn('said_by', 'text', (c) => c.notNull().defaultTo('payer'))
           .execute()
         await sql`update bazaar_resource set said_by = 'origin' where origin_state = 'verified'`.execute(db)
+      },
+      '004_hidden': async (db) => {
+        await db.schema
+          .createTable('bazaar_hidden')
+          .addColumn('url', 'text', (c) => c.notNull())
+          .addColumn('pay_to', 'text', (c) => c.notNull())
+          .addColumn('reason', 'text', (c) => c.notNull())
+          .addColumn('at', 'bigint', (c) => c.notNull())
+          .addPrimaryKeyConstraint('bazaar_hidden_key', ['url', 'pay_to'])
+          .execute()
+        await sql`insert into bazaar_hidden (url, pay_to, reason, at)
+          select url, pay_to, max(hidden), max(last_seen) from bazaar_resource where hidden is not null group by url, pay_to`.execute(
+          db,
+        )
       },
     },
   }
