@@ -786,6 +786,110 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     expect((await list(catalogue)).total).toBe(1)
   })
 
+  test('BAZAAR-027 BAZAAR-037 an MCP server is asked which tools it has, and none is called', async () => {
+    const catalogue = await openCatalogue()
+    const url = 'https://tools.example/mcp'
+    const tool = (toolName: string, more: Sold = {}) =>
+      sell(catalogue, { url, bySeller: false, input: { type: 'mcp', toolName, inputSchema: { lie: {} } }, ...more })
+    tool('forecast', { resource: { description: 'A lie' }, requirements: { payTo: OTHER } })
+    tool('gone_tool')
+    tool('own', { bySeller: true, resource: { description: 'Of the seller' } })
+    await catalogue.flush()
+    const asked: string[] = []
+    const pages: Record<string, JsonObject> = {
+      first: { tools: [{ name: 'own', inputSchema: {} }], nextCursor: 'second' },
+      second: {
+        tools: [
+          { name: 'forecast', description: 'Weather <b>of</b> a city', inputSchema: { properties: { city: {} } } },
+        ],
+      },
+    }
+    const status = { now: 200 }
+    const call = async ({ method, headers, body = '{}' }: HttpRequest) => {
+      const { id, method: what, params = {} } = JSON.parse(body)
+      asked.push(`${method} ${what} ${headers['mcp-session-id'] ?? ''}${headers['mcp-protocol-version'] ?? ''}`)
+      const page = pages[params.cursor ?? 'first']
+      const result = what === 'initialize' ? { protocolVersion: '2025-03-26', capabilities: {} } : page
+      const answer = JSON.stringify({ jsonrpc: '2.0', id, result })
+      return {
+        ...{ status: status.now, retryAfter: undefined },
+        header: (name: string) => (name === 'mcp-session-id' && what === 'initialize' ? 's-1' : undefined),
+        // As JSON, and as a stream of events.
+        text: what === 'initialize' ? answer : `event: message\ndata: ${answer}\n\n`,
+      }
+    }
+    const prober = createProber({ store, clock: () => now, every: 1, call })
+    const shown = async () =>
+      (await list(catalogue)).items.map(({ toolName, description, metadata, extensions }) => {
+        const { saidBy, prices, originVerified } = metadata as JsonObject
+        const { info } = (extensions as JsonObject).bazaar as { info?: JsonObject }
+        return [toolName, description, saidBy, prices, originVerified, (info?.input as JsonObject)?.inputSchema]
+      })
+    const forecast = ['forecast', 'Weather of a city', 'origin', [], false, { properties: { city: {} } }]
+    const own = ['own', 'Of the seller', 'seller', ['0.001 USDC'], false, { lie: {} }]
+    expect(await prober.round()).toBe(3)
+    expect(await shown()).toEqual([forecast, own])
+    expect(new Set(asked)).toEqual(
+      new Set(['POST initialize ', 'POST notifications/initialized s-12025-03-26', 'POST tools/list s-12025-03-26']),
+    )
+    expect((await search(catalogue, 'weather city'))?.urls).toEqual([url])
+    expect((await search(catalogue, 'lie'))?.urls).toEqual([url])
+    const why = async (name: string) =>
+      (await catalogue.why({ resource: url, tool: name })).checks.find(({ name: check }) => check === 'origin')
+    expect(await why('forecast')).toMatchObject({ ok: null, detail: expect.stringContaining('lists the tool') })
+    expect(await why('gone_tool')).toMatchObject({ ok: false, detail: expect.stringContaining('does not list') })
+    // No payer speaks over its server, and what payers pay is no price.
+    tool('forecast', { resource: { description: 'Another lie' }, requirements: { payTo: OTHER } })
+    await catalogue.flush()
+    expect(await shown()).toEqual([forecast, own])
+    expect((await list(catalogue, `asset=${USDC}&maxAmount=9999999`)).items.map(({ toolName }) => toolName)).toEqual([
+      'own',
+    ])
+    // Whoever may speak for the account still does.
+    tool('forecast', { bySeller: true, resource: { description: 'Of its seller' }, requirements: { payTo: OTHER } })
+    await catalogue.flush()
+    expect((await shown())[0]?.slice(0, 4)).toEqual(['forecast', 'Of its seller', 'seller', ['0.001 USDC']])
+    // Servers that want a key first, or speak otherwise, are none the worse; silent ones are gone.
+    status.now = 401
+    for (let n = 0; n < 6; n++) {
+      now += 1000
+      await prober.round()
+    }
+    expect((await list(catalogue)).total).toBe(2)
+    const silent = createProber({
+      ...{ store, clock: () => now, every: 1 },
+      call: async () => {
+        throw new NoAnswer(new Error('nobody'))
+      },
+    })
+    for (let n = 0; n < 5; n++) {
+      now += 1000
+      await silent.round()
+    }
+    expect((await list(catalogue)).total).toBe(0)
+    status.now = 200
+    now += 1000
+    await prober.round()
+    expect((await list(catalogue)).total).toBe(2)
+  })
+
+  test('BAZAAR-036 D12 a tool that its server lists keeps no seller from a place, whoever was paid for it', async () => {
+    const catalogue = await openCatalogue({ limits: { perOrigin: 9, perPlace: 2 } })
+    const account = (n: number) => `0x${n.toString(16).padStart(40, '0')}`
+    const place = { url: 'https://tools.example/mcp', input: toolNamed('forecast') }
+    for (let n = 1; n < 4; n++) sell(catalogue, { ...place, bySeller: false, requirements: { payTo: account(n) } })
+    await catalogue.flush()
+    const call = async ({ body = '{}' }: HttpRequest) => {
+      const { id } = JSON.parse(body)
+      const result = { protocolVersion: '2025-06-18', tools: [{ name: 'forecast', inputSchema: {} }] }
+      return { status: 200, retryAfter: undefined, header: () => undefined, text: JSON.stringify({ id, result }) }
+    }
+    await createProber({ store, clock: () => now, call }).round()
+    sell(catalogue, place)
+    await catalogue.flush()
+    expect((await list(catalogue, `payTo=${SELLER}`)).items).toMatchObject([{ metadata: { saidBy: 'seller' } }])
+  })
+
   test('BAZAAR-052 what an operator has taken off stays off for whatever is listed there later, until it is put back', async () => {
     const catalogue = await openCatalogue()
     const url = 'https://api.example/weather'

@@ -166,7 +166,11 @@ function fromBazaar(document: Json): readonly Service[] {
     if (!isJsonObject(item)) return []
     const { metadata } = item
     // What strangers have paid is not what it costs.
-    const isPriced = !isJsonObject(metadata) || metadata.saidBy !== null || metadata.originVerified === true
+    const isPriced =
+      !isJsonObject(metadata) ||
+      metadata.saidBy === undefined ||
+      metadata.saidBy === 'seller' ||
+      metadata.originVerified === true
     return serviceFrom(isPriced ? item : { ...item, accepts: [] }, 'bazaar')
   })
 }

@@ -4,6 +4,7 @@ import { parametersOf, readDeclaration } from '@groat/extensions/bazaar/facilita
 import type { Store } from '@groat/store'
 import type { Selectable } from 'kysely'
 import { createReporter, type Fault } from '../fault.js'
+import { askTool, type ToolAnswer } from './ask-tool.js'
 import { replaceOffers, saidOf } from './record.js'
 import { type BazaarTables, bazaarMigrations } from './tables.js'
 import { wordsOf } from './words.js'
@@ -36,7 +37,8 @@ const PATIENCE = 5
 
 /**
  * Asks each listing's own URL for its price, unpaid and without following anything (BAZAAR-031 to BAZAAR-034). Where its 402 asks for payments to the listed account, the listing says from then on what the
- * origin says; where it asks for other accounts only, the listing is taken off; an origin that fails five times in a row, or answers 410, is gone until it comes back.
+ * origin says; where it asks for other accounts only, the listing is taken off; an origin that fails five times in a row, or answers 410, is gone until it comes back. A server of MCP is asked which tools it
+ * has: a tool that it does not list is taken off, and the words of the others are shown. No tool is called, so whom it is paid to stays unconfirmed (BAZAAR-027).
  *
  * @example
  * const prober = createProber({ store })
@@ -59,7 +61,6 @@ export function createProber(options: ProberOptions): Prober {
         .selectFrom('bazaar_resource')
         .selectAll()
         .where('probed_at', '<', now - every)
-        .where('type', '=', 'http')
         .where('hidden', 'is', null)
         .orderBy('probed_at')
         .orderBy('seq')
@@ -74,15 +75,10 @@ export function createProber(options: ProberOptions): Prober {
   }
 
   async function probe(row: Selectable<BazaarTables['bazaar_resource']>): Promise<void> {
-    const question = questionOf(row, allowPrivate)
-    if (question === undefined || call === undefined) return
     const began = clock()
-    const limits = { timeoutMs, maxBytes: 262_144 }
-    const answer = await call({ ...question.ask, ...limits }).catch((error: unknown) => {
-      if (error instanceof NoAnswer) return undefined
-      throw error
-    })
-    const found = judgeAnswer(answer, row, question.isGuess)
+    const asked = row.type === 'mcp' ? await askForTool(row) : await askForPrice(row)
+    if (asked === undefined) return
+    const { found, status } = asked
     const at = clock()
     await store.transaction(async (trx) => {
       const failures = found.state === 'failed' ? Number(row.failures) + 1 : 0
@@ -90,7 +86,7 @@ export function createProber(options: ProberOptions): Prober {
       const report = {
         at: new Date(at).toISOString(),
         ms: at - began,
-        status: answer?.status ?? null,
+        status: status ?? null,
         outcome: found.state,
       }
       const isShown = state !== 'gone' && state !== 'disowned'
@@ -112,6 +108,25 @@ export function createProber(options: ProberOptions): Prober {
         .executeTakeFirst()
       if (known !== undefined && found.offers !== undefined) await replaceOffers(trx, Number(row.seq), found.offers, at)
     })
+  }
+
+  const limits = { timeoutMs, maxBytes: 262_144 }
+
+  async function askForPrice(row: Row): Promise<Asked | undefined> {
+    const question = questionOf(row, allowPrivate)
+    if (question === undefined || call === undefined) return undefined
+    const answer = await call({ ...question.ask, ...limits }).catch((error: unknown) => {
+      if (error instanceof NoAnswer) return undefined
+      throw error
+    })
+    return { found: judgeAnswer(answer, row, question.isGuess), status: answer?.status }
+  }
+
+  async function askForTool(row: Row): Promise<Asked | undefined> {
+    const { url, tool } = row
+    if (tool === null || call === undefined || (!allowPrivate && !url.startsWith('https:'))) return undefined
+    const answer = await askTool({ call, url, tool, ...limits })
+    return { found: judgeTool(answer, row), status: answer.status }
   }
 
   const tick = () => {
@@ -175,9 +190,11 @@ function questionOf({ url, method, said, said_by, origin_state }: Row, allowPriv
 
 const askedBy = (method: string | null) => (method === 'POST' ? ('POST' as const) : ('GET' as const))
 
+type Asked = { readonly found: Found; readonly status: number | undefined }
+
 type Found = {
-  /** `unclear`: it answers, and what it was asked was a guess. */
-  readonly state: 'verified' | 'disowned' | 'gone' | 'failed' | 'unclear'
+  /** `unclear`: it answers, and what it was asked was a guess. `named`: a server lists the tool, and has not said whom it is paid to. */
+  readonly state: 'verified' | 'named' | 'disowned' | 'gone' | 'failed' | 'unclear'
   readonly words?: Partial<Row>
   readonly offers?: PaymentRequired['accepts']
 }
@@ -193,6 +210,24 @@ function judgeAnswer(answer: HttpAnswer | undefined, row: Row, isGuess: boolean)
   const offers = accepts.filter(({ payTo }) => canonicalAddress(payTo) === row.pay_to)
   if (offers.length === 0) return { state: 'disowned' }
   return { state: 'verified', words: wordsFrom(challenge.value, row), offers }
+}
+
+/** A list of tools has their words, and no accounts: whoever may speak for both has said more already. */
+function judgeTool({ tool }: ToolAnswer, { said_by }: Row): Found {
+  switch (tool.is) {
+    case 'listed': {
+      if (tool.listing === undefined || said_by === 'seller') return { state: 'named' }
+      const { name, more } = wordsOf(tool.listing)
+      const words = { said: saidOf(tool.listing), said_by: 'origin', name_words: name, more_words: more } as const
+      return { state: 'named', words }
+    }
+    case 'absent':
+      return { state: 'disowned' }
+    case 'silent':
+      return { state: 'failed' }
+    case 'unclear':
+      return { state: 'unclear' }
+  }
 }
 
 /** How its origin stands after a probe. One that was gone because nothing answered is back with any answer; one that was gone for what it answered, with a 402 only. */

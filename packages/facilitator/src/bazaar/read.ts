@@ -191,7 +191,7 @@ function conditions(
     ...(showsUnverified ? [] : [sql`r.origin_state = 'verified'`]),
     ...(type === undefined ? [] : [sql`r.type = ${type}`]),
     // A price is what somebody asks who may; what a stranger has paid is none.
-    ...(maxAmount === undefined ? [] : [sql`(r.said_by <> 'payer' or r.origin_state = 'verified')`]),
+    ...(maxAmount === undefined ? [] : [sql`(r.said_by = 'seller' or r.origin_state = 'verified')`]),
     ...(payTo === undefined ? [] : [sql`r.pay_to = ${payTo}`]),
     ...(originVerified === undefined
       ? []

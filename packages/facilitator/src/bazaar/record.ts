@@ -84,7 +84,10 @@ export async function recordSale(
     if (full !== undefined) return full
   }
   // What the origin or the seller has said is not changed by what a payer echoes (BAZAAR-032, BAZAAR-037).
-  const mayChange = known === undefined || RANK[by] >= RANK[known.said_by]
+  // A list of tools has no prices: whoever may speak for them still does.
+  const isTool = listing.type === 'mcp'
+  const mayChange = known === undefined || RANK[by] >= RANK[known.said_by] || (isTool && by === 'seller')
+  const mayOffer = known === undefined || by === 'seller' || known.said_by !== 'seller'
   const isNew = known?.said !== said || known.said_by !== by || known.extension_keys !== keys
   const isOurs = mayChange && isNew
   const { name, more } = isOurs ? wordsOf(own) : { name: '', more: '' }
@@ -107,11 +110,11 @@ export async function recordSale(
       .execute()
   }
   // What a verified origin asks for it says itself; whoever pays to its account could have asked for anything (BAZAAR-032).
-  if (known?.origin_state !== 'verified' && mayChange) {
+  if (known?.origin_state !== 'verified' && mayOffer) {
     const { received: _, ...plain } = requirements
     const settled = sale.bySeller ? requirements : { ...plain, extra: {} }
     // The seller's own offers begin where those of payers end.
-    const isFirst = known !== undefined && RANK[by] > RANK[known.said_by]
+    const isFirst = known !== undefined && by === 'seller' && known.said_by !== 'seller'
     await (isFirst ? replaceOffers(trx, row, [settled], now) : recordOffer(trx, row, settled, now))
   }
   const first = await trx
@@ -216,14 +219,14 @@ async function makeRoom(
     // What its origin has disowned takes no room of the origin's.
     .where('origin_state', 'not in', ['disowned', 'gone'])
   const spoken = await listed
-    .where(({ eb, or }) => or([eb('said_by', '<>', 'payer'), eb('origin_state', '=', 'verified')]))
+    .where(({ eb, or }) => or([eb('said_by', '=', 'seller'), eb('origin_state', '=', 'verified')]))
     .limit(perOrigin)
     .execute()
   const loose =
     by !== 'payer'
       ? []
       : await listed
-          .where('said_by', '=', 'payer')
+          .where('said_by', '<>', 'seller')
           .where('origin_state', '<>', 'verified')
           .orderBy('score')
           .orderBy('last_seen')

@@ -66,7 +66,7 @@ function isListed({ shown, origin_state }: ListedRow, showsUnverified: boolean):
 function checksOf(row: ListedRow, showsUnverified: boolean): readonly ListingCheck[] {
   const { method, tool, pay_to, origin_state, hidden, said_by } = row
   const what = `${tool ?? method ?? 'any method'}, paid to ${pay_to}`
-  const wanted = !showsUnverified && origin_state === 'unknown'
+  const wanted = !showsUnverified && (origin_state === 'unknown' || origin_state === 'named')
   const origin: ListingCheck =
     origin_state === 'verified'
       ? { name: 'origin', ok: true, detail: 'Its own 402 asks for payments to that account' }
@@ -76,7 +76,9 @@ function checksOf(row: ListedRow, showsUnverified: boolean): readonly ListingChe
             ok: wanted ? false : null,
             detail: `Its origin was not asked yet${wanted ? ', and only what origins say is shown here' : ''}`,
           }
-        : { name: 'origin', ok: false, detail: STATES[origin_state] ?? origin_state }
+        : origin_state === 'named'
+          ? { name: 'origin', ok: wanted ? false : null, detail: NAMED }
+          : { name: 'origin', ok: false, detail: (tool === null ? STATES : TOOL_STATES)[origin_state] ?? origin_state }
   return [
     { name: 'declaration', ok: true, detail: what },
     origin,
@@ -95,6 +97,14 @@ const UNSPOKEN: ListingCheck = {
 const STATES: Readonly<Record<string, string>> = {
   disowned: 'Its own 402 asks for payments to other accounts',
   gone: 'It did not answer with a 402, several times in a row',
+}
+
+const NAMED =
+  'Its server lists the tool. Whom it is paid to shows in a call only, and none is made here: what it costs is what it says when it is called'
+
+const TOOL_STATES: Readonly<Record<string, string>> = {
+  disowned: 'Its server does not list the tool',
+  gone: 'Its server did not answer, several times in a row',
 }
 
 const FLAWS: Readonly<Record<string, string>> = {

@@ -22,7 +22,7 @@ export function encodeListing(row: ResourceRow): JsonObject {
     said_by,
   } = row
   const isUnspoken = said_by === 'payer'
-  const isPriced = !isUnspoken || origin_state === 'verified'
+  const isPriced = said_by === 'seller' || origin_state === 'verified'
   const said = isUnspoken ? {} : parsed(row.said)
   const { description, mimeType, serviceName, tags, iconUrl, info, schema } = said
   const words = { description, mimeType, serviceName, tags, iconUrl }
