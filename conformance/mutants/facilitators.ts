@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { codeMutants } from './facilitator-codes.js'
+import { listingMutants } from './facilitator-listing.js'
 import { asSaid, type Fault, saying } from './middle.js'
 
 /** A broken facilitator, and checks that have to notice it. Fresh state for every run of it. */
@@ -597,6 +598,7 @@ export const facilitatorMutants: readonly Mutant[] = [
         path === '/verify' ? { text: '<html>welcome</html>' } : asSaid(await forward()),
   },
   ...codeMutants,
+  ...listingMutants,
 ]
 
 /** Accepts everything, settles nothing. */

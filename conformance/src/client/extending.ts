@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { createServer } from 'node:net'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { isObject } from '../http/exchange.js'
+import { watch } from '../http/watch.js'
 import type { Check } from '../model/check.js'
 import { expectSame, expectThat, fail } from '../model/finding.js'
 import { formatBase58 } from '../wire/base58.js'
@@ -105,23 +105,6 @@ function foreignJws({ payload }: Signable): object {
   const canonical = Object.fromEntries(Object.entries(payload).sort(([a], [b]) => (a < b ? -1 : 1)))
   const text = [header, canonical].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
   return { format: 'jws', signature: `${text}.${sign(null, Buffer.from(text), own.privateKey).toString('base64url')}` }
-}
-
-/** Listens, and counts who connects, whatever they speak. */
-async function watch(): Promise<{ readonly port: number; seen(): number; close(): Promise<void> }> {
-  let seen = 0
-  const server = createServer((socket) => {
-    seen += 1
-    socket.on('error', () => {})
-    socket.destroy()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  return {
-    port: typeof address === 'object' && address !== null ? address.port : 0,
-    seen: () => seen,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  }
 }
 
 const with_ =

@@ -92,22 +92,32 @@ export const catalogueChecks: readonly FacilitatorCheck[] = [
 
 type Members = Readonly<Record<string, unknown>>
 
-const offersOf = ({ accepts }: Members): readonly Members[] => (Array.isArray(accepts) ? accepts.filter(isObject) : [])
+/** The offers of an item. */
+export const offersOf = ({ accepts }: Members): readonly Members[] =>
+  Array.isArray(accepts) ? accepts.filter(isObject) : []
 
 /** What tells items apart: one address may be listed for several methods, tools and payees. */
-const nameOf = (item: unknown): string =>
+export const nameOf = (item: unknown): string =>
   isObject(item)
-    ? JSON.stringify([item.resource, item.type, item.extensions, offersOf(item).map(({ payTo }) => payTo)])
+    ? JSON.stringify([
+        item.resource,
+        item.type,
+        item.method,
+        item.toolName,
+        item.extensions,
+        offersOf(item).map(({ payTo }) => payTo),
+      ])
     : ''
 
 const isUnapplied = ({ unappliedFilters }: Members, name: string): boolean =>
   Array.isArray(unappliedFilters) && unappliedFilters.includes(name)
 
 /** Hex addresses are the same in any case. */
-const isSame = (a: unknown, b: string): boolean =>
+export const isSame = (a: unknown, b: string): boolean =>
   a === b || (typeof a === 'string' && b.startsWith('0x') && a.toLowerCase() === b.toLowerCase())
 
-async function page(
+/** A page of the list. A facilitator without a catalogue is not asked. */
+export async function page(
   stage: FacilitatorStage,
   query: string,
 ): Promise<{ readonly body: Readonly<Record<string, unknown>>; readonly items: readonly unknown[] }> {

@@ -13,9 +13,11 @@ import { catalogueChecks } from './catalogue.js'
 import { codedChecks } from './coded.js'
 import { exactEvmChecks } from './exact-evm.js'
 import { exactSvmChecks } from './exact-svm.js'
+import { listingChecks } from './listed.js'
 import { facilitatorModels } from './models.js'
 import { exactPermit2Checks } from './permit2.js'
 import { facilitatorProperties } from './properties.js'
+import { screeningChecks } from './screened.js'
 import { settleChecks } from './settle.js'
 import { createFacilitatorStage, type FacilitatorStage } from './stage.js'
 import { uptoEvmChecks } from './upto-evm.js'
@@ -24,7 +26,8 @@ import { verifyChecks } from './verify.js'
 /** Everything that is asked of a facilitator. */
 export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
   ...apiChecks,
-  ...catalogueChecks,
+  ...listingChecks,
+  ...screeningChecks,
   ...verifyChecks,
   ...settleChecks,
   ...exactEvmChecks,
@@ -35,6 +38,8 @@ export const facilitatorChecks: readonly Check<FacilitatorStage>[] = [
   ...codedChecks,
   ...facilitatorProperties,
   ...facilitatorModels,
+  // Something was sold by now.
+  ...catalogueChecks,
 ]
 
 /** Checks of what version 1 does not have: an echoed offer, CAIP-2 names, and more in `/supported`. */

@@ -5,7 +5,8 @@ import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm } from '@groat/evm/exact/facilitator'
 import { uptoEvm } from '@groat/evm/upto/facilitator'
 import { withBuilderCodes } from '@groat/extensions/builder-code/facilitator'
-import { createFacilitator, serveFacilitator } from '@groat/facilitator'
+import { createFacilitator, serveFacilitator, withScreening } from '@groat/facilitator'
+import { createCatalogue, withCatalogue } from '@groat/facilitator/bazaar'
 import { openMemoryStore } from '@groat/store'
 import { createSvmChain } from '@groat/svm/chain'
 import { exactSvm } from '@groat/svm/exact/facilitator'
@@ -50,9 +51,11 @@ export async function openFacilitator(env: Readonly<Record<string, string | unde
     )
   }
   const store = await openMemoryStore()
-  const service = createFacilitator({ schemes, store })
+  const catalogue = createCatalogue({ store })
+  const screened = withScreening({ provider: everybody, store })
+  const service = withCatalogue(catalogue)(screened(createFacilitator({ schemes, store })))
   await service.start()
-  const { url, close } = await serveFacilitator(service, { port: 0 })
+  const { url, close } = await serveFacilitator(service, { port: 0, catalogue })
   return {
     url,
     async close() {
@@ -62,3 +65,6 @@ export async function openFacilitator(env: Readonly<Record<string, string | unde
     },
   }
 }
+
+/** Lets everybody pay whose words can be read. */
+const everybody = { name: 'everybody', screen: async () => ({ allowed: true, version: '1' }) }

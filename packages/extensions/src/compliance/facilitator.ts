@@ -2,7 +2,7 @@ import { check, type ErrorCode, extensionInfo, type PaymentPayload } from '@groa
 import { complianceExtension, fieldsOf, type PayerField, type PayerFields } from './compliance.js'
 import * as shapes from './schema.shapes.js'
 
-export type { PayerField, PayerFields } from './compliance.js'
+export { complianceExtension, type PayerField, type PayerFields } from './compliance.js'
 
 /** What a payment says of its payer, or why that cannot be relied upon. */
 export type ReadFields =

@@ -9,7 +9,7 @@ import {
   type Wrap,
   X402Error,
 } from '@groat/core'
-import { type PayerField, readPayerFields } from '@groat/extensions/compliance/facilitator'
+import { complianceExtension, type PayerField, readPayerFields } from '@groat/extensions/compliance/facilitator'
 import type { Migrations, Store } from '@groat/store'
 import { createReporter, type Fault } from '../fault.js'
 import type { FacilitatorService } from '../service.js'
@@ -116,6 +116,11 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
       async start() {
         await migrate(screeningMigrations)
         await next.start()
+      },
+      /** Sellers learn from it that what payers say of themselves is looked at. */
+      async supported() {
+        const known = await next.supported()
+        return { ...known, extensions: [...new Set([...known.extensions, complianceExtension.key])] }
       },
       async verify(request, callOptions) {
         return (await judge(request, 'verify')) ?? next.verify(request, callOptions)
