@@ -7,11 +7,11 @@ import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
 
 /** A sandbox for a test file, and services that are started from files beside it. What is started is stopped, the last one first. */
-export function useShop() {
+export function useShop(only: 'evm' | 'svm' = 'evm') {
   const on = {} as { sandbox: Sandbox; folder: string }
   const ends: (() => Promise<unknown>)[] = []
   beforeAll(async () => {
-    on.sandbox = await startSandbox({ demo: false, only: 'evm' })
+    on.sandbox = await startSandbox({ demo: false, only })
     on.folder = await mkdtemp(join(tmpdir(), 'groat-shop-'))
   }, 60_000)
   afterAll(async () => {

@@ -111,6 +111,13 @@ export type {
   VerifyOptions,
 } from './scheme/facilitator.js'
 export { createHolds, type Holds } from './scheme/holds.js'
+export {
+  createMadeTransfers,
+  MAX_TRANSFER_AGE_SECONDS,
+  type MadeTransfer,
+  type MadeTransfers,
+  type TransferSource,
+} from './scheme/made-transfers.js'
 export { defineScheme, findScheme, type SchemeData, type SchemeHalf } from './scheme/scheme.js'
 export type {
   InspectContext,
@@ -121,4 +128,5 @@ export type {
   SchemeServer,
 } from './scheme/server.js'
 export type { ReadSignable, SignableTransfer, SignerHalf } from './scheme/signer.js'
+export { type JudgedTransfer, type TransferJudge, withTransferJudge } from './scheme/transfer-judge.js'
 export type { ChainTransfer, TransferReader } from './scheme/transfers.js'

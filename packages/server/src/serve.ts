@@ -64,6 +64,8 @@ export async function serve<Native>(
   const run = runOf(gate, route, exchange, terms, candidate)
   tell(run, 'payment_presented')
   if (candidate.inspected.refund && !('refusal' in candidate)) return giveBack(run)
+  const stranger = await vouched(run)
+  if (stranger !== undefined) return stranger
   const asked = await claimOf(run)
   const claim = await quietly(claimed(gate, { ...asked, expiresAt: candidate.inspected.expiresAt }))
   if (claim === undefined) return fault(run, 'store_unavailable')
@@ -80,6 +82,18 @@ export async function serve<Native>(
   }
   tell(run, 'payment_claimed')
   return serveFirst(run, claim.token)
+}
+
+/** What speaks against whoever presents a payment; only schemes that have to wait for the answer are asked. */
+async function vouched(run: Run): Promise<AnswerReply | undefined> {
+  const { payment, offer } = run.candidate
+  if (offer.scheme.vouch === undefined) return undefined
+  try {
+    const refusal = await offer.scheme.vouch(payment, offer.requirements)
+    return refusal && refused(run, refusal)
+  } catch (error) {
+    return facilitatorFault(run, error)
+  }
 }
 
 /**

@@ -97,6 +97,18 @@ export async function signMessage(account: SvmAccount, request: SigningRequest):
   return signature
 }
 
+/**
+ * The account's signature over bytes that are no transaction. Throws a `TypeError` when the answer is none.
+ *
+ * @example
+ * await signBytes(account, new TextEncoder().encode('hello'))
+ */
+export async function signBytes(account: SvmKeyAccount | SvmMessageSigner, bytes: Uint8Array): Promise<Uint8Array> {
+  const signature = await askForBytes(account, bytes)
+  if (signature?.length !== 64) throw new TypeError('the wallet answered no signature')
+  return signature
+}
+
 async function askFor(account: SvmAccount, { message, signers, blockhash }: SigningRequest) {
   if ('sign' in account) return account.sign(message)
   const { address } = account
@@ -107,8 +119,13 @@ async function askFor(account: SvmAccount, { message, signers, blockhash }: Sign
     const [answer] = await account.signTransactions([{ messageBytes: message, signatures, lifetimeConstraint }])
     return answer?.[address]
   }
-  const [answer] = await account.signMessages([{ content: message, signatures: {} }])
-  return answer?.[address]
+  return askForBytes(account, message)
+}
+
+async function askForBytes(account: SvmKeyAccount | SvmMessageSigner, bytes: Uint8Array) {
+  if ('sign' in account) return account.sign(bytes)
+  const [answer] = await account.signMessages([{ content: bytes, signatures: {} }])
+  return answer?.[account.address]
 }
 
 const MAX_HEIGHT = (1n << 64n) - 1n

@@ -70,6 +70,10 @@ export type SignatureStatus = { readonly slot: bigint; readonly sure: boolean; r
 /** What a transaction did to token accounts. */
 export type LandedTransaction = {
   readonly slot: bigint
+  /** When its block was made, in seconds since 1970, as far as the node knows. */
+  readonly time?: bigint
+  /** The transaction itself; absent where a connection of one's own does not say it. */
+  readonly bytes?: Uint8Array
   /** Lamports. */
   readonly fee: bigint
   readonly error?: TransactionFault
@@ -250,8 +254,13 @@ function readLanded(landed: JsonObject, method: string): LandedTransaction {
   const meta = objectIn(landed, 'meta', method)
   const loaded = isJsonObject(meta.loadedAddresses) ? meta.loadedAddresses : { writable: [], readonly: [] }
   const error = readFault(meta.err)
+  const { blockTime } = landed
+  const [text] = Array.isArray(landed.transaction) ? landed.transaction : []
+  const bytes = typeof text === 'string' ? decodeBase64(text) : undefined
   return {
     slot: integer(landed.slot, method),
+    ...(typeof blockTime === 'number' ? { time: integer(blockTime, method) } : {}),
+    ...(bytes ? { bytes } : {}),
     fee: integer(meta.fee, method),
     ...(error ? { error } : {}),
     loaded: [...listIn(loaded, 'writable', method), ...listIn(loaded, 'readonly', method)].map(String),

@@ -15,6 +15,7 @@ export const pages = [
   'schemes/batch-settlement-evm.md',
   'schemes/auth-capture-evm.md',
   'schemes/transfer-proof-evm.md',
+  'schemes/transfer-proof-svm.md',
   'schemes/upto-svm.md',
   'extensions/contract.md',
   'extensions/payment-identifier.md',
@@ -36,7 +37,7 @@ export const pages = [
 
 /** What an id looks like, wherever it stands. */
 export const ID =
-  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|EVM-PROOF|SVM-EXACT|SVM-UPTO|EXT|EXT-ID|EXT-SIGN|EXT-OFFER|EXT-CODE|EXT-REFUND|EXT-BIND|EXT-COMPLY|BAZAAR|DESC|GAS-PERMIT|GAS-APPROVAL|MCP|A2A|PLAIN|ERR|SEC)-[0-9]{3}'
+  '(?:CORE|HTTP|SRV|CLI|FAC|EVM-EXACT|EVM-UPTO|EVM-BATCH|EVM-CAPTURE|EVM-PROOF|SVM-EXACT|SVM-UPTO|SVM-PROOF|EXT|EXT-ID|EXT-SIGN|EXT-OFFER|EXT-CODE|EXT-REFUND|EXT-BIND|EXT-COMPLY|BAZAAR|DESC|GAS-PERMIT|GAS-APPROVAL|MCP|A2A|PLAIN|ERR|SEC)-[0-9]{3}'
 
 export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
 export type Basis = 'explicit' | 'implied' | 'practice' | 'ours'

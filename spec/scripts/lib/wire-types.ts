@@ -52,6 +52,10 @@ import {
   SiteManifest,
 } from '@groat/extensions/schema'
 import { SvmExactExtra, SvmTransactionPayload } from '@groat/svm/exact/schema'
+import {
+  TransferProofExtra as SvmTransferProofExtra,
+  TransferProofPayload as SvmTransferProofPayload,
+} from '@groat/svm/transfer-proof/schema'
 import { UptoSvmExtra, UptoSvmPayload } from '@groat/svm/upto/schema'
 import type * as z from 'zod/mini'
 import {
@@ -78,6 +82,7 @@ export type WireType = {
     | 'batch-evm'
     | 'auth-capture-evm'
     | 'transfer-proof-evm'
+    | 'transfer-proof-svm'
     | 'extensions'
     | 'mcp'
     | 'a2a'
@@ -416,6 +421,18 @@ export const wireTypes: readonly WireType[] = [
     schema: TransferProofPayload,
     title: 'A transfer that was made, and the word of its sender',
   },
+  {
+    version: 'transfer-proof-svm',
+    name: 'TransferProofExtra',
+    schema: SvmTransferProofExtra,
+    title: 'The extra of an offer on Solana that is paid by a transfer that was made',
+  },
+  {
+    version: 'transfer-proof-svm',
+    name: 'TransferProofPayload',
+    schema: SvmTransferProofPayload,
+    title: 'A transfer on Solana that was made, and the word of its sender',
+  },
   { version: 'upto-svm', name: 'UptoSvmExtra', schema: UptoSvmExtra, title: 'The extra of an offer of a channel' },
   { version: 'upto-svm', name: 'UptoSvmPayload', schema: UptoSvmPayload, title: 'The payload that opens a channel' },
   { version: 'mcp', name: 'McpCallMeta', schema: McpCallMeta, title: '`_meta` of an MCP call that is paid for' },
@@ -638,7 +655,15 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, string>>>
     from: 'the account that sent it',
     resource: 'URL of the resource, as the challenge has it',
     validBefore: 'seconds since 1970; the proof is taken before',
-    signature: '65 bytes `r ‖ s ‖ v` in hex, of the account that sent the money',
+    signature: "65 bytes `r ‖ s ‖ v` in hex, or the bytes that the sender's contract understands",
+  },
+  'transfer-proof-svm/TransferProofExtra': { audience: 'whose claims a proof is good for; part of what is signed' },
+  'transfer-proof-svm/TransferProofPayload': {
+    transaction: 'signature of the transaction that moved the money',
+    from: 'the account that sent it and paid its fee',
+    resource: 'URL of the resource, as the challenge has it',
+    validBefore: 'seconds since 1970; the proof is taken before',
+    signature: '64 bytes in base58, of the account that sent the money',
   },
   'exact-evm/Permit2Extra': {
     assetTransferMethod: 'how the token is moved',

@@ -260,8 +260,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   if (routes.length === 0) throw fail(['routes'], 'no route is given')
   const { upstream_secret, origin } = value
   const proofs = proofsOf(value.transfer_proofs, value.rpc)
-  if (proofs !== undefined && Object.keys(proofs.rpc).length === 0) {
-    throw fail(['transfer_proofs'], 'transfers are looked up on the chain: name a node of an EVM chain under `rpc`')
+  if (proofs !== undefined && Object.keys({ ...proofs.evm, ...proofs.svm }).length === 0) {
+    throw fail(['transfer_proofs'], 'transfers are looked up on the chain: name a node of it under `rpc`')
   }
   if (value.refunds?.requests !== undefined && origin === undefined) {
     throw fail(['refunds', 'requests'], 'requests name the shop by its origin: give it as `origin`')

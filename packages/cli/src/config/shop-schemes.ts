@@ -70,8 +70,11 @@ export function lackOf(
   if (scheme === 'auth-capture' && file.auth_capture === undefined) {
     return 'money that is held needs a key to capture it: give one as `auth_capture: { key }`'
   }
-  if (scheme === 'transfer-proof' && !file.transfer_proofs) {
-    return 'transfers that were made are looked up on the chain: say `transfer_proofs: true`'
+  if (scheme === 'transfer-proof') {
+    if (!file.transfer_proofs) return 'transfers that were made are looked up on the chain: say `transfer_proofs: true`'
+    return namesNode(file.rpc ?? {}, network)
+      ? undefined
+      : `transfers that were made are looked up through a node: name one for ${network} under \`rpc\``
   }
   if (scheme !== 'batch-settlement') return undefined
   if (file.batch_settlement === undefined) {
@@ -94,9 +97,11 @@ function namesNode(rpc: Readonly<Record<string, string>>, name: string): boolean
   }
 }
 
-/** Where transfers are looked up, by network as the file names it, and when a block counts. */
+/** Where transfers are looked up, by chain family and network as the file names it, and when a block counts. */
 export type ProofsConfig = {
-  readonly rpc: Readonly<Record<string, string>>
+  readonly evm: Readonly<Record<string, string>>
+  readonly svm: Readonly<Record<string, string>>
+  /** A number is one of blocks, and says of Solana, where nobody counts them, that a confirmed block will do. */
   readonly finality?: 'safe' | 'finalized' | number
 }
 
@@ -113,6 +118,7 @@ export function proofsOf(
 ): ProofsConfig | undefined {
   if (proofs === undefined || proofs === false) return undefined
   const { finality } = proofs === true ? {} : proofs
-  const nodes = Object.entries(rpc).filter(([name]) => networkFamily(networkOf(name)) === 'eip155')
-  return { rpc: Object.fromEntries(nodes), ...(finality === undefined ? {} : { finality }) }
+  const of = (family: string) =>
+    Object.fromEntries(Object.entries(rpc).filter(([name]) => networkFamily(networkOf(name)) === family))
+  return { evm: of('eip155'), svm: of('solana'), ...(finality === undefined ? {} : { finality }) }
 }

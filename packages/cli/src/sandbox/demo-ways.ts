@@ -1,4 +1,4 @@
-import type { OnEvent } from '@groat/core'
+import { type Facilitator, networkFamily, type OnEvent } from '@groat/core'
 import { plainHeaders } from '@groat/evm/plain-headers/server'
 import { createFacilitatorClient, createMemoryClaims, type SoldRoute } from '@groat/server'
 import { paywall } from '@groat/server/hono'
@@ -43,27 +43,41 @@ export function createDemoWays(options: {
     sold: async () => (await socketPaid.sold()).map((route): SoldRoute => Object.assign(route, { websocket: true })),
   })
 
-  for (const { network, payTo, sells, proofs } of networks) {
-    if (proofs === undefined) continue
+  const proven = networks.filter((chain) => chain.proofs !== undefined)
+  const on = (chains: readonly LocalNetwork[]) => ({
+    ...common,
+    payTo: Object.fromEntries(chains.map(({ network, payTo }) => [network, payTo])),
+    store: createMemoryClaims({ singleProcess: true }),
+  })
+  const [first] = proven
+  if (first?.proofs !== undefined) {
+    const facilitator: Facilitator = createFacilitatorClient(facilitatorUrl)
+    const scheme = first.proofs.sells.scheme.name
     const paid = paywall({
-      facilitator: proofs.withProofs(createFacilitatorClient(facilitatorUrl)),
-      payTo: { [network]: payTo },
-      schemes: [sells, proofs.sells],
-      dialects: [plainHeaders],
-      store: createMemoryClaims({ singleProcess: true }),
-      onEvent,
+      ...on(proven),
+      facilitator: proven.reduce((all, { proofs }) => proofs?.withProofs(all) ?? all, facilitator),
+      schemes: proven.flatMap(({ sells, proofs }) => (proofs ? [sells, proofs.sells] : [])),
     })
     // Who sends the money itself costs the seller no settlement.
-    const offers = [{ price: '$0.002' }, { price: '$0.001', scheme: proofs.sells.scheme.name }]
+    const offers = proven.flatMap(({ network }) => [
+      { network, price: '$0.002' },
+      { network, price: '$0.001', scheme },
+    ])
     app.get('/proof', paid({ name: 'GET /proof', offers, description: 'For a transfer that was made' }), (c) =>
       c.json({ paidBy: c.get('payment').payer }),
     )
+    const networks = proven.map(({ network }) => network)
+    const model = 'proof of a transfer'
+    routes.push({ method: 'GET', path: '/proof', scheme, networks, price: '$0.001', model, mode: 'strict' })
+    parts.push(paid)
+  }
+  const spoken = networks.filter(({ network }) => networkFamily(network) === 'eip155')
+  if (spoken.length > 0) {
+    const paid = paywall({ ...on(spoken), dialects: [plainHeaders], schemes: spoken.map(({ sells }) => sells) })
     app.get('/plain', paid({ name: 'GET /plain', price: '$0.002', dialects: ['plain-headers'] }), (c) => c.text('paid'))
-    const on = { method: 'GET', networks: [network], mode: 'strict' } as const
-    routes.push(
-      { ...on, path: '/proof', scheme: proofs.sells.scheme.name, price: '$0.001', model: 'proof of a transfer' },
-      { ...on, path: '/plain', scheme: 'exact', price: '$0.002', model: 'per request, in plain headers' },
-    )
+    const networks = spoken.map(({ network }) => network)
+    const model = 'per request, in plain headers'
+    routes.push({ method: 'GET', path: '/plain', scheme: 'exact', networks, price: '$0.002', model, mode: 'strict' })
     parts.push(paid)
   }
   for (const { network, payTo, sells, delegates } of networks) {

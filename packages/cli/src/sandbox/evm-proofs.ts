@@ -1,9 +1,10 @@
-import type { Network, PaymentRequirements, SchemeClient } from '@groat/core'
+import type { MadeTransfer, Network, PaymentRequirements } from '@groat/core'
 import type { EvmAccount } from '@groat/evm/exact/client'
-import { type MadeTransfer, transferProof as pays } from '@groat/evm/transfer-proof/client'
+import { transferProof as pays } from '@groat/evm/transfer-proof/client'
 import { transferProof as sells, withTransferProofs } from '@groat/evm/transfer-proof/server'
 import type { EvmChain } from '@groat/sandbox'
 import type { LocalNetwork } from './local-network.js'
+import { madeOnDemand } from './made-on-demand.js'
 
 /** The halves of payments by transfers, with a payer that makes each transfer when it is asked for. */
 export function evmProofs(options: {
@@ -12,17 +13,12 @@ export function evmProofs(options: {
   readonly account: EvmAccount
 }): NonNullable<LocalNetwork['proofs']> {
   const { chain, network, account } = options
-  const made: MadeTransfer[] = []
-  const proving = pays({ account, transfers: () => made })
-  const prepare: SchemeClient['prepare'] = async (offer, context) => {
-    const prepared = await proving.prepare(offer, context)
-    if (prepared.ok || prepared.code !== 'no_transfer_made') return prepared
-    made.push(await transfer(chain, account.address, offer))
-    return proving.prepare(offer, context)
-  }
   return {
     sells,
-    pays: { ...proving, prepare },
+    pays: madeOnDemand(
+      (transfers) => pays({ account, transfers }),
+      (offer) => transfer(chain, account.address, offer),
+    ),
     // This chain never takes a block back.
     withProofs: (facilitator) => withTransferProofs(facilitator, { chains: { [network]: chain.rpcUrl }, finality: 0 }),
   }

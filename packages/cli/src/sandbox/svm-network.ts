@@ -5,6 +5,7 @@ import { exactSvm as pays, secretKeyAccount } from '@groat/svm/exact/client'
 import { exactSvm as settles } from '@groat/svm/exact/facilitator'
 import { exactSvm as sells } from '@groat/svm/exact/server'
 import type { LocalNetwork } from './local-network.js'
+import { svmProofs } from './svm-proofs.js'
 
 /** Starts the Solana chain of a sandbox: JSON-RPC on the port, WebSocket on the next. Port 0 takes free ones. */
 export async function startSvmNetwork(port: number): Promise<LocalNetwork> {
@@ -12,6 +13,7 @@ export async function startSvmNetwork(port: number): Promise<LocalNetwork> {
   const { rpcUrl, wsUrl, usdc } = chain
   const network = networkOf(chain.network)
   const signers = [chain.account('facilitator').secretKey]
+  const account = secretKeyAccount(chain.account('payer').secretKey)
   return {
     network,
     rpcUrl,
@@ -19,7 +21,8 @@ export async function startSvmNetwork(port: number): Promise<LocalNetwork> {
     payTo: chain.account('seller').address,
     sells,
     settles: settles({ chains: [createSvmChain({ network, rpc: rpcUrl, signers })] }),
-    pays: pays({ account: secretKeyAccount(chain.account('payer').secretKey), rpc: rpcUrl }),
+    pays: pays({ account, rpc: rpcUrl }),
+    proofs: svmProofs({ network, rpcUrl, account }),
     accounts: chain.accounts.map(({ role, address, secretKey }) => ({
       role,
       address,

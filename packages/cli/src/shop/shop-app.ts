@@ -1,7 +1,6 @@
 import type { ExtensionServer, Facilitator, OnEvent } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
 import { plainHeaders } from '@groat/evm/plain-headers/server'
-import { transferProof } from '@groat/evm/transfer-proof/server'
 import { uptoEvm } from '@groat/evm/upto/server'
 import { bazaar } from '@groat/extensions/bazaar/server'
 import { documentAnswers, type ServiceDocument, serviceDocuments } from '@groat/extensions/describe'
@@ -23,6 +22,7 @@ import { checkOrder, paidPaths, router } from './paid-paths.js'
 import { problemResponse } from './problem-response.js'
 import { sellsChannels } from './shop-channels.js'
 import { sellsHolds } from './shop-holds.js'
+import { sellsProofs } from './shop-proofs.js'
 
 /** A shop in front of an API. */
 export type ShopApp = {
@@ -72,7 +72,7 @@ export async function createShopApp(config: ShopConfig, parts: ShopParts): Promi
       uptoEvm,
       ...(holds ? [sellsHolds(holds)] : []),
       ...(channels ? [sellsChannels(channels)] : []),
-      ...(config.proofs ? [transferProof] : []),
+      ...sellsProofs(config),
     ],
     dialects: [plainHeaders],
     store: claims,

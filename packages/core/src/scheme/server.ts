@@ -29,6 +29,12 @@ export interface SchemeServer extends SchemeHalf {
   announces?(offer: PaymentRequirements): Readonly<Record<string, JsonObject>>
   /** Reads a payment against an offer: everything that can be known from the two and the clock alone. */
   inspect(payment: PaymentPayload, offer: PaymentRequirements, now: InspectContext): Inspection
+  /**
+   * What `inspect` cannot know without waiting, for payments whose identity stands on a chain for everybody to read: whether whoever presents one may.
+   * Asked of payments that have been inspected, before anything is claimed, so that nobody else holds one up. Refuses, or says nothing. Throws
+   * `X402Error` `rpc_unreachable` and the like.
+   */
+  vouch?(payment: PaymentPayload, offer: PaymentRequirements): Promise<Refusal | undefined>
 }
 
 /** What a seller asks for. */

@@ -1,12 +1,13 @@
 import {
   type Asset,
+  createMadeTransfers,
   evmAssets,
   findAsset,
   type JsonObject,
   type PaymentRequirements,
   refuse,
   type SchemeClient,
-  sameAddress,
+  type TransferSource,
   X402Error,
 } from '@groat/core'
 import { type EvmAccount, locality } from '../account.js'
@@ -24,26 +25,15 @@ import {
   transferProofTypedData,
 } from './proof.js'
 
+export type { MadeTransfer } from '@groat/core'
 export { type EvmAccount, privateKeyAccount } from '../account.js'
-
-/** A transfer that the account has made. */
-export type MadeTransfer = {
-  /** Hash of the transaction. */
-  readonly transaction: string
-  /** CAIP-2. */
-  readonly network: string
-  readonly asset: string
-  readonly payTo: string
-  /** Atomic units. */
-  readonly amount: bigint
-}
 
 /** What the payer's half needs. */
 export type TransferProofClientOptions = {
   /** The account that made the transfers. */
   readonly account: EvmAccount
   /** The transfers, or where they are had from: asked for each offer. */
-  readonly transfers: readonly MadeTransfer[] | (() => readonly MadeTransfer[] | Promise<readonly MadeTransfer[]>)
+  readonly transfers: TransferSource
   /** Tokens besides the default ones, and before them. */
   readonly assets?: readonly Asset[]
   readonly engine?: SigningEngine
@@ -64,9 +54,8 @@ export function transferProof(options: TransferProofClientOptions): SchemeClient
   const payer = parseAddress(account.address)
   if (payer === undefined) throw new TypeError('the account has no address')
   const known = [...assets, ...evmAssets]
+  const made = createMadeTransfers(transfers)
   const assetOf = ({ network, asset }: PaymentRequirements) => findAsset(known, network, asset)
-  /** What each transaction was signed for. */
-  const signedFor = new Map<string, string>()
 
   return {
     scheme: transferProofOnEvm,
@@ -79,14 +68,9 @@ export function transferProof(options: TransferProofClientOptions): SchemeClient
       const token = parseAddress(offer.asset)
       if (chainId === undefined || token === undefined) return refuse('invalid_network')
       if (resource === undefined) return refuse('resource_mismatch')
-      const made = typeof transfers === 'function' ? await transfers() : transfers
       const audience = typeof offer.extra.audience === 'string' ? offer.extra.audience : ''
       const purpose = `${audience}\n${resource}`
-      const isFree = (transaction: string) => (signedFor.get(transaction) ?? purpose) === purpose
-      const transaction = made
-        .filter((each) => pays(each, offer))
-        .map((each) => each.transaction.toLowerCase())
-        .find(isFree)
+      const transaction = await made.find(offer, purpose)
       if (transaction === undefined || !isHex(transaction, 32)) return refuse('no_transfer_made')
       const lifetime = Math.floor(Math.min(offer.maxTimeoutSeconds, maxLifetimeSeconds))
       const validBefore = BigInt(Math.floor(clock() / 1000) + lifetime)
@@ -103,9 +87,9 @@ export function transferProof(options: TransferProofClientOptions): SchemeClient
         preview: { network: asset.network, asset: asset.symbol, token: asset.address, proof: wire },
         ...locality(account),
         sign: async () => {
-          if (!isFree(transaction))
+          if (!made.take(transaction, purpose)) {
             throw new X402Error('signer_failed', { reason: 'the transfer paid for something else' })
-          signedFor.set(transaction, purpose)
+          }
           const signature = await signWith(account, {
             digest: () => transferProofDigest(engine, place, proof),
             typedData: () => transferProofTypedData(engine, place, proof),
@@ -115,13 +99,4 @@ export function transferProof(options: TransferProofClientOptions): SchemeClient
       }
     },
   }
-}
-
-function pays(made: MadeTransfer, { network, asset, payTo, amount }: PaymentRequirements): boolean {
-  return (
-    made.network === network &&
-    made.amount === amount &&
-    sameAddress(made.asset, asset) &&
-    sameAddress(made.payTo, payTo)
-  )
 }

@@ -8,9 +8,6 @@ import { formatHex, type Hex } from '../hex.js'
 /** The scheme's name and chains. */
 export const transferProofOnEvm = { name: 'transfer-proof', family: 'eip155' } as const
 
-/** Seconds after its block for which a transfer can be presented. One number for all: who lengthened it would sell old transfers again. */
-export const MAX_TRANSFER_AGE_SECONDS = 86_400
-
 /** What the sender of a transfer signs: which transfer it was, and what for. */
 export type TransferProof = {
   /** 32 bytes, lower case. */

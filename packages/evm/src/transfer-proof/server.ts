@@ -1,13 +1,13 @@
-import { type OfferTerms, type PaymentRequirements, type SchemeServer, X402Error } from '@groat/core'
+import { type OfferTerms, type PaymentRequirements, refuse, type SchemeServer, X402Error } from '@groat/core'
 import { formatAddress, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
+import type { ContractWallets } from '../contract-wallets.js'
 import { nobleEngine } from '../crypto/noble.js'
 import { isPayable } from '../exact/terms.js'
-import { transferProofOnEvm } from './proof.js'
-import { inspectProof } from './shared.js'
+import { transferProofDigest, transferProofOnEvm } from './proof.js'
+import { inspectProof, isSignedByKey, readProof } from './shared.js'
 
 export { type ProofChains, type TransferProofOptions, withTransferProofs } from './chain-proof.js'
-export { MAX_TRANSFER_AGE_SECONDS } from './proof.js'
 
 /**
  * Sells for transfers that were made before: the buyer sends the token as one sends money to anybody, and presents the transaction with a word
@@ -26,6 +26,29 @@ export const transferProof: SchemeServer = {
   scheme: transferProofOnEvm,
   offer,
   inspect: (payment, offer, now) => inspectProof(nobleEngine, payment, offer, now),
+}
+
+/**
+ * The same, also for senders that are contracts: their wallets are asked about signatures (ERC-1271; the envelope of ERC-6492 is opened) before anything is
+ * claimed, so that nobody holds up a transfer that is not theirs (EVM-PROOF-014). What a wallet refuses is `invalid_transfer_proof_signature`.
+ *
+ * @example
+ * const transferProof = createTransferProof({ wallets: contractWallets({ 'eip155:8453': rpcUrl }) })
+ */
+export function createTransferProof({ wallets }: { readonly wallets: ContractWallets }): SchemeServer {
+  return {
+    ...transferProof,
+    inspect: (payment, offer, now) => inspectProof(nobleEngine, payment, offer, { ...now, byContract: true }),
+    async vouch(payment, offer) {
+      const read = readProof(payment, offer)
+      if (!read.ok) return read
+      if (isSignedByKey(nobleEngine, read)) return undefined
+      const { proof, signature } = read
+      const digest = transferProofDigest(nobleEngine, read, proof)
+      const isTheirs = await wallets.accepts({ network: offer.network, address: proof.from, digest, signature })
+      return isTheirs ? undefined : refuse('invalid_transfer_proof_signature')
+    },
+  }
 }
 
 function offer({ network, asset, amount, payTo, maxTimeoutSeconds, extra = {} }: OfferTerms): PaymentRequirements {

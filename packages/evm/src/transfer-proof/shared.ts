@@ -2,6 +2,7 @@ import {
   check,
   type InspectContext,
   type Inspection,
+  MAX_TRANSFER_AGE_SECONDS,
   type PaymentPayload,
   type PaymentRequirements,
   parseAtomic,
@@ -13,13 +14,7 @@ import { chainIdOf } from '../chain-id.js'
 import type { CryptoEngine } from '../crypto/engine.js'
 import { parseSignature } from '../crypto/signature.js'
 import { isHex } from '../hex.js'
-import {
-  MAX_TRANSFER_AGE_SECONDS,
-  type TransferProof,
-  transferProofDigest,
-  transferProofId,
-  transferProofOnEvm,
-} from './proof.js'
+import { type TransferProof, transferProofDigest, transferProofId, transferProofOnEvm } from './proof.js'
 import { TransferProofPayload } from './schema.shapes.js'
 
 /** A proof and its terms, read. */
@@ -35,8 +30,11 @@ export type ReadProof = {
 /** Seconds by which the clocks of payer and reader may differ. */
 const CLOCK_ALLOWANCE_SECONDS = 60
 
+/** When a proof is read, and whether a signature that is no key's may be a contract's: its wallet has yet to be asked then. */
+export type ProofContext = InspectContext & { readonly byContract?: boolean }
+
 /**
- * Reads a proof against its terms, without a chain: the sender's signature is looked at here, so that nobody else can claim a transfer
+ * Reads a proof against its terms, without a chain: a key's signature is looked at here, so that nobody else can claim a transfer
  * (EVM-PROOF-003 to 005, 010). Refuses `no_matching_requirements`, `invalid_network`, `invalid_payload`, `invalid_payment_requirements`,
  * `resource_mismatch`, `invalid_transfer_proof_signature` and `payment_expired`.
  *
@@ -47,17 +45,15 @@ export function inspectProof(
   engine: CryptoEngine,
   payment: PaymentPayload,
   terms: PaymentRequirements,
-  { now }: InspectContext,
+  { now, byContract = false }: ProofContext,
 ): Inspection {
   const read = readProof(payment, terms)
   if (!read.ok) return read
-  const { proof, signature } = read
+  const { proof } = read
   const payer = proof.from
   const { url } = payment.resource ?? {}
   if (url !== undefined && url !== proof.resource) return { ...refuse('resource_mismatch'), payer }
-  if (recoverAddress(engine, transferProofDigest(engine, read, proof), signature) !== payer) {
-    return { ...refuse('invalid_transfer_proof_signature'), payer }
-  }
+  if (!byContract && !isSignedByKey(engine, read)) return { ...refuse('invalid_transfer_proof_signature'), payer }
   const end = Number(proof.validBefore)
   const good = {
     ok: true,
@@ -71,6 +67,11 @@ export function inspectProof(
     return { ...refuse('invalid_payload', 'payload.validBefore is too far away'), payer }
   }
   return end > seconds ? good : { ...refuse('payment_expired'), payer, late: good }
+}
+
+/** Whether the key of the sender's own address made the signature. */
+export function isSignedByKey(engine: CryptoEngine, read: ReadProof): boolean {
+  return recoverAddress(engine, transferProofDigest(engine, read, read.proof), read.signature) === read.proof.from
 }
 
 /** The parts of a proof, or why it is none for these terms. */
