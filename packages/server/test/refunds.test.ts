@@ -301,6 +301,55 @@ test('SRV-036 SRV-065 a use that is under way when its money is given back leave
   expect((await entitlements.redeem(part, 's'))?.taken).toBe(2n)
 })
 
+test('SRV-036 SRV-069 a use of a bundle that is under way while its payer is given the rest back, and fails, is there again, once', async () => {
+  const store = await openMemoryStore()
+  const ledger = await createLedger(store)
+  const facilitator = { verify: never, settle: never, supported: never }
+  const refunds = await createRefunds({ ledger, facilitator, pays: [], sells: [testScheme], approveAbove: '$1' })
+  const { entitlements } = await sqlClaims(store, { ledger, refunds })
+  const buy = async (pid: Pid): Promise<void> => {
+    const paid: Entry = {
+      ...{ id: `payment:${pid}`, pid, kind: 'payment', at: 1, debit: 'wallet', credit: 'prepaid', network },
+      ...{ amount: 30n, from: payer, to: 'shop', transaction: `0x${pid}`, resource: '', route: '', scheme: 'exact' },
+      ...{ asset: 'usd', uses: 3 },
+    }
+    await ledger.store.withTables<LedgerTables>().transaction((trx) => ledger.book.add(withBook(trx), [paid]))
+    await entitlements.grant({ pid, scope: 's', uses: 2, proof: '{}' })
+  }
+  const refund = async (pid: Pid, wish: object) => {
+    const asked = await refunds.ask({ pid, reason: 'r', by: 'ann', ...wish })
+    return asked.ok ? refunds.approve(asked.refund.id, 'bob') : asked
+  }
+  const rest = 'a'.repeat(64) as Pid
+  await buy(rest)
+  expect((await entitlements.redeem(rest, 's'))?.left).toBe(1)
+  // Its own answer and the use that runs are the payer's; the third is not used.
+  expect(await refund(rest, { amount: 10n, byPayer: true })).toMatchObject({ ok: true, refund: { amount: 10n } })
+  expect(await entitlements.redeem(rest, 's')).toBeUndefined()
+  await entitlements.giveBack(rest)
+  expect(await entitlements.redeem(rest, 's')).toMatchObject({ left: 0 })
+  expect(await entitlements.redeem(rest, 's')).toBeUndefined()
+  // Nothing of it is given back beside that.
+  expect(await refund(rest, { amount: 10n, part: 'more', byPayer: true })).toMatchObject({ code: 'refund_of_used' })
+
+  // Where all of the money went back, what was under way leaves nothing behind.
+  const whole = 'b'.repeat(64) as Pid
+  await buy(whole)
+  await entitlements.redeem(whole, 's')
+  expect(await refund(whole, {})).toMatchObject({ ok: true, refund: { amount: 30n } })
+  await entitlements.giveBack(whole)
+  expect(await entitlements.redeem(whole, 's')).toBeUndefined()
+
+  // The rest to the payer, and then what was left of the money by the seller.
+  const both = 'c'.repeat(64) as Pid
+  await buy(both)
+  await entitlements.redeem(both, 's')
+  await refund(both, { amount: 10n, byPayer: true })
+  await refund(both, { part: 'all', amount: 20n })
+  await entitlements.giveBack(both)
+  expect(await entitlements.redeem(both, 's')).toBeUndefined()
+})
+
 const never = () => Promise.reject(new Error('no'))
 
 async function* endless() {

@@ -73,7 +73,8 @@ export async function usedBy(
 /**
  * What the money has bought goes with it: what is owed, kept or opened, also what would be opened only when the payment comes again. Of a credit goes as much as is
  * given back, below nothing where uses that run now may yet give some of it back. A part of a price leaves uses and time as they are where the seller gives it, until
- * all of it has gone back; a payer is given what it has not used of them, the payment's own answer too where that never came, and keeps none.
+ * all of it has gone back; a payer is given what it has not used of them, the payment's own answer too where that never came, and keeps none but a use that runs
+ * now and fails.
  */
 export async function takeBack(
   trx: Transaction<RefundTables>,
@@ -97,12 +98,14 @@ export async function takeBack(
   // The row is taken hold of before it is read: uses may be taken from it now.
   const held = await bought
     .set((eb) => ({ credit: eb.ref('credit') }))
-    .returning(['credit', 'scope'])
+    .returning(['credit', 'left_uses', 'scope'])
     .executeTakeFirst()
   if (held?.credit != null) {
     await bought.set({ credit: (BigInt(held.credit) - amount).toString() }).execute()
   } else if (byPayer) {
-    await end()
+    // A use that runs now was not given back: should it fail, it is there again.
+    if (held?.left_uses != null && held.scope !== NOTHING) await bought.set({ left_uses: 0 }).execute()
+    else await end()
     if (held !== undefined && held.scope !== NOTHING) await claim.where(isOwedAt(now)).execute()
   }
 }

@@ -215,7 +215,9 @@ describe.each(['SQLite', 'PostgreSQL'])('in %s', (kind) => {
     expect(await refunds.ask({ pid: one, ...byPayer, amount: 667n })).toMatchObject({ unused: 334n })
     expect(await refunds.ask({ pid: one, ...byPayer, amount: 334n })).toMatchObject({ ok: true })
     expect(await entitlements.redeem(one, 's')).toBeUndefined()
+    // The use that ran was paid for: it failed, and is there again.
     await entitlements.giveBack(one)
+    expect(await entitlements.redeem(one, 's')).toMatchObject({ left: 0 })
     expect(await entitlements.redeem(one, 's')).toBeUndefined()
 
     const owed = await sell({ refunds, entitlements, ...shop }, 500n, { uses: 3 }, false)
