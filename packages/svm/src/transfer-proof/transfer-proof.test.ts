@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { type Facilitator, type PaymentPayload, type PaymentRequirements, systemRandom } from '@groat/core'
 import { type SvmChain, startSvmChain } from '@groat/sandbox'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -260,6 +261,16 @@ test.each([
 ])('SVM-PROOF-003 a payload with %j is %s', async (payload, code) => {
   const offer = offerOf()
   expect(await verdictOf(await proofOf('5'.repeat(87), offer, { payload }), offer)).toBe(code)
+})
+
+test('SVM-PROOF-003 the example of the specification is signed as it says', async () => {
+  const folder = new URL('../../../../spec/examples/transfer-proof-svm/', import.meta.url)
+  const payload = JSON.parse(await readFile(new URL('TransferProofPayload/valid/usual.json', folder), 'utf8'))
+  const extra = JSON.parse(await readFile(new URL('TransferProofExtra/valid/usual.json', folder), 'utf8'))
+  const offer = offerOf({ extra })
+  const payment = { x402Version: 2, scheme: 'transfer-proof', network: DEVNET, payload } as const
+  expect(seller.inspect(payment, offer, { now: 1_800_000_000_000 })).toMatchObject({ ok: true })
+  expect(await seller.vouch?.(payment, offer)).toBeUndefined()
 })
 
 test('SVM-PROOF-001 offers are for tokens and accounts of Solana', () => {
