@@ -25,21 +25,26 @@ export function unusedCatalogEntries(workspaces, base = root) {
     .map((name) => `pnpm-workspace.yaml: the catalog has ${name}, which nothing uses`)
 }
 
-/** Dependencies whose name no file of the workspace ever says. `@types/x` serves `x`. The examples of the READMEs are the bench folder's. */
+/**
+ * Dependencies whose name no file of the workspace ever says. `@types/x` serves `x`, and what a package of ours wants beside it serves that package. The examples of the READMEs are the bench
+ * folder's.
+ */
 export function unusedDependencies(workspaces) {
   const textOf = (dir, pattern) =>
     filesBelow(dir)
       .filter((file) => pattern.test(file))
       .map((file) => readFileSync(file, 'utf8'))
       .join('\n')
+  const peersOf = new Map(workspaces.map(({ name, manifest }) => [name, Object.keys(manifest.peerDependencies ?? {})]))
   return workspaces.flatMap(({ dir, path, manifest }) => {
+    const wanted = new Set(Object.keys(manifest.dependencies ?? {}).flatMap((name) => peersOf.get(name) ?? []))
     const examples = path === 'bench' ? workspaces.map((each) => textOf(each.dir, /README\.md$/)) : []
     const text = [textOf(dir, /\.(ts|tsx|mts|js|mjs|cjs)$/), ...examples].join('\n')
     const scripts = Object.values(manifest.scripts ?? {}).join('\n')
     const isUsed = (name) => text.includes(`'${name}`) || scripts.includes(name.split('/').at(-1))
     return ['dependencies', 'devDependencies', 'optionalDependencies']
       .flatMap((kind) => Object.keys(manifest[kind] ?? {}))
-      .filter((name) => name !== '@groat/tooling' && !isUsed(name.replace(/^@types\//, '')))
+      .filter((name) => name !== '@groat/tooling' && !wanted.has(name) && !isUsed(name.replace(/^@types\//, '')))
       .map((name) => `${path}/package.json: depends on ${name} and never says its name`)
   })
 }

@@ -50,6 +50,14 @@ test('a dependency whose name is never said fails; types serve what they describ
   ])
 })
 
+test('a dependency that a package of ours wants beside it is used', () => {
+  const [dependent] = workspace({ name: '@x/program', dependencies: { '@x/server': 'workspace:*', zod: 'catalog:' } })
+  const server = { ...dependent, name: '@x/server', manifest: { peerDependencies: { zod: '^4.0.0' } } }
+  expect(unusedDependencies([dependent, server])).toEqual([
+    'pkg/package.json: depends on @x/server and never says its name',
+  ])
+})
+
 test('a public package without what the registry shows fails', () => {
   const whole = {
     description: 'd',
