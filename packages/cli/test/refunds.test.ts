@@ -413,7 +413,6 @@ test('SRV-065 a file that is read again brings the keys that refunds are paid by
   const text = await readFile(file, 'utf8')
   await writeFile(file, text.replace('{EVM}', '{EVM_NEXT}').replace('settlement_fee: $0', 'settlement_fee: $0.0001'))
   await expect.poll(() => said(), { timeout: 10_000 }).toContain('was read again')
-  expect(said()).toContain('settlement_fee: as it was until')
   expect((await payerOn('base-sepolia').fetch(`${shop.url}/broken`)).status).toBe(503)
   await expect
     .poll(async () => (await cameBack('base-sepolia')).length, { timeout: 30_000, interval: 500 })

@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createPayer, type Payer } from '@groat/client'
 import { paidSocket } from '@groat/client/websocket'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
@@ -90,8 +90,8 @@ const routes = `
   GET /search: { price: $0.01, bundle: 3 }
   GET /health: free`
 
-const configure = async (more = '', sold = routes): Promise<string> => {
-  const file = join(folder, `shop-${++count}.yaml`)
+const configure = async (more = '', sold = routes, before?: string): Promise<string> => {
+  const file = before ?? join(folder, `shop-${++count}.yaml`)
   await writeFile(
     file,
     `listen: 127.0.0.1:0
@@ -100,7 +100,7 @@ upstream_timeout: 1
 upstream_secret: "\${SECRET}"
 facilitator: ${sandbox.ready.facilitator.url}
 payTo: { base-sepolia: "0x209693Bc6afc0C5328bA36FaF03C514EF312287C" }
-store: shop-${count}.db
+store: ${basename(file, '.yaml')}.db
 ${more}
 routes:${sold}
 `,
@@ -247,11 +247,59 @@ test('a file that changes is read again, and one that is wrong is not taken', as
   await writeFile(file, 'routes: {}')
   await said('was not taken')
   expect((await fetch(`${url}/weather`)).status).toBe(402)
-  const changed = await configure('', '\n  GET /news: $0.003')
-  await copyFile(changed, file)
+  await configure('', '\n  GET /news: $0.003', file)
   await said('was read again')
   expect((await fetch(`${url}/news`)).status).toBe(402)
   expect((await fetch(`${url}/weather`)).status).toBe(404)
+})
+
+test.each([
+  [
+    'listen',
+    (text: string) => text.replace('127.0.0.1:0', '127.0.0.1:1'),
+    /:1: listen: changes only when groat serve is started again/,
+  ],
+  ['store', (text: string) => text.replace(/store: .*/, 'store: other.db'), /:\d+: store: changes only when/],
+  ['admin', (text: string) => `${text}\nadmin: { listen: 127.0.0.1:0 }\n`, /:\d+: admin.listen: changes only when/],
+])(
+  'a change of %s is not taken while the shop runs, with its line, nor is anything else of that file',
+  async (_, change, said) => {
+    const file = await configure()
+    const { url, io } = await open(file)
+    const next = await readFile(file, 'utf8').then((text) =>
+      text.replace(routes, '\n  GET /weather: $0.001\n  GET /news: $0.003'),
+    )
+    await writeFile(file, change(next))
+    await expect.poll(() => io.said(), { timeout: 10_000 }).toMatch(said)
+    expect(io.said()).toContain('changed and was not taken')
+    const statuses = await Promise.all(['/weather', '/news'].map(async (path) => (await fetch(url + path)).status))
+    expect(statuses).toEqual([402, 404])
+    // Without it the file is taken.
+    await writeFile(file, next)
+    await expect.poll(() => io.said(), { timeout: 10_000 }).toContain('was read again')
+    expect((await fetch(`${url}/news`)).status).toBe(402)
+  },
+)
+
+test('what events are sent to changes with the file', async () => {
+  const told: string[] = []
+  const hook = createServer(async (request, response) => {
+    for await (const part of request) told.push(String(part))
+    response.end()
+  })
+  hook.listen(0, '127.0.0.1')
+  await once(hook, 'listening')
+  const file = await configure()
+  const { url, io } = await open(file)
+  const at = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`
+  const webhook = `webhook: { url: "${at}", secret: sixteen characters, allow_private: true }\nsettlement_fee: $0.0001\n`
+  await writeFile(file, `${await readFile(file, 'utf8')}\n${webhook}`)
+  await expect.poll(() => io.said(), { timeout: 10_000 }).toContain('was read again')
+  const paid = await payer().fetch(`${url}/weather`)
+  expect(paid.status).toBe(200)
+  await expect.poll(() => told.join('\n'), { timeout: 15_000 }).toContain('payment_settled')
+  hook.closeAllConnections()
+  hook.close()
 })
 
 test('a file whose facilitator takes its time does not take the place of a newer one', async () => {
@@ -271,12 +319,12 @@ test('a file whose facilitator takes its time does not take the place of a newer
   })
   slow.listen(0, '127.0.0.1')
   await once(slow, 'listening')
-  const stale = await configure('', '\n  GET /old: $0.001')
-  const text = await readFile(stale, 'utf8')
+  const text = await readFile(await configure('', '\n  GET /old: $0.001'), 'utf8')
   const slowUrl = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
-  await writeFile(file, text.replace(sandbox.ready.facilitator.url, slowUrl))
+  const stale = text.replace(/store: .*/, `store: ${basename(file, '.yaml')}.db`)
+  await writeFile(file, stale.replace(sandbox.ready.facilitator.url, slowUrl))
   await expect.poll(() => isAsked, { timeout: 10_000 }).toBe(true)
-  await copyFile(await configure('', '\n  GET /news: $0.003'), file)
+  await configure('', '\n  GET /news: $0.003', file)
   await said('was read again\n')
   release()
   await said('has changed since')

@@ -3,18 +3,21 @@ import { isDeepStrictEqual } from 'node:util'
 import { X402Error } from '@groat/core'
 import { createLog } from '@groat/facilitator/observe'
 import { type ClaimStore, createFacilitatorClient, createMemoryClaims } from '@groat/server'
+import type { Ledger } from '@groat/server/ledger'
+import type { Refunds } from '@groat/server/refunds'
 import { sqlClaims } from '@groat/server/sql'
 import { readShopConfig, type ShopConfig, shopSchema } from '../config/shop-config.js'
 import { serveOn } from '../sandbox/serve.js'
 import { createShopAdmin } from '../shop/admin-app.js'
 import { type ClaimTelling, startClaiming } from '../shop/claim-loop.js'
+import { createKeeping } from '../shop/keeping.js'
 import { createShopApp, type ShopApp, type ShopParts } from '../shop/shop-app.js'
 import { openChannels } from '../shop/shop-channels.js'
 import { openExtensions } from '../shop/shop-extensions.js'
 import { openHolds } from '../shop/shop-holds.js'
 import { openLedger } from '../shop/shop-ledger.js'
 import { proving } from '../shop/shop-proofs.js'
-import { createRefunding, openRefundRequests, openRefunds } from '../shop/shop-refunds.js'
+import { openRefundRequests, openRefunds } from '../shop/shop-refunds.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { readable } from '../terminal/log-line.js'
@@ -55,11 +58,12 @@ export async function runServe(
   const store = await openNamedStore(config.store)
   const running: { stop(): Promise<unknown> }[] = []
   try {
-    const ledger = await openLedger(store, config.books)
-    const refunding = createRefunding()
-    running.push(ledger.start(), refunding)
+    const refunding = createKeeping<Refunds>()
+    const booking = createKeeping<Ledger>()
+    running.push(booking, refunding)
     const build = async (from: ShopConfig) => {
       const parts = partsOf(from)
+      const ledger = await openLedger(store, from.books)
       const refunds = from.refunds && (await openRefunds(ledger, parts.facilitator, from.refunds, from.books))
       const claims = await sqlClaims(store, { ledger, ...(refunds && { refunds }) })
       const captures = from.holds && (await openHolds(ledger, parts.facilitator, from.holds))
@@ -70,15 +74,20 @@ export async function runServe(
       const refundRequests = openRefundRequests(refunds, from)
       const app = await open(from, { facilitator, claims, extensions, refundRequests, onEvent: log.onEvent })
       await app.ready()
-      return { ...app, captures, channels, refunds, admin: from.admin }
+      return { ...app, captures, channels, refunds, ledger, admin: from.admin }
     }
     let shop = await build(config)
-    refunding.use(shop.refunds)
+    const keep = (): void => {
+      booking.use(shop.ledger)
+      refunding.use(shop.refunds)
+    }
+    keep()
     const admin =
       config.admin &&
       createShopAdmin({
         config: () => shop.admin,
-        ledger,
+        // What it reads is the database's: any of them will do.
+        ledger: shop.ledger,
         refunds: () => shop.refunds,
         captures: () => shop.captures,
         channels: () => shop.channels,
@@ -107,16 +116,16 @@ export async function runServe(
       const reading = ++readings
       try {
         const from = await readShopConfig(file, io.environment)
+        for (const [path, part] of fixedParts) {
+          if (!isDeepStrictEqual(part(from), part(config))) throw from.wrong(path, FIXED)
+        }
         const next = await build(from)
         // An older file whose facilitator took its time must not take the place of a newer one.
         if (reading !== readings) return io.say(`${file} was read again, and has changed since`)
         shop = next
-        refunding.use(shop.refunds)
+        keep()
         takeUpgrades()
         io.say(`${file} was read again`)
-        const waiting = fixedParts.filter(([, part]) => !isDeepStrictEqual(part(from), part(config)))
-        if (waiting.length > 0)
-          io.say(`${waiting.map(([name]) => name).join(', ')}: as it was until groat serve is started again`)
       } catch (error) {
         io.say(`${file} changed and was not taken: ${error instanceof Error ? error.message : 'not valid'}`)
       }
@@ -131,15 +140,14 @@ export async function runServe(
   return exitCodes.ok
 }
 
-/** What a running shop does not take from a file that is read again. */
-const fixedParts: readonly (readonly [string, (config: ShopConfig) => unknown])[] = [
-  ['listen', ({ host, port }) => [host, port]],
-  ['store', ({ store }) => store],
-  ['admin.listen', ({ admin }) => admin && [admin.host, admin.port]],
-  ['fiat', ({ books }) => books.fiat],
-  ['webhook', ({ books }) => books.webhook],
-  ['settlement_fee', ({ books }) => books.settlementFee],
+/** What a running shop cannot take from a file that is read again: who is connected would be cut off, and what was paid for forgotten. */
+const fixedParts: readonly (readonly [path: readonly string[], (config: ShopConfig) => unknown])[] = [
+  [['listen'], ({ host, port }) => [host, port]],
+  [['store'], ({ store }) => store],
+  [['admin', 'listen'], ({ admin }) => admin && [admin.host, admin.port]],
 ]
+
+const FIXED = 'changes only when groat serve is started again; nothing of the file was taken'
 
 /** Says what was claimed, in the log. */
 function claimsTold(json: boolean, io: Io): ClaimTelling {

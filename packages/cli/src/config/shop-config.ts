@@ -63,6 +63,8 @@ export type ShopConfig = {
   readonly rest: 'blocked' | 'free'
   /** What is wrong with a route, with the line of the file that says so. */
   explain(error: unknown): unknown
+  /** Something is wrong with a field: an error with the line of the file. */
+  wrong(path: readonly string[], reason: string): Error
 }
 
 /** How the books are kept, and compared with the chain. */
@@ -292,6 +294,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     bazaar: value.bazaar,
     ...(value.describe === undefined ? {} : { describe: describedBy(value.describe) }),
     rest: value.rest,
+    wrong: fail,
     explain: (error) => {
       const { route, field, reason } = X402Error.is(error) ? error.context : {}
       if (!X402Error.is(error) || typeof route !== 'string' || !Object.hasOwn(value.routes, route)) return error

@@ -31,29 +31,6 @@ export async function openRefunds(
   })
 }
 
-/** Pays the refunds of a shop whose file may change: with the keys that it names now, and never with two at once. */
-export function createRefunding(): { use(refunds: Refunds | undefined): void; stop(): Promise<void> } {
-  let running: Promise<{ stop(): Promise<void> } | undefined> = Promise.resolve(undefined)
-  let hasEnded = false
-  const change = (refunds: Refunds | undefined): void => {
-    running = running.then(async (before) => {
-      await before?.stop()
-      return refunds?.start()
-    })
-  }
-  return {
-    // A file that is read while the shop closes begins nothing.
-    use: (refunds) => {
-      if (!hasEnded) change(refunds)
-    },
-    stop: async () => {
-      hasEnded = true
-      change(undefined)
-      await running
-    },
-  }
-}
-
 /** What payers ask for their money back with; without refunds, for a file that is only looked at. `undefined`: the shop takes no such requests. */
 export function openRefundRequests(
   refunds: RefundDesk | undefined,

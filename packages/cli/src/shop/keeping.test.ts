@@ -1,6 +1,6 @@
 import type { Refunds } from '@groat/server/refunds'
 import { expect, test } from 'vitest'
-import { createRefunding } from './shop-refunds.js'
+import { createKeeping } from './keeping.js'
 
 test('refunds are paid by one at a time, and by nobody once the shop has closed', async () => {
   const told: string[] = []
@@ -11,7 +11,7 @@ test('refunds are paid by one at a time, and by nobody once the shop has closed'
         return { stop: async () => void told.push(`${name} ends`) }
       },
     }) as unknown as Refunds
-  const refunding = createRefunding()
+  const refunding = createKeeping<Refunds>()
   refunding.use(paying('first'))
   refunding.use(paying('second'))
   await refunding.stop()
