@@ -200,6 +200,20 @@ test('services that a site tells of are found', async () => {
   expect(found.says).toMatchObject({ services: expect.any(Array) })
 })
 
+test('arguments that no tool has are refused by their names', async () => {
+  const { call, client } = await agent()
+  for (const tool of ['find', 'receipts', 'budget', 'quote', 'pay']) {
+    const wanted = tool === 'quote' || tool === 'pay' ? { url: `${api}/weather` } : {}
+    const { isError } = await call(tool, { ...wanted, max_price: '$1' })
+    const { content } = (await client.callTool({
+      name: tool,
+      arguments: { ...wanted, max_price: '$1' },
+    })) as CallToolResult
+    expect([isError, JSON.stringify(content)]).toEqual([true, expect.stringContaining('max_price')])
+  }
+  expect((await call('receipts')).says?.receipts).toEqual([])
+})
+
 test('a server that is not there is told of, and nothing else', async () => {
   const { call } = await agent()
   expect(await call('pay', { url: 'http://127.0.0.1:9/none' })).toMatchObject({

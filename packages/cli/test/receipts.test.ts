@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { createBuyer, verifyReceipt } from '@groat/client/buyer'
 import { sqlIntents } from '@groat/client/sql'
 import { canonicalAddress, encodeChallenge, encodeReceipt, network } from '@groat/core'
+import type { HttpCall } from '@groat/core/http'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
-import { typedDataIssuer } from '@groat/extensions/offer-receipt/server'
+import { didWebKeys, type KeyFinder } from '@groat/extensions/offer-receipt/client'
+import { type ArtifactIssuer, jwsIssuer, typedDataIssuer } from '@groat/extensions/offer-receipt/server'
 import { openStore } from '@groat/store'
 import { expect, onTestFinished, test } from 'vitest'
+import { sellerKeys } from '../src/commands/seller-keys.js'
 import { runCli } from '../src/program.js'
 import { recordedIo } from './io.js'
 
@@ -107,20 +110,78 @@ test('CL-6 EXT-OFFER-024 what the seller has signed by offer-receipt is checked 
   expect(await check([line], '--trust', privateKeyAccount(OTHER).address)).toEqual([[]])
 })
 
+test('CL-6 EXT-OFFER-025 D22 a payment is verified by the keys that its site published when it was paid', async () => {
+  const jwk = {
+    kty: 'OKP',
+    crv: 'Ed25519',
+    x: 'A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg',
+    d: 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8',
+  }
+  const did = 'did:web:api.shop.test'
+  const { d: _, ...publicKeyJwk } = jwk
+  const method = { id: `${did}#key-1`, type: 'JsonWebKey2020', controller: did, publicKeyJwk }
+  const document = JSON.stringify({ id: did, verificationMethod: [method], assertionMethod: [`${did}#key-1`] })
+  const asked: string[] = []
+  const call: HttpCall = async ({ url }) => {
+    asked.push(url)
+    return { status: 200, retryAfter: undefined, header: () => undefined, text: document }
+  }
+  const site = await jwsIssuer({ kid: `${did}#key-1`, alg: 'EdDSA', jwk })
+  const verdictOf = async (keys: KeyFinder | undefined, times = 1) => {
+    const { run } = await paidOnce(PAYER, { issuer: site, times, ...(keys && { keys }) })
+    const { out } = await run(['receipts', 'verify', '--json'], {})
+    const line = (await run(['receipts', 'export'], { GROAT_EVM_KEY: PAYER })).out.split('\n')[0] ?? ''
+    return {
+      verdicts: out
+        .trim()
+        .split('\n')
+        .map((each) => JSON.parse(each).verdict),
+      line: JSON.parse(line),
+    }
+  }
+  expect((await verdictOf(undefined)).verdicts).toEqual(['unknown'])
+  const kept = await verdictOf(didWebKeys({ call }), 2)
+  expect([kept.verdicts, asked]).toEqual([['good', 'good'], ['https://api.shop.test/.well-known/did.json']])
+  // In the hands of others it would be the exporter's word.
+  const { verdicts } = await paidOnce(PAYER)
+  expect((await verdicts([kept.line]))[0]?.[0]).toBe('unknown')
+  // A site that is silent, or is another, costs nothing but that.
+  const down = async () => {
+    throw new Error('down')
+  }
+  expect((await verdictOf(down)).verdicts).toEqual(['unknown'])
+})
+
 /** A purse with one payment in it, and the command line over it. */
-async function paidOnce(key: string, { signedBy }: { readonly signedBy?: string } = {}) {
+async function paidOnce(
+  key: string,
+  {
+    signedBy,
+    issuer = signedBy === undefined ? undefined : typedDataIssuer(privateKeyAccount(signedBy)),
+    keys,
+    times = 1,
+  }: {
+    readonly signedBy?: string
+    readonly issuer?: ArtifactIssuer
+    /** Keeps what the site says of its keys. */
+    readonly keys?: KeyFinder
+    readonly times?: number
+  } = {},
+) {
   const folder = await mkdtemp(join(tmpdir(), 'groat-receipts-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const store = await openStore(join(folder, 'purse.db'))
   const account = privateKeyAccount(key)
+  const purse = await sqlIntents(store)
   const buyer = createBuyer({
     schemes: [exactEvm({ account })],
-    purse: await sqlIntents(store),
+    purse,
     metadata: { task: 'forecast' },
-    fetch: await sellerSignedBy(signedBy, account.address),
+    fetch: await sellerSignedBy(issuer, account.address),
   })
-  await (await buyer.fetch(URL_PAID)).text()
+  for (let n = 0; n < times; n++) await (await buyer.fetch(URL_PAID)).text()
   await buyer.idle()
+  if (keys !== undefined) await sellerKeys(keys).keep(purse, 0)
   await store.close()
 
   const run = async (args: readonly string[], environment: Record<string, string>) => {
@@ -158,7 +219,7 @@ async function paidOnce(key: string, { signedBy }: { readonly signedBy?: string 
   }
 }
 
-async function sellerSignedBy(key: string | undefined, payer: string): Promise<typeof fetch> {
+async function sellerSignedBy(issuer: ArtifactIssuer | undefined, payer: string): Promise<typeof fetch> {
   const [base, payTo] = [network('base-sepolia'), canonicalAddress(privateKeyAccount(SELLER).address)]
   const offer = {
     scheme: 'exact',
@@ -169,7 +230,6 @@ async function sellerSignedBy(key: string | undefined, payer: string): Promise<t
     maxTimeoutSeconds: 300,
     extra: { name: 'USDC', version: '2' },
   }
-  const issuer = key === undefined ? undefined : typedDataIssuer(privateKeyAccount(key))
   const { scheme, asset } = offer
   const offered = { version: 1, resourceUrl: URL_PAID, scheme, network: base, asset, payTo, amount: '1000' } as const
   const paid = {

@@ -34,6 +34,8 @@ export type Note = {
   /** SHA-256 of the answer's body, where it was small enough to be read along. */
   readonly answerDigest?: string
   readonly answerBytes?: number
+  /** SHA-256 of the document in which the seller's site named its keys when the signed receipt was verified; whoever keeps it remembers the document itself. */
+  readonly siteKeys?: string
   /** What a chain said of the payment. */
   readonly chain?: ChainFinding
 }

@@ -9,6 +9,9 @@ const make = (tag, text, className) => {
   return made
 }
 
+/** What people call a network: its own id is what programs and filters go by. */
+const nameOf = (network, { networks }) => networks?.[network] ?? network
+
 function listing(item) {
   const { resource, method, toolName, serviceName, description, tags, accepts, quality, metadata, extensions } = item
   const row = make('li')
@@ -31,8 +34,12 @@ function listing(item) {
   )
   if (metadata.saidBy === null)
     notes.append(make('span', 'nobody has said what it is but whoever paid: look at its own price', 'pill wait'))
-  for (const way of new Set(accepts.map(({ scheme, network }) => `${scheme} on ${network}`)))
-    notes.append(make('span', way, 'pill'))
+  const ways = new Map(accepts.map(({ scheme, network }) => [`${scheme} ${network}`, { scheme, network }]))
+  for (const { scheme, network } of ways.values()) {
+    const way = make('span', `${scheme} on ${nameOf(network, metadata)}`, 'pill')
+    way.title = network
+    notes.append(way)
+  }
   for (const tag of tags ?? []) notes.append(make('span', tag, 'pill'))
   const { l30DaysUniquePayers: payers, l30DaysReturningPayers: back } = quality
   notes.append(make('span', `${payers} ${payers === 1 ? 'payer' : 'payers'} in 30 days, ${back} came back`))
@@ -73,10 +80,12 @@ async function show(isMore = false) {
     by('none').hidden = shown > 0
     by('none').textContent = 'Nothing is listed that fits.'
     const known = new Set([...by('networks').children].map((each) => each.value))
-    for (const { network } of rows.flatMap((row) => row.accepts)) {
+    for (const { network, metadata } of rows.flatMap(({ accepts, metadata }) =>
+      accepts.map((each) => ({ network: each.network, metadata })),
+    )) {
       if (known.has(network) || known.size > 50) continue
       known.add(network)
-      const option = make('option')
+      const option = make('option', nameOf(network, metadata))
       option.value = network
       by('networks').append(option)
     }

@@ -291,6 +291,8 @@ describe('the catalogue over HTTP', () => {
       const text = (await listings.first().textContent()) ?? ''
       expect(text).toContain('Forecasts & more')
       expect(text).toContain('0.001 USDC')
+      const way = listings.first().getByTitle('eip155:84532')
+      expect(await way.textContent()).toBe('exact on Base Sepolia')
       expect(await page.locator('#listings img').count()).toBe(0)
       expect(await page.getByText('Goods of kind').count()).toBe(0)
       await page.getByText('How it is called').click()

@@ -189,6 +189,7 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
             source: 'settlement',
             saidBy: 'seller',
             prices: ['0.001 USDC'],
+            networks: { 'eip155:84532': 'Base Sepolia' },
             firstSeen: '2026-03-01T12:00:00.000Z',
             untrusted: ['description', 'serviceName', 'tags', 'iconUrl', 'extensions'],
           },

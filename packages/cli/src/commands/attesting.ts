@@ -1,7 +1,13 @@
 import type { Exporter, IsSignedBy, PaymentRecord, ReceiptCheck, SellerSigned } from '@groat/client/buyer'
 import { isJsonObject, type JsonObject, networkFamily, type Refusal, sameAddress } from '@groat/core'
 import { isTextSignedBy as isSignedOnEvm, signText as signOnEvm } from '@groat/evm/signer'
-import { didWebKeys, type TrustOptions, verifiedOffer, verifyAnswer } from '@groat/extensions/offer-receipt/client'
+import {
+  didWebKeys,
+  type KeyFinder,
+  type TrustOptions,
+  verifiedOffer,
+  verifyAnswer,
+} from '@groat/extensions/offer-receipt/client'
 import { isTextSignedBy as isSignedOnSvm, signText as signOnSvm } from '@groat/svm/signer'
 import { CliError } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
@@ -49,11 +55,15 @@ export function accountNamed(text: string): string {
 
 /**
  * Checks what a seller has signed by the extension `offer-receipt`: its offer and its receipt. What only its site's keys can tell is unknown unless
- * these may be asked for.
+ * these may be asked for, or were kept with one's own payment.
  */
-export function sellerSigned({ trust = [], sellerKeys = false }: SellerTrust): SellerSigned {
-  const keysOf = sellerKeys ? { keysOf: didWebKeys() } : {}
-  return async ({ challenge, offer, payer, receipt, paidAt }) => {
+export function sellerSigned(
+  { trust = [], sellerKeys = false }: SellerTrust,
+  kept?: (pid: string, host: string) => KeyFinder,
+): SellerSigned {
+  const live = sellerKeys ? didWebKeys() : undefined
+  return async ({ pid, challenge, offer, payer, receipt, paidAt }) => {
+    const keysOf = { keysOf: async (host: string) => (await kept?.(pid, host)(host)) ?? live?.(host) }
     const whose: TrustOptions = { ...keysOf, trusted: trust, payTo: offer.payTo, now: paidAt / 1000 }
     const checks: ReceiptCheck[] = []
     const say = (check: string, verdict: { readonly ok: true; readonly signer: string } | Refusal) => {
@@ -63,11 +73,11 @@ export function sellerSigned({ trust = [], sellerKeys = false }: SellerTrust): S
         checks.push({ check, ok: 'unknown', says: `${verdict.code}: --trust or --seller-keys may know it` })
       else checks.push({ check, ok: false, says: verdict.code })
     }
-    const offered = infoOf(challenge.extensions)
+    const offered = signedIn(challenge.extensions)
     if (Array.isArray(offered?.offers)) {
       say('seller’s offer', await verifiedOffer(challenge, offer, whose))
     }
-    const answered = infoOf(receipt?.extensions)
+    const answered = signedIn(receipt?.extensions)
     if (receipt !== undefined && answered?.receipt !== undefined) {
       const about = { challenge, offer, payer, receipt, clock: () => paidAt + DELIVERY_MS }
       say('seller’s receipt', await verifyAnswer({ info: answered }, about, { ...keysOf, trusted: trust }))
@@ -79,7 +89,8 @@ export function sellerSigned({ trust = [], sellerKeys = false }: SellerTrust): S
 /** A receipt is issued when the answer is, and that may be a while after the payment was signed. */
 const DELIVERY_MS = 3_600_000
 
-function infoOf(extensions: JsonObject | undefined): JsonObject | undefined {
+/** What the seller has signed, in the extensions of a challenge or a receipt. */
+export function signedIn(extensions: JsonObject | undefined): JsonObject | undefined {
   const extension = extensions?.['offer-receipt']
   const info = isJsonObject(extension) ? extension.info : undefined
   return isJsonObject(info) ? info : undefined

@@ -5,6 +5,7 @@ import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { limitedTo } from './pay.js'
 import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
+import { sellerKeys } from './seller-keys.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
 /** Options of `groat mcp`. */
@@ -32,7 +33,7 @@ export async function runMcp(options: McpCommand, io: Io, transport?: Transport)
     // A keystore is opened once. Without a key, the test keys pay on this machine alone.
     const wallets = new Map<string, ReturnType<typeof openWallet>>()
     const server = agentServer({
-      ...{ policy, purse, catalogues, sites },
+      ...{ policy, purse, catalogues, sites, sellerKeys: sellerKeys() },
       ...(options.task !== undefined && { task: options.task }),
       wallet: (target, dryRun) => {
         const name = `${dryRun} ${isLoopback(target) ? target.origin : ''}`

@@ -21,6 +21,7 @@ import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
 import { parseTarget, type RequestOptions, requestInit } from './request-options.js'
 import { askedFor, lastReceipt, movesFor, type Payable, takenOf, tokensOf } from './said-of-payment.js'
+import { sellerKeys } from './seller-keys.js'
 import { ownNodes } from './simulator.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
@@ -76,10 +77,12 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
     if (quote.status === 'payable') showEffect(quote, io)
     if (options.dryRun) return dryRun(quote, options, io)
     if (quote.status === 'payable') await confirm(target, quote, options, io)
+    const began = Date.now()
     try {
       return await send(buyer, target, init, { ...options, wasAsked: quote.status === 'payable' }, io)
     } finally {
       await buyer.idle()
+      await sellerKeys().keep(purse, began)
     }
   })
 }

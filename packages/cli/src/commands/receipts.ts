@@ -21,6 +21,7 @@ import { accountNamed, exportersOf, isSignedBy, sellerSigned } from './attesting
 import { chainsOf } from './chains.js'
 import { type PurseOptions, withPurse } from './purse.js'
 import { takenOf, tokensOf } from './said-of-payment.js'
+import { keptWith } from './seller-keys.js'
 
 /** Options of `groat receipts`. */
 export type ReceiptsCommand = PurseOptions & {
@@ -106,13 +107,15 @@ function isPayer(account: string, { intent: { network, payer } }: PaymentRecord)
  * own, and with `--rpc` asks the chain about each of them first.
  */
 export async function verifyReceipts(file: string | undefined, options: ReceiptsCommand, io: Io): Promise<number> {
-  const lines = file === undefined ? await ownReceipts(options, io) : await linesOf(file)
+  const own = file === undefined ? await ownReceipts(options, io) : undefined
+  const lines = own?.lines ?? (file === undefined ? [] : await linesOf(file))
   const readers: ReceiptReaders = {
     schemes: [exactEvm, exactSvm],
     signerOf,
     own: file === undefined,
     isSignedBy,
-    sellerSigned: sellerSigned(options),
+    // What others have kept is their word.
+    sellerSigned: sellerSigned(options, own?.kept),
     exporters: (options.by ?? []).map(accountNamed),
   }
   let bad = 0
@@ -152,7 +155,7 @@ function tell(at: number, line: unknown, checks: readonly ReceiptCheck[], { out,
   for (const { check, says } of failed) out(`      ${plain(`${check}: ${says}`)}\n`)
 }
 
-async function ownReceipts(options: ReceiptsCommand, io: Io): Promise<readonly unknown[]> {
+async function ownReceipts(options: ReceiptsCommand, io: Io) {
   return withPurse(options, io, async (purse) => {
     if (options.rpc !== undefined) {
       const records = await purse.records({ limit: limitOf(options) })
@@ -168,7 +171,8 @@ async function ownReceipts(options: ReceiptsCommand, io: Io): Promise<readonly u
       io.say(`  asked the chain: ${settled} settled, ${dead} void, ${pending} not known, ${disputed} disputed`)
     }
     const records = await purse.records({ limit: limitOf(options) })
-    return records.filter(({ intent }) => intent.payment !== undefined).map(exportReceipt)
+    const signed = records.filter(({ intent }) => intent.payment !== undefined)
+    return { lines: signed.map(exportReceipt), kept: await keptWith(purse, signed) }
   })
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Purse, SpendingPolicy } from '@groat/client/buyer'
 import type { SchemeClient } from '@groat/core'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import type { SellerKeys } from '../commands/seller-keys.js'
 import { addBuyingTools } from './buying-tools.js'
 import { addLookingTools } from './looking-tools.js'
 import { outsideOf } from './outside.js'
@@ -15,6 +16,8 @@ export type AgentTools = {
   readonly sites: readonly string[]
   /** What payments are for: the agent cannot name another. */
   readonly task?: string
+  /** Keeps with a payment what its seller's signed receipt is verified by later. */
+  readonly sellerKeys?: SellerKeys
   /** What can sign for a target; `dryRun`: nothing will be signed. */
   readonly wallet: (target: URL, dryRun: boolean) => Promise<readonly SchemeClient[]>
 }

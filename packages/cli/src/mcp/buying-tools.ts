@@ -48,7 +48,7 @@ export function addBuyingTools(server: McpServer, tools: AgentTools & { readonly
       title: 'Ask for a price',
       description:
         'Sends the request without a payment and tells what it would cost and whether the policy allows it. Signs nothing and spends nothing. A request that costs nothing has been made.',
-      inputSchema: request,
+      inputSchema: z.strictObject(request),
       // It is a request of any method to any place that may be paid, and what costs nothing is done.
       annotations: { readOnlyHint: false, openWorldHint: true },
     },
@@ -67,19 +67,20 @@ export function addBuyingTools(server: McpServer, tools: AgentTools & { readonly
       title: 'Request and pay',
       description:
         'Makes an HTTP request, pays if the server asks for it and the policy allows it, and returns the answer. Spends real money. Says what was paid and what is left. After an unknown outcome call it again with the same arguments.',
-      inputSchema: {
+      inputSchema: z.strictObject({
         ...request,
         idempotency_key: z
           .string()
           .max(200)
           .optional()
           .describe('Names this purchase: every call with the same key and request presents one and the same payment'),
-      },
+      }),
       annotations: { readOnlyHint: false, idempotentHint: false, openWorldHint: true },
     },
     ({ idempotency_key: idempotencyKey, ...asked }, { signal }) =>
       telling(async () => {
         const { buyer, target, init } = await buyerFor(server, tools, asked, false)
+        const began = Date.now()
         const response = await buyer.fetch(target, {
           ...init,
           signal,
@@ -88,6 +89,7 @@ export function addBuyingTools(server: McpServer, tools: AgentTools & { readonly
         const outcome = buyer.outcome(response)
         const content = outcome?.status === 'unpaid' ? [] : await answerContent(response)
         await buyer.idle()
+        await tools.sellerKeys?.keep(tools.purse, began)
         const left = (await buyer.budgets(tools.task ?? asked.task, target.origin)).map(leftOf)
         return paidResult(response, outcome, content, left)
       }),

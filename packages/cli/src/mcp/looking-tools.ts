@@ -17,12 +17,12 @@ export function addLookingTools(
       title: 'Find paid services',
       description:
         'Looks for HTTP APIs that sell by x402, the cheapest first. What a service really costs is what "quote" says.',
-      inputSchema: {
+      inputSchema: z.strictObject({
         query: z.string().max(200).optional().describe('Words that all stand in the URL or the description'),
         max: z.string().max(40).optional().describe('Most that one call may cost, such as $0.01'),
         site: z.string().max(2048).optional().describe('A site that may describe itself, such as https://api.example'),
         limit: z.number().int().min(1).max(100).default(20).describe('How many at most'),
-      },
+      }),
       annotations: { readOnlyHint: true, openWorldHint: true },
     },
     ({ query = '', max, site, limit }, { signal }) =>
@@ -63,11 +63,11 @@ export function addLookingTools(
     {
       title: 'What was paid',
       description: 'Lists payments of this wallet, the newest first, with what became of each.',
-      inputSchema: {
+      inputSchema: z.strictObject({
         limit: z.number().int().min(1).max(200).default(20).describe('How many at most'),
         task: z.string().max(200).optional().describe('Those of one task'),
         id: z.string().max(100).optional().describe('The beginning of the id of one payment'),
-      },
+      }),
       annotations: { readOnlyHint: true, openWorldHint: false },
     },
     ({ limit, task: wanted, id = '' }) =>
@@ -87,7 +87,9 @@ export function addLookingTools(
       title: 'What may still be spent',
       description:
         'Tells the limits that the user has set, what is spent of each and what is left. They cannot be changed here.',
-      inputSchema: { task: z.string().max(200).optional().describe('The task whose budget is meant') },
+      inputSchema: z.strictObject({
+        task: z.string().max(200).optional().describe('The task whose budget is meant'),
+      }),
       annotations: { readOnlyHint: true, openWorldHint: false },
     },
     ({ task: wanted }) =>

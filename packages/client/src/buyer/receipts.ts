@@ -52,6 +52,7 @@ export type ReceiptReaders = {
 
 /** Checks what a seller signed of a payment beside the protocol. */
 export type SellerSigned = (about: {
+  readonly pid: string
   readonly challenge: PaymentRequired
   readonly offer: PaymentRequirements
   readonly payer: string
@@ -159,7 +160,7 @@ export async function verifyReceipt(receipt: unknown, readers: ReceiptReaders): 
   const challenge = challengeOf(read.terms)
   if (readers.sellerSigned !== undefined && challenge !== undefined) {
     const receipt = settlement?.status === 'settled' ? settlement.receipt : undefined
-    const about = { challenge, offer, payer: read.payer, receipt, paidAt: read.createdAt }
+    const about = { pid: read.pid, challenge, offer, payer: read.payer, receipt, paidAt: read.createdAt }
     checks.push(...(await readers.sellerSigned(about)))
   }
   return checks

@@ -1,9 +1,17 @@
-import { assetByAddress, decodeRequirements, formatUnits, isJsonObject, type JsonObject } from '@groat/core'
+import {
+  assetByAddress,
+  decodeRequirements,
+  formatUnits,
+  isJsonObject,
+  isNetwork,
+  type JsonObject,
+  v1NameOf,
+} from '@groat/core'
 import type { ResourceRow } from './read.js'
 
 /**
  * A listing as `GET /discovery/resources` and `GET /discovery/search` give it. The words in it are the origin's, or those of a server that the operator knows: `metadata.saidBy` says whose, and
- * `metadata.untrusted` names them (BAZAAR-026). Where nobody but a payer has spoken there are none, and `accepts` holds what was settled, which is nobody's price (BAZAAR-037).
+ * `metadata.untrusted` names them (BAZAAR-026), and `metadata.networks` what people call the networks. Where nobody but a payer has spoken there are none, and `accepts` holds what was settled, which is nobody's price (BAZAAR-037).
  */
 export function encodeListing(row: ResourceRow): JsonObject {
   const {
@@ -51,11 +59,19 @@ export function encodeListing(row: ResourceRow): JsonObject {
       source: 'settlement',
       saidBy: isUnspoken ? null : said_by,
       prices: isPriced ? accepts.map(priceWords) : [],
+      networks: Object.fromEntries(accepts.map(({ network }) => [String(network), networkWords(String(network))])),
       firstSeen: new Date(Number(first_seen)).toISOString(),
       untrusted: ['description', 'serviceName', 'tags', 'iconUrl', 'extensions'],
       ...(probe === null ? {} : { lastProbe: parsed(probe) }),
     },
   }
+}
+
+/** A network for people, such as `Base Sepolia`; its own id where it has no name. */
+function networkWords(id: string): string {
+  const name = isNetwork(id) ? v1NameOf(id) : undefined
+  if (name === undefined) return id
+  return name.replaceAll('-', ' ').replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
 }
 
 /** An amount for people; atomic units where the asset is not known. */
