@@ -164,9 +164,9 @@ function createCaller(base: string, { fetch, timeoutMs = 30_000, headers = {} }:
     throw new X402Error('invalid_config', { field: 'timeoutMs', value: timeoutMs })
   }
   const exchange = fetch === undefined ? (nodeCall() ?? callOver(globalThis.fetch)) : callOver(fetch)
-  return async (operation, path, body, { signal } = {}, vouched = []) => {
+  return async (operation, path, body, { signal } = {}, vouched) => {
     const said = typeof headers === 'function' ? await headers(operation) : headers
-    const own = vouched.length === 0 ? said : { ...said, [VOUCHED_HEADER]: vouched.join() }
+    const own = vouched === undefined ? said : { ...said, [VOUCHED_HEADER]: vouched.join() }
     try {
       const { status, retryAfter, text } = await exchange({
         url: base + path,
