@@ -4,10 +4,16 @@ import type { MutantOver, OverFault } from './client-over.js'
 // biome-ignore lint/suspicious/noExplicitAny: a mutant spoils whatever it finds.
 type Json = any
 
-const mutant = (name: string, kills: readonly string[], fault: OverFault): MutantOver => ({ name, kills, fault })
+/** A fault of any kind. */
+export const mutant = (name: string, kills: readonly string[], fault: OverFault): MutantOver => ({ name, kills, fault })
 
 /** Changes what its payments say of an extension. */
-const echoes = (name: string, kills: readonly string[], key: string, change: (echo: Json, announced: Json) => Json) =>
+export const echoes = (
+  name: string,
+  kills: readonly string[],
+  key: string,
+  change: (echo: Json, announced: Json) => Json,
+) =>
   mutant(name, kills, {
     pays: (payment, announced) => {
       const found = payment.extensions?.[key]
@@ -17,7 +23,7 @@ const echoes = (name: string, kills: readonly string[], key: string, change: (ec
     },
   })
 
-const withInfo = (change: object | ((info: Json) => object)) => (echo: Json) =>
+export const withInfo = (change: object | ((info: Json) => object)) => (echo: Json) =>
   echo === undefined
     ? echo
     : { ...echo, info: { ...echo.info, ...(typeof change === 'function' ? change(echo.info) : change) } }

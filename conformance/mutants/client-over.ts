@@ -1,4 +1,4 @@
-import type { CallAnswer, ClientAnswer, ClientEndpoint, MessageAnswer } from '../src/index.js'
+import type { CallAnswer, ClientAnswer, ClientEndpoint, ClientRequest, MessageAnswer } from '../src/index.js'
 import { clientOver } from '../targets/ours/client.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: a mutant spoils whatever it finds.
@@ -33,19 +33,29 @@ export type OverFault = {
   readonly fetched?: (answer: ClientAnswer) => ClientAnswer
   readonly called?: (answer: CallAnswer) => CallAnswer
   readonly told?: (answer: MessageAnswer) => MessageAnswer
+  /** What it does when it is to ask for money back, with the endpoint that the seller names. */
+  readonly refunds?: (asked: ClientRequest, endpoint: string) => Promise<void>
 }
 
 type Sent = { readonly url: string | URL; readonly headers: Headers; readonly body: string }
 
 /** A client of ours with this fault. */
 export function overFault(fault: OverFault): ClientEndpoint {
-  const { fetch, call, message, extensions } = clientOver(spoilt(fault))
+  const { fetch, call, message, refund, extensions } = clientOver(spoilt(fault))
   const same = <T>(value: T): T => value
   return {
     extensions,
     fetch: async (asked) => (fault.fetched ?? same)(await fetch(asked)),
     call: async (asked) => (fault.called ?? same)(await call(asked)),
     message: async (asked) => (fault.told ?? same)(await message(asked)),
+    refund: async (asked) => {
+      const told = await refund(asked)
+      if (fault.refunds === undefined) return told
+      const answer = await globalThis.fetch(asked.request.url)
+      const { extensions: announced } = decode(answer.headers.get('payment-required') ?? '')
+      await fault.refunds(asked, announced['groat-refund'].info.endpoint)
+      return told
+    },
   }
 }
 

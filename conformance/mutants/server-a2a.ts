@@ -234,6 +234,22 @@ export const a2aMutants: readonly ServerMutant[] = [
     (passing, said) =>
       paymentIn(passing) !== undefined && said.json?.error !== undefined && said.json.error.code !== -32001,
   ),
+  settles(
+    'settles for tasks that were cancelled',
+    ['A2A-021/cancelled/evm'],
+    (passing, said) =>
+      paymentIn(passing) !== undefined && said.json?.result?.task?.status?.state !== 'TASK_STATE_COMPLETED',
+  ),
+  {
+    name: 'cancels tasks that it is paid for',
+    kills: ['A2A-022/settling/evm'],
+    fault: () => async (passing, forward) => {
+      const said = await forward()
+      if ((passing.json as Json)?.method !== 'CancelTask') return asSaid(said)
+      const status = { state: 'TASK_STATE_CANCELED' }
+      return saying(said, { jsonrpc: '2.0', id: said.json?.id, result: { id: 'cancelled', contextId: 'none', status } })
+    },
+  },
   {
     name: 'has no card that declares the extension',
     kills: ['A2A-020/card/evm'],

@@ -16,7 +16,7 @@ const withParams = (passing: Passing, params: object) => ({
 })
 
 /** Changes the results of calls. */
-const results = (
+export const results = (
   name: string,
   kills: readonly string[],
   change: (result: Json, passing: Passing) => Json,

@@ -2,6 +2,7 @@ import type { Opened } from '../src/index.js'
 import { openServer } from '../targets/ours/server.js'
 import { asSaid, spoil } from './middle.js'
 import { a2aMutants } from './server-a2a.js'
+import { descriptionMutants } from './server-descriptions.js'
 import { experimentMutants } from './server-experiments.js'
 import { extensionMutants } from './server-extensions.js'
 import {
@@ -384,6 +385,7 @@ export const serverMutants: readonly ServerMutant[] = [
   ),
   ...extensionMutants,
   ...experimentMutants,
+  ...descriptionMutants,
   ...mcpMutants,
   ...a2aMutants,
 ]

@@ -53,6 +53,7 @@ export {
   type LibraryEndpoint,
   type MessageAnswer,
   type Opened,
+  type RefundAnswer,
   readTarget,
   type Support,
   type Target,

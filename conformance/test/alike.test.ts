@@ -6,8 +6,8 @@ test('a server that answers every path alike is not taken for an agent, an MCP s
   const open = () => listen(async (_, response) => reply(response, { json: { hits: {}, resource: 'anything' } }))
   const target = { name: 'alike', routes: [], roles: { server: { open } } }
   const results: CheckResult[] = []
-  const only = ['EXT*', 'MCP*', 'A2A*', 'CORE-080', 'CORE-083', 'CORE-084']
+  const only = ['EXT*', 'MCP*', 'A2A*', 'BAZAAR*', 'DESC*', 'CORE-080', 'CORE-083', 'CORE-084']
   for await (const event of run({ target, only, families: ['evm'] })) if (event.type === 'result') results.push(event)
-  expect(results.length).toBeGreaterThan(90)
+  expect(results.length).toBeGreaterThan(150)
   expect(results.filter(({ status }) => status !== 'not-applicable')).toEqual([])
 })

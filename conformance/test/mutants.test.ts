@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { clientExperimentMutants } from '../mutants/client-experiments.js'
 import { clientExtensionMutants } from '../mutants/client-extensions.js'
 import { overFault } from '../mutants/client-over.js'
 import { clientTransportMutants } from '../mutants/client-transports.js'
@@ -50,7 +51,7 @@ const rows = (mutants: readonly Pick<Mutant, 'name' | 'kills'>[]) =>
 
 test('the published kill matrix is that of the table', async () => {
   const matrix = [
-    '# Which broken target is noticed by which check\n\nEach is ours with one fault. `npm run mutants` plays them all and writes this file.\n',
+    '# Which broken target is noticed by which check\n\nEach has one fault. `npm run mutants` plays them all and writes this file.\n',
     title('facilitators'),
     rows(facilitatorMutants),
     title('servers'),
@@ -146,7 +147,7 @@ describe('servers', () => {
   }, 180_000)
 })
 
-const overMutants = [...clientExtensionMutants, ...clientTransportMutants]
+const overMutants = [...clientExtensionMutants, ...clientExperimentMutants, ...clientTransportMutants]
 
 describe('clients', () => {
   const broken = [

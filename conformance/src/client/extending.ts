@@ -30,7 +30,7 @@ const knowing = (extension: string, id: string, title: string, run: Check<Client
   )
 
 /** What a payment says of an extension. */
-function echoIn(payment: Members, key: string): Members | undefined {
+export function echoIn(payment: Members, key: string): Members | undefined {
   const echo = isObject(payment.extensions) ? payment.extensions[key] : undefined
   return isObject(echo) ? echo : undefined
 }

@@ -8,6 +8,7 @@ import { openClient } from '../target/client.js'
 import { type ClientEndpoint, claimedFamilies, type Support, versionOf } from '../target/manifest.js'
 import { clientA2aChecks } from './a2a.js'
 import { choosingChecks } from './choosing.js'
+import { experimentingChecks } from './experimenting.js'
 import { extendingChecks } from './extending.js'
 import { clientMcpChecks } from './mcp.js'
 import { payingChecks } from './paying.js'
@@ -23,6 +24,7 @@ export const clientChecks: readonly Check<ClientStage>[] = [
   ...signingChecks,
   ...clientProperties,
   ...onceBut(extendingChecks),
+  ...onceBut(experimentingChecks, 'EXT-BIND-002/request'),
   ...onceBut(signingInChecks, 'EXT-SIGN-020/text', 'EXT-SIGN-020/plain', 'EXT-SIGN-022/type', 'EXT-SIGN-022/chain'),
   ...onceBut(clientMcpChecks, 'MCP-030/meta', 'MCP-040/version-1'),
   ...onceBut(clientA2aChecks, 'A2A-030/submitted'),

@@ -7,7 +7,7 @@ import type { Found } from '../model/property.js'
 import type { Exchange } from '../model/result.js'
 import { feePayer } from '../server/scripted-facilitator.js'
 import type { ClientSession } from '../target/client.js'
-import type { CallAnswer, ClientAnswer, ClientRequest, MessageAnswer } from '../target/manifest.js'
+import type { CallAnswer, ClientAnswer, ClientRequest, MessageAnswer, RefundAnswer } from '../target/manifest.js'
 import { formatBase58 } from '../wire/base58.js'
 import { decodeHeader, encodeHeader, encodeOffers, encodeRequirements, type Requirements } from '../wire/messages.js'
 
@@ -59,6 +59,8 @@ export interface ClientStage {
   call(server: string, tool: string, given: Readonly<Record<string, unknown>>): Promise<CallAnswer>
   /** Sends a message to an A2A agent. */
   message(agent: string, text: string): Promise<MessageAnswer>
+  /** Buys, and asks for the money back. */
+  refund(url: string): Promise<RefundAnswer>
   close(): Promise<void>
 }
 
@@ -200,6 +202,11 @@ export function createClientStage(setup: ClientSetup): ClientStage {
       const { message } = session
       if (message === undefined) notApplicable('the client does not say that it pays agents over A2A')
       return told('message', url, message({ agent: url, text, ...purse }))
+    },
+    async refund(url) {
+      const { refund } = session
+      if (refund === undefined) notApplicable('the client does not say that it asks for money back')
+      return told('refund', url, refund({ request: { method: 'GET', url }, ...purse }))
     },
     async close() {
       for (const server of servers) await server.close()

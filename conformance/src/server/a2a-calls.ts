@@ -46,6 +46,8 @@ export interface Agent {
   readonly declared: readonly string[]
   /** Sends a message, and waits until the task is at rest. */
   say(text: string, saying?: Saying): Promise<Told>
+  /** Cancels a task. */
+  cancel(told: Told): Promise<Told>
   /** A right payment for what a task asks for, not sent yet. */
   pay(asked: Told, payer?: Payer): Promise<Payment>
 }
@@ -100,6 +102,7 @@ export async function meetAgent(stage: ServerStage, route: string): Promise<Agen
       }
       return told
     },
+    cancel: ({ task }) => call(old ? 'tasks/cancel' : 'CancelTask', { id: task.id }, a2aExtensions),
     async pay(asked, payer) {
       const required = challengeOf(asked)
       const offer = offersOf(asked).find(({ scheme, network }) => scheme === 'exact' && network === stage.rail.network)

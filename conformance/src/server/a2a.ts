@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Check } from '../model/check.js'
 import { expectSame, expectThat, fail, notApplicable } from '../model/finding.js'
 import { expectMessage } from '../spec/messages.js'
@@ -16,7 +17,7 @@ import {
   submitted,
   type Told,
 } from './a2a-calls.js'
-import { expectSales } from './extended.js'
+import { expectSales, settledPayments } from './extended.js'
 import { serverCheck } from './offers.js'
 import { invalid, pending, refused } from './scripted-facilitator.js'
 import type { ServerStage } from './stage.js'
@@ -43,6 +44,11 @@ async function buy(agent: Agent, order = 'the sea'): Promise<{ readonly payment:
   const done = await present(agent, asked, payment)
   expectDone(done)
   return { payment, done }
+}
+
+/** Waits until something is so, for a while. */
+async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
+  for (let times = 0; times < 50 && !(await holds()); times += 1) await pause(100)
 }
 
 /** In which states of its task a payment may be so. */
@@ -291,6 +297,41 @@ export const a2aChecks: readonly Check<ServerStage>[] = [
       const told = await present(agent, done, await agent.pay(asked))
       const isError = told.state === 'error' || receiptsOf(told).length <= 1
       expectThat(isError, 'a task that has ended is paid for again', 'an error, or the task as it ended', told.metadata)
+      await expectSales(stage, route, { before, work: 1, payments: 1 })
+    },
+  ),
+  agentCheck(
+    'A2A-021/cancelled',
+    'a task that is cancelled before it is settled is not paid for',
+    async (stage, agent, before) => {
+      const asked = await agent.say('wait')
+      const paying = present(agent, asked, await agent.pay(asked))
+      await until(async () => (await stage.hits(route)) > before)
+      const [cancelled, told] = await Promise.all([agent.cancel(asked), paying])
+      if (cancelled.state !== 'canceled') notApplicable(`the target has not cancelled the task: ${cancelled.state}`)
+      expectNotDone(told, 'the task was cancelled')
+      expectSame('payments that were settled', 0, settledPayments(stage))
+    },
+  ),
+  agentCheck(
+    'A2A-022/settling',
+    'a task that is being settled cannot be cancelled, and completes',
+    async (stage, agent, before) => {
+      const asked = await agent.say('the sea')
+      let release = () => {}
+      const held = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      stage.facilitator.play({ settle: (usual) => held.then(() => ({ json: usual })) })
+      const paying = present(agent, asked, await agent.pay(asked))
+      await until(() => stage.facilitator.asked('/settle').length > 0)
+      const cancelling = agent.cancel(asked)
+      // Whoever waits with its answer until the facilitator has spoken may.
+      await Promise.race([cancelling, pause(500)])
+      release()
+      const [told, cancelled] = await Promise.all([paying, cancelling])
+      expectSame('the answer to cancelling it', 'error', cancelled.state)
+      expectDone(told, 'a payment that was being settled when its task was to be cancelled')
       await expectSales(stage, route, { before, work: 1, payments: 1 })
     },
   ),

@@ -10,6 +10,8 @@ import { decodeTransaction } from '../wire/solana.js'
 export type Asked = {
   readonly path: string
   readonly contentType: string
+  /** Keys in `EXTENSION-VOUCHED`: extensions whose words the server has written itself. */
+  readonly vouched: readonly string[]
   readonly body: Readonly<Record<string, unknown>>
   /** By `performance.now`. */
   readonly at: number
@@ -65,6 +67,7 @@ export async function startScriptedFacilitator(
     const question = {
       path,
       contentType: request.headers['content-type'] ?? '',
+      vouched: String(request.headers['extension-vouched'] ?? '').split(/[\s,]+/),
       body,
       at: performance.now(),
       answeredAt: 0,

@@ -11,6 +11,7 @@ import { announcedChecks } from './announced.js'
 import { bindingChecks } from './bound.js'
 import { codeChecks } from './coded.js'
 import { complianceChecks } from './complying.js'
+import { descriptionChecks, words } from './described.js'
 import { origin, signingJwk, signingKey } from './extended.js'
 import { mcpChecks } from './mcp.js'
 import { linkOverStdio } from './mcp-links.js'
@@ -38,6 +39,7 @@ export const serverChecks: readonly Check<ServerStage>[] = [
   ...onceBut(bindingChecks, 'EXT-BIND-004/bound', 'EXT-BIND-004/body', 'EXT-BIND-005/unbound'),
   ...onceBut(complianceChecks, 'EXT-COMPLY-007/record'),
   ...onceBut(refundChecks, 'EXT-REFUND-003/payer', 'EXT-REFUND-003/stranger'),
+  ...onceBut(descriptionChecks),
   ...mcpChecks,
   ...onceBut(a2aChecks, 'A2A-003/paid', 'A2A-004/receipt'),
 ]
@@ -198,6 +200,7 @@ function environmentOf(
     X402_ASSET: asset,
     X402_AMOUNT: amount,
     X402_ORIGIN: origin,
+    X402_WORDS: words,
     X402_SIGNING_KEY: signingKey,
     X402_SIGNING_JWK: JSON.stringify(signingJwk),
     ...(rail.family === 'svm' ? { X402_SVM_RPC_URL: rail.rpcUrl } : { X402_EVM_RPC_URL: rail.rpcUrl }),

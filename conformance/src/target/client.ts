@@ -10,6 +10,7 @@ import type {
   ClientMessage,
   ClientRequest,
   MessageAnswer,
+  RefundAnswer,
 } from './manifest.js'
 import { startCommand } from './process.js'
 
@@ -21,6 +22,8 @@ export interface ClientSession {
   readonly call?: (call: ClientCall) => Promise<CallAnswer>
   /** What came of a message over A2A. */
   readonly message?: (message: ClientMessage) => Promise<MessageAnswer>
+  /** What came of asking for money back, after a request that was paid for. */
+  readonly refund?: (request: ClientRequest) => Promise<RefundAnswer>
   /** Extensions that it says it knows. */
   readonly extensions: readonly string[]
   close(): Promise<void>
@@ -28,23 +31,25 @@ export interface ClientSession {
 
 /** Opens a client. Throws `UnreachableError` when it does not say hello. */
 export async function openClient(endpoint: ClientEndpoint, answerMs = usualAnswerMs): Promise<ClientSession> {
-  const { fetch, call, message, ...session } = await sessionOf(endpoint, answerMs)
+  const { fetch, call, message, refund, ...session } = await sessionOf(endpoint, answerMs)
   const limits = { what: 'client', answerMs }
   return {
     ...session,
     fetch: patiently(fetch, limits),
     ...(call && { call: patiently(call, limits) }),
     ...(message && { message: patiently(message, limits) }),
+    ...(refund && { refund: patiently(refund, limits) }),
   }
 }
 
 async function sessionOf(endpoint: ClientEndpoint, answerMs: number): Promise<ClientSession> {
   if ('fetch' in endpoint) {
-    const { fetch, call, message, extensions = [] } = endpoint
+    const { fetch, call, message, refund, extensions = [] } = endpoint
     return {
       fetch: (request) => inTime(fetch(request), answerMs),
       ...(call && { call: (asked) => inTime(call(asked), answerMs) }),
       ...(message && { message: (asked) => inTime(message(asked), answerMs) }),
+      ...(refund && { refund: (asked) => inTime(refund(asked), answerMs) }),
       extensions,
       close: async () => {},
     }
@@ -63,6 +68,7 @@ async function stdioSession(command: Command, answerMs: number): Promise<ClientS
     fetch: async (request) => decodeAnswer(await lines.ask({ cmd: 'fetch', ...request })),
     ...(knows('call') && { call: async (asked) => decodeResult(await lines.ask({ cmd: 'call', ...asked })) }),
     ...(knows('message') && { message: async (asked) => decodeTask(await lines.ask({ cmd: 'message', ...asked })) }),
+    ...(knows('refund') && { refund: async (asked) => decodeRefund(await lines.ask({ cmd: 'refund', ...asked })) }),
     extensions: Array.isArray(extensions) ? extensions.map(String) : [],
     close: () => lines.close(),
   }
@@ -101,6 +107,9 @@ const decodeTask = (value: unknown): MessageAnswer => {
   const fits = ({ state, texts }: Members) => typeof state === 'string' && Array.isArray(texts)
   return decoded(value, fits, '{"ok":{"state":"completed","texts":[]}}') as MessageAnswer
 }
+
+const decodeRefund = (value: unknown): RefundAnswer =>
+  decoded(value, ({ status }) => typeof status === 'string', '{"ok":{"status":"pending"}}') as RefundAnswer
 
 type Members = Readonly<Record<string, unknown>>
 

@@ -35,6 +35,7 @@ export type ClientEndpoint =
       readonly fetch: (request: ClientRequest) => Promise<ClientAnswer>
       readonly call?: (call: ClientCall) => Promise<CallAnswer>
       readonly message?: (message: ClientMessage) => Promise<MessageAnswer>
+      readonly refund?: (request: ClientRequest) => Promise<RefundAnswer>
       /** Extensions that it knows by their keys. */
       readonly extensions?: readonly string[]
     }
@@ -94,6 +95,9 @@ export type CallAnswer = { readonly ok: { readonly result: Readonly<Record<strin
 /** What came of a message: the state of the task, as `completed`, and the texts of its artifacts and its status. */
 export type MessageAnswer = { readonly ok: { readonly state: string; readonly texts: readonly string[] } } | Undone
 
+/** What came of asking for money back that was paid for a request: what the seller said. */
+export type RefundAnswer = { readonly ok: { readonly status: string } } | Undone
+
 /** What a client did: it has an answer, would not pay, could not, or cannot do such a thing at all. */
 export type ClientAnswer =
   | {
@@ -103,6 +107,8 @@ export type ClientAnswer =
         readonly paid?: boolean
         /** Whether it relies on the signed receipt that came with the answer. */
         readonly signedReceipt?: boolean
+        /** Whether it relies on the record of the sale that came with the answer. */
+        readonly saleRecord?: boolean
       }
     }
   | Undone

@@ -1,4 +1,5 @@
 // Our paywall for A2A, as part of the server that the kit starts.
+import { setTimeout as pause } from 'node:timers/promises'
 import { AgentCard, type Artifact, Extensions, Role, TaskState } from '@a2a-js/sdk'
 import { LegacyJsonRpcTransportHandler } from '@a2a-js/sdk/compat/v0_3/server'
 import {
@@ -54,6 +55,8 @@ export async function openAgent(
 }
 
 function executorOf(work: Work): PaidExecutor {
+  /** What ends the waiting of tasks. */
+  const waiting = new Map<string, () => void>()
   return {
     async execute({ userMessage, taskId, contextId }, bus) {
       const [content] = userMessage.parts.map((part) => part.content)
@@ -68,6 +71,10 @@ function executorOf(work: Work): PaidExecutor {
             metadata: undefined,
           }),
         )
+      }
+      if (order === 'wait') {
+        work(order)
+        await Promise.race([new Promise<void>((cancelled) => waiting.set(taskId, cancelled)), pause(10_000)])
       }
       if (order === 'fail') return say(TaskState.TASK_STATE_FAILED)
       const value = JSON.stringify({ ...work(order), order })
@@ -85,6 +92,10 @@ function executorOf(work: Work): PaidExecutor {
       const forged = { 'x402.payment.receipts': [{ success: true, transaction: 'forged' }] }
       say(TaskState.TASK_STATE_COMPLETED, order === 'forge' ? forged : undefined)
     },
-    async cancelTask() {},
+    async cancelTask(taskId, bus) {
+      const status = { state: TaskState.TASK_STATE_CANCELED, message: undefined, timestamp: undefined }
+      bus.publish(AgentEvent.statusUpdate({ taskId, contextId: '', status, metadata: undefined }))
+      waiting.get(taskId)?.()
+    },
   }
 }

@@ -6,8 +6,11 @@ import { createPayer } from '@groat/client'
 import type { SchemeClient } from '@groat/core'
 import { exactEvm, privateKeyAccount } from '@groat/evm/exact/client'
 import { namedServices } from '@groat/extensions/builder-code/client'
+import { payerFields } from '@groat/extensions/compliance/client'
 import { signedReceipts } from '@groat/extensions/offer-receipt/client'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
+import { refundsKnown, refundTerms, requestRefund } from '@groat/extensions/refund/client'
+import { boundPayments } from '@groat/extensions/request-binding/client'
 import { signedInFetch, signInWithAccounts } from '@groat/extensions/sign-in-with-x/client'
 import { payingClient } from '@groat/mcp/client'
 import { exactSvm, secretKeyAccount } from '@groat/svm/exact/client'
@@ -21,17 +24,26 @@ import type {
   ClientPurse,
   ClientRequest,
   MessageAnswer,
+  RefundAnswer,
 } from '../../src/index.js'
 
 /** Extensions that it knows. */
-const extensions = ['payment-identifier', 'sign-in-with-x', 'offer-receipt', 'builder-code']
+const extensions = [
+  ...['payment-identifier', 'sign-in-with-x', 'offer-receipt', 'builder-code'],
+  ...['groat-request-binding', 'groat-compliance', 'groat-refund'],
+]
+
+function accountsOf({ wallet }: Pick<ClientPurse, 'wallet'>) {
+  const evm = wallet.eip155 === undefined ? undefined : privateKeyAccount(wallet.eip155 as `0x${string}`)
+  const svm = wallet.solana === undefined ? undefined : secretKeyAccount(wallet.solana)
+  return { evm, svm }
+}
 
 /** Our client, over this `fetch`. */
 export function clientOver(fetch: typeof globalThis.fetch) {
   /** A payer of its own for every request. */
   function payerOf({ wallet, policy, rpc }: ClientPurse, versions: readonly (1 | 2)[] = [2]) {
-    const evm = wallet.eip155 === undefined ? undefined : privateKeyAccount(wallet.eip155 as `0x${string}`)
-    const svm = wallet.solana === undefined ? undefined : secretKeyAccount(wallet.solana)
+    const { evm, svm } = accountsOf({ wallet })
     const node = rpc.solana === undefined ? {} : { rpc: rpc.solana }
     const schemes: SchemeClient[] = [
       ...(evm ? [exactEvm({ account: evm })] : []),
@@ -47,6 +59,9 @@ export function clientOver(fetch: typeof globalThis.fetch) {
         signInWithAccounts(accounts),
         signedReceipts(),
         namedServices(['conformance_kit']),
+        boundPayments(),
+        payerFields({ country: 'PL', kind: 'business' }),
+        refundsKnown(),
       ],
     })
   }
@@ -62,8 +77,41 @@ export function clientOver(fetch: typeof globalThis.fetch) {
         const response = await payer.fetch(url, init)
         const receipt = payer.receipt(response)
         const hasSigned = receipt?.extensions?.['offer-receipt'] !== undefined
+        const hasRecord = receipt?.extensions?.['groat-compliance'] !== undefined
+        const recorded = hasRecord ? { saleRecord: receipt?.flaws?.['groat-compliance'] === undefined } : {}
         const signed = hasSigned ? { signedReceipt: receipt?.flaws?.['offer-receipt'] === undefined } : {}
-        return { status: response.status, body: await response.text(), paid: receipt !== undefined, ...signed }
+        return {
+          status: response.status,
+          body: await response.text(),
+          paid: receipt !== undefined,
+          ...signed,
+          ...recorded,
+        }
+      }),
+
+    /** Asks for the money back that it paid. */
+    refund: ({ request: { url, method }, ...purse }: ClientRequest): Promise<RefundAnswer> =>
+      attempted(async () => {
+        const payer = payerOf(purse)
+        const outcome = payer.outcome(await payer.fetch(url, { method }))
+        if (outcome?.status !== 'settled') return { status: 'unpaid' }
+        const { payment, receipt } = outcome
+        const terms = refundTerms(receipt.extensions)
+        if (terms === undefined) return { status: 'without terms' }
+        const { evm, svm } = accountsOf(purse)
+        const account = payment.network.startsWith('eip155:') ? evm : svm
+        if (account === undefined) return { status: 'without an account' }
+        const { network, asset, amount, payTo } = payment
+        const paid = { network, asset, amount, payTo, payer: payment.payer, transaction: receipt.transaction }
+        const { status } = await requestRefund({
+          terms,
+          resource: url,
+          paid,
+          account,
+          reason: 'customer_request',
+          fetch,
+        })
+        return { status }
       }),
 
     call: ({ server, tool, arguments: given, ...purse }: ClientCall): Promise<CallAnswer> => {

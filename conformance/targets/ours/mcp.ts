@@ -1,4 +1,5 @@
 // Our paywall for MCP, as part of the server that the kit starts.
+import { bazaar } from '@groat/extensions/bazaar/server'
 import { paywall } from '@groat/mcp/server'
 import type { PaywallOptions } from '@groat/server'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
@@ -14,7 +15,7 @@ export async function openMcp(
   shop: PaywallOptions,
   { price, secret, count }: { readonly price: string; readonly secret: object; readonly count: () => number },
 ): Promise<(request: Request) => Promise<Response>> {
-  const paid = paywall(shop)
+  const paid = paywall({ ...shop, extensions: [bazaar] })
   const sold = paid.tool('paid', price, async ({ order }: Order) => text({ ...secret, order, work: count() }))
   const failing = paid.tool('failing', price, async (_: Order) => ({ ...text({ error: 'broken' }), isError: true }))
   const forging = paid.tool('forging', price, async (_: Order) => {
@@ -31,6 +32,12 @@ export async function openMcp(
       await sendNotification({ method: 'notifications/progress', params: { progressToken, progress, total: 2 } })
     return text(secret)
   })
+  const input = { type: 'object', properties: { order: { type: 'string' } } }
+  const listed = paid.tool(
+    'listed',
+    { price, extensions: { bazaar: { tool: { name: 'listed', inputSchema: input } } } },
+    async (_: Order) => text(secret),
+  )
   const resource = paid.resource('paid', price, async (uri) => ({
     contents: [{ uri: uri.href, text: JSON.stringify(secret) }],
   }))
@@ -47,6 +54,7 @@ export async function openMcp(
     server.registerTool('forging', { inputSchema }, forging)
     server.registerTool('upfront', { inputSchema }, upfront)
     server.registerTool('reporting', { inputSchema }, reporting)
+    server.registerTool('listed', { inputSchema }, listed)
     server.registerTool('free', { inputSchema }, async () => text(secret))
     server.registerResource('paid', 'conformance://paid', { description: 'is sold' }, resource)
     const transport = new WebStandardStreamableHTTPServerTransport({

@@ -12,6 +12,7 @@ import { exactSvm } from '@groat/svm/exact/server'
 import { type Context, Hono } from 'hono'
 import { listenOn } from '../listen.js'
 import { openAgent } from './a2a.js'
+import { addDescribed, describedRoutes } from './described.js'
 import { addExperiments, experimentRoutes } from './experiments.js'
 import { openMcp } from './mcp.js'
 
@@ -24,13 +25,14 @@ export const routes: readonly string[] = [
   ...['named', 'must-name', 'pass', 'other-pass', 'members', 'coded'],
   ...['signed', 'signed-failing', 'signed-jws', 'key-fails', 'key-hangs'],
   ...['mcp', 'a2a', 'a2a-upfront'],
+  ...describedRoutes,
   ...experimentRoutes,
 ]
 
 /** Opens our server as the environment says. */
 export async function openServer(env: Readonly<Record<string, string | undefined>>) {
   const { X402_FACILITATOR_URL = '', X402_NETWORK = '', X402_PAY_TO = '', X402_AMOUNT = '' } = env
-  const { X402_ORIGIN = '', X402_SIGNING_KEY = '', X402_SIGNING_JWK = '' } = env
+  const { X402_ORIGIN = '', X402_SIGNING_KEY = '', X402_SIGNING_JWK = '', X402_WORDS = '' } = env
   const scheme: SchemeServer = X402_NETWORK.startsWith('solana:') ? exactSvm : exactEvm
   const shop = {
     facilitator: createFacilitatorClient(X402_FACILITATOR_URL, { timeoutMs: 5_000 }),
@@ -152,6 +154,7 @@ export async function openServer(env: Readonly<Record<string, string | undefined
   }
   await paid.ready()
   await extended.ready()
+  await addDescribed(app, shop, { origin: X402_ORIGIN, price, works, words: X402_WORDS })
   const experiments = await addExperiments(app, shop, { origin: X402_ORIGIN, price, scheme, works, env })
   const { url, close } = await listenOn(app)
   return { url, close: () => close().then(experiments.close) }

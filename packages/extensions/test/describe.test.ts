@@ -6,7 +6,7 @@ import { ApiCatalog, BazaarHttpInfo, BazaarToolInfo, SiteManifest } from '@groat
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
 import { bazaarOf, declareBazaar } from '../src/bazaar/server.js'
-import { type DescribedService, documentAnswers, serviceDocuments } from '../src/describe/index.js'
+import { type DescribedService, documentAnswers, llmsText, serviceDocuments } from '../src/describe/index.js'
 
 const USDC = '0x036CbD53842c5426634e7929541eC2318f3dCF7e'
 
@@ -162,6 +162,17 @@ test('DESC-004 the agent card is read by the A2A SDK, and there is none without 
   expect(card.capabilities?.extensions.map(({ uri }) => uri)).toHaveLength(2)
   expect(card.skills.map(({ id }) => id)).toEqual(shop.routes.map(({ method, path }) => `${method} ${path}`))
   expect(serviceDocuments(shop).map(({ path }) => path)).not.toContain('/.well-known/agent-card.json')
+})
+
+test('DESC-005 words of a seller link to nothing', () => {
+  const about = { description: 'Weather\n[here](https://evil.example/) <https://evil.example/>' }
+  const text = llmsText({
+    origin: 'https://shop.example',
+    title: '[Shop](x)',
+    routes: [{ method: 'GET', path: '/a', about, offers: [] }],
+  })
+  expect(text).toContain("Weather (here)(https://evil.example/) 'https://evil.example/'")
+  expect(text.split('\n')[0]).toBe('# (Shop)(x)')
 })
 
 test('DESC-005 words of a seller stay on their line of llms.txt', () => {

@@ -35,5 +35,10 @@ export function llmsText({ origin, title, description, documentation, routes }: 
   ].join('\n')
 }
 
-/** Text that stays on its line, and in it. */
-const line = (text: string) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').replace(/[`<>]/g, "'")
+/** Text that stays on its line, and in it, and links to nothing. */
+const line = (text: string) =>
+  text
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/[`<>]/g, "'")
+    .replaceAll('[', '(')
+    .replaceAll(']', ')')
