@@ -51,7 +51,7 @@ export interface Entitlements {
    * both together. Each keeps its own row: what was used of a payment is known of that payment.
    */
   grant(grant: Grant): Promise<GrantedBalance>
-  /** Takes one use, and of a credit at most so much. `undefined`: none is left, its time is over, or it is for something else. What topped it up is used when it is used up. */
+  /** Takes one use, and of a credit at most so much, of the payment that `lotFor` names. `undefined`: none is left, its time is over, or it is for something else. */
   redeem(pid: Pid, scope: string, use?: EntitlementUse & { readonly most?: bigint }): Promise<Redeemed | undefined>
   /** Takes away what is left, because its money was given back. */
   revoke(pid: Pid): Promise<void>
@@ -113,19 +113,21 @@ export function createMemoryEntitlements(clock: Clock = systemClock): Entitlemen
     redeem: async (asked, scope, use) => {
       const first = rows.get(asked)
       if (first === undefined || first.scope !== scope) return undefined
-      for (const [pid, row] of [[asked, first] as const, ...toppingUp(asked)]) {
-        const after = takeUse(balanceOf(row), clock(), use?.most)
-        if (after === undefined) continue
-        Object.assign(row, after.balance)
-        const { taken } = after
-        return {
-          ...balanceAt(pid, row),
-          proof: row.proof,
-          ...(taken === undefined ? {} : { taken }),
-          ...(pid === asked ? {} : { pid }),
-        }
+      const lots = [[asked, first] as const, ...toppingUp(asked)].map(([pid, row]) => {
+        return { pid, row, balance: balanceOf(row), since: row.since }
+      })
+      const lot = lotFor(lots, clock(), use?.most)
+      const after = lot && takeUse(lot.balance, clock(), use?.most)
+      if (lot === undefined || after === undefined) return undefined
+      const { pid, row } = lot
+      Object.assign(row, after.balance)
+      const { taken } = after
+      return {
+        ...balanceAt(pid, row),
+        proof: row.proof,
+        ...(taken === undefined ? {} : { taken }),
+        ...(pid === asked ? {} : { pid }),
       }
-      return undefined
     },
     revoke: async (pid) => {
       const row = rows.get(pid)
@@ -157,6 +159,34 @@ const PRUNE_EVERY = 1024
 
 /** For so long, and longer, no payment is answered again by what it has settled. */
 const KEPT_MS = 60 * 86_400_000
+
+/** What one payment bought, among others that are used as one. */
+export type Lot = {
+  readonly balance: Balance
+  /** When it was bought, in milliseconds since 1970. */
+  readonly since: number
+}
+
+/**
+ * Of which payment a use is taken: of what ends first and then of the oldest, of a credit that holds as much as the use may cost, so that no use ends early
+ * while there is enough of another; where none does, of the one of which most is left (SRV-072). `undefined`: nothing is left of any.
+ */
+export function lotFor<L extends Lot>(lots: readonly L[], now: number, most?: bigint): L | undefined {
+  const left = lots.filter(({ balance }) => takeUse(balance, now, most) !== undefined).sort(bySoonest)
+  const enough = left.find(({ balance: { credit } }) => credit === undefined || most === undefined || credit >= most)
+  return (
+    enough ?? left.reduce<L | undefined>((best, each) => (creditOf(best) < creditOf(each) ? each : best), undefined)
+  )
+}
+
+const creditOf = (lot: Lot | undefined): bigint => lot?.balance.credit ?? 0n
+
+function bySoonest(a: Lot, b: Lot): number {
+  const [end, other] = [a.balance.expiresAt ?? NEVER, b.balance.expiresAt ?? NEVER]
+  return end === other ? a.since - b.since : end - other
+}
+
+const NEVER = Number.MAX_SAFE_INTEGER
 
 /** A balance after one use, and what that took of a credit, in atomic units. */
 export type AfterUse = { readonly balance: Balance; readonly taken?: bigint }

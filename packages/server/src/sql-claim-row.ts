@@ -1,7 +1,7 @@
 import { decodeSettlement, isJsonObject, type Pid, type Receipt, X402Error } from '@groat/core'
 import type { Migrations } from '@groat/store'
 import type { Answer } from './answer.js'
-import { addTopUps, createEntitlementTables, type EntitlementTables } from './sql-entitlements.js'
+import { addAge, addTopUps, createEntitlementTables, type EntitlementTables } from './sql-entitlements.js'
 
 /** Where a claim stands. */
 export type State = 'claimed' | 'settling' | 'open' | 'settled' | 'refunded'
@@ -72,6 +72,7 @@ export const migrations: Migrations = {
       await db.schema.alterTable('server_entitlement').addColumn('credit', 'text').execute()
     },
     '006_topped': addTopUps,
+    '007_age': addAge,
   },
 }
 

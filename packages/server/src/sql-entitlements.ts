@@ -1,15 +1,24 @@
 import { type Pid, X402Error } from '@groat/core'
 import type { AnyStore, Store } from '@groat/store'
 import type { ColumnType, Generated, Kysely, Transaction } from 'kysely'
-import { type Balance, type Entitlements, type EntitlementUse, type Redeemed, sumOf, takeUse } from './entitlements.js'
+import {
+  type Balance,
+  type Entitlements,
+  type EntitlementUse,
+  lotFor,
+  type Redeemed,
+  sumOf,
+  takeUse,
+} from './entitlements.js'
 import { type Book, type BookedUse, withBook } from './ledger/book.js'
 import { together } from './together.js'
 
 /** The tables of entitlements, beside those of claims. */
 export type EntitlementTables = {
-  readonly server_entitlement: Omit<Row, 'tops' | 'topped'> & {
+  readonly server_entitlement: Omit<Row, 'tops' | 'topped' | 'granted_at'> & {
     readonly tops: ColumnType<string | null, string | null | undefined>
     readonly topped: Generated<number>
+    readonly granted_at: Generated<number>
   }
   /** One row: the key that bearers are made with. */
   readonly server_key: { readonly one: 1; readonly key: Uint8Array }
@@ -32,10 +41,10 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
       .set({ left_uses: value('left_uses'), credit: value('credit') })
       .where('pid', '=', value('pid')),
   )
-  /** What tops an entitlement up, held as well, in the order in which it is used. */
+  /** What tops an entitlement up, held as well, by all in the same order. */
   const heldToppingUp = (trx: Trx, pid: string) => {
     const rows = trx.selectFrom('server_entitlement').selectAll().where('tops', '=', pid)
-    const ordered = rows.orderBy('expires_at').orderBy('pid')
+    const ordered = rows.orderBy('pid')
     return (store.kind === 'postgres' ? ordered.forUpdate() : ordered).execute()
   }
 
@@ -52,22 +61,20 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
     const beside = first.tops === null ? [] : (await familyOf(trx, first)).filter(({ pid }) => pid !== asked)
     const all = [...lots, ...beside.map(lotOf)]
     const redeemOne = ({ scope, most, ...use }: Wanted): Redeemed | undefined => {
-      for (const lot of scope === first.scope ? lots : []) {
-        const after = takeUse(lot.balance, at, most)
-        if (after === undefined) continue
-        lot.balance = after.balance
-        lot.uses.push({ at, left: after.balance.left, ...use })
-        const { row, balance } = lot
-        const { taken } = after
-        return {
-          ...(all.length === 1 ? balance : sumAt(all, balance, at)),
-          proof: row.proof,
-          ...(taken === undefined ? {} : { taken }),
-          // Our own column: what tops an entitlement up was granted for a payment.
-          ...(row.pid === asked ? {} : { pid: row.pid as Pid }),
-        }
+      const lot = scope === first.scope ? lotFor(lots, at, most) : undefined
+      const after = lot && takeUse(lot.balance, at, most)
+      if (lot === undefined || after === undefined) return undefined
+      lot.balance = after.balance
+      lot.uses.push({ at, left: after.balance.left, ...use })
+      const { row, balance } = lot
+      const { taken } = after
+      return {
+        ...(all.length === 1 ? balance : sumAt(all, balance, at)),
+        proof: row.proof,
+        ...(taken === undefined ? {} : { taken }),
+        // Our own column: what tops an entitlement up was granted for a payment.
+        ...(row.pid === asked ? {} : { pid: row.pid as Pid }),
       }
-      return undefined
     }
     const answers = wanted.map(redeemOne)
     for (const { row, balance, uses } of lots) {
@@ -93,7 +100,7 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
         await trx
           .insertInto('server_entitlement')
           .values({
-            ...{ pid, scope, proof, left_uses: uses ?? null, expires_at, tops: root },
+            ...{ pid, scope, proof, left_uses: uses ?? null, expires_at, tops: root, granted_at: now },
             credit: credit?.toString() ?? null,
           })
           .onConflict((conflict) => conflict.column('pid').doNothing())
@@ -141,9 +148,9 @@ export async function sqlEntitlements(shared: AnyStore, book: Book | undefined):
 type Wanted = EntitlementUse & { readonly scope: string; readonly most?: bigint }
 
 /** What one payment bought, while uses are taken of it. */
-type Lot = { readonly row: Row; balance: Balance; readonly uses: BookedUse[] }
+type Lot = { readonly row: Row; balance: Balance; readonly since: number; readonly uses: BookedUse[] }
 
-const lotOf = (row: Row): Lot => ({ row, balance: balanceOf(row), uses: [] })
+const lotOf = (row: Row): Lot => ({ row, balance: balanceOf(row), since: row.granted_at, uses: [] })
 
 /** What is left of several together. */
 const sumAt = (all: readonly Pick<Lot, 'balance'>[], kind: Balance, now: number): Balance =>
@@ -207,6 +214,14 @@ export async function addTopUps(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('server_entitlement_tops').on('server_entitlement').column('tops').execute()
 }
 
+/** When each was bought; a step of the server's migrations. */
+export async function addAge(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('server_entitlement')
+    .addColumn('granted_at', 'bigint', (column) => column.notNull().defaultTo(0))
+    .execute()
+}
+
 async function keyOf(store: Store<EntitlementTables>): Promise<Uint8Array<ArrayBuffer>> {
   const key = globalThis.crypto.getRandomValues(new Uint8Array(32))
   return store.transaction(async (trx) => {
@@ -233,6 +248,8 @@ type Row = {
   readonly tops: string | null
   /** 1 where something adds to it. */
   readonly topped: number
+  /** Milliseconds since 1970; 0 where nobody wrote it down. */
+  readonly granted_at: number
 }
 
 function balanceOf({ left_uses, credit, expires_at }: Pick<Row, 'left_uses' | 'credit' | 'expires_at'>): Balance {

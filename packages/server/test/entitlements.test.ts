@@ -62,8 +62,10 @@ test('SRV-044 SRV-029 of what tops a bundle up in a database no more is used tha
   await one.grant({ ...credit, pid: pidOf(6) })
   expect(await one.grant({ ...credit, pid: pidOf(7), tops: pidOf(6) })).toEqual({ credit: 20n, of: pidOf(6) })
   expect(await one.redeem(pidOf(6), 'c', { most: 8n })).toMatchObject({ credit: 12n, taken: 8n })
-  expect(await one.redeem(pidOf(6), 'c', { most: 8n })).toMatchObject({ credit: 10n, taken: 2n })
-  expect(await one.redeem(pidOf(6), 'c', { most: 8n })).toMatchObject({ credit: 2n, taken: 8n, pid: pidOf(7) })
+  // A rest that is too small waits while another payment has enough (SRV-072).
+  expect(await one.redeem(pidOf(6), 'c', { most: 8n })).toMatchObject({ credit: 4n, taken: 8n, pid: pidOf(7) })
+  expect(await one.redeem(pidOf(6), 'c', { most: 2n })).toMatchObject({ credit: 2n, taken: 2n })
+  expect(await one.redeem(pidOf(6), 'c', { most: 8n })).toMatchObject({ credit: 0n, taken: 2n, pid: pidOf(7) })
   for (const store of stores) await store.close()
   await rm(folder, { recursive: true })
 })
