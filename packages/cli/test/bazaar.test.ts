@@ -161,3 +161,25 @@ test('BAZAAR-050 a paid route is listed, found and explained; groat listed says 
   expect((await run('listed', 'https://shop.example/', '--catalogue', 'http://127.0.0.1:1')).code).toBe(3)
   expect((await run('listed', 'https://shop.example/')).code).toBe(2)
 })
+
+test('BAZAAR-052 an operator takes a place off the catalogue, and puts it back, while the facilitator runs', async () => {
+  const environment = { KEY: chain.account('facilitator').privateKey }
+  const hide = async (...args: string[]) => {
+    const io = recordedIo({ environment })
+    const code = await runCli(['facilitator', 'hide', join(folder, 'pay.yaml'), ...args], io)
+    return { code, out: io.written(), said: io.said() }
+  }
+  const place = 'https://shop.example/weather/:city'
+  const isListed = async () =>
+    (await run('listed', 'https://shop.example/weather/rome', '--catalogue', facilitator)).out
+  expect(await hide(place, '--reason', 'a complaint', '--json')).toMatchObject({
+    code: 0,
+    out: `${JSON.stringify({ url: place, hidden: true, listings: 1 })}\n`,
+  })
+  expect(await isListed()).toContain('a complaint')
+  expect((await hide(place, '--undo')).out).toContain('put back; listings there now: 1')
+  expect(await isListed()).not.toContain('a complaint')
+  expect((await hide(place)).code).toBe(2)
+  expect((await hide(place, '--undo', '--reason', 'x')).code).toBe(2)
+  expect((await hide('nowhere', '--reason', 'x')).code).toBe(2)
+})
