@@ -2,11 +2,17 @@ import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
 import type Libsql from 'libsql'
+import type LibsqlApart from 'libsql/promise'
 import { codeOf, type StoreReason, storeError } from '../errors.js'
 
-/** One connection to SQLite. Everything on it is synchronous: while a statement runs, the whole process waits. */
+/** One connection to SQLite. Everything on it but `execApart` is synchronous: while a statement runs, the whole process waits. */
 export interface Database extends SqliteDatabase {
   exec(sql: string): void
+  /**
+   * Runs beside the process, which goes on: for what waits for the disk. Until it has settled nothing else may use the connection. Absent in
+   * memory, where there is no disk, and a run that is replayed takes the same turns again.
+   */
+  readonly execApart?: (sql: string) => Promise<void>
   /** Whether a transaction is open. One may end by itself, when the disk is full or fails. */
   readonly inTransaction: boolean
 }
@@ -18,7 +24,9 @@ export interface Database extends SqliteDatabase {
 export function openDatabase(path: string): Database {
   try {
     if (path !== ':memory:') makeFile(path)
-    const Driver: typeof Libsql = createRequire(import.meta.url)('libsql')
+    const load = createRequire(import.meta.url)
+    const Driver: typeof Libsql = load('libsql')
+    const { prototype: apart }: typeof LibsqlApart = load('libsql/promise')
     const libsql = new Driver(path)
     try {
       for (const setting of settings) libsql.exec(`pragma ${setting}`)
@@ -26,7 +34,8 @@ export function openDatabase(path: string): Database {
       libsql.close()
       throw error
     }
-    return guard(libsql)
+    // Both of the driver's faces have the same connection behind them.
+    return guard(libsql, path === ':memory:' ? undefined : (sql) => apart.exec.call(libsql, sql))
   } catch (error) {
     throw storeError(reasonOf(error) ?? 'cannot_open', { cause: error })
   }
@@ -57,7 +66,7 @@ function makeFile(path: string): void {
 }
 
 /** The driver with its statements kept, its values made portable and its faults typed. */
-function guard(libsql: Libsql.Database): Database {
+function guard(libsql: Libsql.Database, apart: Database['execApart']): Database {
   // Preparing costs as much as running. Programs have few statements and use them for ever, so first in is first out.
   const kept = new Map<string, SqliteStatement>()
   let open = true
@@ -80,7 +89,17 @@ function guard(libsql: Libsql.Database): Database {
     }
   }
 
+  async function execApart(exec: (sql: string) => Promise<void>, sql: string): Promise<void> {
+    assertOpen()
+    try {
+      await exec(sql)
+    } catch (error) {
+      throw faultOf(error)
+    }
+  }
+
   return {
+    ...(apart && { execApart: (sql) => execApart(apart, sql) }),
     prepare(sql) {
       assertOpen()
       const known = kept.get(sql)
@@ -132,9 +151,13 @@ function typed<T>(work: () => T, onError?: () => void): T {
     return work()
   } catch (error) {
     onError?.()
-    const reason = reasonOf(error)
-    throw reason ? storeError(reason, { cause: error }) : error
+    throw faultOf(error)
   }
+}
+
+function faultOf(error: unknown): unknown {
+  const reason = reasonOf(error)
+  return reason ? storeError(reason, { cause: error }) : error
 }
 
 function reasonOf(error: unknown): StoreReason | undefined {

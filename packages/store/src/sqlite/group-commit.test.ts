@@ -7,17 +7,36 @@ let database: Database
 let commands: string[]
 let group: GroupCommit
 let beforeExec = (_command: string) => {}
+let disk = Promise.resolve()
+
+/** From now on the disk is slow, until it is let go. */
+function holdCommits(): () => void {
+  let release = () => {}
+  disk = new Promise((resolve) => {
+    release = resolve
+  })
+  return release
+}
 
 beforeEach(() => {
   const real = openDatabase(':memory:')
   real.exec('create table t (k text primary key, parent text references t (k) deferrable initially deferred)')
   commands = []
   beforeExec = () => {}
+  disk = Promise.resolve()
   database = Object.create(real, {
     exec: {
       value: (command: string) => {
         commands.push(command)
         beforeExec(command)
+        real.exec(command)
+      },
+    },
+    execApart: {
+      value: async (command: string) => {
+        commands.push(command)
+        beforeExec(command)
+        await disk
         real.exec(command)
       },
     },
@@ -36,6 +55,35 @@ const keys = () =>
 const count = (command: string) => commands.filter((c) => c === command).length
 
 describe('group commit', () => {
+  test('while a commit waits for the disk the loop turns, and who comes then is in the next group', async () => {
+    let turned = false
+    let late: Promise<void> | undefined
+    beforeExec = (command) => {
+      if (command !== 'commit' || late !== undefined) return
+      setImmediate(() => {
+        turned = true
+      })
+      late = group.submit(async () => insert('b'))
+    }
+    const release = holdCommits()
+    const first = group.submit(async () => insert('a'))
+    await turn()
+    await turn()
+    await turn()
+    expect({ turned, keys: keys(), commits: count('commit') }).toEqual({ turned: true, keys: ['a'], commits: 1 })
+    release()
+    await first
+    await late
+    expect({ keys: keys(), commits: count('commit') }).toEqual({ keys: ['a', 'b'], commits: 2 })
+  })
+
+  test('what need not be durable is committed at once', async () => {
+    const release = holdCommits()
+    await group.submit(async () => insert('a'), false)
+    release()
+    expect({ keys: keys(), commits: count('commit') }).toEqual({ keys: ['a'], commits: 1 })
+  })
+
   test('one alone is one transaction', async () => {
     await group.submit(async () => insert('a'))
     expect(commands).toEqual(['begin immediate', 'commit'])
