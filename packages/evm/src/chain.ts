@@ -18,6 +18,7 @@ import { chainIdOf } from './chain-id.js'
 import { domainSeparator } from './crypto/eip712.js'
 import type { CryptoEngine } from './crypto/engine.js'
 import { loadEngine } from './crypto/load-engine.js'
+import { rememberKeys } from './crypto/remember-keys.js'
 import { createGroups } from './groups.js'
 import { formatHex, type Hex } from './hex.js'
 import { MULTICALL3 } from './multicall.js'
@@ -118,7 +119,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
   const { network, fetch, clock = systemClock, maxTransactionFee = DEFAULT_MAX_FEE } = options
   const chainId = chainIdOf(network)
   if (chainId === undefined) throw new X402Error('invalid_network', { network })
-  const engine = options.engine ?? (await loadEngine())
+  const engine = rememberKeys(options.engine ?? (await loadEngine()))
   const { rpc: reading, recentCode } = rememberCode(rpcOf(options.rpc, chainId, fetch, clock), clock)
   const { rpc, landing } = rememberReceipts(reading, clock)
   const accounts = options.signers.map((signer) => accountOf(signer, engine))
