@@ -23,7 +23,7 @@ function watched() {
   } as unknown as ChainDriver
   const journal = {
     watchedBlocks: async () => evidence,
-    watched: async () => [],
+    watchedUpTo: async () => [],
     async watchedIn(_: string, { hash }: { hash: string }) {
       gone.push(hash)
       return []

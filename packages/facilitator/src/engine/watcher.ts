@@ -92,7 +92,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
    */
   async function askAfterNewest({ network }: ChainDriver): Promise<void> {
     const undone: SettlementRecord[] = []
-    for (const record of await journal.watched(network, 'newest', PAGE)) {
+    for (const record of await journal.watched(network, PAGE)) {
       if ((await options.blockOf(record)) !== undefined) {
         absences.delete(record.pid)
         break
@@ -118,10 +118,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
 
   /** One page of those whose blocks are deep enough; true when there may be more of them. */
   async function finish({ network, blockHash }: ChainDriver, final: bigint): Promise<boolean> {
-    const records = await journal.watched(network, 'oldest', PAGE)
-    const deep = records.filter(
-      ({ state, evidence }) => state === 'settled' && evidence && evidence.blockNumber <= final,
-    )
+    const deep = (await journal.watchedUpTo(network, final, PAGE)).filter(({ state }) => state === 'settled')
     const hashAt = blockHash && once(blockHash)
     const there = await Promise.all(
       deep.map(async (record) => {

@@ -24,11 +24,8 @@ export type Needs = {
 }
 
 /** Where a payment stands. */
-export type Standing = Pick<
-  JournalTables['settlement'],
-  'pid' | 'network' | 'state' | 'owner' | 'payer' | 'asset' | 'amount' | 'place' | 'tenant' | 'told'
->
-type OpenPayment = Pick<Standing, 'network' | 'asset' | 'amount' | 'place'>
+export type Standing = Pick<JournalTables['settlement'], 'pid' | 'state' | 'owner' | 'tenant' | 'told'>
+type OpenPayment = Pick<JournalTables['settlement'], 'network' | 'asset' | 'amount' | 'place'>
 /** A payer, with what it has under way. */
 export type Payer = { claims: number; failures: number; failing_since: number; readonly open: OpenPayment[] }
 

@@ -12,8 +12,10 @@ export interface JournalReads {
   loadAll(pids: readonly Pid[]): Promise<readonly SettlementRecord[]>
   /** Atomic units that earlier claims of the same payer, still open, will take of the same asset. */
   reserved(record: SettlementRecord): Promise<bigint>
-  /** So many settlements of this replica whose block may still be undone, from the oldest block or from the newest one. */
-  watched(network: Network, from: 'oldest' | 'newest', limit: number): Promise<readonly SettlementRecord[]>
+  /** So many settlements of this replica whose block may still be undone, from the newest one. */
+  watched(network: Network, limit: number): Promise<readonly SettlementRecord[]>
+  /** So many of them in blocks up to this one, from the oldest. */
+  watchedUpTo(network: Network, block: bigint, limit: number): Promise<readonly SettlementRecord[]>
   /** The blocks that evidence names which was found since then (milliseconds since 1970), as far as they may still be undone. */
   watchedBlocks(network: Network, since: number): Promise<readonly { readonly number: bigint; readonly hash: string }[]>
   /** What is watched in one of them. */
@@ -42,6 +44,22 @@ export type LaneState = {
 
 /** Makes the reads over a journal's tables, as one replica sees them. */
 export function createReads(db: Store<JournalTables>['db'], replica: string): JournalReads {
+  function watchedOf(network: Network) {
+    return db
+      .selectFrom('settlement')
+      .innerJoin('evidence', 'evidence.pid', 'settlement.pid')
+      .select('settlement.pid')
+      .where('settlement.owner', '=', replica)
+      .where(inStates(watchedStates))
+      .where('settlement.network', '=', network)
+  }
+
+  async function inOrder(query: { execute(): Promise<{ readonly pid: string }[]> }): Promise<SettlementRecord[]> {
+    const pids = (await query.execute()).map(({ pid }) => pid)
+    const byPid = new Map((await readRecords(db, pids)).map((record) => [record.pid, record]))
+    return pids.flatMap((pid) => byPid.get(pid as Pid) ?? []) // A codec: the journal holds nothing else.
+  }
+
   return {
     async load(pid) {
       const [record] = await readRecords(db, [pid])
@@ -64,25 +82,15 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
       return rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
     },
 
-    async watched(network, from, limit) {
-      const rows = await db
-        .selectFrom('settlement')
-        .innerJoin('evidence', 'evidence.pid', 'settlement.pid')
-        .select('settlement.pid')
-        .where('settlement.owner', '=', replica)
-        .where(inStates(watchedStates))
-        .where('settlement.network', '=', network)
-        .orderBy('evidence.block_number', from === 'oldest' ? 'asc' : 'desc')
-        .orderBy('evidence.pid')
-        .limit(limit)
-        .execute()
-      const records = await readRecords(
-        db,
-        rows.map(({ pid }) => pid),
-      )
-      const byPid = new Map(records.map((record) => [record.pid, record]))
-      return rows.flatMap(({ pid }) => byPid.get(pid as Pid) ?? []) // A codec: the journal holds nothing else.
-    },
+    watched: (network, limit) => inOrder(watchedOf(network).orderBy('evidence.block_number', 'desc').limit(limit)),
+
+    watchedUpTo: (network, block, limit) =>
+      inOrder(
+        watchedOf(network)
+          .where('evidence.block_number', '<=', Number(block))
+          .orderBy('evidence.block_number')
+          .limit(limit),
+      ),
 
     async watchedBlocks(network, since) {
       const rows = await db

@@ -101,4 +101,4 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
 
 type Inserted = 'settlement' | 'attempt' | 'ride' | 'evidence' | 'event' | 'outbox' | 'delivery'
 
-const STANDING = ['pid', 'network', 'state', 'owner', 'payer', 'asset', 'amount', 'place', 'tenant', 'told'] as const
+const STANDING = ['pid', 'state', 'owner', 'tenant', 'told'] as const
