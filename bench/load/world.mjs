@@ -110,13 +110,16 @@ async function fill({ client }, address) {
 
 /** What the chain has, against what the journal says: every invariant that they speak of. */
 async function audit({ chain, target, fromBlock, told, keys, process, opening }) {
-  const store = await openStore(target)
+  const store = await openStore(target, { transactionTimeout: 60_000 })
   try {
-    const [settlement, attempt, ride, evidence, event] = await Promise.all(
-      ['settlement', 'attempt', 'ride', 'evidence', 'event'].map((table) =>
-        store.db.selectFrom(table).selectAll().execute(),
-      ),
-    )
+    // At one moment: facilitators still write of what becomes final.
+    const [settlement, attempt, ride, evidence, event] = await store.transaction(async (trx) => {
+      const tables = []
+      for (const table of ['settlement', 'attempt', 'ride', 'evidence', 'event']) {
+        tables.push(await trx.selectFrom(table).selectAll().execute())
+      }
+      return tables
+    })
     const findings = checkHistory({
       journal: { settlement, attempt, ride, evidence, event },
       chain: {
