@@ -2,6 +2,7 @@ import {
   asciiJson,
   type ErrorCode,
   encodeChallenge,
+  errorInfo,
   type GetHeader,
   type HeaderDialect,
   type JsonObject,
@@ -25,9 +26,9 @@ export type GateRequest = {
   readonly body?: (() => Promise<Uint8Array | undefined>) | undefined
 }
 
-/** A 402, in the simplest form that frameworks take. */
+/** A 402, in the simplest form that frameworks take; 412 where the payer has to approve first. */
 export type Challenge = Answer & {
-  readonly status: 402
+  readonly status: 402 | 412
   readonly headers: Record<string, string>
   readonly body: string
 }
@@ -81,9 +82,14 @@ export function refusalAnswer(
   receipt?: PaymentHeader,
   correction?: Correction,
 ): Challenge {
-  const answer = challengeAnswer(terms, refusal.code, refusal.detail, correction)
+  const { code, detail } = refusal
+  const status = receipt === undefined && isForApproval(code) ? 412 : 402
+  const answer = challengeAnswer(terms, code, { status, detail, correction })
   return receipt === undefined ? answer : { ...answer, headers: { ...answer.headers, [receipt.name]: receipt.value } }
 }
+
+/** Whether the payer has to let Permit2 take its tokens first (HTTP-066). */
+export const isForApproval = (code: ErrorCode): boolean => errorInfo(code).status === 412
 
 /**
  * `resource.url` of a request: the configured origin, or else the request's own, and the path. The query is left out: two requests
@@ -107,11 +113,16 @@ export function pathOf(url: string): string {
   return path.startsWith('/') ? path : `/${path}`
 }
 
+type Said = {
+  readonly status: Challenge['status']
+  readonly detail: string | undefined
+  readonly correction: Correction | undefined
+}
+
 function challengeAnswer(
   { resource, offers, extensions, spoken, dialects }: Omit<Terms, 'outgoing' | 'challenge'>,
   code: ErrorCode,
-  detail?: string,
-  correction?: Correction,
+  { status = 402, detail, correction }: Partial<Said> = {},
 ): Challenge {
   const accepts = offers.map((offer) => {
     const { requirements } = offer
@@ -122,9 +133,9 @@ function challengeAnswer(
   const { headers, body } = encodeChallenge({ error: code, resource, accepts, ...announced })
   const refused = code === 'payment_required' ? [] : dialects.map((dialect) => dialect.refuse?.(code))
   // A code that elsewhere has another status is the reason for this 402.
-  const why = asciiJson({ ...problem(code, { detail }), status: 402 })
+  const why = asciiJson({ ...problem(code, { detail }), status })
   return {
-    status: 402,
+    status,
     headers: {
       ...headers,
       ...spoken,

@@ -69,7 +69,7 @@ export async function readGateAnswer(response: Response, version: X402Version): 
   const receipt = decodeHeaderObject(headers.get(headerNames[2].response) ?? headers.get(headerNames[1].response))
   const entitlement = headers.get(ENTITLEMENT_HEADER)
   const beside = { ...(receipt && { receipt }), ...(entitlement !== null && { entitlement }) }
-  if (status === 402) {
+  if (status === 402 || (status === 412 && headers.has('PAYMENT-REQUIRED'))) {
     const { x402Version, error, accepts } = body
     const isOlder = version === 1 && x402Version === 1
     const required = isOlder ? { x402Version, error, accepts } : decodeHeaderObject(headers.get('PAYMENT-REQUIRED'))

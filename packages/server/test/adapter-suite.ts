@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { type JsonObject, X402Error } from '@groat/core'
+import { decodeHeaderObject, type JsonObject, X402Error } from '@groat/core'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   endless,
@@ -393,6 +393,24 @@ export function describeAdapter(framework: Framework): void {
         expect(problemOf(other).detail).toBe('insufficient_funds')
         expect(runs).toBe(0)
         expect(stub.calls.settle).toEqual([])
+      })
+
+      test('HTTP-066 who has to let Permit2 take its tokens first is told so with 412 and the offers', async () => {
+        const { pay, stub } = await open()
+        stub.does.verify = [refusedVerify('permit2_allowance_required')]
+        const answer = await pay('/weather')
+        expect([answer.status, problemOf(answer)]).toMatchObject([
+          412,
+          { code: 'permit2_allowance_required', status: 412 },
+        ])
+        expect(decodeHeaderObject(answer.headers.get('PAYMENT-REQUIRED'))).toMatchObject({
+          error: 'permit2_allowance_required',
+          accepts: [{ scheme: 'exact' }],
+        })
+        expect(runs).toBe(0)
+        // By the time of the settlement it is a settlement that was refused (HTTP-042).
+        stub.does.settle = [refusedSettle('permit2_allowance_required')]
+        expectRefused(await pay('/weather'), 'permit2_allowance_required')
       })
 
       test('a payment with too little life left for the work is refused', async () => {

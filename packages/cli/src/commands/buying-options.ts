@@ -189,6 +189,19 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .option('--amount <price>', 'how much', '$1')
     .action(async (url, options) => finish(await (await keys()).fundWallet(url, options, io)))
 
+  ofWallet('approve')
+    .description(
+      'let Permit2 take so much of a token once, for payments that go through it; the account pays for the gas',
+    )
+    .requiredOption('--network <name>', 'network of the token')
+    .requiredOption('--amount <price>', 'how much in all, as $5; `unlimited`, or 0 to take it back')
+    .option('--token <token>', 'ticker or address', 'USD')
+    .option('--rpc <node>', 'node to send through, as base=https://…', gathered)
+    .option('--key-file <file>', 'the owner’s key; default are the variables, then the wallets at home', gathered)
+    .option('--policy <file>', 'spending policy in YAML; default is ~/.groat/policy.yaml where there is one')
+    .option('--yes', 'approve without asking')
+    .action(async (options) => finish(await (await import('./approve.js')).approve(options, io)))
+
   const session = plainSub(wallet, 'session').description(
     'keys that may spend so much of an account, held to it on chain (ERC-7710)',
   )

@@ -20,6 +20,7 @@ import { checkOutput, writeOutput } from './output.js'
 import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
 import { parseTarget, type RequestOptions, requestInit } from './request-options.js'
+import { approvalNodes, approvalOf, lacksApproval, type MissingApproval, sayApproval } from './said-of-approval.js'
 import { askedFor, lastReceipt, movesFor, type Payable, takenOf, tokensOf } from './said-of-payment.js'
 import { sellerKeys } from './seller-keys.js'
 import { ownNodes } from './simulator.js'
@@ -72,7 +73,11 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
     const quote = await reach(target, () => buyer.quote(target, init))
     const max = policy.perPayment ?? DEFAULT_MAX
     const asked = { ...options, max, isOfPolicy: own.perPayment === max, schemes }
-    if (quote.status === 'refused') return refuse(quote, asked, io)
+    if (quote.status === 'refused') {
+      const isForApproval = quote.refusals.some(({ code }) => lacksApproval(code))
+      const nodes = isForApproval ? { nodes: await approvalNodes(target, options.rpc) } : {}
+      return refuse(quote, { ...asked, ...nodes }, io)
+    }
     if (quote.status === 'payable') showPrice(target, quote, await buyer.budgets(options.task, target.origin), io)
     if (quote.status === 'payable') showEffect(quote, io)
     if (options.dryRun) return dryRun(quote, options, io)
@@ -132,12 +137,15 @@ async function send(payer: Buyer, target: URL, init: RequestInit, options: Sent,
   const body = new Uint8Array(await response.arrayBuffer())
   const ms = Math.round(performance.now() - start)
   const outcome = payer.outcome(response)
+  const missing = outcome?.status === 'refused' && lacksApproval(outcome.code)
+  const approve = missing ? approvalOf(outcome.payment, await approvalNodes(target, options.rpc)) : undefined
 
   const failure = options.output === undefined ? undefined : await writeOutput(options.output, body)
   // What was paid for is not lost with the file: it is printed instead.
   const shown = failure === undefined ? options : { ...options, output: undefined }
-  if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, shown))}\n`)
+  if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, { ...shown, approve }))}\n`)
   else if (outcome === undefined && options.wasAsked) tellOwned(response, io)
+  else if (approve !== undefined) tellMissing(approve, io)
   else tell(outcome, ms, outcome?.status === 'answered' ? lastReceipt(new TextDecoder().decode(body)) : undefined, io)
   if (!options.json && outcome !== undefined && !response.ok && !isChallenge(response, outcome))
     tellStatus(response, body, io)
@@ -181,9 +189,10 @@ function refuse(
   { say, out, style }: Io,
 ): number {
   if (asked.json) {
-    const refusals = quote.refusals.map(({ rule, code, detail, offer: { network, scheme } }) => ({
-      ...{ rule, code, network, scheme },
+    const refusals = quote.refusals.map(({ rule, code, detail, offer }) => ({
+      ...{ rule, code, network: offer.network, scheme: offer.scheme },
       ...(detail !== undefined && { detail }),
+      ...(lacksApproval(code) && { approve: approvalOf({ ...offer, detail }, asked.nodes ?? new Map()) }),
     }))
     out(`${JSON.stringify({ status: 402, payment: 'unpaid', code: quote.code, refusals })}\n`)
   }
@@ -217,6 +226,12 @@ function showEffect(quote: Payable, { say, style }: Io): void {
 
 function tell(outcome: PaymentOutcome | undefined, ms: number, last: Receipt | undefined, { say, style }: Io): void {
   if (outcome !== undefined) say(`  ${describe(outcome, ms, last, style)}`)
+}
+
+/** The seller would take it, and Permit2 may not: nothing was charged. */
+function tellMissing(approve: MissingApproval, { say, style }: Io): void {
+  const { reason, hint } = sayApproval(approve)
+  say(`  ${style.bad('refused')}  ${reason}\n  ${hint}`)
 }
 
 /** What went wrong where a payment went along: the status, and what its code means where that is one of ours. */
@@ -274,7 +289,15 @@ function report(
   body: Uint8Array,
   outcome: PaymentOutcome | undefined,
   ms: number,
-  { output, wasAsked }: { readonly output?: string | undefined; readonly wasAsked: boolean },
+  {
+    output,
+    wasAsked,
+    approve,
+  }: {
+    readonly output?: string | undefined
+    readonly wasAsked: boolean
+    readonly approve: MissingApproval | undefined
+  },
 ) {
   const paid = outcome?.status === 'settled' ? receiptLine(outcome, ms) : undefined
   return {
@@ -282,6 +305,7 @@ function report(
     payment: outcome?.status ?? (wasAsked ? 'owned' : 'free'),
     ...paid,
     ...(outcome !== undefined && 'code' in outcome ? { code: outcome.code } : {}),
+    ...(approve === undefined ? {} : { approve }),
     ...(output === undefined ? { body: parsed(body) } : { output }),
   }
 }

@@ -10,7 +10,8 @@ import {
   type SchemeClient,
   v1NameOf,
 } from '@groat/core'
-import { plain } from '../terminal/io.js'
+import { plain, plainLines } from '../terminal/io.js'
+import { approvalOf, lacksApproval, sayApproval } from './said-of-approval.js'
 
 /** A quote that says no. */
 export type RefusedQuote = Extract<Quote, { status: 'refused' }>
@@ -23,6 +24,8 @@ export type Asked = {
   readonly network?: readonly string[] | undefined
   readonly scheme?: readonly string[] | undefined
   readonly schemes: readonly SchemeClient[]
+  /** Nodes that a command to approve Permit2 can name. */
+  readonly nodes?: ReadonlyMap<Network, string>
 }
 
 /** A refusal in the words of the command line: a line for each offer, and what to do next. */
@@ -41,7 +44,7 @@ export function explainRefusal({ code, refusals }: RefusedQuote, asked: Asked): 
     offers: told.map(({ offer, code, reason }) =>
       plain(`${offer.scheme} on ${nameOf(offer.network)}: ${reason} (${code})`),
     ),
-    hint: plain(closest?.hint ?? errorInfo(code).hint),
+    hint: plainLines(closest?.hint ?? errorInfo(code).hint),
   }
 }
 
@@ -63,6 +66,7 @@ function distance(rule: string): number {
 function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason: string; hint: string } {
   const info = errorInfo(code)
   const plain = { reason: detail ?? info.title, hint: info.hint }
+  if (lacksApproval(code)) return sayApproval(approvalOf({ ...offer, detail }, asked.nodes ?? new Map()))
   switch (rule) {
     case 'perPayment':
       return {

@@ -381,6 +381,7 @@ export const codeNames = [
   'compliance_required',
   'compliance_invalid',
   'refund_of_used',
+  'permit2_allowance_not_replaceable',
 ] as const
 
 /** A code of the registry. */

@@ -1723,6 +1723,12 @@ export const errorCodes = {
     title: 'What is asked back has been used',
     hint: 'Ask for what is not used yet.',
   },
+  permit2_allowance_not_replaceable: {
+    status: 412,
+    retry: 'new-payment',
+    title: 'The token lets nobody change what Permit2 may take, unless it is nothing',
+    hint: 'Approve Permit2 for the token yourself, zero first (`groat wallet approve` does both), and pay again.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**

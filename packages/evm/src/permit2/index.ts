@@ -1,3 +1,4 @@
+export { type ApprovalPlan, approvePermit2, type Permit2Approval, planApproval } from './approvals.js'
 export {
   EXACT_PERMIT2_PROXY,
   exactPermit2Proxy,

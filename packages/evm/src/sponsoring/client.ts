@@ -5,6 +5,7 @@ import { type Address, formatAddress } from '../address.js'
 import { nobleEngine } from '../crypto/noble.js'
 import type { SigningEngine } from '../crypto/signing.js'
 import type { Hex } from '../hex.js'
+import { takesApproval } from '../permit2/approvals.js'
 import { PERMIT2 } from '../permit2/contracts.js'
 import { encodeAllowance } from '../permit2/diagnosis.js'
 import type { PermitTransfer } from '../permit2/signing.js'
@@ -50,7 +51,7 @@ export type AllowanceTerms = {
 /**
  * What has to be signed along so that Permit2 may take the amount: nothing where it may already, else what the seller announces to sponsor. Two
  * payments never count on the same allowance.
- * Refuses `permit2_allowance_required` where nothing would do, and `payment_unresolved` where it would but for payments that are still open. Throws
+ * Refuses `permit2_allowance_required` where nothing would do, `permit2_allowance_not_replaceable` where the token would not take the approval, and `payment_unresolved` where it would but for payments that are still open. Throws
  * `X402Error` `rpc_unreachable` and the like.
  *
  * @example
@@ -78,11 +79,15 @@ export async function planAllowance(
   const byApproval = announced[ERC20_APPROVAL_GAS_SPONSORING] !== undefined && signsTransactions(who.account)
   const approved = maxAllowance > amount ? maxAllowance : amount
   if (byApproval && approved >= amount + open) {
+    // It goes alone, so that none of zero can go before it.
+    const isReplaced = allowed === 0n || (await takesApproval(rpc, { owner: payer, token: to, amount: approved }))
+    if (!isReplaced)
+      return refuse('permit2_allowance_not_replaceable', `Permit2 may take ${allowed} of ${asset.symbol}`)
     return { added: await approvalOf(rpc, who, approved), allowance: approved, room: approved - amount }
   }
   return byPermit || byApproval || allowed >= amount
     ? refuse('payment_unresolved', 'open payments may still take what Permit2 is allowed')
-    : refuse('permit2_allowance_required')
+    : refuse('permit2_allowance_required', `Permit2 may take ${allowed} of ${formatAddress(to)}, and not ${amount}`)
 }
 
 /** `nonces(address)` */

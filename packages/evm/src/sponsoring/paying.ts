@@ -39,7 +39,7 @@ export type SponsoredOptions = {
 
 /**
  * A payer's half that signs along what Permit2 lacks, where the seller announces to sponsor it: exactly what the payment takes, or as much as the policy
- * lets be approved. It refuses `permit2_allowance_required` where nothing would do, and `payment_unresolved` while open payments of this account may take what
+ * lets be approved. It refuses `permit2_allowance_required` where nothing would do, `permit2_allowance_not_replaceable` where the token would not take the approval, and `payment_unresolved` while open payments of this account may take what
  * is allowed. A network without a node is paid as before. `prepare` throws what the nodes give cause to; `sign` throws `payment_in_flight` (nothing was signed:
  * another payment was faster).
  *

@@ -17,7 +17,8 @@ contract HostileToken is PermitToken {
         Reentrant, // calls back before it moves
         Blocklist, // refuses those who are listed
         Paused,
-        BurnsGas
+        BurnsGas,
+        ApprovesFromZero // changes an allowance to or from zero only, and answers with no data
     }
 
     event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce);
@@ -30,6 +31,7 @@ contract HostileToken is PermitToken {
     error InvalidAuthorizationSignature();
     error Blocked(address account);
     error TokenPaused();
+    error AllowanceNotZero();
 
     bytes32 private constant TRANSFER_TYPEHASH = keccak256(
         "TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
@@ -61,6 +63,18 @@ contract HostileToken is PermitToken {
 
     function setReentry(address target, bytes calldata data) external {
         (reentryTarget, reentryData, reentered, reentryAnswer) = (target, data, false, "");
+    }
+
+    function approve(address spender, uint256 amount) external override returns (bool) {
+        if (conduct == Conduct.ApprovesFromZero) {
+            if (amount > 0 && allowance[msg.sender][spender] > 0) revert AllowanceNotZero();
+            setAllowance(msg.sender, spender, amount);
+            assembly ("memory-safe") {
+                return(0, 0)
+            }
+        }
+        setAllowance(msg.sender, spender, amount);
+        return true;
     }
 
     function transfer(address to, uint256 amount) external override returns (bool) {

@@ -26,7 +26,7 @@ contract PlainToken is IERC20 {
         emit Transfer(address(0), to, amount);
     }
 
-    function approve(address spender, uint256 amount) external returns (bool) {
+    function approve(address spender, uint256 amount) external virtual returns (bool) {
         setAllowance(msg.sender, spender, amount);
         return true;
     }

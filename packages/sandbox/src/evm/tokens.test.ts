@@ -146,6 +146,23 @@ test('each hostile token betrays as its name says', async () => {
   })
 })
 
+test('a token may change an allowance from zero only, and say nothing', async () => {
+  const token = await funded('approves-from-zero')
+  const approve = (amount: bigint) => {
+    const data = encodeFunctionData({ abi: token.abi, functionName: 'approve', args: [account('seller'), amount] })
+    return on.chain.client.call({ account: account('payer'), to: token.address, data })
+  }
+  expect(await approve(5n)).toEqual({ data: undefined })
+  const hash = await on.chain.client.sendUnsignedTransaction({
+    from: account('payer'),
+    to: token.address,
+    data: encodeFunctionData({ abi: token.abi, functionName: 'approve', args: [account('seller'), 5n] }),
+  })
+  await on.chain.client.waitForTransactionReceipt({ hash })
+  await expect(approve(6n)).rejects.toThrow()
+  expect(await approve(0n)).toEqual({ data: undefined })
+})
+
 test('a replay that succeeds moves nothing', async () => {
   const token = await funded('silent-replay')
   const { args } = await authorize(token)

@@ -54,7 +54,8 @@ export function deployPermitToken(chain: EvmChain): Promise<EvmToken<typeof perm
  * `fee-on-transfer` burns a hundredth on the way. `returns-false` moves nothing and says so only in its answer.
  * `returns-nothing` moves and answers with no data. `silent-replay` lets a used authorization succeed without effect.
  * `lying-log` logs and does not move, `no-log` moves and does not log. `reentrant` calls back first. `blocklist`
- * refuses who is listed, `paused` everybody. `burns-gas` takes all of it. Throws `rpc_refused`.
+ * refuses who is listed, `paused` everybody. `burns-gas` takes all of it. `approves-from-zero` changes an allowance only
+ * from zero or to it. Throws `rpc_refused`.
  *
  * @example
  * ```ts
@@ -91,6 +92,7 @@ const conducts = [
   'blocklist',
   'paused',
   'burns-gas',
+  'approves-from-zero',
 ] as const
 
 async function deploy<const abi extends Abi>(chain: EvmChain, creation: Hex, abi: abi, name: string) {
