@@ -50,10 +50,10 @@ test('a policy in YAML limits what pay pays, over several runs, and says which r
 
   const explained = await run(['policy', 'explain', `${api}/weather`])
   expect(explained.exitCode).toBe(1)
-  expect(explained.out).toMatch(/no {2}perDay +\$0\.002 of \$0\.002 are taken/)
-  expect(explained.out).toContain('-> not paid, decided by perDay')
+  expect(explained.out).toMatch(/no {2}per_day +\$0\.002 of \$0\.002 are taken/)
+  expect(explained.out).toContain('-> not paid, decided by per_day')
   expect((await run(['policy', 'show'])).out).toBe(
-    'perDay                  $0.002 of $0.002\ncategories.here.perDay  $0 of $0\n',
+    'per_day                  $0.002 of $0.002\ncategories.here.per_day  $0 of $0\n',
   )
 
   await policy('per_day: 2 dollars\n')
@@ -97,7 +97,7 @@ test('CL-7 an explanation is of the request that pay would make, and within the 
     [0, undefined],
     [0, 'cheapest'],
     [0, 'cheapest'],
-    [1, 'perPayment'],
+    [1, 'per_payment'],
     [1, 'networks'],
     [1, 'schemes'],
   ])
@@ -120,19 +120,19 @@ test('what is spent is shown for everybody, for each category, and for the selle
   const shown = async (...more: string[]) =>
     (await run(['policy', 'show', ...more])).out.split('\n').flatMap((line) => line.trim().replace(/ +/g, ' ') || [])
   expect(await shown()).toEqual([
-    'perDay $0.001 of $1',
-    'categories.forecasts.perDay $0.001 of $0.10',
-    'categories.maps.payments.perDay 0 of 3',
+    'per_day $0.001 of $1',
+    'categories.forecasts.per_day $0.001 of $0.10',
+    'categories.maps.payments.per_day 0 of 3',
   ])
   expect(await shown('--origin', `${api}/weather`)).toEqual([
-    'perDay $0.001 of $1',
-    'eachOrigin.perDay $0.001 of $0.50',
-    'categories.forecasts.perDay $0.001 of $0.10',
+    'per_day $0.001 of $1',
+    'each_origin.per_day $0.001 of $0.50',
+    'categories.forecasts.per_day $0.001 of $0.10',
   ])
   expect(await shown('--origin', 'https://maps.example')).toEqual([
-    'perDay $0.001 of $1',
-    'eachOrigin.perDay $0 of $0.50',
-    'categories.maps.payments.perDay 0 of 3',
+    'per_day $0.001 of $1',
+    'each_origin.per_day $0 of $0.50',
+    'categories.maps.payments.per_day 0 of 3',
   ])
 })
 

@@ -108,6 +108,7 @@ function account(role: string) {
 const keys = () => ({
   EVM: account('payer2').evmKey,
   EVM_NEXT: account('payer3').evmKey,
+  POOR: `0x${'5e'.repeat(32)}`,
   SVM: account('payer2').svmKey,
 })
 const payerOn = (name: string) =>
@@ -418,4 +419,19 @@ test('SRV-065 a file that is read again brings the keys that refunds are paid by
     .poll(async () => (await cameBack('base-sepolia')).length, { timeout: 30_000, interval: 500 })
     .toBe(before.length + 1)
   expect(await cameBack('base-sepolia')).toContain(`0.001 from ${account('payer3').evm.toLowerCase()}`)
+}, 60_000)
+
+test('a refund that cannot be paid says why for as long as it waits', async () => {
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace(/evm_key: "[^"]*"/, `evm_key: "\${POOR}"`))
+  await expect.poll(() => said().match(/was read again/g)?.length, { timeout: 10_000 }).toBe(2)
+  expect((await payerOn('base-sepolia').fetch(`${shop.url}/broken`)).status).toBe(503)
+  const list = async () => {
+    const io = recordedIo({ environment: { GROAT_ADMIN_TOKEN: ann.key } })
+    await runCli(['refund', 'list', '--admin', shop.admin], io)
+    return io.written().split('\n', 1)[0]
+  }
+  await expect
+    .poll(list, { timeout: 30_000, interval: 500 })
+    .toMatch(/^signed .* waits: the refund key has too few tokens on base-sepolia \(\w*insufficient_balance\)$/)
 }, 60_000)

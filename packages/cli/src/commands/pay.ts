@@ -11,6 +11,7 @@ import {
 } from '@groat/core'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import { boundPayments } from '@groat/extensions/request-binding/client'
+import { ruleInFile } from '../config/policy-file.js'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { formatDuration, type Io, plain, type Style } from '../terminal/io.js'
@@ -213,7 +214,8 @@ function showPrice(target: URL, quote: Payable, budgets: readonly BudgetState[],
   say(
     `  ${style.bold('402')}  ${target.host} asks ${style.bold(askedFor(quote))} on ${nameOf(quote.offer.network)}, valid ${seconds} s`,
   )
-  for (const { rule, spent, limit } of budgets) say(style.quiet(`       ${rule}: ${spent} of ${limit} are spent`))
+  for (const { rule, spent, limit } of budgets)
+    say(style.quiet(`       ${ruleInFile(rule)}: ${spent} of ${limit} are spent`))
 }
 
 function showEffect(quote: Payable, { say, style }: Io): void {

@@ -1,5 +1,5 @@
-import { createBuyer, explainedLines, type Purse } from '@groat/client/buyer'
-import { nobody } from '../config/policy-file.js'
+import { createBuyer, type ExplainedOffer, explainedLines, type Purse } from '@groat/client/buyer'
+import { nobody, ruleInFile } from '../config/policy-file.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { checkedNames } from './names.js'
@@ -38,11 +38,17 @@ export async function explainPolicy(url: string, options: ExplainCommand, io: Io
       return exitCodes.no
     }
     if (!options.json) {
-      for (const line of explainedLines(explanation.offers)) io.out(`${plain(line)}\n`)
+      for (const line of explainedLines(explanation.offers.map(inFileWords))) io.out(`${plain(line)}\n`)
       if (policy.askAbove !== undefined) io.say(`  above ${policy.askAbove}, a person is asked first`)
     }
     return explanation.status === 'payable' ? exitCodes.ok : exitCodes.no
   })
+}
+
+/** People read here what they have written there; programs get the names of the code. */
+function inFileWords(offer: ExplainedOffer): ExplainedOffer {
+  const verdicts = offer.verdicts.map((verdict) => ({ ...verdict, rule: ruleInFile(verdict.rule) }))
+  return { ...offer, decidedBy: ruleInFile(offer.decidedBy), verdicts }
 }
 
 /** Options of `groat policy show`. */
@@ -58,7 +64,7 @@ export async function showPolicy(options: ShowCommand, io: Io): Promise<number> 
     if (options.json) io.out(`${JSON.stringify({ policy, budgets })}\n`)
     else if (budgets.length === 0) io.say('  no budget is set: write one into policy.yaml, such as per_day: $10')
     else
-      for (const line of columns(budgets.map(({ rule, spent, limit }) => [rule, `${spent} of ${limit}`])))
+      for (const line of columns(budgets.map(({ rule, spent, limit }) => [ruleInFile(rule), `${spent} of ${limit}`])))
         io.out(`${line}\n`)
     return exitCodes.ok
   })

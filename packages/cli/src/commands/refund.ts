@@ -1,7 +1,8 @@
-import { isJsonObject, type JsonObject } from '@groat/core'
+import { errorInfo, isErrorCode, isJsonObject, type JsonObject, network as networkNamed } from '@groat/core'
 import { exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { type AdminAnswer, askAdmin as call } from './ask-admin.js'
+import { nameOf } from './refusal.js'
 
 /** Options of `groat refund`. */
 export type RefundCommand = {
@@ -49,6 +50,15 @@ function told({ ok, json }: AdminAnswer, options: Pick<RefundCommand, 'json'>, i
   return ok ? exitCodes.ok : exitCodes.no
 }
 
-function rowOf({ id, state, amount, paid, tokens, payer, reason, transaction }: JsonObject): readonly string[] {
-  return [state, tokens ?? `${amount} of ${paid} atomic units`, payer, id, reason, transaction ?? ''].map(String)
+function rowOf(refund: JsonObject): readonly string[] {
+  const { id, state, amount, paid, tokens, payer, reason, transaction } = refund
+  const now = transaction ?? waitsFor(refund)
+  return [state, tokens ?? `${amount} of ${paid} atomic units`, payer, id, reason, now].map(String)
+}
+
+/** Why one that is agreed on is not paid yet, as far as the last try said so: it is tried again by itself. */
+function waitsFor({ state, code, network }: JsonObject): string {
+  if (typeof code !== 'string' || !isErrorCode(code) || (state !== 'approved' && state !== 'signed')) return ''
+  if (!/(^|_)insufficient_(balance|funds)$/.test(code)) return `waits: ${errorInfo(code).title} (${code})`
+  return `waits: the refund key has too few tokens on ${typeof network === 'string' ? nameOf(networkNamed(network)) : 'its network'} (${code})`
 }

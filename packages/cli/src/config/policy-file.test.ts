@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SpendingPolicy } from '@groat/client/buyer'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { PolicyFile, readPolicy } from './policy-file.js'
+import { PolicyFile, readPolicy, ruleInFile } from './policy-file.js'
 
 let file: string
 beforeEach(async () => {
@@ -54,4 +54,12 @@ test('CL-1 a policy has the same words in YAML as in code, and all of them', asy
     return `"${word.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}":`
   })
   expect(await read(inYaml)).toEqual(inCode)
+})
+
+test('a rule is named in the words of the file, and a category as its user named it', () => {
+  const rules = ['perDay', 'payments.perTask', 'eachOrigin.perHour', 'categories.myMaps.payments.perDay', 'https']
+  expect(rules.map(ruleInFile)).toEqual([
+    ...['per_day', 'payments.per_task', 'each_origin.per_hour', 'categories.myMaps.payments.per_day', 'https'],
+  ])
+  expect(ruleInFile('categories.a.bC.perDay')).toBe('categories.a.bC.per_day')
 })

@@ -70,12 +70,23 @@ export async function readPolicy(file: string, environment: Environment): Promis
     const wrong = X402Error.is(cause) && cause.code === 'invalid_price' ? pathOf(cause.context.price, value) : undefined
     if (wrong !== undefined) throw fail(wrong, 'is not a price; write it as $0.05')
     if (!X402Error.is(cause) || typeof cause.context.field !== 'string') throw cause
-    const field = cause.context.field.replace(/^policy\./, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    const field = ruleInFile(cause.context.field.replace(/^policy\./, ''))
     throw new CliError('usage', `${file}: ${field}: ${cause.context.problem ?? cause.context.reason}`, undefined, {
       cause,
     })
   }
   return policy
+}
+
+/**
+ * The name of a rule in the words of the file: a category keeps the name that its user gave it.
+ *
+ * @example
+ * ruleInFile('categories.myMaps.payments.perDay') // 'categories.myMaps.payments.per_day'
+ */
+export function ruleInFile(rule: string): string {
+  const [, name = '', rest = rule] = /^(categories\..*?)((?:\.payments)?\.[A-Za-z]+)$/s.exec(rule) ?? []
+  return name + inSnakeCase(rest)
 }
 
 /** Where a value stands, the first time. */
@@ -114,6 +125,10 @@ function inCodeOf(value: unknown, counted: boolean): unknown {
 
 function mapValues(record: object, change: (value: unknown) => unknown): object {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
+}
+
+function inSnakeCase(word: string): string {
+  return word.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function inCamelCase(word: string): string {
