@@ -397,7 +397,7 @@ export function describeAdapter(framework: Framework): void {
 
       test('HTTP-066 who has to let Permit2 take its tokens first is told so with 412 and the offers', async () => {
         const { pay, stub } = await open()
-        stub.does.verify = [refusedVerify('permit2_allowance_required')]
+        stub.does.verify = [refusedVerify('permit2_allowance_required'), verified]
         const answer = await pay('/weather')
         expect([answer.status, problemOf(answer)]).toMatchObject([
           412,

@@ -969,7 +969,7 @@ export const errorCodes = {
   erc20_approval_limit_reached: {
     ...newPayment,
     title: 'This payer’s approvals were sponsored often enough',
-    hint: 'Approve Permit2 yourself, or more at once.',
+    hint: 'Let more be approved at once by `allowance` in your policy, such as $5, or approve Permit2 yourself: `groat wallet approve`.',
   },
   erc20_approval_broadcast_failed: {
     ...newPayment,

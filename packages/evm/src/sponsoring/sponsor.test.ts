@@ -204,6 +204,35 @@ describe('D2 D3 what a stranger would have the sponsor pay for', () => {
     expect(await sandbox.nativeBalance(poor.address)).toBe(0n)
   })
 
+  test('GAS-APPROVAL-025 where nobody says how often, a payer is given so much coin a day and no more', async () => {
+    const account = sandbox.account('facilitator3').privateKey
+    const again = async () => {
+      await sandbox.client.impersonateAccount({ address: poor.address })
+      await sandbox.client.setBalance({ address: poor.address, value: 10n ** 18n })
+      await approvePermit2(sandbox, poor.address, asset.address as Hex, 0n)
+      await sandbox.client.setBalance({ address: poor.address, value: 0n })
+    }
+    const limited = (maxFunding?: bigint) =>
+      exactEvm({ chains: [chain], sponsor: { account, ...(maxFunding && { maxFunding }) } })
+    scheme = limited()
+    for (let i = 0; i < 3; i++) {
+      const payment = await sponsored()
+      expect(await scheme.enable?.(payment, payment.accepted!, now()), `payment ${i + 1}`).toMatchObject({ ok: true })
+      await again()
+    }
+    // Of what one approval takes now, twice as much is given, and not three times.
+    const { baseFeePerGas } = await sandbox.client.getBlock()
+    scheme = limited(70_000n * 4n * ((baseFeePerGas ?? 0n) + 1_000_000_000n))
+    const verdicts: string[] = []
+    for (let i = 0; i < 20 && verdicts.at(-1) !== 'erc20_approval_limit_reached'; i++) {
+      const payment = await sponsored()
+      verdicts.push(await verify(payment))
+      if (verdicts.at(-1) === 'ok') await scheme.enable?.(payment, payment.accepted!, now())
+      await again()
+    }
+    expect([verdicts.length > 2, verdicts.at(-1)]).toEqual([true, 'erc20_approval_limit_reached'])
+  })
+
   test('GAS-APPROVAL-025 one payer is not sponsored again and again', async () => {
     const account = sandbox.account('facilitator3').privateKey
     scheme = exactEvm({ chains: [chain], sponsor: { account, perPayerAndDay: 1 } })

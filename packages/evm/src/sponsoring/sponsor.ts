@@ -16,7 +16,10 @@ export type ApprovalSponsor = {
   readonly maxFunding?: bigint
   /** How many times the present base fee an approval may offer per gas; 4 unless told. */
   readonly maxFeeMultiple?: bigint
-  /** Approvals of one payer that are sponsored within a day; 2 unless told. */
+  /**
+   * Approvals of one payer that are sponsored within a day; as many as come to twice `maxFunding` unless told, which are many where gas is cheap. What strangers can
+   * have of the account in a day is counted in coin, and not in approvals.
+   */
   readonly perPayerAndDay?: number
   readonly clock?: Clock
 }
@@ -54,10 +57,10 @@ const DEFAULT_TIP = 1_000_000_000n
  * const schemes = [exactEvm({ chains, sponsor }), uptoEvm({ chains, sponsor }), batchEvm({ chains, sponsor })]
  */
 export function createSponsor(options: ApprovalSponsor): Sponsor {
-  const { maxGas = 100_000n, maxFunding = 10n ** 15n, maxFeeMultiple = 4n, perPayerAndDay = 2 } = options
+  const { maxGas = 100_000n, maxFunding = 10n ** 15n, maxFeeMultiple = 4n, perPayerAndDay } = options
   const { clock = systemClock } = options
   const account = accountOf(options.account)
-  const given = createAllotments(perPayerAndDay, clock)
+  const given = createAllotments({ most: perPayerAndDay, wei: 2n * maxFunding }, clock)
   // One funding at a time: two would take the same nonce, and the nonce is what keeps one from being sent twice.
   let last: Promise<unknown> = Promise.resolve()
 
@@ -75,7 +78,7 @@ export function createSponsor(options: ApprovalSponsor): Sponsor {
     const fees = { maxFeePerGas: 2n * baseFee + tip, maxPriorityFeePerGas: tip }
     const transfer = { chainId, nonce, ...fees, gas: FUNDING_GAS, to: payer, value: lacking, data: '0x' } as const
     const { raw } = await signTransaction(engine, transfer, account)
-    given.take(payer)
+    given.take(payer, lacking)
     await rpc.send(raw)
     const mined = await patiently(clock, async () =>
       (await rpc.minedNonce(account.address)) > nonce ? true : undefined,
@@ -99,7 +102,8 @@ export function createSponsor(options: ApprovalSponsor): Sponsor {
       if (maxFeePerGas > most || maxPriorityFeePerGas > maxFeePerGas || cost - balance > maxFunding) {
         return refuse('erc20_approval_tx_fee_above_limit')
       }
-      return cost > balance && !given.left(payer) ? refuse('erc20_approval_limit_reached') : undefined
+      const lacking = cost - balance
+      return lacking > 0n && !given.allows(payer, lacking) ? refuse('erc20_approval_limit_reached') : undefined
     },
     async approve(chain, payer, approval) {
       const { rpc, network } = chain
@@ -134,17 +138,23 @@ function accountOf(account: string | KeyAccount): KeyAccount & { readonly addres
   return { address, signDigest: (digest) => account.signDigest(digest) }
 }
 
-/** How often each payer was given something lately; the oldest payers are forgotten first. */
-function createAllotments(most: number, clock: Clock) {
-  const times = new Map<Address, readonly number[]>()
-  const lately = (payer: Address) => (times.get(payer) ?? []).filter((at) => at > clock() - DAY_MS)
+/** What one payer gets in a day: so many times, or so much. */
+type Allotment = { readonly most: number | undefined; readonly wei: bigint }
+
+/** What each payer was given lately; the oldest payers are forgotten first. */
+function createAllotments({ most, wei }: Allotment, clock: Clock) {
+  const gifts = new Map<Address, readonly { readonly at: number; readonly wei: bigint }[]>()
+  const lately = (payer: Address) => (gifts.get(payer) ?? []).filter(({ at }) => at > clock() - DAY_MS)
   return {
-    left: (payer: Address): boolean => lately(payer).length < most,
-    take(payer: Address): void {
-      const mine = [...lately(payer), clock()]
-      times.delete(payer)
-      times.set(payer, mine)
-      if (times.size > MAX_PAYERS) times.delete(times.keys().next().value ?? payer)
+    allows(payer: Address, more: bigint): boolean {
+      const mine = lately(payer)
+      return most === undefined ? mine.reduce((sum, gift) => sum + gift.wei, more) <= wei : mine.length < most
+    },
+    take(payer: Address, given: bigint): void {
+      const mine = [...lately(payer), { at: clock(), wei: given }]
+      gifts.delete(payer)
+      gifts.set(payer, mine)
+      if (gifts.size > MAX_PAYERS) gifts.delete(gifts.keys().next().value ?? payer)
     },
   }
 }
