@@ -12,14 +12,17 @@ export type Passing = {
   readonly json: unknown
 }
 
+/** Whatever is found: a mutant spoils it. */
+// biome-ignore lint/suspicious/noExplicitAny: what is spoilt has no form.
+export type Json = any
+
 /** What the honest target said. */
 export type Said = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly text: string
   /** Undefined when it is none. */
-  // biome-ignore lint/suspicious/noExplicitAny: a mutant spoils whatever it finds.
-  readonly json: any
+  readonly json: Json
 }
 
 /** Hands a request on, changed or not. */
@@ -65,6 +68,41 @@ export const saying = ({ status, headers }: Said, json: unknown, other: number =
   headers: without(headers),
   text: JSON.stringify(json),
 })
+
+/** A part of what was said, and the answer with another in its place. */
+export type Part = { readonly value: Json; put(value: Json): Reply }
+
+/** Says something else where there is such a part. */
+export const sayingOther =
+  (
+    part: (said: Said, passing: Passing) => Part | undefined,
+    change: (value: Json, passing: Passing) => unknown,
+  ): Fault =>
+  async (passing, forward) => {
+    const said = await forward()
+    const found = part(said, passing)
+    return found === undefined ? asSaid(said) : found.put(change(found.value, passing))
+  }
+
+/** Hears something else than was asked, where `other` says what. */
+export const hearing =
+  (other: (passing: Passing) => Partial<Passing> | undefined): Fault =>
+  async (passing, forward) =>
+    asSaid(await forward(other(passing) ?? {}))
+
+/** Counts work that the honest target does not do, under the name of a route. */
+export function counting(route: string, when: (passing: Passing) => boolean): Fault {
+  let more = 0
+  return async (passing, forward) => {
+    const said = await forward()
+    if (passing.path.endsWith('/hits')) {
+      const { hits } = said.json
+      return saying(said, { hits: { ...hits, [route]: (hits[route] ?? 0) + more } })
+    }
+    if (when(passing)) more += 1
+    return asSaid(said)
+  }
+}
 
 function pass(url: string, { method, path, headers, text }: Passing): Promise<Said> {
   const { hostname, port } = new URL(url)

@@ -1,4 +1,4 @@
-import { asSaid, type Fault, type Passing, type Said, saying } from './middle.js'
+import { asSaid, counting, hearing, type Part, type Passing, type Said, saying, sayingOther } from './middle.js'
 import { encode, type Json, type ServerMutant, secret } from './server-faults.js'
 
 const isAgent = ({ path }: Passing) => /^\/conformance\/a2a(-upfront)?$/.test(path)
@@ -12,20 +12,18 @@ const withMessage = (passing: Passing, change: (message: Json) => Json) => {
   return { json: { ...json, params: { ...json.params, message: change(json.params.message) } } }
 }
 
+/** The task in an answer of the agent. */
+function taskIn(said: Said, passing: Passing): Part | undefined {
+  const value = isAgent(passing) ? said.json?.result?.task : undefined
+  return value === undefined ? undefined : { value, put: (task) => saying(said, { ...said.json, result: { task } }) }
+}
+
 /** Changes tasks that it answers with. */
 const tasks = (
   name: string,
   kills: readonly string[],
   change: (task: Json, passing: Passing) => Json,
-): ServerMutant => ({
-  name,
-  kills,
-  fault: () => async (passing, forward) => {
-    const said = await forward()
-    const task = isAgent(passing) ? said.json?.result?.task : undefined
-    return task === undefined ? asSaid(said) : saying(said, { ...said.json, result: { task: change(task, passing) } })
-  },
-})
+): ServerMutant => ({ name, kills, fault: () => sayingOther(taskIn, change) })
 
 /** Changes the metadata of the status of tasks. */
 const metadata = (
@@ -43,24 +41,15 @@ const metadata = (
 const hears = (name: string, kills: readonly string[], change: (message: Json) => Json): ServerMutant => ({
   name,
   kills,
-  fault: () => async (passing, forward) =>
-    asSaid(await forward(isAgent(passing) && messageOf(passing) ? withMessage(passing, change) : {})),
+  fault: () =>
+    hearing((passing) => (isAgent(passing) && messageOf(passing) ? withMessage(passing, change) : undefined)),
 })
 
 /** A counter of work that the honest agent does not do. */
 const busy = (name: string, kills: readonly string[], when: (passing: Passing) => boolean): ServerMutant => ({
   name,
   kills,
-  fault: (): Fault => {
-    let more = 0
-    return async (passing, forward) => {
-      const said = await forward()
-      if (passing.path.endsWith('/hits'))
-        return saying(said, { hits: { ...said.json.hits, a2a: (said.json.hits.a2a ?? 0) + more } })
-      if (isAgent(passing) && when(passing)) more += 1
-      return asSaid(said)
-    }
-  },
+  fault: () => counting('a2a', (passing) => isAgent(passing) && when(passing)),
 })
 
 /** Asks the facilitator to settle where the honest agent does not. */
@@ -240,6 +229,16 @@ export const a2aMutants: readonly ServerMutant[] = [
     (passing, said) =>
       paymentIn(passing) !== undefined && said.json?.result?.task?.status?.state !== 'TASK_STATE_COMPLETED',
   ),
+  {
+    name: 'does not read payments of version 0.3',
+    kills: ['A2A-003/version-0.3/evm'],
+    fault: () =>
+      hearing((passing) =>
+        (passing.json as Json)?.method === 'message/send'
+          ? withMessage(passing, ({ metadata: _, ...rest }) => rest)
+          : undefined,
+      ),
+  },
   {
     name: 'cancels tasks that it is paid for',
     kills: ['A2A-022/settling/evm'],

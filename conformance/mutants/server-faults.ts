@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Mutant } from './facilitators.js'
-import { asSaid, type Fault, type Passing, type Said, saying } from './middle.js'
+import { asSaid, type Fault, type Json, type Passing, type Said, saying } from './middle.js'
 
-// biome-ignore lint/suspicious/noExplicitAny: a mutant spoils whatever it finds.
-export type Json = any
+export type { Json } from './middle.js'
 
 /** A broken server: what it does with requests, and with what its facilitator says. */
 export type ServerMutant = Mutant & { readonly behind?: () => Fault }

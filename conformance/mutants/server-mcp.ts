@@ -1,4 +1,4 @@
-import { asSaid, type Fault, type Passing, type Said, saying } from './middle.js'
+import { asSaid, counting, hearing, type Part, type Passing, type Said, saying, sayingOther } from './middle.js'
 import { type Json, type ServerMutant, secret } from './server-faults.js'
 
 const isCall = (passing: Passing) => (passing.json as Json)?.method === 'tools/call'
@@ -15,28 +15,25 @@ const withParams = (passing: Passing, params: object) => ({
   json: { ...(passing.json as object), params: { ...paramsOf(passing), ...params } },
 })
 
+/** The result in an answer to a call. */
+function resultIn(said: Said, passing: Passing): Part | undefined {
+  const message = isCall(passing) ? messageIn(said) : undefined
+  const value = message?.result
+  return value === undefined ? undefined : { value, put: (result) => asJson(said, { ...message, result }) }
+}
+
 /** Changes the results of calls. */
 export const results = (
   name: string,
   kills: readonly string[],
   change: (result: Json, passing: Passing) => Json,
-): ServerMutant => ({
-  name,
-  kills,
-  fault: () => async (passing, forward) => {
-    const said = await forward()
-    const message = isCall(passing) ? messageIn(said) : undefined
-    if (message?.result === undefined) return asSaid(said)
-    return asJson(said, { ...message, result: change(message.result, passing) })
-  },
-})
+): ServerMutant => ({ name, kills, fault: () => sayingOther(resultIn, change) })
 
 /** Hears other calls than were made. */
 const hears = (name: string, kills: readonly string[], change: (params: Json) => object): ServerMutant => ({
   name,
   kills,
-  fault: () => async (passing, forward) =>
-    asSaid(await forward(isCall(passing) ? withParams(passing, change(paramsOf(passing))) : {})),
+  fault: () => hearing((passing) => (isCall(passing) ? withParams(passing, change(paramsOf(passing))) : undefined)),
 })
 
 const served = { content: [{ type: 'text', text: JSON.stringify(secret) }] }
@@ -52,17 +49,7 @@ const withoutPayment = ({ _meta: { 'x402/payment': _, ...rest } = {} as Json }: 
 const busy = (name: string, kills: readonly string[], when: (passing: Passing) => boolean): ServerMutant => ({
   name,
   kills,
-  fault: (): Fault => {
-    let more = 0
-    return async (passing, forward) => {
-      const said = await forward()
-      if (passing.path.endsWith('/hits')) {
-        return saying(said, { hits: { ...said.json.hits, mcp: (said.json.hits.mcp ?? 0) + more } })
-      }
-      if (isCall(passing) && when(passing)) more += 1
-      return asSaid(said)
-    }
-  },
+  fault: () => counting('mcp', (passing) => isCall(passing) && when(passing)),
 })
 
 /** Broken in how they sell tools over MCP. */

@@ -58,8 +58,8 @@ export const submitted = (payment: unknown): Members => ({
   [a2aKey.payload]: payment,
 })
 
-/** Reads the card of an agent. A target without one is not asked. */
-export async function meetAgent(stage: ServerStage, route: string): Promise<Agent> {
+/** Reads the card of an agent. A target without one is not asked. `in03`: it is spoken to in version 0.3, or not at all. */
+export async function meetAgent(stage: ServerStage, route: string, in03 = false): Promise<Agent> {
   const found = await stage.ask(`${route}/.well-known/agent-card.json`)
   const card = jsonIn(found)
   // A server that answers everything alike has no card.
@@ -67,7 +67,10 @@ export async function meetAgent(stage: ServerStage, route: string): Promise<Agen
     if (stage.claims(route)) fail(`/conformance/${route} has no card of an agent`, '200 and the card', found.status)
     notApplicable(`the target has no agent at /conformance/${route}`)
   }
-  const old = !versionsIn(card).some((version) => version.startsWith('1'))
+  const versions = versionsIn(card)
+  if (in03 && !versions.some((version) => version.startsWith('0.3')))
+    notApplicable('the card of the agent does not list version 0.3')
+  const old = in03 || !versions.some((version) => version.startsWith('1'))
 
   async function call(method: string, params: object, asks: readonly string[]): Promise<Told> {
     const headers = {

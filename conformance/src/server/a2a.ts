@@ -300,6 +300,17 @@ export const a2aChecks: readonly Check<ServerStage>[] = [
       await expectSales(stage, route, { before, work: 1, payments: 1 })
     },
   ),
+  serverCheck('A2A-003/version-0.3', 'an agent that lists version 0.3 sells in it too', async (stage) => {
+    const agent = await meetAgent(stage, route, true)
+    const before = await stage.hits(route)
+    const asked = await agent.say('the sea')
+    expectSame('the state of the task', 'input-required', asked.state)
+    expectMessage('a2a/A2aRequired', asked.metadata)
+    const done = await present(agent, asked, await agent.pay(asked))
+    expectDone(done)
+    expectThat(receiptsOf(done).length > 0, 'the task has no receipt', a2aKey.receipts, done.metadata)
+    await expectSales(stage, route, { before, work: 1, payments: 1 })
+  }),
   agentCheck(
     'A2A-021/cancelled',
     'a task that is cancelled before it is settled is not paid for',
