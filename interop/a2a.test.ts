@@ -1,12 +1,8 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { type AgentCard, type Message, Role, type SendMessageRequest, type Task, TaskState } from '@a2a-js/sdk'
+import { type Message, Role, type SendMessageRequest, type Task, TaskState } from '@a2a-js/sdk'
 import { type Client, ClientFactory, JsonRpcTransportFactory } from '@a2a-js/sdk/client'
-import { AgentEvent, type AgentExecutor, DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server'
-import { jsonRpcHandler, UserBuilder } from '@a2a-js/sdk/server/express'
+import { AgentEvent, type AgentExecutor } from '@a2a-js/sdk/server'
 import { payingAgent } from '@groat/a2a/client'
-import { type PaidExecutor, paywall, x402Extensions } from '@groat/a2a/server'
+import { type PaidExecutor, paywall } from '@groat/a2a/server'
 import { network } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as exactEvmFacilitator } from '@groat/evm/exact/facilitator'
@@ -15,9 +11,9 @@ import { createMemoryClaims } from '@groat/server'
 import { x402Client } from '@x402/core/client'
 import type { PaymentRequired } from '@x402/core/types'
 import { ExactEvmScheme } from '@x402/evm/exact/client'
-import express from 'express'
 import { privateKeyToAccount } from 'viem/accounts'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { serveAgent } from '../packages/a2a/test/served-agent.js'
 import { officialAgent } from './peers/official-a2a.js'
 import { ourEvmPayer, ourFacilitator } from './peers/ours.js'
 import { useStage } from './test-kit.js'
@@ -36,36 +32,10 @@ async function served(
   agentAt: (url: string) => AgentExecutor | Promise<AgentExecutor>,
   protocolVersion: '1.0' | '0.3',
 ): Promise<{ readonly client: Client; readonly url: string }> {
-  const app = express()
-  const http = createServer(app)
-  http.listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  onTestFinished(async () => {
-    http.closeAllConnections()
-    http.close()
-    await once(http, 'close')
-  })
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/a2a`
-  const interfaceOf = (version: string) => ({ url, protocolBinding: 'JSONRPC', tenant: '', protocolVersion: version })
-  const card: AgentCard = {
-    name: 'agent',
-    description: 'Sells one answer',
-    version: '1',
-    supportedInterfaces: [interfaceOf('1.0'), interfaceOf('0.3')],
-    provider: undefined,
-    capabilities: { extensions: x402Extensions() },
-    securitySchemes: {},
-    securityRequirements: [],
-    defaultInputModes: ['text/plain'],
-    defaultOutputModes: ['text/plain'],
-    skills: [],
-    signatures: [],
-  }
-  const requestHandler = new DefaultRequestHandler(card, new InMemoryTaskStore(), await agentAt(url))
-  const userBuilder = UserBuilder.noAuthentication
-  app.use('/a2a', jsonRpcHandler({ requestHandler, userBuilder, legacyCompat: { enabled: true } }))
+  const { url, card } = await serveAgent(agentAt)
   const transports = [new JsonRpcTransportFactory({ legacyCompat: { enabled: true } })]
-  const known = { ...card, supportedInterfaces: [interfaceOf(protocolVersion)] }
+  const supportedInterfaces = card.supportedInterfaces.filter((each) => each.protocolVersion === protocolVersion)
+  const known = { ...card, supportedInterfaces }
   return { client: await new ClientFactory({ transports }).createFromAgentCard(known), url }
 }
 

@@ -35,5 +35,5 @@ test('A2A-001 A2A-003 A2A-018 A2A-019 A2A-020 an agent that knows version 0.3 of
     }
   }
   expect(results.filter(({ status }) => status !== 'pass')).toEqual([])
-  expect([results.length, [...methods]]).toEqual([7, ['message/send']])
+  expect([results.length, [...methods]]).toEqual([8, ['message/send']])
 })

@@ -9,8 +9,9 @@ import {
   JsonRpcTransportHandler,
   ServerCallContext,
 } from '@a2a-js/sdk/server'
-import { type PaidExecutor, paywall, x402Extensions } from '@groat/a2a/server'
+import { type PaidExecutor, paywall } from '@groat/a2a/server'
 import type { PaywallOptions, RouteInput } from '@groat/server'
+import { agentCard } from '../../../packages/a2a/test/agent-card.js'
 
 /** What the agent works for: the message that it was asked, and what it answers with. */
 type Work = (order: string) => object
@@ -23,21 +24,7 @@ export async function openAgent(
   const paid = paywall(shop)
   const executor = paid.agent({ url, route }, executorOf(work))
   await paid.ready()
-  const interfaceOf = (protocolVersion: string) => ({ url, protocolBinding: 'JSONRPC', tenant: '', protocolVersion })
-  const card: AgentCard = {
-    name: 'conformance',
-    description: 'Sells one answer',
-    version: '1',
-    supportedInterfaces: [interfaceOf('1.0'), interfaceOf('0.3')],
-    provider: undefined,
-    capabilities: { extensions: x402Extensions() },
-    securitySchemes: {},
-    securityRequirements: [],
-    defaultInputModes: ['text/plain'],
-    defaultOutputModes: ['text/plain'],
-    skills: [],
-    signatures: [],
-  }
+  const card = agentCard(url)
   const requests = new DefaultRequestHandler(card, new InMemoryTaskStore(), executor)
   const [now, before] = [new JsonRpcTransportHandler(requests), new LegacyJsonRpcTransportHandler(requests)]
 

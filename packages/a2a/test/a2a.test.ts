@@ -1,10 +1,6 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { type AgentCard, type Message, Role, type SendMessageRequest, type Task, TaskState } from '@a2a-js/sdk'
+import { type Message, Role, type SendMessageRequest, type Task, TaskState } from '@a2a-js/sdk'
 import { type Client, ClientFactory, JsonRpcTransportFactory } from '@a2a-js/sdk/client'
-import { AgentEvent, DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server'
-import { agentCardHandler, jsonRpcHandler, UserBuilder } from '@a2a-js/sdk/server/express'
+import { AgentEvent } from '@a2a-js/sdk/server'
 import { createPayer, type Payer, type PayerOptions } from '@groat/client'
 import { createBuyer } from '@groat/client/buyer'
 import {
@@ -18,12 +14,12 @@ import {
 import { exactEvm as exactEvmClient, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/server'
 import { createMemoryClaims, type RouteInput } from '@groat/server'
-import express from 'express'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { A2aCompleted, A2aRequired } from '../../../spec/scripts/lib/transport-types.js'
 import { type StubFacilitator, stubFacilitator } from '../../mcp/test/support/facilitator.js'
 import { payingAgent } from '../src/client/index.js'
-import { errorWord, extensionUris, type PaidExecutor, paywall, x402Extensions } from '../src/server/index.js'
+import { errorWord, extensionUris, type PaidExecutor, paywall } from '../src/server/index.js'
+import { serveAgent } from './served-agent.js'
 
 const account = privateKeyAccount(`0x${'7'.repeat(64)}`)
 const scheme = exactEvmClient({ account })
@@ -50,18 +46,6 @@ async function openStudio({
   executor?: (runs: string[]) => PaidExecutor
   payer?: Partial<PayerOptions>
 } = {}): Promise<Studio> {
-  const app = express()
-  const http = createServer(app)
-  http.listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  onTestFinished(
-    () =>
-      new Promise((resolve) => {
-        http.closeAllConnections()
-        http.close(() => resolve())
-      }),
-  )
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/a2a`
   const stub = stubFacilitator()
   const paid = paywall({
     facilitator: stub,
@@ -70,25 +54,11 @@ async function openStudio({
     store: createMemoryClaims({ singleProcess: true }),
   })
   const runs: string[] = []
-  const agent = paid.agent({ url, route }, executor?.(runs) ?? painter(runs))
-  await paid.ready()
-  const card: AgentCard = {
-    name: 'painter',
-    description: 'Paints',
-    version: '1',
-    supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', tenant: '', protocolVersion: '1.0' }],
-    provider: undefined,
-    capabilities: { streaming: false, pushNotifications: false, extensions: x402Extensions() },
-    securitySchemes: {},
-    securityRequirements: [],
-    defaultInputModes: ['text/plain'],
-    defaultOutputModes: ['text/plain'],
-    skills: [],
-    signatures: [],
-  }
-  const requestHandler = new DefaultRequestHandler(card, new InMemoryTaskStore(), agent)
-  app.use('/.well-known/agent-card.json', agentCardHandler({ agentCardProvider: requestHandler }))
-  app.use('/a2a', jsonRpcHandler({ requestHandler, userBuilder: UserBuilder.noAuthentication }))
+  const { url, card } = await serveAgent(async (at) => {
+    const agent = paid.agent({ url: at, route }, executor?.(runs) ?? painter(runs))
+    await paid.ready()
+    return agent
+  })
   let activated: string | null = null
   const fetchImpl: typeof fetch = async (input, init) => {
     const response = await fetch(input, init)
