@@ -7,6 +7,7 @@ import { HTTPFacilitatorClient } from '@x402/core/server'
 import { ExactEvmScheme as OfficialClient } from '@x402/evm/exact/client'
 import { ExactEvmScheme as OfficialServer } from '@x402/evm/exact/server'
 import { paymentMiddleware, x402ResourceServer } from '@x402/express'
+import { bazaarResourceServerExtension, declareDiscoveryExtension } from '@x402/extensions/bazaar'
 import {
   createEIP712OfferReceiptIssuer,
   createOfferReceiptExtension,
@@ -70,10 +71,12 @@ async function openOfficialServer(env: Readonly<Record<string, string>>) {
   server.registerExtension(createOfferReceiptExtension(issuer) as never)
   const storage = new InMemorySIWxStorage()
   server.registerExtension(createSIWxResourceServerExtension({ storage, origin: X402_ORIGIN }) as never)
+  server.registerExtension(bazaarResourceServerExtension)
   await server.initialize()
   const accepts = { scheme: 'exact', price: '$0.01', network: NETWORK, payTo: X402_PAY_TO }
   const routes = {
     'GET /conformance/signed': { accepts, extensions: declareOfferReceiptExtension({}) },
+    'GET /conformance/listed': { accepts, extensions: declareDiscoveryExtension({ input: { day: 1 } }) },
     'GET /conformance/pass': { accepts, extensions: declareSIWxExtension({ network: NETWORK }) },
   }
   const app = express()
@@ -108,6 +111,12 @@ test('EXT-SIGN-020 EXT-SIGN-022 EXT-ID-020 MCP-030 MCP-031 the official client s
 
 test('EXT-OFFER-010 EXT-SIGN-002 the official server signs offers and receipts, and takes the proofs of the kit', async () => {
   const ids = ['EXT-OFFER-010/offer', 'EXT-OFFER-010/receipt', 'EXT-SIGN-002/stranger']
+  const found = await verdictsOf({ server: { open: openOfficialServer } }, ids)
+  expect(found.sort()).toEqual(passed(ids))
+})
+
+test('BAZAAR-001 BAZAAR-002 BAZAAR-003 BAZAAR-005 the official server says how its things are called as the kit has it', async () => {
+  const ids = ['BAZAAR-001/schema', 'BAZAAR-002/method', 'BAZAAR-003/size', 'BAZAAR-005/form']
   const found = await verdictsOf({ server: { open: openOfficialServer } }, ids)
   expect(found.sort()).toEqual(passed(ids))
 })

@@ -116,7 +116,11 @@ const titles: Readonly<Record<string, string>> = {
   'EXT-SIGN': 'accounts that sign in',
   'EXT-OFFER': 'signed offers and receipts',
   'EXT-CODE': 'codes of those who had a part',
-  BAZAAR: 'catalogues',
+  'EXT-BIND': 'payments that are bound to requests',
+  'EXT-COMPLY': 'what payers say of themselves',
+  'EXT-REFUND': 'money that is asked back',
+  BAZAAR: 'how things are called, and catalogues',
+  DESC: 'what an origin publishes about itself',
   MCP: 'paid tools and resources',
   A2A: 'agents that are paid for',
 }

@@ -131,6 +131,11 @@ const paying = (extensions?: JsonObject) => {
   return { payment: { ...payment, ...(extensions && { extensions }) }, requirements }
 }
 
+test('EXT-COMPLY-005 whoever screens lists the extension whose fields it reads', async () => {
+  const service = await serve(await list('# date: 2026-11-20'))
+  expect((await service.supported()).extensions).toEqual(['groat-compliance'])
+})
+
 test('EXT-COMPLY-005 screening sees what a payment says of its payer, and it is written down', async () => {
   const seen: ScreeningSubject[] = []
   const provider: ScreeningProvider = {
