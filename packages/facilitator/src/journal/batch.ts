@@ -1,10 +1,9 @@
 import type { ErrorCode, Refusal } from '@groat/core'
-import { crashpoint } from '../crashpoint.js'
-import { type ChainEnd, chainEvent } from './events.js'
-import { creditKey, type Facts, laneKey, type Needs, type Payer, readFacts, type Standing, type Trx } from './facts.js'
+import { noChanges, type SettlementChange, type WriteDownOptions, writeDown } from './changes.js'
+import type { ChainEnd } from './events.js'
+import { creditKey, type Facts, laneKey, type Needs, type Payer, readFacts, type Standing } from './facts.js'
 import type { OutboxTopic } from './outbox.js'
 import { type AttemptStatus, edges, type RideStatus, type SettlementState } from './state.js'
-import type { JournalStatements } from './statements.js'
 import type { JournalTables } from './tables.js'
 
 /** One write to the journal: what it has to know, and what it does when it knows. It may be decided again, so it changes only the batch. */
@@ -18,14 +17,7 @@ export interface Write<T> extends Needs {
 export type Telling = (topic: OutboxTopic, tenant: string | null) => readonly string[] | undefined
 
 /** How a batch is written. */
-export type BatchOptions = {
-  readonly trx: Trx
-  readonly now: number
-  readonly writer: string
-  readonly end: ChainEnd
-  readonly statements: JournalStatements
-  readonly telling: Telling
-}
+export type BatchOptions = WriteDownOptions & { readonly telling: Telling }
 
 /**
  * Writes that wait together, decided one after the other over the same rows, and written with few statements.
@@ -44,24 +36,7 @@ export class Batch {
   readonly now: number
   readonly #facts: Facts
   readonly #options: BatchOptions
-  readonly #inserts: JournalTables['settlement'][] = []
-  readonly #resets: JournalTables['settlement'][] = []
-  readonly #moves = new Map<string, { readonly change: Change; readonly pids: string[] }>()
-  readonly #attempts: JournalTables['attempt'][] = []
-  readonly #rides: JournalTables['ride'][] = []
-  readonly #marks = new Map<Exclude<AttemptStatus, 'landed'>, Set<string>>()
-  /** Hashes with what they cost, where that is known. */
-  readonly #landed = new Map<string, string | undefined>()
-  readonly #rideMarks = new Map<RideStatus, Set<string>>()
-  readonly #evidence: JournalTables['evidence'][] = []
-  readonly #undone: string[] = []
-  readonly #revived: { readonly pid: string; readonly slot: string; readonly hashes: readonly string[] }[] = []
-  readonly #nexts = new Map<string, JournalTables['lane']>()
-  readonly #payers = new Set<string>()
-  readonly #outbox: JournalTables['outbox'][] = []
-  readonly #deliveries: JournalTables['delivery'][] = []
-  readonly #quotas = new Set<string>()
-  readonly #steps: Parameters<typeof chainEvent>[2][] = []
+  readonly #changes = noChanges()
 
   constructor(facts: Facts, options: BatchOptions) {
     this.#facts = facts
@@ -103,7 +78,7 @@ export class Batch {
   draw({ key, perSecond, burst }: SharedQuota): void {
     const left = Math.max(0, this.#left(key, perSecond, burst) - 1000)
     this.#facts.quotas.set(key, { key, left, at: Math.max(this.now, this.#facts.quotas.get(key)?.at ?? 0) })
-    this.#quotas.add(key)
+    this.#changes.quotas.add(key)
   }
 
   /** Thousandths of a token; what nobody ever drew from is full. The clocks of replicas differ: none makes another's time go back. */
@@ -122,13 +97,13 @@ export class Batch {
   claim(fresh: JournalTables['settlement']): void {
     const before = this.standing(fresh.pid)
     const row = { ...fresh, told: before?.told ?? 0 }
-    ;(before === undefined ? this.#inserts : this.#resets).push(row)
+    ;(before === undefined ? this.#changes.inserts : this.#changes.resets).push(row)
     this.#facts.settlements.set(row.pid, row)
     if (row.tenant !== null) this.#facts.tenants.set(row.tenant, this.openOf(row.tenant) + 1)
     const payer = this.payer(row.network, row.payer)
     payer.claims = row.place + 1
     payer.open.push(row)
-    this.#payers.add(laneKey(row.network, row.payer))
+    this.#changes.payers.add(laneKey(row.network, row.payer))
     this.#tell(row.pid, before?.state ?? null, 'claimed', undefined)
   }
 
@@ -152,9 +127,9 @@ export class Batch {
   }
 
   sign(row: JournalTables['attempt'], pids: readonly string[]): void {
-    this.#attempts.push(row)
+    this.#changes.attempts.push(row)
     for (const pid of pids) {
-      this.#rides.push({ slot: row.slot, pid, status: 'live' })
+      this.#changes.rides.push({ slot: row.slot, pid, status: 'live' })
       this.#facts.riding.add(pid)
     }
   }
@@ -162,20 +137,20 @@ export class Batch {
   next(lane: JournalTables['lane']): void {
     const key = laneKey(lane.network, lane.signer)
     this.#facts.lanes.set(key, lane)
-    this.#nexts.set(key, lane)
+    this.#changes.nexts.set(key, lane)
   }
 
   mark(hash: string, status: Exclude<AttemptStatus, 'landed'>): void {
-    add(this.#marks, status, hash)
+    add(this.#changes.marks, status, hash)
   }
 
   /** Whatever else was said of it: it is in a block, and has cost so much. */
   land(hash: string, fee: bigint | undefined): void {
-    this.#landed.set(hash, fee?.toString() ?? this.#landed.get(hash))
+    this.#changes.landed.set(hash, fee?.toString() ?? this.#changes.landed.get(hash))
   }
 
   alight(pid: string, status: RideStatus): void {
-    add(this.#rideMarks, status, pid)
+    add(this.#changes.rideMarks, status, pid)
     this.#facts.riding.delete(pid)
   }
 
@@ -185,19 +160,19 @@ export class Batch {
     const isNew = this.now - payer.failing_since > window
     payer.failures = isNew ? 1 : payer.failures + 1
     if (isNew) payer.failing_since = this.now
-    this.#payers.add(laneKey(network, account))
+    this.#changes.payers.add(laneKey(network, account))
   }
 
   credit(row: JournalTables['evidence']): void {
-    this.#evidence.push(row)
+    this.#changes.evidence.push(row)
     this.#facts.credited.add(creditKey(row.network, row.transaction, row.log_index))
   }
 
   /** The block of its evidence is gone; `attempts`: what may land again, in that slot. */
   discredit(pid: string, slot: string | undefined, hashes: readonly string[]): void {
-    this.#undone.push(pid)
+    this.#changes.undone.push(pid)
     if (slot === undefined) return
-    this.#revived.push({ pid, slot, hashes })
+    this.#changes.revived.push({ pid, slot, hashes })
     this.#facts.riding.add(pid)
   }
 
@@ -208,13 +183,21 @@ export class Batch {
     const endpoints = standing && telling(topic, standing.tenant)
     if (standing === undefined || endpoints === undefined) return
     const { told: turn } = standing
-    const id = `${pid}:${topic}:${writer}:${end.seq + this.#steps.length}`
+    const id = `${pid}:${topic}:${writer}:${end.seq + this.#changes.steps.length}`
     const created_at = this.now
-    this.#outbox.push({ id, topic, pid, turn, payload: JSON.stringify(payload), created_at, published_at: null })
+    this.#changes.outbox.push({
+      id,
+      topic,
+      pid,
+      turn,
+      payload: JSON.stringify(payload),
+      created_at,
+      published_at: null,
+    })
     for (const endpoint of endpoints) {
       const about = { id: `${id} ${endpoint}`, message: id, endpoint, pid, turn, created_at }
       const fresh = { tries: 0, due_at: 0, owner: null, lease_until: 0, said: null }
-      this.#deliveries.push({ ...about, ...fresh, status: 'waiting' })
+      this.#changes.deliveries.push({ ...about, ...fresh, status: 'waiting' })
     }
     this.#change(pid, { told: turn + 1 })
     this.#facts.settlements.set(pid, { ...standing, told: turn + 1 })
@@ -222,104 +205,28 @@ export class Batch {
 
   /** Whether somebody has to be told of what is written. */
   get hasDeliveries(): boolean {
-    return this.#deliveries.length > 0
+    return this.#changes.deliveries.length > 0
   }
 
   /** Writes it all down and answers where the chain of events then ends. */
-  async flush(): Promise<ChainEnd> {
-    const { trx, statements } = this.#options
-    if (this.#inserts.length > 0) await statements.insertSettlements(trx, { rows: this.#inserts })
-    for (const row of this.#resets) await trx.updateTable('settlement').set(row).where('pid', '=', row.pid).execute()
-    if (this.#inserts.length + this.#resets.length > 0) crashpoint('FP-02')
-    for (const { change, pids } of this.#moves.values()) {
-      await statements.change(trx, { change: { ...change, updated_at: this.now }, pids })
-    }
-    await this.#flushTransactions(trx, statements)
-    if (this.#undone.length > 0) await trx.deleteFrom('evidence').where('pid', 'in', this.#undone).execute()
-    if (this.#evidence.length > 0) await statements.insertEvidence(trx, { rows: this.#evidence })
-    await this.#flushPayers(trx, statements)
-    await this.#flushQuotas(trx)
-    if (this.#outbox.length > 0) await statements.insertOutbox(trx, { rows: this.#outbox })
-    if (this.#deliveries.length > 0) await statements.insertDeliveries(trx, { rows: this.#deliveries })
-    return this.#flushEvents(trx, statements)
+  flush(): Promise<ChainEnd> {
+    return writeDown(this.#changes, this.#facts, this.#options)
   }
 
-  async #flushTransactions(trx: Trx, statements: JournalStatements): Promise<void> {
-    if (this.#attempts.length > 0) await statements.insertAttempts(trx, { rows: this.#attempts })
-    for (const [status, pids] of this.#rideMarks) {
-      await statements.markRides(trx, { status, pids: [...pids] })
-    }
-    if (this.#rides.length > 0) await statements.insertRides(trx, { rows: this.#rides })
-    for (const [status, hashes] of this.#marks) {
-      await trx
-        .updateTable('attempt')
-        .set(status === 'sent' ? { status, sent_at: this.now } : { status })
-        .where('hash', 'in', [...hashes])
-        // What has landed stays so, whatever is said later of one payment in it.
-        .where('status', 'in', status === 'sent' ? ['signed'] : ['signed', 'sent'])
-        .execute()
-    }
-    for (const [hash, fee] of this.#landed) {
-      await statements.landed(trx, { change: { status: 'landed', ...(fee === undefined ? {} : { fee }) }, hash })
-    }
-    for (const { pid, slot, hashes } of this.#revived) {
-      await trx.updateTable('ride').set({ status: 'live' }).where('slot', '=', slot).where('pid', '=', pid).execute()
-      await trx.updateTable('attempt').set({ status: 'signed' }).where('hash', 'in', hashes).execute()
-    }
-    for (const { network, signer, next } of this.#nexts.values()) {
-      await statements.next(trx, { network, signer, next })
-    }
-  }
-
-  async #flushPayers(trx: Trx, statements: JournalStatements): Promise<void> {
-    const rows = [...this.#payers].sort().map((key) => {
-      const [network = '', payer = ''] = key.split(' ')
-      const { claims, failures, failing_since } = this.payer(network, payer)
-      return { network, payer, claims, failures, failing_since }
-    })
-    if (rows.length > 0) await statements.putPayers(trx, { rows })
-  }
-
-  async #flushQuotas(trx: Trx): Promise<void> {
-    const rows = [...this.#quotas].sort().flatMap((key) => this.#facts.quotas.get(key) ?? [])
-    if (rows.length === 0) return
-    await trx
-      .insertInto('quota')
-      .values(rows)
-      .onConflict((conflict) =>
-        conflict.column('key').doUpdateSet((eb) => ({ left: eb.ref('excluded.left'), at: eb.ref('excluded.at') })),
-      )
-      .execute()
-  }
-
-  async #flushEvents(trx: Trx, statements: JournalStatements): Promise<ChainEnd> {
-    let { end } = this.#options
-    if (this.#steps.length === 0) return end
-    const rows = this.#steps.map((step) => {
-      const link = chainEvent(this.#options.writer, end, step)
-      end = link.end
-      return link.row
-    })
-    await statements.insertEvents(trx, { rows })
-    return end
-  }
-
-  #change(pid: string, change: Change): void {
+  #change(pid: string, change: SettlementChange): void {
     const key = JSON.stringify(change)
-    const known = this.#moves.get(key)
-    if (known === undefined) this.#moves.set(key, { change, pids: [pid] })
+    const known = this.#changes.moves.get(key)
+    if (known === undefined) this.#changes.moves.set(key, { change, pids: [pid] })
     else known.pids.push(pid)
   }
 
   #tell(pid: string, from: SettlementState | null, to: SettlementState, code: ErrorCode | undefined): void {
-    this.#steps.push({ pid, from, to, at: this.now, code })
+    this.#changes.steps.push({ pid, from, to, at: this.now, code })
   }
 }
 
 /** A token bucket that all replicas share. */
 export type SharedQuota = { readonly key: string; readonly perSecond: number; readonly burst: number }
-
-type Change = Partial<Pick<JournalTables['settlement'], 'state' | 'reason' | 'detail' | 'owner' | 'told'>>
 
 function add<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
   const known = map.get(key)
