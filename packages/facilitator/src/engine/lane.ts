@@ -5,17 +5,19 @@ import {
   type Network,
   type SendOutcome,
   type SignedTransaction,
-  sameAddress,
   X402Error,
 } from '@groat/core'
 import { crashpoint } from '../crashpoint.js'
 import type { Hold, Journal, Written } from '../journal/journal.js'
-import { type SettlementRecord, slotOf } from '../journal/record.js'
-import { isOpen } from '../journal/state.js'
+import type { SettlementRecord } from '../journal/record.js'
 import type { Timers } from '../timers.js'
+import { createBoarding, type Rider } from './boarding.js'
 import type { Budget } from './budget.js'
-import { pollDelay } from './plan.js'
-import { createSignal, type Signal } from './signal.js'
+import { createSending } from './sending.js'
+import { createSigning } from './signing.js'
+import { createSlots, type Slot } from './slots.js'
+import type { LaneStanding } from './standing.js'
+import { createTending } from './tending.js'
 
 /**
  * One signer on one chain. Nonces are given out here, one after the other, from the journal; bytes leave only after they are in it, and
@@ -81,73 +83,46 @@ export type LaneOptions = {
   readonly onError: (error: unknown) => void
 }
 
-/** What was signed under one nonce and may still land, as the lane sees it. */
-type Slot = {
-  readonly id: string
-  readonly nonce: bigint
-  /** Those that outbid each other, the dearest last. */
-  readonly transactions: SignedTransaction[]
-  /** A node has the dearest. */
-  out: boolean
-  /** It could not be sent at one time. */
-  failed: boolean
-  /** It is being sent right now. */
-  flight?: Promise<SendOutcome> | undefined
-  /** The payments in it are over. */
-  ended: boolean
-  /** The nonce is in a block. */
-  included: boolean
-  readonly landed: Signal
-  /** When it was signed, and when it was last sent. */
-  readonly since: number
-  sentAt: number
-  /** The chain's height when it was first seen to wait for its block. */
-  height?: bigint
-}
-
-/** A payment that waits to be signed for. */
-type Rider = {
-  readonly record: SettlementRecord
-  readonly call: unknown
-  readonly late: () => boolean
-  /** It travels with nobody. */
-  alone: boolean
-  asked?: { readonly at: number; readonly admitted: Promise<boolean> }
-  resolve(written: Written | 'late' | 'lost'): void
-  reject(error: unknown): void
-}
-
 /** Makes a lane. It does nothing before it is taken. */
 export function createLane(options: LaneOptions): Lane {
-  const { chain, signer, journal, clock, timers, budget, recall, depth, rebroadcast, onError } = options
+  const { chain, signer, journal, clock, timers, budget, depth, onError } = options
   const { network, groups } = chain
-  /** By id. Signing goes by nonce, so they stand in its order. */
-  const open = new Map<string, Slot>()
-  const queue: Rider[] = []
   /** Without nonces nothing waits for anything, and nobody is in anybody's way. */
   const isOrdered = chain.nextNonce !== undefined
-  let hold: Hold | undefined
-  /** Read again when `undefined`. */
-  let next: bigint | undefined
-  let mined: bigint | undefined
-  let lookedAt = 0
-  let blocked: ErrorCode | undefined
+  const standing: LaneStanding = {
+    ...{ hold: undefined, next: undefined, mined: undefined, blocked: undefined },
+    stopped: false,
+  }
+  const slots = createSlots({
+    network,
+    clock,
+    onNew() {
+      tending.begin()
+      tending.wake()
+    },
+  })
+  const boarding = createBoarding(groups, clock)
+  const sign = createSigning(options)
+  const sending = createSending({
+    ...{ chain, clock, slots, standing, onError },
+    isWaitedFor: () => boarding.size > 0,
+    onAccepted(included) {
+      if (included) void pump()
+      tending.wake()
+    },
+  })
+  const parts = { slots, standing, sending, sign }
+  const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
   let pumping = false
-  let tending: Promise<void> | undefined
-  let wake: Signal | undefined
-  let regressions = 0
-  /** Milliseconds that transactions have lately taken from a node into a block. */
-  let typical = QUICK / 8
-  let stopped = false
 
   async function pump(): Promise<void> {
     if (pumping) return
     pumping = true
     try {
-      while (queue.length > 0 && waiting() < room()) {
+      while (boarding.size > 0 && slots.waiting() < room()) {
         // Those whose checks end in the same turn of the loop come along.
         await timers.turn()
-        const group = await board()
+        const group = await boarding.next()
         if (group.length > 0) await signFor(group)
       }
     } finally {
@@ -157,46 +132,8 @@ export function createLane(options: LaneOptions): Lane {
 
   /** Where blocks come at once, those that can travel together wait for one another rather than for the same block in several transactions. */
   function room(): number {
-    const [first] = queue
-    if (typical < QUICK && first !== undefined && couldJoin(first)) return 1
+    if (slots.isQuick && boarding.isSociable) return 1
     return Math.min(depth, chain.mostPending?.(signer) ?? depth)
-  }
-
-  function couldJoin(rider: Rider): boolean {
-    return groups !== undefined && !rider.alone && groups.joins(rider.call)
-  }
-
-  function waiting(): number {
-    let count = 0
-    for (const { included } of open.values()) if (!included) count += 1
-    return count
-  }
-
-  /** Who leaves next: the first in line, and all who may travel with it. */
-  async function board(): Promise<readonly Rider[]> {
-    const [first] = queue
-    if (first === undefined) return []
-    const candidates = couldJoin(first) ? queue.filter(couldJoin) : [first]
-    const places = candidates.length === 1 ? undefined : groups?.company(candidates.map(({ call }) => call))
-    const company = places === undefined ? [first] : places.flatMap((at) => candidates[at] ?? [])
-    const admitted = company.length === 1 ? [true] : await Promise.all(company.map(isAdmitted))
-    for (const [at, rider] of company.entries()) rider.alone ||= !admitted[at]
-    const group = company.filter((rider) => rider === first || (!first.alone && !rider.alone))
-    for (const rider of group) queue.splice(queue.indexOf(rider), 1)
-    return group.filter((rider) => {
-      if (!rider.late()) return true
-      rider.resolve('late')
-      return false
-    })
-  }
-
-  function isAdmitted(rider: Rider): Promise<boolean> {
-    const known = rider.asked
-    if (known !== undefined && clock() - known.at < ADMISSION) return known.admitted
-    // Who cannot be asked about travels alone: that harms nobody.
-    const admitted = groups?.admits(rider.call).catch(() => false) ?? Promise.resolve(false)
-    rider.asked = { at: clock(), admitted }
-    return admitted
   }
 
   async function signFor(riders: readonly Rider[]): Promise<void> {
@@ -220,303 +157,51 @@ export function createLane(options: LaneOptions): Lane {
       }
     } catch (error) {
       if (X402Error.is(error) || group.length === 1) for (const rider of group) rider.reject(error)
-      else queue.unshift(...group.map((rider) => Object.assign(rider, { alone: true })))
+      else boarding.part(group)
     }
   }
 
   async function signOnce(group: readonly Rider[]) {
     const [first] = group
+    const { blocked, hold, next } = standing
     if (blocked !== undefined) throw new X402Error(blocked, { network })
     if (isOrdered && hold === undefined) return 'lost'
-    const nonce = chain.nextNonce === undefined ? undefined : (next ?? (await standing(chain.nextNonce(signer))))
+    const nonce = chain.nextNonce === undefined ? undefined : (next ?? (await nextOf(chain.nextNonce(signer))))
     crashpoint('FP-04')
     const calls = group.map(({ call }) => call)
     const call = groups === undefined || group.length === 1 ? first?.call : groups.join(calls)
     const records = group.map(({ record }) => record)
-    const transaction = await signed(call, nonce, [], await mostFor(records))
+    const transaction = await sign(call, { nonce, records })
     crashpoint('FP-05')
     // Should writing fail, it may have been written all the same: the journal will say where we stand.
-    next = undefined
-    const written = await journal.signed(records, transaction, hold)
+    standing.next = undefined
+    const written = await journal.signed(records, transaction, standing.hold)
     if (typeof written === 'string' || 'moved' in written) return written
     crashpoint('FP-06')
-    if (nonce !== undefined) next = nonce + 1n
+    if (nonce !== undefined) standing.next = nonce + 1n
     budget.spend(transaction.hash, transaction.maxCost)
-    keep(transaction, false)
+    slots.keep(transaction, false)
     return written
   }
 
-  async function signed(
-    call: unknown,
-    nonce: bigint | undefined,
-    outbids: readonly SignedTransaction[],
-    maxCost: bigint | undefined,
-  ): Promise<SignedTransaction> {
-    const transaction = await chain.sign(call, {
-      signer,
-      ...(nonce === undefined ? {} : { nonce }),
-      ...(outbids.length === 0 ? {} : { outbids }),
-      ...(maxCost === undefined ? {} : { maxCost }),
-    })
-    if (!sameAddress(transaction.signer, signer) || transaction.nonce !== nonce) {
-      throw new TypeError('The chain driver signed something else than it was asked to')
-    }
-    return transaction
-  }
-
-  /** What a transaction for these payments may cost: what each is worth it, within what is left of the hour. */
-  async function mostFor(records: readonly SettlementRecord[]): Promise<bigint | undefined> {
-    const left = await budget.left()
-    let most: bigint | undefined = 0n
-    for (const record of records) {
-      const each = options.maxCost(record)
-      most = each === undefined || most === undefined ? undefined : most + each
-    }
-    if (records.length === 0) most = undefined
-    if (most === undefined) return left
-    return left === undefined || most < left ? most : left
-  }
-
   /** The journal knows what we signed, the chain knows what others signed with the same key. */
-  async function standing(seen: Promise<bigint>): Promise<bigint> {
+  async function nextOf(seen: Promise<bigint>): Promise<bigint> {
     const [{ next: written = 0n }, onChain] = await Promise.all([journal.lane(network, signer), seen])
     if (written > onChain) return written
     return onChain
   }
 
-  function keep(transaction: SignedTransaction, ended: boolean): Slot {
-    const id = slotOf(network, transaction)
-    const known = open.get(id)
-    if (known !== undefined) {
-      if (!known.transactions.some(({ hash }) => hash === transaction.hash)) known.transactions.push(transaction)
-      return known
-    }
-    const slot: Slot = {
-      id,
-      nonce: transaction.nonce ?? 0n,
-      transactions: [transaction],
-      out: false,
-      failed: false,
-      ended,
-      included: false,
-      landed: createSignal(),
-      since: clock(),
-      sentAt: clock(),
-    }
-    open.set(id, slot)
-    watchOver()
-    wake?.give()
-    return slot
-  }
-
-  /** What is open is looked after for as long as this replica may; whoever takes the lane begins anew. */
-  function watchOver(): void {
-    tending ??= tend().finally(() => {
-      tending = undefined
-      if (isWatching()) watchOver()
-    })
-  }
-
-  function isWatching(): boolean {
-    return !stopped && open.size > 0 && (!isOrdered || hold !== undefined)
-  }
-
   function drop(slot: Slot): void {
     // What stood in the way may have been this one; the next send says whether something still does.
-    if (open.delete(slot.id)) blocked = undefined
-    slot.included = true
-    slot.landed.give()
+    if (slots.drop(slot)) standing.blocked = undefined
     void pump()
   }
 
-  function transmit(slot: Slot): Promise<SendOutcome> {
-    slot.flight ??= sendBytes(slot).finally(() => {
-      slot.flight = undefined
-    })
-    return slot.flight
-  }
-
-  async function sendBytes(slot: Slot): Promise<SendOutcome> {
-    const newest = slot.transactions.at(-1)
-    if (newest === undefined) return { status: 'unknown', reason: 'nothing is signed' }
-    slot.sentAt = clock()
-    // An answer that waits for the block would keep others waiting for theirs.
-    const isLonely = queue.length === 0 && waiting() <= 1
-    const said = await chain.send(newest, isLonely && typical < QUICK).catch((error): SendOutcome => {
-      if (!X402Error.is(error)) onError(error)
-      return { status: 'unknown', reason: X402Error.is(error) ? error.code : 'unexpected' }
-    })
-    slot.out = said.status === 'accepted'
-    slot.failed ||= !slot.out
-    if (said.status === 'accepted') {
-      blocked = undefined
-      if (said.included) {
-        include(slot)
-        void pump()
-      }
-      wake?.give()
-    }
-    if (said.status === 'rejected') blocked = said.code
-    // Somebody else signs with this key.
-    if (said.status === 'nonce_taken') next = undefined
-    return said
-  }
-
-  async function send(transaction: SignedTransaction): Promise<SendOutcome> {
-    // Whoever holds the lane sends what is signed in it.
-    if (isOrdered && hold === undefined) return { status: 'unknown', reason: 'another replica sends it' }
-    const mine = open.get(slotOf(network, transaction)) ?? keep(transaction, false)
-    if (isOrdered) {
-      for (const lower of open.values()) {
-        const isUnderWay = lower.flight !== undefined && !lower.failed
-        if (lower.out || lower.included || isUnderWay || lower.nonce >= mine.nonce) continue
-        const said = await transmit(lower)
-        if (said.status === 'unknown' || said.status === 'rejected') {
-          return { status: 'unknown', reason: 'an earlier transaction is not out yet' }
-        }
-      }
-    }
-    return transmit(mine)
-  }
-
-  /** Looks after what is signed until all of it is in blocks: as soon as one may be expected, then ever more slowly. */
-  async function tend(): Promise<void> {
-    while (isWatching()) {
-      wake = createSignal()
-      const isDue = await Promise.race([nap(lookDelay()).then(() => true), wake.given.then(() => false)])
-      if (!isWatching()) return
-      // Something new is under way: it is looked at when its own time has come.
-      if (isDue && !isAnswering()) await look().catch(onError)
-    }
-  }
-
-  /** Whether nodes are about to say of everything here what there is to say. */
-  function isAnswering(): boolean {
-    const asOf = clock() - ANSWERS_IN
-    return [...open.values()].every(
-      ({ included, flight, sentAt }) => included || (flight !== undefined && sentAt > asOf),
-    )
-  }
-
-  function nap(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => void timers.background(milliseconds, resolve))
-  }
-
-  function lookDelay(): number {
-    if (!isOrdered) return rebroadcast
-    const youngest = Math.max(...[...open.values()].map(({ sentAt }) => sentAt))
-    const age = clock() - youngest
-    return typical < QUICK && age < 2 * typical ? Math.max(typical / 2, 1) : pollDelay(age)
-  }
-
-  async function look(): Promise<void> {
-    const gone = chain.minedNonce === undefined ? await chain.nextNonce?.(signer) : await chain.minedNonce(signer)
-    // One node may be behind another; a chain that says so twice has undone blocks.
-    regressions = gone !== undefined && mined !== undefined && gone < mined ? regressions + 1 : 0
-    if (regressions === 1) return
-    if (gone !== undefined && regressions > 1) await reopen(gone)
-    mined = gone ?? mined
-    const passed = [...open.values()].filter(({ nonce }) => gone !== undefined && nonce < gone)
-    passed.forEach(include)
-    const over = passed.filter(({ ended, since }) => ended || clock() - since > FORGET_AFTER)
-    if (over.length > 0) await journal.spent(over.flatMap(({ transactions }) => transactions.map(({ hash }) => hash)))
-    over.forEach(drop)
-    if (passed.length > 0) void pump()
-    await hurry()
-  }
-
-  /** Its nonce is in a block. */
-  function include(slot: Slot): void {
-    if (!slot.included && !slot.failed) typical = 0.7 * typical + 0.3 * Math.max(clock() - slot.sentAt, 0)
-    slot.included = true
-    slot.landed.give()
-  }
-
-  /** Sends again what has not landed, in order; makes those pay more that blocks went by without. */
-  async function hurry(): Promise<void> {
-    const late = [...open.values()].filter(({ included }) => !included)
-    const now = clock()
-    for (const slot of late) {
-      const isRecent = now - slot.sentAt < rebroadcast
-      // What comes after one that is not out would wait in the pool for it.
-      if (isRecent && isOrdered && slot.failed && !slot.out) break
-      if (isRecent) continue
-      const said = await transmit(slot)
-      if (isOrdered && (said.status === 'unknown' || said.status === 'rejected')) break
-    }
-    const [oldest] = late
-    if (!isOrdered || chain.head === undefined || oldest === undefined) return
-    if (now - oldest.since < LOOK_AFTER || now - lookedAt < LOOK_AFTER) return
-    lookedAt = now
-    const { latest } = await chain.head()
-    await fillGaps()
-    for (const slot of late) {
-      slot.height ??= latest
-      if (latest - slot.height < BLOCKS_TO_WAIT || slot.included) continue
-      slot.height = latest
-      await outbid(slot)
-    }
-  }
-
-  async function outbid(slot: Slot): Promise<void> {
-    if (slot.transactions.length > MOST_OUTBIDS) return
-    const riders = await journal.riders(slot.id)
-    const isOver = riders.every(({ state }) => !isOpen(state))
-    const call = isOver ? chain.idle?.(signer) : await recall(riders)
-    if (call === undefined) return
-    try {
-      const transaction = await signed(call, slot.nonce, slot.transactions, await mostFor(isOver ? [] : riders))
-      crashpoint('FP-12')
-      if ((await journal.outbid(network, transaction, hold)) === 'lost') return lose()
-      budget.spend(transaction.hash, transaction.maxCost)
-      slot.transactions.push(transaction)
-      slot.out = false
-      await slot.flight
-      await transmit(slot)
-    } catch (error) {
-      if (!X402Error.is(error)) throw error
-      // It stays as it is, and nothing new joins the line until it has landed.
-      if (error.code === 'fee_above_limit') blocked = error.code
-      onError(error)
-    }
-  }
-
-  /** A nonce that nothing of ours will use holds up all that follow it. */
-  async function fillGaps(): Promise<void> {
-    if (chain.idle === undefined || chain.nextNonce === undefined || hold === undefined || mined === undefined) return
-    const highest = Math.max(-1, ...[...open.values()].map(({ nonce }) => Number(nonce)))
-    const pooled = await chain.nextNonce(signer)
-    for (let nonce = pooled > mined ? pooled : mined; nonce < highest; nonce++) {
-      if (open.has(slotOf(network, { signer, nonce, hash: '', raw: '' }))) continue
-      const transaction = await signed(chain.idle(signer), nonce, [], await budget.left())
-      if ((await journal.outbid(network, transaction, hold)) === 'lost') return lose()
-      await transmit(keep(transaction, true))
-    }
-  }
-
-  async function reopen(from: bigint): Promise<void> {
-    await journal.reopen(network, signer, from)
-    await load()
-  }
-
-  async function load(): Promise<void> {
-    const { open: left } = await journal.lane(network, signer)
-    for (const { transaction, ended } of left) {
-      const slot = keep(transaction, ended)
-      slot.included = false
-      slot.out = false
-      slot.ended = ended
-    }
-  }
-
   function lose(): void {
-    hold = undefined
-    next = undefined
-    for (const rider of queue.splice(0)) rider.resolve('lost')
-    for (const slot of [...open.values()]) {
-      open.delete(slot.id)
-      slot.landed.give()
-    }
+    standing.hold = undefined
+    standing.next = undefined
+    boarding.lose()
+    slots.leave()
   }
 
   return {
@@ -524,24 +209,24 @@ export function createLane(options: LaneOptions): Lane {
     signer,
     isOrdered,
     get held() {
-      return !isOrdered || hold !== undefined
+      return !isOrdered || standing.hold !== undefined
     },
     get idle() {
-      return queue.length === 0 && !pumping && waiting() === 0
+      return boarding.size === 0 && !pumping && slots.waiting() === 0
     },
     get blocked() {
-      return blocked
+      return standing.blocked
     },
     async take(mine) {
-      await load()
-      if (chain.nextNonce !== undefined) next = await standing(chain.nextNonce(signer))
-      mined = await chain.minedNonce?.(signer)
-      hold = mine
-      if (isWatching()) watchOver()
+      await tending.load()
+      if (chain.nextNonce !== undefined) standing.next = await nextOf(chain.nextNonce(signer))
+      standing.mined = await chain.minedNonce?.(signer)
+      standing.hold = mine
+      tending.begin()
     },
     lose,
     sign(record, call, late) {
-      if (stopped || (isOrdered && hold === undefined)) return Promise.resolve('lost')
+      if (standing.stopped || (isOrdered && standing.hold === undefined)) return Promise.resolve('lost')
       return new Promise((resolve, reject) => {
         const rider: Rider = { record, call, late, alone: record.attempts.length > 0, resolve, reject }
         if (!isOrdered) {
@@ -549,65 +234,48 @@ export function createLane(options: LaneOptions): Lane {
           void signFor([rider])
           return
         }
-        queue.push(rider)
-        // There will be company: what the chain says of it is asked while it waits.
-        if ((pumping || queue.length > 1) && !rider.alone && groups?.joins(call)) void isAdmitted(rider)
+        boarding.wait(rider, pumping)
         void pump()
       })
     },
-    send,
+    async send(transaction) {
+      // Whoever holds the lane sends what is signed in it.
+      if (isOrdered && standing.hold === undefined) return { status: 'unknown', reason: 'another replica sends it' }
+      return sending.send(slots.of(transaction) ?? slots.keep(transaction, false))
+    },
     included(transaction) {
-      const slot = open.get(slotOf(network, transaction))
+      const slot = slots.of(transaction)
       return slot === undefined || slot.included || !isOrdered ? undefined : slot.landed.given
     },
     async soon(transaction) {
-      const slot = open.get(slotOf(network, transaction))
+      const slot = slots.of(transaction)
       if (!isOrdered || slot === undefined || slot.included) return true
-      if (typical > QUICK) return false
-      const late = nap(2 * typical + 5).then(() => false)
+      if (!slots.isQuick) return false
+      const late = new Promise<boolean>((resolve) => {
+        timers.background(2 * slots.typical + 5, () => resolve(false))
+      })
       return Promise.race([slot.landed.given.then(() => true), late])
     },
-    outbids: (transaction) => (open.get(slotOf(network, transaction))?.transactions.length ?? 1) - 1,
+    outbids: (transaction) => (slots.of(transaction)?.transactions.length ?? 1) - 1,
     forget(transaction) {
-      const slot = open.get(slotOf(network, transaction))
+      const slot = slots.of(transaction)
       if (slot !== undefined) drop(slot)
     },
     leave(transaction) {
-      const slot = open.get(slotOf(network, transaction))
+      const slot = slots.of(transaction)
       if (slot !== undefined) slot.ended = true
     },
     async reopen() {
-      if (!isOrdered || hold === undefined) return
+      if (!isOrdered || standing.hold === undefined) return
       const from = (await chain.minedNonce?.(signer)) ?? (await chain.nextNonce?.(signer))
-      if (from !== undefined) await reopen(from)
-      mined = from
+      if (from !== undefined) await tending.reopen(from)
+      standing.mined = from
     },
     async stop() {
-      stopped = true
-      wake?.give()
-      for (const rider of queue.splice(0)) rider.resolve('lost')
-      await tending
+      standing.stopped = true
+      tending.wake()
+      boarding.lose()
+      await tending.end()
     },
   }
 }
-
-/** Milliseconds: where blocks come faster than this, the block is waited for before anything else is done. */
-const QUICK = 25
-
-/** Milliseconds for which a payer that has no code is taken to have none. */
-const ADMISSION = 1000
-
-/** Milliseconds for which the answer to a transaction is waited for before the chain is asked. */
-const ANSWERS_IN = 100
-
-/** Milliseconds after which it is asked why something has not landed, and how often at the most. */
-const LOOK_AFTER = 1000
-
-/** Milliseconds after which whoever carries the payments has had time to find them. */
-const FORGET_AFTER = 600_000
-
-/** Blocks that may go by before more is paid (ENG-8). */
-const BLOCKS_TO_WAIT = 2n
-
-/** Times that one nonce is outbid. */
-const MOST_OUTBIDS = 6

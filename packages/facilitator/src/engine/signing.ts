@@ -1,0 +1,56 @@
+import { type SignedTransaction, sameAddress } from '@groat/core'
+import type { SettlementRecord } from '../journal/record.js'
+import type { LaneOptions } from './lane.js'
+
+/** What is signed besides the call. */
+export type SignAs = {
+  readonly nonce: bigint | undefined
+  /** What it has to outbid. */
+  readonly outbids?: readonly SignedTransaction[]
+  /** The payments in it: it may cost what each is worth it. None: it costs what is left of the hour at the most. */
+  readonly records: readonly SettlementRecord[]
+}
+
+/** Signs for a lane; writes nothing down and sends nothing. */
+export type Sign = (call: unknown, as: SignAs) => Promise<SignedTransaction>
+
+/**
+ * Makes the pen of a lane.
+ *
+ * @example
+ * const sign = createSigning({ chain, signer, budget, maxCost })
+ * const transaction = await sign(call, { nonce: 7n, records: [record] })
+ */
+export function createSigning({
+  chain,
+  signer,
+  budget,
+  maxCost,
+}: Pick<LaneOptions, 'chain' | 'signer' | 'budget' | 'maxCost'>): Sign {
+  /** What a transaction for these payments may cost: what each is worth it, within what is left of the hour. */
+  async function mostFor(records: readonly SettlementRecord[]): Promise<bigint | undefined> {
+    const left = await budget.left()
+    let most: bigint | undefined = 0n
+    for (const record of records) {
+      const each = maxCost(record)
+      most = each === undefined || most === undefined ? undefined : most + each
+    }
+    if (records.length === 0) most = undefined
+    if (most === undefined) return left
+    return left === undefined || most < left ? most : left
+  }
+
+  return async (call, { nonce, outbids = [], records }) => {
+    const most = await mostFor(records)
+    const transaction = await chain.sign(call, {
+      signer,
+      ...(nonce === undefined ? {} : { nonce }),
+      ...(outbids.length === 0 ? {} : { outbids }),
+      ...(most === undefined ? {} : { maxCost: most }),
+    })
+    if (!sameAddress(transaction.signer, signer) || transaction.nonce !== nonce) {
+      throw new TypeError('The chain driver signed something else than it was asked to')
+    }
+    return transaction
+  }
+}

@@ -1,0 +1,125 @@
+import type { Clock, Network, SendOutcome, SignedTransaction } from '@groat/core'
+import { slotOf } from '../journal/record.js'
+import { createSignal, type Signal } from './signal.js'
+
+/** What was signed under one nonce and may still land, as the lane sees it. */
+export type Slot = {
+  readonly id: string
+  readonly nonce: bigint
+  /** Those that outbid each other, the dearest last. */
+  readonly transactions: SignedTransaction[]
+  /** A node has the dearest. */
+  out: boolean
+  /** It could not be sent at one time. */
+  failed: boolean
+  /** It is being sent right now. */
+  flight?: Promise<SendOutcome> | undefined
+  /** The payments in it are over. */
+  ended: boolean
+  /** The nonce is in a block. */
+  included: boolean
+  readonly landed: Signal
+  /** When it was signed, and when it was last sent. */
+  readonly since: number
+  sentAt: number
+  /** The chain's height when it was first seen to wait for its block. */
+  height?: bigint
+}
+
+/** What is signed in a lane and may still land, lowest nonce first. */
+export interface Slots extends Iterable<Slot> {
+  readonly size: number
+  of(transaction: SignedTransaction): Slot | undefined
+  /** The slot of a transaction, which is in it from now on. `ended`: its payments are over, only its nonce still matters. */
+  keep(transaction: SignedTransaction, ended: boolean): Slot
+  /** Its nonce is in a block. */
+  include(slot: Slot): void
+  /** Nothing of it matters any more; whether it did. */
+  drop(slot: Slot): boolean
+  /** They are somebody else's to look after. */
+  leave(): void
+  /** How many wait for a block. */
+  waiting(): number
+  /** Whether transactions have lately come into a block so soon that it is waited for before anything else is done. */
+  readonly isQuick: boolean
+  /** Milliseconds that they have taken from a node into a block. */
+  readonly typical: number
+}
+
+/** What slots are made of. */
+export type SlotsOptions = {
+  readonly network: Network
+  readonly clock: Clock
+  /** There is a new one. */
+  readonly onNew: () => void
+}
+
+/**
+ * Makes the slots of a lane. Signing goes by nonce, so they stand in its order.
+ *
+ * @example
+ * const slots = createSlots({ network, clock, onNew: () => lookAfterThem() })
+ */
+export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
+  const open = new Map<string, Slot>()
+  let typical = QUICK / 8
+
+  return {
+    get size() {
+      return open.size
+    },
+    get isQuick() {
+      return typical < QUICK
+    },
+    get typical() {
+      return typical
+    },
+    [Symbol.iterator]: () => open.values(),
+    of: (transaction) => open.get(slotOf(network, transaction)),
+    keep(transaction, ended) {
+      const id = slotOf(network, transaction)
+      const known = open.get(id)
+      if (known !== undefined) {
+        if (!known.transactions.some(({ hash }) => hash === transaction.hash)) known.transactions.push(transaction)
+        return known
+      }
+      const now = clock()
+      const slot: Slot = {
+        id,
+        nonce: transaction.nonce ?? 0n,
+        transactions: [transaction],
+        ...{ out: false, failed: false, ended, included: false },
+        landed: createSignal(),
+        since: now,
+        sentAt: now,
+      }
+      open.set(id, slot)
+      onNew()
+      return slot
+    },
+    include(slot) {
+      if (!slot.included && !slot.failed) typical = 0.7 * typical + 0.3 * Math.max(clock() - slot.sentAt, 0)
+      slot.included = true
+      slot.landed.give()
+    },
+    drop(slot) {
+      slot.included = true
+      slot.landed.give()
+      return open.delete(slot.id)
+    },
+    leave() {
+      for (const { id, landed } of [...open.values()]) {
+        open.delete(id)
+        landed.give()
+      }
+    },
+    waiting() {
+      let count = 0
+      for (const { included } of open.values()) if (!included) count += 1
+      return count
+    },
+  }
+}
+
+/** Milliseconds: where blocks come faster than this, the block is waited for before anything else is done. */
+const QUICK = 25

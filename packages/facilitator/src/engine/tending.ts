@@ -1,0 +1,220 @@
+import { X402Error } from '@groat/core'
+import { crashpoint } from '../crashpoint.js'
+import { isOpen } from '../journal/state.js'
+import type { LaneOptions } from './lane.js'
+import { pollDelay } from './plan.js'
+import type { Sending } from './sending.js'
+import { createSignal, type Signal } from './signal.js'
+import type { Sign } from './signing.js'
+import type { Slot, Slots } from './slots.js'
+import type { LaneStanding } from './standing.js'
+
+/** Looks after what is signed in a lane until all of it is in blocks: what does not land goes out again, and then pays more. */
+export interface Tending {
+  /** There is something to be looked after. */
+  begin(): void
+  /** Something new is under way. */
+  wake(): void
+  /** What the chain has undone goes out again, and what another left is looked after. */
+  reopen(from: bigint): Promise<void>
+  /** Takes up what the journal has as open. */
+  load(): Promise<void>
+  /** Resolves when nothing is looked after any more. */
+  end(): Promise<void>
+}
+
+/** What tending works with. */
+export type TendingOptions = Pick<
+  LaneOptions,
+  'chain' | 'signer' | 'journal' | 'clock' | 'timers' | 'recall' | 'rebroadcast' | 'budget' | 'onError'
+> & {
+  readonly slots: Slots
+  readonly standing: LaneStanding
+  readonly sending: Sending
+  readonly sign: Sign
+  /** Some have come into blocks. */
+  readonly onIncluded: () => void
+  /** Nothing of it matters any more. */
+  readonly drop: (slot: Slot) => void
+  /** Somebody else holds the lane. */
+  readonly lose: () => void
+}
+
+/**
+ * Makes who looks after a lane.
+ *
+ * @example
+ * const tending = createTending({ ...options, slots, standing, sending, sign, onIncluded, drop, lose })
+ */
+export function createTending(options: TendingOptions): Tending {
+  const { chain, signer, journal, clock, timers, recall, rebroadcast, budget, onError } = options
+  const { slots, standing, sending, sign, onIncluded, drop, lose } = options
+  const { network } = chain
+  const isOrdered = chain.nextNonce !== undefined
+  let tending: Promise<void> | undefined
+  let wake: Signal | undefined
+  let regressions = 0
+  let lookedAt = 0
+
+  /** What is open is looked after for as long as this replica may; whoever takes the lane begins anew. */
+  function begin(): void {
+    if (!isWatching()) return
+    tending ??= tend().finally(() => {
+      tending = undefined
+      begin()
+    })
+  }
+
+  function isWatching(): boolean {
+    return !standing.stopped && slots.size > 0 && (!isOrdered || standing.hold !== undefined)
+  }
+
+  /** As soon as a block may be expected, then ever more slowly. */
+  async function tend(): Promise<void> {
+    while (isWatching()) {
+      wake = createSignal()
+      const isDue = await Promise.race([nap(lookDelay()).then(() => true), wake.given.then(() => false)])
+      if (!isWatching()) return
+      // Something new is under way: it is looked at when its own time has come.
+      if (isDue && !isAnswering()) await look().catch(onError)
+    }
+  }
+
+  /** Whether nodes are about to say of everything here what there is to say. */
+  function isAnswering(): boolean {
+    const asOf = clock() - ANSWERS_IN
+    return [...slots].every(({ included, flight, sentAt }) => included || (flight !== undefined && sentAt > asOf))
+  }
+
+  function nap(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => void timers.background(milliseconds, resolve))
+  }
+
+  function lookDelay(): number {
+    if (!isOrdered) return rebroadcast
+    const youngest = Math.max(...[...slots].map(({ sentAt }) => sentAt))
+    const age = clock() - youngest
+    const { typical } = slots
+    return slots.isQuick && age < 2 * typical ? Math.max(typical / 2, 1) : pollDelay(age)
+  }
+
+  async function look(): Promise<void> {
+    const gone = chain.minedNonce === undefined ? await chain.nextNonce?.(signer) : await chain.minedNonce(signer)
+    // One node may be behind another; a chain that says so twice has undone blocks.
+    regressions = gone !== undefined && standing.mined !== undefined && gone < standing.mined ? regressions + 1 : 0
+    if (regressions === 1) return
+    if (gone !== undefined && regressions > 1) await reopen(gone)
+    standing.mined = gone ?? standing.mined
+    const passed = [...slots].filter(({ nonce }) => gone !== undefined && nonce < gone)
+    passed.forEach(slots.include)
+    const over = passed.filter(({ ended, since }) => ended || clock() - since > FORGET_AFTER)
+    if (over.length > 0) await journal.spent(over.flatMap(({ transactions }) => transactions.map(({ hash }) => hash)))
+    over.forEach(drop)
+    if (passed.length > 0) onIncluded()
+    await hurry()
+  }
+
+  /** Sends again what has not landed, in order; makes those pay more that blocks went by without. */
+  async function hurry(): Promise<void> {
+    const late = [...slots].filter(({ included }) => !included)
+    const now = clock()
+    for (const slot of late) {
+      const isRecent = now - slot.sentAt < rebroadcast
+      // What comes after one that is not out would wait in the pool for it.
+      if (isRecent && isOrdered && slot.failed && !slot.out) break
+      if (isRecent) continue
+      const said = await sending.transmit(slot)
+      if (isOrdered && (said.status === 'unknown' || said.status === 'rejected')) break
+    }
+    const [oldest] = late
+    if (!isOrdered || chain.head === undefined || oldest === undefined) return
+    if (now - oldest.since < LOOK_AFTER || now - lookedAt < LOOK_AFTER) return
+    lookedAt = now
+    const { latest } = await chain.head()
+    await fillGaps()
+    for (const slot of late) {
+      slot.height ??= latest
+      if (latest - slot.height < BLOCKS_TO_WAIT || slot.included) continue
+      slot.height = latest
+      await outbid(slot)
+    }
+  }
+
+  async function outbid(slot: Slot): Promise<void> {
+    if (slot.transactions.length > MOST_OUTBIDS) return
+    const riders = await journal.riders(slot.id)
+    const isOver = riders.every(({ state }) => !isOpen(state))
+    const call = isOver ? chain.idle?.(signer) : await recall(riders)
+    if (call === undefined) return
+    try {
+      const { nonce, transactions: outbids } = slot
+      const transaction = await sign(call, { nonce, outbids, records: isOver ? [] : riders })
+      crashpoint('FP-12')
+      if ((await journal.outbid(network, transaction, standing.hold)) === 'lost') return lose()
+      budget.spend(transaction.hash, transaction.maxCost)
+      slot.transactions.push(transaction)
+      slot.out = false
+      await slot.flight
+      await sending.transmit(slot)
+    } catch (error) {
+      if (!X402Error.is(error)) throw error
+      // It stays as it is, and nothing new joins the line until it has landed.
+      if (error.code === 'fee_above_limit') standing.blocked = error.code
+      onError(error)
+    }
+  }
+
+  /** A nonce that nothing of ours will use holds up all that follow it. */
+  async function fillGaps(): Promise<void> {
+    const { hold, mined } = standing
+    if (chain.idle === undefined || chain.nextNonce === undefined || hold === undefined || mined === undefined) return
+    const highest = Math.max(-1, ...[...slots].map(({ nonce }) => Number(nonce)))
+    const pooled = await chain.nextNonce(signer)
+    for (let nonce = pooled > mined ? pooled : mined; nonce < highest; nonce++) {
+      if (isTaken(nonce)) continue
+      const transaction = await sign(chain.idle(signer), { nonce, records: [] })
+      if ((await journal.outbid(network, transaction, standing.hold)) === 'lost') return lose()
+      await sending.transmit(slots.keep(transaction, true))
+    }
+  }
+
+  function isTaken(nonce: bigint): boolean {
+    return slots.of({ signer, nonce, hash: '', raw: '' }) !== undefined
+  }
+
+  async function reopen(from: bigint): Promise<void> {
+    await journal.reopen(network, signer, from)
+    await load()
+  }
+
+  async function load(): Promise<void> {
+    const { open } = await journal.lane(network, signer)
+    for (const { transaction, ended } of open) {
+      const slot = slots.keep(transaction, ended)
+      Object.assign(slot, { included: false, out: false, ended })
+    }
+  }
+
+  return {
+    begin,
+    wake: () => wake?.give(),
+    reopen,
+    load,
+    end: async () => tending,
+  }
+}
+
+/** Milliseconds for which the answer to a transaction is waited for before the chain is asked. */
+const ANSWERS_IN = 100
+
+/** Milliseconds after which it is asked why something has not landed, and how often at the most. */
+const LOOK_AFTER = 1000
+
+/** Milliseconds after which whoever carries the payments has had time to find them. */
+const FORGET_AFTER = 600_000
+
+/** Blocks that may go by before more is paid (ENG-8). */
+const BLOCKS_TO_WAIT = 2n
+
+/** Times that one nonce is outbid. */
+const MOST_OUTBIDS = 6
