@@ -27,8 +27,11 @@ test('a seed is the same run every time', async () => {
   expect(second).toEqual(first)
 })
 
-test('a chain that invents evidence is found out', async () => {
-  const runs = []
-  for (let seed = 1; seed <= 6; seed++) runs.push(await simulator.simulate(seed, { steps: 15, lies: 'evidence' }))
-  expect(runs.flatMap(({ broken }) => broken.map((each) => each.split(':')[0]))).toContain('INV-4')
+test('a chain that invents evidence is found out', { timeout: 120_000 }, async () => {
+  const broken = new Set<string | undefined>()
+  for (let seed = 1; seed <= 9 && !broken.has('INV-4'); seed++) {
+    const run = await simulator.simulate(seed, { steps: 15, lies: 'evidence' })
+    for (const each of run.broken) broken.add(each.split(':')[0])
+  }
+  expect(broken).toContain('INV-4')
 })
