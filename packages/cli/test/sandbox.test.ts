@@ -1,9 +1,13 @@
+import { createPayer } from '@groat/client'
+import { type Asset, decodeChallenge, network } from '@groat/core'
+import { exactEvmWithPermit2, privateKeyAccount } from '@groat/evm/exact/permit2/client'
 import { expect, test } from 'vitest'
 import { runCli } from '../src/program.js'
 import type { Purchase } from '../src/sandbox/buyer.js'
 import type { ReadyLine } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
 
+const BASE = 'eip155:84532'
 const SOLANA = 'solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1'
 
 test('the ready line names everything that runs, and stopping ends it', async () => {
@@ -165,6 +169,32 @@ test('the ready line names everything that runs, and stopping ends it', async ()
     }),
   )
   expect(sold).toEqual(routes.map(({ path }) => [path, 200, true]))
+  // Priced by network and asset: who has the other token only pays with that.
+  const coins = await fetch(`${ready.api?.url}/coins`)
+  const asked = decodeChallenge((name) => coins.headers.get(name), await coins.text())
+  const offers = asked?.ok ? asked.value.accepts : []
+  expect(offers.map(({ network, amount }) => [network, amount])).toEqual([
+    [BASE, 3_000n],
+    [SOLANA, 3_000n],
+    [BASE, 50_000n],
+  ])
+  const [, , inTokens] = offers
+  if (inTokens === undefined) throw new Error('no other asset')
+  const token: Asset = {
+    network: network(BASE),
+    symbol: 'GROAT',
+    address: inTokens.asset,
+    decimals: 6,
+    transfer: 'permit2',
+  }
+  const { privateKey = '' } = ready.accounts.find(({ role }) => role === 'payer')?.evm ?? {}
+  const half = exactEvmWithPermit2({ account: privateKeyAccount(privateKey), assets: [token] })
+  const payer = createPayer({
+    schemes: [{ ...half, asset: (offer) => (offer.asset === token.address ? token : undefined) }],
+  })
+  const inGroats = await payer.fetch(`${ready.api?.url}/coins`)
+  expect([inGroats.status, (await inGroats.json()).inWhat]).toEqual([200, token.address])
+  expect(payer.receipt(inGroats)?.amount).toBe(50_000n)
   const plain = await fetch(`${ready.api?.url}/plain`)
   expect([plain.status, plain.headers.get('x-payment-amount')]).toEqual([402, '2000'])
   expect((await fetch(`${ready.api?.url}/socket`)).status).toBe(426)

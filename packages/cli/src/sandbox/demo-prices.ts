@@ -85,6 +85,15 @@ export function createDemoPrices(options: {
     const offers = networks.map(({ network }, index) => ({ network, price: `$0.00${index + 1}` }))
     sell('/atlas', '$0.001', 'another price on each network', { offers }, (c) => c.json({ maps: 12 }))
   }
+  const tokens = networks.flatMap(({ network, token }) => (token === undefined ? [] : [{ network, asset: token }]))
+  if (tokens.length > 0) {
+    const inDollars = networks.map(({ network }) => ({ network, price: '$0.003' }))
+    const inTokens = tokens.map((each) => ({ ...each, price: `0.05 ${each.asset.symbol}` }))
+    const offers = [...inDollars, ...inTokens]
+    sell('/coins', '$0.003', 'another price in each asset', { offers }, (c) =>
+      c.json({ inWhat: c.get('payment').offer.asset }),
+    )
+  }
   const trust = { mode: 'optimistic', lossBudget: '$1', streams: true } as const
   sell('/radio', '$0.002', 'per request', { price: '$0.002', ...trust }, () => events('la', 'la', 'la'))
 

@@ -1,12 +1,13 @@
-import { formatUnits, network as networkOf } from '@groat/core'
+import { type Asset, defaultAssets, formatUnits, type Network, network as networkOf } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
-import { exactEvm as pays, privateKeyAccount } from '@groat/evm/exact/client'
+import { privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm as settles } from '@groat/evm/exact/facilitator'
+import { exactEvmWithPermit2 as pays } from '@groat/evm/exact/permit2/client'
 import { exactEvm as sells } from '@groat/evm/exact/server'
 import { uptoEvm as paysUpTo } from '@groat/evm/upto/client'
 import { uptoEvm as settlesUpTo } from '@groat/evm/upto/facilitator'
 import { uptoEvm as sellsUpTo } from '@groat/evm/upto/server'
-import { type EvmChain, startEvmChain } from '@groat/sandbox'
+import { deployPermitToken, type EvmChain, startEvmChain } from '@groat/sandbox'
 import { evmChannels } from './evm-channels.js'
 import { deployDelegations } from './evm-delegations.js'
 import { evmHolds } from './evm-holds.js'
@@ -21,8 +22,13 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
   const payer = chain.account('payer')
   const account = { ...privateKeyAccount(payer.privateKey), address: payer.address }
   try {
-    const [delegation] = await Promise.all([deployDelegations(chain), allowPermit2(chain, payer.address)])
-    const settling = await createEvmChain({ network, rpc: rpcUrl, signers: [chain.account('facilitator').privateKey] })
+    const [delegation] = await Promise.all([deployDelegations(chain), allowPermit2(chain, usdc, payer.address)])
+    // Not beside them: a node may number two transactions of one account alike that come at once, and one of the two is lost.
+    const token = await makeToken(chain, network, payer.address)
+    const settling = await createEvmChain({
+      ...{ network, rpc: rpcUrl, assets: [...defaultAssets(network), token] },
+      signers: [chain.account('facilitator').privateKey],
+    })
     return {
       network,
       rpcUrl,
@@ -31,7 +37,8 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
       sells,
       settles: settles({ chains: [settling], delegations: { managers: [delegation.manager] } }),
       delegates: true,
-      pays: pays({ account }),
+      token,
+      pays: pays({ account, assets: [token] }),
       metered: {
         sells: sellsUpTo,
         settles: settlesUpTo({ chains: [settling] }),
@@ -62,9 +69,16 @@ export async function startEvmNetwork(port: number): Promise<LocalNetwork> {
   }
 }
 
+/** A token of the sandbox's own beside USDC, of which the payer has a thousand: an ordinary ERC-20, so it is paid with by Permit2. */
+async function makeToken(chain: EvmChain, network: Network, payer: `0x${string}`): Promise<Asset> {
+  const { address, mint } = await deployPermitToken(chain)
+  await Promise.all([mint(payer, 1_000_000_000n), allowPermit2(chain, address, payer)])
+  return { network, symbol: 'GROAT', address, decimals: 6, transfer: 'permit2' }
+}
+
 /** Schemes by Permit2 need the payer's word to the token once. The node signs for accounts that it knows. */
-async function allowPermit2({ client, usdc, permit2 }: EvmChain, from: `0x${string}`): Promise<void> {
+async function allowPermit2({ client, permit2 }: EvmChain, to: `0x${string}`, from: `0x${string}`): Promise<void> {
   const words = [permit2.slice(2).toLowerCase().padStart(64, '0'), 'f'.repeat(64)]
-  const hash = await client.sendUnsignedTransaction({ from, to: usdc, data: `0x095ea7b3${words.join('')}` })
+  const hash = await client.sendUnsignedTransaction({ from, to, data: `0x095ea7b3${words.join('')}` })
   await client.waitForTransactionReceipt({ hash })
 }

@@ -1,4 +1,4 @@
-import type { Facilitator, Network, SchemeClient, SchemeFacilitator, SchemeServer } from '@groat/core'
+import type { Asset, Facilitator, Network, SchemeClient, SchemeFacilitator, SchemeServer } from '@groat/core'
 import type { DelegationContractsFile } from './evm-delegations.js'
 
 /** A chain of a sandbox: what runs, and the halves of the scheme that sell, settle and pay on it. A new chain family is one more of these. */
@@ -11,6 +11,8 @@ export type LocalNetwork = {
   readonly sells: SchemeServer
   readonly settles: SchemeFacilitator
   readonly pays: SchemeClient
+  /** A token beside USDC, where the chain has one: its payer has some of it. */
+  readonly token?: Asset
   /** Whether payments by delegation are taken here. */
   readonly delegates?: true
   /** The halves of a scheme whose offers are ceilings, where the chain has one. */
