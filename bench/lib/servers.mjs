@@ -10,12 +10,16 @@ import { paymentMiddleware as honoMiddleware } from '@x402/hono'
 import express from 'express'
 import { Hono } from 'hono'
 import { listen } from './http.mjs'
+import { createPoster } from './post.mjs'
 
 const network = 'eip155:84532'
 const payTo = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
 const answer = { served: true }
 
-/** Servers with one paid route (`/paid`, $0.01) and one free route (`/free`), by name; the bare ones have `/free` alone. */
+/**
+ * Servers with one paid route (`/paid`, $0.01) and one free route (`/free`), by name. The bare ones show what is left when nothing is decided: `/paid`
+ * answers the bytes of our challenge, and a payment by the two calls to the facilitator alone.
+ */
 export async function startServers(facilitatorUrl) {
   const official = async () => {
     const server = new x402ResourceServer(new HTTPFacilitatorClient({ url: facilitatorUrl })).register(
@@ -33,8 +37,29 @@ export async function startServers(facilitatorUrl) {
     store: createMemoryClaims({ singleProcess: true, maxBytes: 1024 ** 3 }),
   })
 
-  const bareExpress = express().get('/free', (_, response) => response.json(answer))
-  const bareHono = new Hono().get('/free', (c) => c.json(answer))
+  let challenge = { body: '', headers: {} }
+  const poster = createPoster()
+  const calls = async (header) => {
+    const paymentPayload = JSON.parse(Buffer.from(header, 'base64').toString())
+    const asked = JSON.stringify({ x402Version: 2, paymentPayload, paymentRequirements: paymentPayload.accepted })
+    await poster.post(`${facilitatorUrl}/verify`, asked)
+    const { body } = await poster.post(`${facilitatorUrl}/settle`, asked)
+    return { 'PAYMENT-RESPONSE': Buffer.from(JSON.stringify(body)).toString('base64') }
+  }
+  const bareExpress = express()
+    .get('/free', (_, response) => response.json(answer))
+    .get('/paid', async ({ headers }, response) => {
+      const payment = headers['payment-signature']
+      if (payment === undefined) return response.writeHead(402, challenge.headers).end(challenge.body)
+      response.set(await calls(payment)).json(answer)
+    })
+  const bareHono = new Hono()
+    .get('/free', (c) => c.json(answer))
+    .get('/paid', async (c) => {
+      const payment = c.req.header('payment-signature')
+      if (payment === undefined) return new Response(challenge.body, { status: 402, headers: challenge.headers })
+      return c.json(answer, 200, await calls(payment))
+    })
   const officialExpress = express()
     .use(expressMiddleware(routes, await official()))
     .get('/free', (_, response) => response.json(answer))
@@ -60,5 +85,21 @@ export async function startServers(facilitatorUrl) {
     'official Hono': await listen(getRequestListener(officialHono.fetch)),
     'groat Hono': await listen(getRequestListener(ourHono.fetch)),
   }
-  return { ...servers, close: () => Promise.all(Object.values(servers).map((server) => server.close())) }
+  const ours = await fetch(`${servers['groat Hono'].url}/paid`)
+  const {
+    'content-type': type,
+    'payment-required': required,
+    'cache-control': caching,
+  } = Object.fromEntries(ours.headers)
+  challenge = {
+    headers: { 'content-type': type, 'payment-required': required, ...(caching && { 'cache-control': caching }) },
+    body: await ours.text(),
+  }
+  return {
+    ...servers,
+    close: () => {
+      poster.close()
+      return Promise.all(Object.values(servers).map((server) => server.close()))
+    },
+  }
 }

@@ -4,7 +4,7 @@ import { startServers } from '../lib/servers.mjs'
 import { startStubFacilitator } from '../lib/stub-facilitator.mjs'
 import { printTable } from '../lib/table.mjs'
 
-/** 402 challenges, and what the gate costs a route that is free, over real HTTP. */
+/** 402 challenges, the same bytes from the framework alone, and what the gate costs a route that is free, over real HTTP. */
 export async function run() {
   const facilitator = await startStubFacilitator()
   const servers = await startServers(facilitator.url)
@@ -15,7 +15,11 @@ export async function run() {
       const free = (name) => () => load.run({ url: `${servers[name].url}/free`, expect: 200 })
       printTable(
         `402 challenges, ${framework}`,
-        await interleave({ official: challenge(`official ${framework}`), groat: challenge(`groat ${framework}`) }),
+        await interleave({
+          official: challenge(`official ${framework}`),
+          groat: challenge(`groat ${framework}`),
+          'the same bytes': challenge(`bare ${framework}`),
+        }),
       )
       printTable(
         `a free route, ${framework}`,

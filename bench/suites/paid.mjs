@@ -5,7 +5,7 @@ import { startServers } from '../lib/servers.mjs'
 import { startStubFacilitator } from '../lib/stub-facilitator.mjs'
 import { printTable } from '../lib/table.mjs'
 
-/** Paid requests with a facilitator that says yes at once: decode, match, claim, verify, run, settle, answer. */
+/** Paid requests with a facilitator that says yes at once: decode, match, claim, verify, run, settle, answer. Beside them the two calls to it alone. */
 export async function run() {
   const facilitator = await startStubFacilitator()
   const servers = await startServers(facilitator.url)
@@ -18,7 +18,11 @@ export async function run() {
       }
       printTable(
         `paid requests, stub facilitator, ${framework}`,
-        await interleave({ official: paid(`official ${framework}`), groat: paid(`groat ${framework}`) }),
+        await interleave({
+          official: paid(`official ${framework}`),
+          groat: paid(`groat ${framework}`),
+          'the two calls': paid(`bare ${framework}`),
+        }),
       )
     }
   } finally {
