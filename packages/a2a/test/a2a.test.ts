@@ -521,6 +521,84 @@ test('A2A-022 what is paid for before the work is not cancelled while it is work
   ])
 })
 
+test('A2A-022 a task is not cancelled while a payment whose end nobody knew is settled again', async () => {
+  const asked: string[] = []
+  const { client, stub } = await openStudio({
+    executor: (runs) => ({
+      execute: painter(runs).execute,
+      async cancelTask(taskId, bus) {
+        asked.push(taskId)
+        bus.publish(cancelledBy(taskId))
+      },
+    }),
+  })
+  const { settle } = stub
+  stub.settle = async () => ({ status: 'unknown', retryAfter: 1 })
+  const task = await ask(client, 'the sea')
+  const payment = await payFor(task)
+  await present(client, task, payment)
+  const [settling, go] = [signal(), signal()]
+  stub.settle = async (request) => {
+    settling.fire()
+    await go.fired
+    return settle(request)
+  }
+  const presented = present(client, task, payment)
+  await settling.fired
+  const ending = client.cancelTask({ id: task.id, tenant: '', metadata: undefined })
+  const refused = expect(ending).rejects.toThrow(/not cancelable/i)
+  // Asked after it, and answered when the server has read both.
+  await client.getTask({ id: task.id, tenant: '', historyLength: 0 })
+  go.fire()
+  expect([(await presented).status?.state, stub.settled.length]).toEqual([TaskState.TASK_STATE_COMPLETED, 1])
+  await refused
+  expect(asked).toEqual([])
+})
+
+test('A2A-022 a task for which a payment is settled that came while its executor cancelled is not cancelled', async () => {
+  const [working, cancelling, settling, go, over] = [signal(), signal(), signal(), signal(), signal()]
+  const { client, stub } = await openStudio({
+    executor: (runs) => ({
+      async execute(context, bus, payment) {
+        const isFirst = runs.push('first') === 1
+        if (isFirst) {
+          working.fire()
+          await over.fired
+        }
+        await painter([]).execute(context, bus, payment)
+      },
+      async cancelTask(taskId, bus) {
+        cancelling.fire()
+        await settling.fired
+        bus.publish(cancelledBy(taskId))
+        bus.finished()
+      },
+    }),
+  })
+  const { settle } = stub
+  stub.settle = async (request) => {
+    settling.fire()
+    await go.fired
+    return settle(request)
+  }
+  const task = await ask(client, 'the sea')
+  const first = payFor(task).then((payment) => present(client, task, payment))
+  await working.fired
+  const ending = client.cancelTask({ id: task.id, tenant: '', metadata: undefined })
+  const refused = expect(ending).rejects.toThrow(/not cancelable/i)
+  await cancelling.fired
+  const second = present(client, task, await payFor(task))
+  await settling.fired
+  go.fire()
+  expect((await second).status?.state).toBe(TaskState.TASK_STATE_COMPLETED)
+  await refused
+  // Whoever worked on it too is paid nothing.
+  over.fire()
+  await first
+  const now = await client.getTask({ id: task.id, tenant: '', historyLength: 0 })
+  expect([now.status?.state, now.artifacts.length, stub.settled.length]).toEqual([TaskState.TASK_STATE_COMPLETED, 1, 1])
+})
+
 test('A2A-018 A2A-036 the client asks for the extension by both names, and the server says which it follows', async () => {
   const { paying, activated } = await openStudio()
   await paying.sendMessage(message('the sea'))

@@ -86,7 +86,7 @@ export function paywall(options: PaywallOptions): A2aPaywall {
           }
           try {
             const answer = await answerOf(async () => handle(request, work), version)
-            if (!open.isEnded) reply(about, answer, ask, payload !== undefined)
+            if (open.end(true)) reply(about, answer, ask, payload !== undefined)
           } finally {
             open.close()
           }

@@ -6,7 +6,7 @@ import type { AgentExecutionEvent, AgentExecutor, ExecutionEventBus } from '@a2a
 export interface OpenTurn {
   /** The work begins. What is paid for before it is done can be cancelled no more. */
   begin(isPaidFirst: boolean): void
-  /** The work is done, and is sold from now on unless it failed; `false`: its task was ended before, and nothing of it is. */
+  /** The work is done, or there is none to do, and its answer leaves from now on unless nothing is sold; `false`: its task was ended before, and nothing of it does. */
   end(isSold: boolean): boolean
   /** Whether its task was ended while it was worked on: nobody waits for an answer. */
   readonly isEnded: boolean
@@ -27,7 +27,15 @@ export interface Turns {
  * out to have been paid for before.
  */
 export function createTurns(cancelTask: AgentExecutor['cancelTask']): Turns {
-  const tasks = new Map<string, Set<State>>()
+  const tasks = new Map<string, Work>()
+  const workOn = (taskId: string): Work => {
+    const work = tasks.get(taskId) ?? { turns: new Set(), cancellers: new Set() }
+    tasks.set(taskId, work)
+    return work
+  }
+  const leave = (taskId: string, { turns, cancellers }: Work): void => {
+    if (turns.size + cancellers.size === 0) tasks.delete(taskId)
+  }
   return {
     open(taskId, bus) {
       let begun = (): void => {}
@@ -37,22 +45,29 @@ export function createTurns(cancelTask: AgentExecutor['cancelTask']): Turns {
           begun = resolve
         }),
       }
-      const own = tasks.get(taskId) ?? new Set()
-      tasks.set(taskId, own.add(state))
+      const work = workOn(taskId)
+      work.turns.add(state)
       // Whoever ends a task says so on its own bus; the executor of this turn has another one.
       const hear = (event: AgentExecutionEvent): void => {
         if (state.phase !== 'selling' && isEnd(event)) state.phase = 'ended'
       }
       bus.on('event', hear)
+      const sell = (): void => {
+        state.phase = 'selling'
+        for (const hearLate of work.cancellers) hearLate()
+      }
       return {
         begin(isPaidFirst) {
-          if (state.phase === 'checked') state.phase = isPaidFirst ? 'selling' : 'working'
+          if (state.phase === 'checked') {
+            if (isPaidFirst) sell()
+            else state.phase = 'working'
+          }
           begun()
         },
         end(isSold) {
           if (state.phase === 'ended') return false
           bus.off('event', hear)
-          if (isSold) state.phase = 'selling'
+          if (isSold) sell()
           return true
         },
         get isEnded() {
@@ -60,31 +75,39 @@ export function createTurns(cancelTask: AgentExecutor['cancelTask']): Turns {
         },
         close() {
           bus.off('event', hear)
-          if (state.phase !== 'ended') state.phase = 'selling'
-          own.delete(state)
-          if (own.size === 0) tasks.delete(taskId)
+          if (state.phase !== 'ended') sell()
+          work.turns.delete(state)
+          leave(taskId, work)
           begun()
         },
       }
     },
 
     async cancel(taskId, bus) {
-      const open = [...(tasks.get(taskId) ?? [])]
-      await Promise.all(open.map(({ begun }) => begun))
-      const isSelling = () => open.some(({ phase }) => phase === 'selling')
-      let isLate = isSelling()
-      if (!isLate) {
+      const work = workOn(taskId)
+      const { turns, cancellers } = work
+      let isLate = [...turns].some(({ phase }) => phase === 'selling')
+      // Also by a turn that begins meanwhile.
+      const hearLate = (): void => {
+        isLate = true
+      }
+      cancellers.add(hearLate)
+      try {
+        await Promise.all([...turns].map(({ begun }) => begun))
         // What the executor says once the settlement has begun comes too late.
-        const mayEnd = () => {
-          isLate ||= isSelling()
-          return !isLate
-        }
-        await cancelTask(taskId, guarded(bus, mayEnd))
+        const mayEnd = () => !isLate
+        if (mayEnd()) await cancelTask(taskId, guarded(bus, mayEnd))
+      } finally {
+        cancellers.delete(hearLate)
+        leave(taskId, work)
       }
       if (isLate) throw new TaskNotCancelableError(`Task not cancelable: ${taskId} is being paid for`)
     },
   }
 }
+
+/** Who is at a task: turns, and whoever cancels it and has to hear that something of it is sold. */
+type Work = { readonly turns: Set<State>; readonly cancellers: Set<() => void> }
 
 type State = {
   phase: 'checked' | 'working' | 'selling' | 'ended'
