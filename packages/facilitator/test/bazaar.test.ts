@@ -605,23 +605,29 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
         routeTemplate: '/c/:id',
       },
     })
-    for (const id of ['..', '.', '']) {
+    for (const [n, id] of ['..', '.', '', { toString: 1, valueOf: 1 }, ['x']].entries()) {
       const input = { type: 'http', method: 'GET', pathParams: { id } }
       sell(catalogue, {
         url: 'https://api.example/d/1/e',
-        block: { info: { input }, routeTemplate: `/d${id.length}/:id/e` },
+        block: { info: { input }, routeTemplate: `/d${n}/:id/e` },
       })
     }
+    sell(catalogue, {
+      url: 'https://api.example/f/1',
+      block: { info: { input: { type: 'http', method: 'GET', pathParams: {} } }, routeTemplate: '/f/:constructor' },
+    })
     await catalogue.flush()
     const asked: unknown[] = []
+    const faults: unknown[] = []
     const prober = createProber({
-      ...{ store, clock: () => now },
+      ...{ store, clock: () => now, onFault: (fault) => faults.push(fault) },
       call: async ({ url, method, body }) => {
         asked.push([method, url, body])
         return { status: 500, retryAfter: undefined, header: () => undefined, text: '' }
       },
     })
-    await prober.round()
+    while ((await prober.round()) > 0);
+    expect(faults).toEqual([])
     expect(asked).toEqual([['POST', 'https://api.example/c/..%2Fx%3Fy', '{"a":1}']])
   })
 
@@ -872,6 +878,20 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     now += 1000
     await prober.round()
     expect((await list(catalogue)).total).toBe(2)
+  })
+
+  test('BAZAAR-027 a server whose tools have no names that are text lists none', async () => {
+    const catalogue = await openCatalogue()
+    sell(catalogue, { url: 'https://tools.example/mcp', input: toolNamed('forecast') })
+    await catalogue.flush()
+    const faults: unknown[] = []
+    const call = async ({ body = '{}' }: HttpRequest) => {
+      const tools = [{ name: { toString: 1, valueOf: 1 } }, { name: null }, {}, null]
+      const text = JSON.stringify({ id: JSON.parse(body).id, result: { tools } })
+      return { status: 200, retryAfter: undefined, header: () => undefined, text }
+    }
+    await createProber({ store, clock: () => now, call, onFault: (fault) => faults.push(fault) }).round()
+    expect([faults, (await list(catalogue)).total]).toEqual([[], 0])
   })
 
   test('BAZAAR-036 D12 a tool that its server lists keeps no seller from a place, whoever was paid for it', async () => {

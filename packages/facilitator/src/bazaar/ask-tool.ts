@@ -56,7 +56,7 @@ export async function askTool({ call, url, tool, timeoutMs, maxBytes }: AskTool)
         id,
       )
       if (listed === undefined || !Array.isArray(listed.tools)) return { status, tool: { is: 'unclear' } }
-      const found = listed.tools.find((each) => isJsonObject(each) && plainText(String(each.name), 128) === tool)
+      const found = listed.tools.find((each) => isJsonObject(each) && nameOf(each) === tool)
       if (isJsonObject(found)) return { status, tool: { is: 'listed', ...listingOf(found, url, tool) } }
       if (typeof listed.nextCursor !== 'string') return { status, tool: { is: 'absent' } }
       cursor = listed.nextCursor
@@ -76,6 +76,8 @@ const INITIALIZE = {
 
 /** Pages of a list that are read. */
 const PAGES = 10
+
+const nameOf = ({ name }: JsonObject) => (typeof name === 'string' ? plainText(name, 128) : undefined)
 
 const word = (value: unknown): string =>
   typeof value === 'string' && /^[\w.-]{1,32}$/.test(value) ? value : INITIALIZE.protocolVersion

@@ -1,4 +1,11 @@
-import { canonicalAddress, decodeChallenge, isJsonObject, type JsonObject, type PaymentRequired } from '@groat/core'
+import {
+  canonicalAddress,
+  decodeChallenge,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  type PaymentRequired,
+} from '@groat/core'
 import { type HttpAnswer, type HttpCall, NoAnswer, publicCall } from '@groat/core/http'
 import { parametersOf, readDeclaration } from '@groat/extensions/bazaar/facilitator'
 import type { Store } from '@groat/store'
@@ -167,10 +174,10 @@ function questionOf({ url, method, said, said_by, origin_state }: Row, allowPriv
       ? input.pathParams
       : {}
   // Dots alone would be taken for a way out of the path, and half a character is no text.
-  if (names.some((name) => /^\.{0,2}$|\p{Cs}/u.test(String(params[name] ?? '')))) return undefined
+  if (names.some((name) => /^\.{0,2}$|\p{Cs}/u.test(textOf(params[name])))) return undefined
   place.pathname = place.pathname
     .split('/')
-    .map((part) => (part.startsWith(':') ? encodeURIComponent(String(params[part.slice(1)])) : part))
+    .map((part) => (part.startsWith(':') ? encodeURIComponent(textOf(params[part.slice(1)])) : part))
     .join('/')
   for (const [name, value] of Object.entries(isJsonObject(input.queryParams) ? input.queryParams : {}).slice(0, 32)) {
     place.searchParams.set(
@@ -187,6 +194,10 @@ function questionOf({ url, method, said, said_by, origin_state }: Row, allowPriv
   const ask = { ...plain, method: askedBy(method), headers: { ...headers, 'content-type': 'application/json' }, body }
   return { ask, isGuess: isOpen }
 }
+
+/** A list or an object is no part of a path, and has no text of its own. */
+const textOf = (value: Json | undefined) =>
+  ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : ''
 
 const askedBy = (method: string | null) => (method === 'POST' ? ('POST' as const) : ('GET' as const))
 
