@@ -245,6 +245,35 @@ describe('D2 D3 what a stranger would have the sponsor pay for', () => {
     expect(await verify(await sponsored())).toBe('erc20_approval_limit_reached')
   })
 
+  test('GAS-APPROVAL-025 payments that were verified at once are given no more than one after the other', async () => {
+    const { address, privateKey } = sandbox.account('facilitator3')
+    scheme = exactEvm({ chains: [chain], sponsor: { account: privateKey, perPayerAndDay: 2 } })
+    const payments = [await sponsored(), await sponsored()]
+    for (const payment of payments) expect(await verify(payment)).toBe('ok')
+    // Whatever a payer does with its coin, and its approval, meanwhile.
+    const spend = async () => {
+      await sandbox.client.impersonateAccount({ address: poor.address })
+      await sandbox.client.setBalance({ address: poor.address, value: 10n ** 18n })
+      await approvePermit2(sandbox, poor.address, asset.address as Hex, 0n)
+      await sandbox.client.setBalance({ address: poor.address, value: 0n })
+    }
+    await scheme.enable?.(payments[0]!, payments[0]!.accepted!, now())
+    await spend()
+    // The approval has its place in the chain: nothing is lacking any more.
+    const before = await sandbox.nativeBalance(address)
+    await scheme.enable?.(payments[1]!, payments[1]!.accepted!, now())
+    expect(await sandbox.nativeBalance(address)).toBe(before)
+    const second = await sponsored()
+    expect(await scheme.enable?.(second, second.accepted!, now())).toMatchObject({ ok: true })
+    await spend()
+    // Whoever asked for it was told yes before.
+    const late = await sponsored()
+    expect(await scheme.enable?.(late, late.accepted!, now())).toMatchObject({
+      ok: false,
+      code: 'erc20_approval_limit_reached',
+    })
+  })
+
   test('GAS-APPROVAL-026 without a sponsor it is as if it were not there', async () => {
     expect(await verify(await sponsored(), exactEvm({ chains: [chain] }))).toBe('permit2_allowance_required')
     expect(exactEvm({ chains: [chain] }).extensions).toEqual(['eip2612GasSponsoring'])

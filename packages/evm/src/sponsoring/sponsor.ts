@@ -31,7 +31,7 @@ export interface Sponsor {
   judge(chain: EvmChain, payer: Address, approval: Approval): Promise<Refusal | undefined>
   /**
    * Gives the payer what the approval lacks, sends it, and waits until it is in a block. May be repeated: what is there is not done again.
-   * Refuses `erc20_approval_broadcast_failed`; throws `X402Error` when the chain cannot be asked or takes too long.
+   * Refuses `erc20_approval_limit_reached` and `erc20_approval_broadcast_failed`; throws `X402Error` when the chain cannot be asked or takes too long.
    */
   approve(chain: EvmChain, payer: Address, approval: Approval): Promise<Refusal | undefined>
 }
@@ -64,11 +64,14 @@ export function createSponsor(options: ApprovalSponsor): Sponsor {
   // One funding at a time: two would take the same nonce, and the nonce is what keeps one from being sent twice.
   let last: Promise<unknown> = Promise.resolve()
 
-  async function fund(chain: EvmChain, payer: Address, approval: Approval): Promise<void> {
+  async function fund(chain: EvmChain, payer: Address, approval: Approval): Promise<Refusal | undefined> {
     const { rpc, engine, chainId, network } = chain
-    const lacking = approval.cost - (await rpc.balance(payer))
-    if (lacking <= 0n) return
+    const [mined, balance] = await Promise.all([rpc.minedNonce(payer), rpc.balance(payer)])
+    const lacking = approval.cost - balance
+    if (lacking <= 0n || mined > approval.transaction.nonce) return undefined
     if (lacking > maxFunding) throw new X402Error('fee_above_limit', { network, limit: maxFunding })
+    // Others of this payer may have been judged at the same time, and given theirs since.
+    if (!given.allows(payer, lacking)) return refuse('erc20_approval_limit_reached')
     const [nonce, { baseFee }, tip = DEFAULT_TIP] = await Promise.all([
       // A funding that is under way has this nonce too, so that only one of the two can land.
       rpc.minedNonce(account.address),
@@ -80,10 +83,11 @@ export function createSponsor(options: ApprovalSponsor): Sponsor {
     const { raw } = await signTransaction(engine, transfer, account)
     given.take(payer, lacking)
     await rpc.send(raw)
-    const mined = await patiently(clock, async () =>
+    const isMined = await patiently(clock, async () =>
       (await rpc.minedNonce(account.address)) > nonce ? true : undefined,
     )
-    if (!mined) throw new X402Error('rpc_unreachable', { network, waiting: 'the funding of an approval' })
+    if (!isMined) throw new X402Error('rpc_unreachable', { network, waiting: 'the funding of an approval' })
+    return undefined
   }
 
   return {
@@ -109,7 +113,8 @@ export function createSponsor(options: ApprovalSponsor): Sponsor {
       const { rpc, network } = chain
       const funded = last.then(() => fund(chain, payer, approval))
       last = funded.catch(() => undefined)
-      await funded
+      const refusal = await funded
+      if (refusal !== undefined) return refusal
       await rpc.send(approval.raw)
       const receipt = await patiently(clock, () => rpc.receipt(approval.hash))
       if (receipt) return receipt.success ? undefined : refuse('erc20_approval_broadcast_failed')
