@@ -52,6 +52,23 @@ test('version 1 travels in its own header under its own network name', () => {
   expect(decodePayment((header) => (header === name ? value : undefined))).toEqual({ ok: true, value: payment })
 })
 
+test('CORE-023 a payment loses the words about its resource that are too long, and no more', () => {
+  const resource = { url: 'https://a.example', description: 'kept', serviceName: 'x'.repeat(33), tags: 'none' }
+  const read = (payment: object) => {
+    const header = encodeBase64Text(JSON.stringify(payment))
+    return decodePayment((name) => (name === 'PAYMENT-SIGNATURE' ? header : null))
+  }
+  const payment = { x402Version: 2, accepted: wireOffer, payload: {}, resource }
+  expect(read(payment)).toMatchObject({ ok: true })
+  const decoded = read(payment)
+  expect(decoded?.ok && decoded.value.resource).toEqual({ url: 'https://a.example', description: 'kept' })
+  expect(read({ ...payment, resource: { serviceName: 'no url' } })).toMatchObject({
+    ok: false,
+    code: 'invalid_payload',
+  })
+  expect(read({ ...payment, payload: 7 })).toMatchObject({ ok: false, code: 'invalid_payload' })
+})
+
 test('no payment header is no payment', () => {
   expect(decodePayment(() => null)).toBeUndefined()
   expect(decodePayment(() => '')).toBeUndefined()

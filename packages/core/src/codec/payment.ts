@@ -9,7 +9,7 @@ import { check } from './check.js'
 import { type GetHeader, headerNames } from './headers.js'
 import { asciiJson, decodeJsonObject } from './json.js'
 import { encodeRequirements, objectOf, requirementsFromV2 } from './requirements.js'
-import { resourceFrom } from './resource.js'
+import { readResource, resourceFrom } from './resource.js'
 
 /** A payment as one header. */
 export type PaymentHeader = { readonly name: string; readonly value: string }
@@ -76,7 +76,9 @@ function decodePaymentHeader(version: X402Version, header: string): Decoded<Paym
 }
 
 function paymentFromV2(object: unknown): Decoded<PaymentPayload> {
-  const checked = check(v2.PaymentPayload, object)
+  const strict = check(v2.PaymentPayload, object)
+  // What a server says too long of its resource is the fault of no payer, who copies it (CORE-023).
+  const checked = strict.ok ? strict : check(v2.PaymentPayload, withReadableResource(objectOf(object)))
   if (!checked.ok) return checked
   const accepted = requirementsFromV2(checked.value.accepted)
   if (!accepted.ok) return accepted
@@ -94,6 +96,11 @@ function paymentFromV2(object: unknown): Decoded<PaymentPayload> {
       ...(extensions == null ? undefined : { extensions: objectOf(extensions) }),
     },
   }
+}
+
+function withReadableResource(object: JsonObject): JsonObject {
+  const resource = readResource(object.resource)
+  return resource === undefined ? object : { ...object, resource }
 }
 
 /** A v1 payment that echoes an offer mixes two versions: it would be matched by less than it claims. */
