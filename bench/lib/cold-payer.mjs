@@ -67,10 +67,12 @@ const payers = {
 }
 
 const start = performance.now()
+const used = process.cpuUsage()
 const pay = await payers[name]()
 const loaded = performance.now()
 const response = await pay('https://api.shop.test/quote')
 const end = performance.now()
+const { user, system } = process.cpuUsage(used)
 if (paid !== 1 || response.status !== 200) throw new Error(`${name} did not pay: ${response.status}`)
-process.stdout.write(JSON.stringify({ load: loaded - start, first: end - loaded }))
+process.stdout.write(JSON.stringify({ load: loaded - start, first: end - loaded, cpu: (user + system) / 1000 }))
 process.exit(0)

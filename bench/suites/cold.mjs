@@ -16,7 +16,7 @@ const names = {
 }
 const ROUNDS = Number(process.env.GROAT_BENCH_ROUNDS ?? 9)
 
-/** What a fresh process takes to load a payer and to make its first payment. The seller is in the process: no network, no TLS. */
+/** What a fresh process takes to load a payer and to make its first payment, in time and in processor time. The seller is in the process: no network, no TLS. */
 export async function run() {
   const folder = await mkdtemp(join(tmpdir(), 'groat-cold-'))
   const times = Object.fromEntries(Object.keys(names).map((name) => [name, []]))
@@ -36,12 +36,14 @@ export async function run() {
   const of = (name, read) => times[name].map(read)
   const all = ({ load, first }) => load + first
   for (const [name, title] of Object.entries(names)) {
-    const ratio = median(of(name, all).map((ms, round) => ms / all(times.official[round])))
+    const against = (read) => median(of(name, read).map((ms, round) => ms / read(times.official[round])))
     const [load, first, both] = [({ load: ms }) => ms, ({ first: ms }) => ms, all].map((read) => median(of(name, read)))
     console.log(
       `  ${title.padEnd(width)}   load ${load.toFixed(0).padStart(4)}   first payment ${first.toFixed(0).padStart(4)}   together ${both
         .toFixed(0)
-        .padStart(4)} (${Math.min(...of(name, all)).toFixed(0)})   ${ratio.toFixed(2)}x the time`,
+        .padStart(
+          4,
+        )} (${Math.min(...of(name, all)).toFixed(0)})   ${against(all).toFixed(2)}x the time, ${against(({ cpu }) => cpu).toFixed(2)}x the processor`,
     )
   }
 }

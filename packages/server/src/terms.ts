@@ -114,15 +114,15 @@ export function pathOf(url: string): string {
 }
 
 type Said = {
-  readonly status: Challenge['status']
-  readonly detail: string | undefined
-  readonly correction: Correction | undefined
+  readonly status?: Challenge['status']
+  readonly detail?: string | undefined
+  readonly correction?: Correction | undefined
 }
 
 function challengeAnswer(
   { resource, offers, extensions, spoken, dialects }: Omit<Terms, 'outgoing' | 'challenge'>,
   code: ErrorCode,
-  { status = 402, detail, correction }: Partial<Said> = {},
+  { status = 402, detail, correction }: Said = {},
 ): Challenge {
   const accepts = offers.map((offer) => {
     const { requirements } = offer

@@ -969,7 +969,7 @@ export const errorCodes = {
   erc20_approval_limit_reached: {
     ...newPayment,
     title: 'This payer’s approvals were sponsored often enough',
-    hint: 'Let more be approved at once by `allowance` in your policy, such as $5, or approve Permit2 yourself: `groat wallet approve`.',
+    hint: 'Approve Permit2 yourself: `groat wallet approve`, or more at once: `allowance` in the policy.',
   },
   erc20_approval_broadcast_failed: {
     ...newPayment,
@@ -1726,8 +1726,8 @@ export const errorCodes = {
   permit2_allowance_not_replaceable: {
     status: 412,
     retry: 'new-payment',
-    title: 'The token lets nobody change what Permit2 may take, unless it is nothing',
-    hint: 'Approve Permit2 for the token yourself, zero first (`groat wallet approve` does both), and pay again.',
+    title: 'The token changes what Permit2 may take only from zero',
+    hint: 'Approve Permit2 yourself, zero first: `groat wallet approve`.',
   },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
