@@ -9,6 +9,7 @@ import { run } from '../lib/run.mjs'
 const SHOP = `upstream: http://127.0.0.1:3000
 facilitator: http://127.0.0.1:4402
 payTo: { base-sepolia: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8" }
+page: true
 routes: { GET /weather: $0.01 }
 `
 

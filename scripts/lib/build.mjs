@@ -12,13 +12,31 @@ import { closureOf, findWorkspaces, isBuilt } from './workspaces.mjs'
 export async function ensureRunnable(name) {
   const stale = findStale(closureOf(name).filter(isBuilt))
   if (stale.length === 0) return
-  await phase(`building ${stale.length} packages`, async () => {
-    const results = await pooled(stale, cores, (workspace) =>
-      run(process.execPath, [join(root, 'tooling/build.mjs')], { cwd: workspace.dir }),
-    )
+  await phase(`building ${stale.length} ${stale.length === 1 ? 'package' : 'packages'}`, async () => {
+    const results = await pooled(stale, cores, buildOne)
     const failed = results.findIndex(({ code }) => code !== 0)
     if (failed >= 0) throw new Failure(`${results[failed].output}groat: ${stale[failed].name} does not build`)
     markBuilt(stale)
+  })
+}
+
+/** Runs the steps of a package's build, until one fails. */
+async function buildOne(workspace) {
+  let result
+  for (const step of buildSteps(workspace)) {
+    result = await run(process.execPath, step, { cwd: workspace.dir })
+    if (result.code !== 0) break
+  }
+  return result
+}
+
+/** The steps of a package's build as programs of Node: `groat-build`, and what its script has to make behind it. */
+export function buildSteps({ name, manifest }) {
+  return manifest.scripts.build.split(' && ').map((step) => {
+    const [program, ...args] = step.split(' ')
+    if (program === 'groat-build') return [join(root, 'tooling/build.mjs'), ...args]
+    if (program === 'node') return args
+    throw new Failure(`groat: ${name} builds by ${program}, which is neither groat-build nor node`)
   })
 }
 

@@ -40,6 +40,7 @@ function sourcesDigest(dir, base) {
   const hash = createHash('sha256')
   const files = [
     ...filesBelow(join(dir, 'src')).filter((file) => !/\.(test|bench|test-d)\.ts$/.test(file)),
+    ...filesBelow(join(dir, 'page')),
     join(dir, 'package.json'),
     join(base, 'tsconfig.base.json'),
     join(base, 'tooling/build.mjs'),

@@ -1,10 +1,12 @@
 // The page as one script and one style sheet, from their sources. A build writes what this gives; tests take it from here.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { build, transformSync } from 'esbuild'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+// What runs from a clone has no package that this one only develops with: the tooling has the bundler, and the command line what the page is made of.
+const { build, transformSync } = createRequire(here('../../../tooling/package.json'))('esbuild')
 
 const { outputFiles } = await build({
   entryPoints: [here('./main.ts')],
@@ -15,6 +17,7 @@ const { outputFiles } = await build({
   platform: 'browser',
   target: 'es2022',
   conditions: ['source'],
+  nodePaths: [here('../../cli/node_modules')],
   // It stands in a page, and must not end its element.
   supported: { 'inline-script': false },
 })
