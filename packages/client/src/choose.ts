@@ -27,6 +27,8 @@ export type ChooseInput = {
   readonly requested: URL
   /** Where the challenge came from. */
   readonly challenged: URL
+  /** What the seller calls what is sold, if not by the URL in the challenge. */
+  readonly named?: string | undefined
   readonly clock: Clock
   readonly random: Random
   /** What a payment for an offer draws from, where an extension ties it to the request. */
@@ -120,12 +122,12 @@ async function prepare(
   offer: PaymentRequirements,
   asset: Asset,
   scheme: SchemeClient,
-  { challenge: { extensions, resource }, policy, clock, random }: ChooseInput,
+  { challenge: { extensions, resource }, named = resource?.url, policy, clock, random }: ChooseInput,
 ): Promise<PreparedPayment | RuleRefusal> {
   const { maxLifetimeSeconds } = policy
   const now = clock()
   const maxAllowance = allowanceLimit(policy, asset)
-  const about = { extensions, resource: resource?.url, maxAllowance }
+  const about = { extensions, resource: named, maxAllowance }
   const prepared = await scheme.prepare(offer, { clock: () => now, random, maxLifetimeSeconds, ...about })
   if (!prepared.ok) return { ...prepared, rule: 'scheme' }
   const lifetime = prepared.expiresAt - Math.floor(now / 1000)

@@ -26,6 +26,7 @@ import { judgeAnswer, type PaymentOutcome } from './outcome.js'
 import type { ParsedPolicy } from './policy.js'
 import { type Limits, present } from './present.js'
 import { type PayableRequest, printable, type Replay } from './request.js'
+import { sellersNames } from './sellers-name.js'
 import { type Sleep, within } from './time.js'
 
 /** What paying is done with. */
@@ -166,7 +167,7 @@ export function questionOf(
   const challenged = new URL(unpaid?.url || url)
   const about = { request, fingerprint, challenge, terms, schemes, policy, clock, random, requested: url, challenged }
   const bind = replay && binder(extensions, { ...replay, challenge, random })
-  return { ...about, binding: replay !== undefined, bind }
+  return { ...about, named: unpaid && sellersNames.get(unpaid), binding: replay !== undefined, bind }
 }
 
 /** Servers take 16 KiB for all headers together: the others need room too. */

@@ -7,6 +7,7 @@ import {
   PROBLEM_TYPE,
   type X402Version,
 } from '@groat/core'
+import { sellersNames } from './sellers-name.js'
 
 /** The header of what was bought beyond one answer. */
 const ENTITLEMENT_HEADER = 'PAYMENT-ENTITLEMENT'
@@ -60,16 +61,19 @@ export function isPaymentRequired(value: unknown): value is JsonObject {
 }
 
 /**
- * A challenge as a payer reads it, in the place of a 402. `receipt`: of a settlement that was refused.
+ * A challenge as a payer reads it, in the place of a 402. `receipt`: of a settlement that was refused. `named`: what the seller calls the resource, where the payer knows it by another URL: who signs
+ * what a payment is for signs that.
  *
  * @example
  * challengeResponse(result.structuredContent)
  */
-export function challengeResponse(required: JsonObject, receipt?: unknown): Response {
+export function challengeResponse(required: JsonObject, receipt?: unknown, named?: string): Response {
   const headers = new Headers({ 'PAYMENT-REQUIRED': encodeHeaderObject(required) })
   if (isJsonObject(receipt))
     headers.set(headerNames[required.x402Version === 1 ? 1 : 2].response, encodeHeaderObject(receipt))
-  return new Response('', { status: 402, headers })
+  const response = new Response('', { status: 402, headers })
+  if (named !== undefined) sellersNames.set(response, named)
+  return response
 }
 
 /**

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { createBuyer } from '@groat/client/buyer'
 import { exactEvm as exactEvmClient } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/server'
+import { transferProof as paysByProofs } from '@groat/evm/transfer-proof/client'
+import { transferProof as sellsForProofs } from '@groat/evm/transfer-proof/server'
 import { createMemoryClaims } from '@groat/server'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -13,7 +15,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import * as z from 'zod'
 import { payingClient } from '../src/client/index.js'
 import { type McpPaywall, paywall } from '../src/server/index.js'
-import { stubFacilitator } from './support/facilitator.js'
+import { NETWORK, stubFacilitator } from './support/facilitator.js'
 import { account, openShop, SELLER, SERVER, text } from './support/shop.js'
 
 const forecast = (server: McpServer, paid: McpPaywall, runs: unknown[] = []) => {
@@ -23,6 +25,7 @@ const forecast = (server: McpServer, paid: McpPaywall, runs: unknown[] = []) => 
   })
   server.registerTool('forecast', { inputSchema: { city: z.string() }, outputSchema: { city: z.string() } }, tool)
 }
+const USDC = '0x036CbD53842c5426634e7929541eC2318f3dCF7e'
 const oslo = { name: 'forecast', arguments: { city: 'Oslo' } }
 
 test('MCP-030 MCP-031 a call is paid for, and its result comes back whole, with its receipt', async () => {
@@ -302,4 +305,28 @@ test('a server that names its own URL in its offers gets that name back with the
   const result = await paying.callTool({ name: 'forecast' })
   // Our gate takes payments for the name that it gave, and for no other: the name went back as it came.
   expect(paying.outcome(result)).toMatchObject({ status: 'refused', code: 'resource_mismatch' })
+})
+
+test('MCP-030 EVM-PROOF-004 who signs what a payment is for signs the name that the seller has for it', async () => {
+  const transfer = { network: NETWORK, asset: USDC, payTo: SELLER, amount: 1000n, transaction: `0x${'ab'.repeat(32)}` }
+  const { paying, stub } = await openShop(
+    (server, paid) => {
+      const route = { price: '$0.001', offers: [{ scheme: 'transfer-proof' }] } as const
+      server.registerTool(
+        'forecast',
+        { description: 'Weather' },
+        paid.tool('forecast', route, async () => text('Sun')),
+      )
+    },
+    {
+      options: { schemes: [sellsForProofs] },
+      payer: { schemes: [paysByProofs({ account, transfers: [transfer] })] },
+    },
+  )
+  const result = await paying.callTool({ name: 'forecast', arguments: {} })
+  expect(paying.outcome(result)?.status).toBe('settled')
+  expect(stub.verified[0]?.payment).toMatchObject({
+    resource: { url: 'mcp://tool/forecast' },
+    payload: { resource: 'mcp://tool/forecast' },
+  })
 })

@@ -58,7 +58,7 @@ export function challenged(
       : required.x402Version === 1
         ? { ...required, accepts: offers.map((one) => (isJsonObject(one) ? { ...one, resource: names.url } : one)) }
         : renamed(required, named, names.url)
-  const response = challengeResponse(object, receiptIn(said))
+  const response = challengeResponse(object, receiptIn(said), named)
   return { response, named: named ?? names.aliases[0] ?? '' }
 }
 

@@ -27,6 +27,7 @@ export function stubFacilitator(): StubFacilitator {
       kinds: [
         { x402Version: 2, scheme: 'exact', network: NETWORK },
         { x402Version: 1, scheme: 'exact', network: NETWORK },
+        { x402Version: 2, scheme: 'transfer-proof', network: NETWORK },
       ],
       extensions: [],
       signers: {},
