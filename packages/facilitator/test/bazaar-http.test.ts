@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { encodeFacilitatorRequest, type FacilitatorRequest, type JsonObject } from '@groat/core'
 import { openMemoryStore, type Store } from '@groat/store'
+import { sql } from 'kysely'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Catalogue, createCatalogue, createProber, sellersAmong, withCatalogue } from '../src/bazaar.js'
@@ -137,6 +138,27 @@ describe('the catalogue over HTTP', () => {
     })
     expect((await get('/supported')).body.extensions).toEqual(['bazaar'])
     await catalogue.flush()
+  })
+
+  test('BAZAAR-030 BAZAAR-042 one payment brings one listing, whatever it is said to be for when its settlement is asked for again', async () => {
+    const request = declared('https://api.example/weather')
+    const { payment } = request
+    const again = (url: string) => ({ ...request, payment: { ...payment, resource: { url } } })
+    expect(await post('/settle', request)).toMatchObject({ body: { success: true } })
+    for (const url of ['https://a.example/x', 'https://b.example/x', 'http://localhost/x']) {
+      expect(await post('/settle', again(url))).toMatchObject({ body: { success: true } })
+    }
+    await catalogue.flush()
+    expect((await get('/discovery/resources')).body).toMatchObject({
+      pagination: { total: 1 },
+      items: [{ resource: 'https://api.example/weather', quality: { l30DaysTotalCalls: 1 } }],
+    })
+    const { rows } = await sql<{ notes: number }>`select count(*) as notes from bazaar_note`.execute(store.db)
+    expect(Number(rows[0]?.notes)).toBe(0)
+    // Whoever pays first does not keep the seller's own word out.
+    await settleAs(seller, again('https://api.example/forecast'))
+    await catalogue.flush()
+    expect((await get('/discovery/resources')).body.pagination.total).toBe(2)
   })
 
   test('BAZAAR-037 D12 D13 words and prices are those of who may speak: of a payer nothing is shown but where it was paid for', async () => {

@@ -9,7 +9,16 @@ import { DAY_MS, WINDOW_DAYS } from './quality.js'
 import type { ListQuery, SearchQuery } from './query.js'
 import { createQueue } from './queue.js'
 import { type FoundRows, listRows, type ReadFrom, type ResourceRow, searchRows } from './read.js'
-import { type CatalogueLimits, placeOf, type RecordFlaw, recordNote, recordSale, rescore, type Sale } from './record.js'
+import {
+  type CatalogueLimits,
+  isSeenFirst,
+  placeOf,
+  type RecordFlaw,
+  recordNote,
+  recordSale,
+  rescore,
+  type Sale,
+} from './record.js'
 import { type BazaarTables, bazaarMigrations } from './tables.js'
 import { type WhyListed, type WhyQuery, whyListed } from './why.js'
 
@@ -91,7 +100,10 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
         async (trx) => {
           for (const each of waiting) {
             const now = clock()
-            const flaw = 'sale' in each ? await recordSale(trx, each.sale, now, limits) : each.flaw
+            const flaw =
+              'sale' in each
+                ? await recordSale(trx, each.sale, now, limits)
+                : (await isSeenFirst(trx, each.pid, now)) && each.flaw
             if (typeof flaw === 'string') await recordNote(trx, each.url, flaw, now)
           }
         },
@@ -105,12 +117,12 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
   }
 
   /** A flaw is written once an hour for each place. */
-  function note(url: string | undefined, flaw: RecordFlaw): void {
+  function note(url: string | undefined, flaw: RecordFlaw, pid: Pid): void {
     const now = clock()
     if (url === undefined || now - (noted.get(url) ?? Number.NEGATIVE_INFINITY) < 3_600_000) return
     if (noted.size >= 1000) noted.clear()
     noted.set(url, now)
-    queue.add({ url, flaw })
+    queue.add({ url, flaw, pid })
   }
 
   async function sweep(): Promise<void> {
@@ -155,7 +167,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       const { payment, requirements } = request
       const read = readPublic(request)
       const url = payment.resource?.url ?? requirements.received?.resource
-      if (!read.ok) return note(typeof url === 'string' ? url : undefined, read.flaw)
+      if (!read.ok) return note(typeof url === 'string' ? url : undefined, read.flaw, pid)
       const keys = Object.keys(payment.extensions ?? {}).filter((key) => /^[\w.-]{1,64}$/.test(key))
       const extensions = [...new Set(['bazaar', ...keys])].slice(0, 32)
       const { listing } = read
@@ -203,7 +215,9 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
   }
 }
 
-type Waiting = { readonly url: string; readonly sale: Sale } | { readonly url: string; readonly flaw: RecordFlaw }
+type Waiting =
+  | { readonly url: string; readonly sale: Sale }
+  | { readonly url: string; readonly flaw: RecordFlaw; readonly pid: Pid }
 
 /** No payment is valid for that long. */
 const SEEN_MS = 40 * DAY_MS

@@ -52,15 +52,15 @@ export function keyOf(
 }
 
 /**
- * Writes a sale into the catalogue. A payment counts once, however often its settlement is asked for; one to the payer's own account lists and counts for
- * nothing (BAZAAR-041). Answers with the listing's number, or why there is none.
+ * Writes a sale into the catalogue. A payment counts once and brings one listing, however often its settlement is asked for and whatever it says then that it was for (BAZAAR-042); one to the payer's own
+ * account lists and counts for nothing (BAZAAR-041). Answers with the listing's number, or why there is none; `undefined` where another was brought before.
  */
 export async function recordSale(
   trx: Transaction<BazaarTables>,
   sale: Sale,
   now: number,
   { perOrigin = 1000, perPlace = 8, total = 1_000_000 }: CatalogueLimits,
-): Promise<number | RecordFlaw> {
+): Promise<number | RecordFlaw | undefined> {
   const { pid, requirements, listing } = sale
   const payTo = canonicalAddress(requirements.payTo)
   const payer = canonicalAddress(sale.payer)
@@ -77,6 +77,9 @@ export async function recordSale(
   const said = saidOf(own)
   // Which extensions a payment carries is its payer's choice.
   const keys = sale.bySeller ? `|${[...sale.extensions].sort().join('|')}|` : '|bazaar|'
+  const isFirst = await isSeenFirst(trx, pid, now)
+  // No signature says what a payment was for: whoever asks for its settlement again could name anything.
+  if (known === undefined && !isFirst && !sale.bySeller) return undefined
   if (known === undefined) {
     // Its name is all that there is of it, and would be a stranger's words.
     if (!sale.bySeller && !/^[\w./-]{0,128}$/.test(listing.tool ?? '')) return 'tool_unspoken'
@@ -114,19 +117,24 @@ export async function recordSale(
     const { received: _, ...plain } = requirements
     const settled = sale.bySeller ? requirements : { ...plain, extra: {} }
     // The seller's own offers begin where those of payers end.
-    const isFirst = known !== undefined && by === 'seller' && known.said_by !== 'seller'
-    await (isFirst ? replaceOffers(trx, row, [settled], now) : recordOffer(trx, row, settled, now))
+    const begins = known !== undefined && by === 'seller' && known.said_by !== 'seller'
+    await (begins ? replaceOffers(trx, row, [settled], now) : recordOffer(trx, row, settled, now))
   }
+  const counts = isFirst && payer !== payTo
+  if (counts) await recordUse(trx, row, payer, now)
+  if (counts && now - (known?.scored_at ?? 0) >= SCORE_MS) await rescore(trx, row, payTo, now)
+  return row
+}
+
+/** Remembers a payment. `false`: it was there before. */
+export async function isSeenFirst(trx: Transaction<BazaarTables>, pid: Pid, now: number): Promise<boolean> {
   const first = await trx
     .insertInto('bazaar_seen')
     .values({ pid, at: now })
     .onConflict((c) => c.doNothing())
     .returning('pid')
     .executeTakeFirst()
-  const counts = first !== undefined && payer !== payTo
-  if (counts) await recordUse(trx, row, payer, now)
-  if (counts && now - (known?.scored_at ?? 0) >= SCORE_MS) await rescore(trx, row, payTo, now)
-  return row
+  return first !== undefined
 }
 
 /** Who is believed before whom. */
