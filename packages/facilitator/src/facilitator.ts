@@ -179,10 +179,13 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     return outcome.status === 'settled' ? { number: outcome.blockNumber, hash: outcome.blockHash } : undefined
   }
 
-  /** Carries on with what is in the journal; resolves when the chain was asked once. */
+  /** Carries on with what is in the journal; resolves when the chain was asked once after what may have left. What has not waits for its turn. */
   async function resume(record: SettlementRecord): Promise<void> {
     const route = routes.find(record)
-    if (route.ok) return settler.carry(record, storedRequest(record), route).looked
+    if (route.ok) {
+      const { looked } = settler.carry(record, storedRequest(record), route)
+      return record.state === 'claimed' ? undefined : looked
+    }
     const { network, scheme } = record
     const error = new X402Error('invalid_config', { network, scheme, reason: 'an open payment is served no more' })
     report(error, { during: 'start', pid: record.pid })

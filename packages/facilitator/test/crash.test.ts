@@ -151,6 +151,30 @@ test('C11, FP-13 killed at the start, while what is open is looked up: the one a
   await on.expectMoved(6)
 }, 60_000)
 
+test('C11, ENG-12 killed while payments wait for their turn, and no block comes: the next one is ready all the same', async () => {
+  const requests = await Promise.all([on.pay('payer', LONG), on.pay('payer2', LONG), on.pay('payer3', LONG)])
+  await on.chain.setAutomine(false)
+  const { child, url, ended } = await startChild('', 'test', { GROAT_TEST_DEPTH: '1' })
+  const states = async () =>
+    (await on.tables().selectFrom('settlement').select('state').execute()).map((row) => row.state)
+  const present = (request: FacilitatorRequest) => settleOver(url, request).catch(() => undefined)
+  const answers = [present(requests[0]!)]
+  await until(async () => (await states()).includes('sent'))
+  answers.push(...requests.slice(1).map(present))
+  await until(async () => (await states()).filter((state) => state === 'claimed').length === 2)
+  child.kill('SIGKILL')
+  await ended
+  await Promise.all(answers)
+
+  const service = await on.serve()
+  expect(await service.health()).toMatchObject({ ready: true })
+  await on.chain.setAutomine(true)
+  await on.chain.mine()
+  const outcomes = await Promise.all(requests.map((request) => settleToEnd(service, request)))
+  expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
+  await on.expectMoved(3)
+}, 60_000)
+
 test('C01 killed with 10 payments under way, the next one settles each exactly once', async () => {
   const requests = await Promise.all(Array.from({ length: 10 }, () => on.pay()))
   const { url, ended } = await startChild('FP-07:4')
