@@ -162,6 +162,38 @@ test('BAZAAR-050 a paid route is listed, found and explained; groat listed says 
   expect((await run('listed', 'https://shop.example/')).code).toBe(2)
 })
 
+test('BAZAAR-035 a shop on this machine is asked where private places are listed, and what it says itself is shown', async () => {
+  const file = join(folder, 'near.yaml')
+  const text = await readFile(shopFile, 'utf8')
+  await writeFile(
+    file,
+    text
+      .replace(/^origin: .*\n/m, '')
+      .replace(/^describe: .*\n/m, '')
+      .replace('shop.db', 'near.db'),
+  )
+  const near = await start('serve', file)
+  const payer = createPayer({
+    schemes: [exactEvm({ account: privateKeyAccount(chain.account('payer').privateKey) })],
+  })
+  expect((await payer.fetch(`${near}/weather/oslo`)).status).toBe(200)
+  const why = async () => (await run('listed', `${near}/weather/oslo`, '--catalogue', facilitator)).out
+  await expect.poll(why, { timeout: 20_000 }).toContain('yes  origin: Its own 402 asks for payments to that account')
+  const found = await run('find', 'weather of a city', '--catalogue', facilitator, '--json')
+  expect(
+    found.out
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line)),
+  ).toContainEqual(
+    expect.objectContaining({
+      url: `${near}/weather/:city`,
+      description: 'Weather of a city',
+      offers: [expect.objectContaining({ offer: expect.objectContaining({ amount: '1000' }) })],
+    }),
+  )
+})
+
 test('BAZAAR-052 an operator takes a place off the catalogue, and puts it back, while the facilitator runs', async () => {
   const environment = { KEY: chain.account('facilitator').privateKey }
   const hide = async (...args: string[]) => {
@@ -177,8 +209,11 @@ test('BAZAAR-052 an operator takes a place off the catalogue, and puts it back, 
     out: `${JSON.stringify({ url: place, hidden: true, listings: 1 })}\n`,
   })
   expect(await isListed()).toContain('a complaint')
-  expect((await hide(place, '--undo')).out).toContain('put back; listings there now: 1')
+  expect((await hide(place, '--undo')).out).toBe(`${place} may be listed again: 1 listing put back\n`)
   expect(await isListed()).not.toContain('a complaint')
+  expect((await hide(place, '--reason', 'a complaint')).out).toBe(`${place} is taken off: 1 listing taken off\n`)
+  await hide(place, '--undo')
+  expect((await hide('https://shop.example/later', '--reason', 'x')).out).toContain('nothing was listed there yet')
   expect((await hide(place)).code).toBe(2)
   expect((await hide(place, '--undo', '--reason', 'x')).code).toBe(2)
   expect((await hide('nowhere', '--reason', 'x')).code).toBe(2)

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Json, JsonObject, PaymentPayload, PaymentRequirements, Pid } from '@groat/core'
 import { network } from '@groat/core'
-import { callOver, type HttpRequest, NoAnswer } from '@groat/core/http'
+import { type HttpRequest, NoAnswer } from '@groat/core/http'
 import { openMemoryStore, openStore, type Store } from '@groat/store'
 import fc from 'fast-check'
 import { sql } from 'kysely'
@@ -631,25 +631,34 @@ describe.each(['sqlite', 'postgres'] as const)('the catalogue on %s', (kind) => 
     expect(asked).toEqual([['POST', 'https://api.example/c/..%2Fx%3Fy', '{"a":1}']])
   })
 
-  test('BAZAAR-031 D10 D14 by itself it reaches no private address, whatever a listing names', async () => {
+  test('BAZAAR-031 D10 D14 by itself it reaches no private address, whatever a listing names, unless the operator allows it', async () => {
     const catalogue = await openCatalogue({ allowPrivate: true })
-    let asked = 0
-    const server = createServer((_, response) => {
-      asked += 1
+    let reached = 0
+    const asked: unknown[] = []
+    const server = createServer(({ url }, response) => {
+      asked.push(url)
       response.writeHead(302, { location: '/elsewhere' }).end()
+    })
+    server.on('connection', () => {
+      reached += 1
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     for (const host of ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]'])
-      sell(catalogue, { url: `http://${host}:${port}/` })
+      sell(catalogue, { url: `https://${host}:${port}/` })
     await catalogue.flush()
+    const why = async () =>
+      (await catalogue.why({ resource: `http://127.0.0.1:${port}/` })).checks.find(({ name }) => name === 'origin')
+    expect([await createProber({ store, clock: () => now, timeoutMs: 2000 }).round(), reached]).toEqual([3, 0])
+    sell(catalogue, { url: `http://127.0.0.1:${port}/` })
+    await catalogue.flush()
+    expect(await why()).toMatchObject({ ok: null, detail: 'Its origin was not asked yet' })
     const prober = createProber({ store, clock: () => now, allowPrivate: true, timeoutMs: 2000 })
-    expect([await prober.round(), asked]).toEqual([3, 0])
-    // A call without the guard gets there, and follows nothing.
-    await createProber({ store, clock: () => now + DAY, allowPrivate: true, call: callOver(fetch) }).round()
-    expect(asked).toBeGreaterThan(0)
+    expect([await prober.round(), reached, asked]).toEqual([1, 1, ['/']])
+    expect(await why()).toMatchObject({ detail: expect.stringContaining('asked and answered with 302') })
     expect((await list(catalogue)).items.map(({ metadata }) => (metadata as JsonObject).originVerified)).toEqual([
+      false,
       false,
       false,
       false,

@@ -34,10 +34,17 @@ export async function runHide(
     await catalogue.start()
     const listings = await catalogue.hide({ url, ...(payTo !== undefined && { payTo }) }, reason)
     if (json) io.out(`${JSON.stringify({ url, hidden: !undo, listings })}\n`)
-    else io.out(`${url} is ${undo ? 'put back' : 'taken off'}; listings there now: ${listings}\n`)
+    else io.out(`${url} ${undo ? 'may be listed again' : 'is taken off'}: ${saidOf(listings, undo)}\n`)
     return exitCodes.ok
   } finally {
     await catalogue.stop()
     await store.close()
   }
+}
+
+/** How many it was about: none is an answer too, for what is listed there later is kept off as well. */
+function saidOf(listings: number, undo: boolean): string {
+  if (listings === 0)
+    return undo ? 'nothing was there to put back' : 'nothing was listed there yet, and nothing will be'
+  return `${listings} ${listings === 1 ? 'listing' : 'listings'} ${undo ? 'put back' : 'taken off'}`
 }

@@ -59,7 +59,7 @@ export interface Catalogue {
   search(query: SearchQuery): Promise<FoundRows | undefined>
   why(query: WhyQuery): Promise<WhyListed>
   /**
-   * Takes a place off, also what is listed there later, or puts it back with `undefined`; answers how many listings it has now (BAZAAR-052). Without `payTo` it is all of the place. `reason` is shown to
+   * Takes a place off, also what is listed there later, or puts it back with `undefined`; answers how many listings that was done to (BAZAAR-052). Without `payTo` it is all of the place. `reason` is shown to
    * whoever asks why.
    */
   hide(place: { readonly url: string; readonly payTo?: string }, reason: string | undefined): Promise<number>

@@ -6,7 +6,7 @@ import {
   type JsonObject,
   type PaymentRequired,
 } from '@groat/core'
-import { type HttpAnswer, type HttpCall, NoAnswer, publicCall } from '@groat/core/http'
+import { type HttpAnswer, type HttpCall, NoAnswer, nodeCall, publicCall } from '@groat/core/http'
 import { parametersOf, readDeclaration } from '@groat/extensions/bazaar/facilitator'
 import type { Store } from '@groat/store'
 import type { Selectable } from 'kysely'
@@ -19,13 +19,13 @@ import { wordsOf } from './words.js'
 /** How origins are asked. */
 export type ProberOptions = {
   readonly store: Store
-  /** Makes the exchange. Default: one that reaches no private address and follows no redirect. */
+  /** Makes the exchange. Default: one that follows no redirect and, without `allowPrivate`, reaches no private address. */
   readonly call?: HttpCall
   /** Milliseconds between two probes of one listing. Default six hours. */
   readonly every?: number
   /** Milliseconds for one answer. Default 10,000. */
   readonly timeoutMs?: number
-  /** Whether plain http is asked too: for tests and closed networks. Default false. */
+  /** Whether this machine and private networks are asked too, by plain http as well: for tests and closed networks. Default false. */
   readonly allowPrivate?: boolean
   readonly clock?: () => number
   readonly onFault?: (fault: Fault) => void
@@ -56,7 +56,7 @@ export function createProber(options: ProberOptions): Prober {
   const report = createReporter({ onFault })
   const onError = (error: unknown) => void report(error, { during: 'bazaar' })
   const store = options.store.withTables<BazaarTables>()
-  const call = options.call ?? publicCall()
+  const call = options.call ?? (allowPrivate ? nodeCall() : publicCall())
   let timer: NodeJS.Timeout | undefined
   let running: Promise<unknown> = Promise.resolve()
 
@@ -142,7 +142,7 @@ export function createProber(options: ProberOptions): Prober {
   return {
     async start() {
       await store.migrate(bazaarMigrations(store.kind))
-      timer ??= setInterval(tick, ROUND_MS).unref()
+      timer ??= setInterval(tick, allowPrivate ? SOON_MS : ROUND_MS).unref()
     },
     round,
     async stop() {
@@ -153,6 +153,8 @@ export function createProber(options: ProberOptions): Prober {
 }
 
 const ROUND_MS = 15_000
+/** Whoever tries a shop on this machine waits for it. */
+const SOON_MS = 1_000
 
 type Row = Selectable<BazaarTables['bazaar_resource']>
 

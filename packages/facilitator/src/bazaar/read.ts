@@ -71,14 +71,14 @@ export async function searchRows(from: ReadFrom, query: SearchQuery): Promise<Fo
 /** What is asked of a row by whoever wants to know why it is listed, or is not. */
 export type ListedRow = Pick<
   ResourceRow,
-  'url' | 'method' | 'tool' | 'pay_to' | 'origin_state' | 'hidden' | 'said_by' | 'shown'
+  'url' | 'method' | 'tool' | 'pay_to' | 'origin_state' | 'probe' | 'hidden' | 'said_by' | 'shown'
 >
 
 /** How an origin's listings stand, shown or not: without words and offers, for there may be a thousand of them. */
 export function rowsOfOrigin({ db }: ReadFrom, origin: string): Promise<readonly ListedRow[]> {
   return db
     .selectFrom('bazaar_resource')
-    .select(['url', 'method', 'tool', 'pay_to', 'origin_state', 'hidden', 'said_by', 'shown'])
+    .select(['url', 'method', 'tool', 'pay_to', 'origin_state', 'probe', 'hidden', 'said_by', 'shown'])
     .where('origin', '=', origin)
     .orderBy('seq')
     .limit(1000)

@@ -64,7 +64,7 @@ function isListed({ shown, origin_state }: ListedRow, showsUnverified: boolean):
 }
 
 function checksOf(row: ListedRow, showsUnverified: boolean): readonly ListingCheck[] {
-  const { method, tool, pay_to, origin_state, hidden, said_by } = row
+  const { method, tool, pay_to, origin_state, probe, hidden, said_by } = row
   const what = `${tool ?? method ?? 'any method'}, paid to ${pay_to}`
   const wanted = !showsUnverified && (origin_state === 'unknown' || origin_state === 'named')
   const origin: ListingCheck =
@@ -74,7 +74,7 @@ function checksOf(row: ListedRow, showsUnverified: boolean): readonly ListingChe
         ? {
             name: 'origin',
             ok: wanted ? false : null,
-            detail: `Its origin was not asked yet${wanted ? ', and only what origins say is shown here' : ''}`,
+            detail: `${askedSoFar(probe)}${wanted ? ', and only what origins say is shown here' : ''}`,
           }
         : origin_state === 'named'
           ? { name: 'origin', ok: wanted ? false : null, detail: NAMED }
@@ -85,6 +85,17 @@ function checksOf(row: ListedRow, showsUnverified: boolean): readonly ListingChe
     ...(said_by === 'payer' ? [UNSPOKEN] : []),
     ...(hidden === null ? [] : [{ name: 'hidden', ok: false, detail: `Taken off by the operator: ${hidden}` }]),
   ]
+}
+
+/** What came of asking an origin that has confirmed nothing so far. */
+function askedSoFar(probe: string | null): string {
+  if (probe === null) return 'Its origin was not asked yet'
+  // As the prober has written it.
+  const { status, outcome } = JSON.parse(probe) as { readonly status: number | null; readonly outcome: string }
+  if (status === null) return 'Its origin was asked and did not answer; it is asked again'
+  const meaning =
+    outcome === 'unclear' ? 'which to a question of our own making says nothing' : 'and not with a 402 that can be read'
+  return `Its origin was asked and answered with ${status}, ${meaning}; it is asked again`
 }
 
 const UNSPOKEN: ListingCheck = {
