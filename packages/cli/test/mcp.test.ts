@@ -158,7 +158,10 @@ test('this machine is asked where the user has named it, and nowhere else', asyn
   await policy('per_payment: $0.05\n', '')
   const { call } = await agent()
   for (const tool of ['quote', 'pay']) {
-    expect(await call(tool, { url })).toMatchObject({ isError: true, says: { code: 'private_address' } })
+    expect(await call(tool, { url })).toMatchObject({
+      isError: true,
+      says: { code: 'private_address', hint: expect.stringMatching(/groat mcp --site URL.*private_addresses: true/) },
+    })
   }
   expect((await call('find', { site: api })).says).toMatchObject({
     services: [],

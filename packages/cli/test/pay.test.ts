@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { svmAccounts } from '@groat/sandbox'
@@ -90,6 +93,17 @@ test('what the sandbox says of itself is found, and bought from', async () => {
   expect((await run(['pay', url])).exitCode).toBe(0)
   // The page keeps its place.
   expect((await fetch(api)).headers.get('content-type')).toContain('text/html')
+})
+
+test('what lists no price is counted where a limit is named', async () => {
+  const site = createServer((request, answer) =>
+    answer.end(JSON.stringify(request.url === '/.well-known/x402' ? { resources: ['/quiet'] } : {})),
+  ).listen(0, '127.0.0.1')
+  onTestFinished(() => void site.close())
+  await once(site, 'listening')
+  const url = `http://127.0.0.1:${(site.address() as AddressInfo).port}`
+  expect((await run(['find', '--max', '0.0001', '--site', url])).said).toContain('1 of them without a listed price')
+  expect((await run(['find', '--site', url])).said).not.toContain('listed price')
 })
 
 test('pay uses a bundle and a pass that were bought before it pays again', async () => {
@@ -326,6 +340,9 @@ test('a refusal says its reason, and does not print the challenge', async () => 
   )
   expect(said).toContain('Fund the account, or name the file of another with --key-file.')
   expect(said).not.toContain('accepts')
+  // Sold by two ways in which one asset moves, which are one to a person.
+  const errand = await run(['pay', `${api}/errand`], environment)
+  expect(errand.said.match(/has 0 USDC/g)).toHaveLength(1)
 })
 
 // Last: what is paid here reaches the seller some time later.

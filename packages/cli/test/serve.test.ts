@@ -392,6 +392,12 @@ test('every way to price is said in the file in the words of the code', async ()
   expect(io.said()).toContain('is valid: 11 routes')
 })
 
+test('a file with one route has one route', async () => {
+  const io = recordedIo({ environment: { SECRET: secret } })
+  expect(await runCli(['serve', '--check', await configure('', '\n  GET /weather: $0.001')], io)).toBe(0)
+  expect(io.said()).toMatch(/is valid: 1 route$/m)
+})
+
 test('the first calls are free, and a condition multiplies', async () => {
   const sold = `
   GET /weather: { price: $0.001, free: 2, times: [{ 3: query_length > 10 }] }`

@@ -101,6 +101,28 @@ test('EVM-EXACT-161 EVM-EXACT-162 EVM-EXACT-163 session keys work on a sandbox a
   expect(await payFreely('anywhere')).toBe('erc7710_simulation_failed')
 }, 240_000)
 
+test('an owner without coin for gas is told that it is their wallet which lacks it', async () => {
+  const file = join(folder, 'sandbox-contracts.json')
+  await writeFile(file, JSON.stringify(ready.evm?.delegation))
+  const key = join(folder, 'poor')
+  await writeFile(key, `0x${'22'.repeat(32)}`, { mode: 0o600 })
+  const where = [
+    '--network',
+    'base-sepolia',
+    '--rpc',
+    String(ready.evm?.rpcUrl),
+    '--contracts',
+    file,
+    '--key-file',
+    key,
+  ]
+  const { exitCode, said } = await groat('wallet', 'session', 'enable', ...where)
+  expect(exitCode).toBe(1)
+  expect(said).toMatch(/0x[0-9a-f]{40}, the owner's wallet, has no coin on base-sepolia.*signer_out_of_gas/i)
+  expect(said).toContain('groat wallet fund')
+  expect(said).not.toContain('facilitator')
+}, 60_000)
+
 test('an account obeys only code that says so itself', async () => {
   const file = join(folder, 'other.json')
   const { delegation, usdc } = ready.evm ?? {}

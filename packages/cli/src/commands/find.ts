@@ -1,4 +1,4 @@
-import { createBuyer, findServices, type Service } from '@groat/client/buyer'
+import { createBuyer, findServices, priceOf, type Service } from '@groat/client/buyer'
 import { formatUnits, v1NameOf } from '@groat/core'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, formatDuration, type Io, plain } from '../terminal/io.js'
@@ -42,8 +42,9 @@ export async function find(words: readonly string[], options: FindCommand, io: I
   } else {
     for (const line of columns(rows.map(({ service, probe: measured }) => rowOf(service, measured))))
       io.out(`${plain(line)}\n`)
+    const unpriced = options.max === undefined ? 0 : services.filter((service) => priceOf(service) === undefined).length
     io.say(
-      `  ${services.length} found${silent.length > 0 ? io.style.quiet(`; nothing to read at ${plain(silent.join(', '))}`) : ''}`,
+      `  ${services.length} found${unpriced > 0 ? `; ${unpriced} of them without a listed price, which --max says nothing about (--probe asks)` : ''}${silent.length > 0 ? io.style.quiet(`; nothing to read at ${plain(silent.join(', '))}`) : ''}`,
     )
   }
   return services.length > 0 ? exitCodes.ok : exitCodes.no

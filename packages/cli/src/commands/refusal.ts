@@ -28,7 +28,7 @@ export type Asked = {
   readonly nodes?: ReadonlyMap<Network, string>
 }
 
-/** A refusal in the words of the command line: a line for each offer, and what to do next. */
+/** A refusal in the words of the command line: a line for each offer that is refused in other words, and what to do next. */
 export type Explained = { readonly offers: readonly string[]; readonly hint: string }
 
 /**
@@ -41,9 +41,14 @@ export function explainRefusal({ code, refusals }: RefusedQuote, asked: Asked): 
   const here = told.filter(({ offer }) => wanted?.includes(offer.network) !== false)
   const [closest] = (here.length > 0 ? here : told).toSorted((a, b) => distance(a.rule) - distance(b.rule))
   return {
-    offers: told.map(({ offer, code, reason }) =>
-      plain(`${offer.scheme} on ${nameOf(offer.network)}: ${reason} (${code})`),
-    ),
+    // Offers that differ in how the asset moves alone are one to a person.
+    offers: [
+      ...new Set(
+        told.map(({ offer, code, reason }) =>
+          plain(`${offer.scheme} on ${nameOf(offer.network)}: ${reason} (${code})`),
+        ),
+      ),
+    ],
     hint: plainLines(closest?.hint ?? errorInfo(code).hint),
   }
 }
@@ -88,6 +93,8 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
         hint: 'Fund the account, or name the file of another with --key-file.',
       }
     }
+    case 'privateAddresses':
+      return { ...plain, hint: 'If the seller really is there, say `private_addresses: true` in the policy.' }
     case 'versions':
       return { ...plain, hint: 'Pay sellers of version 1 with --v1.' }
     case 'schemes':

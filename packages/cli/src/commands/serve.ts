@@ -51,7 +51,8 @@ export async function runServe(
       refundRequests,
       onEvent: () => {},
     })
-    io.say(`${file} is valid: ${config.routes.length} routes`)
+    const { length } = config.routes
+    io.say(`${file} is valid: ${length} ${length === 1 ? 'route' : 'routes'}`)
     return exitCodes.ok
   }
   const log = createLog({ write: (line) => io.say(json ? line.trimEnd() : readable(line)) })

@@ -14,6 +14,7 @@ import {
   type SchemeClient,
   sameAddress,
   v1NameOf,
+  X402Error,
 } from '@groat/core'
 import { createEvmChain } from '@groat/evm/chain'
 import { privateKeyAccount } from '@groat/evm/exact/client'
@@ -117,7 +118,9 @@ export async function changeObedience(wish: 'enable' | 'disable', options: ObeyC
   const { account: owner, key } = await ownerOf(options, io)
   const chain = await createEvmChain({ network, rpc: node, signers: [key], assets: [] })
   const named = { manager: hexOf(manager), account: hexOf(account) }
-  const done = await (wish === 'enable' ? obeyManager : disobeyManager)(chain, owner, named)
+  const done = await sending(options, owner.address, () =>
+    (wish === 'enable' ? obeyManager : disobeyManager)(chain, owner, named),
+  )
   if (options.json) io.out(`${JSON.stringify({ owner: owner.address, ...named, ...done })}\n`)
   else if (!done.ok) io.say(plain(`  ${io.style.bad('refused:')} ${done.detail ?? done.code}`))
   else {
@@ -125,6 +128,26 @@ export async function changeObedience(wish: 'enable' | 'disable', options: ObeyC
     io.out(`${owner.address} ${state}${done.transaction === undefined ? ' already' : ` since ${done.transaction}`}\n`)
   }
   return done.ok ? exitCodes.ok : exitCodes.no
+}
+
+/** Sends a transaction of the owner's own, who pays for its gas. */
+async function sending<T>(
+  { network }: { readonly network: string },
+  owner: string,
+  send: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await send()
+  } catch (cause) {
+    if (!X402Error.is(cause) || cause.code !== 'signer_out_of_gas') throw cause
+    const id = networkNamed(network)
+    throw new CliError(
+      'no',
+      `${owner}, the owner's wallet, has no coin on ${v1NameOf(id) ?? id} to pay for gas (${cause.code})`,
+      'Send it some of the coin of the chain; on a sandbox, groat wallet fund gives a wallet money and coin.',
+      { cause },
+    )
+  }
 }
 
 /** `groat wallet session list`: what keys may spend; with `--rpc` also what they have spent. */
@@ -149,9 +172,10 @@ export async function revokeSession(name: string, options: SessionCommand, io: I
   if (node === undefined) {
     throw new CliError('usage', 'No node to send through', NAME_A_NODE)
   }
-  const { key } = await ownerOf(options, io)
+  const { account: owner, key } = await ownerOf(options, io)
   const chain = await createEvmChain({ network: session.network, rpc: node, signers: [key] })
-  const transaction = await endSession(chain, session)
+  const named = { network: session.network }
+  const transaction = await sending(named, owner.address, () => endSession(chain, session))
   if (!(await readSession(chain, session)).ended) throw new CliError('no', `${name} is not ended`)
   await rm(fileOf(name, io))
   if (options.json) io.out(`${JSON.stringify({ name, transaction })}\n`)

@@ -1,5 +1,14 @@
 import type { BudgetState } from '@groat/client/buyer'
-import { type Asset, assetByAddress, errorInfo, formatUnits, parseMoney, parseUnits, X402Error } from '@groat/core'
+import {
+  type Asset,
+  assetByAddress,
+  type ErrorCode,
+  errorInfo,
+  formatUnits,
+  parseMoney,
+  parseUnits,
+  X402Error,
+} from '@groat/core'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { CliError } from '../terminal/exit.js'
 
@@ -22,13 +31,19 @@ export async function telling(work: () => Promise<CallToolResult>): Promise<Call
       const { title, hint } = errorInfo(error.code)
       const isUnknown = error.code === 'payment_unresolved' || error.code === 'payment_in_flight'
       const status = isUnknown ? 'unknown' : 'failed'
-      return failed({ status, code: error.code, reason: title, hint: isUnknown ? AGAIN : hint })
+      return failed({ status, code: error.code, reason: title, hint: isUnknown ? AGAIN : (hints[error.code] ?? hint) })
     }
     if (error instanceof CliError) return failed({ status: 'failed', reason: error.message, hint: error.hint })
     // What the platform's fetch throws.
     if (error instanceof TypeError) return failed({ status: 'unreachable', reason: 'the server does not answer' })
     throw error
   }
+}
+
+/** Where what to do is the user's, in the words of the command line. */
+const hints: Partial<Record<ErrorCode, string>> = {
+  private_address:
+    'If the seller really is there, have the user say so: `groat mcp --site URL` for one on the same machine, or `private_addresses: true` in the policy file.',
 }
 
 /** What to do about a payment that nobody knows the end of. */
