@@ -9,6 +9,7 @@ import {
   encodeBase64,
   encodeMessage,
   encodeTransaction,
+  memo,
   programs,
   transferChecked,
 } from '@groat/svm/wire'
@@ -46,7 +47,9 @@ export async function makeTransfer(
   const destination = associatedTokenAccount(payee, programs.token, mint)
   const move = transferChecked(programs.token, { source, mint, destination, authority: payer, amount, decimals: 6 })
   const blockhash = addressBytes(await rpc.latestBlockhash())
-  const message = encodeMessage({ feePayer: payer, instructions: [move], blockhash })
+  // Two equal transfers of one moment would be one transaction.
+  const once = memo(new TextEncoder().encode(crypto.randomUUID()))
+  const message = encodeMessage({ feePayer: payer, instructions: [move, once], blockhash })
   const sent = await rpc.send(encodeBase64(encodeTransaction([await account.sign(message)], message)))
   if (!sent.ok) throw new Error(`the chain refused a transfer: ${sent.message}`)
   for (let tries = 0; (await rpc.transaction(sent.signature)) === undefined; tries++) {

@@ -41,10 +41,11 @@ export type TransferProofClientOptions = {
 
 /**
  * Pays `transfer-proof` offers with transfers that the account has already made. It never sends money: which transfer is made is decided elsewhere, and this
- * half presents each of them for one resource and for nothing else. Who wants it gives it to the payer; no other half answers such offers.
+ * half presents each of them for one resource and for nothing else, and once: what was settled before a restart is the caller's to leave out. Who wants it gives it to the payer;
+ * no other half answers such offers.
  *
  * `prepare` refuses `asset_not_known`, `invalid_network`, `resource_mismatch` (the challenge names no resource) and `no_transfer_made`; `sign` throws `signer_failed`, also for a transfer that
- * was signed for something else meanwhile. Throws a `TypeError` when the account has no address.
+ * was signed for something meanwhile. Throws a `TypeError` when the account has no address.
  *
  * @example
  * const scheme = transferProof({ account, transfers: [{ transaction, network: 'eip155:8453', asset, payTo, amount: 1000n }] })
@@ -61,6 +62,7 @@ export function transferProof(options: TransferProofClientOptions): SchemeClient
     scheme: transferProofOnEvm,
     payer: (network) => (chainIdOf(network) === undefined ? undefined : account.address),
     asset: assetOf,
+    settled: async (pid) => made.settled(pid),
     async prepare(offer, { clock, maxLifetimeSeconds, resource }) {
       const asset = assetOf(offer)
       if (asset === undefined) return refuse('asset_not_known')
@@ -70,16 +72,17 @@ export function transferProof(options: TransferProofClientOptions): SchemeClient
       if (resource === undefined) return refuse('resource_mismatch')
       const audience = typeof offer.extra.audience === 'string' ? offer.extra.audience : ''
       const purpose = `${audience}\n${resource}`
-      const transaction = await made.find(offer, purpose)
+      const transaction = await made.find(offer, purpose, clock() / 1000)
       if (transaction === undefined || !isHex(transaction, 32)) return refuse('no_transfer_made')
       const lifetime = Math.floor(Math.min(offer.maxTimeoutSeconds, maxLifetimeSeconds))
       const validBefore = BigInt(Math.floor(clock() / 1000) + lifetime)
       const proof: TransferProof = { transaction, from: payer, resource, audience, validBefore }
       const place = { chainId, token }
       const wire: JsonObject = { transaction, from: account.address, resource, validBefore: validBefore.toString() }
+      const pid = transferProofId(offer.network, token, proof)
       return {
         ok: true,
-        pid: transferProofId(offer.network, token, proof),
+        pid,
         payer,
         amount: offer.amount,
         allowance: 0n,
@@ -87,8 +90,8 @@ export function transferProof(options: TransferProofClientOptions): SchemeClient
         preview: { network: asset.network, asset: asset.symbol, token: asset.address, proof: wire },
         ...locality(account),
         sign: async () => {
-          if (!made.take(transaction, purpose)) {
-            throw new X402Error('signer_failed', { reason: 'the transfer paid for something else' })
+          if (!made.take(transaction, { pid, purpose, until: Number(validBefore) }, clock() / 1000)) {
+            throw new X402Error('signer_failed', { reason: 'the transfer is presented already' })
           }
           const signature = await signWith(account, {
             digest: () => transferProofDigest(engine, place, proof),
