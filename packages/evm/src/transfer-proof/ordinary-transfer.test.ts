@@ -79,18 +79,28 @@ test('EVM-PROOF-013 other words, other targets, foreign code and cut-off data te
   expect(found(wallet, whole.replace(pad('0x60').slice(2), 'f'.repeat(64)) as Hex)).toBeUndefined()
 })
 
+const marks: readonly Hex[] = [
+  AUTHORIZATION_USED,
+  '0x97088ec3606cfe8cc112180570d03fcde05f9b8e1bfef8e27784eaf5dd5691b6',
+  '0xde5b89d10fc800c459329c382fabfcad0be0ed7e5328e01fae04e507b09ef5d8',
+  '0x40dadaa36c6c2e3d7317e24757451ffb2d603d875f0ad5e92c5dd156573b1873',
+]
+
 test('EVM-PROOF-013 what settled another scheme is no proof, whoever was told to do it', () => {
-  const marks: readonly Hex[] = [
-    AUTHORIZATION_USED,
-    '0x97088ec3606cfe8cc112180570d03fcde05f9b8e1bfef8e27784eaf5dd5691b6',
-    '0xde5b89d10fc800c459329c382fabfcad0be0ed7e5328e01fae04e507b09ef5d8',
-    '0x40dadaa36c6c2e3d7317e24757451ffb2d603d875f0ad5e92c5dd156573b1873',
-  ]
   for (const topic of marks) {
     expect(found(wallet, execute(), [logOf({ topics: [topic] }), logOf()])).toBeUndefined()
     expect(found(token, transfer(), [logOf(), logOf({ topics: [topic] })])).toBeUndefined()
   }
   expect(found(wallet, execute(), [logOf({ topics: [] }), logOf()])).toBe(7)
+})
+
+test('EVM-PROOF-013 what others settle in the same bundle takes nobody’s transfer from them', () => {
+  const [authorized = '', , , delegated = ''] = marks
+  for (const topic of [authorized, delegated] as Hex[]) {
+    const by = (account: Address) => logOf({ topics: [topic, topicOf(account), pad('0x05')] })
+    expect(found(wallet, execute(), [by(bundler), logOf()])).toBe(7)
+    expect(found(wallet, execute(), [by(bundler), by(wallet), logOf()])).toBeUndefined()
+  }
 })
 
 test('EVM-PROOF-007 without the token’s own word, or where the transaction failed, nothing moved', () => {

@@ -1,6 +1,6 @@
 import { encodeCall } from '../abi.js'
 import { type Address, parseAddress } from '../address.js'
-import { AUTHORIZATION_USED, findTransferOf } from '../exact/token.js'
+import { AUTHORIZATION_USED, findTransferOf, topicOf } from '../exact/token.js'
 import type { Hex } from '../hex.js'
 import type { Log, Receipt, SeenTransaction } from '../rpc.js'
 
@@ -26,7 +26,7 @@ export function findOrdinaryTransfer(
   { success, logs }: Pick<Receipt, 'success' | 'logs'>,
   { token, from, to, value }: WantedTransfer,
 ): Log | undefined {
-  if (!success || logs.some(({ topics: [topic] }) => topic !== undefined && SETTLEMENTS.has(topic))) return undefined
+  if (!success || logs.some((log) => isSettlement(log, from))) return undefined
   const call = encodeCall(TRANSFER_CALL, to, value)
   const isOrdinary = callsOf(transaction, from).some(
     (each) => each.to === token && each.data.toLowerCase().startsWith(call.toLowerCase()),
@@ -37,12 +37,22 @@ export function findOrdinaryTransfer(
 /** `transfer(address,uint256)` */
 const TRANSFER_CALL = '0xa9059cbb'
 
-/** What is logged where another scheme settles: by EIP-3009, through a proxy of Permit2, by a delegation. A wallet may be told to do that too. */
+/** Whether another scheme may have settled for an account there. A wallet may be told to do that too; what others settle beside it, in the same bundle of operations, is theirs. */
+function isSettlement({ topics: [topic, payer] }: Log, from: Address): boolean {
+  if (topic === undefined) return false
+  const isTheirs = payer === undefined || payer === topicOf(from)
+  return SETTLEMENTS.has(topic) || (SETTLEMENTS_OF.has(topic) && isTheirs)
+}
+
+/** What is logged through a proxy of Permit2, which names nobody: `Settled()` and `SettledWithPermit()`. */
 const SETTLEMENTS: ReadonlySet<string> = new Set([
-  AUTHORIZATION_USED,
-  // `Settled()` and `SettledWithPermit()`
   '0x97088ec3606cfe8cc112180570d03fcde05f9b8e1bfef8e27784eaf5dd5691b6',
   '0xde5b89d10fc800c459329c382fabfcad0be0ed7e5328e01fae04e507b09ef5d8',
+])
+
+/** What is logged by EIP-3009, and by a delegation, with the account that pays. */
+const SETTLEMENTS_OF: ReadonlySet<string> = new Set([
+  AUTHORIZATION_USED,
   // `RedeemedDelegation(address,address,(address,address,bytes32,(address,bytes,bytes)[],uint256,bytes))`
   '0x40dadaa36c6c2e3d7317e24757451ffb2d603d875f0ad5e92c5dd156573b1873',
 ])
