@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { isLocked, withLock } from './lock.mjs'
 import { Failure, phase } from './progress.mjs'
 import { root } from './root.mjs'
 import { cores, pooled, run } from './run.mjs'
@@ -10,13 +11,27 @@ import { closureOf, findWorkspaces, isBuilt } from './workspaces.mjs'
  * without them no package waits for another.
  */
 export async function ensureRunnable(name) {
-  const stale = findStale(closureOf(name).filter(isBuilt))
-  if (stale.length === 0) return
-  await phase(`building ${stale.length} ${stale.length === 1 ? 'package' : 'packages'}`, async () => {
-    const results = await pooled(stale, cores, buildOne)
-    const failed = results.findIndex(({ code }) => code !== 0)
-    if (failed >= 0) throw new Failure(`${results[failed].output}groat: ${stale[failed].name} does not build`)
-    markBuilt(stale)
+  const findIts = () => findStale(closureOf(name).filter(isBuilt))
+  // What another process is building is not there, however fresh it looks.
+  if (findIts().length === 0 && !isLocked(lockFile)) return
+  await aloneBuilding(async () => {
+    const stale = findIts()
+    if (stale.length === 0) return
+    await phase(`building ${stale.length} ${stale.length === 1 ? 'package' : 'packages'}`, async () => {
+      const results = await pooled(stale, cores, buildOne)
+      const failed = results.findIndex(({ code }) => code !== 0)
+      if (failed >= 0) throw new Failure(`${results[failed].output}groat: ${stale[failed].name} does not build`)
+      markBuilt(stale)
+    })
+  })
+}
+
+const lockFile = join(root, 'node_modules/.groat-build.lock')
+
+/** Two builds at once take each other's results away: the second waits, and then finds what the first has made. */
+function aloneBuilding(work) {
+  return withLock(lockFile, work, {
+    onWait: () => process.stderr.write('groat: waiting for another build of this clone …\n'),
   })
 }
 
@@ -42,9 +57,11 @@ export function buildSteps({ name, manifest }) {
 
 /** Builds all packages whole, JavaScript and declarations, through turbo's cache. */
 export async function buildAll() {
-  const { code, output } = await turbo(['run', 'build', 'declarations', '--output-logs=errors-only', '--ui=stream'])
-  if (code !== 0) throw new Failure(`${output}groat: the build failed`)
-  markBuilt(findWorkspaces().filter(isBuilt))
+  await aloneBuilding(async () => {
+    const { code, output } = await turbo(['run', 'build', 'declarations', '--output-logs=errors-only', '--ui=stream'])
+    if (code !== 0) throw new Failure(`${output}groat: the build failed`)
+    markBuilt(findWorkspaces().filter(isBuilt))
+  })
 }
 
 async function turbo(args) {
