@@ -33,7 +33,8 @@ export async function find(words: readonly string[], options: FindCommand, io: I
   const rows = await Promise.all(
     services.map(async (service) => ({
       service,
-      probe: options.probe ? await probe(service, options, io) : undefined,
+      // Whoever is to say what a tool costs calls it, and it may be free.
+      probe: options.probe && service.tool === undefined ? await probe(service, options, io) : undefined,
     })),
   )
   if (options.json) {
@@ -66,7 +67,10 @@ async function probe({ url }: Service, options: FindCommand, io: Io): Promise<Pr
   return { asks: `${formatUnits(quote.amount, quote.asset.decimals)} ${quote.asset.symbol}`, ms }
 }
 
-function rowOf({ url, description, offers, price, source }: Service, measured: Probe | undefined): readonly string[] {
+function rowOf(
+  { url, tool, description, offers, price, source }: Service,
+  measured: Probe | undefined,
+): readonly string[] {
   const listed = offers.map(({ offer, asset }) => {
     const where = v1NameOf(offer.network) ?? offer.network
     return asset
@@ -75,7 +79,7 @@ function rowOf({ url, description, offers, price, source }: Service, measured: P
   })
   const said = [...new Set(listed)].join(', ') || price || 'price not listed'
   const now = measured === undefined ? [] : [`asks ${measured.asks} in ${formatDuration(measured.ms)}`]
-  return [url, said, ...now, source, description.slice(0, 80)]
+  return [tool === undefined ? url : `tool ${tool} at ${url}`, said, ...now, source, description.slice(0, 80)]
 }
 
 function json(value: unknown): string {

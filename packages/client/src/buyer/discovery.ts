@@ -16,6 +16,8 @@ import { compareValues, type Value } from '../value.js'
 /** Something that can be bought, as somebody lists it. What it really costs is what it asks when it is asked. */
 export type Service = {
   readonly url: string
+  /** The tool's name, where it is one of the MCP server at `url`. */
+  readonly tool?: string
   readonly description: string
   /** Where it was found: `bazaar`, `well-known`, `agent-card` or `openapi`. */
   readonly source: 'bazaar' | 'well-known' | 'agent-card' | 'openapi'
@@ -152,8 +154,8 @@ async function fromCatalogue(
     const { total } = (isJsonObject(page) && isJsonObject(page.pagination) && page.pagination) || {}
     if (rows === 0 || typeof total !== 'number' || offset >= total) break
   }
-  return found.filter(({ url, description }) =>
-    words.every((word) => `${url} ${description}`.toLowerCase().includes(word)),
+  return found.filter(({ url, tool = '', description }) =>
+    words.every((word) => `${url} ${tool} ${description}`.toLowerCase().includes(word)),
   )
 }
 
@@ -230,7 +232,10 @@ function serviceFrom(item: JsonObject, source: Service['source'], base?: string)
   const price = moneyOf(item.price)
   // A template keeps the braces that say where something is to be filled in.
   const written = url.href.replace(/%7B([\w-]+)%7D/g, '{$1}')
-  return [{ url: written, description, source, offers, ...(price !== undefined && { price }) }]
+  const tool = item.type === 'mcp' ? text(item.toolName).slice(0, 128) : ''
+  return [
+    { url: written, ...(tool !== '' && { tool }), description, source, offers, ...(price !== undefined && { price }) },
+  ]
 }
 
 function offerFrom(wire: Json): readonly ListedOffer[] {
@@ -254,8 +259,10 @@ function moneyOf(value: Json | undefined): string | undefined {
 function unique(services: readonly Service[]): readonly Service[] {
   const byUrl = new Map<string, Service>()
   for (const service of services) {
-    const known = byUrl.get(service.url)
-    if (known === undefined || (known.offers.length === 0 && service.offers.length > 0)) byUrl.set(service.url, service)
+    // Many tools have one URL.
+    const key = `${service.url} ${service.tool ?? ''}`
+    const known = byUrl.get(key)
+    if (known === undefined || (known.offers.length === 0 && service.offers.length > 0)) byUrl.set(key, service)
   }
   return [...byUrl.values()]
 }

@@ -66,6 +66,8 @@ export type PayingClient = {
  */
 export function payingClient(client: McpClient, payer: Payer, { server }: PayingClientOptions): PayingClient {
   const base = serverUrl(server)
+  // A key in the query of the URL is this client's, and no seller names it.
+  const own = [...new Set([base.href, base.origin + base.pathname])]
   const outcomes = new WeakMap<object, PaymentOutcome>()
 
   async function call<Result extends object>(
@@ -96,7 +98,7 @@ export function payingClient(client: McpClient, payer: Payer, { server }: Paying
         options,
       )
     const { name } = params
-    const names = { url: named(base, 'tool', name), aliases: [toolUrl(name), `mcp://tool/${name}`, base.href] }
+    const names = { url: named(base, 'tool', name), aliases: [toolUrl(name), `mcp://tool/${name}`, ...own] }
     return { request: { names, params: { name, arguments: params.arguments ?? {} } }, send }
   }
 
@@ -114,7 +116,7 @@ export function payingClient(client: McpClient, payer: Payer, { server }: Paying
           ReadResourceResultSchema,
           options,
         )
-      const names = { url: named(base, 'resource', uri), aliases: [resourceUrl(uri), uri, base.href] }
+      const names = { url: named(base, 'resource', uri), aliases: [resourceUrl(uri), uri, ...own] }
       return call({ names, params: { uri } }, send, options)
     },
 

@@ -22,6 +22,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js'
 import { type Meta, PAYMENT_ERROR_CODES, resourceUrl, toolUrl } from '../wire.js'
 import { metaOf, readAsked, withMeta } from './exchange.js'
+import { declareTool, endpointOf, type ToolInput } from './listing.js'
 
 /** What the SDK gives a handler beside its arguments. */
 export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
@@ -36,10 +37,26 @@ export type Call = { readonly name: string; readonly arguments: Json | undefined
 export type CallPrice = (call: Call) => Price | Promise<Price>
 
 /** How a tool or resource is sold: as a route of `@groat/server` is, except that a price function sees the call. */
-export type CallRoute =
-  | Price
-  | CallPrice
-  | (Omit<RouteOptions, 'price' | 'name'> & { readonly price?: Price | CallPrice })
+export type CallRoute = Price | CallPrice | CallOptions
+
+type CallOptions = Omit<RouteOptions, 'price' | 'name'> & { readonly price?: Price | CallPrice }
+
+/** How a tool is sold. With `extensions: { bazaar: true }` its name, `description` and `inputSchema` are what catalogues say of it. */
+export type ToolRoute =
+  | CallRoute
+  | (CallOptions & {
+      /** What `registerTool` is given as `inputSchema`, or a JSON Schema; for catalogues only. */
+      readonly inputSchema?: ToolInput
+    })
+
+/** What all tools and resources behind one paywall share: as for HTTP, but for where the server is. */
+export type McpPaywallOptions = Omit<PaywallOptions, 'origin'> & {
+  /**
+   * The URL at which clients reach this server over streamable HTTP. Tools are offered under it then, and not as `mcp://tool/NAME`: catalogues list what is sold by the endpoint and the
+   * tool's name (BAZAAR-007). Without it, as over stdio, nothing can be listed.
+   */
+  readonly endpoint?: string | URL
+}
 
 /** The callback that the SDK runs: with arguments, or without for a tool that takes none. */
 export type ToolCallback<Args> = {
@@ -56,13 +73,14 @@ export type ResourceCallback<Variables> = {
 /** Puts prices before the callbacks of an MCP server. */
 export interface McpPaywall {
   /**
-   * A callback for `registerTool`: the handler runs once for a payment. `name` is the tool's: it stands in the challenge as `mcp://tool/NAME`.
+   * A callback for `registerTool`: the handler runs once for a payment. `name` is the tool's: it stands in the challenge as `mcp://tool/NAME`, or
+   * the server's `endpoint` does.
    * The handler's result is sold unless it has `isError`. Make it once and register it on the server of every session.
    * Throws `X402Error` for what is wrong in the route, and `duplicate_route`.
    */
   tool<Args = undefined>(
     name: string,
-    route: CallRoute,
+    route: ToolRoute,
     handler: (args: Args, extra: PaidExtra) => CallToolResult | Promise<CallToolResult>,
   ): ToolCallback<Args>
   /**
@@ -89,17 +107,21 @@ export interface McpPaywall {
  * const forecast = paid.tool('forecast', '$0.001', async ({ city }: { city: string }) => ({ content: [{ type: 'text', text: `Sun over ${city}` }] }))
  * server.registerTool('forecast', { description: 'Weather of a city', inputSchema: { city: z.string() } }, forecast)
  */
-export function paywall(options: PaywallOptions): McpPaywall {
+export function paywall({ endpoint: place, ...options }: McpPaywallOptions): McpPaywall {
+  if ('origin' in options && options.origin !== undefined) {
+    throw new X402Error('invalid_config', { field: 'origin', reason: 'of HTTP: an MCP server has an endpoint' })
+  }
+  const endpoint = place === undefined ? undefined : endpointOf(place)
   const http = httpPaywall(options)
 
   /** One call through the gate. */
   function sell<Result extends { readonly _meta?: Meta | undefined }>(
     kind: 'tool' | 'resource',
     name: string,
-    input: CallRoute,
+    input: ToolRoute,
   ) {
     type Work = (payment: VerifiedPayment) => Promise<Result>
-    const handle = http(routeOf(kind, name, input), async (_, payment, work: Work) => {
+    const handle = http(routeOf(kind, name, listed(kind, name, input)), async (_, payment, work: Work) => {
       const result = await work(payment)
       const isSold = !('isError' in result && result.isError === true)
       return new Response(JSON.stringify(result), {
@@ -112,10 +134,13 @@ export function paywall(options: PaywallOptions): McpPaywall {
       const text = asciiJson(args ?? null)
       asked.headers.set(ARGUMENTS_HEADER, text)
       // What is claimed is claimed for these arguments: they are in the query, which no challenge shows.
-      const request = new Request(`${url}?arguments=${sha256Hex(canonicalJson(JSON.parse(text)))}`, {
-        headers: asked.headers,
-        signal: extra.signal,
-      })
+      const request = new Request(
+        `${url}${url.includes('?') ? '&' : '?'}arguments=${sha256Hex(canonicalJson(JSON.parse(text)))}`,
+        {
+          headers: asked.headers,
+          signal: extra.signal,
+        },
+      )
       try {
         const answer = await readGateAnswer(await handle(request, work), asked.version)
         return { ...answer, meta: metaOf(answer, asked.old) }
@@ -127,6 +152,30 @@ export function paywall(options: PaywallOptions): McpPaywall {
     }
   }
 
+  /** What it is sold by, with what catalogues are told of it. */
+  function listed(kind: 'tool' | 'resource', name: string, input: ToolRoute): CallOptions {
+    const given: CallOptions & { readonly inputSchema?: ToolInput } =
+      typeof input === 'object' ? input : { price: input }
+    const { inputSchema, ...route } = given
+    const own = route.extensions?.bazaar
+    const said = own ?? options.everywhere?.bazaar
+    if (said === undefined || said === false) return route
+    if (kind === 'resource') {
+      // What every route is told was not said of this one.
+      if (own === undefined) return { ...route, extensions: { ...route.extensions, bazaar: false } }
+      throw new X402Error('invalid_config', {
+        field: 'extensions.bazaar',
+        reason: `catalogues list tools: ${name} is a resource`,
+      })
+    }
+    const bazaar = declareTool(said, { name, description: route.description, inputSchema, endpoint })
+    return { ...route, extensions: { ...route.extensions, bazaar } }
+  }
+
+  /** What the gate knows a tool by. Its query, which no challenge shows, tells those of one endpoint apart. */
+  const placeOf = (name: string) =>
+    endpoint === undefined ? toolUrl(name) : `${endpoint}?tool=${encodeURIComponent(name)}`
+
   return {
     ready: http.ready,
 
@@ -136,7 +185,7 @@ export function paywall(options: PaywallOptions): McpPaywall {
       return async (...given: [Extra] | [Args, Extra]) => {
         // A tool that takes no arguments has none to give.
         const [args, extra] = given.length === 1 ? [undefined as Args, given[0]] : given
-        const said = await call(toolUrl(name), args, extra, async (payment) => {
+        const said = await call(placeOf(name), args, extra, async (payment) => {
           try {
             return await handler(args, { ...extra, payment })
           } catch (error) {
@@ -197,8 +246,7 @@ const asToolResult = (result: object) => result as CallToolResult
 const asResourceResult = (result: object) => result as ReadResourceResult
 
 /** The route for the gate: named after what it sells, and with a price function that sees the call. */
-function routeOf(kind: 'tool' | 'resource', name: string, input: CallRoute): RouteInput {
-  const { price, ...options } = typeof input === 'object' ? input : { price: input }
+function routeOf(kind: 'tool' | 'resource', name: string, { price, ...options }: CallOptions): RouteInput {
   return {
     mimeType: JSON_TYPE,
     ...options,

@@ -1,13 +1,13 @@
 import { createPayer, type Payer, type PayerOptions } from '@groat/client'
 import { exactEvm as exactEvmClient, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/server'
-import { createMemoryClaims, type PaywallOptions } from '@groat/server'
+import { createMemoryClaims } from '@groat/server'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { onTestFinished } from 'vitest'
 import { payingClient } from '../../src/client/index.js'
-import { type McpPaywall, paywall } from '../../src/server/index.js'
+import { type McpPaywall, type McpPaywallOptions, paywall } from '../../src/server/index.js'
 import { type StubFacilitator, stubFacilitator } from './facilitator.js'
 
 export const account = privateKeyAccount(`0x${'7'.repeat(64)}`)
@@ -25,7 +25,10 @@ export type Shop = {
 
 export async function openShop(
   register: (server: McpServer, paid: McpPaywall) => void,
-  { options = {}, payer: payerOptions = {} }: { options?: Partial<PaywallOptions>; payer?: Partial<PayerOptions> } = {},
+  {
+    options = {},
+    payer: payerOptions = {},
+  }: { options?: Partial<McpPaywallOptions>; payer?: Partial<PayerOptions> } = {},
 ): Promise<Shop> {
   const stub = stubFacilitator()
   const paid = paywall({
