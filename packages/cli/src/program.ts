@@ -79,6 +79,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--retry <times>', 'present the same payment that often again when the answer is lost; default 3')
     .option('--network <name>', 'network to pay on; the first that is named is preferred', gathered)
     .option('--scheme <name>', 'scheme to pay by, such as exact or upto; any unless told', gathered)
+    .option('--field <name=value>', 'what a seller that asks may be told of you, such as country=PL', gathered)
     .option('--v1', 'pay sellers that speak protocol version 1 only')
     .option(
       '--key-file <file>',

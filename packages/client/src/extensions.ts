@@ -9,6 +9,23 @@ import {
   type PaymentRequirements,
 } from '@groat/core'
 import type { Bound } from './choose.js'
+import type { Rule } from './rules.js'
+
+/** Rules, named by the extensions' keys: what a seller insists on and the payer cannot give is refused before anything is signed. */
+export function extensionRules(halves: readonly ExtensionClient[] = []): readonly Rule[] {
+  return halves.flatMap((half): Rule[] => {
+    if (half.lacks === undefined) return []
+    const check: Rule['check'] = (_, { challenge }) => {
+      const announced = announcedOf(half, challenge.extensions)
+      try {
+        return announced && half.lacks?.(announced)
+      } catch {
+        return undefined
+      }
+    }
+    return [{ name: half.extension.key, check }]
+  })
+}
 
 /**
  * What goes into a payment's `extensions`: the echo of what was announced (CORE-081), with what the payer's own halves put in the place of

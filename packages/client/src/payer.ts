@@ -17,6 +17,7 @@ import {
 } from '@groat/core'
 import { createChallengeReader, drain } from './challenge.js'
 import { choose, type OfferRefusal } from './choose.js'
+import { extensionRules } from './extensions.js'
 import type { Guard, Witness } from './guard.js'
 import { type Intents, memoryIntents, withCodes } from './intents.js'
 import type { KnownTerms } from './known-terms.js'
@@ -225,7 +226,7 @@ function toolsOf(options: PayerOptions): PayTools {
   const parsed = policy && isParsed(policy) ? policy : parsePolicy(policy)
   return {
     schemes,
-    policy: parsed,
+    policy: { ...parsed, rules: [...parsed.rules, ...extensionRules(options.extensions)] },
     known: options.known,
     extensions: options.extensions ?? [],
     limits: { ...defaultLimits, ...limits },

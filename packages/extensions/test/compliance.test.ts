@@ -118,6 +118,16 @@ describe('a payer', () => {
     expect(() => payerFields({ country: 'Poland' })).toThrow(expect.objectContaining({ code: 'invalid_config' }))
   })
 
+  test('EXT-COMPLY-009 says what it lacks of what a seller requires, and nothing where one does not insist', () => {
+    const lacks = (info: Json) => half.lacks?.({ info, schema: {} })
+    const asked = { version: 1, required: true, asks: ['country', 'recordDigest'], seller }
+    expect(lacks(asked)).toEqual({ ok: false, code: 'compliance_required', detail: 'recordDigest' })
+    expect(lacks({ ...asked, asks: ['country', 'kind'] })).toBeUndefined()
+    expect(lacks({ ...asked, required: false })).toBeUndefined()
+    expect(lacks('cannot be read')).toBeUndefined()
+    expect(payerFields({}).lacks?.({ info: asked })?.detail).toBe('country, recordDigest')
+  })
+
   test('EXT-COMPLY-008 holds the record against its digest, the offer and the receipt', async () => {
     const shop = await shopWith()
     const payment = await paying(shop, good)

@@ -30,6 +30,7 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .option('--task <name>', 'the task whose budget is meant')
     .option('--network <name>', 'network to pay on; the first that is named is preferred', gathered)
     .option('--scheme <name>', 'scheme to pay by, such as exact or upto; any unless told', gathered)
+    .option('--field <name=value>', 'what a seller that asks may be told of you, such as country=PL', gathered)
     .option('--v1', 'pay sellers that speak protocol version 1 only')
     .option('--key-file <file>', 'file with a private key', gathered)
     .option('--svm-rpc <url>', 'Solana node to take blockhashes from')

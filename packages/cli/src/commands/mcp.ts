@@ -4,7 +4,7 @@ import { agentServer } from '../mcp/agent-server.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { limitedTo } from './pay.js'
-import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
+import { loadPolicyWords, type PurseOptions, withPurse } from './purse.js'
 import { sellerKeys } from './seller-keys.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
@@ -22,7 +22,8 @@ export type McpCommand = WalletOptions &
  * protocol's; it ends when standard input does.
  */
 export async function runMcp(options: McpCommand, io: Io, transport?: Transport): Promise<number> {
-  const policy = limitedTo({ ...(options.max !== undefined && { max: options.max }) }, await loadPolicy(options, io))
+  const { policy: own, fields } = await loadPolicyWords(options, io)
+  const policy = limitedTo({ ...(options.max !== undefined && { max: options.max }) }, own)
   const { GROAT_CATALOGUE } = io.environment
   const catalogues = options.catalogue ?? (GROAT_CATALOGUE === undefined ? [] : [GROAT_CATALOGUE])
   const sites = options.site ?? []
@@ -33,7 +34,7 @@ export async function runMcp(options: McpCommand, io: Io, transport?: Transport)
     // A keystore is opened once. Without a key, the test keys pay on this machine alone.
     const wallets = new Map<string, ReturnType<typeof openWallet>>()
     const server = agentServer({
-      ...{ policy, purse, catalogues, sites, sellerKeys: sellerKeys() },
+      ...{ policy, fields, purse, catalogues, sites, sellerKeys: sellerKeys() },
       ...(options.task !== undefined && { task: options.task }),
       wallet: (target, dryRun) => {
         const name = `${dryRun} ${isLoopback(target) ? target.origin : ''}`

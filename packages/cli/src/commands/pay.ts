@@ -9,8 +9,10 @@ import {
   type Receipt,
   type SchemeClient,
 } from '@groat/core'
+import { payerFields } from '@groat/extensions/compliance/client'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import { boundPayments } from '@groat/extensions/request-binding/client'
+import { parseFields } from '../config/payer-fields.js'
 import { ruleInFile } from '../config/policy-file.js'
 import type { ReceiptLine } from '../sandbox/buyer.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
@@ -18,7 +20,7 @@ import { formatDuration, type Io, plain, type Style } from '../terminal/io.js'
 import { askOnce } from './ask-once.js'
 import { checkedNames } from './names.js'
 import { checkOutput, writeOutput } from './output.js'
-import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
+import { loadPolicyWords, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
 import { parseTarget, type RequestOptions, requestInit } from './request-options.js'
 import { approvalNodes, approvalOf, lacksApproval, type MissingApproval, sayApproval } from './said-of-approval.js'
@@ -38,6 +40,8 @@ export type PayCommand = WalletOptions &
     readonly network?: readonly string[]
     readonly scheme?: readonly string[]
     readonly v1?: boolean
+    /** What the seller may be told of the payer, as `name=value`. */
+    readonly field?: readonly string[]
     readonly dryRun?: boolean
     readonly rpc?: readonly string[]
     readonly yes?: boolean
@@ -49,8 +53,9 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   const target = parseTarget(url)
   const init = requestInit(target, options)
   if (options.output !== undefined && !options.dryRun) await checkOutput(options.output)
-  const own = await loadPolicy(options, io)
+  const { policy: own, fields } = await loadPolicyWords(options, io)
   const policy = limitedTo(options, own)
+  const told = payerFields(parseFields(options.field, fields))
   return withPurse(options, io, async (purse, channels) => {
     const schemes = await openWallet(target, { ...options, channels }, io)
     const names = checkedNames()
@@ -62,7 +67,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
       ...(await ownNodes(target, options)),
       fetch: askOnce(names.fetch),
       // Where a seller asks for a name of the payment, it gets one.
-      extensions: [identifiedPayments(), boundPayments()],
+      extensions: [identifiedPayments(), boundPayments(), told],
       resolve: names.resolve,
       // Whoever is asked about every payment is not asked twice.
       ...(io.ask && {

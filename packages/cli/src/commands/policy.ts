@@ -1,10 +1,13 @@
 import { createBuyer, type ExplainedOffer, explainedLines, type Purse } from '@groat/client/buyer'
+import { payerFields } from '@groat/extensions/compliance/client'
+import { parseFields } from '../config/payer-fields.js'
 import { nobody, ruleInFile } from '../config/policy-file.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { checkedNames } from './names.js'
 import { limitedTo, type PayCommand } from './pay.js'
-import { loadPolicy, type PurseOptions, withPurse } from './purse.js'
+import { loadPolicy, loadPolicyWords, type PurseOptions, withPurse } from './purse.js'
+import { GIVE_FIELDS } from './refusal.js'
 import { parseTarget, requestInit } from './request-options.js'
 import { ownNodes } from './simulator.js'
 import { openWallet } from './wallet.js'
@@ -16,11 +19,13 @@ export type ExplainCommand = Omit<PayCommand, 'output' | 'retry' | 'dryRun' | 'y
 export async function explainPolicy(url: string, options: ExplainCommand, io: Io): Promise<number> {
   const target = parseTarget(url)
   const request = requestInit(target, options)
-  const policy = limitedTo(options, await loadPolicy(options, io))
+  const { policy: own, fields } = await loadPolicyWords(options, io)
+  const policy = limitedTo(options, own)
+  const extensions = [payerFields(parseFields(options.field, fields))]
   return withPurse(options, io, async (purse, channels) => {
     const schemes = await openWallet(target, { ...options, channels, dryRun: true }, io)
     const nodes = await ownNodes(target, { ...options, dryRun: true })
-    const buyer = createBuyer({ schemes, policy, purse, ...nodes, ...checkedNames() })
+    const buyer = createBuyer({ schemes, policy, purse, extensions, ...nodes, ...checkedNames() })
     const init = options.task === undefined ? request : { ...request, metadata: { task: options.task } }
     const explanation = await buyer.explain(target, init).catch((cause: unknown) => {
       if (!(cause instanceof TypeError)) throw cause
@@ -39,6 +44,8 @@ export async function explainPolicy(url: string, options: ExplainCommand, io: Io
     }
     if (!options.json) {
       for (const line of explainedLines(explanation.offers.map(inFileWords))) io.out(`${plain(line)}\n`)
+      const isLacking = explanation.offers.some(({ decidedBy }) => decidedBy === 'groat-compliance')
+      if (isLacking) io.say(`  ${GIVE_FIELDS}`)
       if (policy.askAbove !== undefined) io.say(`  above ${policy.askAbove}, a person is asked first`)
     }
     return explanation.status === 'payable' ? exitCodes.ok : exitCodes.no

@@ -5,7 +5,7 @@ import type { Purse, SpendingPolicy } from '@groat/client/buyer'
 import { sqlIntents } from '@groat/client/sql'
 import type { PayerChannels } from '@groat/evm/batch-settlement/client'
 import { sqlChannels } from '@groat/evm/batch-settlement/client/sql'
-import { readPolicy } from '../config/policy-file.js'
+import { type PolicyWords, readPolicyWords } from '../config/policy-file.js'
 import { CliError } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openNamedStore } from './open-store.js'
@@ -57,12 +57,17 @@ export async function withPurse<T>(
 }
 
 /** The policy that was named, or the one at home; without either, what protects where nothing is said. */
-export async function loadPolicy(options: PurseOptions, { environment, ...io }: Io): Promise<SpendingPolicy> {
-  if (options.policy !== undefined) return readPolicy(options.policy, environment)
+export async function loadPolicy(options: PurseOptions, io: Io): Promise<SpendingPolicy> {
+  return (await loadPolicyWords(options, io)).policy
+}
+
+/** The same, with what else stands in its file. */
+export async function loadPolicyWords(options: PurseOptions, { environment, ...io }: Io): Promise<PolicyWords> {
+  if (options.policy !== undefined) return readPolicyWords(options.policy, environment)
   const file = join(homeOf({ environment, ...io }), 'policy.yaml')
   const isThere = await access(file).then(
     () => true,
     () => false,
   )
-  return isThere ? readPolicy(file, environment) : {}
+  return isThere ? readPolicyWords(file, environment) : { policy: {}, fields: {} }
 }

@@ -95,6 +95,8 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
     }
     case 'privateAddresses':
       return { ...plain, hint: 'If the seller really is there, say `private_addresses: true` in the policy.' }
+    case 'groat-compliance':
+      return { reason: `the seller requires ${detail}`, hint: GIVE_FIELDS }
     case 'versions':
       return { ...plain, hint: 'Pay sellers of version 1 with --v1.' }
     case 'schemes':
@@ -108,6 +110,10 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
       return plain
   }
 }
+
+/** What to do where a seller wants to know something of its payers. */
+export const GIVE_FIELDS =
+  'Say it with --field name=value, or below `fields` in the policy. Nobody is told what they do not ask for.'
 
 const MAX_OF_POLICY = 'Allow more by `per_payment` in the policy: --max narrows it, and never widens it.'
 

@@ -2,6 +2,7 @@ import { createBuyer, type SpendingPolicy } from '@groat/client/buyer'
 import { type SchemeClient, X402Error } from '@groat/core'
 import * as z from 'zod/mini'
 import { CliError } from '../terminal/exit.js'
+import { type PayerFields, parseFields } from './payer-fields.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
 const money = z.union([z.string(), z.number()])
@@ -47,7 +48,18 @@ export const PolicyFile = z.strictObject({
   worth: z.optional(z.record(z.string(), money)),
   stopped: z.optional(z.boolean()),
   private_addresses: z.optional(z.boolean()),
+  fields: z.optional(
+    z.strictObject({
+      country: z.optional(z.string()),
+      kind: z.optional(z.string()),
+      purpose: z.optional(z.string()),
+      record_digest: z.optional(z.string()),
+    }),
+  ),
 })
+
+/** What stands in a policy's file: what may be spent, and what sellers who ask for it may be told of the payer. */
+export type PolicyWords = { readonly policy: SpendingPolicy; readonly fields: PayerFields }
 
 /** Members whose keys are names of the user's own, and no words of a policy. */
 const NAMED: ReadonlySet<string> = new Set(['categories', 'pins', 'worth', 'fees'])
@@ -61,7 +73,18 @@ const NUMBERS: ReadonlySet<string> = new Set(['payments', 'maxLifetimeSeconds', 
  * const policy = await readPolicy('policy.yaml', process.env)
  */
 export async function readPolicy(file: string, environment: Environment): Promise<SpendingPolicy> {
-  const { value, fail } = await readYamlFile(file, PolicyFile, environment)
+  return (await readPolicyWords(file, environment)).policy
+}
+
+/**
+ * Reads all that a policy's file says. Throws as `readPolicy` does.
+ *
+ * @example
+ * const { policy, fields } = await readPolicyWords('policy.yaml', process.env)
+ */
+export async function readPolicyWords(file: string, environment: Environment): Promise<PolicyWords> {
+  const { value: words, fail } = await readYamlFile(file, PolicyFile, environment)
+  const { fields = {}, ...value } = words
   // Checked word by word above: it is a policy but for the spelling of its words.
   const policy = inCode(value) as SpendingPolicy
   try {
@@ -75,7 +98,8 @@ export async function readPolicy(file: string, environment: Environment): Promis
       cause,
     })
   }
-  return policy
+  const given = Object.entries(fields).map(([name, said]) => `${name}=${said}`)
+  return { policy, fields: parseFields(given, {}, `${file}: fields`) }
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Purse, SpendingPolicy } from '@groat/client/buyer'
 import type { SchemeClient } from '@groat/core'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { SellerKeys } from '../commands/seller-keys.js'
+import type { PayerFields } from '../config/payer-fields.js'
 import { addBuyingTools } from './buying-tools.js'
 import { addLookingTools } from './looking-tools.js'
 import { outsideOf } from './outside.js'
@@ -10,6 +11,8 @@ import { outsideOf } from './outside.js'
 /** What an agent acts on: the user's own. */
 export type AgentTools = {
   readonly policy: SpendingPolicy
+  /** What sellers that ask for it may be told of the payer. */
+  readonly fields?: PayerFields
   readonly purse: Purse
   /** Where to look for services. */
   readonly catalogues: readonly string[]

@@ -1,6 +1,7 @@
 import type { OfferRefusal, PaymentOutcome, Quote } from '@groat/client'
 import { type Buyer, createBuyer } from '@groat/client/buyer'
 import { type ErrorCode, errorInfo, formatUnits } from '@groat/core'
+import { payerFields } from '@groat/extensions/compliance/client'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import { boundPayments } from '@groat/extensions/request-binding/client'
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
@@ -106,7 +107,7 @@ function taskOf(named: string | undefined, set: string | undefined): string | un
 
 async function buyerFor(
   server: McpServer,
-  { policy, purse, wallet, outside, task: usual }: AgentTools & { readonly outside: Outside },
+  { policy, fields = {}, purse, wallet, outside, task: usual }: AgentTools & { readonly outside: Outside },
   { url, method, headers, body, max, task: named }: Asked,
   dryRun: boolean,
 ): Promise<{ readonly buyer: Buyer; readonly target: URL; readonly init: RequestInit }> {
@@ -121,7 +122,7 @@ async function buyerFor(
     purse,
     ...{ fetch: outside.fetch, resolve: outside.resolve },
     approve: (request) => askUser(server, request),
-    extensions: [identifiedPayments(), boundPayments()],
+    extensions: [identifiedPayments(), boundPayments(), payerFields(fields)],
     ...(task !== undefined && { metadata: { task } }),
   })
   const init = {
@@ -181,7 +182,8 @@ function refusedBy({ code, detail, refusals }: Refused): Record<string, unknown>
     status: 'refused',
     code,
     reason: detail ?? title,
-    hint,
+    hint:
+      code === 'compliance_required' ? `The user names it below \`fields\` in the policy: ${detail ?? title}.` : hint,
     rules: [...new Set(refusals.map(({ rule }) => rule))],
     offers: refusals.map(refusalOf),
   }

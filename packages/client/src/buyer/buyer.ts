@@ -1,6 +1,7 @@
 import { type ErrorCode, type Facilitator, type Simulate, systemClock, systemRandom, X402Error } from '@groat/core'
 import { drain, readChallenge } from '../challenge.js'
 import { choose, halfFor } from '../choose.js'
+import { extensionRules } from '../extensions.js'
 import type { Question } from '../guard.js'
 import { knownTerms } from '../known-terms.js'
 import { memoryPurse } from '../memory-purse.js'
@@ -168,7 +169,7 @@ export function createBuyer(options: BuyerOptions): Buyer {
       }
       const { budgets, memory, rules: own } = await findOut(question, tools)
       const words = wordsOf(spending, budgets, memory.taken, url.origin)
-      const rules = [...spending.policy.rules, ...own]
+      const rules = [...spending.policy.rules, ...extensionRules(ownOptions.extensions), ...own]
       const chosen = await choose({ ...question, policy: { ...spending.policy, rules } })
       const tried = chosen.ok ? await trial(chosen, tools) : undefined
       const failed = tried?.ok === false ? tried : undefined

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../model/json.js'
+import type { Refusal } from '../model/outcome.js'
 import type { PaymentRequired, PaymentRequirements, Receipt } from '../model/payment.js'
 import type { Clock, Random } from '../ports.js'
 import type { ExtensionHalf } from './extension.js'
@@ -8,6 +9,8 @@ import type { ExtensionHalf } from './extension.js'
  * came (CORE-081).
  */
 export interface ExtensionClient extends ExtensionHalf {
+  /** What the seller insists on and this payer cannot give: with a refusal nothing is signed, and it names what is missing. Pure; one that throws says nothing. */
+  lacks?(announced: JsonObject): Refusal | undefined
   /** What the payment holds under the key, in the place of the echo; `undefined`: the key is left out. What was announced in `info` may not be changed (CORE-082). */
   attach?(announced: JsonObject, about: PaymentContext): JsonObject | undefined | Promise<JsonObject | undefined>
   /**

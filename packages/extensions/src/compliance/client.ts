@@ -4,6 +4,7 @@ import {
   type ExtensionClient,
   isJsonObject,
   type JsonObject,
+  refuse,
   sameAddress,
   X402Error,
 } from '@groat/core'
@@ -14,6 +15,7 @@ export { type ComplianceRecord, type PayerFields, recordDigest } from './complia
 
 /**
  * The payer's half of `groat-compliance`: tells sellers those of the fields that they ask for, and holds the record in the receipt against what was paid (a flaw `record_mismatch`).
+ * Where a seller requires one that is not among them, nothing is signed (`compliance_required`, with the names of what is missing) (EXT-COMPLY-009).
  * Throws `X402Error` `invalid_config` for fields that are none.
  *
  * @example
@@ -24,6 +26,13 @@ export function payerFields(own: PayerFields): ExtensionClient {
   if (!fitting.ok) throw new X402Error('invalid_config', { field: 'payerFields', reason: fitting.detail })
   return {
     extension: complianceExtension,
+    lacks: ({ info }) => {
+      const asked = check(shapes.ComplianceInfo, info)
+      if (!asked.ok || !asked.value.required) return undefined
+      const given = fieldsOf(own)
+      const missing = asked.value.asks.filter((name) => !Object.hasOwn(given, name))
+      return missing.length === 0 ? undefined : refuse('compliance_required', missing.join(', '))
+    },
     attach: ({ info }) => {
       const asked = check(shapes.ComplianceInfo, info)
       if (!asked.ok || !isJsonObject(info)) return undefined

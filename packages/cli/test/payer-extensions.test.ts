@@ -1,0 +1,92 @@
+import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runCli } from '../src/program.js'
+import { recordedIo } from './io.js'
+import { useShop } from './shop-kit.js'
+
+// What a shop's file lets sellers ask of payers, and what `groat pay` answers.
+
+const on = useShop()
+let upstream: Server
+let shop: string
+let count = 0
+
+beforeAll(async () => {
+  upstream = createServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain' }).end(`did ${request.url}`)
+  })
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  const { url } = await on.serve(
+    'serve',
+    `listen: 127.0.0.1:0
+upstream: http://127.0.0.1:${(upstream.address() as AddressInfo).port}
+facilitator: ${on.sandbox.ready.facilitator.url}
+payTo: { base-sepolia: "${on.account('seller').address}" }
+store: shop.db
+seller: { name: Weather Ltd, country: IE }
+routes:
+  GET /known: { price: $0.01, extensions: { groat-compliance: { asks: [country, kind] } } }
+`,
+  )
+  shop = url
+}, 60_000)
+afterAll(() => {
+  upstream?.closeAllConnections()
+  upstream?.close()
+})
+
+/** A home of its own, with a policy where one is told. */
+async function payer(policy?: string) {
+  const home = join(on.folder, `home-${++count}`)
+  await mkdir(home)
+  if (policy !== undefined) await writeFile(join(home, 'policy.yaml'), policy)
+  const environment = { GROAT_HOME: home, GROAT_EVM_KEY: on.account('payer').privateKey }
+  return async (...args: readonly string[]) => {
+    const io = recordedIo({ environment })
+    const exitCode = await runCli(args, io)
+    return { exitCode, out: io.written(), said: io.said() }
+  }
+}
+
+test('EXT-COMPLY-009 nothing is signed for a seller that requires fields which were not given, and they are named', async () => {
+  const groat = await payer()
+  const { exitCode, said } = await groat('pay', `${shop}/known`, '--field', 'country=PL')
+  expect([exitCode, said]).toEqual([
+    1,
+    expect.stringMatching(/not paid.*compliance_required[\s\S]*the seller requires kind [\s\S]*--field name=value/),
+  ])
+  expect((await groat('receipts', 'list')).out).toBe('')
+  const explained = await groat('policy', 'explain', `${shop}/known`)
+  expect([explained.exitCode, explained.out]).toEqual([
+    1,
+    expect.stringMatching(
+      /no +groat-compliance +country, kind \(compliance_required\)[\s\S]*decided by groat-compliance/,
+    ),
+  ])
+  expect(explained.said).toContain('--field')
+})
+
+test('EXT-COMPLY-002 the fields of the policy and of --field are told to a seller that asks, and only those that it asks for', async () => {
+  const groat = await payer('fields: { country: DE, kind: business, purpose: research }\n')
+  const { exitCode, out, said } = await groat('pay', `${shop}/known`, '--field', 'country=PL', '--json')
+  expect([exitCode, JSON.parse(out)], said).toMatchObject([0, { payment: 'settled', body: 'did /known' }])
+  const [record] = (await groat('receipts', 'list', '--json')).out.trim().split('\n')
+  const { payment } = JSON.parse(String(record))
+  const { extensions } = JSON.parse(atob(payment.value))
+  expect(extensions['groat-compliance'].info.payer).toEqual({ country: 'PL', kind: 'business' })
+  expect((await groat('policy', 'explain', `${shop}/known`)).exitCode).toBe(0)
+})
+
+test.each([
+  [['--field', 'country=Poland'], /country=Poland.*\n.*two capital letters/],
+  [['--field', 'passport=1'], /passport=1 is none/],
+  [['--field', 'country'], /country is none/],
+])('a field that is none is a mistake of the command line: %j', async (args, why) => {
+  const { exitCode, said } = await (await payer())('pay', `${shop}/known`, ...args)
+  expect([exitCode, said]).toEqual([2, expect.stringMatching(why)])
+})
