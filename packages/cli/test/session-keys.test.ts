@@ -80,9 +80,23 @@ test('EVM-EXACT-161 EVM-EXACT-162 EVM-EXACT-163 session keys work on a sandbox a
   }
   expect(outputs[pays]).toContain('a loaf')
 
-  // A second $0.002 is more than $0.003 a day, which only the chain knows.
-  const second = await groat('pay', '--session', 'agent', `${ready.api?.url}/errand?again`, '--json')
-  expect([second.exitCode, JSON.parse(second.out).code]).toEqual([1, 'erc7710_simulation_failed'])
+  // A second $0.002 is more than $0.003 a day: nothing is signed.
+  const again = ['pay', '--session', 'agent', `${ready.api?.url}/errand?again`]
+  const second = await groat(...again)
+  const left =
+    'the session allows 0.003 USDC a day: 0.001 USDC is left today, and 0.002 USDC is asked (budget_exceeded)'
+  expect([second.exitCode, second.said]).toEqual([1, expect.stringContaining(left)])
+  expect(second.said).toContain('groat wallet session list')
+  expect((await groat('receipts', 'list')).out.trim().split('\n')).toHaveLength(1)
+  expect((await groat('wallet', 'session', 'list')).out).toContain('0.003 USDC a day (0.001 USDC left today)')
+
+  // Of another purse's payments only the chain knows.
+  const elsewhere = ['--store', join(folder, 'another.db')]
+  const third = await groat(...again, ...elsewhere)
+  expect([third.exitCode, third.said]).toEqual([
+    1,
+    expect.stringContaining('Its limits are: 1 USDC in all, 0.003 USDC a day'),
+  ])
 
   // A key that may pay somebody else is refused by the chain, whatever pays with it.
   const other = String(ready.accounts.find(({ role }) => role === 'payer4')?.evm?.address)
@@ -95,7 +109,8 @@ test('EVM-EXACT-161 EVM-EXACT-162 EVM-EXACT-163 session keys work on a sandbox a
   for (const line of lines.slice(pays + 1)) {
     const { exitCode, said, out } = await command(line)
     expect([exitCode, said], line).toEqual([0, ''])
-    if (line.includes('list')) expect(out).toMatch(/agent +base-sepolia +0\.002 USDC of 1 USDC +0\.003 USDC a day/)
+    if (line.includes('list'))
+      expect(out).toMatch(/agent +base-sepolia +0\.002 USDC of 1 USDC +0\.003 USDC a day \(0\.001 USDC left today\)/)
   }
   // The account obeys nobody any more.
   expect(await payFreely('anywhere')).toBe('erc7710_simulation_failed')

@@ -103,9 +103,10 @@ test('EVM-EXACT-161 EVM-EXACT-162 EVM-EXACT-163 a session pays within its limits
   expect([dear.exitCode, dear.said]).toEqual([1, expect.stringContaining('amount_over_limit')])
 
   expect((await pay('errands', '/cheap')).exitCode).toBe(0)
-  // Half of a price is left: the key cannot know, and the chain does.
+  // Half of a price is left: its own purse knows, and otherwise the chain does.
   const third = await pay('errands', '/cheap')
-  expect([third.exitCode, JSON.parse(third.out).code]).toEqual([1, 'erc7710_simulation_failed'])
+  expect([third.exitCode, JSON.parse(third.out).code]).toEqual([1, 'budget_exceeded'])
+  expect(third.said).toContain('the session allows 0.0025 USDC in all: 0.0005 USDC is left')
   expect((await earned()) - before).toBe(2000n)
   const node = `base-sepolia=${chain.rpcUrl}`
   const list = await run(['wallet', 'session', 'list', '--rpc', node])

@@ -57,7 +57,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   const policy = limitedTo(options, own)
   const told = payerFields(parseFields(options.field, fields))
   return withPurse(options, io, async (purse, channels) => {
-    const schemes = await openWallet(target, { ...options, channels }, io)
+    const schemes = await openWallet(target, { ...options, channels, purse }, io)
     const names = checkedNames()
     checkSchemes(options, schemes)
     const buyer = createBuyer({
@@ -152,6 +152,7 @@ async function send(payer: Buyer, target: URL, init: RequestInit, options: Sent,
   if (options.json) io.out(`${JSON.stringify(report(response, body, outcome, ms, { ...shown, approve }))}\n`)
   else if (outcome === undefined && options.wasAsked) tellOwned(response, io)
   else if (approve !== undefined) tellMissing(approve, io)
+  else if (isHeldByChain(outcome) && options.session !== undefined) await tellHeld(options.session, io)
   else tell(outcome, ms, outcome?.status === 'answered' ? lastReceipt(new TextDecoder().decode(body)) : undefined, io)
   if (!options.json && outcome !== undefined && !response.ok && !isChallenge(response, outcome))
     tellStatus(response, body, io)
@@ -239,6 +240,19 @@ function tell(outcome: PaymentOutcome | undefined, ms: number, last: Receipt | u
 function tellMissing(approve: MissingApproval, { say, style }: Io): void {
   const { reason, hint } = sayApproval(approve)
   say(`  ${style.bad('refused')}  ${reason}\n  ${hint}`)
+}
+
+/** Whoever else has the key may have spent of it, and only the chain knows. */
+function isHeldByChain(outcome: PaymentOutcome | undefined): boolean {
+  return outcome?.status === 'refused' && outcome.code === 'erc7710_simulation_failed'
+}
+
+async function tellHeld(session: string, io: Io): Promise<void> {
+  const limits = await (await import('./sessions.js')).sessionInWords(session, io)
+  io.say(
+    `  ${io.style.bad('refused')}  The chain does not let the session ${plain(session)} pay (erc7710_simulation_failed)`,
+  )
+  io.say(`  Its limits are: ${limits}. What was spent by other purses counts, and the account has to obey the manager.`)
 }
 
 /** What went wrong where a payment went along: the status, and what its code means where that is one of ours. */

@@ -23,7 +23,7 @@ export async function explainPolicy(url: string, options: ExplainCommand, io: Io
   const policy = limitedTo(options, own)
   const extensions = [payerFields(parseFields(options.field, fields))]
   return withPurse(options, io, async (purse, channels) => {
-    const schemes = await openWallet(target, { ...options, channels, dryRun: true }, io)
+    const schemes = await openWallet(target, { ...options, channels, purse, dryRun: true }, io)
     const nodes = await ownNodes(target, { ...options, dryRun: true })
     const buyer = createBuyer({ schemes, policy, purse, extensions, ...nodes, ...checkedNames() })
     const init = options.task === undefined ? request : { ...request, metadata: { task: options.task } }

@@ -24,6 +24,8 @@ export type Asked = {
   readonly network?: readonly string[] | undefined
   readonly scheme?: readonly string[] | undefined
   readonly schemes: readonly SchemeClient[]
+  /** The session that pays. */
+  readonly session?: string | undefined
   /** Nodes that a command to approve Permit2 can name. */
   readonly nodes?: ReadonlyMap<Network, string>
 }
@@ -39,7 +41,7 @@ export function explainRefusal({ code, refusals }: RefusedQuote, asked: Asked): 
   const told = refusals.map((refusal) => ({ ...refusal, ...wordsOf(refusal, asked) }))
   const wanted = asked.network?.map(network)
   const here = told.filter(({ offer }) => wanted?.includes(offer.network) !== false)
-  const [closest] = (here.length > 0 ? here : told).toSorted((a, b) => distance(a.rule) - distance(b.rule))
+  const [closest] = (here.length > 0 ? here : told).toSorted((a, b) => distance(a) - distance(b))
   return {
     // Offers that differ in how the asset moves alone are one to a person.
     offers: [
@@ -63,7 +65,9 @@ type Refusal = RefusedQuote['refusals'][number]
 /** What stands between an offer and its payment, the least first; what is not named is about the seller, and stands in the middle. */
 const obstacles = ['scheme', 'balance', 'perPayment', 'versions', 'https', '', 'schemes', 'networks']
 
-function distance(rule: string): number {
+function distance({ rule, code }: Pick<Refusal, 'rule' | 'code'>): number {
+  // The scheme's name alone is known here.
+  if (code === 'unsupported_transfer_method') return obstacles.indexOf('schemes')
   const at = obstacles.indexOf(rule)
   return at < 0 ? obstacles.indexOf('') : at
 }
@@ -105,11 +109,20 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
       if (code === 'recent_blockhash_not_known') {
         return { ...plain, hint: 'Name a Solana node with --svm-rpc or GROAT_SVM_RPC.' }
       }
+      if (asked.session !== undefined && OF_SESSIONS.has(code)) return { ...plain, hint: OTHER_SESSION }
       return plain
     default:
       return plain
   }
 }
+
+/** What a session's own limits refuse. */
+const OF_SESSIONS: ReadonlySet<string> = new Set([
+  ...['network_not_allowed', 'asset_not_in_policy', 'recipient_not_allowed'],
+  ...['amount_over_limit', 'budget_exceeded', 'lifetime_over_limit'],
+])
+const OTHER_SESSION =
+  'The owner has signed no more than that: see `groat wallet session list`, and make another with `groat wallet session new`.'
 
 /** What to do where a seller wants to know something of its payers. */
 export const GIVE_FIELDS =

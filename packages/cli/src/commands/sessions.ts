@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { SpendingPolicy } from '@groat/client/buyer'
+import type { Purse, SpendingPolicy } from '@groat/client/buyer'
 import {
   type Asset,
   assetByAddress,
@@ -25,6 +25,7 @@ import {
   formatSession,
   parseSession,
   type Session,
+  type SessionSpent,
   sessionAccount,
 } from '@groat/evm/session'
 import { endSession, readSession, type SessionState } from '@groat/evm/session/end'
@@ -32,8 +33,9 @@ import { disobeyManager, obeyManager } from '@groat/evm/session/obey'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { openKeystore, sealEvmKey } from '../wallet/keystore.js'
+import { spentOf } from '../wallet/session-spent.js'
 import { nodesOf } from './chains.js'
-import { homeOf, loadPolicy } from './purse.js'
+import { homeOf, loadPolicy, withPurse } from './purse.js'
 import { accountOf, type FoundKey, readKeys } from './wallet.js'
 
 /** Options of `groat wallet session`. */
@@ -155,14 +157,36 @@ export async function listSessions({ rpc = [], json }: SessionCommand, io: Io): 
   const sessions = await Promise.all((await namesOf(io)).map(async (name) => ({ name, ...(await kept(name, io)) })))
   const nodes = nodesOf([...new Set(sessions.map(({ session }) => session.network))], rpc)
   const rows: string[][] = []
-  for (const { name, session } of sessions) {
-    const node = nodes.get(session.network)
-    const state = node === undefined ? undefined : await readSession(await chainOf(session.network, node), session)
-    if (json) io.out(`${JSON.stringify({ name, ...JSON.parse(formatSession(session)), ...textOf(state) })}\n`)
-    else rows.push(rowOf(name, session, state))
-  }
+  await withPurse({}, io, async (purse) => {
+    for (const { name, session } of sessions) {
+      const node = nodes.get(session.network)
+      const state = node === undefined ? undefined : await readSession(await chainOf(session.network, node), session)
+      const left = leftToday(session, await spentOf(session, purse), state)
+      const more = { ...textOf(state), ...(left !== undefined && { leftToday: `${left}` }) }
+      if (json) io.out(`${JSON.stringify({ name, ...JSON.parse(formatSession(session)), ...more })}\n`)
+      else rows.push(rowOf(name, session, state, left))
+    }
+  })
   for (const line of columns(rows)) io.out(`${plain(line)}\n`)
   return exitCodes.ok
+}
+
+/** What is left of a day's limit, by the payments that are kept here; `undefined`: there is none, or the chain knows of others. */
+function leftToday({ limits: { perDay } }: Session, { total, today }: SessionSpent, state: SessionState | undefined) {
+  if (perDay === undefined || (state !== undefined && state.spent !== total)) return undefined
+  return perDay > today ? perDay - today : 0n
+}
+
+/**
+ * What holds a session, in words: for whoever was refused by the chain.
+ *
+ * @example
+ * await sessionInWords('agent', io) // '1 USDC in all, 0.003 USDC a day, to anybody, until 2026-11-28 12:00'
+ */
+export async function sessionInWords(name: string, io: Io): Promise<string> {
+  const { session } = await kept(name, io)
+  const [, , total, others, to, until] = rowOf(name, session, undefined)
+  return plain([`${total} in all`, others, to, until].filter(Boolean).join(', '))
 }
 
 /** `groat wallet session revoke NAME`: ends a session on chain, and then forgets its key. */
@@ -184,10 +208,16 @@ export async function revokeSession(name: string, options: SessionCommand, io: I
 }
 
 /** The one scheme that a session pays by; the owner's key is not looked at. */
-export async function sessionSchemes(name: string, io: Io): Promise<readonly SchemeClient[]> {
+export async function sessionSchemes(
+  name: string,
+  io: Io,
+  purse?: Pick<Purse, 'records'>,
+): Promise<readonly SchemeClient[]> {
   const { session, sealed } = await kept(name, io)
   const { secret } = openKeystore(sealed, passwordOf(io))
-  return [exactEvmByDelegation({ account: sessionAccount({ session, key: privateKeyAccount(secret) }) })]
+  const known = purse && (await spentOf(session, purse))
+  const spent = known && { spent: () => known }
+  return [exactEvmByDelegation({ account: sessionAccount({ session, key: privateKeyAccount(secret), ...spent }) })]
 }
 
 type Kept = { readonly session: Session; readonly sealed: string }
@@ -335,7 +365,7 @@ const chainOf = (network: Network, rpc: string) => createEvmChain({ network, rpc
 
 const textOf = (state: SessionState | undefined) => state && { spent: `${state.spent}`, ended: state.ended }
 
-function rowOf(name: string, { network, limits }: Session, state: SessionState | undefined): string[] {
+function rowOf(name: string, { network, limits }: Session, state: SessionState | undefined, left?: bigint): string[] {
   const { token, total, perPayment, perDay, recipients, expiresAt } = limits
   const asset = assetByAddress(network, token)
   const money = (units: bigint) =>
@@ -347,7 +377,9 @@ function rowOf(name: string, { network, limits }: Session, state: SessionState |
     state === undefined ? money(total) : `${money(state.spent)} of ${money(total)}`,
     [
       ...(perPayment === undefined ? [] : [`${money(perPayment)} at once`]),
-      ...(perDay === undefined ? [] : [`${money(perDay)} a day`]),
+      ...(perDay === undefined
+        ? []
+        : [`${money(perDay)} a day${left === undefined ? '' : ` (${money(left)} left today)`}`]),
     ].join(', '),
     `to ${recipients?.join(', ') ?? 'anybody'}`,
     state?.ended ? 'ended' : `${expiresAt * 1000 <= Date.now() ? 'over since' : 'until'} ${until}`,

@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
+import type { Purse } from '@groat/client/buyer'
 import { isNetwork, type Network, network, networkFamily, type SchemeClient } from '@groat/core'
 import { signerAccounts } from '@groat/core/http'
 import { authCaptureEvm } from '@groat/evm/auth-capture/client'
@@ -31,6 +32,8 @@ export type WalletOptions = {
   readonly signer?: string
   /** Name of a session key, in the place of all other keys. */
   readonly session?: string
+  /** Where payments are kept: what a session has spent already is known from there. */
+  readonly purse?: Pick<Purse, 'records'>
   readonly dryRun?: boolean
   /** Where channels are remembered; in memory unless told. */
   readonly channels?: PayerChannels
@@ -46,7 +49,8 @@ export type FoundKey = { readonly key: string; readonly from: string }
 export async function openWallet(target: URL, options: WalletOptions, io: Io): Promise<readonly SchemeClient[]> {
   const { environment, say, style } = io
   const rpc = options.svmRpc ?? environment.GROAT_SVM_RPC
-  if (options.session !== undefined) return (await import('./sessions.js')).sessionSchemes(options.session, io)
+  if (options.session !== undefined)
+    return (await import('./sessions.js')).sessionSchemes(options.session, io, options.purse)
   const signer = options.signer ?? environment.GROAT_SIGNER
   if (signer !== undefined)
     return signedElsewhere(signer, environment.GROAT_SIGNER_TOKEN, { rpc, channels: options.channels })

@@ -11,7 +11,7 @@ export type { PayerFields } from '@groat/extensions/compliance/client'
  * parseFields(['country=PL'], { kind: 'business' }) // { kind: 'business', country: 'PL' }
  */
 export function parseFields(given: readonly string[] = [], before: PayerFields = {}, where = '--field'): PayerFields {
-  const fields: Record<string, string> = { ...before }
+  let fields = before
   for (const text of given) {
     const [, name = '', value = ''] = /^([A-Za-z_]+)=(.*)$/s.exec(text) ?? []
     const key = name === 'record_digest' ? 'recordDigest' : name
@@ -19,7 +19,7 @@ export function parseFields(given: readonly string[] = [], before: PayerFields =
     if (rule === undefined) {
       throw new CliError('usage', `${where}: ${text} is none`, `Write it as name=value, with ${NAMES} as the name.`)
     }
-    fields[key] = value
+    fields = { ...fields, [key]: value }
     try {
       payerFields(fields)
     } catch (cause) {

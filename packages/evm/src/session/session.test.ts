@@ -28,6 +28,7 @@ import {
   type Session,
   type SessionLimits,
   sessionAccount,
+  sessionDay,
 } from './session.js'
 
 let sandbox: Sandbox
@@ -268,6 +269,30 @@ describe('the payer with a session', () => {
       expired: ['lifetime_over_limit', 0],
       network: ['network_not_allowed', 0],
     })
+  })
+
+  test('EVM-EXACT-162 what is known to be spent counts, and the refusal names the limit and what is left of it', async () => {
+    const session = await grant({ total: 5_000n, perDay: 2_000n })
+    const context = { clock: Date.now, random: (n: number) => new Uint8Array(n), maxLifetimeSeconds: 600 }
+    const says = async (total: bigint, today: bigint) => {
+      const account = sessionAccount({ session, key, spent: () => ({ total, today }) })
+      const prepared = await exactEvmByDelegation({ account }).prepare(offer({ amount: 1_000n }), context)
+      return prepared.ok ? 'ok' : `${prepared.code}: ${prepared.detail}`
+    }
+    expect([
+      await says(4_000n, 1_000n),
+      await says(3_000n, 1_001n),
+      await says(4_001n, 0n),
+      await says(9_000n, 0n),
+    ]).toEqual([
+      'ok',
+      'budget_exceeded: the session allows 0.002 USDC a day: 0.000999 USDC is left today, and 0.001 USDC is asked',
+      'budget_exceeded: the session allows 0.005 USDC in all: 0.000999 USDC is left, and 0.001 USDC is asked',
+      'budget_exceeded: the session allows 0.005 USDC in all: 0 USDC is left, and 0.001 USDC is asked',
+    ])
+    expect(sessionDay({ startsAt: 1_000 }, 1_000)).toBe(1_000)
+    expect(sessionDay({ startsAt: 1_000 }, 87_399)).toBe(1_000)
+    expect(sessionDay({ startsAt: 1_000 }, 87_400)).toBe(87_400)
   })
 
   test('a payment ends with its session', async () => {

@@ -1,4 +1,13 @@
-import { type Clock, type Network, type Refusal, refuse, systemClock } from '@groat/core'
+import {
+  type Clock,
+  evmAssets,
+  findAsset,
+  formatUnits,
+  type Network,
+  type Refusal,
+  refuse,
+  systemClock,
+} from '@groat/core'
 import type { EvmAccount } from '../account.js'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
@@ -68,6 +77,9 @@ export type Session = {
   readonly signature: Hex
 }
 
+/** Atomic units that are known to be spent of a session: in all, and within its day as it is now. The chain may know of more. */
+export type SessionSpent = { readonly total: bigint; readonly today: bigint }
+
 /** What the owner decides. */
 export type SessionOptions = Omit<Session, 'delegator' | 'salt' | 'signature' | 'startsAt'> & {
   /** Who signs for the delegator's account: its own key, or that of a contract wallet's owner. */
@@ -112,9 +124,11 @@ export async function createSession(options: SessionOptions): Promise<Session> {
 export function sessionAccount(options: {
   readonly session: Session
   readonly key: EvmAccount
+  /** What is known to be spent already: what does not fit beside it is refused as well. Nothing is known unless told. */
+  readonly spent?: () => SessionSpent
   readonly engine?: SigningEngine
 }): DelegatedAccount {
-  const { session, key, engine = nobleSigningEngine } = options
+  const { session, key, spent, engine = nobleSigningEngine } = options
   const { contracts, delegator } = session
   const holder = parseAddress(key.address)
   const root: SignedDelegation = { ...rootOf(session), signature: session.signature }
@@ -124,7 +138,7 @@ export function sessionAccount(options: {
     delegator,
     delegationManager: contracts.manager,
     expiresAt: session.limits.expiresAt,
-    allows: (payment) => judge(session, payment),
+    allows: (payment) => judge(session, payment, spent?.()),
     async permit(payment) {
       const leaf = leafOf(contracts, holder, authority, payment)
       const signature = await signWith(key, signableDelegation(engine, domain, leaf))
@@ -146,16 +160,44 @@ export function revokeCall(session: Session): { readonly to: Address; readonly d
   }
 }
 
-/** What can be seen beforehand. What was spent already, only the chain knows. */
-function judge({ network, limits }: Session, payment: DelegatedPayment): Refusal | undefined {
-  const { total, perPayment = total, perDay = total, recipients } = limits
-  if (payment.network !== network) return refuse('network_not_allowed', 'session')
-  if (payment.token !== addressOf(limits.token)) return refuse('asset_not_in_policy', 'session')
-  if (recipients?.some((each) => payment.payTo === addressOf(each)) === false) {
-    return refuse('recipient_not_allowed', 'session')
+/**
+ * When the day of `perDay` began, in seconds since 1970: its days are of 24 hours, counted from the beginning of the session.
+ *
+ * @example
+ * const today = payments.filter(({ paidAt }) => paidAt >= sessionDay(session, Date.now() / 1000))
+ */
+export function sessionDay({ startsAt }: Pick<Session, 'startsAt'>, now: number): number {
+  const day = Number(DAY_SECONDS)
+  return startsAt + Math.floor((now - startsAt) / day) * day
+}
+
+/** What can be seen beforehand, in words that name the limit. What others have spent by the key, only the chain knows. */
+function judge({ network, limits }: Session, payment: DelegatedPayment, spent?: SessionSpent): Refusal | undefined {
+  const { token, total: all, perPayment, perDay, recipients } = limits
+  const { amount } = payment
+  const asset = findAsset(evmAssets, network, token)
+  const money = (units: bigint) =>
+    asset === undefined ? `${units} atomic units` : `${formatUnits(units, asset.decimals)} ${asset.symbol}`
+  if (payment.network !== network) return refuse('network_not_allowed', `the session pays on ${network} only`)
+  if (payment.token !== addressOf(token)) {
+    return refuse('asset_not_in_policy', `the session pays with ${asset?.symbol ?? token} only`)
   }
-  if (payment.amount > perPayment) return refuse('amount_over_limit', 'session')
-  return payment.amount > total || payment.amount > perDay ? refuse('budget_exceeded', 'session') : undefined
+  if (recipients?.some((each) => payment.payTo === addressOf(each)) === false) {
+    return refuse('recipient_not_allowed', `the session pays nobody but ${recipients.join(', ')}`)
+  }
+  if (perPayment !== undefined && amount > perPayment) {
+    return refuse('amount_over_limit', `the session allows ${money(perPayment)} at once, and ${money(amount)} is asked`)
+  }
+  const over = (limit: bigint, taken: bigint, of: string, left: string) => {
+    const rest = limit > taken ? limit - taken : 0n
+    if (amount <= rest) return undefined
+    const says = `the session allows ${money(limit)} ${of}: ${money(rest)} is left${left}, and ${money(amount)} is asked`
+    return refuse('budget_exceeded', says)
+  }
+  return (
+    over(all, spent?.total ?? 0n, 'in all', '') ??
+    (perDay === undefined ? undefined : over(perDay, spent?.today ?? 0n, 'a day', ' today'))
+  )
 }
 
 /** What the owner signs. */
