@@ -67,6 +67,21 @@ describe('a paywall that is set up wrongly says so at start', () => {
       },
     ],
     [
+      'an extension that was not called',
+      { extensions: [{ extension: { key: 'a' }, declare: () => ({}) }, function builderCodes() {}] as never },
+      'invalid_config',
+      { field: 'extensions[1]', reason: 'is a function that makes the extension: write builderCodes()' },
+    ],
+    [
+      "a payer's half of an extension",
+      { extensions: [{ extension: { key: 'a' }, attach: () => undefined }] as never },
+      'invalid_config',
+      {
+        field: 'extensions[0]',
+        reason: "is no seller's half of an extension; import it from a path that ends in /server",
+      },
+    ],
+    [
       'a network without an account',
       { networks: ['base'] },
       'invalid_config',

@@ -136,6 +136,10 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
     const reason = 'holds something that is no server half; import it from a path that ends in /server'
     throw new X402Error('invalid_config', { field: 'schemes', reason })
   }
+  for (const [index, half] of (options.extensions ?? []).entries()) {
+    const reason = whyNoExtension(half)
+    if (reason !== undefined) throw new X402Error('invalid_config', { field: `extensions[${index}]`, reason })
+  }
   const gate = gateOf(options)
   const support = createSupport(gate.facilitator, gate.clock)
   const defaults = {
@@ -186,6 +190,13 @@ export function createPaywall(options: PaywallOptions): PaywallCore {
 /** The halves of the other roles have the same names, and editors offer them first. */
 function isServerHalf({ scheme, offer }: Partial<SchemeServer>): boolean {
   return scheme !== undefined && offer !== undefined
+}
+
+/** Some halves are values and some are made by a function, which only types tell apart. */
+function whyNoExtension(half: unknown): string | undefined {
+  if (typeof half === 'function') return `is a function that makes the extension: write ${half.name || 'it'}()`
+  const isHalf = typeof half === 'object' && half !== null && 'extension' in half && 'declare' in half
+  return isHalf ? undefined : "is no seller's half of an extension; import it from a path that ends in /server"
 }
 
 function gateOf({ facilitator, store, leaseSeconds = 60, onEvent, clock, random, page }: PaywallOptions): Gate {
