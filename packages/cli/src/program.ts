@@ -80,6 +80,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .option('--network <name>', 'network to pay on; the first that is named is preferred', gathered)
     .option('--scheme <name>', 'scheme to pay by, such as exact or upto; any unless told', gathered)
     .option('--field <name=value>', 'what a seller that asks may be told of you, such as country=PL', gathered)
+    .option('--sign-in', 'where the seller offers it, sign in with the key first, and pay only if that opens nothing')
     .option('--v1', 'pay sellers that speak protocol version 1 only')
     .option(
       '--key-file <file>',

@@ -21,9 +21,12 @@ beforeAll(async () => {
   })
   upstream.listen(0, '127.0.0.1')
   await once(upstream, 'listening')
+  // Who signs in signs for an origin, which is known before it serves.
+  const port = await freePort()
   const { url } = await on.serve(
     'serve',
-    `listen: 127.0.0.1:0
+    `listen: 127.0.0.1:${port}
+origin: http://127.0.0.1:${port}
 upstream: http://127.0.0.1:${(upstream.address() as AddressInfo).port}
 facilitator: ${on.sandbox.ready.facilitator.url}
 payTo: { base-sepolia: "${on.account('seller').address}" }
@@ -31,6 +34,7 @@ store: shop.db
 seller: { name: Weather Ltd, country: IE }
 routes:
   GET /known: { price: $0.01, extensions: { groat-compliance: { asks: [country, kind] } } }
+  GET /again: { price: $0.01, bundle: 3, extensions: { sign-in-with-x: { statement: Use what you bought } } }
 `,
   )
   shop = url
@@ -39,6 +43,14 @@ afterAll(() => {
   upstream?.closeAllConnections()
   upstream?.close()
 })
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
 
 /** A home of its own, with a policy where one is told. */
 async function payer(policy?: string) {
@@ -89,4 +101,34 @@ test.each([
 ])('a field that is none is a mistake of the command line: %j', async (args, why) => {
   const { exitCode, said } = await (await payer())('pay', `${shop}/known`, ...args)
   expect([exitCode, said]).toEqual([2, expect.stringMatching(why)])
+})
+
+test('--sign-in opens what the same key has bought, and pays only where that opens nothing', async () => {
+  const balance = () => on.balance('payer')
+  const before = await balance()
+  const bought = await (await payer())('pay', `${shop}/again`, '--sign-in', '--json')
+  expect([bought.exitCode, JSON.parse(bought.out).payment], bought.said).toEqual([0, 'settled'])
+  expect(bought.said).toContain('signed in, and nothing that was bought before opens it')
+  expect(before - (await balance())).toBe(10_000n)
+
+  // Another machine, with nothing but the key.
+  const back = await (await payer())('pay', `${shop}/again`, '--sign-in', '--json')
+  expect([back.exitCode, JSON.parse(back.out)], back.said).toMatchObject([0, { payment: 'owned', body: 'did /again' }])
+  const byPolicy = await payer(`sign_in: ['${shop}']\n`)
+  expect(await byPolicy('pay', `${shop}/again`)).toMatchObject({
+    exitCode: 0,
+    said: expect.stringContaining('not paid again'),
+  })
+  expect(before - (await balance())).toBe(10_000n)
+
+  // Nobody is told who comes unless the user wants that.
+  const looked = await (await payer())('pay', `${shop}/again`, '--dry-run')
+  expect(looked.said).toContain('--sign-in')
+  expect((await (await payer())('pay', `${shop}/again`, '--json')).said).toContain('bought before with this key?')
+  expect(before - (await balance())).toBe(20_000n)
+}, 60_000)
+
+test('a policy names the origins to sign in at', async () => {
+  const { exitCode, said } = await (await payer('sign_in: [shop]\n'))('pay', `${shop}/again`)
+  expect([exitCode, said]).toEqual([2, expect.stringContaining('is not an origin')])
 })

@@ -6,6 +6,7 @@ import type { Io } from '../terminal/io.js'
 import { limitedTo } from './pay.js'
 import { loadPolicyWords, type PurseOptions, withPurse } from './purse.js'
 import { sellerKeys } from './seller-keys.js'
+import { signInAccounts } from './sign-in.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
 /** Options of `groat mcp`. */
@@ -22,7 +23,7 @@ export type McpCommand = WalletOptions &
  * protocol's; it ends when standard input does.
  */
 export async function runMcp(options: McpCommand, io: Io, transport?: Transport): Promise<number> {
-  const { policy: own, fields } = await loadPolicyWords(options, io)
+  const { policy: own, fields, signIn } = await loadPolicyWords(options, io)
   const policy = limitedTo({ ...(options.max !== undefined && { max: options.max }) }, own)
   const { GROAT_CATALOGUE } = io.environment
   const catalogues = options.catalogue ?? (GROAT_CATALOGUE === undefined ? [] : [GROAT_CATALOGUE])
@@ -36,6 +37,7 @@ export async function runMcp(options: McpCommand, io: Io, transport?: Transport)
     const server = agentServer({
       ...{ policy, fields, purse, catalogues, sites, sellerKeys: sellerKeys() },
       ...(options.task !== undefined && { task: options.task }),
+      accounts: async (target) => (signIn.includes(target.origin) ? signInAccounts(target, options, io) : undefined),
       wallet: (target, dryRun) => {
         const name = `${dryRun} ${isLoopback(target) ? target.origin : ''}`
         const open = wallets.get(name) ?? openWallet(target, { ...options, channels, dryRun }, io)

@@ -26,6 +26,7 @@ import { parseTarget, type RequestOptions, requestInit } from './request-options
 import { approvalNodes, approvalOf, lacksApproval, type MissingApproval, sayApproval } from './said-of-approval.js'
 import { askedFor, lastReceipt, movesFor, type Payable, takenOf, tokensOf } from './said-of-payment.js'
 import { sellerKeys } from './seller-keys.js'
+import { type SigningIn, signInAccounts, signingIn } from './sign-in.js'
 import { ownNodes } from './simulator.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
@@ -42,6 +43,8 @@ export type PayCommand = WalletOptions &
     readonly v1?: boolean
     /** What the seller may be told of the payer, as `name=value`. */
     readonly field?: readonly string[]
+    /** Signs in first, where the seller lets payers come back so. */
+    readonly signIn?: boolean
     readonly dryRun?: boolean
     readonly rpc?: readonly string[]
     readonly yes?: boolean
@@ -53,19 +56,21 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
   const target = parseTarget(url)
   const init = requestInit(target, options)
   if (options.output !== undefined && !options.dryRun) await checkOutput(options.output)
-  const { policy: own, fields } = await loadPolicyWords(options, io)
+  const { policy: own, fields, signIn } = await loadPolicyWords(options, io)
   const policy = limitedTo(options, own)
   const told = payerFields(parseFields(options.field, fields))
   return withPurse(options, io, async (purse, channels) => {
     const schemes = await openWallet(target, { ...options, channels, purse }, io)
     const names = checkedNames()
+    const wantsIn = !options.dryRun && (options.signIn === true || signIn.includes(target.origin))
+    const known = signingIn(names.fetch, wantsIn ? await signInAccounts(target, options, io) : undefined)
     checkSchemes(options, schemes)
     const buyer = createBuyer({
       schemes,
       policy,
       purse,
       ...(await ownNodes(target, options)),
-      fetch: askOnce(names.fetch),
+      fetch: askOnce(known.fetch),
       // Where a seller asks for a name of the payment, it gets one.
       extensions: [identifiedPayments(), boundPayments(), told],
       resolve: names.resolve,
@@ -86,11 +91,18 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
     }
     if (quote.status === 'payable') showPrice(target, quote, await buyer.budgets(options.task, target.origin), io)
     if (quote.status === 'payable') showEffect(quote, io)
+    if (quote.status === 'payable') tellSignIn(known.found(), io)
     if (options.dryRun) return dryRun(quote, options, io)
     if (quote.status === 'payable') await confirm(target, quote, options, io)
     const began = Date.now()
     try {
-      return await send(buyer, target, init, { ...options, wasAsked: quote.status === 'payable' }, io)
+      return await send(
+        buyer,
+        target,
+        init,
+        { ...options, wasAsked: quote.status === 'payable' || known.found() === 'opened' },
+        io,
+      )
     } finally {
       await buyer.idle()
       await sellerKeys().keep(purse, began)
@@ -222,6 +234,13 @@ function showPrice(target: URL, quote: Payable, budgets: readonly BudgetState[],
   )
   for (const { rule, spent, limit } of budgets)
     say(style.quiet(`       ${ruleInFile(rule)}: ${spent} of ${limit} are spent`))
+}
+
+/** A seller that lets payers come back takes them for new ones until they sign in, which tells it who they are. */
+function tellSignIn(found: ReturnType<SigningIn['found']>, { say, style }: Io): void {
+  if (found === 'offered')
+    say(style.quiet('       bought before with this key? --sign-in asks first, and pays if that opens nothing'))
+  if (found === 'refused') say(style.quiet('       signed in, and nothing that was bought before opens it'))
 }
 
 function showEffect(quote: Payable, { say, style }: Io): void {

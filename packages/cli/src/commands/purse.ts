@@ -69,5 +69,5 @@ export async function loadPolicyWords(options: PurseOptions, { environment, ...i
     () => true,
     () => false,
   )
-  return isThere ? readPolicyWords(file, environment) : { policy: {}, fields: {} }
+  return isThere ? readPolicyWords(file, environment) : { policy: {}, fields: {}, signIn: [] }
 }

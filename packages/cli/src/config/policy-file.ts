@@ -48,6 +48,7 @@ export const PolicyFile = z.strictObject({
   worth: z.optional(z.record(z.string(), money)),
   stopped: z.optional(z.boolean()),
   private_addresses: z.optional(z.boolean()),
+  sign_in: texts,
   fields: z.optional(
     z.strictObject({
       country: z.optional(z.string()),
@@ -58,8 +59,12 @@ export const PolicyFile = z.strictObject({
   ),
 })
 
-/** What stands in a policy's file: what may be spent, and what sellers who ask for it may be told of the payer. */
-export type PolicyWords = { readonly policy: SpendingPolicy; readonly fields: PayerFields }
+/** What stands in a policy's file: what may be spent, and what sellers who ask for it may be told of the payer, and the origins to sign in at. */
+export type PolicyWords = {
+  readonly policy: SpendingPolicy
+  readonly fields: PayerFields
+  readonly signIn: readonly string[]
+}
 
 /** Members whose keys are names of the user's own, and no words of a policy. */
 const NAMED: ReadonlySet<string> = new Set(['categories', 'pins', 'worth', 'fees'])
@@ -84,7 +89,7 @@ export async function readPolicy(file: string, environment: Environment): Promis
  */
 export async function readPolicyWords(file: string, environment: Environment): Promise<PolicyWords> {
   const { value: words, fail } = await readYamlFile(file, PolicyFile, environment)
-  const { fields = {}, ...value } = words
+  const { fields = {}, sign_in = [], ...value } = words
   // Checked word by word above: it is a policy but for the spelling of its words.
   const policy = inCode(value) as SpendingPolicy
   try {
@@ -99,7 +104,11 @@ export async function readPolicyWords(file: string, environment: Environment): P
     })
   }
   const given = Object.entries(fields).map(([name, said]) => `${name}=${said}`)
-  return { policy, fields: parseFields(given, {}, `${file}: fields`) }
+  const signIn = sign_in.map((text, at) => {
+    if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin
+    throw fail(['sign_in', String(at)], 'is not an origin; write it as https://api.example')
+  })
+  return { policy, fields: parseFields(given, {}, `${file}: fields`), signIn }
 }
 
 /**

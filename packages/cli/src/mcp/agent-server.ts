@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Purse, SpendingPolicy } from '@groat/client/buyer'
 import type { SchemeClient } from '@groat/core'
+import type { SignInAccounts } from '@groat/extensions/sign-in-with-x/client'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { SellerKeys } from '../commands/seller-keys.js'
 import type { PayerFields } from '../config/payer-fields.js'
@@ -21,6 +22,8 @@ export type AgentTools = {
   readonly task?: string
   /** Keeps with a payment what its seller's signed receipt is verified by later. */
   readonly sellerKeys?: SellerKeys
+  /** Who signs in at a target, where the user's policy says so. */
+  readonly accounts?: (target: URL) => Promise<SignInAccounts | undefined>
   /** What can sign for a target; `dryRun`: nothing will be signed. */
   readonly wallet: (target: URL, dryRun: boolean) => Promise<readonly SchemeClient[]>
 }

@@ -4,6 +4,7 @@ import { type ErrorCode, errorInfo, formatUnits } from '@groat/core'
 import { payerFields } from '@groat/extensions/compliance/client'
 import { identifiedPayments } from '@groat/extensions/payment-identifier/client'
 import { boundPayments } from '@groat/extensions/request-binding/client'
+import { signInWithAccounts } from '@groat/extensions/sign-in-with-x/client'
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import * as z from 'zod'
@@ -107,7 +108,7 @@ function taskOf(named: string | undefined, set: string | undefined): string | un
 
 async function buyerFor(
   server: McpServer,
-  { policy, fields = {}, purse, wallet, outside, task: usual }: AgentTools & { readonly outside: Outside },
+  { policy, fields = {}, accounts, purse, wallet, outside, task: usual }: AgentTools & { readonly outside: Outside },
   { url, method, headers, body, max, task: named }: Asked,
   dryRun: boolean,
 ): Promise<{ readonly buyer: Buyer; readonly target: URL; readonly init: RequestInit }> {
@@ -116,13 +117,19 @@ async function buyerFor(
   await outside.look(target)
   const task = taskOf(named, usual)
   const limited = limitedTo({ ...(max !== undefined && { max }) }, policy)
+  const known = dryRun ? undefined : await accounts?.(target)
   const buyer = createBuyer({
     schemes: await wallet(target, dryRun),
     policy: limited,
     purse,
     ...{ fetch: outside.fetch, resolve: outside.resolve },
     approve: (request) => askUser(server, request),
-    extensions: [identifiedPayments(), boundPayments(), payerFields(fields)],
+    extensions: [
+      identifiedPayments(),
+      boundPayments(),
+      payerFields(fields),
+      ...(known ? [signInWithAccounts(known)] : []),
+    ],
     ...(task !== undefined && { metadata: { task } }),
   })
   const init = {
