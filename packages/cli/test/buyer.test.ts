@@ -203,6 +203,18 @@ test('INV-23 CL-6 receipts are listed, shown, asked of the chain, exported, and 
   const file = join(folder, 'receipts.ndjson')
   await writeFile(file, exported.out)
   expect(await run(['receipts', 'verify', file])).toMatchObject({ exitCode: 0, said: '  1 of 1 are good\n' })
+  const told = (await run(['receipts', 'verify', file])).out
+  expect(told).toMatch(
+    /^good +[0-9a-f]{32} {2}payment: signed, offer: not signed, receipt: fits, not signed, chain: settled\n$/,
+  )
+  // Signed, and nothing shows that it was paid.
+  const { receipt: _, chain: __, transaction: ___, attestation: ____, ...unpaid } = receipt
+  await writeFile(file, JSON.stringify({ ...unpaid, state: 'signed' }))
+  expect(await run(['receipts', 'verify', file])).toMatchObject({
+    ...{ exitCode: 0, said: '  0 of 1 are good, of 1 nothing shows that the money moved\n' },
+    out: expect.stringMatching(/^unproven .*payment: signed, offer: not signed, receipt: none, chain: not asked\n$/),
+  })
+  await writeFile(file, exported.out)
   expect((await run(['receipts', 'verify', file, '--signed'])).out).toContain('no exporter has signed it')
   const payment = JSON.parse(Buffer.from(receipt.payment.value, 'base64').toString())
   // The payment of somebody who signed something else.
@@ -222,7 +234,11 @@ test('INV-23 CL-6 receipts are listed, shown, asked of the chain, exported, and 
   await writeFile(file, `${forgeries.map((forged) => JSON.stringify(forged)).join('\n')}\nnot json\n`)
   const forged = await run(['receipts', 'verify', file])
   expect([forged.exitCode, forged.said]).toEqual([1, '  0 of 8 are good\n'])
-  expect(JSON.parse((await run(['receipts', 'show', receipt.id.slice(0, 8)])).out).id).toBe(receipt.id)
+  expect(JSON.parse((await run(['receipts', 'show', receipt.id.slice(0, 8), '--json'])).out).id).toBe(receipt.id)
+  const shown = (await run(['receipts', 'show', receipt.id.slice(0, 8)])).out
+  expect(shown).toMatch(/^id +[0-9a-f]{32}\nstate +settled\namount +0\.001 USDC\nscheme +exact on base-sepolia\n/)
+  expect(shown).toMatch(/\ntask +forecast\n[\s\S]*\npayment +\S{40}… \(\d+ characters\)\n/)
+  expect(Math.max(...shown.split('\n').map((line) => line.length))).toBeLessThan(110)
   expect((await run(['receipts', 'show', 'ffff'])).exitCode).toBe(1)
   expect(await readFile(file, 'utf8')).toContain('not json')
 })

@@ -32,10 +32,13 @@ facilitator: ${on.sandbox.ready.facilitator.url}
 payTo: { base-sepolia: "${on.account('seller').address}" }
 store: shop.db
 seller: { name: Weather Ltd, country: IE }
+refunds: { evm_key: "\${REFUND_KEY}", approve_above: $0.05, requests: { window_days: 7, partial: true } }
 routes:
   GET /known: { price: $0.01, extensions: { groat-compliance: { asks: [country, kind] } } }
   GET /again: { price: $0.01, bundle: 3, extensions: { sign-in-with-x: { statement: Use what you bought } } }
+  GET /defect: { price: $0.01, extensions: { groat-refund: true } }
 `,
+    { REFUND_KEY: on.account('payer2').privateKey },
   )
   shop = url
 }, 60_000)
@@ -132,3 +135,34 @@ test('a policy names the origins to sign in at', async () => {
   const { exitCode, said } = await (await payer('sign_in: [shop]\n'))('pay', `${shop}/again`)
   expect([exitCode, said]).toEqual([2, expect.stringContaining('is not an origin')])
 })
+
+test('EXT-REFUND-002 EXT-REFUND-009 receipts refund asks the seller for the money back, once', async () => {
+  const groat = await payer()
+  const bought = await groat('pay', `${shop}/defect`, '--json')
+  expect(bought.exitCode, bought.said).toBe(0)
+  const before = await on.balance('payer')
+  const { id } = JSON.parse((await groat('receipts', 'list', '--json')).out)
+  const ask = (...more: string[]) =>
+    groat('receipts', 'refund', id.slice(0, 10), '--reason', 'service_defective', ...more)
+  const asked = await ask('--json')
+  expect([asked.exitCode, asked.said]).toEqual([0, ''])
+  expect(JSON.parse(asked.out).status).toMatch(/^(pending|executed)$/)
+  await expect.poll(async () => (await on.balance('payer')) - before, { timeout: 30_000 }).toBe(10_000n)
+  const again = await ask()
+  expect([again.exitCode, again.out]).toEqual([
+    0,
+    expect.stringMatching(/^given back {2}0\.01 USDC {2}0x[0-9a-f]{64}\n$/),
+  ])
+  expect((await on.balance('payer')) - before).toBe(10_000n)
+
+  // What was sold without such terms, and what another key has paid.
+  expect((await groat('receipts', 'refund', id, '--reason', 'because')).exitCode).toBe(2)
+  const other = ['receipts', 'refund', id, '--reason', 'other', '--key-file', join(on.folder, 'other-key')]
+  await writeFile(join(on.folder, 'other-key'), on.account('payer3').privateKey, { mode: 0o600 })
+  const denied = await groat(...other)
+  expect([denied.exitCode, denied.said]).toEqual([2, expect.stringContaining('only who paid can ask')])
+  await groat('pay', `${shop}/known`, '--field', 'country=PL', '--field', 'kind=person')
+  const [plainSale] = (await groat('receipts', 'list', '--json')).out.trim().split('\n')
+  const nothing = await groat('receipts', 'refund', JSON.parse(String(plainSale)).id, '--reason', 'other')
+  expect([nothing.exitCode, nothing.said]).toEqual([1, expect.stringContaining('says nothing of refunds')])
+}, 90_000)

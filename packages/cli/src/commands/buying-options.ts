@@ -62,6 +62,25 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .description('everything that is kept of one payment')
     .argument('<id>', 'the beginning of its id')
     .action(async (id, options) => finish(await (await kept()).showReceipt(id, options, io)))
+  const back = () => import('./ask-back.js')
+  limited('refund')
+    .description('ask the seller for the money of a payment, where it takes such wishes (groat-refund)')
+    .argument('<id>', 'the beginning of its id')
+    .addOption(
+      new Option('--reason <why>', 'why it is asked back')
+        .choices([
+          ...['service_not_delivered', 'service_defective', 'duplicate_payment'],
+          ...['overcharge', 'customer_request', 'other'],
+        ])
+        .makeOptionMandatory(),
+    )
+    .option('--amount <price>', 'how much; all of it unless told')
+    .option(
+      '--key-file <file>',
+      'file with the key that paid; default are the variables, then the wallets at home',
+      gathered,
+    )
+    .action(async (id, options) => finish(await (await back()).askBack(id, options, io)))
   limited('verify')
     .description('check receipts without a network: those of a file, or your own')
     .argument('[file]', 'JSON lines of `groat receipts export`')

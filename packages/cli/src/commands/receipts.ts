@@ -10,7 +10,16 @@ import {
   type SignerOf,
   verifyReceipt,
 } from '@groat/client/buyer'
-import { decodeChallenge, decodeReceipt, headerNames, networkFamily, sameAddress, v1NameOf } from '@groat/core'
+import {
+  decodeChallenge,
+  decodeReceipt,
+  headerNames,
+  networkFamily,
+  type PaymentRequired,
+  type Receipt,
+  sameAddress,
+  v1NameOf,
+} from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/server'
 import { signerOfEvm } from '@groat/evm/signer'
 import { exactSvm } from '@groat/svm/exact/server'
@@ -59,13 +68,24 @@ async function recordsOf(purse: Purse, options: ReceiptsCommand): Promise<readon
 /** `groat receipts show ID`: everything that is kept of one payment. */
 export async function showReceipt(id: string, options: ReceiptsCommand, io: Io): Promise<number> {
   return withPurse(options, io, async (purse) => {
-    const records = await purse.records({ limit: limitOf(options) })
-    const [record, ...others] = records.filter(({ intent }) => intent.id.startsWith(id) || intent.pid.startsWith(id))
-    if (record === undefined) throw new CliError('no', `There is no payment ${id}`)
-    if (others.length > 0) throw new CliError('usage', `More than one payment begins with ${id}`)
-    io.out(`${JSON.stringify(exportReceipt(record), null, options.json ? 0 : 2)}\n`)
+    const record = await recordNamed(id, purse, options)
+    if (options.json) io.out(`${JSON.stringify(exportReceipt(record))}\n`)
+    else for (const line of columns(shownOf(record))) io.out(`${plain(line)}\n`)
     return exitCodes.ok
   })
+}
+
+/** The one payment whose identity begins so. Throws `CliError`. */
+export async function recordNamed(
+  id: string,
+  purse: Pick<Purse, 'records'>,
+  options: Pick<ReceiptsCommand, 'limit'> = {},
+): Promise<PaymentRecord> {
+  const records = await purse.records({ limit: limitOf(options) })
+  const [record, ...others] = records.filter(({ intent }) => intent.id.startsWith(id) || intent.pid.startsWith(id))
+  if (record === undefined) throw new CliError('no', `There is no payment ${id}`)
+  if (others.length > 0) throw new CliError('usage', `More than one payment begins with ${id}`)
+  return record
 }
 
 /**
@@ -120,6 +140,7 @@ export async function verifyReceipts(file: string | undefined, options: Receipts
   }
   let bad = 0
   let unknown = 0
+  let unproven = 0
   for (const [at, line] of lines.entries()) {
     const found = await verifyReceipt(line, readers)
     const isMissing = options.signed === true && !found.some(({ check }) => check === 'exporter')
@@ -127,11 +148,17 @@ export async function verifyReceipts(file: string | undefined, options: Receipts
     const verdict = verdictOf(checks)
     if (verdict === 'bad') bad++
     if (verdict === 'unknown') unknown++
-    if (options.json) io.out(`${JSON.stringify({ line: at + 1, ok: verdict !== 'bad', verdict, checks })}\n`)
-    else tell(at, line, checks, io)
+    const settled = isSettled(line, checks)
+    if (verdict === 'good' && !settled) unproven++
+    if (options.json) io.out(`${JSON.stringify({ line: at + 1, ok: verdict !== 'bad', verdict, settled, checks })}\n`)
+    else tell(at, line, checks, settled, io)
   }
-  const rest = unknown === 0 ? '' : `, of ${unknown} nobody here knows who signed`
-  if (!options.json) io.say(`  ${lines.length - bad - unknown} of ${lines.length} are good${rest}`)
+  const others = [
+    ...(unknown === 0 ? [] : [`, of ${unknown} nobody here knows who signed`]),
+    ...(unproven === 0 ? [] : [`, of ${unproven} nothing shows that the money moved`]),
+  ]
+  if (!options.json)
+    io.say(`  ${lines.length - bad - unknown - unproven} of ${lines.length} are good${others.join('')}`)
   return bad === 0 ? exitCodes.ok : exitCodes.no
 }
 
@@ -144,15 +171,92 @@ function verdictOf(checks: readonly ReceiptCheck[]): 'good' | 'unknown' | 'bad' 
   return checks.every(({ ok }) => ok === true) ? 'good' : 'unknown'
 }
 
-function tell(at: number, line: unknown, checks: readonly ReceiptCheck[], { out, style }: Io): void {
+/** Whether anybody says that it was paid: the seller, in a receipt that fits, or the chain. */
+function isSettled(line: unknown, checks: readonly ReceiptCheck[]): boolean {
+  return chainOf(line) === 'settled' || checks.some(({ check, ok }) => check === 'receipt' && ok === true)
+}
+
+/** Read for what it says only; whether it is a receipt is said by the checks. */
+function chainOf(line: unknown): unknown {
+  return ((line ?? {}) as { readonly chain?: { readonly status?: unknown } }).chain?.status
+}
+
+function tell(at: number, line: unknown, checks: readonly ReceiptCheck[], settled: boolean, { out, style }: Io): void {
   const failed = checks.filter(({ ok }) => ok !== true)
   // Read for its name only; whether it is a receipt was just said.
-  const { id, chain } = (line ?? {}) as { readonly id?: unknown; readonly chain?: { readonly status?: unknown } }
-  const words = { good: style.good('good'), unknown: style.quiet('unknown'), bad: style.bad('bad ') }
-  const verdict = words[verdictOf(checks)]
-  const name = plain(`${id ?? `line ${at + 1}`}  chain: ${chain?.status ?? 'not asked'}`)
-  out(`${verdict}  ${name}\n`)
-  for (const { check, says } of failed) out(`      ${plain(`${check}: ${says}`)}\n`)
+  const { id } = (line ?? {}) as { readonly id?: unknown }
+  const words = {
+    good: settled ? style.good('good    ') : style.quiet('unproven'),
+    unknown: style.quiet('unknown '),
+    bad: style.bad('bad     '),
+  }
+  const said = [
+    `payment: ${wordOf(checks, 'signature', 'not read', 'signed')}`,
+    `offer: ${wordOf(checks, 'seller’s offer', 'not signed', 'signed')}`,
+    `receipt: ${wordOf(checks, 'receipt', 'none', wordOf(checks, 'seller’s receipt', 'fits, not signed', 'signed'))}`,
+    `chain: ${chainOf(line) ?? 'not asked'}`,
+  ]
+  const name = plain(`${id ?? `line ${at + 1}`}  ${said.join(', ')}`)
+  out(`${words[verdictOf(checks)]}  ${name}\n`)
+  for (const { check, says } of failed) out(`          ${plain(`${check}: ${says}`)}\n`)
+}
+
+/** What was found of one thing that was looked at; `absent`: it is not there. */
+function wordOf(checks: readonly ReceiptCheck[], name: string, absent: string, good: string): string {
+  const found = checks.find(({ check }) => check === name)
+  if (found === undefined) return absent
+  if (found.ok === 'unknown') return 'signed by somebody'
+  return found.ok ? good : 'bad'
+}
+
+/** A payment for people: long values are shortened, and what a machine checks is left to `--json`. */
+function shownOf({ intent, terms, metadata, note }: PaymentRecord): readonly (readonly string[])[] {
+  const { id, pid, origin, scheme, network, payTo, payer, createdAt, expiresAt, state, transaction, payment } = intent
+  const said = receiptOf(note)
+  const taken = said && takenOf(intent, said)
+  const signed = tokensOf(intent, intent.amount)
+  const time = (ms: number) => new Date(ms).toISOString().replace('T', ' ').slice(0, 19)
+  const row = (name: string, value: string | undefined) => (value === undefined ? [] : [[name, value]])
+  return [
+    ...row('id', id),
+    ...row('state', state),
+    ...row('amount', taken === undefined ? signed : `${tokensOf(intent, taken)} of ${signed}`),
+    ...row('scheme', `${scheme} on ${v1NameOf(network) ?? network}`),
+    ...row('for', paidAt(origin, terms)),
+    ...row('paid to', payTo),
+    ...row('paid by', payer),
+    ...row('when', time(createdAt)),
+    ...row('good until', time(expiresAt * 1000)),
+    ...row('transaction', transaction),
+    ...row('chain', note.chain === undefined ? 'not asked' : `${note.chain.status}, asked ${time(note.chain.at)}`),
+    ...row(
+      'receipt',
+      note.receipt === undefined ? 'none' : `${said === undefined ? 'a refusal, ' : ''}${beginning(note.receipt)}`,
+    ),
+    ...row('said in it', said?.extensions && Object.keys(said.extensions).join(', ')),
+    ...row(
+      'answer',
+      note.httpStatus === undefined
+        ? undefined
+        : `${note.httpStatus}${note.answerDigest === undefined ? '' : `, ${note.answerBytes ?? 0} bytes, SHA-256 ${note.answerDigest}`}`,
+    ),
+    ...Object.entries(metadata).flatMap(([name, value]) => row(name, value)),
+    ...row('identity', pid),
+    ...row('challenge', beginning(terms)),
+    ...row('payment', payment && beginning(payment.value)),
+    ...row('', 'all of it: --json'),
+  ]
+}
+
+const beginning = (text: string) => (text.length > 60 ? `${text.slice(0, 40)}… (${text.length} characters)` : text)
+
+/** The seller's receipt, where it is one of a settled payment. */
+export function receiptOf({ receipt }: PaymentRecord['note']): Receipt | undefined {
+  const read =
+    receipt === undefined
+      ? undefined
+      : decodeReceipt((name) => (name === headerNames[2].response ? receipt : undefined))
+  return read?.ok && read.value.status === 'settled' ? read.value.receipt : undefined
 }
 
 async function ownReceipts(options: ReceiptsCommand, io: Io) {
@@ -194,12 +298,9 @@ async function linesOf(file: string): Promise<readonly unknown[]> {
 
 function rowOf({ intent, terms, metadata, note }: PaymentRecord): readonly string[] {
   const { id, createdAt, amount, network, origin, state } = intent
-  const said =
-    note.receipt === undefined
-      ? undefined
-      : decodeReceipt((name) => (name === 'PAYMENT-RESPONSE' ? (note.receipt ?? null) : null))
+  const said = receiptOf(note)
   // Of a ceiling or a deposit, what was taken.
-  const taken = said?.ok && said.value.status === 'settled' ? takenOf(intent, said.value.receipt) : undefined
+  const taken = said && takenOf(intent, said)
   const signed = tokensOf(intent, amount)
   const price = taken === undefined ? signed : `${tokensOf(intent, taken)} of ${signed}`
   const chain = note.chain?.status === 'settled' ? 'verified' : 'unverified'
@@ -219,15 +320,20 @@ function rowOf({ intent, terms, metadata, note }: PaymentRecord): readonly strin
 
 /** What was paid for, as the seller called it; where that is nothing of the origin that was asked, the origin. */
 function paidAt(origin: string, terms: string): string {
-  const challenge = terms.trimStart().startsWith('{')
-    ? decodeChallenge(() => undefined, terms)
-    : decodeChallenge((name) => (name === headerNames[2].required ? terms : undefined))
-  const named = challenge?.ok ? challenge.value.resource?.url : undefined
+  const named = challengeOf(terms)?.resource?.url
   if (named === undefined || !URL.canParse(named) || new URL(named).origin !== origin) return origin
   return named.length > 80 ? `${named.slice(0, 79)}…` : named
 }
 
-function limitOf({ limit = '1000' }: ReceiptsCommand): number {
+/** The challenge as it was kept: a header of version 2, or a body of version 1. */
+export function challengeOf(terms: string): PaymentRequired | undefined {
+  const read = terms.trimStart().startsWith('{')
+    ? decodeChallenge(() => undefined, terms)
+    : decodeChallenge((name) => (name === headerNames[2].required ? terms : undefined))
+  return read?.ok ? read.value : undefined
+}
+
+function limitOf({ limit = '1000' }: Pick<ReceiptsCommand, 'limit'>): number {
   if (!/^[0-9]{1,6}$/.test(limit)) throw new CliError('usage', `${limit} is not a number of receipts`)
   return Number(limit)
 }
