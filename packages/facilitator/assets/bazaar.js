@@ -32,8 +32,7 @@ function listing(item) {
       `pill ${metadata.originVerified ? 'good' : 'wait'}`,
     ),
   )
-  if (metadata.saidBy === null)
-    notes.append(make('span', 'nobody has said what it is but whoever paid: look at its own price', 'pill wait'))
+  if (metadata.saidBy === null) notes.append(make('span', 'undescribed', 'pill wait'))
   const ways = new Map(accepts.map(({ scheme, network }) => [`${scheme} ${network}`, { scheme, network }]))
   for (const { scheme, network } of ways.values()) {
     const way = make('span', `${scheme} on ${nameOf(network, metadata)}`, 'pill')
@@ -66,8 +65,8 @@ async function show(isMore = false) {
   try {
     const answer = await fetch(`/discovery/${isSearch ? 'search' : 'resources'}?${filters}`)
     if (mine !== turn) return
-    const { items, resources, pagination, detail, title } = await answer.json()
-    if (!answer.ok) throw new Error(detail ?? title)
+    const { items, resources, pagination, detail, title, hint } = await answer.json()
+    if (!answer.ok) throw new Error([detail ?? title, hint].join('. '))
     const rows = items ?? resources
     if (!isMore) by('listings').replaceChildren()
     by('listings').append(...rows.map(listing))
@@ -110,8 +109,8 @@ by('why').addEventListener('submit', async (event) => {
   const asked = new URLSearchParams(new FormData(by('why')))
   try {
     const answer = await fetch(`/discovery/why?${asked}`)
-    const { listed, checks, detail } = await answer.json()
-    if (!answer.ok) throw new Error(detail ?? 'no answer')
+    const { listed, checks, detail, hint } = await answer.json()
+    if (!answer.ok) throw new Error([detail ?? 'no answer', hint].join('. '))
     const line = ({ ok, name, detail: text }) => {
       const row = make('li')
       row.append(

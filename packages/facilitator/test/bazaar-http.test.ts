@@ -271,7 +271,14 @@ describe('the catalogue over HTTP', () => {
   test('questions that are none are refused with their field, and other methods are not served', async () => {
     expect(await get('/discovery/resources?limit=none')).toMatchObject({
       status: 400,
-      body: { code: 'invalid_payload', detail: 'limit is missing or malformed' },
+      body: { code: 'invalid_payload', detail: 'limit is malformed', field: 'limit', hint: 'A number from 1.' },
+    })
+    const wrong = await get('/discovery/resources?network=Base')
+    expect(wrong).toMatchObject({ status: 400, body: { detail: 'network is malformed', field: 'network' } })
+    expect(JSON.stringify(wrong.body)).not.toMatch(/[Pp]ayment/)
+    expect(wrong.body.hint).toContain('base-sepolia')
+    expect(await get('/discovery/why?url=https://api.example/weather')).toMatchObject({
+      body: { detail: 'resource is missing', hint: expect.stringContaining('/discovery/why?resource=https://') },
     })
     expect(await get('/discovery/search')).toMatchObject({ status: 400 })
     expect(await get('/discovery/search?query=x&cursor=x')).toMatchObject({ status: 400 })
@@ -281,6 +288,47 @@ describe('the catalogue over HTTP', () => {
     const bare = createFacilitatorApp(service, {})
     expect((await bare.request('/discovery/resources')).status).toBe(404)
   })
+
+  test('BAZAAR-021 a network is asked for by its name or by its id', async () => {
+    await post('/settle', declared('https://api.example/weather'))
+    await catalogue.flush()
+    const total = async (network: string) =>
+      (await get(`/discovery/resources?network=${network}`)).body.pagination.total
+    expect([await total('base-sepolia'), await total('eip155:84532'), await total('base')]).toEqual([1, 1, 0])
+  })
+
+  test.skipIf(!executablePath)(
+    'BAZAAR-060 the page fits a phone, stands in the middle of a wide window, and its fields stand in one line',
+    async () => {
+      await settleAs(seller, declared('https://api.example/weather', { serviceName: 'Weather', tags: ['weather'] }))
+      for (const path of ['a', 'very'.repeat(40), 'goods/:number/of/a/place'])
+        await post('/settle', declared(`https://shop.example/${path}`))
+      await catalogue.flush()
+      const page = await browser!.newPage()
+      for (const width of [360, 1200]) {
+        await page.setViewportSize({ width, height: 900 })
+        await page.goto(`${served.url}/discovery`)
+        await page.getByText('undescribed').nth(3).waitFor()
+        await page.getByLabel('Its URL').fill('https://api.example/never')
+        await page.getByRole('button', { name: 'Look it up' }).click()
+        await page.getByText('It is not listed.').waitFor()
+        const shot = process.env.GROAT_SCREENSHOT
+        if (shot !== undefined)
+          await page.screenshot({ path: shot.replace(/(\.png)?$/, `-${width}.png`), fullPage: true })
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+        const { x, width: wide } = (await page.locator('main').boundingBox())!
+        expect(Math.abs(x - (width - x - wide))).toBeLessThan(2)
+      }
+      const tops = ['Kind', 'Network', 'What do you need?'].map(async (label) => {
+        const { y, height } = (await page.getByLabel(label).boundingBox())!
+        return [y, height]
+      })
+      const [kind, network, need] = await Promise.all(tops)
+      expect([network, need]).toEqual([kind, kind])
+      await page.close()
+    },
+    60_000,
+  )
 
   test.skipIf(!executablePath)(
     'BAZAAR-060 the page shows, searches and explains, and runs nothing of what strangers wrote',

@@ -987,7 +987,7 @@ test('BAZAAR-023 a filter that is not known is named, and a value that is none i
     'limit=0',
     'limit=x',
     'offset=-1',
-    'network=base',
+    'network=Base',
     'maxAmount=1',
     'maxAmount=01&asset=0x1',
     'originVerified=maybe',

@@ -1,4 +1,4 @@
-import { canonicalAddress } from '@groat/core'
+import { canonicalAddress, networkByV1Name } from '@groat/core'
 
 /** What a caller asks a catalogue for. */
 export type CatalogueFilter = {
@@ -81,7 +81,8 @@ const READERS: {
   type: (value) => (value === 'http' || value === 'mcp' ? value : undefined),
   payTo: (value) => text(canonicalAddress(value)),
   scheme: text,
-  network: (value) => (/^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$/.test(value) ? value : undefined),
+  network: (value) =>
+    networkByV1Name(value) ?? (/^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$/.test(value) ? value : undefined),
   asset: (value) => text(canonicalAddress(value)),
   maxAmount: (value) => (/^(0|[1-9][0-9]{0,77})$/.test(value) ? value : undefined),
   extensions: (_, params) => {

@@ -85,10 +85,33 @@ export function bazaarAnswers(catalogue: Catalogue): ExtensionFacilitator {
   }
 }
 
-/** A question that is none: 400, whatever the registry says of payments. */
+/** A question that is none: 400 in words of its own, for the registry speaks of payments. */
 function wrong(c: Context, field: string): Response {
-  const said = { ...problemOf('invalid_payload', { detail: `${field} is missing or malformed` }), status: 400 }
+  const isGiven = new URL(c.req.url).searchParams.has(field)
+  const said = {
+    ...problemOf('invalid_payload', { detail: `${field} is ${isGiven ? 'malformed' : 'missing'}` }),
+    ...{ status: 400, title: 'The question to the catalogue cannot be read', retry: 'never', field },
+    hint: HINTS[field] ?? 'Leave it out.',
+  }
   return c.body(JSON.stringify(said), 400, { 'content-type': PROBLEM_TYPE })
+}
+
+/** What a member of a question may be. */
+const HINTS: Readonly<Record<string, string>> = {
+  resource: 'Name the service by its URL: /discovery/why?resource=https://api.example/weather',
+  query: 'Say what you look for, in 400 characters at the most: /discovery/search?query=weather',
+  cursor: 'Take the cursor of the page before, of the same query, or none.',
+  limit: 'A number from 1.',
+  offset: 'A number from 0.',
+  type: '`http` or `mcp`.',
+  network: 'A name such as `base-sepolia`, or a CAIP-2 id such as `eip155:84532`.',
+  payTo: 'An account.',
+  scheme: 'The name of a scheme, such as `exact`.',
+  asset: 'The address of a token; `maxAmount` needs one, for its units are the token’s.',
+  maxAmount: 'Atomic units of `asset`: digits alone.',
+  extensions: 'Keys of extensions, eight at the most, with commas between them.',
+  originVerified: '`true` or `false`.',
+  minUniquePayers: 'A number from 0.',
 }
 
 function unapplied(asked: Parsed<unknown>): { readonly unappliedFilters?: readonly string[] } {
