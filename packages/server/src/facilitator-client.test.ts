@@ -120,7 +120,9 @@ describe.each([
     test.each([
       ['500', json(500, {}), 'facilitator_unreachable'],
       ['429', json(429, { isValid: false }), 'facilitator_unreachable'],
-      ['401', json(401, {}), 'facilitator_invalid_answer'],
+      ['401', json(401, {}), 'facilitator_unauthorized'],
+      ['403', json(403, {}), 'facilitator_unauthorized'],
+      ['a yes with 403', json(403, { isValid: true }), 'facilitator_unauthorized'],
       ['SRV-012 a redirect', json(302, {}, { location: '/supported' }), 'facilitator_invalid_answer'],
       ['garbage', garbage, 'facilitator_invalid_answer'],
       ['another shape', json(200, { isValid: 'yes' }), 'facilitator_invalid_answer'],
@@ -179,7 +181,12 @@ describe.each([
     test.each([400, 401, 403, 404, 413, 415, 429])('%i says that nothing was accepted: it throws', async (status) => {
       stub.does.settle = [json(status, { error: 'x' }, { 'retry-after': '5' })]
       const code = await codeOf(connect(stub.url).settle(request))
-      expect(code).toBe(status === 429 ? 'facilitator_unreachable' : 'facilitator_invalid_answer')
+      const said = new Map([
+        [429, 'facilitator_unreachable'],
+        [401, 'facilitator_unauthorized'],
+        [403, 'facilitator_unauthorized'],
+      ])
+      expect(code).toBe(said.get(status) ?? 'facilitator_invalid_answer')
     })
 
     test('nobody who listens, and nobody of that name: it throws', async () => {

@@ -46,7 +46,8 @@ export type FacilitatorClientOptions = {
  * status it comes with (SRV-009). Whatever happens after a settlement was sent is `unknown` (SRV-010); `settle` throws only when the
  * request certainly was not accepted.
  * Throws `X402Error` `invalid_config` for a URL that is none; its methods throw `facilitator_unreachable` (with `retryAfter` in the
- * context, in seconds, where the facilitator gave one) and `facilitator_invalid_answer`.
+ * context, in seconds, where the facilitator gave one), `facilitator_unauthorized` for 401 and 403 (the `status` is in the context) and
+ * `facilitator_invalid_answer`.
  *
  * @example
  * const facilitator = createFacilitatorClient('https://pay.example', { headers: { authorization: `Bearer ${token}` } })
@@ -217,7 +218,8 @@ function isLoopback({ hostname }: URL): boolean {
 }
 
 function invalidAnswer(operation: FacilitatorOperation, status: number): X402Error {
-  return new X402Error('facilitator_invalid_answer', { operation, status })
+  const code = status === 401 || status === 403 ? 'facilitator_unauthorized' : 'facilitator_invalid_answer'
+  return new X402Error(code, { operation, status })
 }
 
 /** The request may have arrived; its answer did not. */

@@ -706,7 +706,7 @@ export function describeAdapter(framework: Framework): void {
         const payment = await sign('/weather')
         const answer = await present('/weather', payment)
         expect(answer).toMatchObject({ status: 502 })
-        expect(problemOf(answer)).toMatchObject({ code: 'facilitator_invalid_answer' })
+        expect(problemOf(answer)).toMatchObject({ code: 'facilitator_unauthorized' })
         expect(await present('/weather', payment)).toMatchObject({ status: 200 })
         expect(runs).toBe(2)
       })

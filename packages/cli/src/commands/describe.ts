@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createFacilitatorClient, createMemoryClaims } from '@groat/server'
+import { createMemoryClaims } from '@groat/server'
 import { readShopConfig } from '../config/shop-config.js'
 import { createShopApp } from '../shop/shop-app.js'
 import { openExtensions } from '../shop/shop-extensions.js'
+import { facilitatorOf } from '../shop/shop-facilitator.js'
 import { proving } from '../shop/shop-proofs.js'
 import { openRefundRequests } from '../shop/shop-refunds.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
@@ -20,7 +21,7 @@ export async function describe(file: string, { out }: DescribeCommand, io: Io): 
   }
   const memory = createMemoryClaims({ singleProcess: true })
   const claims = config.refunds === undefined ? memory : { ...memory, refund: async () => false }
-  const facilitator = proving(createFacilitatorClient(config.facilitator, { allowHttp: config.allowHttp }), config)
+  const facilitator = proving(facilitatorOf(config), config)
   const extensions = await openExtensions(undefined, config)
   const refundRequests = openRefundRequests(undefined, config)
   const shop = await createShopApp(config, { facilitator, claims, extensions, refundRequests, onEvent: () => {} })

@@ -2,7 +2,7 @@ import { unwatchFile, watchFile } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { X402Error } from '@groat/core'
 import { createLog } from '@groat/facilitator/observe'
-import { type ClaimStore, createFacilitatorClient, createMemoryClaims } from '@groat/server'
+import { type ClaimStore, createMemoryClaims } from '@groat/server'
 import type { Ledger } from '@groat/server/ledger'
 import type { Refunds } from '@groat/server/refunds'
 import { sqlClaims } from '@groat/server/sql'
@@ -14,6 +14,7 @@ import { createKeeping } from '../shop/keeping.js'
 import { createShopApp, type ShopApp, type ShopParts } from '../shop/shop-app.js'
 import { openChannels } from '../shop/shop-channels.js'
 import { openExtensions } from '../shop/shop-extensions.js'
+import { facilitatorOf, knock, type TurnedAway } from '../shop/shop-facilitator.js'
 import { openHolds } from '../shop/shop-holds.js'
 import { openLedger } from '../shop/shop-ledger.js'
 import { proving } from '../shop/shop-proofs.js'
@@ -45,7 +46,7 @@ export async function runServe(
     const extensions = await openExtensions(undefined, config)
     const refundRequests = openRefundRequests(undefined, config)
     await open(config, {
-      ...partsOf(config),
+      facilitator: facilitatorOf(config),
       claims: checkedClaims(config),
       extensions,
       refundRequests,
@@ -63,18 +64,19 @@ export async function runServe(
     const booking = createKeeping<Ledger>()
     running.push(booking, refunding)
     const build = async (from: ShopConfig) => {
-      const parts = partsOf(from)
+      const asked = facilitatorOf(from, turnedAwayTold(json, io))
       const ledger = await openLedger(store, from.books)
-      const refunds = from.refunds && (await openRefunds(ledger, parts.facilitator, from.refunds, from.books))
+      const refunds = from.refunds && (await openRefunds(ledger, asked, from.refunds, from.books))
       const claims = await sqlClaims(store, { ledger, ...(refunds && { refunds }) })
-      const captures = from.holds && (await openHolds(ledger, parts.facilitator, from.holds))
+      const captures = from.holds && (await openHolds(ledger, asked, from.holds))
       const extensions = await openExtensions(store, from)
-      const settling = captures?.facilitator ?? parts.facilitator
+      const settling = captures?.facilitator ?? asked
       const channels = from.channels && (await openChannels(store, settling, from.channels, from.books))
       const facilitator = proving(channels?.ledger.facilitator ?? settling, from)
       const refundRequests = openRefundRequests(refunds, from)
       const app = await open(from, { facilitator, claims, extensions, refundRequests, onEvent: log.onEvent })
       await app.ready()
+      await knock(asked)
       return { ...app, captures, channels, refunds, ledger, admin: from.admin }
     }
     let shop = await build(config)
@@ -150,12 +152,23 @@ const fixedParts: readonly (readonly [path: readonly string[], (config: ShopConf
 
 const FIXED = 'changes only when groat serve is started again; nothing of the file was taken'
 
-/** Says what was claimed, in the log. */
-function claimsTold(json: boolean, io: Io): ClaimTelling {
-  const say = (level: string, msg: string, rest: object) => {
+/** Writes a line of the log. */
+function logOf(json: boolean, io: Io) {
+  return (level: string, msg: string, rest: object): void => {
     const line = JSON.stringify({ level, time: new Date().toISOString(), ...rest, msg })
     io.say(json ? line : readable(line))
   }
+}
+
+/** Says in the log that the facilitator has turned the shop away; buyers only hear that it cannot sell now. */
+function turnedAwayTold(json: boolean, io: Io): (told: TurnedAway) => void {
+  const say = logOf(json, io)
+  return (told) => say('error', 'facilitator_unauthorized', told)
+}
+
+/** Says what was claimed, in the log. */
+function claimsTold(json: boolean, io: Io): ClaimTelling {
+  const say = logOf(json, io)
   return {
     onRun: ({ claimed, refused, transactions }) => {
       if (claimed.length > 0) say('info', 'claimed', { channels: claimed.length, transactions })
@@ -183,8 +196,4 @@ async function open(config: ShopConfig, parts: ShopParts): Promise<ShopApp> {
   } catch (error) {
     throw config.explain(error)
   }
-}
-
-function partsOf({ facilitator, allowHttp }: ShopConfig) {
-  return { facilitator: createFacilitatorClient(facilitator, { allowHttp }) }
 }

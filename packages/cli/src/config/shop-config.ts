@@ -36,6 +36,8 @@ export type ShopConfig = {
   /** With this the API can tell who paid: see `identify`. */
   readonly upstreamSecret?: string
   readonly facilitator: string
+  /** What the facilitator knows the shop by. */
+  readonly facilitatorKey?: string
   readonly allowHttp: boolean
   readonly payTo: Readonly<Record<string, string>>
   readonly origin?: string
@@ -117,12 +119,17 @@ export type ShopRoute = {
 const Price = z.string().check(z.minLength(1))
 const Secret = z.string().check(z.minLength(16, 'at least 16 characters'))
 
+/** What fits into `Authorization: Bearer`, as a facilitator of ours reads it. */
+const ApiKey = z
+  .string()
+  .check(z.regex(/^[\x21-\x7e]{1,200}$/, 'expected an API key: at most 200 letters, digits and signs, without spaces'))
+
 const File = z.strictObject({
   listen: z._default(z.string(), '127.0.0.1:8402'),
   upstream: z.string(),
   upstream_timeout: z._default(z.int().check(z.positive()), 30),
   upstream_secret: z.optional(Secret),
-  facilitator: z.string(),
+  facilitator: z.union([z.string(), z.strictObject({ url: z.string(), key: ApiKey })]),
   allow_http: z._default(z.boolean(), false),
   payTo: z.record(z.string(), z.string()),
   origin: z.optional(z.string()),
@@ -217,7 +224,9 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
   const wrong = lackOfStore(value.store)
   if (wrong !== undefined) throw fail(['store'], wrong)
+  const facilitator = typeof value.facilitator === 'string' ? { url: value.facilitator } : value.facilitator
   const keys = [
+    ['facilitator', 'key', 'key' in facilitator ? facilitator.key : undefined],
     ['refunds', 'evm_key', value.refunds?.evm_key],
     ['refunds', 'svm_key', value.refunds?.svm_key],
     ['auth_capture', 'key', value.auth_capture?.key],
@@ -276,7 +285,8 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     upstream,
     upstreamTimeoutMs: value.upstream_timeout * 1000,
     ...(upstream_secret === undefined ? {} : { upstreamSecret: upstream_secret }),
-    facilitator: value.facilitator,
+    facilitator: facilitator.url,
+    ...('key' in facilitator ? { facilitatorKey: facilitator.key } : {}),
     allowHttp: value.allow_http,
     payTo: value.payTo,
     ...(origin === undefined ? {} : { origin }),

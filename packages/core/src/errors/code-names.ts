@@ -382,6 +382,7 @@ export const codeNames = [
   'compliance_invalid',
   'refund_of_used',
   'permit2_allowance_not_replaceable',
+  'facilitator_unauthorized',
 ] as const
 
 /** A code of the registry. */

@@ -1729,6 +1729,12 @@ export const errorCodes = {
     title: 'The token changes what Permit2 may take only from zero',
     hint: 'Approve Permit2 yourself, zero first: `groat wallet approve`.',
   },
+  facilitator_unauthorized: {
+    status: 502,
+    retry: 'later',
+    title: 'The facilitator does not let this seller in',
+    hint: 'A buyer tries again later and tells the seller; a seller gives the facilitator’s API key, as `authorization: Bearer KEY`.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**
