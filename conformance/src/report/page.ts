@@ -20,6 +20,9 @@ dialog{width:min(960px,94vw);max-height:90vh;border:1px solid var(--line);border
 dialog h3{margin:0 0 4px;font-size:17px}dialog h4{margin:18px 0 6px}.why{border-left:4px solid var(--fail);padding:6px 12px;background:var(--shade);margin:10px 0}.why.pass{border-color:var(--pass)}.why.warn{border-color:var(--warn)}
 blockquote{margin:8px 0;color:var(--quiet)}pre{background:var(--shade);border:1px solid var(--line);border-radius:6px;padding:8px 10px;overflow:auto;white-space:pre-wrap;word-break:break-word;margin:4px 0}
 details{border-bottom:1px solid var(--line);padding:4px 0}summary{cursor:pointer}summary code{word-break:break-all}.up{color:var(--pass)}.down{color:var(--fail)}
+@media (max-width:700px){header,nav,main{padding-left:12px;padding-right:12px}nav{position:static;gap:8px}nav label,nav input{max-width:100%}.legend{margin-left:0}
+#matrix table,#matrix tbody,#matrix caption{display:block}#matrix colgroup,#matrix thead,#matrix td.cell:empty{display:none}
+#matrix tr{display:flex;flex-wrap:wrap;border-bottom:1px solid var(--line);padding:6px 0}#matrix td{border:0;padding:1px 0;flex:0 0 100%;min-width:0}#matrix td.cell{flex:0 0 auto;text-align:left;margin-right:12px}#matrix td.cell::before{content:attr(data-of) " ";color:var(--quiet);font-size:12px}}
 `
 
 /** What makes the matrix, in the browser. Text of targets is only ever set as text. */
@@ -51,7 +54,7 @@ function draw(){
     const table=el('table',{id:'area-'+a},el('caption',{},a,el('small',{textContent:titles[a]||''})),cols,el('thead',{},...(over?[over]:[]),head),el('tbody',{},...shown.map(r=>el('tr',{},
       el('td',{className:'id'},el('code',{textContent:r.id}),r.profile==='hardening'?el('span',{className:'h',textContent:'hardening'}):null),
       el('td',{textContent:r.title}),
-      ...data.columns.map(c=>{const hit=r.cells.get(c.run+'/'+c.family);const td=el('td',{className:'cell'});if(hit){const b=el('button',{className:'c '+hit.status,textContent:mark[hit.status],title:hit.status});b.setAttribute('aria-label',hit.check+': '+hit.status);b.onclick=()=>open(hit);td.append(b)}return td})))))
+      ...data.columns.map(c=>{const hit=r.cells.get(c.run+'/'+c.family);const td=el('td',{className:'cell'});td.dataset.of=(many?data.runs[c.run].header.target.name+' ':'')+(c.family||'any chain');if(hit){const b=el('button',{className:'c '+hit.status,textContent:mark[hit.status],title:hit.status});b.setAttribute('aria-label',hit.check+': '+hit.status);b.onclick=()=>open(hit);td.append(b)}return td})))))
     matrix.append(table)
   }
   if(matrix.children.length<2)matrix.append(el('p',{textContent:'Nothing to show.'}))

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { runCli, type Sandbox, startSandbox } from '../src/index.js'
 import { recordedIo } from './io.js'
 
@@ -36,6 +39,25 @@ test('exit codes tell usage from a target that is not there', async () => {
   expect(await runCli(['conform', '--facilitator', 'http://127.0.0.1:9'], io)).toBe(3)
   expect(io.said()).toContain('http://127.0.0.1:9 refuses connections')
 })
+
+test('of a route that costs nothing it is said first that it answers no 402, and of one with a price it is not', async () => {
+  const server = createServer((request, response) => {
+    const isSold = request.url === '/sold'
+    response.writeHead(isSold ? 402 : 200, { 'content-type': 'application/json' }).end('{}')
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const conform = async (path: string) => {
+    const io = recordedIo()
+    return [await runCli(['conform', '--server', url + path], io), io.written()]
+  }
+  expect(await conform('/health')).toEqual([
+    1,
+    expect.stringMatching(/^ {2}http:\S+\/health answers 200 and never 402: nothing is sold there\./),
+  ])
+  expect(await conform('/sold')).toEqual([1, expect.not.stringContaining('nothing is sold there')])
+}, 60_000)
 
 test('a requirement is explained', async () => {
   const io = recordedIo()

@@ -215,6 +215,7 @@ function conclude({ record, unexpected, known, stale }: Conformance, options: Co
     const { passed, of } = scoreOf(results, profile)
     return of === 0 ? [] : [`${profile} ${passed} of ${of}`]
   }
+  if (options.server !== undefined) sayUnsold(options.server, results, io)
   const facts = [...score('core'), ...score('hardening'), `seed ${header.seed}`, formatDuration(summary?.ms ?? 0)]
   io.out(`  ${facts.join('   ')}\n`)
   for (const alike of verbose ? unexpected.map((each) => [each]) : inGroups(unexpected)) {
@@ -228,6 +229,15 @@ function conclude({ record, unexpected, known, stale }: Conformance, options: Co
     io.say(io.style.quiet(`  the target has nothing of ${absent.join(', ')}: their checks do not apply`))
   if (folder !== undefined) io.say(io.style.quiet(`  report: ${join(folder, 'report.html')}`))
   io.out(`${closingLine(results)}\n`)
+}
+
+/** Where nothing is sold, what the checks say of it is no news: that comes first. */
+function sayUnsold(url: string, results: readonly CheckResult[], io: Io): void {
+  const exchanges = results.flatMap(({ trace = [] }) => trace)
+  const answers = exchanges.flatMap(({ method, status }) => (method === 'GET' && status !== undefined ? [status] : []))
+  if (answers.length === 0 || exchanges.some(({ status }) => status === 402)) return
+  const said = [...new Set(answers)].join(', ')
+  io.out(`  ${url} answers ${said} and never 402: nothing is sold there. Name a route that has a price.\n`)
 }
 
 /** The command that plays a check again, against the same target. */
