@@ -46,4 +46,6 @@ export const unseen: Readonly<Record<string, string>> = {
   'MCP-037': 'what a caller is told of progress is no part of an answer to the kit',
   'MCP-041': 'the kit sells tools over streamable HTTP alone',
   'A2A-033': 'a client is told a limit for each payment here, and no budget',
+  'A2A-023':
+    'whether a second payment came before the first was over is a matter of moments that nobody outside of a target sees',
 }

@@ -555,17 +555,14 @@ test('A2A-022 a task is not cancelled while a payment whose end nobody knew is s
   expect(asked).toEqual([])
 })
 
-test('A2A-022 a task for which a payment is settled that came while its executor cancelled is not cancelled', async () => {
+test('A2A-022 a task whose settlement begins while its executor cancels is not cancelled', async () => {
   const [working, cancelling, settling, go, over] = [signal(), signal(), signal(), signal(), signal()]
   const { client, stub } = await openStudio({
     executor: (runs) => ({
       async execute(context, bus, payment) {
-        const isFirst = runs.push('first') === 1
-        if (isFirst) {
-          working.fire()
-          await over.fired
-        }
-        await painter([]).execute(context, bus, payment)
+        working.fire()
+        await over.fired
+        await painter(runs).execute(context, bus, payment)
       },
       async cancelTask(taskId, bus) {
         cancelling.fire()
@@ -582,22 +579,46 @@ test('A2A-022 a task for which a payment is settled that came while its executor
     return settle(request)
   }
   const task = await ask(client, 'the sea')
-  const first = payFor(task).then((payment) => present(client, task, payment))
+  const presented = payFor(task).then((payment) => present(client, task, payment))
   await working.fired
   const ending = client.cancelTask({ id: task.id, tenant: '', metadata: undefined })
   const refused = expect(ending).rejects.toThrow(/not cancelable/i)
   await cancelling.fired
-  const second = present(client, task, await payFor(task))
+  over.fire()
   await settling.fired
   go.fire()
-  expect((await second).status?.state).toBe(TaskState.TASK_STATE_COMPLETED)
+  expect((await presented).status?.state).toBe(TaskState.TASK_STATE_COMPLETED)
   await refused
-  // Whoever worked on it too is paid nothing.
-  over.fire()
-  await first
   const now = await client.getTask({ id: task.id, tenant: '', historyLength: 0 })
   expect([now.status?.state, now.artifacts.length, stub.settled.length]).toEqual([TaskState.TASK_STATE_COMPLETED, 1, 1])
 })
+
+test.each(['strict', 'upfront'] as const)(
+  'A2A-023 in %s mode two payments that are presented for one task at once are settled once, and buy it once',
+  async (mode) => {
+    const { client, stub, runs } = await openStudio({ route: { price: '$0.001', mode } })
+    const go = signal()
+    const { settle } = stub
+    stub.settle = async (request) => {
+      await go.fired
+      return settle(request)
+    }
+    const task = await ask(client, 'the sea')
+    const payments = [await payFor(task), await payFor(task)]
+    const presented = payments.map((payment) => present(client, task, payment))
+    // Both are there before anything is settled; where one comes later it finds the task bought.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    go.fire()
+    const done = await Promise.allSettled(presented)
+    expect([stub.settled.length, runs]).toEqual([1, ['the sea']])
+    expect(done.map((each) => each.status === 'fulfilled' && each.value.status?.state)).toEqual([
+      TaskState.TASK_STATE_COMPLETED,
+      TaskState.TASK_STATE_COMPLETED,
+    ])
+    const now = await client.getTask({ id: task.id, tenant: '', historyLength: 0 })
+    expect([now.status?.state, now.artifacts.length]).toEqual([TaskState.TASK_STATE_COMPLETED, 1])
+  },
+)
 
 test('A2A-018 A2A-036 the client asks for the extension by both names, and the server says which it follows', async () => {
   const { paying, activated } = await openStudio()

@@ -41,7 +41,7 @@ export interface A2aPaywall {
 /**
  * A paywall for A2A agents of the official SDK: the gate of `@groat/server`, with its modes, claims and stored answers. A task that is not paid for waits in
  * `input-required` with the offers in the metadata of its status; the payment comes in a message to the same task; what the executor publishes leaves
- * when it is settled. Throws `X402Error` for what is wrong in the configuration. Requirements: A2A-001 to A2A-022.
+ * when it is settled. Throws `X402Error` for what is wrong in the configuration. Requirements: A2A-001 to A2A-023.
  *
  * @example
  * const paid = paywall({ facilitator: 'https://pay.example', payTo: { base: '0x…' }, schemes: [exactEvm], store })
@@ -76,7 +76,11 @@ export function paywall(options: PaywallOptions): A2aPaywall {
           const parts = canonicalJson(JSON.parse(JSON.stringify(turn.wanted.parts)))
           // What is claimed is claimed for this message: a payment buys its answer, in whatever task it comes again.
           const request = new Request(`${url}?message=${sha256Hex(parts)}`, { method: 'POST', headers })
-          const open = turns.open(context.taskId, bus)
+          const open = turns.open(
+            context.taskId,
+            bus,
+            payload === undefined ? undefined : sha256Hex(JSON.stringify(payload)),
+          )
           const work: Work = async (payment) => {
             open.begin(isPaidFirst)
             if (open.isEnded) return CANCELLED
@@ -85,7 +89,9 @@ export function paywall(options: PaywallOptions): A2aPaywall {
             return open.end(deed.sold) ? deed : CANCELLED
           }
           try {
+            if (payload !== undefined && !(await open.mayPay)) return
             const answer = await answerOf(async () => handle(request, work), version)
+            if (answer.type !== 'payment-required') open.took()
             if (open.end(true)) reply(about, answer, ask, payload !== undefined)
           } finally {
             open.close()

@@ -4,6 +4,10 @@ import type { AgentExecutionEvent, AgentExecutor, ExecutionEventBus } from '@a2a
 
 /** One message to an agent, while it is answered. */
 export interface OpenTurn {
+  /** Settles when no earlier payment for the task is on its way; `false`: another one has bought it, or may have. */
+  readonly mayPay: Promise<boolean>
+  /** Its payment has bought the task, or may have. */
+  took(): void
   /** The work begins. What is paid for before it is done can be cancelled no more. */
   begin(isPaidFirst: boolean): void
   /** The work is done, or there is none to do, and its answer leaves from now on unless nothing is sold; `false`: its task was ended before, and nothing of it does. */
@@ -15,7 +19,8 @@ export interface OpenTurn {
 
 /** The turns under way, by their tasks. */
 export interface Turns {
-  open(taskId: string, bus: ExecutionEventBus): OpenTurn
+  /** `payment` says which payment the message carries, where it does. */
+  open(taskId: string, bus: ExecutionEventBus, payment?: string): OpenTurn
   /**
    * Cancels a task, as long as nothing of it is being settled: what is paid for is delivered. Throws the SDK's `TaskNotCancelableError`.
    */
@@ -23,13 +28,18 @@ export interface Turns {
 }
 
 /**
- * Keeps a cancelled task from being charged, and one that is charged from being cancelled (A2A-021, A2A-022). A task that is cancelled before its work has begun waits for that: until then it may turn
+ * Keeps a cancelled task from being charged, one that is charged from being cancelled, and two payments from buying one task (A2A-021 to A2A-023). A task that is cancelled before its work has begun waits for that: until then it may turn
  * out to have been paid for before.
  */
 export function createTurns(cancelTask: AgentExecutor['cancelTask']): Turns {
   const tasks = new Map<string, Work>()
   const workOn = (taskId: string): Work => {
-    const work = tasks.get(taskId) ?? { turns: new Set(), cancellers: new Set() }
+    const work = tasks.get(taskId) ?? {
+      turns: new Set(),
+      cancellers: new Set(),
+      paying: Promise.resolve(),
+      bought: undefined,
+    }
     tasks.set(taskId, work)
     return work
   }
@@ -37,8 +47,9 @@ export function createTurns(cancelTask: AgentExecutor['cancelTask']): Turns {
     if (turns.size + cancellers.size === 0) tasks.delete(taskId)
   }
   return {
-    open(taskId, bus) {
+    open(taskId, bus, payment) {
       let begun = (): void => {}
+      let paid = (): void => {}
       const state: State = {
         phase: 'checked',
         begun: new Promise((resolve) => {
@@ -47,6 +58,13 @@ export function createTurns(cancelTask: AgentExecutor['cancelTask']): Turns {
       }
       const work = workOn(taskId)
       work.turns.add(state)
+      const mayPay = work.paying.then(() => work.bought === undefined || work.bought === payment)
+      if (payment !== undefined) {
+        const over = new Promise<void>((resolve) => {
+          paid = resolve
+        })
+        work.paying = mayPay.then(() => over)
+      }
       // Whoever ends a task says so on its own bus; the executor of this turn has another one.
       const hear = (event: AgentExecutionEvent): void => {
         if (state.phase !== 'selling' && isEnd(event)) state.phase = 'ended'
@@ -57,6 +75,10 @@ export function createTurns(cancelTask: AgentExecutor['cancelTask']): Turns {
         for (const hearLate of work.cancellers) hearLate()
       }
       return {
+        mayPay,
+        took() {
+          work.bought = payment
+        },
         begin(isPaidFirst) {
           if (state.phase === 'checked') {
             if (isPaidFirst) sell()
@@ -79,6 +101,7 @@ export function createTurns(cancelTask: AgentExecutor['cancelTask']): Turns {
           work.turns.delete(state)
           leave(taskId, work)
           begun()
+          paid()
         },
       }
     },
@@ -106,8 +129,14 @@ export function createTurns(cancelTask: AgentExecutor['cancelTask']): Turns {
   }
 }
 
-/** Who is at a task: turns, and whoever cancels it and has to hear that something of it is sold. */
-type Work = { readonly turns: Set<State>; readonly cancellers: Set<() => void> }
+/** Who is at a task: turns, whoever cancels it and has to hear that something of it is sold, and payments, one after the other. */
+type Work = {
+  readonly turns: Set<State>
+  readonly cancellers: Set<() => void>
+  /** Settles when the last payment that has come is over. */
+  paying: Promise<void>
+  bought: string | undefined
+}
 
 type State = {
   phase: 'checked' | 'working' | 'selling' | 'ended'
