@@ -46,6 +46,8 @@ export const unseen: Readonly<Record<string, string>> = {
   'MCP-037': 'what a caller is told of progress is no part of an answer to the kit',
   'MCP-041': 'the kit sells tools over streamable HTTP alone',
   'A2A-033': 'a client is told a limit for each payment here, and no budget',
+  'BAZAAR-007': 'the tools that a target sells here are declared to no catalogue',
+  'EXT-COMPLY-009': 'a client is given the fields of its payer here, and is never without one',
   'A2A-023':
     'whether a second payment came before the first was over is a matter of moments that nobody outside of a target sees',
 }

@@ -170,8 +170,8 @@ export function createTending(options: TendingOptions): Tending {
     if (chain.idle === undefined || chain.nextNonce === undefined || hold === undefined || mined === undefined) return
     const highest = Math.max(-1, ...[...slots].map(({ nonce }) => Number(nonce)))
     const pooled = await chain.nextNonce(signer)
-    for (let nonce = pooled > mined ? pooled : mined; nonce < highest; nonce++) {
-      if (isTaken(nonce)) continue
+    for (let nonce = mined; nonce < highest; nonce++) {
+      if (nonce < pooled || isTaken(nonce)) continue
       const transaction = await sign(chain.idle(signer), { nonce, records: [] })
       if ((await journal.outbid(network, transaction, standing.hold)) === 'lost') return lose()
       await sending.transmit(slots.keep(transaction, true))

@@ -7,4 +7,4 @@ test('the generated files are what the generator writes', async () => {
     const committed = await readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
     expect(committed === content, `${path} is stale: run \`npm run gen\``).toBe(true)
   }
-}, 180_000) // solc, as WebAssembly, for all contracts
+}, 300_000) // solc, as WebAssembly, for all contracts
