@@ -13,18 +13,13 @@ import type { Rule } from './rules.js'
 
 /** Rules, named by the extensions' keys: what a seller insists on and the payer cannot give is refused before anything is signed. */
 export function extensionRules(halves: readonly ExtensionClient[] = []): readonly Rule[] {
-  return halves.flatMap((half): Rule[] => {
-    if (half.lacks === undefined) return []
-    const check: Rule['check'] = (_, { challenge }) => {
+  return halves.map((half) => ({
+    name: half.extension.key,
+    check(_, { challenge }) {
       const announced = announcedOf(half, challenge.extensions)
-      try {
-        return announced && half.lacks?.(announced)
-      } catch {
-        return undefined
-      }
-    }
-    return [{ name: half.extension.key, check }]
-  })
+      return announced && half.lacks?.(announced)
+    },
+  }))
 }
 
 /**
