@@ -9,7 +9,7 @@ import type { ExtensionHalf } from './extension.js'
  * came (CORE-081).
  */
 export interface ExtensionClient extends ExtensionHalf {
-  /** What the seller insists on and this payer cannot give: with a refusal nothing is signed, and it names what is missing. Pure; one that throws says nothing. */
+  /** What the seller insists on and this payer cannot give: with a refusal nothing is signed, and it names what is missing. Pure; where it throws nothing is signed either. */
   lacks?(announced: JsonObject): Refusal | undefined
   /** What the payment holds under the key, in the place of the echo; `undefined`: the key is left out. What was announced in `info` may not be changed (CORE-082). */
   attach?(announced: JsonObject, about: PaymentContext): JsonObject | undefined | Promise<JsonObject | undefined>
