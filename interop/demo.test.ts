@@ -18,7 +18,7 @@ test('an unmodified official client pays the demo API', async () => {
   const paths = (api?.routes ?? []).filter(({ websocket = false }) => !websocket).map(({ path }) => path)
   const statuses = await Promise.all(paths.map(async (path) => [path, (await pay(`${api?.url}${path}`)).status]))
   expect(statuses).toEqual(paths.map((path) => [path, 200]))
-  expect(paths).toHaveLength(22)
+  expect(paths).toHaveLength(24)
 })
 
 test('an unmodified official client pays the demo API on Solana', async () => {
@@ -26,7 +26,7 @@ test('an unmodified official client pays the demo API on Solana', async () => {
   const key = accounts.find(({ role }) => role === 'payer2')?.svm?.secretKey
   const pay = await officialSvmFetch(key ?? '', { rpcUrl: svm?.rpcUrl ?? '' })
   const fixed = (api?.routes ?? []).filter(({ networks }) => networks.includes(svm?.network ?? ''))
-  expect(fixed).toHaveLength(14)
+  expect(fixed).toHaveLength(16)
   for (const { path } of fixed.slice(0, 3)) {
     const answer = await pay(`${api?.url}${path}`)
     expect([path, answer.status]).toEqual([path, 200])
@@ -41,7 +41,10 @@ test('the official facilitator client reads what ours says', async () => {
   const feePayer = keys?.svm?.address
   expect(await client.getSupported()).toEqual({
     kinds: [
-      { x402Version: 2, scheme: 'exact', network: 'eip155:84532' },
+      {
+        ...{ x402Version: 2, scheme: 'exact', network: 'eip155:84532' },
+        extra: { delegationManagers: [sandbox.ready.evm?.delegation.manager], facilitators: [keys?.evm?.address] },
+      },
       { x402Version: 1, scheme: 'exact', network: 'base-sepolia' },
       { x402Version: 2, scheme: 'upto', network: 'eip155:84532', extra: { facilitatorAddress: keys?.evm?.address } },
       { x402Version: 2, scheme: 'batch-settlement', network: 'eip155:84532' },
