@@ -13,9 +13,19 @@ const text = (value: object) => ({ content: [{ type: 'text' as const, text: JSON
 /** Answers requests to an MCP server that sells what the kit asks for: tools, and a resource. */
 export async function openMcp(
   shop: PaywallOptions,
-  { price, secret, count }: { readonly price: string; readonly secret: object; readonly count: () => number },
+  {
+    endpoint,
+    price,
+    secret,
+    count,
+  }: {
+    readonly endpoint: string
+    readonly price: string
+    readonly secret: object
+    readonly count: () => number
+  },
 ): Promise<(request: Request) => Promise<Response>> {
-  const paid = paywall({ ...shop, extensions: [bazaar] })
+  const paid = paywall({ ...shop, endpoint, extensions: [bazaar] })
   const sold = paid.tool('paid', price, async ({ order }: Order) => text({ ...secret, order, work: count() }))
   const failing = paid.tool('failing', price, async (_: Order) => ({ ...text({ error: 'broken' }), isError: true }))
   const forging = paid.tool('forging', price, async (_: Order) => {

@@ -129,6 +129,7 @@ export async function openServer(env: Readonly<Record<string, string | undefined
   const codes = { a: 'conformance', s: ['kit_one'] }
   app.get('/conformance/coded', extended({ price, extensions: { 'builder-code': codes } }), works('coded'))
   const mcp = await openMcp(shop, {
+    endpoint: `${X402_ORIGIN}/conformance/mcp`,
     price,
     secret,
     count: () => {

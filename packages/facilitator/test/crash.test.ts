@@ -211,6 +211,7 @@ test.each(['FP-06:2', 'FP-07:2', 'FP-10:2'])(
     await mineUntil(ended)
     expect(await ended).toEqual([null, 'SIGKILL'])
     await Promise.all(answers)
+    const rides = await on.tables().selectFrom('ride').select(['slot', 'pid']).execute()
     await on.chain.setAutomine(true)
     await on.chain.mine()
 
@@ -218,9 +219,12 @@ test.each(['FP-06:2', 'FP-07:2', 'FP-10:2'])(
     const requests = [first!, ...others]
     const outcomes = await Promise.all(requests.map((request) => settleToEnd(service, request)))
     expect(outcomes.map(({ status }) => status)).toEqual(requests.map(() => 'settled'))
-    const evidence = await on.tables().selectFrom('evidence').select('transaction').execute()
-    // The bytes were in the journal, so the group is what lands.
-    expect(new Set(evidence.map(({ transaction }) => transaction)).size).toBe(2)
+    const evidence = await on.tables().selectFrom('evidence').select(['pid', 'transaction']).execute()
+    // The bytes were in the journal, so what rode together lands together.
+    const landed = new Map(evidence.map(({ pid, transaction }) => [pid, transaction]))
+    const together = new Set(rides.map(({ slot, pid }) => `${slot} ${landed.get(pid)}`))
+    expect(together.size).toBe(new Set(rides.map(({ slot }) => slot)).size)
+    expect(together.size).toBeGreaterThan(1)
     await on.expectMoved(4)
     await expectLawful()
   },
