@@ -3,7 +3,7 @@ import type { Reader, Store } from '@groat/store'
 import { type EventAudit, verifyEvents } from './journal/audit.js'
 import { createReads, PAGE } from './journal/reads.js'
 import type { SettlementRecord } from './journal/record.js'
-import type { JournalTables } from './journal/tables.js'
+import { eventsOfIt, type JournalTables } from './journal/tables.js'
 import { storedRequest } from './presentation.js'
 
 /** What an audit of a journal found. */
@@ -114,7 +114,13 @@ async function lastStates(
   const rows =
     pids.length === 0
       ? []
-      : await db.selectFrom('event').select(['pid', 'to_state', 'at']).where('pid', 'in', pids).orderBy('at').execute()
+      : await db
+          .selectFrom('settlement')
+          .innerJoin('event', eventsOfIt)
+          .select(['event.pid', 'to_state', 'at'])
+          .where('settlement.pid', 'in', pids)
+          .orderBy('at')
+          .execute()
   const last = new Map<string, { at: number; states: Set<string> }>()
   for (const { pid, to_state, at } of rows) {
     const known = last.get(pid)

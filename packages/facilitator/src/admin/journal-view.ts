@@ -1,6 +1,8 @@
 import { assetByAddress, formatUnits, type Network } from '@groat/core'
 import type { Store } from '@groat/store'
 import { sql } from 'kysely'
+import type { SettlementState } from '../journal/state.js'
+import { eventsOfIt, type JournalTables } from '../journal/tables.js'
 
 /** A payment as a list shows it. */
 export type PaymentRow = {
@@ -48,11 +50,11 @@ export type LaneRow = {
 const LIMIT = 50
 
 /** States that nothing follows, or nothing that moves money. */
-const ENDED = ['settled', 'final', 'refused', 'dead']
+const ENDED: readonly SettlementState[] = ['settled', 'final', 'refused', 'dead']
 
 /** Makes the view over the store that the journal lives in. */
 export function createJournalView(store: Store): JournalView {
-  const { db } = store.withTables<ViewTables>()
+  const { db } = store.withTables<JournalTables>()
   const listed = () =>
     db
       .selectFrom('settlement')
@@ -109,9 +111,10 @@ export function createJournalView(store: Store): JournalView {
 
     async history(pid) {
       const rows = await db
-        .selectFrom('event')
+        .selectFrom('settlement')
+        .innerJoin('event', eventsOfIt)
         .select(['at', 'to_state', 'code'])
-        .where('pid', '=', pid)
+        .where('settlement.pid', '=', pid)
         .orderBy('at')
         .orderBy('seq')
         .limit(LIMIT)
@@ -181,24 +184,4 @@ function priceOf({ network, asset, amount }: { network: string; asset: string; a
   // A codec: the journal holds nothing else.
   const known = assetByAddress(network as Network, asset)
   return known === undefined ? {} : { price: `${formatUnits(BigInt(amount), known.decimals)} ${known.symbol}` }
-}
-
-/** The columns of the journal that are read here. */
-type ViewTables = {
-  settlement: {
-    pid: string
-    network: string
-    scheme: string
-    payer: string
-    pay_to: string
-    asset: string
-    amount: string
-    state: string
-    reason: string | null
-    created_at: number
-    updated_at: number
-  }
-  attempt: { network: string; signer: string; nonce: number | null; status: string }
-  evidence: { network: string; transaction: string; pid: string; fee: string | null; found_at: number }
-  event: { pid: string; seq: number; to_state: string; at: number; code: string | null }
 }

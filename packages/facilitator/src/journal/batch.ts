@@ -96,7 +96,7 @@ export class Batch {
   /** A payment that is taken on: for the first time, or again after it was refused. */
   claim(fresh: JournalTables['settlement']): void {
     const before = this.standing(fresh.pid)
-    const row = { ...fresh, told: before?.told ?? 0 }
+    const row = { ...fresh, told: before?.told ?? 0, created_at: before?.created_at ?? fresh.created_at }
     ;(before === undefined ? this.#changes.inserts : this.#changes.resets).push(row)
     this.#facts.settlements.set(row.pid, row)
     if (row.tenant !== null) this.#facts.tenants.set(row.tenant, this.openOf(row.tenant) + 1)
@@ -104,7 +104,7 @@ export class Batch {
     payer.claims = row.place + 1
     payer.open.push(row)
     this.#changes.payers.add(laneKey(row.network, row.payer))
-    this.#tell(row.pid, before?.state ?? null, 'claimed', undefined)
+    this.#tell(row, before?.state ?? null, 'claimed', undefined)
   }
 
   /** Moves a settlement along an edge. */
@@ -116,7 +116,7 @@ export class Batch {
     const change = { state: to, reason: refusal?.code ?? null, detail: refusal?.detail ?? null }
     this.#change(pid, change)
     this.#facts.settlements.set(pid, { ...standing, state: to })
-    this.#tell(pid, from, to, refusal?.code)
+    this.#tell(standing, from, to, refusal?.code)
   }
 
   own(pid: string, owner: string | null): void {
@@ -220,8 +220,13 @@ export class Batch {
     else known.pids.push(pid)
   }
 
-  #tell(pid: string, from: SettlementState | null, to: SettlementState, code: ErrorCode | undefined): void {
-    this.#changes.steps.push({ pid, from, to, at: this.now, code })
+  #tell(
+    { pid, created_at: claimedAt }: Standing,
+    from: SettlementState | null,
+    to: SettlementState,
+    code: ErrorCode | undefined,
+  ): void {
+    this.#changes.steps.push({ pid, claimedAt, from, to, at: this.now, code })
   }
 }
 

@@ -6,6 +6,8 @@ import type { JournalTables } from './tables.js'
 /** One step of a settlement, as it is told. */
 export type EventStep = {
   readonly pid: string
+  /** When the payment was first claimed. */
+  readonly claimedAt: number
   readonly from: SettlementState | null
   readonly to: SettlementState
   readonly at: number
@@ -23,12 +25,12 @@ export const CHAIN_START: ChainEnd = { seq: 0, hash: '0'.repeat(64) }
  * put in between without all that follow showing it.
  *
  * @example
- * const { row, end } = chainEvent('replica', CHAIN_START, { pid, from: null, to: 'claimed', at: 0, code: undefined })
+ * const { row, end } = chainEvent('replica', CHAIN_START, { pid, claimedAt: 0, from: null, to: 'claimed', at: 0, code: undefined })
  */
 export function chainEvent(
   writer: string,
   before: ChainEnd,
-  { pid, from, to, at, code }: EventStep,
+  { pid, claimedAt, from, to, at, code }: EventStep,
 ): { readonly row: JournalTables['event']; readonly end: ChainEnd } {
   const unsealed = {
     writer,
@@ -38,6 +40,7 @@ export function chainEvent(
     to_state: to,
     at,
     code: code ?? null,
+    claimed_at: claimedAt,
     prev_hash: before.hash,
   }
   const hash = eventHash(unsealed)
@@ -45,7 +48,7 @@ export function chainEvent(
 }
 
 /** What the hash of an entry has to be. */
-export function eventHash(row: Omit<JournalTables['event'], 'hash'>): string {
+export function eventHash(row: Omit<JournalTables['event'], 'hash' | 'claimed_at'>): string {
   const { writer, seq, pid, from_state, to_state, at, code, prev_hash } = row
   const said = JSON.stringify([prev_hash, writer, seq, pid, from_state, to_state, at, code])
   return createHash('sha256').update(said).digest('hex')

@@ -24,7 +24,7 @@ export type Needs = {
 }
 
 /** Where a payment stands. */
-export type Standing = Pick<JournalTables['settlement'], 'pid' | 'state' | 'owner' | 'tenant' | 'told'>
+export type Standing = Pick<JournalTables['settlement'], 'pid' | 'state' | 'owner' | 'tenant' | 'told' | 'created_at'>
 type OpenPayment = Pick<JournalTables['settlement'], 'network' | 'asset' | 'amount' | 'place'>
 /** A payer, with what it has under way. */
 export type Payer = { claims: number; failures: number; failing_since: number; readonly open: OpenPayment[] }

@@ -11,6 +11,7 @@ export const journalMigrations: Migrations = {
     '002_growth': createGrowthIndexes,
     '003_service': addService,
     '004_archive': addArchive,
+    '005_event_order': orderEvents,
   },
 }
 
@@ -227,4 +228,18 @@ async function addArchive(db: Kysely<unknown>): Promise<void> {
     .addColumn('hash', 'text', (c) => c.notNull())
     .execute()
   await db.schema.createIndex('outbox_pid').on('outbox').column('pid').execute()
+}
+
+/** Events are found by when their payment was claimed: an index over random keys has another page written for each entry. */
+async function orderEvents(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db
+  await schema
+    .alterTable('event')
+    .addColumn('claimed_at', 'bigint', (c) => c.notNull().defaultTo(0))
+    .execute()
+  await sql`update event set claimed_at = coalesce((select created_at from settlement where settlement.pid = event.pid), 0)`.execute(
+    db,
+  )
+  await schema.dropIndex('event_pid').execute()
+  await schema.createIndex('event_claimed').on('event').column('claimed_at').execute()
 }

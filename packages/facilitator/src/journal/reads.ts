@@ -191,21 +191,35 @@ export async function readRecords(db: Reads, pids: readonly string[]): Promise<S
 
 async function readPage(db: Reads, pids: readonly string[]): Promise<SettlementRecord[]> {
   const rows = await db.selectFrom('settlement').selectAll().where('pid', 'in', pids).execute()
-  const rides = await db
-    .selectFrom('ride')
-    .innerJoin('attempt', 'attempt.slot', 'ride.slot')
-    .selectAll('attempt')
-    .select(['ride.pid', 'ride.status as ride_status'])
-    .where('ride.pid', 'in', pids)
-    .orderBy('attempt.signed_at')
-    .orderBy('attempt.nonce')
-    .execute()
   const evidence = await db.selectFrom('evidence').selectAll().where('pid', 'in', pids).execute()
-  return rows.map((row) =>
-    recordOf(
-      row,
-      rides.flatMap((ride) => (ride.pid === row.pid ? [attemptOf(ride, ride.ride_status)] : [])),
-      evidence.find(({ pid }) => pid === row.pid),
-    ),
-  )
+  const evidenceOf = new Map(evidence.map((row) => [row.pid, row]))
+  const attempts = await readAttempts(db, pids)
+  return rows.map((row) => recordOf(row, attempts.get(row.pid) ?? [], evidenceOf.get(row.pid)))
+}
+
+/** The transactions of payments, of each in the order in which they were signed. One may carry many payments and be long: it is read once. */
+async function readAttempts(db: Reads, pids: readonly string[]): Promise<Map<string, Attempt[]>> {
+  const found = new Map<string, Attempt[]>()
+  const rides = new Map<string, JournalTables['ride'][]>()
+  for (const ride of await db.selectFrom('ride').selectAll().where('pid', 'in', pids).execute()) {
+    add(rides, ride.slot, ride)
+  }
+  if (rides.size === 0) return found
+  const rows = await db
+    .selectFrom('attempt')
+    .selectAll()
+    .where('slot', 'in', [...rides.keys()])
+    .orderBy('signed_at')
+    .orderBy('nonce')
+    .execute()
+  for (const row of rows) {
+    for (const { pid, status } of rides.get(row.slot) ?? []) add(found, pid, attemptOf(row, status))
+  }
+  return found
+}
+
+function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const known = lists.get(key)
+  if (known === undefined) lists.set(key, [value])
+  else known.push(value)
 }

@@ -1,7 +1,7 @@
 import type { Store } from '@groat/store'
 import type { Insertable, Updateable } from 'kysely'
 import { openStates } from './state.js'
-import { inStates, type JournalTables } from './tables.js'
+import { inStates, isLiveRide, type JournalTables } from './tables.js'
 
 /** What every payment asks of the journal: compiled once for each size of a batch. */
 export type JournalStatements = ReturnType<typeof createStatements>
@@ -28,7 +28,7 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
           .$if(locks, (query) => query.forUpdate()),
     ),
     riding: listStatement<{ pids: readonly string[] }, { pid: string }>((db, { pids }) =>
-      db.selectFrom('ride').select('pid').where('pid', 'in', pids).where('status', '=', 'live'),
+      db.selectFrom('ride').select('pid').where('pid', 'in', pids).where(isLiveRide),
     ),
     lane: listStatement<{ network: string; signer: string }, JournalTables['lane']>((db, { network, signer }) =>
       db
@@ -87,8 +87,7 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
       (db, { change, pids }) => db.updateTable('settlement').set(change).where('pid', 'in', pids),
     ),
     markRides: listStatement<{ status: JournalTables['ride']['status']; pids: readonly string[] }>(
-      (db, { status, pids }) =>
-        db.updateTable('ride').set({ status }).where('pid', 'in', pids).where('status', '=', 'live'),
+      (db, { status, pids }) => db.updateTable('ride').set({ status }).where('pid', 'in', pids).where(isLiveRide),
     ),
     landed: listStatement<{ change: Updateable<JournalTables['attempt']>; hash: string }>((db, { change, hash }) =>
       db.updateTable('attempt').set(change).where('hash', '=', hash),
@@ -101,4 +100,4 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
 
 type Inserted = 'settlement' | 'attempt' | 'ride' | 'evidence' | 'event' | 'outbox' | 'delivery'
 
-const STANDING = ['pid', 'state', 'owner', 'tenant', 'told'] as const
+const STANDING = ['pid', 'state', 'owner', 'tenant', 'told', 'created_at'] as const

@@ -1,4 +1,4 @@
-import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import { type JoinBuilder, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type AttemptStatus, liveStatuses, type RideStatus, type SettlementState } from './state.js'
 
 /** The tables of the journal. Amounts are decimal text, `valid_before` is in seconds, every other time in milliseconds. */
@@ -30,6 +30,7 @@ export type JournalTables = {
     place: number
     /** The request as JSON, so that a restart can go on. It holds the payer's signature: it never leaves the process. Empty when it is archived. */
     request: string
+    /** When it was first claimed. */
     created_at: number
     updated_at: number
   }
@@ -86,6 +87,8 @@ export type JournalTables = {
     to_state: SettlementState
     at: number
     code: string | null
+    /** When its payment was first claimed. Events of one payment are found by this: it grows with the journal, where a pid would lie anywhere. */
+    claimed_at: number
     prev_hash: string
     hash: string
   }
@@ -130,6 +133,19 @@ export type JournalTables = {
  */
 export function inStates(states: readonly SettlementState[]): RawBuilder<SqlBool> {
   return sql<SqlBool>`state in (${sql.join(states.map((state) => sql.lit(state)))})`
+}
+
+/** The same of a place in a transaction: what it comes to is open. */
+export const isLiveRide: RawBuilder<SqlBool> = sql<SqlBool>`ride.status = 'live'`
+
+/**
+ * Joins a settlement with its events, by the index they have.
+ *
+ * @example
+ * db.selectFrom('settlement').innerJoin('event', eventsOfIt)
+ */
+export function eventsOfIt(join: JoinBuilder<JournalTables, 'settlement' | 'event'>) {
+  return join.onRef('event.claimed_at', '=', 'settlement.created_at').onRef('event.pid', '=', 'settlement.pid')
 }
 
 /** The same of an attempt: it may still land. */

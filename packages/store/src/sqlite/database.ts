@@ -41,13 +41,15 @@ export function openDatabase(path: string): Database {
   }
 }
 
-// The last is in KiB: keys are random, so every write needs other pages, and what does not fit is read and written again.
+// The cache is in KiB: keys are random, so every write needs other pages, and what does not fit is read and written again. The last is in pages, for
+// what one transaction may leave in the log; sooner than that the log is moved beside the process, or every so many commits would wait for it.
 const settings = [
   'journal_mode = wal',
   'synchronous = full',
   'fullfsync = on',
   'foreign_keys = on',
   'cache_size = -32768',
+  'wal_autocheckpoint = 8192',
 ]
 
 /**

@@ -32,6 +32,7 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
   const waiting: Member[] = []
   let draining: Promise<void> | undefined
   let oneByOne = 0
+  let groups = 0
   let syncs = true
 
   async function drain() {
@@ -40,8 +41,18 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
       await turnOfTheLoop()
       await commitGroup(oneByOne > 0 ? 1 : maxMembers)
       oneByOne = Math.max(0, oneByOne - 1)
+      if (++groups % GROUPS_IN_LOG === 0) await moveLog()
     }
     draining = undefined
+  }
+
+  /** Moves what is committed from the log into the database, beside the process. Whoever reads or writes meanwhile goes on; what stays is moved the next time. */
+  async function moveLog() {
+    try {
+      await database.execApart?.('pragma wal_checkpoint(passive)')
+    } catch {
+      // Nothing is lost: it is still in the log. A disk that fails says so to the next commit.
+    }
   }
 
   async function commitGroup(size: number) {
@@ -138,6 +149,9 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
     idle: () => draining ?? Promise.resolve(),
   }
 }
+
+/** Groups whose writes wait in the log: some hundred pages. */
+const GROUPS_IN_LOG = 32
 
 type Member = {
   /** Whether it has to survive a loss of power. */
