@@ -5,6 +5,7 @@ import { createGroupCommit, type GroupCommit } from './group-commit.js'
 
 let database: Database
 let commands: string[]
+let handedOver: string[]
 let group: GroupCommit
 let beforeExec = (_command: string) => {}
 let disk = Promise.resolve()
@@ -22,6 +23,7 @@ beforeEach(() => {
   const real = openDatabase(':memory:')
   real.exec('create table t (k text primary key, parent text references t (k) deferrable initially deferred)')
   commands = []
+  handedOver = []
   beforeExec = () => {}
   disk = Promise.resolve()
   database = Object.create(real, {
@@ -35,6 +37,7 @@ beforeEach(() => {
     execApart: {
       value: async (command: string) => {
         commands.push(command)
+        handedOver.push(command)
         beforeExec(command)
         await disk
         real.exec(command)
@@ -75,6 +78,25 @@ describe('group commit', () => {
     await first
     await late
     expect({ keys: keys(), commits: count('commit') }).toEqual({ keys: ['a', 'b'], commits: 2 })
+  })
+
+  test('who waits alone for a disk that was quick is not handed over; the first, those who wait together and who comes after a slow one are', async () => {
+    const lone = (k: string) => group.submit(async () => insert(k))
+    await lone('first')
+    expect(handedOver).toEqual(['commit'])
+    await lone('alone')
+    expect(handedOver).toEqual(['commit'])
+    await Promise.all(['a', 'b'].map(lone))
+    expect(handedOver).toEqual(['commit', 'commit'])
+    beforeExec = (command) => {
+      const end = performance.now() + 3
+      while (command === 'commit' && performance.now() < end);
+    }
+    await lone('slow')
+    beforeExec = () => {}
+    expect(handedOver).toEqual(['commit', 'commit'])
+    await lone('after it')
+    expect({ handedOver, commits: count('commit') }).toEqual({ handedOver: ['commit', 'commit', 'commit'], commits: 5 })
   })
 
   test('what need not be durable is committed at once', async () => {
