@@ -13,13 +13,15 @@ import type { Rule } from './rules.js'
 
 /** Rules, named by the extensions' keys: what a seller insists on and the payer cannot give is refused before anything is signed. */
 export function extensionRules(halves: readonly ExtensionClient[] = []): readonly Rule[] {
-  return halves.map((half) => ({
-    name: half.extension.key,
-    check(_, { challenge }) {
-      const announced = announcedOf(half, challenge.extensions)
-      return announced && half.lacks?.(announced)
-    },
-  }))
+  return halves
+    .filter(({ lacks }) => lacks !== undefined)
+    .map((half) => ({
+      name: half.extension.key,
+      check(_, { challenge }) {
+        const announced = announcedOf(half, challenge.extensions)
+        return announced && half.lacks?.(announced)
+      },
+    }))
 }
 
 /**

@@ -344,6 +344,17 @@ describe.each(purses)('%s purse', (_, open) => {
     ])
   })
 
+  test('CL-7 an extension that never refuses is no rule, and no explanation names it', async () => {
+    const half = (key: string) => ({ extension: { key, info: {} } })
+    const extensions = [half('never'), { ...half('asks'), lacks: () => undefined }]
+    const { buyer, seller } = await buyerFor(dime, { extensions })
+    const explanation = await buyer.explain(seller.url)
+    const offers = 'offers' in explanation ? explanation.offers : []
+    const named = offers.flatMap(({ verdicts }) => verdicts.map(({ rule }) => rule))
+    expect(named).toContain('asks')
+    expect(named).not.toContain('never')
+  })
+
   test('CL-7 G08 an explanation says what was held against what would be signed', async () => {
     const explained = async (spy: Parameters<typeof spyScheme>[0], policy: SpendingPolicy = {}) => {
       const { buyer, seller, scheme } = await buyerFor(honest(), { policy, schemes: [spyScheme(spy)] })

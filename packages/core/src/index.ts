@@ -129,4 +129,5 @@ export type {
 } from './scheme/server.js'
 export type { ReadSignable, SignableTransfer, SignerHalf } from './scheme/signer.js'
 export { type JudgedTransfer, type TransferJudge, withTransferJudge } from './scheme/transfer-judge.js'
+export { inspectTransferWord, type TransferWord } from './scheme/transfer-word.js'
 export type { ChainTransfer, TransferReader } from './scheme/transfers.js'

@@ -2,7 +2,7 @@ import {
   check,
   type InspectContext,
   type Inspection,
-  MAX_TRANSFER_AGE_SECONDS,
+  inspectTransferWord,
   type PaymentPayload,
   type PaymentRequirements,
   parseAtomic,
@@ -26,9 +26,6 @@ export type ReadProof = {
   readonly token: Address
   readonly payTo: Address
 }
-
-/** Seconds by which the clocks of payer and reader may differ. */
-const CLOCK_ALLOWANCE_SECONDS = 60
 
 /** When a proof is read, and whether a signature that is no key's may be a contract's: its wallet has yet to be asked then. */
 export type ProofContext = InspectContext & { readonly byContract?: boolean }
@@ -54,19 +51,8 @@ export function inspectProof(
   const { url } = payment.resource ?? {}
   if (url !== undefined && url !== proof.resource) return { ...refuse('resource_mismatch'), payer }
   if (!byContract && !isSignedByKey(engine, read)) return { ...refuse('invalid_transfer_proof_signature'), payer }
-  const end = Number(proof.validBefore)
-  const good = {
-    ok: true,
-    pid: transferProofId(terms.network, read.token, proof),
-    payer,
-    // As long as the transfer could be presented with another word on it, its claim must be remembered: it is no older than this word.
-    expiresAt: end + MAX_TRANSFER_AGE_SECONDS,
-  } as const
-  const seconds = now / 1000
-  if (end > seconds + terms.maxTimeoutSeconds + CLOCK_ALLOWANCE_SECONDS) {
-    return { ...refuse('invalid_payload', 'payload.validBefore is too far away'), payer }
-  }
-  return end > seconds ? good : { ...refuse('payment_expired'), payer, late: good }
+  const pid = transferProofId(terms.network, read.token, proof)
+  return inspectTransferWord({ pid, payer, end: Number(proof.validBefore) }, terms, now)
 }
 
 /** Whether the key of the sender's own address made the signature. */

@@ -2,7 +2,7 @@ import {
   check,
   type InspectContext,
   type Inspection,
-  MAX_TRANSFER_AGE_SECONDS,
+  inspectTransferWord,
   type PaymentPayload,
   type PaymentRequirements,
   parseAtomic,
@@ -26,9 +26,6 @@ export type ReadProof = {
   readonly payTo: Key
 }
 
-/** Seconds by which the clocks of payer and reader may differ. */
-const CLOCK_ALLOWANCE_SECONDS = 60
-
 /**
  * Reads a proof against its terms, without a chain and without its signature, which `isSigned` looks at (SVM-PROOF-004, 005, 010). Refuses
  * `no_matching_requirements`, `invalid_network`, `invalid_payload`, `invalid_payment_requirements`, `resource_mismatch` and `payment_expired`.
@@ -43,14 +40,7 @@ export function inspectProof(payment: PaymentPayload, terms: PaymentRequirements
   const payer = proof.from
   const { url } = payment.resource ?? {}
   if (url !== undefined && url !== proof.resource) return { ...refuse('resource_mismatch'), payer }
-  const end = Number(proof.validBefore)
-  // As long as the transfer could be presented with another word on it, its claim must be remembered: it is no older than this word.
-  const good = { ok: true, pid: transferProofId(proof), payer, expiresAt: end + MAX_TRANSFER_AGE_SECONDS } as const
-  const seconds = now / 1000
-  if (end > seconds + terms.maxTimeoutSeconds + CLOCK_ALLOWANCE_SECONDS) {
-    return { ...refuse('invalid_payload', 'payload.validBefore is too far away'), payer }
-  }
-  return end > seconds ? good : { ...refuse('payment_expired'), payer, late: good }
+  return inspectTransferWord({ pid: transferProofId(proof), payer, end: Number(proof.validBefore) }, terms, now)
 }
 
 /** Whether the sender's key signed what the proof says (SVM-PROOF-003). */
