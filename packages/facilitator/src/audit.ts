@@ -106,29 +106,30 @@ async function pageOf(db: Reader<JournalTables>, after: string) {
   return rows.map(({ pid }) => pid as SettlementRecord['pid'])
 }
 
-/** To where the events of each payment lead. Writers follow each other for one payment, so time orders them. */
+/**
+ * To where the events of each payment lead: it has come to every state as often as it has left it, but for the last. Time would not say it: the clocks of
+ * the replicas that carried it may differ.
+ */
 async function lastStates(
   db: Reader<JournalTables>,
   pids: readonly string[],
 ): Promise<Map<string, ReadonlySet<string>>> {
-  const rows =
-    pids.length === 0
-      ? []
-      : await db
-          .selectFrom('settlement')
-          .innerJoin('event', eventsOfIt)
-          .select(['event.pid', 'to_state', 'at'])
-          .where('settlement.pid', 'in', pids)
-          .orderBy('at')
-          .execute()
-  const last = new Map<string, { at: number; states: Set<string> }>()
-  for (const { pid, to_state, at } of rows) {
-    const known = last.get(pid)
-    // Several steps of one moment: any of them may be the last.
-    if (known?.at === at) known.states.add(to_state)
-    else last.set(pid, { at, states: new Set([to_state]) })
+  if (pids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('settlement')
+    .innerJoin('event', eventsOfIt)
+    .select(['event.pid', 'from_state', 'to_state'])
+    .where('settlement.pid', 'in', pids)
+    .execute()
+  const visits = new Map<string, Map<string, number>>()
+  for (const { pid, from_state, to_state } of rows) {
+    const mine = visits.get(pid) ?? new Map<string, number>()
+    visits.set(pid, mine)
+    mine.set(to_state, (mine.get(to_state) ?? 0) + 1)
+    if (from_state !== null) mine.set(from_state, (mine.get(from_state) ?? 0) - 1)
   }
-  return new Map([...last].map(([pid, { states }]) => [pid, states]))
+  const lastOf = (mine: ReadonlyMap<string, number>) => [...mine].flatMap(([state, times]) => (times > 0 ? state : []))
+  return new Map([...visits].map(([pid, mine]) => [pid, new Set(lastOf(mine))]))
 }
 
 function flawOf(

@@ -3,6 +3,7 @@ import { openMemoryStore, type Store } from '@groat/store'
 import fc from 'fast-check'
 import type { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createPressure } from '../src/access/pressure.js'
 import { createQuota } from '../src/access/quota.js'
 import {
   type AccessOptions,
@@ -209,6 +210,20 @@ describe('quotas in three rings', () => {
         },
       ),
     )
+  })
+
+  test('a clock that is set back an hour shuts nobody out for an hour', () => {
+    let at = 7_200_000
+    const quota = createQuota({ perSecond: 5, burst: 10 }, () => at)
+    expect(quota.take('x')).toBe(0)
+    at -= 3_600_000
+    expect(quota.take('x')).toBe(0)
+    const pressure = createPressure({}, () => at)
+    for (let n = 0; n < 100_000; n++) pressure.began('settle')()
+    for (let n = 0; n < 70; n++) pressure.began('settle')
+    at -= 3_600_000
+    for (let n = 0; n < 1000; n++) pressure.began('settle')()
+    expect(pressure.settle(60)).toBe(0)
   })
 })
 

@@ -78,8 +78,9 @@ function createRateMeter(clock: Clock): { count(): void; perSecond(): number } {
   let since = clock()
   const roll = () => {
     const past = clock() - since
-    if (past < half) return
-    before = past < WINDOW_MS ? now : 0
+    // Set back, it begins anew.
+    if (past >= 0 && past < half) return
+    before = past >= 0 && past < WINDOW_MS ? now : 0
     now = 0
     since = clock()
   }

@@ -32,7 +32,9 @@ export function createQuota(rate: Rate, clock: Clock): Quota {
     take(key) {
       const now = clock()
       const known = buckets.get(key)
-      const left = known === undefined ? most : Math.min(most, known.left + ((now - known.at) / 1000) * perSecond)
+      // A clock that is set back takes nothing away.
+      const passed = known === undefined ? 0 : Math.max(0, now - known.at)
+      const left = known === undefined ? most : Math.min(most, known.left + (passed / 1000) * perSecond)
       // The one that was asked for last stands last: those at the front are the oldest.
       buckets.delete(key)
       if (buckets.size >= MAX_KEYS) forgetOldest(buckets)

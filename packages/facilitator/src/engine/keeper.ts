@@ -48,12 +48,14 @@ export function createKeeper({
   const { leases } = journal
   const held = new Map<Lane, HeldLane>()
   let alive = 1
+  let started = false
   let stopped = false
   let beating: Promise<void> | undefined
   let taking: Promise<void> | undefined
   let stopBeating = () => {}
 
-  async function beat(): Promise<void> {
+  /** Answers why lanes could not be taken that nobody else holds. */
+  async function beat(): Promise<readonly unknown[]> {
     const renewed = await leases.renew(lease)
     alive = renewed.alive
     for (const [lane, mine] of held) {
@@ -63,19 +65,29 @@ export function createKeeper({
       lane.lose()
     }
     const share = Math.ceil(lanes().length / alive)
+    const faults: unknown[] = []
     for (const lane of lanes()) {
       if (held.size >= share || held.has(lane) || stopped) continue
       const mine = await leases.acquire(lane.network, lane.signer, lease)
       if (mine === undefined) continue
-      await lane.take(mine)
-      held.set(lane, mine)
+      try {
+        await lane.take(mine)
+        held.set(lane, mine)
+      } catch (error) {
+        faults.push(error)
+        await letGo(lane, mine)
+      }
     }
     for (const [lane, mine] of [...held].reverse()) {
-      if (held.size <= share || !lane.idle) continue
-      held.delete(lane)
-      lane.lose()
-      await leases.release(mine)
+      if (held.size > share && lane.idle) await letGo(lane, mine)
     }
+    return faults
+  }
+
+  async function letGo(lane: Lane, mine: HeldLane): Promise<void> {
+    held.delete(lane)
+    lane.lose()
+    await leases.release(mine)
   }
 
   async function takeOver(): Promise<void> {
@@ -95,7 +107,9 @@ export function createKeeper({
     const restless = held.size < share ? Math.min(lease / 5, RESTLESS) : lease / 5
     stopBeating = timers.background(restless, () => {
       beating = beat()
-        .then(async () => {
+        .then(async (faults) => {
+          // One node that does not answer keeps nothing else from going on.
+          faults.forEach(onError)
           const orphans = await journal.adopt()
           orphans.forEach(carry)
           const forgotten = await journal.forgotten(isCarried)
@@ -125,7 +139,10 @@ export function createKeeper({
 
   return {
     async start() {
-      await beat()
+      if (started) return
+      const [fault] = await beat()
+      if (fault !== undefined) throw fault
+      started = true
       schedule()
       watch()
     },

@@ -10,8 +10,10 @@ import { openMemoryStore, openStore, type Store } from '@groat/store'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startPostgres } from '../../../store/test/embedded-postgres.js'
+import { auditJournal } from '../audit.js'
 import { verifyEvents } from './audit.js'
 import { createJournal, type Hold, type Journal, type Written } from './journal.js'
+import { createReads } from './reads.js'
 import { type Claim, type Evidence, type SettlementRecord, settlementOf } from './record.js'
 import { edges, isOpen, openStates, type SettlementState } from './state.js'
 import type { JournalTables } from './tables.js'
@@ -72,6 +74,25 @@ function claimOf(nonce: string, extra: FacilitatorRequest['requirements']['extra
     request: { payment, requirements },
     requestText: JSON.stringify(payment),
   }
+}
+
+/** Something that happens once, between the first query and the one after it. */
+function between(db: Store<JournalTables>['db'], happens: () => Promise<unknown>): Store<JournalTables>['db'] {
+  let queries = 0
+  const wrap = <T extends object>(builder: T): T =>
+    new Proxy(builder, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target)
+        if (typeof value !== 'function') return value
+        return (...given: unknown[]) => {
+          const come = () => value.apply(target, given)
+          if (name === 'execute') return (++queries === 2 ? happens() : Promise.resolve()).then(come)
+          const next: unknown = come()
+          return typeof next === 'object' && next !== null && 'execute' in next ? wrap(next) : next
+        }
+      },
+    })
+  return wrap(db)
 }
 
 function tx(hash: string, nonce: bigint): SignedTransaction {
@@ -257,6 +278,31 @@ function describeJournal(): void {
     })
   })
 
+  test('INV-22 an audit finds where events lead, though the clocks of the replicas that wrote them differ', async () => {
+    const ahead = createJournal({ store, clock: () => 600_000, replica: 'ahead' })
+    const behind = createJournal({ store, clock: () => 5, replica: 'behind' })
+    const claim = claimOf('1')
+    const taken = await ahead.claim(claim, 'ahead')
+    if (taken.status !== 'won') throw new Error(taken.status)
+    written(await behind.refused(taken.record, refuse('payment_expired')))
+    const again = await journal.claim(claim, 'r')
+    if (again.status !== 'won') throw new Error(again.status)
+    written(await behind.refused(again.record, refuse('payment_expired')))
+    expect(await auditJournal({ store })).toMatchObject({ events: { ok: true }, settlements: 1, differences: [] })
+  })
+
+  test('INV-4 a payment whose block is undone while it is read is not settled with nothing charged', async () => {
+    const record = written(await journal.settled(written(await sign(await claimed(), tx('a', 0n))), evidence))
+    const reads = createReads(
+      between(store.withTables<JournalTables>().db, () => journal.reorged(record)),
+      'r',
+    )
+    const torn = await reads.load(record.pid)
+    expect(torn && settlementOf(torn, 1)).toMatchObject({ status: 'settled', receipt: { transaction: 'a' } })
+    const after = await reads.load(record.pid)
+    expect(after && settlementOf(after, 1)).toMatchObject({ status: 'unknown' })
+  })
+
   describe('ENG-5 leases', () => {
     test('one holds a lane, and who took it over has a higher fence: the one before writes nothing there', async () => {
       const other = createJournal({ store, clock: () => 1000, replica: 's' })
@@ -271,6 +317,12 @@ function describeJournal(): void {
       expect(await journal.outbid(NETWORK, tx('b', 0n), before)).toBe('lost')
       expect(await journal.load(record.pid)).toEqual(record)
       await other.leases.leave()
+    })
+
+    test('who holds a lane and does not know it, for the answer was lost, takes it again under a higher fence', async () => {
+      const again = await journal.leases.acquire(NETWORK, SIGNER, 1000)
+      expect(again?.fence).toBeGreaterThan(hold.fence)
+      expect(await sign(await claimed(), tx('a', 0n))).toBe('lost')
     })
 
     test('what a dead replica carried is taken over once, and lanes whose lease ended', async () => {

@@ -8,7 +8,7 @@ import { inStates, type JournalTables } from './tables.js'
 export interface Leases {
   /** This replica is alive, and so are the lanes that it holds. Answers how many are alive, and which lanes of it are still its. */
   renew(milliseconds: number): Promise<{ readonly alive: number; readonly held: readonly HeldLane[] }>
-  /** Takes a lane that nobody alive holds; `undefined` when somebody does. */
+  /** Takes a lane that nobody else alive holds; `undefined` when somebody does. Who has it and forgot so gets it under another fence. */
   acquire(network: Network, signer: string, milliseconds: number): Promise<HeldLane | undefined>
   /** Lets a lane go. */
   release(lane: HeldLane): Promise<void>
@@ -74,7 +74,7 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .set((eb) => ({ owner: replica, fence: eb('fence', '+', 1), lease_until: now + milliseconds }))
           .where('network', '=', network)
           .where('signer', '=', signer)
-          .where((eb) => eb.or([eb('owner', 'is', null), eb('lease_until', '<=', now)]))
+          .where((eb) => eb.or([eb('owner', 'is', null), eb('owner', '=', replica), eb('lease_until', '<=', now)]))
           .returning('fence')
           .executeTakeFirst()
         return taken === undefined ? undefined : { network, signer, fence: taken.fence }

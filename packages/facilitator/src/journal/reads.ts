@@ -2,7 +2,7 @@ import type { Network, Pid } from '@groat/core'
 import type { Store } from '@groat/store'
 import type { Transaction } from 'kysely'
 import type { Attempt, SettlementRecord } from './record.js'
-import { attemptOf, recordOf } from './rows.js'
+import { attemptOf, creditOf, recordOf } from './rows.js'
 import { openStates, watchedStates } from './state.js'
 import { inStates, isLiveAttempt, type JournalTables } from './tables.js'
 
@@ -190,11 +190,16 @@ export async function readRecords(db: Reads, pids: readonly string[]): Promise<S
 }
 
 async function readPage(db: Reads, pids: readonly string[]): Promise<SettlementRecord[]> {
-  const rows = await db.selectFrom('settlement').selectAll().where('pid', 'in', pids).execute()
-  const evidence = await db.selectFrom('evidence').selectAll().where('pid', 'in', pids).execute()
-  const evidenceOf = new Map(evidence.map((row) => [row.pid, row]))
+  // A payment and its evidence are one statement: between two of them a block may be undone, and what was settled would seem to have charged nothing.
+  const rows = await db
+    .selectFrom('settlement')
+    .leftJoin('evidence', 'evidence.pid', 'settlement.pid')
+    .selectAll('settlement')
+    .select(['transaction', 'log_index', 'block_number', 'block_hash', 'evidence.amount as credited', 'fee'])
+    .where('settlement.pid', 'in', pids)
+    .execute()
   const attempts = await readAttempts(db, pids)
-  return rows.map((row) => recordOf(row, attempts.get(row.pid) ?? [], evidenceOf.get(row.pid)))
+  return rows.map((row) => recordOf(row, attempts.get(row.pid) ?? [], creditOf(row)))
 }
 
 /** The transactions of payments, of each in the order in which they were signed. One may carry many payments and be long: it is read once. */

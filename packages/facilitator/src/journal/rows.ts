@@ -47,7 +47,7 @@ export function rowOf(
 export function recordOf(
   row: Selectable<JournalTables['settlement']>,
   attempts: readonly Attempt[],
-  evidence: Selectable<JournalTables['evidence']> | undefined,
+  evidence: Evidence | undefined,
 ): SettlementRecord {
   return {
     pid: row.pid as Pid,
@@ -67,7 +67,7 @@ export function recordOf(
     ...(row.signer === null ? {} : { signer: row.signer }),
     ...(row.tenant === null ? {} : { tenant: row.tenant }),
     ...(row.reason === null ? {} : { refusal: refusalOf(row.reason, row.detail) }),
-    ...(evidence === undefined ? {} : { evidence: evidenceOf(evidence) }),
+    ...(evidence === undefined ? {} : { evidence }),
   }
 }
 
@@ -126,13 +126,22 @@ export function evidenceRow(
   }
 }
 
-export function evidenceOf(row: Selectable<JournalTables['evidence']>): Evidence {
+/** What is left of evidence beside its payment, in one row; null all of it when there is none. */
+type Credit = {
+  readonly [Column in 'transaction' | 'log_index' | 'block_number' | 'block_hash' | 'fee']:
+    | JournalTables['evidence'][Column]
+    | null
+} & { readonly credited: string | null }
+
+export function creditOf(row: Credit): Evidence | undefined {
+  const { transaction, log_index: logIndex, block_number, block_hash: blockHash, credited, fee } = row
+  if (transaction === null || logIndex === null || blockHash === null) return undefined
   return {
-    transaction: row.transaction,
-    logIndex: row.log_index,
-    blockNumber: BigInt(row.block_number),
-    blockHash: row.block_hash,
-    amount: BigInt(row.amount),
-    ...(row.fee === null ? {} : { fee: BigInt(row.fee) }),
+    transaction,
+    logIndex,
+    blockNumber: BigInt(block_number ?? 0),
+    blockHash,
+    amount: BigInt(credited ?? 0),
+    ...(fee === null ? {} : { fee: BigInt(fee) }),
   }
 }

@@ -1,0 +1,102 @@
+import { network } from '@groat/core'
+import { openMemoryStore } from '@groat/store'
+import { expect, test } from 'vitest'
+import { createJournal, type Hold } from '../journal/journal.js'
+import type { Timers } from '../timers.js'
+import { createKeeper } from './keeper.js'
+import type { Lane } from './lane.js'
+
+const NETWORK = network('base-sepolia')
+
+/** A lane whose node answers, or does not. */
+function laneOf(signer: string) {
+  let hold: Hold | undefined
+  const node = { answers: true }
+  const lane = {
+    ...{ network: NETWORK, signer, isOrdered: true, idle: true },
+    get held() {
+      return hold !== undefined
+    },
+    async take(mine: Hold) {
+      if (!node.answers) throw new Error(`the node of ${signer} does not answer`)
+      hold = mine
+    },
+    lose() {
+      hold = undefined
+    },
+  } as unknown as Lane
+  return { lane, node }
+}
+
+async function keeping(lanes: readonly Lane[]) {
+  const store = await openMemoryStore()
+  const journal = createJournal({ store, clock: () => 1000, replica: 'r' })
+  await journal.migrate()
+  const due: { readonly run: () => void }[] = []
+  const timers = {
+    background(_: number, run: () => void) {
+      const mine = { run }
+      due.push(mine)
+      return () => void due.splice(due.indexOf(mine), 1)
+    },
+  } as unknown as Timers
+  const faults: unknown[] = []
+  const adopted: string[] = []
+  const keeper = createKeeper({
+    journal: {
+      ...journal,
+      async adopt() {
+        adopted.push('asked')
+        return []
+      },
+    },
+    ...{ lanes: () => lanes, networks: [NETWORK], lease: 60_000, timers, isCarried: () => false, carry() {} },
+    onError: (error) => void faults.push(error),
+  })
+  return {
+    ...{ keeper, journal, store, faults, adopted },
+    /** Lets everything that is due happen, until `condition` holds. */
+    async until(condition: () => boolean) {
+      for (let turns = 0; turns < 1000 && !condition(); turns++) {
+        for (const { run } of due.splice(0)) run()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      expect(condition()).toBe(true)
+    },
+  }
+}
+
+test('ENG-5 a lane that could not be taken when it was free is taken when its node answers', async () => {
+  const { lane, node } = laneOf('0xf1')
+  node.answers = false
+  const { keeper, store, until } = await keeping([lane])
+  await expect(keeper.start()).rejects.toThrow('does not answer')
+  node.answers = true
+  await keeper.start()
+  await until(() => lane.held)
+  await keeper.stop()
+  await store.close()
+})
+
+test('ENG-5 a node that is gone keeps no other lane, and nothing that others left, from being taken', async () => {
+  const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
+  const { keeper, journal, store, faults, adopted, until } = await keeping([first.lane, second.lane])
+  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
+  await other.leases.renew(60_000)
+  await other.leases.acquire(NETWORK, '0xf1', 60_000)
+  await other.leases.acquire(NETWORK, '0xf2', 60_000)
+  await keeper.start()
+  expect([first.lane.held, second.lane.held]).toEqual([false, false])
+  first.node.answers = false
+  await other.leases.leave()
+  await until(() => second.lane.held && adopted.length > 0)
+  expect(first.lane.held).toBe(false)
+  expect(faults.length).toBeGreaterThan(0)
+  // Whoever has a node that answers may have it.
+  expect(await other.leases.acquire(NETWORK, '0xf1', 0)).toMatchObject({ signer: '0xf1' })
+  first.node.answers = true
+  await until(() => first.lane.held)
+  await keeper.stop()
+  expect(await journal.leases.renew(1)).toMatchObject({ held: [] })
+  await store.close()
+})
