@@ -148,11 +148,15 @@ function explain(error: unknown, { say, style }: Io): number {
   }
   if (X402Error.is(error)) {
     say(`${style.bad('groat:')} ${error.message}`)
+    if (error.context.reason === 'schema') say(`  ${OTHER_EDITION}`)
     return exitCodes[kinds[error.code] ?? 'no']
   }
   say(`${style.bad('groat:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   return exitCodes.no
 }
+
+const OTHER_EDITION =
+  'Its tables are not those of this edition. Older ones are brought up to date when what keeps them starts; newer ones take a newer groat.'
 
 /** By name: the sandbox brings two chains along, and most commands need none. */
 function isSandboxError(error: unknown): error is SandboxError {

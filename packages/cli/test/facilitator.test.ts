@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -121,6 +122,25 @@ async function expectAudited(file: string) {
   expect(await runCli(['facilitator', 'archive', file, file], archived)).toBe(2)
   expect(await runCli(['facilitator', 'archive', file, archive, '--days', '0'], archived)).toBe(2)
 }
+
+test.each([
+  ['audit', []],
+  ['archive', ['old.jsonl']],
+  ['webhooks', []],
+])('%s says that a journal is not there, or of another edition, and makes nothing', async (command, more) => {
+  const { file, io } = await configure('', (text) => text.replace('pay.db', `${command}.db`))
+  const journal = join(folder, `${command}.db`)
+  const args = ['facilitator', command, file, ...more.map((name) => join(folder, name))]
+  expect(await runCli(args, io)).toBe(2)
+  expect(io.said()).toContain(`${journal} is not there`)
+  expect(existsSync(journal)).toBe(false)
+  if (command === 'webhooks') return
+  await (await openStore(journal)).close()
+  expect(await runCli(args, io)).toBe(3)
+  expect(io.said()).toContain('Its tables are not those of this edition.')
+  expect(io.said()).not.toContain('    at ')
+  for (const name of more) expect(existsSync(join(folder, name))).toBe(false)
+})
 
 test('an empty list of assets would settle nothing, and is said to be a mistake', async () => {
   const { file, io } = await configure(', assets: []')

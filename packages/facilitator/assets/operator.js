@@ -200,6 +200,7 @@ async function choose(payment) {
   for (const row of byId('payments').children) row.setAttribute('aria-selected', String(row.dataset.pid === pid))
   byId('detail').hidden = false
   const { history } = await ask(`/api/payments/${pid}`).catch(() => ({ history: [] }))
+  if (chosen !== payment) return
   byId('history').replaceChildren(
     ...history.map(({ at, state, code: reason }) =>
       element(
@@ -213,7 +214,7 @@ async function choose(payment) {
   )
 }
 
-const clock = (at) => new Date(at).toISOString().slice(11, 23)
+const clock = (at) => `${timeOf(at)}.${String(at % 1000).padStart(3, '0')}`
 
 async function look() {
   try {

@@ -1,5 +1,6 @@
 import type { Store } from '@groat/store'
 import type { ExpressionBuilder, Transaction } from 'kysely'
+import { assertEdition } from './journal/edition.js'
 import { CHAIN_START, type ChainEnd, eventHash } from './journal/events.js'
 import { liveStatuses } from './journal/state.js'
 import type { JournalTables } from './journal/tables.js'
@@ -29,12 +30,13 @@ type Row<Table extends keyof JournalTables> = JournalTables[Table]
  * the log that credits it, so that it is refused and counted for ever as before, and where each chain of events goes on. Events leave from the oldest, as far as all
  * of their payments have ended; the newest of each chain stays. Nothing open is touched, nor what somebody has still to be told. A line is on the disk before its
  * rows go: when it is broken off, what it had not finished is there twice, and another archiving goes on. It may run beside a facilitator.
- * Throws `X402Error` `store_busy`, `store_unavailable`, and what `append` throws.
+ * Throws `X402Error` `store_busy`, `store_unavailable` (with the reason `schema` where there is no journal of this edition), and what `append` throws.
  *
  * @example
  * const { payments } = await archiveJournal({ store, before: Date.now() - 90 * 86_400_000, append: (lines) => appendFile('2026-08.jsonl', lines) })
  */
 export async function archiveJournal({ store, before, append }: ArchiveOptions): Promise<Archived> {
+  await assertEdition(store)
   const journal = store.withTables<JournalTables>()
   const writers = await journal.db.selectFrom('event').select('writer').distinct().orderBy('writer').execute()
   let done: Archived = { payments: 0, events: 0 }

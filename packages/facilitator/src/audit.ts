@@ -1,6 +1,7 @@
 import { type SchemeFacilitator, sameAddress, X402Error } from '@groat/core'
 import type { Reader, Store } from '@groat/store'
 import { type EventAudit, verifyEvents } from './journal/audit.js'
+import { assertEdition } from './journal/edition.js'
 import { createReads, PAGE } from './journal/reads.js'
 import type { SettlementRecord } from './journal/record.js'
 import { eventsOfIt, type JournalTables } from './journal/tables.js'
@@ -48,12 +49,14 @@ export type AuditOptions = {
 /**
  * Goes through a whole journal: every chain of events is recomputed, every payment has to stand where its events lead, every settled one has to
  * have its evidence (INV-9), and the chains, where they are asked, have to show the same logs. It writes nothing, and may run beside a facilitator:
- * what moves meanwhile is read again before it counts as a difference. Throws `X402Error` `store_unavailable`.
+ * what moves meanwhile is read again before it counts as a difference. Throws `X402Error` `store_unavailable`, with the reason `schema` where there is no
+ * journal, or one of another edition.
  *
  * @example
  * const { ok, differences } = await auditJournal({ store: await openStore('pay.db') })
  */
 export async function auditJournal({ store, schemes = [] }: AuditOptions): Promise<JournalAudit> {
+  await assertEdition(store)
   const { db } = store.withTables<JournalTables>()
   const reads = createReads(db, '')
   const events = await verifyEvents(db)

@@ -115,6 +115,13 @@ describe('tenants', () => {
       'recipient_not_allowed',
       true,
     ])
+    expect(denials.map(({ code, during }) => `${during} ${code}`)).toEqual([
+      'settle recipient_not_allowed',
+      'settle asset_not_allowed',
+      'settle invalid_network',
+      'settle unsupported_scheme',
+      'verify recipient_not_allowed',
+    ])
     expect(chain.seen).toHaveLength(1)
   })
 

@@ -1,6 +1,9 @@
 import { exactEvm } from '@groat/evm/exact/facilitator'
+import { openMemoryStore } from '@groat/store'
 import { expect, test } from 'vitest'
-import { auditJournal } from '../src/index.js'
+import { createJournalView } from '../src/admin.js'
+import { archiveJournal, auditJournal } from '../src/index.js'
+import { journalMigrations } from '../src/journal/migrations.js'
 import { settlingChain, useFacilitator } from './chain-kit.js'
 
 // Real payments on a real chain, and journals that somebody changed.
@@ -27,6 +30,29 @@ test('INV-9 a journal that nobody touched is whole, and the chain says the same'
     expect.objectContaining({ payTo: on.chain.account('seller').address, payments: 3, amount: 3000n }),
   ])
   expect(found.events).toMatchObject({ ok: true, heads: [{ seq: expect.any(Number) }] })
+})
+
+test('INV-9 what a replica of the edition before writes meanwhile, without the time of the claim, is found as well', async () => {
+  await settled(2)
+  await tables().transaction((trx) => trx.updateTable('event').set({ claimed_at: 0 }).execute())
+  expect(await audit()).toMatchObject({ ok: true, settlements: 2, differences: [] })
+  const view = createJournalView(on.store)
+  for (const { pid } of await view.payments('')) {
+    expect((await view.history(pid)).map(({ state }) => state)).toEqual(expect.arrayContaining(['claimed', 'settled']))
+  }
+})
+
+test('a store without a journal, or with one of an earlier edition, is said to be that', async () => {
+  const wrong = { code: 'store_unavailable', context: { reason: 'schema' } }
+  const store = await openMemoryStore()
+  await expect(auditJournal({ store })).rejects.toMatchObject(wrong)
+  await expect(archiveJournal({ store, before: 0, append: async () => {} })).rejects.toMatchObject(wrong)
+  const { steps, namespace } = journalMigrations
+  await store.migrate({ namespace, steps: Object.fromEntries(Object.entries(steps).slice(0, 4)) })
+  await expect(auditJournal({ store })).rejects.toMatchObject(wrong)
+  await store.migrate(journalMigrations)
+  expect(await auditJournal({ store })).toMatchObject({ ok: true, settlements: 0 })
+  await store.close()
 })
 
 test('I17 an event that was changed, or is missing, shows', async () => {

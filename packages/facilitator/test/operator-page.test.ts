@@ -118,7 +118,7 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
   test('shows payments as they come, lanes, gas and nodes, and finds a payment by payer, pid and transaction', async () => {
     const { service, url } = await open()
     const problems: string[] = []
-    const page = await browser.newPage({ viewport: { width: 1360, height: 900 } })
+    const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, timezoneId: 'Pacific/Auckland' })
     page.on('pageerror', (error) => problems.push(error.message))
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
     await page.goto(url)
@@ -157,6 +157,10 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     expect(await page.locator('#history').allInnerTexts()).toEqual([
       expect.stringMatching(/claimed[\s\S]*signed[\s\S]*settled/),
     ])
+    const [when] = await rows.first().locator('td').allInnerTexts()
+    expect(await page.locator('#history li').allInnerTexts()).toContainEqual(
+      expect.stringContaining(`claimed ${when}.`),
+    )
     await found('0xnobody', [])
     await page.getByText('Nothing is known of 0xnobody.').waitFor()
     const shot = process.env.GROAT_SCREENSHOT
@@ -166,5 +170,28 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     }
     await page.close()
     expect(problems).toEqual([])
+  }, 60_000)
+
+  test('a payment that is chosen out of a long list is in sight, and so is what the gas still pays for', async () => {
+    const { service, url } = await open()
+    const settled = await Promise.all(Array.from({ length: 30 }, async () => service.settle(await on.pay())))
+    expect(new Set(settled.map(({ status }) => status))).toEqual(new Set(['settled']))
+    for (const width of [1280, 1024, 390]) {
+      const page = await browser.newPage({ viewport: { width, height: 720 } })
+      await page.goto(url)
+      await page.locator('#payments tr').nth(2).click()
+      const isInSight = (selector: string) =>
+        page.locator(selector).evaluate((node) => {
+          const { left, right, top } = node.getBoundingClientRect()
+          const frame = node.closest('section')?.getBoundingClientRect()
+          return top >= 0 && top < innerHeight && right <= (frame?.right ?? 0) && left >= 0
+        })
+      await eventually(() => isInSight('#history li:first-child')).toBe(true)
+      if (width > 1000) {
+        await page.locator('#lanes-title').scrollIntoViewIfNeeded()
+        expect(await isInSight('#lanes tr:first-child td:last-child')).toBe(true)
+      }
+      await page.close()
+    }
   }, 60_000)
 })

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Json, JsonObject } from '@groat/core'
+import type { Json, JsonObject, X402Event } from '@groat/core'
 import type { PayerField } from '@groat/extensions/compliance/facilitator'
 import { openMemoryStore, type Store } from '@groat/store'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -20,6 +20,7 @@ let chain: FakeChain
 let store: Store
 let folder: string
 let faults: Fault[]
+let events: X402Event[]
 let now: number
 let services: FacilitatorService[]
 
@@ -28,6 +29,7 @@ beforeEach(async () => {
   store = await openMemoryStore()
   folder = await mkdtemp(join(tmpdir(), 'groat-screening-'))
   faults = []
+  events = []
   services = []
   now = Date.parse('2026-11-21T00:00:00Z')
 })
@@ -40,7 +42,8 @@ afterEach(async () => {
 async function serve(provider: ScreeningProvider, timeout = 2_000, requires: readonly PayerField[] = []) {
   const onFault = (fault: Fault) => void faults.push(fault)
   const facilitator = createFacilitator({ schemes: [createFakeScheme(chain)], store, stopTimeout: 1, onFault })
-  const service = withScreening({ provider, store, timeout, requires, onFault })(facilitator)
+  const onEvent = (event: X402Event) => void events.push(event)
+  const service = withScreening({ provider, store, timeout, requires, onFault, onEvent })(facilitator)
   services.push(service)
   await service.start()
   return service
@@ -73,6 +76,8 @@ test('FAC-104 whoever is on the list neither verifies nor settles, and it is wri
     { during: 'verify', allowed: 0, reason: 'payer is on the list' },
     { during: 'settle', allowed: 0, reason: 'payer is on the list' },
   ])
+  const told = { type: 'payment_refused', code: 'payment_screened', network: 'eip155:84532', payer: PAYER }
+  expect(events).toMatchObject([told, told])
 })
 
 test('FAC-104 a list that changes between verify and settle counts at settle; what was begun is told to its end', async () => {

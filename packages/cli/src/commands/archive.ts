@@ -3,7 +3,7 @@ import { archiveJournal } from '@groat/facilitator'
 import { readFacilitatorConfig } from '../config/facilitator-config.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
-import { openNamedStore } from './open-store.js'
+import { openJournal } from './open-store.js'
 
 const DAY = 86_400_000
 
@@ -17,20 +17,19 @@ export async function runArchive(
   const days = Number(said)
   if (!/^[1-9][0-9]{0,4}$/.test(said)) throw new CliError('usage', `--days ${said}: a whole number of days, at least 1`)
   const { store: target } = await readFacilitatorConfig(file, io.environment)
-  const store = await openNamedStore(target)
+  const store = await openJournal(target)
   try {
     const archive = await create(to)
-    let moved: Awaited<ReturnType<typeof archiveJournal>>
-    try {
-      const append = async (lines: string) => {
-        await archive.appendFile(lines)
-        await archive.sync()
-      }
-      moved = await archiveJournal({ store, before: Date.now() - days * DAY, append })
-    } finally {
-      await archive.close()
+    let isEmpty = true
+    const append = async (lines: string) => {
+      isEmpty = false
+      await archive.appendFile(lines)
+      await archive.sync()
     }
-    if (moved.events === 0) await rm(to)
+    const moved = await archiveJournal({ store, before: Date.now() - days * DAY, append }).finally(async () => {
+      await archive.close()
+      if (isEmpty) await rm(to)
+    })
     if (json) io.out(`${JSON.stringify({ ...moved, ...(moved.events > 0 && { archive: to }) })}\n`)
     else if (moved.events === 0) io.out(`nothing that ended more than ${days} days ago\n`)
     else io.out(`${moved.payments} payments and ${moved.events} events moved to ${to}\n`)

@@ -5,7 +5,7 @@ import { type ArchiveAudit, auditJournal, type JournalAudit, verifyArchives } fr
 import { readFacilitatorConfig } from '../config/facilitator-config.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
-import { openNamedStore } from './open-store.js'
+import { openJournal } from './open-store.js'
 import { nameOf } from './refusal.js'
 import { schemesOf } from './schemes.js'
 
@@ -20,7 +20,7 @@ export async function runAudit(
   io: Io,
 ): Promise<number> {
   const { store: target, networks } = await readFacilitatorConfig(file, io.environment)
-  const store = await openNamedStore(target)
+  const store = await openJournal(target)
   try {
     const found = await auditJournal({ store, ...(offline ? {} : { schemes: await schemesOf(networks, store) }) })
     const audit = archives === undefined ? found : withArchives(found, await readArchives(archives))

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { X402Error } from '@groat/core'
 import { openStore, type Store } from '@groat/store'
 import { CliError } from '../terminal/exit.js'
@@ -11,6 +12,18 @@ export async function openNamedStore(target: string): Promise<Store> {
     const hint = 'A file needs a folder that is there and can be written; a database has to run.'
     throw new CliError('unreachable', `${withoutSecrets(target)} cannot be opened: ${reason}`, hint, { cause })
   })
+}
+
+/** Opens the store of a facilitator that has run: one that is not there is a mistake in the file, and none is made. */
+export async function openJournal(target: string): Promise<Store> {
+  if (!URL.canParse(target) && !existsSync(target)) {
+    throw new CliError(
+      'usage',
+      `${target} is not there`,
+      'The journal is made when `groat facilitator FILE` starts first.',
+    )
+  }
+  return openNamedStore(target)
 }
 
 /** A path as it is; of a database only where it is. */

@@ -2,7 +2,7 @@ import { createWebhookDesk } from '@groat/facilitator'
 import { readFacilitatorConfig } from '../config/facilitator-config.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
-import { openNamedStore } from './open-store.js'
+import { openJournal } from './open-store.js'
 
 /** `groat facilitator webhooks FILE`: how the webhooks stand. Exits 1 when something was given up and is not sent again. */
 export async function runWebhooks(
@@ -11,7 +11,7 @@ export async function runWebhooks(
   io: Io,
 ): Promise<number> {
   const { store: target } = await readFacilitatorConfig(file, io.environment)
-  const store = await openNamedStore(target)
+  const store = await openJournal(target)
   try {
     const desk = await createWebhookDesk(store)
     const dead = await desk.dead(MOST)

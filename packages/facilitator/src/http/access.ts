@@ -52,7 +52,7 @@ export interface Access {
     from: { readonly authorization: string | undefined; readonly ip: string | undefined },
   ): Admitted | Denied
   /** Whether a tenant may use these terms. */
-  judge(tenant: Tenant | undefined, request: FacilitatorRequest): Refusal | undefined
+  judge(tenant: Tenant | undefined, request: FacilitatorRequest, during: Scope): Refusal | undefined
   /** Whether a tenant may be told what became of a payment: it may, where it could have had it settled. */
   mayRead(
     tenant: Tenant | undefined,
@@ -141,7 +141,12 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       return { ok: true, tenant }
     },
 
-    judge: (tenant, { requirements }) => tenant && judgeTerms(tenant, requirements),
+    judge(tenant, { requirements }, during) {
+      const refusal = tenant && judgeTerms(tenant, requirements)
+      if (refusal !== undefined) deny({ code: refusal.code, during, tenant: tenant?.id ?? '' })
+      return refusal
+    },
+
     mayRead: (tenant, settlement) => tenant === undefined || judgeTerms(tenant, settlement) === undefined,
 
     enter(kind, tenant, request) {

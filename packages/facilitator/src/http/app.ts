@@ -97,7 +97,7 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     const request = decodeFacilitatorRequest(body.value)
     if (!request.ok) return c.json(encodeVerdict(2, request), statusOf(request))
     const { x402Version } = request.value.payment
-    const refusal = access.judge(caller.tenant, request.value)
+    const refusal = access.judge(caller.tenant, request.value, 'verify')
     if (refusal !== undefined) return c.json(encodeVerdict(x402Version, refusal))
     const work = access.enter('verify', caller.tenant, request.value)
     if (!work.ok) return answerDenied(c, work)
@@ -117,7 +117,7 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     if (!body.ok) return unread(c, body, (refusal) => refusedUnread(refusal, ''))
     const request = decodeFacilitatorRequest(body.value)
     if (!request.ok) return c.json(refusedUnread(request, networkText(body.value)), statusOf(request))
-    const refusal = access.judge(caller.tenant, request.value)
+    const refusal = access.judge(caller.tenant, request.value, 'settle')
     if (refusal !== undefined) return c.json(refusedUnread(refusal, networkText(body.value)))
     const work = access.enter('settle', caller.tenant, request.value)
     if (!work.ok) return answerDenied(c, work)

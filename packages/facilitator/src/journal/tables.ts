@@ -139,13 +139,16 @@ export function inStates(states: readonly SettlementState[]): RawBuilder<SqlBool
 export const isLiveRide: RawBuilder<SqlBool> = sql<SqlBool>`ride.status = 'live'`
 
 /**
- * Joins a settlement with its events, by the index they have.
+ * Joins a settlement with its events, by the index they have. Replicas of an edition that did not know of it may go on for a while: their entries have no
+ * time of the claim, and are few.
  *
  * @example
  * db.selectFrom('settlement').innerJoin('event', eventsOfIt)
  */
 export function eventsOfIt(join: JoinBuilder<JournalTables, 'settlement' | 'event'>) {
-  return join.onRef('event.claimed_at', '=', 'settlement.created_at').onRef('event.pid', '=', 'settlement.pid')
+  return join
+    .onRef('event.pid', '=', 'settlement.pid')
+    .on((on) => on('event.claimed_at', 'in', [on.ref('settlement.created_at'), on.lit(0)]))
 }
 
 /** The same of an attempt: it may still land. */

@@ -1,6 +1,9 @@
 import {
   type FacilitatorRequest,
+  notify,
   type OnEvent,
+  type PaymentRequirements,
+  type Pid,
   type Random,
   type Refusal,
   refuse,
@@ -30,6 +33,8 @@ export type WithScreeningOptions = {
   readonly random?: Random
 }
 
+type ScreenedOut = Refusal & { readonly payer: string }
+
 /**
  * Screens payer and recipient at verify and again at settle, and fails closed: undecided, a payment is `screening_unavailable`, and turned
  * down it is refused with `payment_screened` before anything is signed. What has been begun already is carried to its end and told. Every
@@ -54,6 +59,11 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
   function undecided(error: unknown): X402Error {
     const reference = report(error, { during: 'screening' })
     return new X402Error('screening_unavailable', { reference }, { cause: error })
+  }
+
+  function tellRefused(pid: Pid, { network, scheme, payTo }: PaymentRequirements, refusal: ScreenedOut): void {
+    const about = { pid, network, scheme, payTo, payer: refusal.payer }
+    notify(options.onEvent, { type: 'payment_refused', at: clock(), ...about, code: refusal.code })
   }
 
   async function note(pid: string, subject: ScreeningSubject, decision: ScreeningDecision): Promise<void> {
@@ -84,7 +94,7 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
     async function judge(
       { payment, requirements }: FacilitatorRequest,
       during: ScreeningSubject['during'],
-    ): Promise<(Refusal & { readonly payer: string }) | undefined> {
+    ): Promise<ScreenedOut | undefined> {
       const inspected = next.inspect({ payment, requirements })
       const known = inspected.ok ? inspected : inspected.late
       // What cannot be read is refused by whoever comes next, and moves nothing.
@@ -98,7 +108,9 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
         const decision = read.ok ? await decide(subject) : { allowed: false, version: '', reason: read.code }
         if (during === 'settle' || !decision.allowed) await note(pid, subject, decision)
         if (decision.allowed) return undefined
-        return { ...refuse(read.ok ? 'payment_screened' : read.code), payer }
+        const refusal = { ...refuse(read.ok ? 'payment_screened' : read.code), payer }
+        tellRefused(pid, requirements, refusal)
+        return refusal
       } catch (error) {
         throw undecided(error)
       }
