@@ -71,7 +71,7 @@ function program(io: Io, finish: (exitCode: number) => void): Command {
     .argument('<url>')
     .option('-X, --method <method>', 'HTTP method')
     .option('-H, --header <header>', 'request header, as "Name: value"', gathered)
-    .option('-d, --data <text>', 'request body; makes the method POST')
+    .option('-d, --data <text>', 'request body, or @file with it; makes the method POST')
     .option('-o, --output <file>', 'write the answer to a file')
     .option('--max <price>', 'most to pay; below what the policy says, which is the default, or $0.10')
     .option('--policy <file>', 'spending policy in YAML; default is ~/.groat/policy.yaml where there is one')

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,7 @@ import { createFacilitatorClient } from '@groat/server'
 import { openStore } from '@groat/store'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { chainsOf } from '../src/commands/chains.js'
+import { requestInit } from '../src/commands/request-options.js'
 import { runCli } from '../src/program.js'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
@@ -297,6 +298,56 @@ test('F8 a wallet is made, funded, seen and paid with, and its key never stands 
     'keystore_unreadable',
   )
   expect((await run(['wallet', 'fund', 'https://api.example'], { environment })).exitCode).toBe(2)
+})
+
+test('F8 of several wallets the oldest pays, whatever it is called, and it is said which', async () => {
+  const environment = { GROAT_PASSWORD: 'correct horse' }
+  const keys = [1, 2, 3].map((digit) => `0x${String(digit).repeat(64)}`)
+  const [oldest, ...others] = keys.map((key) => privateKeyAccount(key).address)
+  const wallets = join(folder, 'wallets')
+  for (const [at, GROAT_EVM_KEY] of keys.entries()) {
+    const { out } = await run(['wallet', 'import', '--json'], { environment: { ...environment, GROAT_EVM_KEY } })
+    await utimes(JSON.parse(out).file, 1_000 + at, 1_000 + at)
+  }
+  expect((await run(['wallet', 'fund', api], { environment })).said).toContain(
+    `${others[0]} has $1 more on base-sepolia of the sandbox at ${api}, and coin for gas`,
+  )
+  const paid = await run(['pay', `${api}/weather`, '--json'], { environment })
+  expect([JSON.parse(paid.out).payer, paid.said]).toEqual([
+    oldest,
+    expect.stringContaining(`of 3 EVM wallets the oldest pays, ${oldest}; --key-file names another`),
+  ])
+  const named = ['--key-file', join(wallets, `evm-${others[1]}.json`)]
+  const other = await run(['pay', `${api}/weather`, '--json', ...named], { environment })
+  expect([JSON.parse(other.out).payer, other.said.includes('oldest')]).toEqual([others[1], false])
+  const node = `base-sepolia=${sandbox.ready.evm?.rpcUrl}`
+  const balances = JSON.parse((await run(['wallet', 'balance', '--rpc', node, '--json'])).out)
+  expect(balances[0]).toEqual({ address: oldest, network: 'base-sepolia', balance: '0.999', asset: 'USDC' })
+})
+
+test('a body is read from the file after @, as curl does, and a file that is not there sends nothing', async () => {
+  const bytes = Uint8Array.of(0, 255, 10, 64)
+  await writeFile(join(folder, 'order.bin'), bytes)
+  const target = new URL('http://127.0.0.1:1/order')
+  const { method, body } = await requestInit(target, { data: `@${join(folder, 'order.bin')}` })
+  expect([method, body]).toEqual(['POST', bytes])
+  expect((await requestInit(target, { data: 'a@b' })).body).toBe('a@b')
+  const { exitCode, said } = await run(['pay', target.href, '-d', '@/nowhere/order.json'])
+  expect([exitCode, said]).toEqual([2, expect.stringContaining('/nowhere/order.json cannot be read')])
+})
+
+test('a signer that is not there, or knows nobody by this token, is named', async () => {
+  const environment = { GROAT_SIGNER: 'http://127.0.0.1:1', GROAT_SIGNER_TOKEN: 'a-token-that-is-long-enough' }
+  const { exitCode, said } = await run(['pay', `${api}/weather`], { environment })
+  expect([exitCode, said]).toEqual([3, expect.stringContaining('The signer at http://127.0.0.1:1 does not answer')])
+  const io = recordedIo({ environment: { ...environment, GROAT_HOME: folder, GROAT_EVM_KEY: payerKey() } })
+  const running = runCli(['signer', '--port', '0'], io)
+  const { ready } = JSON.parse(await io.firstLine)
+  const stranger = { GROAT_SIGNER: ready.url, GROAT_SIGNER_TOKEN: 'another-that-is-long-enough' }
+  const unknown = await run(['pay', `${api}/weather`], { environment: stranger })
+  expect([unknown.exitCode, unknown.said]).toEqual([1, expect.stringContaining(`at ${ready.url} does not know you`)])
+  io.stop()
+  expect(await running).toBe(0)
 })
 
 test('F8 a remote signer signs within its own limits, whatever the one that pays would allow', async () => {

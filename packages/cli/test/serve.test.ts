@@ -374,6 +374,26 @@ test.each([
   expect(io.said()).toMatch(said)
 })
 
+test('who is paid is said as everything else in the file, or as in the code, and not in both', async () => {
+  const check = async (file: string) => {
+    const io = recordedIo({ environment: { SECRET: secret } })
+    return [await runCli(['serve', '--check', file], io), io.said()]
+  }
+  const file = await configure('', '\n  GET /weather: $0.001')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace('payTo', 'pay_to'))
+  expect(await check(file)).toEqual([0, expect.stringContaining('is valid')])
+  await writeFile(file, text.replace('payTo:', 'pay_to: {}\npayTo:'))
+  expect(await check(file)).toEqual([2, expect.stringContaining('payTo: is another word for `pay_to`')])
+  await writeFile(file, text.replace(/payTo:.*/, ''))
+  expect(await check(file)).toEqual([2, expect.stringContaining('pay_to: is missing')])
+  await writeFile(
+    file,
+    text.replace(/payTo:.*/, 'pay_to: { base-sepolia: "0x70987970C51812dc3A010C7d01b50e0d17dc79C8" }'),
+  )
+  expect(await check(file)).toEqual([2, expect.stringMatching(/pay_to\.base-sepolia: .*EIP-55/)])
+})
+
 test('every way to price is said in the file in the words of the code', async () => {
   const sold = `
   GET /a: { price: $0.01, times: [{ 2: "query_length > 1000" }, { 1.5: 'header["x-render"] == "yes"' }] }

@@ -87,6 +87,9 @@ test('EVM-EXACT-161 EVM-EXACT-162 EVM-EXACT-163 session keys work on a sandbox a
     'the session allows 0.003 USDC a day: 0.001 USDC is left today, and 0.002 USDC is asked (budget_exceeded)'
   expect([second.exitCode, second.said]).toEqual([1, expect.stringContaining(left)])
   expect(second.said).toContain('groat wallet session list')
+  const undelegated = await groat('pay', '--session', 'agent', `${ready.api?.url}/weather`)
+  expect([undelegated.exitCode, undelegated.said]).toEqual([1, expect.stringContaining('by delegation (ERC-7710)')])
+  expect(undelegated.said).not.toContain('SVM_KEY')
   expect((await groat('receipts', 'list')).out.trim().split('\n')).toHaveLength(1)
   expect((await groat('wallet', 'session', 'list')).out).toContain('0.003 USDC a day (0.001 USDC left today)')
 

@@ -163,3 +163,12 @@ test.each([
   expect(said).toContain(`groat: ${file}`)
   expect(said).not.toContain(' at ')
 })
+
+test('a price that has risen says what it was and what it is, and which word of the policy lets it', async () => {
+  const paid = seller(offerOf(), offerOf({ amount: 3_000n }))
+  expect((await run(['pay', url(), '--yes'])).exitCode).toBe(0)
+  const { exitCode, said } = await run(['pay', url(), '--yes'])
+  expect([exitCode, paid.length]).toEqual([1, 1])
+  expect(said).toContain('$0.003 is asked, and $0.001 was paid before (price_rise_over_limit)')
+  expect(said).toContain('price_rise: 200%')
+})

@@ -24,7 +24,7 @@ export function addBuying(command: (name: string) => Command, io: Io, finish: (e
     .argument('<url>')
     .option('-X, --method <method>', 'HTTP method')
     .option('-H, --header <header>', 'request header, as "Name: value"', gathered)
-    .option('-d, --data <text>', 'request body; makes the method POST')
+    .option('-d, --data <text>', 'request body, or @file with it; makes the method POST')
     .option('--max <price>', 'most to pay; below what the policy says, which is the default, or $0.10')
     .option('--policy <file>', 'spending policy in YAML; default is ~/.groat/policy.yaml where there is one')
     .option('--task <name>', 'the task whose budget is meant')

@@ -54,7 +54,7 @@ export type PayCommand = WalletOptions &
 /** `groat pay URL`: requests, shows the price, pays within limits, prints the answer. The receipt goes to standard error. */
 export async function pay(url: string, options: PayCommand, io: Io): Promise<number> {
   const target = parseTarget(url)
-  const init = requestInit(target, options)
+  const init = await requestInit(target, options)
   if (options.output !== undefined && !options.dryRun) await checkOutput(options.output)
   const { policy: own, fields, signIn } = await loadPolicyWords(options, io)
   const policy = limitedTo(options, own)

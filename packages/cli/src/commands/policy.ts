@@ -18,7 +18,7 @@ export type ExplainCommand = Omit<PayCommand, 'output' | 'retry' | 'dryRun' | 'y
 /** `groat policy explain URL`: what every rule says of every offer, and which one decides. Signs nothing. */
 export async function explainPolicy(url: string, options: ExplainCommand, io: Io): Promise<number> {
   const target = parseTarget(url)
-  const request = requestInit(target, options)
+  const request = await requestInit(target, options)
   const { policy: own, fields } = await loadPolicyWords(options, io)
   const policy = limitedTo(options, own)
   const extensions = [payerFields(parseFields(options.field, fields))]

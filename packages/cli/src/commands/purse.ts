@@ -1,4 +1,4 @@
-import { access, mkdir, readdir } from 'node:fs/promises'
+import { access, mkdir, readdir, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Purse, SpendingPolicy } from '@groat/client/buyer'
@@ -23,12 +23,23 @@ export function walletFolder(io: Pick<Io, 'environment'>): string {
   return join(homeOf(io), 'wallets')
 }
 
-/** The user's keystores. */
+/** The user's keystores, in the order in which they were made: who pays does not change because another is added. */
 export async function walletFiles(io: Pick<Io, 'environment'>): Promise<readonly string[]> {
   const folder = walletFolder(io)
   const names = await readdir(folder).catch(() => [])
-  return names.filter((name) => name.endsWith('.json')).map((name) => join(folder, name))
+  const files = names.filter((name) => name.endsWith('.json')).map((name) => join(folder, name))
+  const made = await Promise.all(files.map(async (file) => ({ file, at: (await stat(file)).mtimeMs })))
+  return made.toSorted((a, b) => a.at - b.at || (a.file < b.file ? -1 : 1)).map(({ file }) => file)
 }
+
+/** The account of a keystore, which stands in the file's name: no password is needed to see it. */
+export function walletAccount(file: string): WalletAccount | undefined {
+  const [, chain, address = ''] = /(evm|svm)-([0-9A-Za-z]+)\.json$/.exec(file) ?? []
+  return chain === undefined ? undefined : { address, family: chain === 'evm' ? 'eip155' : 'solana' }
+}
+
+/** Whose keystore a file is. */
+export type WalletAccount = { readonly address: string; readonly family: 'eip155' | 'solana' }
 
 /** Opens the purse, with the channels that were paid from, works with it, and closes it. */
 export async function withPurse<T>(

@@ -97,6 +97,11 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
         hint: 'Fund the account, or name the file of another with --key-file.',
       }
     }
+    case 'priceRise':
+      return {
+        ...plain,
+        hint: 'If the new price is right, say `price_rise: 200%` or more in the policy for this time.',
+      }
     case 'privateAddresses':
       return { ...plain, hint: 'If the seller really is there, say `private_addresses: true` in the policy.' }
     case 'groat-compliance':
@@ -104,13 +109,12 @@ function wordsOf({ rule, offer, code, detail }: Refusal, asked: Asked): { reason
     case 'versions':
       return { ...plain, hint: 'Pay sellers of version 1 with --v1.' }
     case 'schemes':
-      return notAsked(offer, asked) ?? missingScheme(offer, asked.schemes) ?? plain
+      return notAsked(offer, asked) ?? missingScheme(offer, asked) ?? plain
     case 'scheme':
       if (code === 'recent_blockhash_not_known') {
         return { ...plain, hint: 'Name a Solana node with --svm-rpc or GROAT_SVM_RPC.' }
       }
-      if (asked.session !== undefined && OF_SESSIONS.has(code)) return { ...plain, hint: OTHER_SESSION }
-      return plain
+      return asked.session === undefined ? plain : { ...plain, ...bySession(code) }
     default:
       return plain
   }
@@ -123,6 +127,17 @@ const OF_SESSIONS: ReadonlySet<string> = new Set([
 ])
 const OTHER_SESSION =
   'The owner has signed no more than that: see `groat wallet session list`, and make another with `groat wallet session new`.'
+
+const NOT_BY_SESSION = {
+  reason: 'not by delegation',
+  hint: 'A session pays sellers that take payments by delegation (ERC-7710), on its own network: pay this one with a key.',
+}
+
+/** What stands between a session and an offer. */
+function bySession(code: string): { readonly reason?: string; readonly hint?: string } {
+  if (code === 'unsupported_transfer_method') return NOT_BY_SESSION
+  return OF_SESSIONS.has(code) ? { hint: OTHER_SESSION } : {}
+}
 
 /** What to do where a seller wants to know something of its payers. */
 export const GIVE_FIELDS =
@@ -143,7 +158,8 @@ function notAsked({ scheme, network }: PaymentRequirements, { scheme: wanted, sc
 }
 
 /** No half can pay an offer: either there is no key of the family, or nobody here knows the scheme. */
-function missingScheme(offer: PaymentRequirements, schemes: readonly SchemeClient[]) {
+function missingScheme(offer: PaymentRequirements, { schemes, session }: Asked) {
+  if (session !== undefined) return NOT_BY_SESSION
   const family = families[networkFamily(offer.network)]
   if (family === undefined) return { reason: 'such chains are not paid on', hint: 'Ask the seller for another offer.' }
   if (schemes.some((half) => half.payer(offer.network) !== undefined)) {

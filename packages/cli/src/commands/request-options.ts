@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { CliError } from '../terminal/exit.js'
 import { plain } from '../terminal/io.js'
 
@@ -5,6 +6,7 @@ import { plain } from '../terminal/io.js'
 export type RequestOptions = {
   readonly method?: string
   readonly header?: readonly string[]
+  /** The body, or `@` and the file that it stands in. */
   readonly data?: string
 }
 
@@ -30,7 +32,10 @@ export function parseTarget(url: string): URL {
 }
 
 /** What goes with the request. Throws a usage error for what is no request. */
-export function requestInit(target: URL, { method, header = [], data }: RequestOptions): RequestInit {
+export async function requestInit(
+  target: URL,
+  { method, header = [], data }: RequestOptions,
+): Promise<RequestInit & { readonly method: string }> {
   const headers = new Headers()
   for (const line of header) {
     const colon = line.indexOf(':')
@@ -51,7 +56,7 @@ export function requestInit(target: URL, { method, header = [], data }: RequestO
   const init = {
     method: method?.toUpperCase() ?? (data === undefined ? 'GET' : 'POST'),
     headers,
-    ...(data === undefined ? {} : { body: data }),
+    ...(data === undefined ? {} : { body: await bodyOf(data) }),
   }
   try {
     new Request(target, init)
@@ -59,4 +64,15 @@ export function requestInit(target: URL, { method, header = [], data }: RequestO
     throw new CliError('usage', `${init.method} is not a method for this`, 'GET and HEAD have no body.', { cause })
   }
   return init
+}
+
+/** As curl has it: `@order.json` is the file, to the byte. */
+async function bodyOf(data: string): Promise<string | Uint8Array<ArrayBuffer>> {
+  if (!data.startsWith('@')) return data
+  return new Uint8Array(
+    await readFile(data.slice(1)).catch((cause: unknown) => {
+      const hint = 'After @ stands the name of a file; a body that begins with @ has to stand in one.'
+      throw new CliError('usage', `${plain(data.slice(1))} cannot be read`, hint, { cause })
+    }),
+  )
 }

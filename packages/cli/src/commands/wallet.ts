@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Purse } from '@groat/client/buyer'
-import { isNetwork, type Network, network, networkFamily, type SchemeClient } from '@groat/core'
+import { isNetwork, type Network, network, networkFamily, type SchemeClient, X402Error } from '@groat/core'
 import { signerAccounts } from '@groat/core/http'
 import { authCaptureEvm } from '@groat/evm/auth-capture/client'
 import { batchEvm, type PayerChannels } from '@groat/evm/batch-settlement/client'
@@ -20,7 +20,7 @@ import { CliError } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { isKeystore, openKeystore } from '../wallet/keystore.js'
 import { nodesOf } from './chains.js'
-import { walletFiles } from './purse.js'
+import { walletAccount, walletFiles } from './purse.js'
 
 /** Where the keys are, and whom Solana's blockhashes come from. A dry run signs nothing, and may do without a key. */
 export type WalletOptions = {
@@ -54,7 +54,7 @@ export async function openWallet(target: URL, options: WalletOptions, io: Io): P
   const signer = options.signer ?? environment.GROAT_SIGNER
   if (signer !== undefined)
     return signedElsewhere(signer, environment.GROAT_SIGNER_TOKEN, { rpc, channels: options.channels })
-  const keys = await readKeys(options, environment)
+  const keys = await readKeys(options, environment, () => payingWallets(io))
   let found: ReturnType<typeof sandboxNodes> | undefined
   const near = () => {
     found ??= sandboxNodes(target)
@@ -91,10 +91,26 @@ async function signedElsewhere(
 ): Promise<readonly SchemeClient[]> {
   if (!URL.canParse(url)) throw new CliError('usage', `${url} is not a URL`)
   if (token === undefined) throw new CliError('usage', 'No token for the signer', 'Set GROAT_SIGNER_TOKEN.')
-  return (await signerAccounts({ url, token })).flatMap(({ family, address }) => {
+  const accounts = await signerAccounts({ url, token }).catch((cause: unknown) => {
+    throw unreachedSigner(url, cause) ?? cause
+  })
+  return accounts.flatMap(({ family, address }) => {
     if (family === 'eip155') return evmSchemes(remoteEvmAccount({ url, token, address }), { channels, nodes: {} })
     return family === 'solana' ? [svmScheme(remoteSvmAccount({ url, token, address }), rpc)] : []
   })
+}
+
+/** A signer that is not there, or does not know who asks, is no wallet that would not sign. */
+function unreachedSigner(url: string, cause: unknown): CliError | undefined {
+  if (!X402Error.is(cause) || cause.code !== 'signer_failed') return undefined
+  const { status, reason } = cause.context
+  if (reason === 'no answer')
+    return new CliError('unreachable', `The signer at ${url} does not answer`, 'Start one with groat signer.', {
+      cause,
+    })
+  return status === 401
+    ? new CliError('no', `The signer at ${url} does not know you`, 'Set GROAT_SIGNER_TOKEN to its token.', { cause })
+    : undefined
 }
 
 /** Whether a URL is on this machine. */
@@ -102,10 +118,26 @@ export function isLoopback({ hostname }: URL): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.[0-9.]+$/.test(hostname)
 }
 
+/** Of the wallets at home the first that was made on each chain family pays. */
+async function payingWallets({ environment, say, style }: Io): Promise<readonly string[]> {
+  const files = await walletFiles({ environment })
+  const familyOf = (file: string) => walletAccount(file)?.family
+  const isFirst = (file: string) => files.find((other) => familyOf(other) === familyOf(file)) === file
+  const paying = files.filter((file) => familyOf(file) === undefined || isFirst(file))
+  for (const account of paying.flatMap((file) => walletAccount(file) ?? [])) {
+    const alike = files.filter((file) => familyOf(file) === account.family).length
+    if (alike === 1) continue
+    const kind = account.family === 'eip155' ? 'EVM' : 'Solana'
+    say(style.quiet(`  of ${alike} ${kind} wallets the oldest pays, ${account.address}; --key-file names another`))
+  }
+  return paying
+}
+
 /** The keys that are named, set or at home. */
 export async function readKeys(
   { keyFile = [] }: WalletOptions,
   environment: Io['environment'],
+  filesAtHome: () => Promise<readonly string[]> = () => walletFiles({ environment }),
 ): Promise<readonly FoundKey[]> {
   const password = environment.GROAT_PASSWORD
   if (keyFile.length > 0) return Promise.all(keyFile.map((file) => readKeyFile(file, password)))
@@ -115,7 +147,7 @@ export async function readKeys(
   })
   // The wallets at home are opened only where the password says so.
   if (given.length > 0 || password === undefined) return given
-  return Promise.all((await walletFiles({ environment })).map((file) => readKeyFile(file, password)))
+  return Promise.all((await filesAtHome()).map((file) => readKeyFile(file, password)))
 }
 
 async function readKeyFile(file: string, password: string | undefined): Promise<FoundKey> {

@@ -12,7 +12,7 @@ import { columns, type Io } from '../terminal/io.js'
 import { sealEvmKey, sealSvmKey } from '../wallet/keystore.js'
 import { balanceOf } from './balances.js'
 import { nodesOf } from './chains.js'
-import { walletFiles, walletFolder } from './purse.js'
+import { type WalletAccount, walletAccount, walletFiles, walletFolder } from './purse.js'
 import { isLoopback, readKeys, secretOf } from './wallet.js'
 
 /** Options of `groat wallet`. */
@@ -53,7 +53,7 @@ export async function importWallet({ chain, keyFile, json }: WalletCommand, io: 
 export async function walletBalance({ rpc = [], json }: WalletCommand, io: Io): Promise<number> {
   const addresses = await addressesOf(io)
   if (addresses.length === 0) throw new CliError('no', 'There is no wallet', 'Make one with groat wallet new.')
-  const rows: string[][] = []
+  const rows: (readonly [address: string, network: string, balance: string, asset: string])[] = []
   for (const [id, node] of nodesOf([], rpc)) {
     for (const { address, family } of addresses) {
       if (family !== networkFamily(id)) continue
@@ -63,12 +63,12 @@ export async function walletBalance({ rpc = [], json }: WalletCommand, io: Io): 
       }
     }
   }
-  if (rpc.length === 0) {
-    rows.push(...addresses.map(({ address, family }) => [address, family]))
-    io.say('  Name a node of each network to see balances, such as --rpc base=https://…')
-  }
-  if (json) io.out(`${JSON.stringify(rows)}\n`)
-  else for (const line of columns(rows)) io.out(`${line}\n`)
+  const isAsked = rpc.length > 0
+  if (!isAsked) io.say('  Name a node of each network to see balances, such as --rpc base=https://…')
+  const told = rows.map(([address, id, balance, asset]) => ({ address, network: id, balance, asset }))
+  const lines = isAsked ? rows : addresses.map(({ address, family }) => [address, family])
+  if (json) io.out(`${JSON.stringify(isAsked ? told : addresses)}\n`)
+  else for (const line of columns(lines)) io.out(`${line}\n`)
   return exitCodes.ok
 }
 
@@ -89,6 +89,7 @@ export async function fundWallet(url: string, { amount = '$1' }: WalletCommand, 
   })
   const addresses = await addressesOf(io)
   if (addresses.length === 0) throw new CliError('no', 'There is no wallet', 'Make one with groat wallet new.')
+  const given = /^[0-9.]+$/.test(amount) ? `$${amount}` : amount
   // Solana pays into token accounts that exist; an empty one costs a sandbox nothing.
   const solana = ready.svm && (await startSvmChain({ rpcUrl: ready.svm.rpcUrl }))
   const networks = [ready.evm?.network, ready.svm?.network].flatMap((id) => (id === undefined ? [] : [network(id)]))
@@ -98,9 +99,8 @@ export async function fundWallet(url: string, { amount = '$1' }: WalletCommand, 
       else if (ready.evm) await giveCoin(ready.evm.rpcUrl, address)
       const outcome = await buyer.pay({ amount, recipient: address, network: id })
       if (outcome.status !== 'settled') throw new CliError('no', `${address} was not funded: ${outcome.status}`)
-      io.say(
-        `  ${address} has ${amount} more on ${v1NameOf(id) ?? id}${family === 'eip155' ? ', and coin for gas' : ''}`,
-      )
+      const gas = family === 'eip155' ? ', and coin for gas' : ''
+      io.say(`  ${address} has ${given} more on ${v1NameOf(id) ?? id} of the sandbox at ${target.origin}${gas}`)
     }
   }
   return exitCodes.ok
@@ -152,15 +152,8 @@ function newSolanaKey(): Uint8Array {
   return Uint8Array.from([...seed, ...key.export({ format: 'der', type: 'spki' }).subarray(-32)])
 }
 
-type Address = { readonly address: string; readonly family: 'eip155' | 'solana' }
-
-/** Addresses stand in the names of the files: no password is needed to see what one has. */
-async function addressesOf(io: Io): Promise<readonly Address[]> {
-  return (await walletFiles(io)).flatMap((file): Address[] => {
-    const [, chain, address = ''] = /(evm|svm)-([0-9A-Za-z]+)\.json$/.exec(file) ?? []
-    return chain === undefined ? [] : [{ address, family: chain === 'evm' ? 'eip155' : 'solana' }]
-  })
-}
+const addressesOf = async (io: Io): Promise<readonly WalletAccount[]> =>
+  (await walletFiles(io)).flatMap((file) => walletAccount(file) ?? [])
 
 type Ready = {
   readonly evm?: { readonly network: string; readonly rpcUrl: string }

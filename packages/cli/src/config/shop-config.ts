@@ -124,6 +124,9 @@ const ApiKey = z
   .string()
   .check(z.regex(/^[\x21-\x7e]{1,200}$/, 'expected an API key: at most 200 letters, digits and signs, without spaces'))
 
+/** Who is paid, by network. */
+const Accounts = z.record(z.string(), z.string())
+
 const File = z.strictObject({
   listen: z._default(z.string(), '127.0.0.1:8402'),
   upstream: z.string(),
@@ -131,7 +134,8 @@ const File = z.strictObject({
   upstream_secret: z.optional(Secret),
   facilitator: z.union([z.string(), z.strictObject({ url: z.string(), key: ApiKey })]),
   allow_http: z._default(z.boolean(), false),
-  payTo: z.record(z.string(), z.string()),
+  pay_to: z.optional(Accounts),
+  payTo: z.optional(Accounts),
   origin: z.optional(z.string()),
   store: z._default(z.string().check(z.minLength(1)), 'shop.db'),
   routes: z.record(z.string(), Route),
@@ -214,12 +218,19 @@ const File = z.strictObject({
 
 /** The JSON Schema of the file, for editors. */
 export function shopSchema(): object {
-  return z.toJSONSchema(File, { io: 'input' })
+  const anyOf = [{ required: ['pay_to'] }, { required: ['payTo'] }]
+  return { ...z.toJSONSchema(File, { io: 'input' }), anyOf }
 }
 
 /** Reads the configuration of a shop. Throws a usage error with file, line and reason. */
 export async function readShopConfig(file: string, environment: Environment): Promise<ShopConfig> {
-  const { value, fail, isLiteral, isPrivate } = await readYamlFile(file, File, environment)
+  const { value, fail: failAt, isLiteral, isPrivate } = await readYamlFile(file, File, environment)
+  const payTo = value.pay_to ?? value.payTo
+  if (payTo === undefined) throw failAt(['pay_to'], 'is missing')
+  if (value.pay_to !== undefined && value.payTo !== undefined)
+    throw failAt(['payTo'], 'is another word for `pay_to`: write one of them')
+  const fail: typeof failAt = (path, reason) =>
+    failAt(path[0] === 'payTo' && value.payTo === undefined ? ['pay_to', ...path.slice(1)] : path, reason)
   const listen = parseListen(value.listen)
   if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
   const wrong = lackOfStore(value.store)
@@ -288,7 +299,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     facilitator: facilitator.url,
     ...('key' in facilitator ? { facilitatorKey: facilitator.key } : {}),
     allowHttp: value.allow_http,
-    payTo: value.payTo,
+    payTo,
     ...(origin === undefined ? {} : { origin }),
     store: storeIn(value.store, file),
     routes,

@@ -57,6 +57,10 @@ test.each([
     'routes:\n  GET /a:\n    minute: { prize: 1 }',
     '3: routes.GET /a.minute.price: is missing\n3: routes.GET /a.minute.prize: unknown field',
   ],
+  [
+    'nme: a\nlevel: chatty\ncount: 0',
+    '1: nme: unknown field\n2: level: expected info, warn or error\n3: count: expected more than 0',
+  ],
   ['routes:\n  GET /a: 5', '2: routes.GET /a: expected free, text or fields; a price is written as $5'],
 ])('says line and reason of %s', async (text, said) => {
   expect(await saidOf(text)).toBe(said)

@@ -37,11 +37,15 @@ export async function readYamlFile<T extends z.core.$ZodType>(
   const [broken] = document.errors
   if (broken) throw new CliError('usage', `${at(broken.pos[0])}: ${broken.message}`)
 
-  const lineFor = ({ path, reason }: Problem) => {
+  const placed = ({ path, reason }: Problem) => {
     const name = path.map(String).join('.')
-    return `${at(offsetOf(document, path))}: ${name === '' ? '' : `${name}: `}${reason}`
+    const { line } = lines.linePos(offsetOf(document, path))
+    return { line, said: `${file}:${line}: ${name === '' ? '' : `${name}: `}${reason}` }
   }
-  const failAll = (problems: readonly Problem[]) => new CliError('usage', problems.map(lineFor).join('\n'))
+  const failAll = (problems: readonly Problem[]) => {
+    const inOrder = problems.map(placed).toSorted((a, b) => a.line - b.line)
+    return new CliError('usage', inOrder.map(({ said }) => said).join('\n'))
+  }
   const fail = (path: Problem['path'], reason: string) => failAll([{ path, reason }])
 
   const unset: Problem[] = []

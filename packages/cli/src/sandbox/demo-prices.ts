@@ -63,7 +63,7 @@ export function createDemoPrices(options: {
   )
   sell('/archive', '$0.05', 'pass for an hour', { price: '$0.05', pass: '1h' }, (c) => c.json({ issues: 1327 }))
   const free = { calls: 3, by: 'header["x-api-key"]' }
-  sell('/trial', '$0.001', '3 free calls, then per request', { price: '$0.001', free }, (c) =>
+  sell('/trial', '$0.001', '3 free calls for each x-api-key', { price: '$0.001', free }, (c) =>
     c.json({ free: c.get('payment').amount === 0n }),
   )
   sell('/video', '$0.02', 'asked by the handler, quoted', { asks: true }, (c) => {

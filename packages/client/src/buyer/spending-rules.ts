@@ -116,7 +116,10 @@ export function spendingRules(
         if (last === undefined || spending.priceRise === undefined) return undefined
         const price = inCounters(countedValue(offer, context))
         const most = (BigInt(last) * (10_000n + spending.priceRise)) / 10_000n
-        return price > most ? refuse('price_rise_over_limit', `${money(BigInt(last))} was paid before`) : undefined
+        const [now, before] = [money(price), money(BigInt(last))]
+        return price > most
+          ? refuse('price_rise_over_limit', `${now} is asked, and ${before} was paid before`)
+          : undefined
       },
     },
     ...spending.caps.flatMap(({ rule, reach, limit }): Rule[] =>
