@@ -54,7 +54,11 @@ export interface FacilitatorService extends Facilitator {
 }
 
 /** How a payment is settled. */
-export type SettleOptions = CallOptions & { readonly claim?: ClaimFor }
+export type SettleOptions = CallOptions & {
+  readonly claim?: ClaimFor
+  /** Only what is under way is followed: what would have to be claimed first is refused as `payment_in_flight`, for it has to be looked at anew. */
+  readonly joins?: boolean
+}
 
 /** For whom a payment is claimed, and within what bounds, over all replicas. */
 export type ClaimFor = ClaimBounds & {

@@ -47,14 +47,12 @@ export type Settle = (request: FacilitatorRequest, options: SettleOptions) => Pr
 export function createSettling(options: SettlingOptions): Settle {
   const { journal, routes, settler, clock, timers, minRemainingSeconds, settleTimeout, onClaimed } = options
 
-  async function settle(request: FacilitatorRequest, { signal, claim }: SettleOptions): Promise<Settlement> {
+  async function settle(request: FacilitatorRequest, { signal, ...how }: SettleOptions): Promise<Settlement> {
     const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds, settling: true })
     crashpoint('FP-01')
     const enough = createDeadline(timers, settleTimeout, signal)
     try {
-      return presented.ok
-        ? await follow(await anew(presented), claim, enough)
-        : await recall(request, presented, enough)
+      return presented.ok ? await follow(await anew(presented), how, enough) : await recall(request, presented, enough)
     } finally {
       enough.clear()
     }
@@ -72,12 +70,13 @@ export function createSettling(options: SettlingOptions): Settle {
   /** Claims the payment or joins whoever has; what was refused before anything was signed is claimed anew. */
   async function follow(
     { claim, route }: Presentation,
-    owned: ClaimFor | undefined,
+    { claim: owned, joins = false }: Omit<SettleOptions, 'signal'>,
     enough: Deadline,
   ): Promise<Settlement> {
     const { pid, payer } = claim
     for (;;) {
-      const standing = settler.run(pid) ?? (await take(claim, route, owned))
+      const standing = settler.run(pid) ?? (await (joins ? join(claim, route) : take(claim, route, owned)))
+      if (standing === undefined) return refused({ ...refuse('payment_in_flight'), payer })
       if (standing === 'unknown') return { status: 'unknown', retryAfter: DEFAULT_RETRY_AFTER, payer }
       const { record } = standing
       if (record.rid === claim.rid) {
@@ -125,6 +124,12 @@ export function createSettling(options: SettlingOptions): Settle {
   async function outcomeOf(standing: Standing, enough: Deadline): Promise<SettlementRecord> {
     await Promise.race([standing.end, standing.stalled(), enough.over])
     return standing.record
+  }
+
+  /** What others have claimed, and was not refused. */
+  async function join({ pid }: Claim, route: Route): Promise<Standing | undefined> {
+    const record = await journal.load(pid)
+    return record === undefined || record.state === 'refused' ? undefined : stand(record, route)
   }
 
   async function take(unowned: Claim, route: Route, owned: ClaimFor = {}): Promise<Standing | 'unknown'> {

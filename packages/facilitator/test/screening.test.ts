@@ -93,6 +93,36 @@ test('FAC-104 a list that changes between verify and settle counts at settle; wh
   expect(chain.seen).toHaveLength(1)
 })
 
+test('FAC-104 nobody gets past the list behind a copy of the payment that is under way', async () => {
+  const listed = '0x00000000000000000000000000000000000000cc'
+  const service = await serve(await list('# date: 2026-11-20', listed))
+  let asked = () => {}
+  let answer = () => {}
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve
+  })
+  const isAnswered = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  chain.disturb = async (method) => {
+    if (method !== 'verify') return
+    asked()
+    await isAnswered
+  }
+  // Who is paid is not part of what a payment is known by, and this copy is worth nothing.
+  const { nonce } = makePayment().payment.payload as { nonce: string }
+  const first = service.settle(makePayment({ nonce, signature: 'bad' }))
+  await isAsked
+  const presented = makePayment({ nonce, to: listed }, { payTo: listed })
+  const second = service.settle(presented)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  answer()
+  expect(await first).toMatchObject({ status: 'refused', code: 'invalid_exact_evm_signature' })
+  expect(await second).toMatchObject({ status: 'refused', code: 'payment_in_flight' })
+  expect(await service.settle(presented)).toMatchObject({ status: 'refused', code: 'payment_screened' })
+  expect(chain.seen).toEqual([])
+})
+
 test('FAC-104 SEC-033 what is not decided is not settled: no list, an old list, one without a date, a provider that fails or hangs', async () => {
   const broken: readonly (readonly [string, ScreeningProvider])[] = [
     ['missing', createLocalList({ file: join(folder, 'nowhere'), clock: () => now })],

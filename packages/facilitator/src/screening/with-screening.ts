@@ -138,8 +138,8 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
         return (await judge(request, 'verify')) ?? next.verify(request, callOptions)
       },
       async settle(request, callOptions) {
-        // It was let through once, and may have moved money: nobody is helped by not being told.
-        if (await isUnderWay(request)) return next.settle(request, callOptions)
+        // It was let through once, and may have moved money: nobody is helped by not being told. Should that one be refused, this one was not looked at.
+        if (await isUnderWay(request)) return next.settle(request, { ...callOptions, joins: true })
         const refusal = await judge(request, 'settle')
         if (refusal === undefined) return next.settle(request, callOptions)
         return { status: 'refused', code: refusal.code, payer: refusal.payer }
