@@ -112,7 +112,9 @@ export function createSettling(options: SettlingOptions): Settle {
     { half, ...route }: Route,
   ): Promise<Settlement> {
     if (!isSamePayment(record, request, { half, ...route })) {
-      return refused({ ...refuse('payment_already_used'), payer: record.payer })
+      // Another copy, for which nothing is signed, uses nothing up: that says nothing yet of this one.
+      const isFree = record.state === 'claimed' || record.state === 'refused'
+      return refused({ ...refuse(isFree ? 'payment_in_flight' : 'payment_already_used'), payer: record.payer })
     }
     const settlement = settlementOf(record, DEFAULT_RETRY_AFTER)
     if (settlement.status !== 'settled' || half.receiptExtra === undefined) return settlement

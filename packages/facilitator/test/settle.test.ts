@@ -125,6 +125,28 @@ describe('one payment', () => {
     await expectOnce(1)
   })
 
+  test('FAC-050 INV-8 a copy that nothing was signed for does not have the good one refused for ever', async () => {
+    const service = await serve({ settleTimeout: 200 })
+    const request = makePayment()
+    const { payment } = request
+    const forged = { ...request, payment: { ...payment, payload: { ...payment.payload, signature: 'bad' } } }
+    let isGone = true
+    chain.disturb = (method) => {
+      if (isGone && method === 'verify') throw unreachable()
+    }
+    expect(await service.settle(forged)).toMatchObject({ status: 'unknown' })
+    // The node is gone, or time runs out: nobody knows yet what becomes of either.
+    const behind = { status: 'refused', code: 'payment_in_flight', payer: PAYER }
+    expect([await service.settle(request), await service.settle(request)]).toEqual([behind, behind])
+    isGone = false
+    let outcome = await service.settle(request)
+    while (outcome.status !== 'settled') {
+      expect(outcome).toEqual(behind)
+      outcome = await service.settle(request)
+    }
+    await expectOnce(1)
+  })
+
   test('FAC-031 FAC-047 32 copies at once move money once', async () => {
     const service = await serve()
     const request = makePayment()
