@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTcpProxy } from '../../sandbox/src/tcp-proxy/proxy.js'
 import { openStore, type StoreOptions } from '../src/index.js'
 import { type EmbeddedPostgres, startPostgres } from './embedded-postgres.js'
 import { describeProcesses } from './process-suite.js'
@@ -118,6 +119,35 @@ describe('postgres', () => {
     const cannotOpen = { code: 'store_unavailable', context: { reason: 'cannot_open' } }
     await expect(openStore(url.replace('groat:groat', 'groat:wrong'))).rejects.toMatchObject(cannotOpen)
     await expect(openStore(`${url}_missing`)).rejects.toMatchObject(cannotOpen)
+  })
+
+  test('C05 a connection that falls silent is given up in time, and what it may have done is said to be unknown', async () => {
+    const { url, store: direct } = await open()
+    const at = new URL(url)
+    const proxy = await startTcpProxy({ host: at.hostname, port: Number(at.port) })
+    at.host = `${proxy.host}:${proxy.port}`
+    const store = await openStore<Tables>(at.href, { busyTimeout: 500, transactionTimeout: 250, poolSize: 2 })
+    const put = (pid: string, then = () => {}) =>
+      store.transaction(async (trx) => {
+        await trx.insertInto('claim').values(claim(pid)).execute()
+        then()
+      })
+    await put('a')
+    proxy.set({ action: 'freeze' })
+    await expect(put('b')).rejects.toMatchObject({ context: { committed: false } })
+    await expect(sql`select 1`.execute(store.db)).rejects.toMatchObject({ code: expect.stringMatching(/^store_/) })
+    proxy.set({ action: 'pass' })
+    await put('c')
+    await expect(put('d', () => proxy.set({ action: 'mute' }))).rejects.toMatchObject({
+      code: 'store_unavailable',
+      context: { reason: 'unreachable', committed: 'unknown' },
+    })
+    proxy.set({ action: 'pass' })
+    await put('e')
+    const rows = await direct.db.selectFrom('claim').select('pid').orderBy('pid').execute()
+    expect(rows.map(({ pid }) => pid)).toEqual(['a', 'c', 'd', 'e'])
+    await Promise.all([store.close(), direct.close()])
+    await proxy.stop()
   })
 
   test('C05 a server that goes away in the middle is a typed fault, and its return is noticed', async () => {

@@ -3,8 +3,11 @@ import type { PoolClient } from 'pg'
 import type { Bounds } from '../backend.js'
 import { codeOf, type StoreReason, storeError, storeReason } from '../errors.js'
 
+/** The same connections twice: those that are given up when they fall silent, and for work that may take any time those that are not. */
+export type Pools = { readonly bounded: PostgresPool; readonly unbounded: PostgresPool }
+
 /** The connections of `pg`, with its faults typed and its integers as numbers. */
-export async function createPool(url: string, bounds: Bounds): Promise<PostgresPool> {
+export async function createPool(url: string, bounds: Bounds): Promise<Pools> {
   // The driver would put the whole URL, password and all, into its error.
   if (!URL.canParse(url)) throw storeError('bad_target')
   const { Pool, types } = await loadDriver()
@@ -29,36 +32,72 @@ export async function createPool(url: string, bounds: Bounds): Promise<PostgresP
     if (taken === 0) allBack()
   }
 
+  async function connect(patience: Patience): Promise<PostgresPoolClient> {
+    if (ending) throw storeError('closed')
+    taken += 1
+    try {
+      const client = await typed(() => pool.connect())
+      return wrap(client, patience, giveBack)
+    } catch (error) {
+      giveBack()
+      throw error
+    }
+  }
+
+  function end(): Promise<void> {
+    // The pool itself would forget those that still wait for a connection.
+    ending ??= new Promise<void>((resolve) => {
+      allBack = resolve
+      if (taken === 0) resolve()
+    }).then(() => pool.end())
+    return ending
+  }
+
+  const { transactionTimeout } = bounds
+  // A transaction is given up by whoever runs it; that is said first.
+  const patience = { inTransaction: 1.2 * transactionTimeout, alone: 6 * transactionTimeout }
   return {
-    async connect() {
-      if (ending) throw storeError('closed')
-      taken += 1
-      try {
-        const client = await typed(() => pool.connect())
-        return wrap(client, giveBack)
-      } catch (error) {
-        giveBack()
-        throw error
-      }
-    },
-    end() {
-      // The pool itself would forget those that still wait for a connection.
-      ending ??= new Promise<void>((resolve) => {
-        allBack = resolve
-        if (taken === 0) resolve()
-      }).then(() => pool.end())
-      return ending
-    },
+    bounded: { connect: () => connect(patience), end },
+    unbounded: { connect: () => connect(FOREVER), end },
   }
 }
 
-function wrap(client: PoolClient, onRelease: () => void): PostgresPoolClient {
+/** Milliseconds for which an answer is waited for. A network that loses everything is noticed by the system after a quarter of an hour, if at all. */
+type Patience = { readonly inTransaction: number; readonly alone: number }
+
+const FOREVER: Patience = { inTransaction: Number.POSITIVE_INFINITY, alone: Number.POSITIVE_INFINITY }
+
+function wrap(client: PoolClient, patience: Patience, onRelease: () => void): PostgresPoolClient {
+  let inTransaction = false
+  let isSilent = false
+  let fallSilent = () => {}
+  const silence = new Promise<never>((_, reject) => {
+    fallSilent = () => {
+      isSilent = true
+      reject(storeError('unreachable'))
+    }
+  })
+  silence.catch(() => {})
+
+  /** What was sent may have been done; nothing more is sent there. */
+  async function answered<T>(ask: () => Promise<T>): Promise<T> {
+    const most = inTransaction ? patience.inTransaction : patience.alone
+    // A timer takes no more than that.
+    const timer = most < 2 ** 31 ? setTimeout(fallSilent, most) : undefined
+    try {
+      return await (isSilent ? silence : Promise.race([ask(), silence]))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   function query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>
   function query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>
   function query(sql: unknown, parameters: readonly unknown[] = []): unknown {
     if (typeof sql !== 'string') throw new TypeError('Streaming is not portable: read in pages.')
     return typed(async () => {
-      const { command, rowCount, rows } = await client.query(sql, [...parameters])
+      inTransaction ||= /^(begin|start transaction)/.test(sql)
+      const { command, rowCount, rows } = await answered(() => client.query(sql, [...parameters]))
       // PostgreSQL answers so when a query had failed before: politely, and with nothing written.
       if (sql === 'commit' && command === 'ROLLBACK') throw storeError('rolled_back')
       return { command, rowCount: rowCount ?? 0, rows }
@@ -67,7 +106,7 @@ function wrap(client: PoolClient, onRelease: () => void): PostgresPoolClient {
   return {
     query,
     release() {
-      client.release()
+      client.release(isSilent)
       onRelease()
     },
   }

@@ -8,7 +8,7 @@ import { createPool } from './pool.js'
 /** A database that any number of machines share. */
 export async function openPostgres(url: string, bounds: Bounds): Promise<Backend> {
   const pool = await createPool(url, bounds)
-  const dialect = new PostgresDialect({ pool })
+  const dialect = new PostgresDialect({ pool: pool.bounded })
   const kysely = new Kysely<unknown>({ dialect })
   const handles = createHandles(dialect)
 
@@ -47,14 +47,15 @@ export async function openPostgres(url: string, bounds: Bounds): Promise<Backend
         throw isCollision(error) ? storeError('contention', { cause: error }) : error
       }
     },
-    migrating: (use) => use(kysely),
-    close: () => pool.end(),
+    // A table that has grown takes its time.
+    migrating: (use) => use(new Kysely({ dialect: new PostgresDialect({ pool: pool.unbounded }) })),
+    close: () => pool.bounded.end(),
   }
   try {
     await sql`select 1`.execute(kysely)
     return backend
   } catch (error) {
-    await pool.end()
+    await pool.bounded.end()
     throw error
   }
 }
