@@ -325,6 +325,18 @@ test('F8 of several wallets the oldest pays, whatever it is called, and it is sa
   expect(balances[0]).toEqual({ address: oldest, network: 'base-sepolia', balance: '0.999', asset: 'USDC' })
 })
 
+test('CL-6 the receipt in the last event of a stream is kept with the payment, and goes out with it', async () => {
+  const paid = await run(['pay', `${api}/radio`, '--network', 'base-sepolia'])
+  expect([paid.exitCode, paid.said]).toEqual([0, expect.stringContaining('says at the end that it was paid in 0x')])
+  const [, transaction] = /paid in (0x[0-9a-f]+)/.exec(paid.said) ?? []
+  const [id = ''] = (await run(['receipts', 'list'])).out.split(' ')
+  const kept = (await run(['receipts', 'show', id])).out
+  expect(kept).toMatch(/^receipt +\S/m)
+  const exported = JSON.parse((await run(['receipts', 'export'])).out)
+  expect(JSON.parse(Buffer.from(exported.receipt, 'base64').toString())).toMatchObject({ success: true, transaction })
+  expect((await run(['receipts', 'verify'])).out).toContain('receipt: fits')
+})
+
 test('a body is read from the file after @, as curl does, and a file that is not there sends nothing', async () => {
   const bytes = Uint8Array.of(0, 255, 10, 64)
   await writeFile(join(folder, 'order.bin'), bytes)

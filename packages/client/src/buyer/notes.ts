@@ -38,12 +38,21 @@ async function write(
   copy: ReadableStream<Uint8Array> | null,
   maxBytes: number,
 ): Promise<void> {
-  const receipt = headers.get(headerNames[2].response) ?? headers.get(headerNames[1].response)
+  const named = headers.get(headerNames[2].response) ?? headers.get(headerNames[1].response) ?? undefined
   const body = copy === null ? undefined : await readBounded(copy, { maxBytes, ms: READ_MS }).catch(() => undefined)
+  const receipt = named ?? (isStream(headers) && body !== undefined ? lastReceipt(body) : undefined)
   const note: Note = {
     httpStatus: status,
-    ...(receipt !== null && { receipt }),
+    ...(receipt !== undefined && { receipt }),
     ...(body !== undefined && { answerDigest: sha256Hex(body), answerBytes: body.length }),
   }
   await purse.note(id, note)
+}
+
+const isStream = (headers: Headers) => headers.get('content-type')?.startsWith('text/event-stream') === true
+
+/** A stream that is settled when it has ended says its receipt in its last event. */
+function lastReceipt(body: Uint8Array): string | undefined {
+  const [, value] = /(?:^|\n)event: payment-response\ndata: ([\w+/=-]+)\n\n$/.exec(new TextDecoder().decode(body)) ?? []
+  return value
 }
