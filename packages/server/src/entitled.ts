@@ -1,4 +1,5 @@
 import {
+  assetByAddress,
   decodeFacilitatorRequest,
   type ErrorCode,
   encodeFacilitatorRequest,
@@ -42,6 +43,8 @@ type Use = {
   readonly balance?: Balance
   /** Atomic units that were taken out of what was prepaid: the ceiling of this use. */
   readonly taken?: bigint | undefined
+  /** Of the asset that was prepaid in. */
+  readonly decimals?: number | undefined
   /** It costs nothing: what it would have cost is only counted. */
   readonly free?: boolean
 }
@@ -61,18 +64,42 @@ export async function serveEntitled<Native>(
   }
   const pid = await gate.bearers.read(token)
   if (pid === undefined || route.sold === undefined) return refused('entitlement_invalid')
-  const decimals = terms.offers[0]?.decimals ?? 0
-  const most = route.mostPerUse && { most: route.mostPerUse(decimals) }
-  let redeemed: Redeemed | undefined
+  let redeemed: RedeemedUse | undefined
   try {
-    const use = { ...useOf(route, terms), ...most }
-    redeemed = await gate.claims.entitlements.redeem(pid, route.sold.scope, use)
+    redeemed = await redeemUse(gate, route, route.sold, terms, pid)
   } catch {
     return { type: 'answer', answer: problemAnswer('store_unavailable'), paid: false }
   }
   if (redeemed === undefined) return refused('entitlement_used_up')
+  const { taken, decimals } = redeemed
   const payment = paymentFrom(redeemed.pid ?? pid, redeemed.proof)
-  return streamUse(gate, route, request, terms, { payment, token, balance: redeemed, taken: redeemed.taken })
+  return streamUse(gate, route, request, terms, { payment, token, balance: redeemed, taken, decimals })
+}
+
+/** A use that was taken, and the decimals of what it was taken of, where that is a credit. */
+type RedeemedUse = Redeemed & { readonly decimals?: number }
+
+/** Takes one use, of a credit as much as one may cost: in the atomic units of the asset that it was paid in. */
+async function redeemUse(
+  { claims: { entitlements } }: Gate,
+  route: Route,
+  sold: Sold,
+  terms: Terms,
+  pid: Pid,
+): Promise<RedeemedUse | undefined> {
+  const use = useOf(route, terms)
+  if (route.mostPerUse === undefined) return entitlements.redeem(pid, sold.scope, use)
+  for (const decimals of new Set(terms.offers.flatMap((offer) => offer.decimals ?? []))) {
+    const most = route.mostPerUse(decimals)
+    const redeemed = await entitlements.redeem(pid, creditScope(sold.scope, decimals), { ...use, most })
+    if (redeemed !== undefined) return { ...redeemed, decimals }
+  }
+  return undefined
+}
+
+/** What a credit is good for: atomic units of one size are no others'. Most assets that are paid in have six decimals. */
+function creditScope(scope: string, decimals: number): string {
+  return decimals === 6 ? scope : `${scope} of ${decimals} decimals`
 }
 
 /** Serves a request by the first of these payments of which something is left; `undefined`: nothing is. Whose they are was proved already. */
@@ -96,9 +123,12 @@ const useOf = ({ name }: Route, { resource }: Terms) => ({ route: name, resource
 
 /** One use of what was paid for before, or of what costs nothing. */
 export function streamUse(gate: Gate, route: Route, request: GateRequest, terms: Terms, use: Use): StreamReply {
-  const { payment, token, balance = {}, taken, free = false } = use
+  const { payment, token, balance = {}, taken, decimals, free = false } = use
   const { pid } = payment
-  const offer = terms.offers.find(({ requirements }) => sameAddress(requirements.asset, payment.offer.asset))
+  const offer =
+    terms.offers.find(({ requirements }) => isOfSameAsset(requirements, payment.offer)) ??
+    // What was paid in an asset that is asked for elsewhere is counted in units of the same size.
+    terms.offers.find((other) => other.decimals !== undefined && other.decimals === decimals)
   const ceiling = free ? offer?.requirements.amount : taken
   const tally = ceiling === undefined || offer === undefined ? undefined : route.tally?.(request, offer, ceiling)
   const meter = createMeter(payment, { ceiling, tally })
@@ -152,6 +182,9 @@ export function streamUse(gate: Gate, route: Route, request: GateRequest, terms:
 /** What a settled payment has bought, as the buyer is told of it. */
 export type Granted = { readonly token: string; readonly balance: Balance; readonly headers: Record<string, string> }
 
+const isOfSameAsset = (a: PaymentRequirements, b: PaymentRequirements): boolean =>
+  a.network === b.network && sameAddress(a.asset, b.asset)
+
 /** Writes down what a settled payment bought; `undefined`: nothing beyond its answer, or the store failed. */
 export async function grantFor(run: Run): Promise<Granted | undefined> {
   const { gate, route, candidate, asked, exchange } = run
@@ -159,16 +192,18 @@ export async function grantFor(run: Run): Promise<Granted | undefined> {
   if (sold === undefined) return undefined
   const before = exchange.request.header(ENTITLEMENT_HEADER)
   const { pid } = candidate.inspected
-  const { uses, prepaid, ...rest } = sold
+  const { uses, prepaid, seconds } = sold
   const proof = JSON.stringify({ payer: candidate.inspected.payer, asked: encodeFacilitatorRequest(asked) })
   try {
     // The answer that goes with the payment is the first use.
     const first = uses === undefined ? {} : { uses: uses - 1 }
     const credit = prepaid === undefined ? {} : { credit: asked.requirements.amount }
+    const scope = prepaid === undefined ? sold.scope : creditScope(sold.scope, decimalsOf(run))
+    const time = seconds === undefined ? {} : { seconds }
     // Who shows what was bought before tops it up, and keeps its bearer.
     const tops = before ? await gate.bearers.read(tokenIn(before)) : undefined
     const more = tops === undefined || tops === pid ? {} : { tops }
-    const grant = { pid, proof, ...rest, ...first, ...credit, ...more }
+    const grant = { pid, proof, scope, ...time, ...first, ...credit, ...more }
     const { of = pid, ...balance } = await gate.claims.entitlements.grant(grant)
     const token = await gate.bearers.make(of)
     await tellGranted(run, balance.expiresAt)
@@ -177,6 +212,18 @@ export async function grantFor(run: Run): Promise<Granted | undefined> {
     // The payment that is presented again is granted then.
     return undefined
   }
+}
+
+/**
+ * The decimals of what was paid. Of an offer that is made no more they are those of the asset in another offer, or of a default asset.
+ * Throws `X402Error` `unknown_asset`.
+ */
+function decimalsOf({ candidate: { offer }, terms: { offers } }: Run): number {
+  const { network, asset } = offer.requirements
+  const other = offers.find(({ requirements }) => isOfSameAsset(requirements, offer.requirements))
+  const decimals = offer.decimals ?? other?.decimals ?? assetByAddress(network, asset)?.decimals
+  if (decimals === undefined) throw new X402Error('unknown_asset', { network, asset })
+  return decimals
 }
 
 /** The payment of a call that costs nothing, for the terms that another would pay. */

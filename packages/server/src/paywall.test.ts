@@ -1,4 +1,5 @@
 import { X402Error } from '@groat/core'
+import { pricing } from '@groat/server/pricing'
 import { describe, expect, test } from 'vitest'
 import { payTo, testScheme } from '../test/test-scheme.js'
 import { createMemoryClaims, type PaywallOptions, paywall, type RouteInput } from './index.js'
@@ -140,6 +141,14 @@ describe('a paywall that is set up wrongly says so at start', () => {
       { price: '$1', offers: [{ network: 'base' }] },
       'invalid_config',
       { field: 'payTo' },
+    ],
+    ['a bundle whose price the handler says', { asks: true, bundle: 2 }, 'invalid_config', { field: 'scope' }],
+    [
+      'a bundle whose price hangs on the request',
+      { price: '$1', bundle: 2, times: [{ 2: () => true }] },
+      'invalid_config',
+      { field: 'scope' },
+      { pricing },
     ],
     ['no time to pay', { price: '$1', maxTimeoutSeconds: 0 }, 'invalid_config', { field: 'maxTimeoutSeconds' }],
   ]

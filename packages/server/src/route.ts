@@ -424,7 +424,8 @@ function checkRefund({ refund = 'never' }: RouteOptions, { canRefund }: RouteDef
 }
 
 /** Throws `X402Error` `invalid_config`. */
-function soldBy({ bundle, pass, scope, price, prepaid, upTo }: RouteOptions): Sold | undefined {
+function soldBy(options: RouteOptions): Sold | undefined {
+  const { bundle, pass, scope, prepaid, upTo } = options
   if (bundle === undefined && pass === undefined && prepaid === undefined) return undefined
   if ((prepaid === undefined) !== (upTo === undefined) || (prepaid !== undefined && bundle !== undefined)) {
     throw new X402Error('invalid_config', {
@@ -437,23 +438,33 @@ function soldBy({ bundle, pass, scope, price, prepaid, upTo }: RouteOptions): So
   if (bundle !== undefined && uses === undefined) {
     throw new X402Error('invalid_config', { field: 'bundle', value: bundle, reason: 'a whole number from 2 on' })
   }
-  if (scope === undefined && typeof price === 'function') {
+  return {
+    scope: scope ?? scopeOf(options),
+    ...(prepaid === undefined ? {} : { prepaid }),
+    ...(uses === undefined ? {} : { uses }),
+    ...(seconds === undefined ? {} : { seconds }),
+  }
+}
+
+/** What is sold on the same terms: the price, where it goes, and what it buys. Throws `X402Error` `invalid_config`. */
+function scopeOf({ bundle, pass, price, prepaid, times, offers = [] }: RouteOptions): string {
+  const fixed = prepaid ?? price
+  const isFixed = typeof fixed === 'string' || (offers.length > 0 && offers.every((offer) => offer.price !== undefined))
+  // What was bought for a cheap request is not used up by dear ones, unless somebody says so.
+  if (!isFixed || (prepaid === undefined && times !== undefined)) {
     throw new X402Error('invalid_config', {
       field: 'scope',
       reason: 'a bundle or a pass without a fixed price needs one',
     })
   }
-  const terms = [
-    `${prepaid ?? price}`,
+  const own = offers.some((offer) => offer.price !== undefined || offer.payTo !== undefined)
+  const ways = offers.map(({ network, price, payTo, asset }) => [network, asset?.address, price, payTo])
+  return [
+    ...(typeof fixed === 'string' ? [fixed] : []),
     ...(bundle === undefined ? [] : [`x${bundle}`]),
     ...(pass === undefined ? [] : [pass]),
-  ]
-  return {
-    scope: scope ?? terms.join(' '),
-    ...(prepaid === undefined ? {} : { prepaid }),
-    ...(uses === undefined ? {} : { uses }),
-    ...(seconds === undefined ? {} : { seconds }),
-  }
+    ...(own ? [JSON.stringify(ways)] : []),
+  ].join(' ')
 }
 
 /** Seconds of a time such as `1h`. Throws `X402Error` `invalid_config`. */

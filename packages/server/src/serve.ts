@@ -342,11 +342,24 @@ async function serveSettled<Native>(
   token: ClaimToken,
   { answer: held, charged = held?.charged, again }: { answer?: Answer; charged?: string; again: boolean },
 ): Promise<Reply<Native>> {
+  const since = run.gate.clock()
   const end = await settle(run, token, again, charged)
-  if ('receipt' in end) {
-    return held === undefined ? streamSettled(run, token, end.receipt) : released(run, held, end.receipt)
-  }
-  return end.accepted === true ? streamFirst(run, token, () => settle(run, token, true)) : end.reply
+  if ('receipt' in end && held !== undefined) return released(run, held, end.receipt)
+  const works = 'receipt' in end || end.accepted === true
+  if (works && !(await isStillOurs(run, token, since)))
+    return answer(problemAnswer('payment_in_flight', { retryAfter: 1 }))
+  if ('receipt' in end) return streamSettled(run, token, end.receipt)
+  return works ? streamFirst(run, token, () => settle(run, token, true)) : end.reply
+}
+
+/**
+ * Whether a claim that was held at a time is still this request's, so that it may work: settling may have taken longer than the lease, and a copy of the payment
+ * may have begun with it.
+ */
+async function isStillOurs({ gate }: Run, token: ClaimToken, since: number): Promise<boolean> {
+  const passed = gate.clock() - since
+  if (passed >= 0 && passed < gate.leaseMs / 2) return true
+  return (await quietly(gate.claims.renew(token, gate.leaseMs))) === true
 }
 
 /** The work of a payment that is settled; what was prepaid pays for its first use like for any other. */

@@ -82,6 +82,25 @@ export function describeEntitlements(framework: Framework): void {
       expect(await use('/search', token)).toMatchObject({ status: 200 })
     })
 
+    test('SRV-029 what offers ask for by themselves, and whom it goes to, is among the terms', async () => {
+      const network = 'base-sepolia'
+      const sold = (offer: object): object => ({ price: '$0.01', bundle: 4, offers: [{ network, ...offer }] })
+      const handler = search
+      market = await openMarket(framework, {
+        '/search': { input: { bundle: 4, offers: [{ network, price: '$0.01' }] }, handler },
+        '/same': { input: { bundle: 4, offers: [{ network, price: '$0.01' }] }, handler },
+        '/dear': { input: { bundle: 4, offers: [{ network, price: '$10' }] }, handler },
+        '/hers': { input: sold({ payTo: `0x${'44'.repeat(20)}` }), handler },
+        '/his': { input: sold({ payTo: `0x${'55'.repeat(20)}` }), handler },
+      })
+      const token = tokenOf((await market.pay('/search')).headers)
+      expect((await use('/same', token)).status).toBe(200)
+      expectRefused(await use('/dear', token), 'entitlement_used_up')
+      const hers = tokenOf((await market.pay('/hers')).headers)
+      expectRefused(await use('/his', hers), 'entitlement_used_up')
+      expect((await use('/hers', hers)).status).toBe(200)
+    })
+
     test('a token that is not ours opens nothing', async () => {
       const { pay } = await open()
       const token = tokenOf((await pay('/search')).headers).split(';')[0] ?? ''

@@ -155,6 +155,26 @@ export function describeModes(framework: Framework): void {
       expect([runs, stub.calls.settle.length]).toEqual([1, 1])
     })
 
+    test.each([upfront, accepted])(
+      'SRV-005 $mode: settling that takes longer than the claim is held begins no work twice',
+      async (mode) => {
+        runs = 0
+        const handler: TestHandler = () => {
+          runs += 1
+          return { body: 'fine' }
+        }
+        const routes = { '/feed': { input: { price: '$0.001', ...mode }, handler } }
+        market = await openMarket(framework, routes, { leaseSeconds: 0.2 })
+        const { stub, sign, present } = market
+        stub.does.settle = [(...call) => void setTimeout(() => settled(...call), 350)]
+        const payment = await sign('/feed')
+        const first = present('/feed', payment)
+        await new Promise((resolve) => setTimeout(resolve, 250))
+        const answers = await Promise.all([first, present('/feed', payment)])
+        expect([runs, answers.map(({ status }) => status).sort()]).toEqual([1, [200, 409]])
+      },
+    )
+
     test('SRV-025 upfront: work that fails after payment stays owed, and costs nothing more', async () => {
       let broken = 3
       const { sign, present, stub } = await open(upfront, () => {

@@ -6,7 +6,7 @@ import { Environment } from '@marcbachmann/cel-js'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Framework, TestHandler } from './frameworks.js'
 import { type Market, offersOf, openMarket, problemOf, receiptOf } from './shop.js'
-import { headersOf, payer, testScheme } from './test-scheme.js'
+import { headersOf, payer, paymentFor, testScheme } from './test-scheme.js'
 
 const metered = { ...testScheme, metered: true }
 
@@ -295,6 +295,30 @@ export function describePrices(framework: Framework): void {
       const rest = [await use(), await use(), await use()]
       expect(rest.map(({ status }) => status)).toEqual([200, 200, 402])
       expect(settled).toEqual([1_000n])
+    })
+
+    test('SRV-036 what was prepaid in an asset of more decimals is used up in its own units', async () => {
+      const domain = { name: 'Coin', version: '1' }
+      const coin = { symbol: 'COIN', address: `0x${'33'.repeat(20)}`, decimals: 18, domain }
+      const network = 'base-sepolia'
+      const offers = [{ network }, { network, asset: coin }]
+      const { ask, present } = await open(
+        { ...perToken, prepaid: '$0.1', offers },
+        chat({ prompt_tokens: 100, completion_tokens: 20 }),
+        testScheme,
+      )
+      const credits: (string | undefined)[] = []
+      for (const offer of offersOf(await ask('/chat'))) {
+        const first = await present('/chat', paymentFor(offer))
+        const [token = '', credit] = (first.headers.get('PAYMENT-ENTITLEMENT') ?? '').split('; ')
+        const second = await ask('/chat', { headers: { 'PAYMENT-ENTITLEMENT': token } })
+        credits.push(credit, second.headers.get('PAYMENT-ENTITLEMENT')?.split('; ')[1])
+      }
+      // A use holds the most that it may cost: one twentieth of a dollar, in either asset.
+      expect(credits).toEqual([
+        ...['credit=50000', 'credit=49600'],
+        ...['credit=50000000000000000', 'credit=49600000000000000'],
+      ])
     })
 
     test('SRV-037 the first calls are free for each caller, and then they cost', async () => {
