@@ -26,6 +26,7 @@ import { judgeAnswer, type PaymentOutcome } from './outcome.js'
 import type { ParsedPolicy } from './policy.js'
 import { type Limits, present } from './present.js'
 import { type PayableRequest, printable, type Replay } from './request.js'
+import type { JudgeSeller } from './seller.js'
 import { sellersNames } from './sellers-name.js'
 import { type Sleep, within } from './time.js'
 
@@ -44,6 +45,7 @@ export type PayTools = {
   readonly known: KnownTerms | undefined
   readonly extensions: readonly ExtensionClient[]
   readonly choose: Choose
+  readonly judgeSeller: JudgeSeller
   readonly witness: Witness | undefined
   /** Opens the name of every claim of this process. */
   readonly process: string
@@ -76,14 +78,18 @@ export async function pay(request: PayableRequest, unpaid: Response, tools: PayT
 /** Asks once more, as somebody whom the seller may know; `undefined`: it wants to be paid all the same. */
 async function askAsKnown(
   request: PayableRequest,
-  { challenge }: ReadChallenge,
+  read: ReadChallenge,
   unpaid: Response,
-  { extensions, clock, fetch, limits }: PayTools,
+  tools: PayTools,
 ): Promise<Response | undefined> {
-  if (extensions.length === 0 || !request.replayable) return undefined
+  const { extensions, clock, fetch, limits } = tools
+  const { challenge } = read
+  if (!extensions.some(({ present }) => present !== undefined) || !request.replayable) return undefined
   const url = new URL(unpaid.url || request.url)
   // What is signed for one origin is not sent to another.
   if (url.origin !== request.url.origin) return undefined
+  // A seller that may not be paid is not told who asks either.
+  if ((await tools.judgeSeller(questionOf(request, '', unpaid, read, tools, undefined))) !== undefined) return undefined
   const headers = await presentedHeaders(extensions, { challenge, url, clock })
   if (headers === undefined) return undefined
   const { init, method, body, headers: own } = await request.replay()

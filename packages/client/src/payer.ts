@@ -26,6 +26,7 @@ import { isTaken, type Paid, type PayTools, pay, payKnown, questionOf } from './
 import { isParsed, type ParsedPolicy, type Policy, parsePolicy } from './policy.js'
 import { defaultLimits, type Limits } from './present.js'
 import { holdRequest, type PayInit } from './request.js'
+import { judgeSeller } from './seller.js'
 import { type Sleep, systemSleep } from './time.js'
 
 /** What a payer is made of. */
@@ -239,6 +240,7 @@ function toolsOf(options: PayerOptions): PayTools {
     onEvent: options.onEvent,
     readChallenge: createChallengeReader(),
     choose: options.guard?.(choose) ?? choose,
+    judgeSeller: judgeSeller(options.guard),
     witness: options.witness,
     process: `${Array.from(random(8), (byte) => byte.toString(36)).join('')}.`,
   }

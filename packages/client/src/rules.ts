@@ -16,7 +16,19 @@ export type Rule = {
   readonly name: string
   /** Why the offer must not be paid; `undefined` when this rule has nothing against it. */
   readonly check: (offer: PaymentRequirements, context: RuleContext) => Refusal | undefined
+  /** What it has against whoever asks, whatever is offered: then nothing else is signed for them either. */
+  readonly ofSeller?: SellerCheck
 }
+
+/** Looks at who asks, and at no offer. */
+export type SellerCheck = (context: Pick<RuleContext, 'policy' | 'requested' | 'challenged'>) => Refusal | undefined
+
+/** A rule about whoever asks. */
+export const sellerRule = (name: string, ofSeller: SellerCheck): Rule => ({
+  name,
+  check: (_, context) => ofSeller(context),
+  ofSeller,
+})
 
 /** What a rule may look at beside the offer. */
 export type RuleContext = {
@@ -34,24 +46,16 @@ export type RuleContext = {
 
 /** The built-in rules, in the order in which they are asked. The first that refuses gives the reason. */
 export const rules: readonly Rule[] = [
-  {
-    name: 'https',
-    check: (_, { requested }) =>
-      requested.protocol === 'https:' || isLoopback(requested) ? undefined : refuse('insecure_origin'),
-  },
-  {
-    name: 'redirect',
-    check: (_, { requested, challenged }) =>
-      requested.origin === challenged.origin ? undefined : refuse('cross_origin_redirect', challenged.origin),
-  },
-  {
-    name: 'origins',
-    // With a dot at its end a host has a second name, under which no budget, pin or category knows it.
-    check: (_, { policy, requested: { origin, hostname } }) =>
-      policy.origins?.has(origin) === false || hostname.endsWith('.')
-        ? refuse('origin_not_allowed', origin)
-        : undefined,
-  },
+  sellerRule('https', ({ requested }) =>
+    requested.protocol === 'https:' || isLoopback(requested) ? undefined : refuse('insecure_origin'),
+  ),
+  sellerRule('redirect', ({ requested, challenged }) =>
+    requested.origin === challenged.origin ? undefined : refuse('cross_origin_redirect', challenged.origin),
+  ),
+  // With a dot at its end a host has a second name, under which no budget, pin or category knows it.
+  sellerRule('origins', ({ policy, requested: { origin, hostname } }) =>
+    policy.origins?.has(origin) === false || hostname.endsWith('.') ? refuse('origin_not_allowed', origin) : undefined,
+  ),
   {
     name: 'versions',
     check: (_, { policy, challenge }) =>

@@ -1,5 +1,8 @@
+import type { ExtensionClient } from '@groat/core'
+import { AnyObject } from '@groat/core/schema'
 import { describe, expect, test } from 'vitest'
 import {
+  type Buyer,
   type BuyerOptions,
   cachedBalances,
   createBuyer,
@@ -143,6 +146,31 @@ describe.each(purses)('%s purse', (_, open) => {
     const stopped = await buyerFor(dime, { policy: { stopped: true } })
     expect(stopped.refusalOf(await stopped.another())).toEqual([['stopped', 'payments_stopped']])
     expect(stopped.scheme.signed).toEqual([])
+  })
+
+  test('CLI-002 for a seller that may not be paid nothing else is signed either, whatever it offers', async () => {
+    let asked = 0
+    const half: ExtensionClient = {
+      extension: { key: 'who', info: AnyObject },
+      present: async () => {
+        asked += 1
+        return { 'x-who': 'me' }
+      },
+    }
+    const dear = offer({ amount: 10n ** 12n })
+    const asks: Script = () => challenge({ accepts: [dear], extensions: { who: { info: {} } } })
+    const askedBy = async (options: Partial<BuyerOptions>, change?: (buyer: Buyer) => Promise<void>) => {
+      asked = 0
+      const { buyer, another } = await buyerFor(asks, { extensions: [half], ...options })
+      await change?.(buyer)
+      expect((await another()).status).toBe(402)
+      return asked
+    }
+    // A price that is too high says nothing about the seller.
+    expect(await askedBy({})).toBe(1)
+    expect(await askedBy({ policy: { origins: ['https://api.example'] } })).toBe(0)
+    expect(await askedBy({ policy: { stopped: true } })).toBe(0)
+    expect(await askedBy({}, (buyer) => buyer.stop('enough'))).toBe(0)
   })
 
   test('G06 the account that was paid first at a URL is the only one, until it is forgotten', async () => {

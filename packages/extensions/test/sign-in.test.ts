@@ -555,6 +555,10 @@ describe('a payer that signs in', () => {
     expect(await present(value, 'http://shop.example/a')).toBeUndefined()
     expect(await present(value, 'https://shop.example:8443/a')).toBeUndefined()
     const info = value.info as JsonObject
+    const plain = { ...value, info: { ...info, uri: 'http://shop.example/a' } }
+    expect(await present(plain, 'http://shop.example/a')).toBeUndefined()
+    const near = { ...value, info: { ...info, domain: 'localhost', uri: 'http://localhost/a' } }
+    expect(await present(near, 'http://localhost/a')).toBeDefined()
     for (const change of [
       { uri: 'https://evil.example/' },
       { domain: 'evil.example' },

@@ -1,4 +1,4 @@
-import { type Facilitator, type SchemeServer, X402Error } from '@groat/core'
+import { type Asset, assetByTicker, type Facilitator, network, type SchemeServer, X402Error } from '@groat/core'
 import { createMemoryClaims, type RouteInput } from '@groat/server'
 import { createConditions } from '@groat/server/conditions'
 import { createPricing } from '@groat/server/pricing'
@@ -298,10 +298,9 @@ export function describePrices(framework: Framework): void {
     })
 
     test('SRV-036 what was prepaid in an asset of more decimals is used up in its own units', async () => {
-      const domain = { name: 'Coin', version: '1' }
-      const coin = { symbol: 'COIN', address: `0x${'33'.repeat(20)}`, decimals: 18, domain }
-      const network = 'base-sepolia'
-      const offers = [{ network }, { network, asset: coin }]
+      const usdc = assetByTicker(network('base-sepolia'), 'USD') as Asset
+      const coin = { ...usdc, address: `0x${'33'.repeat(20)}`, decimals: 18 }
+      const offers = [{}, { asset: coin }]
       const { ask, present } = await open(
         { ...perToken, prepaid: '$0.1', offers },
         chat({ prompt_tokens: 100, completion_tokens: 20 }),

@@ -2,7 +2,7 @@ import { type Asset, canonicalAddress, formatUnits, type PaymentRequirements, re
 import { type Charge, type Fact, overdrawn } from '../entry.js'
 import type { Question } from '../guard.js'
 import { type Memory, STOPPED, stoppedBy } from '../purse.js'
-import { type Rule, type RuleContext, worthOf } from '../rules.js'
+import { type Rule, type RuleContext, sellerRule, worthOf } from '../rules.js'
 import { compareValues, type Value } from '../value.js'
 import { isPrivateHost } from './private-address.js'
 import { type Budget, COUNTER_DECIMALS, inCounters, type ParsedSpending, type Reach } from './spending-policy.js'
@@ -79,14 +79,11 @@ export function spendingRules(
   const last = memory.facts.get(priceKey(moment))
   const stopped = memory.facts.get(STOPPED) ?? (spending.stopped ? 'by the policy' : undefined)
   return [
-    { name: 'stopped', check: () => (stopped === undefined ? undefined : stoppedBy(stopped)) },
-    {
-      name: 'privateAddresses',
-      check: () => {
-        const where = inside ?? (isPrivateHost(hostname) ? hostname : undefined)
-        return spending.privateAddresses || where === undefined ? undefined : refuse('private_address', where)
-      },
-    },
+    sellerRule('stopped', () => (stopped === undefined ? undefined : stoppedBy(stopped))),
+    sellerRule('privateAddresses', () => {
+      const where = inside ?? (isPrivateHost(hostname) ? hostname : undefined)
+      return spending.privateAddresses || where === undefined ? undefined : refuse('private_address', where)
+    }),
     {
       name: 'assets',
       check: (offer, { asset }) =>

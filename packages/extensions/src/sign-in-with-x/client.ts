@@ -93,10 +93,13 @@ function challengeIn(answer: Response): JsonObject | undefined {
   return json.ok && isJsonObject(json.value.extensions) ? json.value.extensions : undefined
 }
 
-/** A challenge is for whoever sent it, and for nobody else. */
+/** A challenge is for whoever sent it, and for nobody else: over plain http to another machine anybody on the way could use what is signed. */
 function isFor({ domain, uri }: SignInInfo, url: URL): boolean {
-  return domain === url.host && URL.canParse(uri) && new URL(uri).origin === url.origin
+  return isSecure(url) && domain === url.host && URL.canParse(uri) && new URL(uri).origin === url.origin
 }
+
+const isSecure = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'https:' || hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
 
 function chainsIn({ supportedChains }: JsonObject): readonly { readonly chainId: string; readonly type: string }[] {
   const all: readonly Json[] = Array.isArray(supportedChains) ? supportedChains : []
