@@ -1,6 +1,6 @@
 import { type Charge, type Entry, overdrawn, type RuleRefusal } from './entry.js'
 import { type Intent, memoryIntents } from './intents.js'
-import { isFreed, type Note, type PaymentRecord, type Purse, STOPPED, stoppedBy } from './purse.js'
+import { isFreed, KEPT_SLOTS, type Note, type PaymentRecord, type Purse, STOPPED, stoppedBy } from './purse.js'
 
 /**
  * A purse in memory: its budgets hold for the calls of this process and are forgotten with it. Of the last 10 000 payments it keeps records.
@@ -120,7 +120,7 @@ export function memoryPurse(): Purse {
   function book({ counter, slot, since }: Charge, units: bigint): void {
     const slots = counters.get(counter) ?? new Map<number, bigint>()
     counters.set(counter, slots)
-    if (!slots.has(slot)) for (const old of slots.keys()) if (old < since) slots.delete(old)
+    if (!slots.has(slot)) for (const old of slots.keys()) if (old < since - KEPT_SLOTS) slots.delete(old)
     slots.set(slot, (slots.get(slot) ?? 0n) + units)
   }
 

@@ -88,3 +88,9 @@ export function stoppedBy(reason: string): RuleRefusal {
     ...(reason !== '' && { detail: reason.slice(0, 200) }),
   }
 }
+
+/**
+ * Slices of a counter that are kept when they count no more: clocks of processes differ, and one that was ahead and is put right must not find its budget
+ * unspent. Of a budget per hour it is two days, of one per day more than three weeks.
+ */
+export const KEPT_SLOTS = 600

@@ -63,14 +63,10 @@ export function createStatements(store: Store<Tables>) {
     },
 
     /** Facts and counters in one look. */
-    async recall(
-      on: Runs,
-      facts: readonly string[],
-      counters: readonly Pick<Counter, 'counter'>[],
-    ): Promise<Remembered> {
+    async recall(on: Runs, facts: readonly string[], counters: readonly Counter[]): Promise<Remembered> {
       if (facts.length + counters.length === 0) return { facts: new Map(), slots: [] }
-      const names = [...facts, ...counters.map(({ counter }) => counter)]
-      const { rows } = await remembered(facts.length, counters.length)(on, names)
+      const wanted = [...facts, ...counters.flatMap(({ counter, since }) => [counter, since])]
+      const { rows } = await remembered(facts.length, counters.length)(on, wanted)
       const known = new Map<string, string>()
       const slots: Slot[] = []
       for (const { name, slot, value } of rows) {
@@ -123,7 +119,17 @@ function rememberedBy(db: Builds<Tables>, value: Place, facts: number, counters:
   const taken = db
     .selectFrom('client_counter')
     .select(['counter as name', (row) => row.ref('slot').$castTo<number | null>().as('slot'), 'units as value'])
-    .where('counter', 'in', places(value, facts, counters))
+    .where((row) =>
+      row.or(
+        Array.from({ length: counters }, (_, at) =>
+          row.and([
+            row('counter', '=', value(facts + at * 2)),
+            // Slices that count no more are kept for a while, and stay where they are.
+            row('slot', '>=', value(facts + at * 2 + 1)),
+          ]),
+        ),
+      ),
+    )
   if (counters === 0) return known
   return facts === 0 ? taken : known.unionAll(taken)
 }

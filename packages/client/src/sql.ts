@@ -2,7 +2,7 @@ import type { AnyStore } from '@groat/store'
 import type { Transaction } from 'kysely'
 import { type Charge, type Entry, overdrawn, type RuleRefusal } from './entry.js'
 import type { Claim, Intent } from './intents.js'
-import { type Counter, isFreed, type Memory, type Note, type Purse, STOPPED, stoppedBy } from './purse.js'
+import { type Counter, isFreed, KEPT_SLOTS, type Memory, type Note, type Purse, STOPPED, stoppedBy } from './purse.js'
 import { intentFrom, migrations, parseObject, recordFrom, type Tables } from './sql-rows.js'
 import { createStatements, livingUnder, type Slot, type Statements } from './sql-statements.js'
 
@@ -216,9 +216,9 @@ async function book(
   await run.book(trx, rows)
   // Slices that count no more go when a new one begins, so that a counter stays small.
   for (const charge of charges) {
-    if (!slots.some((slot) => slot.counter === charge.counter && Number(slot.slot) < charge.since)) continue
-    const old = trx.deleteFrom('client_counter').where('counter', '=', charge.counter).where('slot', '<', charge.since)
-    await old.execute()
+    if (slots.some(same(charge))) continue
+    const old = trx.deleteFrom('client_counter').where('counter', '=', charge.counter)
+    await old.where('slot', '<', charge.since - KEPT_SLOTS).execute()
   }
 }
 

@@ -73,6 +73,20 @@ describe.each(purses)('%s purse', (_, open) => {
     expect(refusalOf(await another())).toEqual([[rule, code]])
   })
 
+  test.each([
+    ['perHour', 3 * 3_600_000],
+    ['perDay', 49 * 3_600_000],
+  ] as const)('CLI-017 a clock that was ahead, and is put right, leaves %s as spent as it was', async (rule, ahead) => {
+    let now = NOW
+    const { another, scheme, refusalOf } = await buyerFor(dime, { policy: { [rule]: '$0.25' }, now: () => now })
+    for (const _ of [1, 2]) expect((await another()).status).toBe(200)
+    now += ahead
+    expect((await another()).status).toBe(200)
+    now = NOW + 60_000
+    expect(refusalOf(await another())).toEqual([[rule, 'budget_exceeded']])
+    expect(scheme.signed.length).toBe(3)
+  })
+
   test('a task, and everything without one, has a budget of its own', async () => {
     const { another, refusalOf } = await buyerFor(dime, { policy: { perTask: '$0.10' } })
     const task = (name: string) => another({ metadata: { task: name } })
