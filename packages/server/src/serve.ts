@@ -64,7 +64,7 @@ export async function serve<Native>(
   const run = runOf(gate, route, exchange, terms, candidate)
   tell(run, 'payment_presented')
   if (candidate.inspected.refund && !('refusal' in candidate)) return giveBack(run)
-  const stranger = await vouched(run)
+  const stranger = candidate.offer.scheme.vouch && (await vouched(run))
   if (stranger !== undefined) return stranger
   const asked = await claimOf(run)
   const claim = await quietly(claimed(gate, { ...asked, expiresAt: candidate.inspected.expiresAt }))
@@ -84,12 +84,11 @@ export async function serve<Native>(
   return serveFirst(run, claim.token)
 }
 
-/** What speaks against whoever presents a payment; only schemes that have to wait for the answer are asked. */
+/** What speaks against whoever presents a payment; asked of schemes that have to wait for the answer. */
 async function vouched(run: Run): Promise<AnswerReply | undefined> {
   const { payment, offer } = run.candidate
-  if (offer.scheme.vouch === undefined) return undefined
   try {
-    const refusal = await offer.scheme.vouch(payment, offer.requirements)
+    const refusal = await offer.scheme.vouch?.(payment, offer.requirements)
     return refusal && refused(run, refusal)
   } catch (error) {
     return facilitatorFault(run, error)
@@ -258,7 +257,7 @@ async function firstStep<Native>(run: Run<Native>, token: ClaimToken, isHeld: bo
   const objection = tooLate(run) ?? (misfit && objected(run, misfit)) ?? (await verify(run))
   if (objection !== undefined) return { reply: objection }
   tell(run, 'payment_verified')
-  const guarded = await judgedBy(run, 'guard')
+  const guarded = run.route.extensions[0] && (await judgedBy(run, 'guard'))
   if (guarded?.ok === false) return { reply: objected(run, guarded) }
   const repeats = guarded && (await serveEarlier(run, guarded))
   if (repeats !== undefined) return { reply: repeats }
@@ -436,7 +435,7 @@ async function written(
   const { requirements } = asked
   const { candidate, gate } = run
   const { inspected, offer } = candidate
-  const signed = await withReceiptExtensions(run, receipt)
+  const signed = run.route.extensions[0] ? await withReceiptExtensions(run, receipt) : receipt
   const believable = credible(receipt, requirements, inspected.payer, offer.scheme.offChain)
   const unique =
     believable &&
@@ -474,12 +473,13 @@ function saleOf({ gate, route, terms, candidate }: Run, { requirements }: Facili
 
 async function released(run: Run, held: Answer, receipt: Receipt): Promise<AnswerReply> {
   const { name, value } = receiptHeader(run, { status: 'settled', receipt })
+  const granted = run.route.sold && (await grantFor(run))
   tell(run, 'delivery_released', { transaction: receipt.transaction })
   return {
     type: 'answer',
     answer: {
       ...held,
-      headers: { ...held.headers, ...(await grantFor(run))?.headers, ...spokenOf(run, receipt), [name]: value },
+      headers: { ...held.headers, ...granted?.headers, ...spokenOf(run, receipt), [name]: value },
     },
     paid: true,
   }

@@ -63,6 +63,21 @@ describe.each([
     expect(stub.calls.settle).toEqual([])
   })
 
+  test('what stands on request and response before the gate stands there behind it', async () => {
+    const owned = (of: object) => Object.keys(of).filter((name) => Object.hasOwn(of, name))
+    const seen: unknown[] = []
+    const look: RequestHandler = (req, res, next) => {
+      seen.push({ req: owned(req), res: owned(res), sendDate: res.sendDate })
+      next()
+    }
+    await open((req, res) => look(req, res, () => res.json('sold')), [look])
+    expect(await pay()).toMatchObject({ status: 200 })
+    const [, before, behind] = seen
+    const unordered = (names: readonly string[]) => expect.arrayContaining([...names])
+    const { req, res, ...values } = before as { req: string[]; res: string[]; sendDate: boolean }
+    expect(behind).toMatchObject({ ...values, req: unordered(req), res: unordered(res) })
+  })
+
   test.each<readonly [string, RequestHandler]>([
     [
       'an object',

@@ -35,21 +35,43 @@ async function connect(guard: PublicAddresses | undefined): Promise<HttpCall> {
   const options = { keepAliveTimeout: 4_000, keepAliveMaxTimeout: 4_000, headersTimeout: 0, bodyTimeout: 0 }
   const client = new Agent(guard === undefined ? options : { ...options, connect: { lookup: guard.lookup } })
   return async (asked) => {
-    const { origin, pathname, search, hostname } = new URL(asked.url)
-    // An address needs no lookup, so nothing else would look at it.
-    const host = hostname.replace(/^\[|\]$/g, '')
-    if (guard !== undefined && /^[0-9.]+$|:/.test(host) && !guard.isPublic(host)) {
+    const place = placeOf(asked.url)
+    if (guard !== undefined && place.address !== undefined && !guard.isPublic(place.address)) {
       throw new NoAnswer(Object.assign(new Error('a private address'), { code: 'EHOSTUNREACH' }))
     }
-    return exchange(client, { origin, path: pathname + search }, asked)
+    return exchange(client, place, asked)
   }
 }
+
+/** Where a URL is. */
+type Place = {
+  readonly origin: string
+  readonly path: string
+  /** Its host, where that is an address: it needs no lookup, so nothing else would look at it. */
+  readonly address: string | undefined
+}
+
+const places = new Map<string, Place>()
+
+/** The same few URLs are called again and again. */
+function placeOf(url: string): Place {
+  const known = places.get(url)
+  if (known !== undefined) return known
+  const { origin, pathname, search, hostname } = new URL(url)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const place = { origin, path: pathname + search, address: /^[0-9.]+$|:/.test(host) ? host : undefined }
+  if (places.size >= MAX_PLACES) places.clear()
+  places.set(url, place)
+  return place
+}
+
+const MAX_PLACES = 64
 
 const noCall: HttpCall = async () => {
   throw new NoAnswer(Object.assign(new Error('no HTTP client that looks at addresses'), { code: 'ENETUNREACH' }))
 }
 
-function exchange(client: Agent, where: { readonly origin: string; readonly path: string }, asked: HttpRequest) {
+function exchange(client: Agent, { origin, path }: Place, asked: HttpRequest) {
   const { method, headers, body, timeoutMs, maxBytes, signal } = asked
   return new Promise<HttpAnswer>((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined
@@ -84,7 +106,7 @@ function exchange(client: Agent, where: { readonly origin: string; readonly path
     let size = 0
     const chunks: Uint8Array[] = []
     client.dispatch(
-      { ...where, method, headers, body: body ?? null },
+      { origin, path, method, headers, body: body ?? null },
       {
         onRequestStart(started) {
           controller = started

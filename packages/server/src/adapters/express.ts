@@ -1,9 +1,10 @@
-import type { ErrorRequestHandler, Request, RequestHandler } from 'express'
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
 import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import type { VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { pathOf } from '../terms.js'
 import { noteAsked, serveNode } from './node-exchange.js'
+import { headerOf } from './node-request.js'
 import { bodyOfMessage } from './request-body.js'
 
 declare global {
@@ -33,12 +34,14 @@ export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
   const { gate, define, ready, sold } = createPaywall(options)
   const paid: WrapExpress = (input) => {
     const route = define(input)
-    return (req, res, next) =>
+    return (req, res, next) => {
+      asTable(req, 'complete')
+      asTable(res, 'sendDate')
       serveNode(gate, route, {
         request: {
           method: req.method,
           url: urlOf(req),
-          header: (name) => req.get(name),
+          header: (name) => headerOf(req, name),
           // Where many proxies are trusted it takes a while to tell, and few routes ask.
           get address() {
             return req.ip
@@ -52,6 +55,7 @@ export function paywall(options: PaywallOptions): Paywall<WrapExpress> {
         },
         failed: next,
       })
+    }
   }
   return Object.assign(paid, { ready, sold })
 }
@@ -67,7 +71,18 @@ export const paymentErrors: ErrorRequestHandler = (error: unknown, _req, res, ne
   else next(error)
 }
 
+/**
+ * Makes the engine keep an object as a table. Express gives requests and responses another prototype after they were made, and from then on
+ * V8 makes a hidden class for each property that is set on each of them: what the gate and Node set costs ten times as much. Taking a
+ * property away and putting it back ends that, and changes nothing else.
+ */
+function asTable<T extends Request | Response>(target: T, name: keyof T): void {
+  if (!Object.hasOwn(target, name)) return
+  const value = target[name]
+  if (Reflect.deleteProperty(target, name)) target[name] = value
+}
+
 /** The whole URL, whatever router the handler is mounted in and whichever form the request line has. */
 function urlOf(req: Request): string {
-  return `${req.protocol}://${req.get('host') ?? 'localhost'}${pathOf(req.originalUrl)}`
+  return `${req.protocol}://${req.headers.host ?? 'localhost'}${pathOf(req.originalUrl)}`
 }

@@ -5,6 +5,7 @@ import { createPaywall, type Paywall, type PaywallOptions } from '../paywall.js'
 import { protect, type Reply, type VerifiedPayment } from '../protect.js'
 import type { RouteInput } from '../route.js'
 import { bodyOfRequest } from './request-body.js'
+import { readUnread } from './unread-text.js'
 import { fieldsOf, holdResponse, passResponse, responseOf, unsoldResponse } from './web-response.js'
 
 /** What a handler behind the paywall finds in its context: `c.get('payment')`. */
@@ -37,14 +38,14 @@ export function paywall(options: PaywallOptions): Paywall<WrapHono> {
           address: addressOf(c.env),
           body: bodyOfRequest(raw),
         },
-        gone: () => raw.signal.aborted,
+        gone: () => isGone(c.env, raw),
         work: async (payment) => {
           before = standingHeaders(c)
           c.set('payment', payment)
           await next()
           const { error } = c
           if (PaymentRequiredError.is(error)) return { type: 'asked', error }
-          return holdResponse(c.res, before, route.maxResponseBytes)
+          return holdResponse(c.res, before, route.maxResponseBytes, readUnread)
         },
       })
       const reply: Reply<Response> =
@@ -73,6 +74,12 @@ function standingHeaders(c: Context<PaidEnv>): HeaderFields {
 function addressOf(env: unknown): string | undefined {
   const { incoming } = Object(env) as { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } }
   return incoming?.socket?.remoteAddress
+}
+
+/** Whether nobody waits for the answer any more. On a Node socket its response knows; a request that is asked for its signal has to make one. */
+function isGone(env: unknown, request: Request): boolean {
+  const { outgoing } = Object(env) as { readonly outgoing?: { readonly destroyed?: unknown } }
+  return typeof outgoing?.destroyed === 'boolean' ? outgoing.destroyed : request.signal.aborted
 }
 
 /** Hono adds the headers of a response that is replaced to the new one, unless it is taken away first. */

@@ -15,7 +15,7 @@ export function gateRequestOf(req: IncomingMessage): GateRequest {
 }
 
 /** A header; the values of one that stands more than once are listed, as they would be by any proxy. */
-function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+export function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
   const value = headers[name.toLowerCase()]
   return Array.isArray(value) ? value.join(', ') : value
 }

@@ -23,6 +23,12 @@ export async function orAsked(work: () => Promise<Work<Response>>): Promise<Work
   }
 }
 
+/** Reads a body; `undefined`: it is longer than may be. */
+export type ReadBody = (
+  response: Response,
+  bound: { readonly maxBytes: number },
+) => Promise<Uint8Array<ArrayBuffer> | undefined>
+
 /**
  * Reads a handler's response to its end and holds it back as one value. `before` are the headers that earlier middleware had set.
  * A response that is not sold is left unread, so that it can stream. A status below 200 cannot be held back: it fails.
@@ -31,11 +37,12 @@ export async function holdResponse(
   response: Response,
   before: HeaderFields,
   maxBytes: number,
+  read: ReadBody = ({ body }, bound) => readBounded(body, bound),
 ): Promise<Work<Response>> {
   const { status } = response
   if (status >= 400) return { type: 'unsold', native: response }
   if (status < 200) return { type: 'failed', code: 'handler_failed' }
-  const body = NULL_BODY_STATUSES.has(status) ? new Uint8Array() : await readBounded(response.body, { maxBytes })
+  const body = NULL_BODY_STATUSES.has(status) ? new Uint8Array() : await read(response, { maxBytes })
   if (body === undefined) return { type: 'failed', code: 'response_too_large' }
   const changed = changedHeaders(before, fieldsOf(response.headers))
   return { type: 'made', answer: { status, ...changed, body } }
