@@ -1,11 +1,11 @@
 import { connect } from 'node:net'
 
 /**
- * Keeps `connections` GET requests in flight for `ms`, or until there are no more `headers`, and counts answers per second. It writes to
+ * Keeps `connections` GET requests in flight for `ms`, or until there are no more `headers`, and counts answers in so many seconds. It writes to
  * sockets and reads no more of an answer than its status and its end: a client that does more is what gets measured.
  * Throws when a status is not the one expected.
  */
-export async function load(url, { connections = 16, ms = 400, headers, expect = 200 } = {}) {
+export async function load(url, { connections = 32, ms = 1500, headers, expect = 200 } = {}) {
   const { hostname, port, pathname } = new URL(url)
   const requests = (headers ?? [{}]).map((each) => requestOf({ host: `${hostname}:${port}`, pathname, headers: each }))
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(hostname, port)))
@@ -22,7 +22,7 @@ export async function load(url, { connections = 16, ms = 400, headers, expect = 
   }
   try {
     await Promise.all(sockets.map(worker))
-    return answers / ((performance.now() - start) / 1000)
+    return { answers, seconds: (performance.now() - start) / 1000 }
   } finally {
     for (const socket of sockets) socket.destroy()
   }

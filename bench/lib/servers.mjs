@@ -1,3 +1,4 @@
+import { nodeCall } from '@groat/core/http'
 import { exactEvm } from '@groat/evm/exact/server'
 import { createMemoryClaims } from '@groat/server'
 import { paywall as expressPaywall } from '@groat/server/express'
@@ -10,7 +11,6 @@ import { paymentMiddleware as honoMiddleware } from '@x402/hono'
 import express from 'express'
 import { Hono } from 'hono'
 import { listen } from './http.mjs'
-import { createPoster } from './post.mjs'
 
 const network = 'eip155:84532'
 const payTo = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
@@ -38,13 +38,16 @@ export async function startServers(facilitatorUrl) {
   })
 
   let challenge = { body: '', headers: {} }
-  const poster = createPoster()
+  const call = nodeCall()
+  const headers = { 'content-type': 'application/json' }
+  const post = (path, body) =>
+    call({ url: `${facilitatorUrl}${path}`, method: 'POST', headers, body, timeoutMs: 30_000, maxBytes: 65_536 })
   const calls = async (header) => {
     const paymentPayload = JSON.parse(Buffer.from(header, 'base64').toString())
     const asked = JSON.stringify({ x402Version: 2, paymentPayload, paymentRequirements: paymentPayload.accepted })
-    await poster.post(`${facilitatorUrl}/verify`, asked)
-    const { body } = await poster.post(`${facilitatorUrl}/settle`, asked)
-    return { 'PAYMENT-RESPONSE': Buffer.from(JSON.stringify(body)).toString('base64') }
+    await post('/verify', asked)
+    const { text } = await post('/settle', asked)
+    return { 'PAYMENT-RESPONSE': Buffer.from(JSON.stringify(JSON.parse(text))).toString('base64') }
   }
   const bareExpress = express()
     .get('/free', (_, response) => response.json(answer))
@@ -91,15 +94,12 @@ export async function startServers(facilitatorUrl) {
     'payment-required': required,
     'cache-control': caching,
   } = Object.fromEntries(ours.headers)
-  challenge = {
-    headers: { 'content-type': type, 'payment-required': required, ...(caching && { 'cache-control': caching }) },
-    body: await ours.text(),
-  }
+  const body = await ours.text()
+  const length = String(Buffer.byteLength(body))
+  const written = { 'content-type': type, 'payment-required': required, 'content-length': length }
+  challenge = { headers: { ...written, ...(caching && { 'cache-control': caching }) }, body }
   return {
     ...servers,
-    close: () => {
-      poster.close()
-      return Promise.all(Object.values(servers).map((server) => server.close()))
-    },
+    close: () => Promise.all(Object.values(servers).map((server) => server.close())),
   }
 }

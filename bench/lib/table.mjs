@@ -1,12 +1,14 @@
-/** Prints rows of `roundRobin` with aligned columns. */
+/** Prints rows of `roundRobin` or `interleave` with aligned columns. */
 export function printTable(title, rows) {
+  const timed = rows.some(({ processor }) => processor !== undefined)
   const cells = [
-    ['', 'per second', 'min … max', 'ratio'],
-    ...rows.map(({ name, perSecond, min, max, ratio }) => [
+    ['', 'per second', 'min … max', 'ratio', ...(timed ? ['processor'] : [])],
+    ...rows.map(({ name, perSecond, min, max, ratio, processor }) => [
       name,
       figure(perSecond),
       `${figure(min)} … ${figure(max)}`,
       `${ratio.toFixed(2)}x`,
+      ...(timed ? [`${figure(processor)} µs`] : []),
     ]),
   ]
   const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)))

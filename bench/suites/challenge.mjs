@@ -15,19 +15,25 @@ export async function run() {
       const free = (name) => () => load.run({ url: `${servers[name].url}/free`, expect: 200 })
       printTable(
         `402 challenges, ${framework}`,
-        await interleave({
-          official: challenge(`official ${framework}`),
-          groat: challenge(`groat ${framework}`),
-          'the same bytes': challenge(`bare ${framework}`),
-        }),
+        await interleave(
+          {
+            official: challenge(`official ${framework}`),
+            groat: challenge(`groat ${framework}`),
+            'the same bytes': challenge(`bare ${framework}`),
+          },
+          3,
+        ),
       )
       printTable(
         `a free route, ${framework}`,
-        await interleave({
-          'bare framework': free(`bare ${framework}`),
-          official: free(`official ${framework}`),
-          groat: free(`groat ${framework}`),
-        }),
+        await interleave(
+          {
+            'bare framework': free(`bare ${framework}`),
+            official: free(`official ${framework}`),
+            groat: free(`groat ${framework}`),
+          },
+          3,
+        ),
       )
     }
   } finally {
