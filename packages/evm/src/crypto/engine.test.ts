@@ -119,9 +119,9 @@ test('the native engine never stands on the JavaScript fallback of its package',
   }).outputFiles[0]!.text
   // A fresh process: which engine is loaded, and whether the curve in JavaScript came with it.
   const script = `${source}
-    import { createRequire as requireFrom } from 'node:module'
+    import { createRequire } from 'node:module'
     const engine = await loadNativeEngine()
-    const require = requireFrom(process.cwd() + '/package.json')
+    const require = createRequire(process.cwd() + '/package.json')
     const elliptic = () => Object.keys(require.cache).some((file) => file.includes('/elliptic/lib/'))
     const before = elliptic()
     require('secp256k1')

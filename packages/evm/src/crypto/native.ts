@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module'
-import type curveOf from 'secp256k1/bindings.js'
 import { type CryptoEngine, createEngine } from './engine.js'
 import { createKeccak } from './keccak-wasm.js'
 
@@ -14,8 +12,7 @@ import { createKeccak } from './keccak-wasm.js'
  */
 export async function loadNativeEngine(): Promise<CryptoEngine | undefined> {
   try {
-    // It is CommonJS: asked for as such, nobody has to read it for what it exports first.
-    const curve: typeof curveOf = createRequire(import.meta.url)('secp256k1/bindings.js')
+    const { default: curve } = await import('secp256k1/bindings.js')
     return createEngine({
       name: 'native',
       keccak256: createKeccak(),
