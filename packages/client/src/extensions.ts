@@ -14,7 +14,7 @@ import type { Rule } from './rules.js'
 /** Rules, named by the extensions' keys: what a seller insists on and the payer cannot give is refused before anything is signed. */
 export function extensionRules(halves: readonly ExtensionClient[] = []): readonly Rule[] {
   return halves
-    .filter(({ lacks }) => lacks !== undefined)
+    .filter(({ lacks }) => lacks)
     .map((half) => ({
       name: half.extension.key,
       check(_, { challenge }) {
@@ -95,7 +95,7 @@ export async function flawsIn(
 
 function announcedOf({ extension }: ExtensionClient, extensions: JsonObject | undefined): JsonObject | undefined {
   const { key } = extension
-  const value = extensions !== undefined && Object.hasOwn(extensions, key) ? extensions[key] : undefined
+  const value = extensions && Object.hasOwn(extensions, key) && extensions[key]
   return isJsonObject(value) ? value : undefined
 }
 

@@ -32,10 +32,11 @@ function sha256(message: Uint8Array): Uint8Array<ArrayBuffer> {
   return digest
 }
 
+/** The library's keys are 32 bytes; one longer than a block would have to be hashed first. */
 function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array<ArrayBuffer> {
   const pad = (byte: number) => {
     const block = new Uint8Array(64).fill(byte)
-    ;(key.length > 64 ? sha256(key) : key).forEach((k, i) => {
+    key.forEach((k, i) => {
       block[i] = byte ^ k
     })
     return block
