@@ -57,7 +57,7 @@ export type {
 } from './extension/server.js'
 export type { CallOptions, Facilitator } from './facilitator.js'
 export { canonicalAddress, sameAddress } from './model/address.js'
-export { type Asset, findAsset } from './model/asset.js'
+export { type Asset, findAsset, findTicker } from './model/asset.js'
 export { assetByAddress, assetByTicker, defaultAssets } from './model/assets.js'
 export { eip3009Assets, evmAssets } from './model/evm-assets.js'
 export { isPid, type Pid, paymentId, type Rid, requirementsId } from './model/identity.js'

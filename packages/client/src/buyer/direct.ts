@@ -1,14 +1,13 @@
 import {
   type Asset,
-  assetByTicker,
   decodeHeaderObject,
   decodeRequirements,
-  defaultAssets,
   encodeHeaderObject,
   encodeReceipt,
   encodeRequirements,
   type Facilitator,
   type Fetch,
+  findTicker,
   headerNames,
   isJsonObject,
   isNetwork,
@@ -116,8 +115,9 @@ async function offersOf(
   const { kinds } = await facilitator.supported(signal ? { signal } : {})
   const offers = kinds.flatMap((kind): PaymentRequirements[] => {
     if (kind.x402Version !== 2 || kind.scheme !== 'exact' || (wanted ?? kind.network) !== kind.network) return []
-    if (!schemes.some((half) => half.scheme.name === kind.scheme && half.payer(kind.network) !== undefined)) return []
-    const asset = ticker === 'USD' ? defaultAssets(kind.network)[0] : assetByTicker(kind.network, ticker)
+    const mine = schemes.filter((half) => half.scheme.name === kind.scheme && half.payer(kind.network) !== undefined)
+    const known = mine.flatMap(({ assets = [] }) => assets)
+    const asset = findTicker(known, kind.network, ticker)
     if (asset === undefined) return []
     return [offerOf(kind, asset, parseUnits(decimal, asset.decimals), recipient, maxTimeoutSeconds)]
   })

@@ -1,4 +1,11 @@
-import { assetByAddress, type JsonObject, type PaymentRequirements, paymentId, type SchemeClient } from '@groat/core'
+import {
+  assetByAddress,
+  evmAssets,
+  type JsonObject,
+  type PaymentRequirements,
+  paymentId,
+  type SchemeClient,
+} from '@groat/core'
 
 export const PAYER = '0x2222222222222222222222222222222222222222'
 
@@ -39,6 +46,7 @@ export function spyScheme({
     signed,
     scheme: { name, family: 'eip155' },
     payer: (network) => (network.startsWith('eip155:') ? PAYER : undefined),
+    assets: evmAssets,
     asset: (offer) => assetByAddress(offer.network, offer.asset),
     prepare(offer, { clock, random, maxLifetimeSeconds, maxAllowance }) {
       const lifetime = clamps ? Math.min(offer.maxTimeoutSeconds, maxLifetimeSeconds) : offer.maxTimeoutSeconds

@@ -25,3 +25,14 @@ export type Asset = {
 export function findAsset(assets: readonly Asset[], of: Network, address: string): Asset | undefined {
   return assets.find((asset) => asset.network === of && sameAddress(asset.address, address))
 }
+
+/**
+ * The asset with this ticker, in any case. `USD` is the first one on the network.
+ *
+ * @example
+ * findTicker(evmAssets, network('celo'), 'USDT')?.decimals // 6
+ */
+export function findTicker(assets: readonly Asset[], of: Network, ticker: string): Asset | undefined {
+  const symbol = ticker.toUpperCase()
+  return assets.find((asset) => asset.network === of && (symbol === 'USD' || asset.symbol.toUpperCase() === symbol))
+}

@@ -1,4 +1,4 @@
-import { type Asset, findAsset } from './asset.js'
+import { type Asset, findAsset, findTicker } from './asset.js'
 import { evmAssets } from './evm-assets.js'
 import type { Network } from './network.js'
 import { svmAssets } from './svm-assets.js'
@@ -20,8 +20,7 @@ export function defaultAssets(of: Network): readonly Asset[] {
  * assetByTicker(network('celo'), 'USDT')?.decimals // 6
  */
 export function assetByTicker(of: Network, ticker: string): Asset | undefined {
-  const assets = defaultAssets(of)
-  return ticker === 'USD' ? assets[0] : assets.find((asset) => asset.symbol.toUpperCase() === ticker.toUpperCase())
+  return findTicker(defaultAssets(of), of, ticker)
 }
 
 /**

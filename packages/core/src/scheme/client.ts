@@ -15,6 +15,8 @@ export interface SchemeClient extends SchemeHalf {
   readonly prefunded?: boolean
   /** The payer's account on a network, or `undefined` when this payer has none there. */
   payer(network: Network): string | undefined
+  /** The tokens by which an order for `$` or for a ticker is read, the one that `$` means first on each network. Absent: this scheme takes no orders. */
+  readonly assets?: readonly Asset[]
   /** The asset of an offer, from the payer's own registry and never from the offer. `undefined`: unknown, do not pay. */
   asset(offer: PaymentRequirements): Asset | undefined
   /**

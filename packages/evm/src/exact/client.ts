@@ -63,6 +63,7 @@ export function exactEvm({ account, assets = [], engine = nobleSigningEngine }: 
   return {
     scheme: exactOnEvm,
     payer: (network) => (chainIdOf(network) === undefined ? undefined : account.address),
+    assets: eip3009Assets,
     asset: assetOf,
     prepare(offer, context) {
       const asset = assetOf(offer)

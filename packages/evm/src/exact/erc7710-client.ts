@@ -79,6 +79,7 @@ export function exactEvmByDelegation({ account, assets = [] }: ExactEvmByDelegat
   return {
     scheme: exactOnEvm,
     payer: (network) => (chainIdOf(network) === undefined ? undefined : delegator),
+    assets: evmAssets,
     asset: assetOf,
     prepare(offer, context): PreparedPayment | Refusal {
       const asset = assetOf(offer)

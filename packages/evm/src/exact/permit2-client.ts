@@ -54,6 +54,7 @@ export function exactEvmWithPermit2({ rpc = {}, ...options }: ExactEvmWithPermit
   const known = [...assets, ...evmAssets]
   const half: SchemeClient = {
     ...byAuthorization,
+    assets: evmAssets,
     prepare(offer, context) {
       if (!isByPermit2(offer)) return byAuthorization.prepare(offer, context)
       const asset = findAsset(known, offer.network, offer.asset)

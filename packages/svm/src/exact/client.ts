@@ -77,6 +77,7 @@ export function exactSvm(options: ExactSvmClientOptions): SchemeClient {
   return {
     scheme: exactOnSvm,
     payer: (network) => (isSvmNetwork(network) ? account.address : undefined),
+    assets: svmAssets,
     asset: assetOf,
     async prepare(offer, context) {
       const asset = assetOf(offer)
