@@ -61,6 +61,7 @@ test.each([
     'nme: a\nlevel: chatty\ncount: 0',
     '1: nme: unknown field\n2: level: expected info, warn or error\n3: count: expected more than 0',
   ],
+  ['level: warn\nroutes:\n  __proto__: free', '3: routes.__proto__: is no name that can be used'],
   ['routes:\n  GET /a: 5', '2: routes.GET /a: expected free, text or fields; a price is written as $5'],
 ])('says line and reason of %s', async (text, said) => {
   expect(await saidOf(text)).toBe(said)

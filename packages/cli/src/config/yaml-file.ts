@@ -42,15 +42,15 @@ export async function readYamlFile<T extends z.core.$ZodType>(
     const { line } = lines.linePos(offsetOf(document, path))
     return { line, said: `${file}:${line}: ${name === '' ? '' : `${name}: `}${reason}` }
   }
-  const failAll = (problems: readonly Problem[]) => {
-    const inOrder = problems.map(placed).toSorted((a, b) => a.line - b.line)
+  const failAll = (found: readonly Problem[]) => {
+    const inOrder = found.map(placed).toSorted((a, b) => a.line - b.line)
     return new CliError('usage', inOrder.map(({ said }) => said).join('\n'))
   }
   const fail = (path: Problem['path'], reason: string) => failAll([{ path, reason }])
 
-  const unset: Problem[] = []
-  const expanded = expand(someOf(valuesOf(document, file), only), [], environment, unset)
-  if (unset.length > 0) throw failAll(unset)
+  const problems: Problem[] = []
+  const expanded = expand(someOf(valuesOf(document, file), only), [], environment, problems)
+  if (problems.length > 0) throw failAll(problems)
   // What other modules of the process set as the checker's language is not ours to say; a schema's own words are.
   const result = z.safeParse(schema, expanded, { error: () => NO_WORDS })
   if (!result.success) throw failAll(result.error.issues.flatMap((issue) => problemsOf(issue, expanded)))
@@ -93,18 +93,23 @@ function offsetOf(document: YAML.Document.Parsed, path: readonly PropertyKey[]):
   return 0
 }
 
-function expand(value: unknown, path: readonly PropertyKey[], environment: Environment, unset: Problem[]): unknown {
+/** A value with what the environment has in the place of `${NAME}`. */
+function expand(value: unknown, path: readonly PropertyKey[], environment: Environment, problems: Problem[]): unknown {
   if (typeof value === 'string') {
     return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
       const found = environment[name]
-      if (found === undefined || found === '') unset.push({ path, reason: `the environment has no ${name}` })
+      if (found === undefined || found === '') problems.push({ path, reason: `the environment has no ${name}` })
       return found ?? ''
     })
   }
-  if (Array.isArray(value)) return value.map((item, index) => expand(item, [...path, index], environment, unset))
+  if (Array.isArray(value)) return value.map((item, index) => expand(item, [...path, index], environment, problems))
   if (typeof value === 'object' && value !== null) {
+    // The checker leaves such a member out, and with it a limit that somebody counts on.
+    if (Object.hasOwn(value, '__proto__')) {
+      problems.push({ path: [...path, '__proto__'], reason: 'is no name that can be used' })
+    }
     return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [key, expand(inner, [...path, key], environment, unset)]),
+      Object.entries(value).map(([key, inner]) => [key, expand(inner, [...path, key], environment, problems)]),
     )
   }
   return value
