@@ -375,7 +375,7 @@ test('pay says what is a price, what a ceiling, what a deposit and what is held,
   expect(await said('/stream?bytes=1000', ...channel)).toContain('out of a channel on')
   expect(await said('/stream?bytes=1000', ...channel)).toContain('USDC to fill it on')
   const listed = await run(['receipts', 'list', ...apart])
-  expect(listed.out).toContain('  0.002 USDC of 0.05 USDC  base-sepolia')
+  expect(listed.out).toMatch(/ {2}0\.002 USDC of 0\.05 USDC +base-sepolia/)
   expect(await said('/order', '--scheme', 'auth-capture', ...apart)).toMatch(
     /asks to hold 0\.05 USDC until \d{4}-\d\d-\d\dT\d\d:\d\dZ on .*\n {2}held 0x[0-9a-f]{64} in /,
   )
