@@ -27,12 +27,12 @@ export function findAsset(assets: readonly Asset[], of: Network, address: string
 }
 
 /**
- * The asset with this ticker, in any case. `USD` is the first one on the network.
+ * The asset with this ticker, in any case. `USD`, written so, is the first one on the network.
  *
  * @example
  * findTicker(evmAssets, network('celo'), 'USDT')?.decimals // 6
  */
 export function findTicker(assets: readonly Asset[], of: Network, ticker: string): Asset | undefined {
   const symbol = ticker.toUpperCase()
-  return assets.find((asset) => asset.network === of && (symbol === 'USD' || asset.symbol.toUpperCase() === symbol))
+  return assets.find((asset) => asset.network === of && (ticker === 'USD' || asset.symbol.toUpperCase() === symbol))
 }

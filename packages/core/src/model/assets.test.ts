@@ -56,6 +56,7 @@ test('assets are found by ticker and by address in any case', () => {
   const base = network('base')
   const usdc = assetByTicker(base, 'usd c')
   expect(usdc).toBeUndefined()
+  expect(assetByTicker(base, 'usd')).toBeUndefined()
   expect(assetByTicker(base, 'USD')).toBe(assetByTicker(base, 'usdc'))
   expect(assetByAddress(base, '0X833589FCD6EDB6E08F4C7C32D4F71B54BDA02913')).toBe(assetByTicker(base, 'USD'))
   expect(assetByAddress(network('base-sepolia'), '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913')).toBeUndefined()
