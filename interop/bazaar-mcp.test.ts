@@ -2,17 +2,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { findServices } from '@groat/client/buyer'
-import { assetByTicker, network } from '@groat/core'
-import { createEvmChain } from '@groat/evm/chain'
-import { exactEvm as settles } from '@groat/evm/exact/facilitator'
 import { exactEvm as sells } from '@groat/evm/exact/server'
 import { bazaar } from '@groat/extensions/bazaar/server'
-import { createFacilitator, serveFacilitator } from '@groat/facilitator'
-import { type Catalogue, createCatalogue, createProber, type Prober, withCatalogue } from '@groat/facilitator/bazaar'
 import { payingClient } from '@groat/mcp/client'
 import { paywall } from '@groat/mcp/server'
 import { createMemoryClaims } from '@groat/server'
-import { openMemoryStore } from '@groat/store'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
@@ -20,35 +14,17 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import { x402Client } from '@x402/core/client'
 import { ExactEvmScheme } from '@x402/evm/exact/client'
 import { privateKeyToAccount } from 'viem/accounts'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import * as z from 'zod'
+import { useCatalogue } from './catalogue-kit.js'
+import { NETWORK } from './extensions-kit.js'
 import { officialCall } from './peers/official-mcp.js'
 import { ourEvmPayer } from './peers/ours.js'
-import { useStage } from './test-kit.js'
 
 // Tools of a server over HTTP, in our catalogue.
 
-const NETWORK = network('base-sepolia')
-const stage = useStage()
-let facilitator: string
-let catalogue: Catalogue
-let prober: Prober
-
-beforeAll(async () => {
-  const usdc = assetByTicker(NETWORK, 'USDC')
-  if (usdc === undefined) throw new Error('no USDC')
-  const signers = [stage.chain.account('facilitator').privateKey]
-  const chain = await createEvmChain({ network: NETWORK, rpc: stage.chain.rpcUrl, signers, assets: [usdc] })
-  const store = await openMemoryStore()
-  catalogue = createCatalogue({ store, allowPrivate: true })
-  prober = createProber({ store, allowPrivate: true })
-  const service = withCatalogue(catalogue)(createFacilitator({ schemes: [settles({ chains: [chain] })], store }))
-  await service.start()
-  const served = await serveFacilitator(service, { port: 0, catalogue })
-  facilitator = (
-    await stage.keep(Promise.resolve({ url: served.url, close: () => served.close().then(() => store.close()) }))
-  ).url
-})
+const market = useCatalogue()
+const { stage } = market
 
 /** Two tools over streamable HTTP, that say how they are called. */
 async function openShop(): Promise<string> {
@@ -61,7 +37,7 @@ async function openShop(): Promise<string> {
   })
   const endpoint = `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`
   const paid = paywall({
-    facilitator,
+    facilitator: market.facilitator,
     payTo: { [NETWORK]: stage.chain.account('seller').address },
     schemes: [sells],
     store: createMemoryClaims({ singleProcess: true }),
@@ -89,29 +65,34 @@ async function openShop(): Promise<string> {
   return endpoint
 }
 
-test('BAZAAR-007 BAZAAR-005 MCP-019 paid tools are listed at the endpoint of their server by name, bought by both houses’ clients, found and explained', async () => {
+/** A client of such a shop, and the key of who pays. */
+async function visitShop() {
   const endpoint = await openShop()
   const client = new Client({ name: 'buyer', version: '1' })
   await client.connect(new StreamableHTTPClientTransport(new URL(endpoint)) as never)
   onTestFinished(() => client.close())
-  const { privateKey } = stage.chain.account('payer')
+  return { endpoint, client, privateKey: stage.chain.account('payer').privateKey }
+}
+
+test('BAZAAR-007 BAZAAR-005 MCP-019 paid tools are listed at the endpoint of their server by name, bought by both houses’ clients, found and explained', async () => {
+  const { endpoint, client, privateKey } = await visitShop()
   const paying = payingClient(client, ourEvmPayer(privateKey), { server: `${endpoint}?key=mine` })
   const result = await paying.callTool({ name: 'forecast', arguments: { city: 'Oslo' } })
   expect(paying.outcome(result)).toMatchObject({ status: 'settled' })
   const theirs = new x402Client().register('eip155:*', new ExactEvmScheme(privateKeyToAccount(privateKey)))
   const bought = await officialCall(client, theirs, 'clock', { city: 'Oslo' })
   expect(bought.result).toMatchObject({ content: [{ text: 'noon' }] })
-  await catalogue.flush()
-  expect(await prober.round()).toBe(2)
+  await market.catalogue.flush()
+  expect(await market.prober.round()).toBe(2)
 
-  const { services } = await findServices({ query: 'city', catalogues: [facilitator] })
+  const { services } = await findServices({ query: 'city', catalogues: [market.facilitator] })
   expect(services.map(({ url, tool, description }) => [url, tool, description])).toEqual(
     expect.arrayContaining([
       [endpoint, 'forecast', 'Weather of a city'],
       [endpoint, 'clock', 'The time of a city'],
     ]),
   )
-  const { items } = await (await fetch(`${facilitator}/discovery/resources?type=mcp`)).json()
+  const { items } = await (await fetch(`${market.facilitator}/discovery/resources?type=mcp`)).json()
   expect(items[0]).toMatchObject({
     ...{ resource: endpoint, type: 'mcp', toolName: 'forecast' },
     extensions: {
@@ -120,7 +101,7 @@ test('BAZAAR-007 BAZAAR-005 MCP-019 paid tools are listed at the endpoint of the
       },
     },
   })
-  const why = await catalogue.why({ resource: endpoint, tool: 'forecast' })
+  const why = await market.catalogue.why({ resource: endpoint, tool: 'forecast' })
   expect([why.listed, why.checks.map(({ detail }) => detail).join()]).toEqual([
     true,
     expect.stringContaining('Its server lists the tool'),
@@ -128,11 +109,7 @@ test('BAZAAR-007 BAZAAR-005 MCP-019 paid tools are listed at the endpoint of the
 })
 
 test('MCP-008 a payment for one tool of an endpoint is refused by another', async () => {
-  const endpoint = await openShop()
-  const client = new Client({ name: 'buyer', version: '1' })
-  await client.connect(new StreamableHTTPClientTransport(new URL(endpoint)) as never)
-  onTestFinished(() => client.close())
-  const { privateKey } = stage.chain.account('payer')
+  const { endpoint, client, privateKey } = await visitShop()
   const carried: unknown[] = []
   const watched = {
     request: (request: { params: { _meta?: Record<string, unknown> } }, ...rest: never[]) => {

@@ -1,17 +1,10 @@
 import { createPayer } from '@groat/client'
 import { findServices } from '@groat/client/buyer'
-import { assetByTicker, network } from '@groat/core'
-import { callOver } from '@groat/core/http'
-import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as pays } from '@groat/evm/exact/client'
-import { exactEvm as settles } from '@groat/evm/exact/facilitator'
 import { exactEvm as sells } from '@groat/evm/exact/server'
 import { bazaar } from '@groat/extensions/bazaar/server'
-import { createFacilitator, serveFacilitator } from '@groat/facilitator'
-import { type Catalogue, createCatalogue, createProber, type Prober, withCatalogue } from '@groat/facilitator/bazaar'
 import { createMemoryClaims } from '@groat/server'
 import { paywall } from '@groat/server/hono'
-import { openMemoryStore } from '@groat/store'
 import { getRequestListener } from '@hono/node-server'
 import { x402Client } from '@x402/core/client'
 import { HTTPFacilitatorClient } from '@x402/core/server'
@@ -23,34 +16,16 @@ import { wrapFetchWithPayment } from '@x402/fetch'
 import express from 'express'
 import { Hono } from 'hono'
 import { privateKeyToAccount } from 'viem/accounts'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { useCatalogue } from './catalogue-kit.js'
+import { NETWORK } from './extensions-kit.js'
 import { listen } from './peers/listen.js'
-import { useStage } from './test-kit.js'
 
 // Sellers and buyers of both houses, and one catalogue: ours.
 
 const EIP155 = 'eip155:84532'
-const NETWORK = network(EIP155)
-const stage = useStage()
-let facilitator: string
-let catalogue: Catalogue
-let prober: Prober
-
-beforeAll(async () => {
-  const usdc = assetByTicker(NETWORK, 'USDC')
-  if (usdc === undefined) throw new Error('no USDC')
-  const signers = [stage.chain.account('facilitator').privateKey]
-  const chain = await createEvmChain({ network: NETWORK, rpc: stage.chain.rpcUrl, signers, assets: [usdc] })
-  const store = await openMemoryStore()
-  catalogue = createCatalogue({ store, allowPrivate: true })
-  prober = createProber({ store, allowPrivate: true, call: callOver(fetch) })
-  const service = withCatalogue(catalogue)(createFacilitator({ schemes: [settles({ chains: [chain] })], store }))
-  await service.start()
-  const served = await serveFacilitator(service, { port: 0, catalogue })
-  facilitator = (
-    await stage.keep(Promise.resolve({ url: served.url, close: () => served.close().then(() => store.close()) }))
-  ).url
-})
+const market = useCatalogue()
+const { stage } = market
 
 const account = () => privateKeyToAccount(stage.chain.account('payer').privateKey)
 const payTo = () => stage.chain.account('seller').address
@@ -59,7 +34,7 @@ const payTo = () => stage.chain.account('seller').address
 async function officialShop(): Promise<string> {
   const app = express()
   const { url } = await stage.keep(listen(app))
-  const server = new OfficialResourceServer(new HTTPFacilitatorClient({ url: facilitator })).register(
+  const server = new OfficialResourceServer(new HTTPFacilitatorClient({ url: market.facilitator })).register(
     EIP155,
     new OfficialServer(),
   )
@@ -85,7 +60,7 @@ async function ourShop(): Promise<string> {
   const { url } = await stage.keep(listen(getRequestListener((request) => app.fetch(request))))
   const store = createMemoryClaims({ singleProcess: true })
   const paid = paywall({
-    facilitator,
+    facilitator: market.facilitator,
     payTo: { [NETWORK]: payTo() },
     schemes: [sells],
     store,
@@ -115,16 +90,16 @@ test('FAC-120 what both houses declare, and both houses’ buyers echo, is liste
   for (const buy of buyers) {
     for (const url of [`${theirs}/books/978?lang=pl`, `${ours}/weather/oslo`]) expect((await buy(url)).status).toBe(200)
   }
-  await catalogue.flush()
-  const { bazaar: before } = withBazaar(new HTTPFacilitatorClient({ url: facilitator })).extensions
+  await market.catalogue.flush()
+  const { bazaar: before } = withBazaar(new HTTPFacilitatorClient({ url: market.facilitator })).extensions
   expect((await before.listResources({ limit: 10 })).items.map(({ description }) => description)).toEqual([
     undefined,
     undefined,
   ])
   // Both shops speak for themselves when they are asked.
-  expect(await prober.round()).toBe(2)
+  expect(await market.prober.round()).toBe(2)
 
-  const { bazaar: discovery } = withBazaar(new HTTPFacilitatorClient({ url: facilitator })).extensions
+  const { bazaar: discovery } = withBazaar(new HTTPFacilitatorClient({ url: market.facilitator })).extensions
   const listed = await discovery.listResources({ type: 'http', limit: 10 })
   expect(listed.pagination.total).toBe(2)
   expect(
@@ -143,7 +118,7 @@ test('FAC-120 what both houses declare, and both houses’ buyers echo, is liste
     `${ours}/weather/:city`,
   ])
 
-  const found = await findServices({ query: 'books', catalogues: [facilitator] })
+  const found = await findServices({ query: 'books', catalogues: [market.facilitator] })
   expect(found.services.map(({ url, offers }) => [url, offers.map(({ offer }) => offer.amount)])).toEqual([
     [`${theirs}/books/:isbn`, [1000n]],
   ])

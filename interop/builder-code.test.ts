@@ -1,5 +1,3 @@
-import { assetByTicker } from '@groat/core'
-import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as settles } from '@groat/evm/exact/facilitator'
 import { exactEvm as sells } from '@groat/evm/exact/server'
 import { namedServices } from '@groat/extensions/builder-code/client'
@@ -10,7 +8,7 @@ import { createMemoryClaims, paywall } from '@groat/server'
 import { openMemoryStore } from '@groat/store'
 import * as official from '@x402/extensions/builder-code'
 import { expect, test } from 'vitest'
-import { NETWORK, useExtensions } from './extensions-kit.js'
+import { NETWORK, settlingChain, useExtensions } from './extensions-kit.js'
 
 const market = useExtensions()
 
@@ -46,10 +44,7 @@ test('EXT-CODE-005 suffixes are read by the official library, and its by ours', 
 
 test('EXT-CODE-007 our facilitator writes the codes behind the call that settles, where the official library reads them', async () => {
   const { stage } = market
-  const usdc = assetByTicker(NETWORK, 'USDC')
-  if (usdc === undefined) throw new Error('no USDC')
-  const signers = [stage.chain.account('facilitator').privateKey]
-  const chain = await createEvmChain({ network: NETWORK, rpc: stage.chain.rpcUrl, signers, assets: [usdc] })
+  const chain = await settlingChain(stage)
   const store = await openMemoryStore()
   const scheme = withBuilderCodes({ wallet: 'fac_one', service: 'fac_svc' })(settles({ chains: [chain] }))
   const facilitator = createFacilitator({ schemes: [scheme], store })

@@ -25,17 +25,20 @@ import { useStage } from './test-kit.js'
 const EIP155 = 'eip155:84532'
 export const NETWORK = network(EIP155)
 
+/** The chain of a stage, as our facilitator signs on it. */
+export function settlingChain({ chain }: Pick<ReturnType<typeof useStage>, 'chain'>) {
+  const usdc = assetByTicker(NETWORK, 'USDC')
+  if (usdc === undefined) throw new Error('no USDC')
+  const signers = [chain.account('facilitator').privateKey]
+  return createEvmChain({ network: NETWORK, rpc: chain.rpcUrl, signers, assets: [usdc] })
+}
+
 /** A chain, our facilitator on it, and sellers and buyers of both houses that speak extensions. */
 export function useExtensions() {
   const stage = useStage()
   let facilitator = ''
   beforeAll(async () => {
-    const { chain } = stage
-    const usdc = assetByTicker(NETWORK, 'USDC')
-    if (usdc === undefined) throw new Error('no USDC')
-    const signers = [chain.account('facilitator').privateKey]
-    const settling = await createEvmChain({ network: NETWORK, rpc: chain.rpcUrl, signers, assets: [usdc] })
-    facilitator = (await stage.keep(ourFacilitator(settles({ chains: [settling] })))).url
+    facilitator = (await stage.keep(ourFacilitator(settles({ chains: [await settlingChain(stage)] })))).url
   })
   const payTo = () => stage.chain.account('seller').address
 

@@ -1,6 +1,5 @@
 import { createPayer } from '@groat/client'
 import { assetByTicker, decodePayment, encodePayment } from '@groat/core'
-import { createEvmChain } from '@groat/evm/chain'
 import { exactEvm as pays, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm as settles } from '@groat/evm/exact/facilitator'
 import { exactEvm as sells } from '@groat/evm/exact/server'
@@ -21,7 +20,7 @@ import { openMemoryStore, type Store } from '@groat/store'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { NETWORK } from './extensions-kit.js'
+import { NETWORK, settlingChain } from './extensions-kit.js'
 import { listen } from './peers/listen.js'
 import { useStage } from './test-kit.js'
 
@@ -33,10 +32,7 @@ const screened: ScreeningSubject[] = []
 let store: Store
 let facilitator: FacilitatorService
 beforeAll(async () => {
-  if (usdc === undefined) throw new Error('no USDC')
-  const { chain } = stage
-  const signers = [chain.account('facilitator').privateKey]
-  const settling = await createEvmChain({ network: NETWORK, rpc: chain.rpcUrl, signers, assets: [usdc] })
+  const settling = await settlingChain(stage)
   store = await openMemoryStore()
   const provider = {
     name: 'countries',
