@@ -47,7 +47,7 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
     draining = undefined
   }
 
-  /** Moves what is committed from the log into the database, beside the process. Whoever reads or writes meanwhile goes on; what stays is moved the next time. */
+  /** Moves what is committed from the log into the database, beside the process: readers and other processes go on, and only the next group waits. What stays is moved the next time. */
   async function moveLog() {
     try {
       await database.execApart?.('pragma wal_checkpoint(passive)')
