@@ -6,6 +6,7 @@ import { privateKeyAccount } from './account.js'
 import { parseAddress } from './address.js'
 import { createEvmChain, type EvmChain, type EvmChainOptions } from './chain.js'
 import type { Hex } from './hex.js'
+import { MULTICALL3 } from './multicall.js'
 
 let sandbox: Sandbox
 let chain: EvmChain
@@ -73,6 +74,23 @@ test('where blocks come fast a node answers with the receipt, and is asked for n
   expect(asked).toEqual(['eth_sendRawTransactionSync'])
   // Sent again it is in a block already, which the node says in its own way.
   expect(await quick.send(transaction, true)).toMatchObject({ status: 'accepted' })
+})
+
+test('who asks after one account at the same time asks once', async () => {
+  const asked: string[] = []
+  const watching: typeof fetch = (input, init) => {
+    asked.push(...[JSON.parse(String(init?.body))].flat().map(({ method }) => method))
+    return fetch(input, init)
+  }
+  const { rpc } = await connect({ fetch: watching })
+  await rpc.latestBlock()
+  asked.length = 0
+  const [multicall, nobody] = [MULTICALL3, parseAddress(sandbox.account('seller').address)!]
+  const codes = await Promise.all([multicall, nobody, multicall, nobody].map((address) => rpc.code(address)))
+  expect(asked).toEqual(['eth_getCode', 'eth_getCode'])
+  expect(codes.map((code) => code === '0x')).toEqual([false, true, false, true])
+  expect(await rpc.code(nobody)).toBe('0x')
+  expect(asked.length).toBe(3)
 })
 
 test('a node that cannot wait is asked the usual way', async () => {

@@ -304,9 +304,9 @@ function over(json: JsonRpc, ask: Ask): EvmRpc {
     },
     nodes: json.nodes,
   }
-  // Payments of one transaction all ask after the same receipt, and everybody asks after the newest block.
+  // Payments of one transaction all ask after the same receipt, those of one payer after the same account, and everybody after the newest block.
   const newest = shared(() => rpc.latestBlock())
-  return { ...rpc, receipt: shared(rpc.receipt), latestBlock: () => newest('') }
+  return { ...rpc, receipt: shared(rpc.receipt), code: shared(rpc.code), latestBlock: () => newest('') }
 }
 
 const greater = (a: bigint, b: bigint) => (a > b ? a : b)

@@ -1,6 +1,8 @@
 import type { ChainDriver, Clock } from '@groat/core'
 import type { Written } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
+import { sleep, type Timers } from '../timers.js'
+import { createSignal } from './signal.js'
 
 /** A payment that waits to be signed for. */
 export type Rider = {
@@ -19,6 +21,10 @@ export interface Boarding {
   readonly size: number
   /** Whether the first in line may leave in company. */
   readonly isSociable: boolean
+  /** Somebody is on the way here; what it answers is called when they have come, or will not. */
+  expect(): () => void
+  /** Resolves when all who are on the way right now have come, or will not, or when so many milliseconds have passed. */
+  gather(milliseconds: number): Promise<void>
   /** `isBusy`: others are about to leave. */
   wait(rider: Rider, isBusy: boolean): void
   /** Who leaves next: the first in line, and all who may travel with it. Nobody, when it is too late for all of them. */
@@ -33,10 +39,11 @@ export interface Boarding {
  * Makes the line before a lane.
  *
  * @example
- * const boarding = createBoarding(chain.groups, clock)
+ * const boarding = createBoarding(chain.groups, clock, timers)
  */
-export function createBoarding(groups: ChainDriver['groups'], clock: Clock): Boarding {
+export function createBoarding(groups: ChainDriver['groups'], clock: Clock, timers: Timers): Boarding {
   const queue: Rider[] = []
+  const coming = new Set<Promise<void>>()
 
   function couldJoin(rider: Rider): boolean {
     return groups !== undefined && !rider.alone && groups.joins(rider.call)
@@ -58,6 +65,20 @@ export function createBoarding(groups: ChainDriver['groups'], clock: Clock): Boa
     get isSociable() {
       const [first] = queue
       return first !== undefined && couldJoin(first)
+    },
+    expect() {
+      const { given, give } = createSignal()
+      coming.add(given)
+      return () => {
+        coming.delete(given)
+        give()
+      }
+    },
+    async gather(milliseconds) {
+      if (groups === undefined || coming.size === 0) return
+      const late = new AbortController()
+      await Promise.race([sleep(timers, milliseconds, late.signal), Promise.all(coming)])
+      late.abort()
     },
     wait(rider, isBusy) {
       queue.push(rider)

@@ -15,6 +15,7 @@ import type { Journal, Written } from '../journal/journal.js'
 import type { Evidence, SettlementRecord } from '../journal/record.js'
 import { isLive } from '../journal/state.js'
 import { type FinalityLevel, isDeepEnough } from './finality.js'
+import type { Lane } from './lane.js'
 import type { Known, Step } from './plan.js'
 import type { Route } from './route.js'
 
@@ -47,6 +48,15 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     // Who cannot sign lets somebody else.
     if (lane === undefined)
       return record.state === 'claimed' ? after(await journal.give(record)) : { record, chain: PENDING }
+    const arrive = lane.expect()
+    try {
+      return await checkFor(lane, record, arrive)
+    } finally {
+      arrive()
+    }
+  }
+
+  async function checkFor(lane: Lane, record: SettlementRecord, arrive: () => void): Promise<Facts | undefined> {
     const reserved = claimed ?? (await journal.reserved(record))
     // None can come before it any more; those that do may end.
     claimed = reserved === 0n ? 0n : undefined
@@ -62,7 +72,9 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     const call = await half.prepare(payment, requirements)
     if (call === undefined) return end(await journal.waived(record), { type: 'payment_settled' })
     const latest = (record.expiresAt - minRemainingSeconds) * 1000
-    const written = await lane.sign(record, call, () => clock() > latest)
+    const signing = lane.sign(record, call, () => clock() > latest)
+    arrive()
+    const written = await signing
     // Waited too long for its turn, or for a lane that is somebody else's by now: the next check will say so.
     return written === 'late' || written === 'lost' ? { record } : after(written)
   }

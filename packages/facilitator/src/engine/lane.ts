@@ -40,6 +40,11 @@ export interface Lane {
   /** Somebody else signs here from now on. */
   lose(): void
   /**
+   * A payment is being checked, to be signed for here: whoever would leave meanwhile waits for it a moment, and no longer than a transaction takes into its block.
+   * What it answers is called when the payment has come, or will not.
+   */
+  expect(): () => void
+  /**
    * Signs and writes the bytes down. `late` says that signing is no longer wanted, `lost` that this replica cannot; then, and when it throws,
    * no nonce is used up. Throws `X402Error` of the chain, of the journal, and the code under which the lane is blocked.
    */
@@ -101,11 +106,12 @@ export function createLane(options: LaneOptions): Lane {
       tending.wake()
     },
   })
-  const boarding = createBoarding(groups, clock)
+  const boarding = createBoarding(groups, clock, timers)
   const sign = createSigning(options)
   const sending = createSending({
     ...{ chain, clock, slots, standing, onError },
-    isWaitedFor: () => boarding.size > 0,
+    // Those who wait for that very block anyway lose nothing by an answer that comes with it.
+    isWaitedFor: () => boarding.size > 0 && !leavesTogether(),
     onAccepted(included) {
       if (included) void pump()
       tending.wake()
@@ -120,8 +126,9 @@ export function createLane(options: LaneOptions): Lane {
     pumping = true
     try {
       while (boarding.size > 0 && slots.waiting() < room()) {
-        // Those whose checks end in the same turn of the loop come along.
+        // Those whose checks are about to end come along.
         await timers.turn()
+        await boarding.gather(Math.min(slots.typical, GATHERING))
         const group = await boarding.next()
         if (group.length > 0) await signFor(group)
       }
@@ -132,8 +139,12 @@ export function createLane(options: LaneOptions): Lane {
 
   /** Where blocks come at once, those that can travel together wait for one another rather than for the same block in several transactions. */
   function room(): number {
-    if (slots.isQuick && boarding.isSociable) return 1
+    if (leavesTogether()) return 1
     return Math.min(depth, chain.mostPending?.(signer) ?? depth)
+  }
+
+  function leavesTogether(): boolean {
+    return slots.isQuick && boarding.isSociable
   }
 
   async function signFor(riders: readonly Rider[]): Promise<void> {
@@ -225,6 +236,7 @@ export function createLane(options: LaneOptions): Lane {
       tending.begin()
     },
     lose,
+    expect: () => boarding.expect(),
     sign(record, call, late) {
       if (standing.stopped || (isOrdered && standing.hold === undefined)) return Promise.resolve('lost')
       return new Promise((resolve, reject) => {
@@ -279,3 +291,6 @@ export function createLane(options: LaneOptions): Lane {
     },
   }
 }
+
+/** Milliseconds for which the first in line waits for those that are being checked, at the most. */
+const GATHERING = 10

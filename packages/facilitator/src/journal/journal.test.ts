@@ -460,6 +460,24 @@ function describeJournal(): void {
     expect(await verifyEvents(db)).toEqual({ ok: false, writer: 'r', seq: 4 })
   })
 
+  test('what the chain says again after a loss of power is not waited for at the disk; what others are told is', async () => {
+    const asked: (boolean | undefined)[] = []
+    const tables = store.withTables<JournalTables>()
+    const transaction: typeof tables.transaction = (fn, options) => {
+      asked.push(options?.durable)
+      return tables.transaction(fn, options)
+    }
+    // The journal has no other tables.
+    const watched: Store = { ...store, withTables: () => ({ ...tables, transaction }) as never }
+    const quiet = createJournal({ store: watched, clock: () => 1000, replica: 'q' })
+    const telling = createJournal({ store: watched, clock: () => 1000, replica: 't', telling: () => [] })
+    const first = written(await sign(await claimed('1'), tx('a', 0n)))
+    const second = written(await sign(await claimed('2'), tx('b', 1n)))
+    written(await quiet.settled(first, { ...evidence, transaction: 'a' }))
+    written(await telling.settled(second, { ...evidence, transaction: 'b' }))
+    expect(asked.map((durable = true) => durable)).toEqual([false, true])
+  })
+
   test('C09 what others have to be told is there until it is marked, by the same id', async () => {
     const told = createJournal({ store, clock: () => 1000, replica: 't', telling: () => [] })
     const signed = written(await sign(await claimed(), tx('a', 0n)))

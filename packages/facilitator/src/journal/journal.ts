@@ -96,7 +96,7 @@ export function createJournal(options: JournalOptions): Journal {
 
   return {
     ...createReads(db, replica),
-    ...createSteps(write),
+    ...createSteps(write, telling),
     replica,
     leases,
     outbox: createOutbox(store, clock),

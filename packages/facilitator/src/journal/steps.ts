@@ -1,5 +1,5 @@
 import type { Refusal, SignedTransaction } from '@groat/core'
-import type { Batch, Write } from './batch.js'
+import type { Batch, Telling, Write } from './batch.js'
 import type { Attempt, Evidence, SettlementRecord } from './record.js'
 import { evidenceRow } from './rows.js'
 import { liveStatuses, type SettlementState } from './state.js'
@@ -29,13 +29,13 @@ export interface JournalSteps {
   reorged(record: SettlementRecord): Promise<Written>
 }
 
-/** Makes the steps over a journal's writer. */
-export function createSteps(write: <T>(write: Write<T>) => Promise<T>): JournalSteps {
+/** Makes the steps over a journal's writer. `telling`: who has to be told of what. */
+export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: Telling): JournalSteps {
   /** A write that is decided by where one record stands: it holds only while that is where the caller saw it. */
   function step<T>(
     record: SettlementRecord,
     decide: (batch: Batch) => T,
-    more: Partial<Pick<Write<T>, 'payer' | 'transaction'>> = {},
+    more: Partial<Pick<Write<T>, 'payer' | 'transaction' | 'durable'>> = {},
   ): Promise<T | 'moved'> {
     return write({
       pids: [record.pid],
@@ -119,7 +119,10 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>): JournalS
             ours === undefined ? record.attempts : closeSlot(batch, record, ours.slot, transaction, 'landed')
           return { ...record, state: as, attempts, evidence }
         },
-        { transaction: { network: record.network, hash: evidence.transaction } },
+        {
+          transaction: { network: record.network, hash: evidence.transaction },
+          ...(telling('settled', record.tenant ?? null) === undefined ? FOUND_AGAIN : {}),
+        },
       ),
 
     final: (record) =>
@@ -148,6 +151,9 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>): JournalS
       }),
   }
 }
+
+/** The chain itself holds the evidence: after a loss of power it says the same again. What others are told of is told once, so it has to stay. */
+const FOUND_AGAIN = { durable: false } as const
 
 /** Milliseconds for which a failed transaction is held against its payer. */
 export const FAILURE_WINDOW = 3_600_000
