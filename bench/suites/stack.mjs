@@ -9,9 +9,10 @@ import { summarize } from '../lib/round-robin.mjs'
 import { printTable } from '../lib/table.mjs'
 
 const ROUNDS = 3
-/** Paid requests that are measured, by how many are in flight; as many again, but no more than this, go before them. */
-const REQUESTS = { 1: 60, 8: 160, 32: 320 }
-const WARM_UP = 64
+/** Paid requests that are measured, by how many are in flight. */
+const REQUESTS = { 1: 100, 8: 240, 32: 480 }
+/** Paid requests that go before them unmeasured, so many at a time: a shop serves for days, not for its first second. */
+const WARM_UP = { requests: 400, inFlight: 16 }
 /** Milliseconds after which a buyer has given up. */
 const PATIENCE = 5_000
 
@@ -52,7 +53,7 @@ async function measure(kind, count, inFlight) {
   try {
     const url = `${shop.url}/paid`
     const payers = await createPayers(chain, 8, await challengeOf(url))
-    const timed = async (requests) => {
+    const timed = async (requests, atOnce = inFlight) => {
       const queue = [...requests]
       let failed = 0
       const begin = performance.now()
@@ -62,10 +63,10 @@ async function measure(kind, count, inFlight) {
           if (status !== 200) failed++
         }
       }
-      await Promise.all(Array.from({ length: inFlight }, worker))
+      await Promise.all(Array.from({ length: atOnce }, worker))
       return { failed, rate: (requests.length - failed) / ((performance.now() - begin) / 1000) }
     }
-    await timed(await payers.headers(Math.min(count, WARM_UP)))
+    await timed(await payers.headers(WARM_UP.requests), WARM_UP.inFlight)
     return await timed(await payers.headers(count))
   } finally {
     poster.close()

@@ -27,12 +27,17 @@ export function statement<DB, Values extends object, Row>(
 /** What a statement over lists gets: values, rows, and lists of either; the rows of a list all have the same columns. */
 export type Lists = Readonly<Record<string, unknown>>
 
-/** Makes a statement of one store over lists: compiled once for each length they come in, as far as there is room. */
+/**
+ * Makes a statement of one store over lists: compiled once for each length they come in. Lengths are few, so that what is kept compiled is bounded and soon
+ * there: values are filled up with the last of them, and rows, where another statement costs little (`splits`), go in several.
+ */
 export function listStatement<DB, Values extends Lists, Row>(
   build: (db: Builds<DB>, values: Values) => Compilable<Row>,
+  { splits }: { readonly splits: boolean },
 ): Statement<Values, Row> {
   const known = new Map<string, CompiledQuery<Row>>()
-  return (on, values) => {
+
+  function run(on: Runs, values: Lists): Promise<QueryResult<Row>> {
     const shape = shapeOf(values)
     let compiled = known.get(shape)
     if (compiled === undefined) {
@@ -44,10 +49,60 @@ export function listStatement<DB, Values extends Lists, Row>(
     const parameters = compiled.parameters.map((given) => (given instanceof ListPlace ? given.of(values) : given))
     return on.getExecutor().executeQuery<Row>({ ...compiled, parameters })
   }
+
+  return async (on, values) => {
+    const [first, ...others] = partsOf(values, splits)
+    const result = await run(on, first)
+    if (others.length === 0) return result
+    const rows = [...result.rows]
+    let changed = result.numAffectedRows ?? 0n
+    for (const part of others) {
+      const next = await run(on, part)
+      rows.push(...next.rows)
+      changed += next.numAffectedRows ?? 0n
+    }
+    return { ...result, rows, numAffectedRows: changed }
+  }
 }
 
-/** Lengths that are kept compiled; a load comes in few. */
-const MOST_SHAPES = 128
+/** Shapes that are kept compiled. */
+const MOST_SHAPES = 64
+
+/** The values with their lists in lengths that are few. Where rows are split, each part has everything else. */
+function partsOf(values: Lists, splits: boolean): readonly [Lists, ...Lists[]] {
+  let whole = values
+  let split: readonly Lists[] = []
+  for (const name in values) {
+    const list = values[name]
+    if (!Array.isArray(list)) continue
+    if (!isRow(list[0])) {
+      const missing = atLeast(list.length) - list.length
+      if (missing > 0) whole = { ...whole, [name]: [...list, ...Array(missing).fill(list.at(-1))] }
+    } else if (splits) {
+      split = inLengths(list).map((part) => ({ [name]: part }))
+    }
+  }
+  const [first = {}, ...others] = split
+  return [{ ...whole, ...first }, ...others.map((part) => ({ ...whole, ...part }))]
+}
+
+/** A list is filled up by a half at the most, and falls into few parts. */
+const LENGTHS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
+const LONGEST = 256
+
+/** The shortest of these that so much goes into; beyond them, so many times the longest. */
+function atLeast(count: number): number {
+  return LENGTHS.find((length) => length >= count) ?? Math.ceil(count / LONGEST) * LONGEST
+}
+
+function inLengths(list: readonly unknown[]): readonly (readonly unknown[])[] {
+  const parts: (readonly unknown[])[] = []
+  for (let at = 0; at < list.length; at += parts.at(-1)?.length ?? 0) {
+    const length = LENGTHS.findLast((length) => length <= list.length - at)
+    parts.push(list.slice(at, at + (length ?? 1)))
+  }
+  return parts
+}
 
 function shapeOf(values: Lists): string {
   let shape = ''

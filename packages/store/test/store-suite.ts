@@ -205,6 +205,29 @@ export function describeStore(name: string, open: (options?: StoreOptions) => Pr
       expect(built).toBe(2)
     })
 
+    test('a statement over lists of any length is built for few, and reads and writes each of them once', async () => {
+      let built = 0
+      const insert = store.listStatement<{ rows: readonly ReturnType<typeof claim>[] }>((db, { rows }) => {
+        built++
+        return db.insertInto('claim').values(rows)
+      })
+      const find = store.listStatement<{ pids: readonly string[] }, { pid: string }>((db, { pids }) => {
+        built++
+        return db.selectFrom('claim').select('pid').where('pid', 'in', pids)
+      })
+      const lengths = [1, 2, 5, 7, 11, 13, 21, 23, 29, 31, 53, 100, 255, 256, 257, 300]
+      for (const length of lengths) {
+        const pids = Array.from({ length }, fresh)
+        const { written, read } = await store.transaction(async (trx) => {
+          const { numAffectedRows } = await insert(trx, { rows: pids.map((pid) => claim(pid)) })
+          return { written: numAffectedRows, read: (await find(trx, { pids })).rows.map(({ pid }) => pid) }
+        })
+        expect(Number(written)).toBe(length)
+        expect(read.sort()).toEqual([...pids].sort())
+      }
+      expect(built).toBeLessThan(2 * lengths.length)
+    })
+
     test('a savepoint undoes its part only', async () => {
       const [outer, inner, after] = [fresh(), fresh(), fresh()]
       const result = await store.transaction(async (trx) => {
