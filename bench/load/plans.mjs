@@ -107,12 +107,13 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, withi
     const end = Date.now() + seconds * 1000
     const late = []
     const work = []
+    let presented = 0
     let refusals = 0
     let withoutAdvice = 0
     const progress = setInterval(() => {
       const left = Math.max(0, Math.round((end - Date.now()) / 1000))
       console.log(
-        `        ${late.length} settled, ${work.length - late.length} under way, ${refusals} refusals, ${left} s left`,
+        `        ${late.length} settled, ${presented - late.length} under way, ${refusals} refusals, ${left} s left`,
       )
     }, 10_000)
     const stopChaos = chaos === undefined ? () => {} : startChaos(world, chaos)
@@ -120,6 +121,7 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, withi
       // Open loop: what is late does not hold up what comes after it.
       const begin = performance.now()
       const body = await world.sign()
+      presented++
       work.push(
         untilSettled(world, body, (answer) => {
           if (answer === undefined || answer.status < 400) return

@@ -72,6 +72,11 @@ test('EVM-EXACT-161 EVM-EXACT-162 EVM-EXACT-163 session keys work on a sandbox a
     .filter(Boolean)
   expect(lines.map((line) => line.split(' ').slice(0, 4).join(' '))).toContain('groat wallet session enable')
   const pays = lines.findIndex((line) => line.startsWith('groat pay'))
+  expect(await groat('wallet', 'session', 'list')).toMatchObject({
+    exitCode: 0,
+    out: '',
+    said: expect.stringContaining('There are no sessions'),
+  })
   const outputs: string[] = []
   for (const line of lines.slice(0, pays + 1)) {
     const { exitCode, out, said } = await command(line)

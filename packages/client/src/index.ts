@@ -17,6 +17,7 @@ export {
   type Taken,
 } from './intents.js'
 export { type KnownTerms, knownTerms } from './known-terms.js'
+export { lastReceipt } from './last-receipt.js'
 export type { PaymentOutcome, PaymentReceipt, SignedPayment } from './outcome.js'
 export { createPayer, type Payer, type PayerOptions, type PayingFetch, payingFetch, type Quote } from './payer.js'
 export { type ParsedPolicy, type Policy, parseLimit, parsePolicy } from './policy.js'

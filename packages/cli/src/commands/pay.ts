@@ -24,7 +24,7 @@ import { loadPolicyWords, type PurseOptions, withPurse } from './purse.js'
 import { explainRefusal, nameOf, type RefusedQuote } from './refusal.js'
 import { parseTarget, type RequestOptions, requestInit } from './request-options.js'
 import { approvalNodes, approvalOf, lacksApproval, type MissingApproval, sayApproval } from './said-of-approval.js'
-import { askedFor, lastReceipt, movesFor, type Payable, takenOf, tokensOf } from './said-of-payment.js'
+import { askedFor, movesFor, type Payable, receiptOfStream, takenOf, tokensOf } from './said-of-payment.js'
 import { sellerKeys } from './seller-keys.js'
 import { type SigningIn, signInAccounts, signingIn } from './sign-in.js'
 import { ownNodes } from './simulator.js'
@@ -165,7 +165,8 @@ async function send(payer: Buyer, target: URL, init: RequestInit, options: Sent,
   else if (outcome === undefined && options.wasAsked) tellOwned(response, io)
   else if (approve !== undefined) tellMissing(approve, io)
   else if (isHeldByChain(outcome) && options.session !== undefined) await tellHeld(options.session, io)
-  else tell(outcome, ms, outcome?.status === 'answered' ? lastReceipt(new TextDecoder().decode(body)) : undefined, io)
+  else
+    tell(outcome, ms, outcome?.status === 'answered' ? receiptOfStream(new TextDecoder().decode(body)) : undefined, io)
   if (!options.json && outcome !== undefined && !response.ok && !isChallenge(response, outcome))
     tellStatus(response, body, io)
   if (failure !== undefined) io.say(`  ${io.style.bad(`${failure}; the answer follows`)}`)

@@ -39,6 +39,7 @@ export async function listRefunds(options: RefundCommand, io: Io): Promise<numbe
   const all = Array.isArray(json) ? json.filter(isJsonObject) : []
   if (options.json) for (const refund of all) io.out(`${JSON.stringify(refund)}\n`)
   else for (const line of columns(all.map(rowOf))) io.out(`${plain(line)}\n`)
+  if (all.length === 0 && !options.json) io.say('There are no refunds.')
   return exitCodes.ok
 }
 

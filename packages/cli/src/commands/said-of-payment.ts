@@ -1,4 +1,4 @@
-import type { PaymentOutcome, Quote } from '@groat/client'
+import { lastReceipt, type PaymentOutcome, type Quote } from '@groat/client'
 import { assetByAddress, decodeReceipt, formatUnits, type Receipt } from '@groat/core'
 
 /** A quote that can be paid. */
@@ -54,8 +54,8 @@ export function tokensOf({ network, asset }: Pick<Answered['payment'], 'network'
 }
 
 /** The receipt in the last event of a stream that is settled when it has ended. */
-export function lastReceipt(text: string): Receipt | undefined {
-  const [, value] = /\nevent: payment-response\ndata: (\S+)\n\n$/.exec(text) ?? []
+export function receiptOfStream(text: string): Receipt | undefined {
+  const value = lastReceipt(text)
   const receipt =
     value === undefined ? undefined : decodeReceipt((name) => (name === 'PAYMENT-RESPONSE' ? value : null))
   return receipt?.ok && receipt.value.status === 'settled' ? receipt.value.receipt : undefined

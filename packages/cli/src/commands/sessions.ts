@@ -168,6 +168,7 @@ export async function listSessions({ rpc = [], json }: SessionCommand, io: Io): 
     }
   })
   for (const line of columns(rows)) io.out(`${plain(line)}\n`)
+  if (sessions.length === 0 && !json) io.say('There are no sessions: groat wallet session new makes one.')
   return exitCodes.ok
 }
 

@@ -1,6 +1,6 @@
 import { createPayer } from '@groat/client'
 import type { Network } from '@groat/core'
-import { lastReceipt } from '../commands/said-of-payment.js'
+import { receiptOfStream } from '../commands/said-of-payment.js'
 import { CliError } from '../terminal/exit.js'
 import { handshake } from './demo-socket.js'
 import type { LocalNetwork } from './local-network.js'
@@ -52,7 +52,8 @@ export function createBuyer(networks: readonly LocalNetwork[]): Buyer {
       const answer = read(text, response)
       const outcome = payer.outcome(response)
       if (outcome === undefined || !('payment' in outcome)) throw new CliError('no', `${url} was not paid`)
-      const transaction = outcome.status === 'settled' ? outcome.receipt.transaction : lastReceipt(text)?.transaction
+      const transaction =
+        outcome.status === 'settled' ? outcome.receipt.transaction : receiptOfStream(text)?.transaction
       if (transaction === undefined)
         throw new CliError('no', `${url} was not paid: ${outcome?.status ?? response.status}`)
       const { payment } = outcome

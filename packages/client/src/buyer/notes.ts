@@ -1,4 +1,5 @@
 import { headerNames, readBounded, sha256Hex } from '@groat/core'
+import { lastReceipt } from '../last-receipt.js'
 import type { PaymentOutcome } from '../outcome.js'
 import type { Note, Purse } from '../purse.js'
 
@@ -40,7 +41,8 @@ async function write(
 ): Promise<void> {
   const named = headers.get(headerNames[2].response) ?? headers.get(headerNames[1].response) ?? undefined
   const body = copy === null ? undefined : await readBounded(copy, { maxBytes, ms: READ_MS }).catch(() => undefined)
-  const receipt = named ?? (isStream(headers) && body !== undefined ? lastReceipt(body) : undefined)
+  const receipt =
+    named ?? (isStream(headers) && body !== undefined ? lastReceipt(new TextDecoder().decode(body)) : undefined)
   const note: Note = {
     httpStatus: status,
     ...(receipt !== undefined && { receipt }),
@@ -50,9 +52,3 @@ async function write(
 }
 
 const isStream = (headers: Headers) => headers.get('content-type')?.startsWith('text/event-stream') === true
-
-/** A stream that is settled when it has ended says its receipt in its last event. */
-function lastReceipt(body: Uint8Array): string | undefined {
-  const [, value] = /(?:^|\n)event: payment-response\ndata: ([\w+/=-]+)\n\n$/.exec(new TextDecoder().decode(body)) ?? []
-  return value
-}
