@@ -114,11 +114,20 @@ async function audit({ chain, target, fromBlock, told, keys, process, opening })
   try {
     // At one moment: facilitators still write of what becomes final.
     const [settlement, attempt, ride, evidence, event] = await store.transaction(async (trx) => {
-      const tables = []
-      for (const table of ['settlement', 'attempt', 'ride', 'evidence', 'event']) {
-        tables.push(await trx.selectFrom(table).selectAll().execute())
-      }
-      return tables
+      const payments = trx.selectFrom('settlement').innerJoin('request', 'request.settlement', 'settlement.id')
+      const withPid = (table) =>
+        trx
+          .selectFrom(table)
+          .innerJoin('settlement', 'settlement.id', `${table}.settlement`)
+          .selectAll(table)
+          .select('pid')
+      return [
+        await payments.selectAll('settlement').select('body').execute(),
+        await trx.selectFrom('attempt').selectAll().execute(),
+        await withPid('ride').execute(),
+        await withPid('evidence').execute(),
+        await trx.selectFrom('event').selectAll().execute(),
+      ]
     })
     const findings = checkHistory({
       journal: { settlement, attempt, ride, evidence, event },
@@ -146,7 +155,7 @@ async function audit({ chain, target, fromBlock, told, keys, process, opening })
 
 /** What callers were told, by the payment that they asked about. */
 function answersOf(told, settlement) {
-  const known = new Map(settlement.map(({ request, pid, rid }) => [nonceOf(JSON.parse(request)), { pid, rid }]))
+  const known = new Map(settlement.map(({ body, pid, rid }) => [nonceOf(JSON.parse(body)), { pid, rid }]))
   return told.flatMap(({ at, body, answer: { status, body: said } }) => {
     const about = known.get(nonceOf(JSON.parse(body)))
     if (about === undefined || status !== 200) return []

@@ -1,5 +1,5 @@
 import type { Store } from '@groat/store'
-import type { ExpressionBuilder, Transaction } from 'kysely'
+import type { ExpressionBuilder, Selectable, Transaction } from 'kysely'
 import { assertEdition } from './journal/edition.js'
 import { CHAIN_START, type ChainEnd, eventHash } from './journal/events.js'
 import { liveStatuses } from './journal/state.js'
@@ -19,11 +19,14 @@ export type Archived = { readonly payments: number; readonly events: number }
 
 /** One line of an archive. */
 type Line =
-  | { readonly kind: 'payment'; readonly settlement: Row<'settlement'>; readonly attempts: readonly Row<'attempt'>[] }
+  | { readonly kind: 'payment'; readonly settlement: Payment; readonly attempts: readonly Row<'attempt'>[] }
   | ({ readonly kind: 'event' } & Row<'event'>)
   | ({ readonly kind: 'message' } & Row<'outbox'>)
 
-type Row<Table extends keyof JournalTables> = JournalTables[Table]
+type Row<Table extends keyof JournalTables> = Selectable<JournalTables[Table]>
+
+/** A payment with what was asked for. What only the journal's own tables need is not told. */
+type Payment = Omit<Row<'settlement'>, 'id' | 'phase'> & { readonly request: string }
 
 /**
  * Moves payments that ended long ago out of a journal into lines of JSON: their requests, transactions, events and messages. What stays is one line a payment and
@@ -52,9 +55,12 @@ export async function archiveJournal({ store, before, append }: ArchiveOptions):
 
 type Journal = Store<JournalTables>
 type Batch = {
-  readonly payments: readonly Row<'settlement'>[]
+  readonly payments: readonly Ended[]
   readonly events: readonly Row<'event'>[]
 }
+
+/** A payment that ended; without a request it was moved by an earlier run. */
+type Ended = Row<'settlement'> & { readonly body: string | null }
 
 /** Events that are looked at together, of each chain. */
 const DEPTH = 1000
@@ -74,14 +80,14 @@ async function chooseBatch(
     // The newest of a chain stays: a writer goes on from it.
     chains.push((await oldest.limit(DEPTH + 1).execute()).slice(0, -1))
   }
-  const ended = new Map<string, Row<'settlement'>>()
+  const ended = new Map<string, Ended>()
   for (const pids of paged([...new Set(chains.flat().map(({ pid }) => pid))])) {
     for (const row of await endedOf(db, pids, before)) ended.set(row.pid, row)
   }
   const events = chains.flatMap((chain) => until(chain, ({ pid }) => !ended.has(pid)))
   const here = new Set(events.map(({ pid }) => pid))
   // Of what an earlier run has moved, only events are left.
-  const payments = [...ended.values()].filter(({ pid, request }) => here.has(pid) && request !== '')
+  const payments = [...ended.values()].filter(({ pid, body }) => here.has(pid) && body !== null)
   return { events, payments }
 }
 
@@ -91,16 +97,18 @@ function until<T>(items: readonly T[], stops: (item: T) => boolean): readonly T[
 }
 
 /** Those that ended before then, for good: the chain refuses them by itself, nobody waits for word of them, and nothing of theirs can land. */
-async function endedOf(db: Reads, pids: readonly string[], before: number): Promise<readonly Row<'settlement'>[]> {
+async function endedOf(db: Reads, pids: readonly string[], before: number): Promise<readonly Ended[]> {
   return db
     .selectFrom('settlement')
-    .selectAll()
+    .leftJoin('request', 'request.settlement', 'settlement.id')
+    .selectAll('settlement')
+    .select('body')
     .where('pid', 'in', pids)
     .where('updated_at', '<', before)
     .where('valid_before', '<', Math.floor(before / 1000))
     .where(({ and, or, eb, exists, not, selectFrom }) => {
-      const mine = eb.ref('settlement.pid')
-      const evidence = selectFrom('evidence').select('pid').whereRef('evidence.pid', '=', mine)
+      const mine = eb.ref('settlement.id')
+      const evidence = selectFrom('evidence').select('log_index').whereRef('evidence.settlement', '=', mine)
       // What was given up is told to nobody any more.
       const untold = selectFrom('outbox')
         .select('outbox.pid')
@@ -110,7 +118,7 @@ async function endedOf(db: Reads, pids: readonly string[], before: number): Prom
       const live = selectFrom('ride')
         .innerJoin('attempt', 'attempt.slot', 'ride.slot')
         .select('attempt.hash')
-        .whereRef('ride.pid', '=', mine)
+        .whereRef('ride.settlement', '=', mine)
         .where('attempt.status', 'in', liveStatuses)
       // Charged nothing: there is no block that could be undone.
       const isFree = and([eb('state', '=', 'settled'), not(exists(evidence))])
@@ -138,13 +146,17 @@ async function describe({ db }: Journal, { payments, events }: Batch): Promise<s
       .selectFrom('ride')
       .innerJoin('attempt', 'attempt.slot', 'ride.slot')
       .selectAll('attempt')
-      .select('ride.pid')
-      .where('ride.pid', 'in', pids)
+      .select('ride.settlement')
+      .where(
+        'ride.settlement',
+        'in',
+        page.map(({ id }) => id),
+      )
       .orderBy('attempt.signed_at')
       .execute()
-    for (const settlement of page) {
-      const attempts = rides.flatMap(({ pid, ...attempt }) => (pid === settlement.pid ? [attempt] : []))
-      lines.push({ kind: 'payment', settlement, attempts })
+    for (const { id, phase: _, body, ...payment } of page) {
+      const attempts = rides.flatMap(({ settlement, ...attempt }) => (settlement === id ? [attempt] : []))
+      lines.push({ kind: 'payment', settlement: { ...payment, request: body ?? '' }, attempts })
     }
     const messages = await db.selectFrom('outbox').selectAll().where('pid', 'in', pids).orderBy('turn').execute()
     for (const message of messages) lines.push({ kind: 'message', ...message })
@@ -160,15 +172,11 @@ function remove(journal: Journal, { payments, events }: Batch): Promise<boolean>
       const rows = trx.selectFrom('settlement').select(['pid', 'state', 'updated_at'])
       const pids = page.map(({ pid }) => pid)
       const now = new Map((await rows.where('pid', 'in', pids).execute()).map((row) => [row.pid, row]))
-      const isSame = (row: Row<'settlement'>) =>
+      const isSame = (row: Ended) =>
         now.get(row.pid)?.state === row.state && now.get(row.pid)?.updated_at === row.updated_at
       if (!page.every(isSame)) return false
     }
-    for (const page of paged(payments))
-      await removePayments(
-        trx,
-        page.map(({ pid }) => pid),
-      )
+    for (const page of paged(payments)) await removePayments(trx, page)
     const ends = new Map<string, ChainEnd>()
     for (const { writer, seq, hash } of events) ends.set(writer, { seq: seq + 1, hash })
     for (const [writer, { seq, hash }] of ends) {
@@ -183,9 +191,11 @@ function remove(journal: Journal, { payments, events }: Batch): Promise<boolean>
   })
 }
 
-async function removePayments(trx: Transaction<JournalTables>, pids: readonly string[]): Promise<void> {
-  const slots = await trx.selectFrom('ride').select('slot').distinct().where('pid', 'in', pids).execute()
-  await trx.deleteFrom('ride').where('pid', 'in', pids).execute()
+async function removePayments(trx: Transaction<JournalTables>, payments: readonly Ended[]): Promise<void> {
+  const ids = payments.map(({ id }) => id)
+  const pids = payments.map(({ pid }) => pid)
+  const slots = await trx.selectFrom('ride').select('slot').distinct().where('settlement', 'in', ids).execute()
+  await trx.deleteFrom('ride').where('settlement', 'in', ids).execute()
   for (const page of paged(slots.map(({ slot }) => slot))) {
     // Others may still travel there.
     const kept = await trx.selectFrom('ride').select('slot').where('slot', 'in', page).execute()
@@ -195,7 +205,7 @@ async function removePayments(trx: Transaction<JournalTables>, pids: readonly st
   // What was given up.
   await trx.deleteFrom('delivery').where('pid', 'in', pids).execute()
   await trx.deleteFrom('outbox').where('pid', 'in', pids).execute()
-  await trx.updateTable('settlement').set({ request: '' }).where('pid', 'in', pids).execute()
+  await trx.deleteFrom('request').where('settlement', 'in', ids).execute()
 }
 
 function paged<T>(items: readonly T[]): readonly (readonly T[])[] {

@@ -174,6 +174,11 @@ test('I17 an archive that was changed, or has a line too few, shows; one that wa
 })
 
 async function emptied(state: 'final'): Promise<number> {
-  const rows = tables().db.selectFrom('settlement').select('pid').where('request', '=', '').where('state', '=', state)
+  const rows = tables()
+    .db.selectFrom('settlement')
+    .leftJoin('request', 'request.settlement', 'settlement.id')
+    .select('pid')
+    .where('body', 'is', null)
+    .where('state', '=', state)
   return (await rows.execute()).length
 }

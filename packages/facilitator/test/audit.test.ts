@@ -67,23 +67,26 @@ test('I17 an event that was changed, or is missing, shows', async () => {
 
 test('INV-9 evidence that is missing, too little, or not what the chain has, shows', async () => {
   await settled(3)
-  const [a, b, c] = (await tables().db.selectFrom('evidence').select('pid').orderBy('pid').execute()).map(
-    ({ pid }) => pid,
-  )
+  const [first, second, third] = await tables()
+    .db.selectFrom('settlement')
+    .select(['id', 'pid'])
+    .orderBy('pid')
+    .execute()
+  const [a, b, c] = [first?.pid, second?.pid, third?.pid]
   await tables().transaction(async (trx) => {
     await trx
       .deleteFrom('evidence')
-      .where('pid', '=', a ?? '')
+      .where('settlement', '=', first?.id ?? 0)
       .execute()
     await trx
       .updateTable('evidence')
       .set({ amount: '1' })
-      .where('pid', '=', b ?? '')
+      .where('settlement', '=', second?.id ?? 0)
       .execute()
     await trx
       .updateTable('evidence')
       .set({ log_index: 99 })
-      .where('pid', '=', c ?? '')
+      .where('settlement', '=', third?.id ?? 0)
       .execute()
   })
   const { differences } = await audit()

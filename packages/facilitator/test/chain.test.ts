@@ -145,7 +145,7 @@ describe('a node that misbehaves', () => {
     await on.chain.dropTransaction(hash)
     const mined = async () => {
       await on.chain.mine()
-      return (await on.tables().selectFrom('evidence').select('pid').execute()).length === 1
+      return (await on.tables().selectFrom('evidence').select('settlement').execute()).length === 1
     }
     await until(mined)
     expect(transactionOf(await work)).toBe(hash)
@@ -285,7 +285,7 @@ test('INV-20 whatever is done to a good request, every answer is an answer', asy
     { numRuns: 200 },
   )
   // Some changes touch nothing that was signed: then it was settled, once.
-  const settled = await on.tables().selectFrom('evidence').select('pid').execute()
+  const settled = await on.tables().selectFrom('evidence').select('settlement').execute()
   await on.expectMoved(settled.length)
   expect(settled.length).toBeLessThanOrEqual(1)
 })

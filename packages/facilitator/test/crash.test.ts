@@ -99,7 +99,7 @@ test.each(points)(
     expect(claimed).toHaveLength(point < 'FP-03' ? 0 : 1)
     // What was claimed goes on by itself; what was not is nobody's until it is presented again.
     if (claimed.length === 1) {
-      await until(async () => (await on.tables().selectFrom('evidence').select('pid').execute()).length === 1)
+      await until(async () => (await on.tables().selectFrom('evidence').select('settlement').execute()).length === 1)
     }
     expect(await settleToEnd(service, request)).toMatchObject({ status: 'settled' })
     const attempts = await on.tables().selectFrom('attempt').select(['hash', 'nonce', 'status']).execute()
@@ -188,13 +188,13 @@ test('C01 killed with 10 payments under way, the next one settles each exactly o
   await expectLawful()
 })
 
-const ridesNow = () => on.tables().selectFrom('ride').select(['slot', 'pid']).execute()
+const ridesNow = () => on.tables().selectFrom('ride').select(['slot', 'settlement']).execute()
 
 /** The bytes were in the journal at the kill, so what rode together then lands together; who was ready too late for it comes after. */
 async function expectTogether(rides: Awaited<ReturnType<typeof ridesNow>>) {
-  const evidence = await on.tables().selectFrom('evidence').select(['pid', 'transaction']).execute()
-  const landed = new Map(evidence.map(({ pid, transaction }) => [pid, transaction]))
-  const together = new Set(rides.map(({ slot, pid }) => `${slot} ${landed.get(pid)}`))
+  const evidence = await on.tables().selectFrom('evidence').select(['settlement', 'transaction']).execute()
+  const landed = new Map(evidence.map(({ settlement, transaction }) => [settlement, transaction]))
+  const together = new Set(rides.map(({ slot, settlement }) => `${slot} ${landed.get(settlement)}`))
   expect(together.size).toBe(new Set(rides.map(({ slot }) => slot)).size)
 }
 

@@ -30,7 +30,7 @@ test('payments that wait together leave together, and each has a receipt of its 
   await on.chain.mine()
   await until(async () => {
     await on.chain.mine()
-    return (await on.tables().selectFrom('evidence').select('pid').execute()).length === 21
+    return (await on.tables().selectFrom('evidence').select('settlement').execute()).length === 21
   })
   const receipts = (await Promise.all([alone, ...others])).map(receiptOf)
   const places = receipts.map(({ transaction, extra }) => `${transaction} ${extra?.logIndex}`)
@@ -49,7 +49,7 @@ test('one that fails in a group takes no other with it', async () => {
   // Whoever sees a payment can hand it in: then ours fails, and what it paid for is settled all the same.
   await until(async () => {
     await on.chain.mine()
-    return (await on.tables().selectFrom('evidence').select('pid').execute()).length === 3
+    return (await on.tables().selectFrom('evidence').select('settlement').execute()).length === 3
   })
   for (const request of [first, second, third]) receiptOf(await service.settle(request))
   await on.expectMoved(3)
@@ -66,7 +66,7 @@ test('A11 a transaction that the base fee has left behind is outbid, and lands o
   await until(async () => {
     await on.chain.setNextBaseFee(20n * GWEI)
     await on.chain.mine()
-    return (await on.tables().selectFrom('evidence').select('pid').execute()).length === 1
+    return (await on.tables().selectFrom('evidence').select('settlement').execute()).length === 1
   })
   const { transaction } = receiptOf(await service.settle(request))
   const signed = await attempts()

@@ -2,6 +2,30 @@ import { type EvmChain, type History, usdcAbi } from '@groat/sandbox'
 import type { Store } from '@groat/store'
 import type { JournalTables } from '../src/journal/tables.js'
 
+/** The rows of a journal, each with the pid of its payment. */
+export async function journalRows(store: Store) {
+  const { db } = store.withTables<JournalTables>()
+  const payments = db.selectFrom('settlement').selectAll('settlement')
+  const [settlement, attempt, ride, evidence, event] = await Promise.all([
+    payments.innerJoin('request', 'request.settlement', 'settlement.id').select('body').execute(),
+    db.selectFrom('attempt').selectAll().execute(),
+    db
+      .selectFrom('ride')
+      .innerJoin('settlement', 'settlement.id', 'ride.settlement')
+      .selectAll('ride')
+      .select('pid')
+      .execute(),
+    db
+      .selectFrom('evidence')
+      .innerJoin('settlement', 'settlement.id', 'evidence.settlement')
+      .selectAll('evidence')
+      .select('pid')
+      .execute(),
+    db.selectFrom('event').selectAll().execute(),
+  ])
+  return { settlement, attempt, ride, evidence, event }
+}
+
 /** What a run on a local chain has left: the journal, the token's logs to the seller, and what the facilitators' accounts sent. */
 export async function recordHistory(on: {
   readonly chain: EvmChain
@@ -9,14 +33,8 @@ export async function recordHistory(on: {
   readonly fromBlock: bigint
 }): Promise<History> {
   const { chain, fromBlock } = on
-  const { db } = on.store.withTables<JournalTables>()
-  const [settlement, attempt, ride, evidence, event] = await Promise.all([
-    db.selectFrom('settlement').selectAll().execute(),
-    db.selectFrom('attempt').selectAll().execute(),
-    db.selectFrom('ride').selectAll().execute(),
-    db.selectFrom('evidence').selectAll().execute(),
-    db.selectFrom('event').selectAll().execute(),
-  ])
+  const journal = await journalRows(on.store)
+  const { attempt } = journal
   const { network } = chain
   const to = chain.account('seller').address
   const logs = await chain.client.getContractEvents({
@@ -47,5 +65,5 @@ export async function recordHistory(on: {
       transactions.push({ network, hash, signer: from, fee: (gasUsed * effectiveGasPrice).toString() })
     }
   }
-  return { journal: { settlement, attempt, ride, evidence, event }, chain: { transfers, transactions } }
+  return { journal, chain: { transfers, transactions } }
 }

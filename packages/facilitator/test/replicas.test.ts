@@ -151,7 +151,7 @@ test(
     const requests = await payMany(10)
     const work = settleAll([at], requests)
     const { db } = store.withTables<JournalTables>()
-    await until(async () => (await db.selectFrom('evidence').select('pid').execute()).length > 0)
+    await until(async () => (await db.selectFrom('evidence').select('settlement').execute()).length > 0)
     await server.crash()
     await new Promise((resolve) => setTimeout(resolve, 300))
     await server.start()

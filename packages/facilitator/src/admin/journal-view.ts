@@ -58,7 +58,7 @@ export function createJournalView(store: Store): JournalView {
   const listed = () =>
     db
       .selectFrom('settlement')
-      .leftJoin('evidence', 'evidence.pid', 'settlement.pid')
+      .leftJoin('evidence', 'evidence.settlement', 'settlement.id')
       .select([
         'settlement.pid',
         'settlement.network',

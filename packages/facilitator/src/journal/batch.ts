@@ -3,8 +3,8 @@ import { noChanges, type SettlementChange, type WriteDownOptions, writeDown } fr
 import type { ChainEnd } from './events.js'
 import { creditKey, type Facts, laneKey, type Needs, type Payer, readFacts, type Standing } from './facts.js'
 import type { OutboxTopic } from './outbox.js'
-import { type AttemptStatus, edges, type RideStatus, type SettlementState } from './state.js'
-import type { JournalTables } from './tables.js'
+import { type AttemptStatus, edges, phases, type RideStatus, type SettlementState } from './state.js'
+import type { FreshSettlement, JournalTables } from './tables.js'
 
 /** One write to the journal: what it has to know, and what it does when it knows. It may be decided again, so it changes only the batch. */
 export interface Write<T> extends Needs {
@@ -94,10 +94,10 @@ export class Batch {
   }
 
   /** A payment that is taken on: for the first time, or again after it was refused. */
-  claim(fresh: JournalTables['settlement']): void {
+  claim(fresh: FreshSettlement, request: string): void {
     const before = this.standing(fresh.pid)
     const row = { ...fresh, told: before?.told ?? 0, created_at: before?.created_at ?? fresh.created_at }
-    ;(before === undefined ? this.#changes.inserts : this.#changes.resets).push(row)
+    ;(before === undefined ? this.#changes.inserts : this.#changes.resets).push({ row, request })
     this.#facts.settlements.set(row.pid, row)
     if (row.tenant !== null) this.#facts.tenants.set(row.tenant, this.openOf(row.tenant) + 1)
     const payer = this.payer(row.network, row.payer)
@@ -113,7 +113,9 @@ export class Batch {
     if (standing === undefined || standing.state === to) return
     const from = standing.state
     if (!edges[from].includes(to)) throw new TypeError(`A settlement does not go from ${from} to ${to}`)
-    const change = { state: to, reason: refusal?.code ?? null, detail: refusal?.detail ?? null }
+    // What stays is not named: an index over it is left alone.
+    const phase = phases[from] === phases[to] ? {} : { phase: phases[to] }
+    const change = { state: to, ...phase, reason: refusal?.code ?? null, detail: refusal?.detail ?? null }
     this.#change(pid, change)
     this.#facts.settlements.set(pid, { ...standing, state: to })
     this.#tell(standing, from, to, refusal?.code)
@@ -129,7 +131,7 @@ export class Batch {
   sign(row: JournalTables['attempt'], pids: readonly string[]): void {
     this.#changes.attempts.push(row)
     for (const pid of pids) {
-      this.#changes.rides.push({ slot: row.slot, pid, status: 'live' })
+      this.#changes.rides.push({ slot: row.slot, pid })
       this.#facts.riding.add(pid)
     }
   }
@@ -163,8 +165,8 @@ export class Batch {
     this.#changes.payers.add(laneKey(network, account))
   }
 
-  credit(row: JournalTables['evidence']): void {
-    this.#changes.evidence.push(row)
+  credit(pid: string, row: Omit<JournalTables['evidence'], 'settlement'>): void {
+    this.#changes.evidence.push({ pid, row })
     this.#facts.credited.add(creditKey(row.network, row.transaction, row.log_index))
   }
 

@@ -3,21 +3,21 @@ import { type ChainEnd, chainEvent, type EventStep } from './events.js'
 import type { Facts, Trx } from './facts.js'
 import type { AttemptStatus, RideStatus } from './state.js'
 import type { JournalStatements } from './statements.js'
-import type { JournalTables } from './tables.js'
+import type { FreshSettlement, JournalTables, SettlementRow } from './tables.js'
 
 /** What the writes of a batch come to, row by row. */
 export type Changes = {
-  readonly inserts: JournalTables['settlement'][]
-  readonly resets: JournalTables['settlement'][]
+  readonly inserts: Taken[]
+  readonly resets: Taken[]
   /** The same change of several is one statement. */
   readonly moves: Map<string, { readonly change: SettlementChange; readonly pids: string[] }>
   readonly attempts: JournalTables['attempt'][]
-  readonly rides: JournalTables['ride'][]
+  readonly rides: { readonly slot: string; readonly pid: string }[]
   readonly marks: Map<Exclude<AttemptStatus, 'landed'>, Set<string>>
   /** Hashes with what they cost, where that is known. */
   readonly landed: Map<string, string | undefined>
   readonly rideMarks: Map<RideStatus, Set<string>>
-  readonly evidence: JournalTables['evidence'][]
+  readonly evidence: { readonly pid: string; readonly row: Omit<JournalTables['evidence'], 'settlement'> }[]
   /** Payments whose evidence is gone, and what of theirs may land again. */
   readonly undone: string[]
   readonly revived: { readonly pid: string; readonly slot: string; readonly hashes: readonly string[] }[]
@@ -30,10 +30,11 @@ export type Changes = {
   readonly steps: EventStep[]
 }
 
+/** A payment that is taken on, with what was asked for. */
+type Taken = { readonly row: FreshSettlement; readonly request: string }
+
 /** What is changed of a settlement that is there. */
-export type SettlementChange = Partial<
-  Pick<JournalTables['settlement'], 'state' | 'reason' | 'detail' | 'owner' | 'told'>
->
+export type SettlementChange = Partial<Pick<SettlementRow, 'state' | 'phase' | 'reason' | 'detail' | 'owner' | 'told'>>
 
 /**
  * Nothing is changed yet.
@@ -70,16 +71,17 @@ export type WriteDownOptions = {
  */
 export async function writeDown(changes: Changes, facts: Facts, options: WriteDownOptions): Promise<ChainEnd> {
   const { trx, statements, now } = options
-  const { inserts, resets, moves, undone, evidence, outbox, deliveries } = changes
-  if (inserts.length > 0) await statements.insertSettlements(trx, { rows: inserts })
-  for (const row of resets) await trx.updateTable('settlement').set(row).where('pid', '=', row.pid).execute()
-  if (inserts.length + resets.length > 0) crashpoint('FP-02')
+  const { moves, undone, evidence, outbox, deliveries } = changes
+  await writeTaken(changes, facts, options)
+  const idOf = (pid: string) => known(facts.ids, pid)
   for (const { change, pids } of moves.values()) {
-    await statements.change(trx, { change: { ...change, updated_at: now }, pids })
+    await statements.change(trx, { change: { ...change, updated_at: now }, ids: pids.map(idOf) })
   }
-  await writeTransactions(changes, options)
-  if (undone.length > 0) await trx.deleteFrom('evidence').where('pid', 'in', undone).execute()
-  if (evidence.length > 0) await statements.insertEvidence(trx, { rows: evidence })
+  await writeTransactions(changes, idOf, options)
+  if (undone.length > 0) await trx.deleteFrom('evidence').where('settlement', 'in', undone.map(idOf)).execute()
+  if (evidence.length > 0) {
+    await statements.insertEvidence(trx, { rows: evidence.map(({ pid, row }) => ({ settlement: idOf(pid), ...row })) })
+  }
   await writePayers(changes, facts, options)
   await writeQuotas(changes, facts, options)
   if (outbox.length > 0) await statements.insertOutbox(trx, { rows: outbox })
@@ -87,11 +89,37 @@ export async function writeDown(changes: Changes, facts: Facts, options: WriteDo
   return writeEvents(changes, options)
 }
 
-async function writeTransactions(changes: Changes, { trx, statements, now }: WriteDownOptions): Promise<void> {
+async function writeTaken({ inserts, resets }: Changes, { ids }: Facts, { trx, statements }: WriteDownOptions) {
+  if (inserts.length > 0) {
+    const { rows } = await statements.insertSettlements(trx, { rows: inserts.map(({ row }) => row) })
+    for (const { pid, id } of rows) ids.set(pid, id)
+    const bodies = inserts.map(({ row, request }) => ({ settlement: known(ids, row.pid), body: request }))
+    await statements.insertRequests(trx, { rows: bodies })
+  }
+  for (const { row, request: body } of resets) {
+    const settlement = known(ids, row.pid)
+    await trx.updateTable('settlement').set(row).where('id', '=', settlement).execute()
+    await trx
+      .insertInto('request')
+      .values({ settlement, body })
+      .onConflict((conflict) => conflict.column('settlement').doUpdateSet({ body }))
+      .execute()
+  }
+  if (inserts.length + resets.length > 0) crashpoint('FP-02')
+}
+
+async function writeTransactions(
+  changes: Changes,
+  idOf: (pid: string) => number,
+  { trx, statements, now }: WriteDownOptions,
+): Promise<void> {
   const { attempts, rides, marks, landed, rideMarks, revived, nexts } = changes
   if (attempts.length > 0) await statements.insertAttempts(trx, { rows: attempts })
-  for (const [status, pids] of rideMarks) await statements.markRides(trx, { status, pids: [...pids] })
-  if (rides.length > 0) await statements.insertRides(trx, { rows: rides })
+  for (const [status, pids] of rideMarks) await statements.markRides(trx, { status, ids: [...pids].map(idOf) })
+  if (rides.length > 0) {
+    const rows = rides.map(({ slot, pid }) => ({ slot, settlement: idOf(pid), status: 'live' as const }))
+    await statements.insertRides(trx, { rows })
+  }
   for (const [status, hashes] of marks) {
     await trx
       .updateTable('attempt')
@@ -105,7 +133,12 @@ async function writeTransactions(changes: Changes, { trx, statements, now }: Wri
     await statements.landed(trx, { change: { status: 'landed', ...(fee === undefined ? {} : { fee }) }, hash })
   }
   for (const { pid, slot, hashes } of revived) {
-    await trx.updateTable('ride').set({ status: 'live' }).where('slot', '=', slot).where('pid', '=', pid).execute()
+    await trx
+      .updateTable('ride')
+      .set({ status: 'live' })
+      .where('slot', '=', slot)
+      .where('settlement', '=', idOf(pid))
+      .execute()
     await trx.updateTable('attempt').set({ status: 'signed' }).where('hash', 'in', hashes).execute()
   }
   for (const { network, signer, next } of nexts.values()) await statements.next(trx, { network, signer, next })
@@ -145,4 +178,11 @@ async function writeEvents({ steps }: Changes, options: WriteDownOptions): Promi
   })
   await statements.insertEvents(trx, { rows })
   return end
+}
+
+/** What is written of is there: it was read, or has just been inserted. */
+function known(ids: ReadonlyMap<string, number>, pid: string): number {
+  const id = ids.get(pid)
+  if (id === undefined) throw new TypeError(`The journal does not have the payment ${pid}`)
+  return id
 }

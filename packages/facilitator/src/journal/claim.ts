@@ -73,8 +73,8 @@ export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: P
         const same = account.open.filter((open) => open.network === network && open.asset === asset)
         const reserved = same.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
         const row = rowOf(claim, { owner, place: account.claims, now: batch.now })
-        batch.claim(row)
-        return { status: 'won', record: recordOf(row, [], undefined), reserved }
+        batch.claim(row, claim.requestText)
+        return { status: 'won', record: recordOf({ ...row, body: claim.requestText }, [], undefined), reserved }
       },
     })
   }

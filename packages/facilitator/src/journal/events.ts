@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ErrorCode } from '@groat/core'
 import type { SettlementState } from './state.js'
 import type { JournalTables } from './tables.js'
@@ -51,5 +51,5 @@ export function chainEvent(
 export function eventHash(row: Omit<JournalTables['event'], 'hash' | 'claimed_at'>): string {
   const { writer, seq, pid, from_state, to_state, at, code, prev_hash } = row
   const said = JSON.stringify([prev_hash, writer, seq, pid, from_state, to_state, at, code])
-  return createHash('sha256').update(said).digest('hex')
+  return hash('sha256', said)
 }

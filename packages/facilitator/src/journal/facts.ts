@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
-import { openStates } from './state.js'
+import { openPhases } from './state.js'
 import type { JournalStatements } from './statements.js'
-import { inStates, type JournalTables } from './tables.js'
+import { inPhases, type JournalTables, type SettlementRow } from './tables.js'
 
 export type Trx = Transaction<JournalTables>
 
@@ -24,14 +24,16 @@ export type Needs = {
 }
 
 /** Where a payment stands. */
-export type Standing = Pick<JournalTables['settlement'], 'pid' | 'state' | 'owner' | 'tenant' | 'told' | 'created_at'>
-type OpenPayment = Pick<JournalTables['settlement'], 'network' | 'asset' | 'amount' | 'place'>
+export type Standing = Pick<SettlementRow, 'pid' | 'state' | 'owner' | 'tenant' | 'told' | 'created_at'>
+type OpenPayment = Pick<SettlementRow, 'network' | 'asset' | 'amount' | 'place'>
 /** A payer, with what it has under way. */
 export type Payer = { claims: number; failures: number; failing_since: number; readonly open: OpenPayment[] }
 
 /** What the writes of a batch are decided by. */
 export type Facts = {
   readonly settlements: Map<string, Standing>
+  /** Under which id the journal has a payment. */
+  readonly ids: Map<string, number>
   /** Payments with a live ride. */
   readonly riding: Set<string>
   readonly lanes: Map<string, JournalTables['lane']>
@@ -67,8 +69,10 @@ export async function readFacts(
   const known = await readPayers(trx, payers, statements)
   const { rows } = pids.length === 0 ? NONE : await statements.standings(trx, { pids })
   // After the payments are locked, or it would be seen as it was before.
-  const riders = [...new Set(writes.flatMap((write) => (write.rides ? write.pids : [])))]
-  const { rows: riding } = riders.length === 0 ? NONE : await statements.riding(trx, { pids: riders })
+  const riders = new Set(writes.flatMap((write) => (write.rides ? write.pids : [])))
+  const riderIds = rows.flatMap(({ id, pid }) => (riders.has(pid) ? id : []))
+  const pidOf = new Map(rows.map(({ id, pid }) => [id, pid]))
+  const { rows: riding } = riderIds.length === 0 ? NONE : await statements.riding(trx, { ids: riderIds })
   const laneRows = new Map<string, JournalTables['lane']>()
   for (const { network, signer } of lanes) {
     const [row] = (await statements.lane(trx, { network, signer })).rows
@@ -79,7 +83,8 @@ export async function readFacts(
   const { rows: credited } = hashes.length === 0 ? NONE : await statements.credited(trx, { networks, hashes })
   return {
     settlements: new Map(rows.map((row) => [row.pid, row])),
-    riding: new Set(riding.map(({ pid }) => pid)),
+    ids: new Map(rows.map(({ pid, id }) => [pid, id])),
+    riding: new Set(riding.flatMap(({ settlement }) => pidOf.get(settlement) ?? [])),
     lanes: laneRows,
     payers: known,
     credited: new Set(credited.map((row) => creditKey(row.network, row.transaction, row.log_index))),
@@ -118,7 +123,7 @@ async function readTenants(trx: Trx, tenants: readonly string[]): Promise<Map<st
     .selectFrom('settlement')
     .select((eb) => ['tenant', eb.fn.countAll<number>().as('open')])
     .where('tenant', 'in', tenants)
-    .where(inStates(openStates))
+    .where(inPhases(openPhases))
     .groupBy('tenant')
     .execute()
   return new Map(rows.map(({ tenant, open }) => [tenant ?? '', Number(open)]))

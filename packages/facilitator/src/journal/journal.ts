@@ -10,9 +10,9 @@ import { createOutbox, type Outbox } from './outbox.js'
 import { createReads, type JournalReads, PAGE, readRecords } from './reads.js'
 import { type Attempt, type Claim, type SettlementRecord, slotOf } from './record.js'
 import { attemptRow } from './rows.js'
-import { carriedStates, openStates } from './state.js'
+import { openPhases } from './state.js'
 import { createSteps, type JournalSteps } from './steps.js'
-import { inStates, type JournalTables } from './tables.js'
+import { inPhases, type JournalTables } from './tables.js'
 import { createWriter } from './writer.js'
 
 export type { ClaimBounds, Claimed, PayerLimits } from './claim.js'
@@ -119,11 +119,11 @@ export function createJournal(options: JournalOptions): Journal {
           return trx
             .updateTable('settlement')
             .set({ owner: replica })
-            .where(inStates(carriedStates))
+            .where('phase', 'is not', null)
             .where((eb) =>
               eb.or([
                 eb('owner', 'is', null).and('state', '!=', 'claimed'),
-                eb('owner', 'not in', eb.selectFrom('replica').select('id').where('lease_until', '>', now)),
+                eb('owner', 'not in', eb.selectFrom('replica').select('replica.id').where('lease_until', '>', now)),
               ]),
             )
             .returning(['pid', 'state'])
@@ -141,9 +141,8 @@ export function createJournal(options: JournalOptions): Journal {
       const rows = await db
         .selectFrom('settlement')
         .select('pid')
-        .where(inStates(carriedStates))
         .where('owner', '=', replica)
-        .where('state', 'in', openStates)
+        .where(inPhases(openPhases))
         .execute()
       return readRecords(
         db,
@@ -156,8 +155,9 @@ export function createJournal(options: JournalOptions): Journal {
       const free = await db
         .selectFrom('settlement')
         .select('pid')
-        .where(inStates(['claimed']))
         .where('owner', 'is', null)
+        .where('phase', '=', 'open')
+        .where('state', '=', 'claimed')
         .where('network', 'in', networks)
         .where((eb) => eb.or([eb('signer', 'is', null), eb('signer', 'in', ['', ...signers])]))
         .orderBy('created_at')

@@ -1,8 +1,7 @@
 import { hostname } from 'node:os'
 import type { Network } from '@groat/core'
 import type { Store } from '@groat/store'
-import { carriedStates } from './state.js'
-import { inStates, type JournalTables } from './tables.js'
+import type { JournalTables } from './tables.js'
 
 /** Which of the processes on one journal may do what. Time is the database's. */
 export interface Leases {
@@ -100,7 +99,7 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .updateTable('settlement')
           .set({ owner: null })
           .where('owner', '=', replica)
-          .where(inStates(carriedStates))
+          .where('phase', 'is not', null)
           .where('state', '=', 'claimed')
           .execute()
         await trx.deleteFrom('replica').where('id', '=', replica).execute()

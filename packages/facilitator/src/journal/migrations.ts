@@ -1,7 +1,13 @@
 import type { Migrations } from '@groat/store'
 import { type Kysely, sql } from 'kysely'
-import { carriedStates, openStates, watchedStates } from './state.js'
-import { inStates, isLiveAttempt } from './tables.js'
+import { shortenRows } from './short-rows.js'
+import { isLiveAttempt } from './tables.js'
+
+// The states as those steps knew them.
+const isOpen = sql<boolean>`state in ('claimed', 'signed', 'sent', 'mined', 'reorged')`
+const isWatched = sql<boolean>`state in ('mined', 'settled')`
+const isCarried = sql<boolean>`state in ('claimed', 'signed', 'sent', 'mined', 'reorged', 'settled')`
+const isClaimed = sql<boolean>`state in ('claimed')`
 
 /** How the tables come to be. A step that is released never changes. */
 export const journalMigrations: Migrations = {
@@ -12,6 +18,7 @@ export const journalMigrations: Migrations = {
     '003_service': addService,
     '004_archive': addArchive,
     '005_event_order': orderEvents,
+    '006_short_rows': shortenRows,
   },
 }
 
@@ -38,19 +45,9 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addColumn('updated_at', 'bigint', (c) => c.notNull())
     .execute()
-  await schema.createIndex('settlement_open').on('settlement').column('payer').where(inStates(openStates)).execute()
-  await schema
-    .createIndex('settlement_watched')
-    .on('settlement')
-    .column('owner')
-    .where(inStates(watchedStates))
-    .execute()
-  await schema
-    .createIndex('settlement_free')
-    .on('settlement')
-    .column('network')
-    .where(inStates(['claimed']))
-    .execute()
+  await schema.createIndex('settlement_open').on('settlement').column('payer').where(isOpen).execute()
+  await schema.createIndex('settlement_watched').on('settlement').column('owner').where(isWatched).execute()
+  await schema.createIndex('settlement_free').on('settlement').column('network').where(isClaimed).execute()
   await schema
     .createTable('attempt')
     .addColumn('hash', 'text', (c) => c.primaryKey())
@@ -152,12 +149,7 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
 /** What is asked again and again costs the same however long the journal has grown. */
 async function createGrowthIndexes(db: Kysely<unknown>): Promise<void> {
   const { schema } = db
-  await schema
-    .createIndex('settlement_carried')
-    .on('settlement')
-    .columns(['owner', 'state'])
-    .where(inStates(carriedStates))
-    .execute()
+  await schema.createIndex('settlement_carried').on('settlement').columns(['owner', 'state']).where(isCarried).execute()
   await schema.createIndex('attempt_live').on('attempt').columns(['network', 'signer']).where(isLiveAttempt).execute()
   await schema.createIndex('evidence_found').on('evidence').columns(['network', 'found_at']).execute()
   await schema.createIndex('evidence_block').on('evidence').columns(['network', 'block_number']).execute()
@@ -172,12 +164,7 @@ async function addService(db: Kysely<unknown>): Promise<void> {
     .alterTable('settlement')
     .addColumn('told', 'bigint', (c) => c.notNull().defaultTo(0))
     .execute()
-  await schema
-    .createIndex('settlement_tenant_open')
-    .on('settlement')
-    .column('tenant')
-    .where(inStates(openStates))
-    .execute()
+  await schema.createIndex('settlement_tenant_open').on('settlement').column('tenant').where(isOpen).execute()
   await schema
     .alterTable('outbox')
     .addColumn('turn', 'bigint', (c) => c.notNull().defaultTo(0))

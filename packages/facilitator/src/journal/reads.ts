@@ -3,8 +3,8 @@ import type { Store } from '@groat/store'
 import type { Transaction } from 'kysely'
 import type { Attempt, SettlementRecord } from './record.js'
 import { attemptOf, creditOf, recordOf } from './rows.js'
-import { openStates, watchedStates } from './state.js'
-import { inStates, isLiveAttempt, type JournalTables } from './tables.js'
+import { isOpen, openPhases, watchedPhases } from './state.js'
+import { inPhases, isLiveAttempt, type JournalTables } from './tables.js'
 
 /** What is read of a journal. */
 export interface JournalReads {
@@ -47,10 +47,10 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
   function watchedOf(network: Network) {
     return db
       .selectFrom('settlement')
-      .innerJoin('evidence', 'evidence.pid', 'settlement.pid')
+      .innerJoin('evidence', 'evidence.settlement', 'settlement.id')
       .select('settlement.pid')
       .where('settlement.owner', '=', replica)
-      .where(inStates(watchedStates))
+      .where(inPhases(watchedPhases))
       .where('settlement.network', '=', network)
   }
 
@@ -73,7 +73,7 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         .selectFrom('settlement')
         .select('amount')
         .where('payer', '=', payer)
-        .where(inStates(openStates))
+        .where(inPhases(openPhases))
         .where('network', '=', network)
         .where('asset', '=', asset)
         .where('place', '<', place)
@@ -95,13 +95,14 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
     async watchedBlocks(network, since) {
       const rows = await db
         .selectFrom('evidence')
-        .innerJoin('settlement', 'settlement.pid', 'evidence.pid')
+        .innerJoin('settlement', 'settlement.id', 'evidence.settlement')
         .select(['evidence.block_number', 'evidence.block_hash'])
         .distinct()
         .where('evidence.network', '=', network)
-        .where('evidence.found_at', '>=', since)
+        // From ever on it goes by the payments: of evidence there is more the longer the journal.
+        .$if(since > 0, (query) => query.where('evidence.found_at', '>=', since))
         .where('settlement.owner', '=', replica)
-        .where(inStates(watchedStates))
+        .where(inPhases(watchedPhases))
         .execute()
       return rows.map(({ block_number, block_hash: hash }) => ({ number: BigInt(block_number), hash }))
     },
@@ -109,13 +110,13 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
     async watchedIn(network, { number, hash }) {
       const rows = await db
         .selectFrom('evidence')
-        .innerJoin('settlement', 'settlement.pid', 'evidence.pid')
-        .select('evidence.pid')
+        .innerJoin('settlement', 'settlement.id', 'evidence.settlement')
+        .select('settlement.pid')
         .where('evidence.network', '=', network)
         .where('evidence.block_number', '=', Number(number))
         .where('evidence.block_hash', '=', hash)
         .where('settlement.owner', '=', replica)
-        .where(inStates(watchedStates))
+        .where(inPhases(watchedPhases))
         .execute()
       return readRecords(
         db,
@@ -141,8 +142,8 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         .execute()
       const riders = await db
         .selectFrom('ride')
-        .innerJoin('settlement', 'settlement.pid', 'ride.pid')
-        .select(['ride.slot', 'ride.pid', 'settlement.state'])
+        .innerJoin('settlement', 'settlement.id', 'ride.settlement')
+        .select(['ride.slot', 'settlement.pid', 'settlement.state'])
         .where('ride.slot', 'in', rows.length === 0 ? [''] : rows.map(({ slot }) => slot))
         .execute()
       const open = rows.map((row) => {
@@ -150,14 +151,20 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         return {
           ...attemptOf(row),
           pids: mine.map(({ pid }) => pid as Pid), // A codec: the journal holds nothing else.
-          ended: mine.every(({ state }) => !openStates.some((each) => each === state)),
+          ended: mine.every(({ state }) => !isOpen(state)),
         }
       })
       return { open, ...(standing === undefined || standing.next === 0 ? {} : { next: BigInt(standing.next) }) }
     },
 
     async riders(slot) {
-      const rows = await db.selectFrom('ride').select('pid').where('slot', '=', slot).orderBy('pid').execute()
+      const rows = await db
+        .selectFrom('ride')
+        .innerJoin('settlement', 'settlement.id', 'ride.settlement')
+        .select('pid')
+        .where('slot', '=', slot)
+        .orderBy('pid')
+        .execute()
       return readRecords(
         db,
         rows.map(({ pid }) => pid),
@@ -193,20 +200,26 @@ async function readPage(db: Reads, pids: readonly string[]): Promise<SettlementR
   // A payment and its evidence are one statement: between two of them a block may be undone, and what was settled would seem to have charged nothing.
   const rows = await db
     .selectFrom('settlement')
-    .leftJoin('evidence', 'evidence.pid', 'settlement.pid')
+    .leftJoin('evidence', 'evidence.settlement', 'settlement.id')
+    .leftJoin('request', 'request.settlement', 'settlement.id')
     .selectAll('settlement')
+    .select('request.body')
     .select(['transaction', 'log_index', 'block_number', 'block_hash', 'evidence.amount as credited', 'fee'])
     .where('settlement.pid', 'in', pids)
     .execute()
-  const attempts = await readAttempts(db, pids)
-  return rows.map((row) => recordOf(row, attempts.get(row.pid) ?? [], creditOf(row)))
+  const attempts = await readAttempts(
+    db,
+    rows.map(({ id }) => id),
+  )
+  return rows.map((row) => recordOf(row, attempts.get(row.id) ?? [], creditOf(row)))
 }
 
 /** The transactions of payments, of each in the order in which they were signed. One may carry many payments and be long: it is read once. */
-async function readAttempts(db: Reads, pids: readonly string[]): Promise<Map<string, Attempt[]>> {
-  const found = new Map<string, Attempt[]>()
+async function readAttempts(db: Reads, ids: readonly number[]): Promise<Map<number, Attempt[]>> {
+  const found = new Map<number, Attempt[]>()
+  if (ids.length === 0) return found
   const rides = new Map<string, JournalTables['ride'][]>()
-  for (const ride of await db.selectFrom('ride').selectAll().where('pid', 'in', pids).execute()) {
+  for (const ride of await db.selectFrom('ride').selectAll().where('settlement', 'in', ids).execute()) {
     add(rides, ride.slot, ride)
   }
   if (rides.size === 0) return found
@@ -218,7 +231,7 @@ async function readAttempts(db: Reads, pids: readonly string[]): Promise<Map<str
     .orderBy('nonce')
     .execute()
   for (const row of rows) {
-    for (const { pid, status } of rides.get(row.slot) ?? []) add(found, pid, attemptOf(row, status))
+    for (const { settlement, status } of rides.get(row.slot) ?? []) add(found, settlement, attemptOf(row, status))
   }
   return found
 }

@@ -9,16 +9,16 @@ import {
 } from '@groat/core'
 import type { Selectable } from 'kysely'
 import { type Attempt, type Claim, type Evidence, type SettlementRecord, slotOf } from './record.js'
-import type { RideStatus } from './state.js'
-import type { JournalTables } from './tables.js'
+import { phases, type RideStatus } from './state.js'
+import type { FreshSettlement, JournalTables } from './tables.js'
 
 // Rows to values and back: the one place that casts.
 
 export function rowOf(
   claim: Claim,
   { owner, place, now }: { readonly owner: string | null; readonly place: number; readonly now: number },
-): JournalTables['settlement'] {
-  const { pid, rid, payer, expiresAt, signer, tenant, request, requestText } = claim
+): FreshSettlement {
+  const { pid, rid, payer, expiresAt, signer, tenant, request } = claim
   const { network, scheme, payTo, asset, amount } = request.requirements
   return {
     pid,
@@ -31,6 +31,7 @@ export function rowOf(
     amount: amount.toString(),
     valid_before: expiresAt,
     state: 'claimed',
+    phase: phases.claimed,
     reason: null,
     detail: null,
     owner,
@@ -38,14 +39,13 @@ export function rowOf(
     tenant: tenant ?? null,
     told: 0,
     place,
-    request: requestText,
     created_at: now,
     updated_at: now,
   }
 }
 
 export function recordOf(
-  row: Selectable<JournalTables['settlement']>,
+  row: FreshSettlement & { readonly body: string | null },
   attempts: readonly Attempt[],
   evidence: Evidence | undefined,
 ): SettlementRecord {
@@ -61,7 +61,7 @@ export function recordOf(
     expiresAt: row.valid_before,
     state: row.state,
     place: row.place,
-    requestText: row.request,
+    requestText: row.body ?? '',
     attempts,
     ...(row.owner === null ? {} : { owner: row.owner }),
     ...(row.signer === null ? {} : { signer: row.signer }),
@@ -109,15 +109,14 @@ export function attemptOf(row: Selectable<JournalTables['attempt']>, ride: RideS
 }
 
 export function evidenceRow(
-  { pid, network }: SettlementRecord,
+  { network }: SettlementRecord,
   { transaction, logIndex, blockNumber, blockHash, amount, fee }: Evidence,
   now: number,
-): JournalTables['evidence'] {
+): Omit<JournalTables['evidence'], 'settlement'> {
   return {
     network,
     transaction,
     log_index: logIndex,
-    pid,
     block_number: Number(blockNumber),
     block_hash: blockHash,
     amount: amount.toString(),

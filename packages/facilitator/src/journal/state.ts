@@ -35,27 +35,30 @@ export const edges: Readonly<Record<SettlementState, readonly SettlementState[]>
   dead: [],
 }
 
-/** States that somebody still has to carry to an end. */
-export const openStates = [
-  'claimed',
-  'signed',
-  'sent',
-  'mined',
-  'reorged',
-] as const satisfies readonly SettlementState[]
+/**
+ * What some replica looks after, and why: `open` has still to be carried to an end, `settled` relies on a block that may still be undone, and `mined` is both.
+ * Most steps leave it as it is, and with it the indexes that find by it.
+ */
+export type Phase = 'open' | 'mined' | 'settled'
 
-/** States in which a block of the chain is relied on that may still be undone. */
-export const watchedStates = ['mined', 'settled'] as const satisfies readonly SettlementState[]
+/** The phase of each state; null: nobody looks after it any more. */
+export const phases: Readonly<Record<SettlementState, Phase | null>> = {
+  claimed: 'open',
+  signed: 'open',
+  sent: 'open',
+  mined: 'mined',
+  settled: 'settled',
+  final: null,
+  reorged: 'open',
+  refused: null,
+  dead: null,
+}
 
-/** States that some replica looks after: the open ones, and the watched ones. */
-export const carriedStates = [
-  'claimed',
-  'signed',
-  'sent',
-  'mined',
-  'reorged',
-  'settled',
-] as const satisfies readonly SettlementState[]
+/** What has still to be carried to an end. */
+export const openPhases = ['open', 'mined'] as const satisfies readonly Phase[]
+
+/** Where a block of the chain is relied on that may still be undone. */
+export const watchedPhases = ['mined', 'settled'] as const satisfies readonly Phase[]
 
 /**
  * Tells whether a settlement in this state still has to be carried to an end.

@@ -1,7 +1,7 @@
 import type { Store } from '@groat/store'
 import type { Insertable, Updateable } from 'kysely'
-import { openStates } from './state.js'
-import { inStates, isLiveRide, type JournalTables } from './tables.js'
+import { openPhases } from './state.js'
+import { inPhases, isLiveRide, type JournalTables, type SettlementRow } from './tables.js'
 
 /** What every payment asks of the journal: compiled once for each size of a batch. */
 export type JournalStatements = ReturnType<typeof createStatements>
@@ -18,7 +18,7 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
   return {
     locks,
 
-    standings: listStatement<{ pids: readonly string[] }, Pick<JournalTables['settlement'], (typeof STANDING)[number]>>(
+    standings: listStatement<{ pids: readonly string[] }, Pick<SettlementRow, (typeof STANDING)[number]>>(
       (db, { pids }) =>
         db
           .selectFrom('settlement')
@@ -27,8 +27,8 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
           .orderBy('pid')
           .$if(locks, (query) => query.forUpdate()),
     ),
-    riding: listStatement<{ pids: readonly string[] }, { pid: string }>((db, { pids }) =>
-      db.selectFrom('ride').select('pid').where('pid', 'in', pids).where(isLiveRide),
+    riding: listStatement<{ ids: readonly number[] }, { settlement: number }>((db, { ids }) =>
+      db.selectFrom('ride').select('settlement').where('settlement', 'in', ids).where(isLiveRide),
     ),
     lane: listStatement<{ network: string; signer: string }, JournalTables['lane']>((db, { network, signer }) =>
       db
@@ -54,16 +54,19 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
     ),
     open: listStatement<
       { accounts: readonly string[] },
-      Pick<JournalTables['settlement'], 'network' | 'payer' | 'asset' | 'amount' | 'place'>
+      Pick<SettlementRow, 'network' | 'payer' | 'asset' | 'amount' | 'place'>
     >((db, { accounts }) =>
       db
         .selectFrom('settlement')
         .select(['network', 'payer', 'asset', 'amount', 'place'])
         .where('payer', 'in', accounts)
-        .where(inStates(openStates)),
+        .where(inPhases(openPhases)),
     ),
 
-    insertSettlements: insert('settlement'),
+    insertSettlements: listStatement<{ rows: readonly Row<'settlement'>[] }, Pick<SettlementRow, 'id' | 'pid'>>(
+      (db, { rows }) => db.insertInto('settlement').values(rows).returning(['id', 'pid']),
+    ),
+    insertRequests: insert('request'),
     insertAttempts: insert('attempt'),
     insertRides: insert('ride'),
     insertEvidence: insert('evidence'),
@@ -83,11 +86,11 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
         ),
     ),
 
-    change: listStatement<{ change: Updateable<JournalTables['settlement']>; pids: readonly string[] }>(
-      (db, { change, pids }) => db.updateTable('settlement').set(change).where('pid', 'in', pids),
+    change: listStatement<{ change: Updateable<JournalTables['settlement']>; ids: readonly number[] }>(
+      (db, { change, ids }) => db.updateTable('settlement').set(change).where('id', 'in', ids),
     ),
-    markRides: listStatement<{ status: JournalTables['ride']['status']; pids: readonly string[] }>(
-      (db, { status, pids }) => db.updateTable('ride').set({ status }).where('pid', 'in', pids).where(isLiveRide),
+    markRides: listStatement<{ status: JournalTables['ride']['status']; ids: readonly number[] }>(
+      (db, { status, ids }) => db.updateTable('ride').set({ status }).where('settlement', 'in', ids).where(isLiveRide),
     ),
     landed: listStatement<{ change: Updateable<JournalTables['attempt']>; hash: string }>((db, { change, hash }) =>
       db.updateTable('attempt').set(change).where('hash', '=', hash),
@@ -98,6 +101,6 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
   }
 }
 
-type Inserted = 'settlement' | 'attempt' | 'ride' | 'evidence' | 'event' | 'outbox' | 'delivery'
+type Inserted = 'request' | 'attempt' | 'ride' | 'evidence' | 'event' | 'outbox' | 'delivery'
 
-const STANDING = ['pid', 'state', 'owner', 'tenant', 'told', 'created_at'] as const
+const STANDING = ['id', 'pid', 'state', 'owner', 'tenant', 'told', 'created_at'] as const

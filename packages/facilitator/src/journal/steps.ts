@@ -107,7 +107,7 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
           const { transaction, logIndex, fee, amount } = evidence
           const isSame = record.evidence?.transaction === transaction && record.evidence.logIndex === logIndex
           if (!isSame && batch.isCredited(network, transaction, logIndex)) return 'credited' as const
-          if (!isSame) batch.credit(evidenceRow(record, evidence, batch.now))
+          if (!isSame) batch.credit(pid, evidenceRow(record, evidence, batch.now))
           batch.move(pid, as)
           const ours = record.attempts.find(({ transaction: { hash } }) => hash === transaction)
           if (ours !== undefined) {

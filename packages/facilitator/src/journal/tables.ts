@@ -1,9 +1,11 @@
-import { type JoinBuilder, type RawBuilder, type SqlBool, sql } from 'kysely'
-import { type AttemptStatus, liveStatuses, type RideStatus, type SettlementState } from './state.js'
+import { type Generated, type JoinBuilder, type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
+import { type AttemptStatus, liveStatuses, type Phase, type RideStatus, type SettlementState } from './state.js'
 
 /** The tables of the journal. Amounts are decimal text, `valid_before` is in seconds, every other time in milliseconds. */
 export type JournalTables = {
   settlement: {
+    /** By this other tables know it: it grows with the journal, where a pid would lie anywhere. */
+    id: Generated<number>
     pid: string
     rid: string
     network: string
@@ -14,6 +16,8 @@ export type JournalTables = {
     amount: string
     valid_before: number
     state: SettlementState
+    /** What is looked after, and why; it follows from the state. */
+    phase: Phase | null
     /** Registry code of a refusal. */
     reason: string | null
     /** Words of a refusal that are safe to show. */
@@ -28,12 +32,12 @@ export type JournalTables = {
     told: number
     /** Its place among the payer's claims: a payer's means go to the earlier ones first. */
     place: number
-    /** The request as JSON, so that a restart can go on. It holds the payer's signature: it never leaves the process. Empty when it is archived. */
-    request: string
     /** When it was first claimed. */
     created_at: number
     updated_at: number
   }
+  /** What was asked for, as JSON, so that a restart can go on. It holds the payer's signature: it never leaves the process. Absent when it is archived. */
+  request: { settlement: number; body: string }
   /** Bytes that were signed. Those that outbid each other share a slot. */
   attempt: {
     hash: string
@@ -53,7 +57,7 @@ export type JournalTables = {
     sent_at: number | null
   }
   /** Which payments a slot carries. */
-  ride: { slot: string; pid: string; status: RideStatus }
+  ride: { slot: string; settlement: number; status: RideStatus }
   /** A signer on a chain: its next nonce, and which replica may use it. Every holder has a higher fence than the one before. */
   lane: {
     network: string
@@ -68,10 +72,10 @@ export type JournalTables = {
   /** What is kept of a payer to protect from it: how many claims there were, and lately how many transactions that failed. */
   payer: { network: string; payer: string; claims: number; failures: number; failing_since: number }
   evidence: {
+    settlement: number
     network: string
     transaction: string
     log_index: number
-    pid: string
     block_number: number
     block_hash: string
     amount: string
@@ -125,14 +129,20 @@ export type JournalTables = {
   quota: { key: string; left: number; at: number }
 }
 
+/** A payment as it is read. */
+export type SettlementRow = Selectable<JournalTables['settlement']>
+
+/** A payment that has no id yet. */
+export type FreshSettlement = Omit<SettlementRow, 'id'>
+
 /**
- * A row's state is one of these, written out: an index over some states serves a query only that names the same ones as constants.
+ * A payment's phase is one of these, written out: an index over some phases serves a query only that names the same ones as constants.
  *
  * @example
- * db.selectFrom('settlement').selectAll().where(inStates(openStates))
+ * db.selectFrom('settlement').selectAll().where(inPhases(openPhases))
  */
-export function inStates(states: readonly SettlementState[]): RawBuilder<SqlBool> {
-  return sql<SqlBool>`state in (${sql.join(states.map((state) => sql.lit(state)))})`
+export function inPhases(phases: readonly Phase[]): RawBuilder<SqlBool> {
+  return sql<SqlBool>`phase in (${sql.join(phases.map((phase) => sql.lit(phase)))})`
 }
 
 /** The same of a place in a transaction: what it comes to is open. */

@@ -112,7 +112,7 @@ async function books({ address: token, abi }: HostileToken) {
   const evidence = await store
     .withTables<JournalTables>()
     .db.selectFrom('evidence')
-    .innerJoin('settlement', 'settlement.pid', 'evidence.pid')
+    .innerJoin('settlement', 'settlement.id', 'evidence.settlement')
     .select('evidence.amount')
     .where('settlement.asset', '=', token)
     .execute()

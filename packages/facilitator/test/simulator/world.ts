@@ -14,6 +14,7 @@ import { createFacilitator, type FacilitatorService } from '../../src/index.js'
 import { journalMigrations } from '../../src/journal/migrations.js'
 import type { JournalTables } from '../../src/journal/tables.js'
 import { ASSET, NETWORK } from '../fake-chain.js'
+import { journalRows } from '../record-history.js'
 import { createReplica, type Replica } from './replica.js'
 import { createScheduler } from './scheduler.js'
 import { createSimDriver, createSimScheme, SimChain } from './sim-chain.js'
@@ -80,7 +81,7 @@ export async function openSimulator() {
 }
 
 async function wipe(store: Store): Promise<void> {
-  const known = ['outbox', 'event', 'evidence', 'ride', 'attempt', 'settlement']
+  const known = ['outbox', 'event', 'evidence', 'ride', 'request', 'attempt', 'settlement']
   await store.transaction(async (trx) => {
     const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table'`.execute(trx)
     const others = rows.flatMap(({ name }) => (/migration|sqlite_/.test(name) || known.includes(name) ? [] : [name]))
@@ -378,20 +379,14 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
   }
 
   async function history(): Promise<History> {
-    const { db } = store.withTables<JournalTables>()
-    const [settlement, attempt, ride, evidence, event] = await Promise.all([
-      db.selectFrom('settlement').selectAll().execute(),
-      db.selectFrom('attempt').selectAll().execute(),
-      db.selectFrom('ride').selectAll().execute(),
-      db.selectFrom('evidence').selectAll().execute(),
-      db.selectFrom('event').selectAll().execute(),
-    ])
+    const journal = await journalRows(store)
+    const { settlement, evidence, event } = journal
     const transfers = chain.blocks.flatMap(({ hash: blockHash, logs }) =>
       logs.flatMap(({ transaction, logIndex, transfer: { from, to, value, nonce } }) => {
         // A stranger may land what was presented and refused, or never taken on: that is nobody's to book.
         const isOurs = evidence.some((row) => row.transaction === transaction && row.log_index === logIndex)
         const isClaimed = settlement.some(
-          (row) => row.payer === from && row.state !== 'refused' && row.request.includes(nonce),
+          (row) => row.payer === from && row.state !== 'refused' && row.body.includes(nonce),
         )
         return isOurs || isClaimed
           ? [{ network: NETWORK, transaction, logIndex, blockHash, asset: ASSET, from, to, value }]
@@ -409,7 +404,7 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
     }))
     for (const { from_state, to_state } of event) note(`${from_state} → ${to_state}`)
     return {
-      journal: { settlement, attempt, ride, evidence, event },
+      journal,
       chain: { transfers, transactions, ...(isDrained ? {} : { opening: accounts }) },
       answers,
     }
