@@ -138,19 +138,12 @@ async function readPayers(
   const found = new Map<string, Payer>()
   if (payers.length === 0) return found
   const accounts = [...new Set(payers.map(({ payer }) => payer))]
-  if (statements.locks) {
-    const blank = { claims: 0, failures: 0, failing_since: 0 }
-    const rows = payers.map(({ network, payer }) => ({ network, payer, ...blank }))
-    await trx
-      .insertInto('payer')
-      .values(rows.sort((a, b) => (laneKey(a.network, a.payer) < laneKey(b.network, b.payer) ? -1 : 1)))
-      .onConflict((conflict) =>
-        conflict.columns(['network', 'payer']).doUpdateSet({ payer: (eb) => eb.ref('excluded.payer') }),
-      )
-      .execute()
-  }
   const networks = [...new Set(payers.map(({ network }) => network))]
-  for (const row of (await statements.payers(trx, { networks, accounts })).rows) {
+  const blank = { claims: 0, failures: 0, failing_since: 0 }
+  const { rows } = statements.locks
+    ? await statements.lockPayers(trx, { rows: payers.map(({ network, payer }) => ({ network, payer, ...blank })) })
+    : await statements.payers(trx, { networks, accounts })
+  for (const row of rows) {
     const { network, payer, claims, failures, failing_since } = row
     found.set(laneKey(network, payer), { claims, failures, failing_since, open: [] })
   }

@@ -52,6 +52,16 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
       (db, { networks, accounts }) =>
         db.selectFrom('payer').selectAll().where('network', 'in', networks).where('payer', 'in', accounts),
     ),
+    /** Each of them, and nobody else writes it meanwhile: a row that is not there yet cannot be locked. */
+    lockPayers: listStatement<{ rows: readonly Row<'payer'>[] }, JournalTables['payer']>((db, { rows }) =>
+      db
+        .insertInto('payer')
+        .values(rows)
+        .onConflict((conflict) =>
+          conflict.columns(['network', 'payer']).doUpdateSet({ payer: (eb) => eb.ref('excluded.payer') }),
+        )
+        .returningAll(),
+    ),
     open: listStatement<
       { accounts: readonly string[] },
       Pick<SettlementRow, 'network' | 'payer' | 'asset' | 'amount' | 'place'>
