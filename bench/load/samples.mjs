@@ -3,6 +3,9 @@ import { readdir } from 'node:fs/promises'
 /** Milliseconds between two looks at a process. */
 const EVERY = 5_000
 
+/** How often a minute each process is looked at. */
+export const SAMPLES_A_MINUTE = 60_000 / EVERY
+
 /**
  * Looks at processes now and then: their memory, their open files, how long they answered nobody. What it found is judged at the end, without
  * the first tenth of the time, in which everything is still being filled.
@@ -24,11 +27,15 @@ export function watchProcesses(children) {
   const timer = setInterval(() => {
     looking = looking.then(look)
   }, EVERY)
-  return async () => {
-    clearInterval(timer)
-    await looking
-    await look()
-    return summarize(samples)
+  return {
+    /** What was seen so far does not count. */
+    restart: () => samples.splice(0),
+    async end() {
+      clearInterval(timer)
+      await looking
+      await look()
+      return summarize(samples)
+    },
   }
 }
 
@@ -42,6 +49,7 @@ function summarize(samples) {
     },
     /** Of the process that grew most, among those that lived long enough to say. */
     growth: most(slopes(samples, ({ memoryMiB }) => memoryMiB)),
+    memory: samples.map(({ memoryMiB }) => Math.round(memoryMiB)),
     files: most(slopes(samples, ({ files = 0 }) => files)),
   }
 }

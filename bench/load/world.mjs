@@ -58,6 +58,9 @@ export async function startWorld({
     children,
     startReplica,
 
+    /** What processes took before does not count. */
+    measure: () => watched.restart(),
+
     /** A signed payment, as the body of a request. */
     sign: () => wallets.request(),
 
@@ -89,14 +92,14 @@ export async function startWorld({
 
     async close() {
       poster.close()
-      await watched().catch(() => undefined)
+      await watched.end().catch(() => undefined)
       for (const child of [...shops, ...children]) await child.stop()
       await chain.stop()
       await rm(folder, { recursive: true, force: true })
     },
 
     async audit() {
-      const { process, ...growth } = await watched()
+      const { process, ...growth } = await watched.end()
       const audited = await audit({ chain, target, fromBlock: fromBlock + 1n, told, keys, process, opening })
       return { ...audited, ...growth }
     },

@@ -26,7 +26,7 @@ type Line =
 type Row<Table extends keyof JournalTables> = Selectable<JournalTables[Table]>
 
 /** A payment with what was asked for. What only the journal's own tables need is not told. */
-type Payment = Omit<Row<'settlement'>, 'id' | 'phase'> & { readonly request: string }
+type Payment = Omit<Row<'settlement'>, 'id' | 'phase' | 'block'> & { readonly request: string }
 
 /**
  * Moves payments that ended long ago out of a journal into lines of JSON: their requests, transactions, events and messages. What stays is one line a payment and
@@ -154,7 +154,7 @@ async function describe({ db }: Journal, { payments, events }: Batch): Promise<s
       )
       .orderBy('attempt.signed_at')
       .execute()
-    for (const { id, phase: _, body, ...payment } of page) {
+    for (const { id, phase: _, block: __, body, ...payment } of page) {
       const attempts = rides.flatMap(({ settlement, ...attempt }) => (settlement === id ? [attempt] : []))
       lines.push({ kind: 'payment', settlement: { ...payment, request: body ?? '' }, attempts })
     }

@@ -25,7 +25,7 @@ import { createWatcher } from './engine/watcher.js'
 import { createReporter, type Fault } from './fault.js'
 import { createHealth } from './health.js'
 import { createJournal } from './journal/journal.js'
-import { type SettlementRecord, settlementOf } from './journal/record.js'
+import { type SettledPayment, type SettlementRecord, settlementOf } from './journal/record.js'
 import { readPresentation, storedRequest } from './presentation.js'
 import type { FacilitatorOptions, FacilitatorService, WebhookOptions } from './service.js'
 import { createSettling } from './settling.js'
@@ -200,7 +200,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     return route.half.verify(payment, requirements, at)
   }
 
-  function tell(record: SettlementRecord, type: X402Event['type']): void {
+  function tell(record: SettledPayment, type: X402Event['type']): void {
     const { pid, network, scheme, payer, payTo, asset, amount, evidence } = record
     const about = { pid, network, scheme, payer, payTo, asset, amount }
     notify(onEvent, { type, at: clock(), ...about, ...(evidence && { transaction: evidence.transaction }) })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { openMemoryStore, openStore, type Store } from '@groat/store'
 import { expect, test } from 'vitest'
 import { startPostgres } from '../../store/test/embedded-postgres.js'
+import { createJournalView } from '../src/admin.js'
 import { createFacilitator, type WebhookEndpoint } from '../src/index.js'
 import { createJournal } from '../src/journal/journal.js'
 import { createFakeScheme, FakeChain, makePayment, NETWORK } from './fake-chain.js'
@@ -35,8 +36,9 @@ test('on SQLite nothing that a payment needs reads a whole table', async () => {
     const whole = rows.filter(({ detail }) =>
       /^SCAN (settlement|request|attempt|ride|evidence|event|payer|outbox|delivery|quota)|\(network=\?\)$/.test(detail),
     )
-    // An index over those that are carried is small, whatever has been settled.
-    return whole.filter(({ detail }) => !SMALL.test(detail)).map(({ detail }) => `${detail}: ${text}`)
+    // So many of the newest are read in the order of an index, and no more.
+    const isPage = /limit \?$/.test(text) && !rows.some(({ detail }) => detail.startsWith('USE TEMP B-TREE'))
+    return whole.filter(({ detail }) => !isPage && !SMALL.test(detail)).map(({ detail }) => `${detail}: ${text}`)
   })
   database.close()
   await rm(folder, { recursive: true })
@@ -77,7 +79,9 @@ test('INV-7 a claim waits for no disk; what is signed for it waits, with the cla
   expect(commits.slice(0, 4)).toEqual(['pragma synchronous = normal', 'commit', 'pragma synchronous = full', 'commit'])
 })
 
-const SMALL = /USING (COVERING )?INDEX (settlement_carried|outbox_open)/
+// Over what is under way, waits to be told, or is configured: it does not grow with what has been settled.
+const SMALL =
+  /USING (COVERING )?INDEX (settlement_carried|attempt_live|outbox_open|delivery_order|sqlite_autoindex_lane)/
 
 const filled = (text: string) => Array.from(text.matchAll(/\?/g), () => null)
 
@@ -173,4 +177,14 @@ async function everyRead(store: Store): Promise<void> {
   await journal.adopt()
   await journal.forgotten(() => true)
   await journal.take([NETWORK], ['0xf1'])
+  // And what an operator and a scraper of metrics ask, again and again, beside the payments.
+  const view = createJournalView(store)
+  await view.payments()
+  await view.payments('0x01')
+  await view.history('0x01')
+  await view.open()
+  await view.settledSince(0, [NETWORK])
+  await view.meanFee(NETWORK)
+  await view.lanes(NETWORK)
+  await journal.deliveries.standing()
 }

@@ -1,8 +1,8 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { assetByAddress, formatUnits, type Network } from '@groat/core'
 import type { Store } from '@groat/store'
-import { sql } from 'kysely'
-import type { SettlementState } from '../journal/state.js'
-import { eventsOfIt, type JournalTables } from '../journal/tables.js'
+import { openPhases } from '../journal/state.js'
+import { eventsOfIt, inPhases, isLiveAttempt, type JournalTables } from '../journal/tables.js'
 
 /** A payment as a list shows it. */
 export type PaymentRow = {
@@ -32,7 +32,7 @@ export interface JournalView {
   history(pid: string): Promise<readonly { readonly at: number; readonly state: string; readonly code?: string }[]>
   /** Payments that are not at their end, by state. */
   open(): Promise<readonly { readonly state: string; readonly count: number; readonly oldest: number }[]>
-  settledSince(at: number): Promise<number>
+  settledSince(at: number, networks: readonly string[]): Promise<number>
   /** What a payment of ours cost lately, in the chain's own coin. */
   meanFee(network: string): Promise<bigint | undefined>
   lanes(network: string): Promise<readonly LaneRow[]>
@@ -49,8 +49,8 @@ export type LaneRow = {
 
 const LIMIT = 50
 
-/** States that nothing follows, or nothing that moves money. */
-const ENDED: readonly SettlementState[] = ['settled', 'final', 'refused', 'dead']
+/** Payments that are looked through at once. */
+const WINDOW = 2000
 
 /** Makes the view over the store that the journal lives in. */
 export function createJournalView(store: Store): JournalView {
@@ -74,39 +74,52 @@ export function createJournalView(store: Store): JournalView {
         'evidence.transaction',
       ])
       .orderBy('settlement.created_at', 'desc')
+      .orderBy('settlement.id', 'desc')
       .limit(LIMIT)
+
+  /** Payments by their own name, or by the transaction that settled them. */
+  async function idsOf(text: string): Promise<number[]> {
+    const wanted = text.toLowerCase()
+    const byPid = await db.selectFrom('settlement').select('id').where('pid', '=', wanted).execute()
+    const byTransaction = await db
+      .selectFrom('evidence')
+      .select('settlement as id')
+      .where('transaction', 'in', [text, wanted])
+      .limit(LIMIT)
+      .execute()
+    // A list is never empty, and no payment has this number.
+    return [-1, ...[...byPid, ...byTransaction].map(({ id }) => id)]
+  }
+
+  /**
+   * The newest payments of a payer, however the address is written. No index leads there, so they are looked through from the newest on, some at a time: a
+   * journal may be long, and whoever is served meanwhile does not wait for the whole of it.
+   */
+  async function ofPayer(text: string) {
+    const wanted = text.toLowerCase()
+    const found: Listed[] = []
+    const { last } = await db
+      .selectFrom('settlement')
+      .select((eb) => eb.fn.max('id').as('last'))
+      .executeTakeFirstOrThrow()
+    for (let to = Number(last ?? 0); to > 0 && found.length < LIMIT; to -= WINDOW) {
+      const some = listed()
+        .where('settlement.id', '>', to - WINDOW)
+        .where('settlement.id', '<=', to)
+      found.push(...(await some.where((eb) => eb(eb.fn<string>('lower', ['payer']), '=', wanted)).execute()))
+      await turnOfTheLoop()
+    }
+    return found.sort((a, b) => b.created_at - a.created_at).slice(0, LIMIT)
+  }
 
   return {
     async payments(search = '') {
       const text = search.trim()
-      // Addresses are written in several ways; what is stored is compared without regard to case.
-      const wanted = text.toLowerCase()
-      const query =
-        text === ''
-          ? listed()
-          : listed().where((eb) =>
-              eb.or([
-                eb('settlement.pid', '=', wanted),
-                eb(eb.fn<string>('lower', ['settlement.payer']), '=', wanted),
-                eb('evidence.transaction', '=', text),
-                eb('evidence.transaction', '=', wanted),
-              ]),
-            )
-      return (await query.execute()).map((row) => ({
-        pid: row.pid,
-        network: row.network,
-        scheme: row.scheme,
-        payer: row.payer,
-        payTo: row.pay_to,
-        asset: row.asset,
-        amount: row.amount,
-        ...priceOf(row),
-        state: row.state,
-        ...(row.reason === null ? {} : { code: row.reason }),
-        ...(row.transaction === null ? {} : { transaction: row.transaction }),
-        createdAt: row.created_at,
-        updatedAt: row.updated_at,
-      }))
+      if (text === '') return (await listed().execute()).map(shownOf)
+      const named = await listed()
+        .where('settlement.id', 'in', await idsOf(text))
+        .execute()
+      return (named.length > 0 ? named : await ofPayer(text)).map(shownOf)
     },
 
     async history(pid) {
@@ -126,16 +139,17 @@ export function createJournalView(store: Store): JournalView {
       const rows = await db
         .selectFrom('settlement')
         .select((eb) => ['state', eb.fn.countAll().as('count'), eb.fn.min('created_at').as('oldest')])
-        .where('state', 'not in', ENDED)
+        .where(inPhases(openPhases))
         .groupBy('state')
         .execute()
       return rows.map(({ state, count, oldest }) => ({ state, count: Number(count), oldest: Number(oldest) }))
     },
 
-    async settledSince(at) {
+    async settledSince(at, networks) {
       const row = await db
         .selectFrom('evidence')
         .select((eb) => eb.fn.countAll().as('count'))
+        .where('network', 'in', networks.length === 0 ? [''] : networks)
         .where('found_at', '>=', at)
         .executeTakeFirst()
       return Number(row?.count ?? 0)
@@ -156,27 +170,58 @@ export function createJournalView(store: Store): JournalView {
     },
 
     async lanes(network) {
-      const live = sql<number>`case when status in ('signed', 'sent') then nonce end`
-      const rows = await db
+      const held = await db.selectFrom('lane').select(['signer', 'next']).where('network', '=', network).execute()
+      const live = await db
         .selectFrom('attempt')
         .select((eb) => [
           'signer',
-          eb.fn.max('nonce').as('last'),
-          eb.fn.count(live).as('open'),
-          eb.fn.min(live).as('lowest'),
-          eb.fn.max(live).as('highest'),
+          eb.fn.countAll().as('open'),
+          eb.fn.min('nonce').as('lowest'),
+          eb.fn.max('nonce').as('highest'),
         ])
         .where('network', '=', network)
+        .where(isLiveAttempt)
         .groupBy('signer')
         .execute()
-      return rows.map(({ signer, last, open, lowest, highest }) => ({
-        signer,
-        open: Number(open),
-        ...(last === null ? {} : { next: Number(last) + 1 }),
-        ...(lowest === null ? {} : { lowest: Number(lowest) }),
-        ...(highest === null ? {} : { highest: Number(highest) }),
-      }))
+      const signers = new Set([...held, ...live].map(({ signer }) => signer))
+      return [...signers].map((signer): LaneRow => {
+        const next = held.find((lane) => lane.signer === signer)?.next ?? 0
+        const { open = 0, lowest = null, highest = null } = live.find((each) => each.signer === signer) ?? {}
+        return {
+          signer,
+          open: Number(open),
+          ...(next === 0 ? {} : { next }),
+          ...(lowest === null ? {} : { lowest: Number(lowest) }),
+          ...(highest === null ? {} : { highest: Number(highest) }),
+        }
+      })
     },
+  }
+}
+
+type Listed = Omit<PaymentRow, 'payTo' | 'price' | 'code' | 'transaction' | 'createdAt' | 'updatedAt'> & {
+  readonly pay_to: string
+  readonly reason: string | null
+  readonly transaction: string | null
+  readonly created_at: number
+  readonly updated_at: number
+}
+
+function shownOf(row: Listed): PaymentRow {
+  return {
+    pid: row.pid,
+    network: row.network,
+    scheme: row.scheme,
+    payer: row.payer,
+    payTo: row.pay_to,
+    asset: row.asset,
+    amount: row.amount,
+    ...priceOf(row),
+    state: row.state,
+    ...(row.reason === null ? {} : { code: row.reason }),
+    ...(row.transaction === null ? {} : { transaction: row.transaction }),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
   }
 }
 

@@ -90,7 +90,10 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
     const [health, counts, lately, shown, webhooks] = await Promise.all([
       service.health(),
       view.open(),
-      view.settledSince(at - 60_000),
+      view.settledSince(
+        at - 60_000,
+        chains.map(({ network }) => network),
+      ),
       Promise.all(chains.map(describe)),
       deliveries.standing(),
     ])

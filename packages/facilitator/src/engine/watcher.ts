@@ -1,6 +1,6 @@
 import type { ChainDriver, Clock, Network } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
-import type { SettlementRecord } from '../journal/record.js'
+import type { SettledPayment, SettlementRecord } from '../journal/record.js'
 import type { Timers } from '../timers.js'
 import type { Lane } from './lane.js'
 
@@ -23,7 +23,7 @@ export type WatcherOptions = {
   readonly blockOf: (
     record: SettlementRecord,
   ) => Promise<{ readonly number: bigint; readonly hash: string } | undefined>
-  readonly onFinal: (record: SettlementRecord) => void
+  readonly onFinal: (record: SettledPayment) => void
   /** Its block is gone. Carries on with it. */
   readonly onReorg: (record: SettlementRecord) => void
   readonly onError: (error: unknown) => void
@@ -92,7 +92,9 @@ export function createWatcher(options: WatcherOptions): Watcher {
    */
   async function askAfterNewest({ network }: ChainDriver): Promise<void> {
     const undone: SettlementRecord[] = []
-    for (const record of await journal.watched(network, PAGE)) {
+    for (const { pid } of await journal.watched(network, PAGE)) {
+      const record = await journal.load(pid)
+      if (record === undefined) continue
       if ((await options.blockOf(record)) !== undefined) {
         absences.delete(record.pid)
         break
@@ -118,14 +120,15 @@ export function createWatcher(options: WatcherOptions): Watcher {
 
   /** One page of those whose blocks are deep enough; true when there may be more of them. */
   async function finish({ network, blockHash }: ChainDriver, final: bigint): Promise<boolean> {
-    const deep = (await journal.watchedUpTo(network, final, PAGE)).filter(({ state }) => state === 'settled')
+    const deep = await journal.watchedUpTo(network, final, PAGE)
     const hashAt = blockHash && once(blockHash)
     const there = await Promise.all(
-      deep.map(async (record) => {
-        if (hashAt === undefined) return (await options.blockOf(record)) !== undefined
-        return (
-          record.evidence !== undefined && (await hashAt(record.evidence.blockNumber)) === record.evidence.blockHash
-        )
+      deep.map(async ({ pid, evidence }) => {
+        if (hashAt !== undefined) {
+          return evidence !== undefined && (await hashAt(evidence.blockNumber)) === evidence.blockHash
+        }
+        const record = await journal.load(pid)
+        return record !== undefined && (await options.blockOf(record)) !== undefined
       }),
     )
     const written = await Promise.all(deep.filter((_, at) => there[at]).map((record) => journal.final(record)))

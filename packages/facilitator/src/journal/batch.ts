@@ -107,15 +107,20 @@ export class Batch {
     this.#tell(row, before?.state ?? null, 'claimed', undefined)
   }
 
-  /** Moves a settlement along an edge. */
-  move(pid: string, to: SettlementState, refusal?: Refusal): void {
+  /** Moves a settlement along an edge; with the refusal that ends it, or the block that shows it; null: that is gone. */
+  move(
+    pid: string,
+    to: SettlementState,
+    { refusal, block }: { refusal?: Refusal | undefined; block?: bigint | null } = {},
+  ): void {
     const standing = this.standing(pid)
     if (standing === undefined || standing.state === to) return
     const from = standing.state
     if (!edges[from].includes(to)) throw new TypeError(`A settlement does not go from ${from} to ${to}`)
     // What stays is not named: an index over it is left alone.
     const phase = phases[from] === phases[to] ? {} : { phase: phases[to] }
-    const change = { state: to, ...phase, reason: refusal?.code ?? null, detail: refusal?.detail ?? null }
+    const at = block === undefined ? {} : { block: block === null ? null : Number(block) }
+    const change = { state: to, ...phase, ...at, reason: refusal?.code ?? null, detail: refusal?.detail ?? null }
     this.#change(pid, change)
     this.#facts.settlements.set(pid, { ...standing, state: to })
     this.#tell(standing, from, to, refusal?.code)

@@ -34,7 +34,9 @@ export type Changes = {
 type Taken = { readonly row: FreshSettlement; readonly request: string }
 
 /** What is changed of a settlement that is there. */
-export type SettlementChange = Partial<Pick<SettlementRow, 'state' | 'phase' | 'reason' | 'detail' | 'owner' | 'told'>>
+export type SettlementChange = Partial<
+  Pick<SettlementRow, 'state' | 'phase' | 'block' | 'reason' | 'detail' | 'owner' | 'told'>
+>
 
 /**
  * Nothing is changed yet.

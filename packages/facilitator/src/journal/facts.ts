@@ -78,9 +78,8 @@ export async function readFacts(
     const [row] = (await statements.lane(trx, { network, signer })).rows
     if (row !== undefined) laneRows.set(laneKey(network, signer), row)
   }
-  const networks = unique(transactions, ({ network }) => network).map(({ network }) => network)
   const hashes = transactions.map(({ hash }) => hash)
-  const { rows: credited } = hashes.length === 0 ? NONE : await statements.credited(trx, { networks, hashes })
+  const { rows: credited } = hashes.length === 0 ? NONE : await statements.credited(trx, { hashes })
   return {
     settlements: new Map(rows.map((row) => [row.pid, row])),
     ids: new Map(rows.map(({ pid, id }) => [pid, id])),

@@ -1,8 +1,8 @@
 import type { Network, Pid } from '@groat/core'
 import type { Store } from '@groat/store'
 import type { Transaction } from 'kysely'
-import type { Attempt, SettlementRecord } from './record.js'
-import { attemptOf, creditOf, recordOf } from './rows.js'
+import type { Attempt, SettledPayment, SettlementRecord } from './record.js'
+import { attemptOf, creditOf, recordOf, settledOf } from './rows.js'
 import { isOpen, openPhases, watchedPhases } from './state.js'
 import { inPhases, isLiveAttempt, type JournalTables } from './tables.js'
 
@@ -12,10 +12,10 @@ export interface JournalReads {
   loadAll(pids: readonly Pid[]): Promise<readonly SettlementRecord[]>
   /** Atomic units that earlier claims of the same payer, still open, will take of the same asset. */
   reserved(record: SettlementRecord): Promise<bigint>
-  /** So many settlements of this replica whose block may still be undone, from the newest one. */
-  watched(network: Network, limit: number): Promise<readonly SettlementRecord[]>
+  /** So many settlements of this replica whose block may still be undone, and that are called settled, from the newest one. */
+  watched(network: Network, limit: number): Promise<readonly SettledPayment[]>
   /** So many of them in blocks up to this one, from the oldest. */
-  watchedUpTo(network: Network, block: bigint, limit: number): Promise<readonly SettlementRecord[]>
+  watchedUpTo(network: Network, block: bigint, limit: number): Promise<readonly SettledPayment[]>
   /** The blocks that evidence names which was found since then (milliseconds since 1970), as far as they may still be undone. */
   watchedBlocks(network: Network, since: number): Promise<readonly { readonly number: bigint; readonly hash: string }[]>
   /** What is watched in one of them. */
@@ -44,20 +44,16 @@ export type LaneState = {
 
 /** Makes the reads over a journal's tables, as one replica sees them. */
 export function createReads(db: Store<JournalTables>['db'], replica: string): JournalReads {
+  /** What is called settled, by the blocks that show it. */
   function watchedOf(network: Network) {
     return db
       .selectFrom('settlement')
       .innerJoin('evidence', 'evidence.settlement', 'settlement.id')
-      .select('settlement.pid')
+      .selectAll('settlement')
+      .select(CREDIT)
       .where('settlement.owner', '=', replica)
-      .where(inPhases(watchedPhases))
+      .where('settlement.phase', '=', 'settled')
       .where('settlement.network', '=', network)
-  }
-
-  async function inOrder(query: { execute(): Promise<{ readonly pid: string }[]> }): Promise<SettlementRecord[]> {
-    const pids = (await query.execute()).map(({ pid }) => pid)
-    const byPid = new Map((await readRecords(db, pids)).map((record) => [record.pid, record]))
-    return pids.flatMap((pid) => byPid.get(pid as Pid) ?? []) // A codec: the journal holds nothing else.
   }
 
   return {
@@ -82,27 +78,30 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
       return rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
     },
 
-    watched: (network, limit) => inOrder(watchedOf(network).orderBy('evidence.block_number', 'desc').limit(limit)),
+    async watched(network, limit) {
+      const rows = await watchedOf(network).orderBy('settlement.block', 'desc').limit(limit).execute()
+      return rows.map((row) => settledOf(row, creditOf(row)))
+    },
 
-    watchedUpTo: (network, block, limit) =>
-      inOrder(
-        watchedOf(network)
-          .where('evidence.block_number', '<=', Number(block))
-          .orderBy('evidence.block_number')
-          .limit(limit),
-      ),
+    async watchedUpTo(network, block, limit) {
+      const upTo = watchedOf(network).where('settlement.block', '<=', Number(block))
+      const rows = await upTo.orderBy('settlement.block').limit(limit).execute()
+      return rows.map((row) => settledOf(row, creditOf(row)))
+    },
 
     async watchedBlocks(network, since) {
       const rows = await db
-        .selectFrom('evidence')
-        .innerJoin('settlement', 'settlement.id', 'evidence.settlement')
+        .selectFrom('settlement')
+        .innerJoin('evidence', 'evidence.settlement', 'settlement.id')
         .select(['evidence.block_number', 'evidence.block_hash'])
         .distinct()
-        .where('evidence.network', '=', network)
-        // From ever on it goes by the payments: of evidence there is more the longer the journal.
-        .$if(since > 0, (query) => query.where('evidence.found_at', '>=', since))
         .where('settlement.owner', '=', replica)
         .where(inPhases(watchedPhases))
+        // Of late it goes by the evidence, from ever on by the payments: of evidence there is more the longer the journal.
+        .$if(since > 0, (query) =>
+          query.where('evidence.network', '=', network).where('evidence.found_at', '>=', since),
+        )
+        .$if(since === 0, (query) => query.where('settlement.network', '=', network))
         .execute()
       return rows.map(({ block_number, block_hash: hash }) => ({ number: BigInt(block_number), hash }))
     },
@@ -112,11 +111,11 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         .selectFrom('evidence')
         .innerJoin('settlement', 'settlement.id', 'evidence.settlement')
         .select('settlement.pid')
-        .where('evidence.network', '=', network)
-        .where('evidence.block_number', '=', Number(number))
-        .where('evidence.block_hash', '=', hash)
         .where('settlement.owner', '=', replica)
         .where(inPhases(watchedPhases))
+        .where('settlement.network', '=', network)
+        .where('settlement.block', '=', Number(number))
+        .where('evidence.block_hash', '=', hash)
         .execute()
       return readRecords(
         db,
@@ -184,6 +183,8 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
   }
 }
 
+const CREDIT = ['transaction', 'log_index', 'block_number', 'block_hash', 'evidence.amount as credited', 'fee'] as const
+
 type Reads = Pick<Transaction<JournalTables>, 'selectFrom'>
 
 /** Payments that are read at once. */
@@ -204,7 +205,7 @@ async function readPage(db: Reads, pids: readonly string[]): Promise<SettlementR
     .leftJoin('request', 'request.settlement', 'settlement.id')
     .selectAll('settlement')
     .select('request.body')
-    .select(['transaction', 'log_index', 'block_number', 'block_hash', 'evidence.amount as credited', 'fee'])
+    .select(CREDIT)
     .where('settlement.pid', 'in', pids)
     .execute()
   const attempts = await readAttempts(

@@ -56,6 +56,9 @@ export type Evidence = {
   readonly fee?: bigint
 }
 
+/** A payment without what was asked for and sent: what is known of one that only waits for its block to be final. */
+export type SettledPayment = Omit<SettlementRecord, 'requestText' | 'attempts'>
+
 /** Everything the journal knows of one payment. */
 export type SettlementRecord = {
   readonly pid: Pid

@@ -8,7 +8,14 @@ import {
   type SignedTransaction,
 } from '@groat/core'
 import type { Selectable } from 'kysely'
-import { type Attempt, type Claim, type Evidence, type SettlementRecord, slotOf } from './record.js'
+import {
+  type Attempt,
+  type Claim,
+  type Evidence,
+  type SettledPayment,
+  type SettlementRecord,
+  slotOf,
+} from './record.js'
 import { phases, type RideStatus } from './state.js'
 import type { FreshSettlement, JournalTables } from './tables.js'
 
@@ -32,6 +39,7 @@ export function rowOf(
     valid_before: expiresAt,
     state: 'claimed',
     phase: phases.claimed,
+    block: null,
     reason: null,
     detail: null,
     owner,
@@ -49,6 +57,10 @@ export function recordOf(
   attempts: readonly Attempt[],
   evidence: Evidence | undefined,
 ): SettlementRecord {
+  return { ...settledOf(row, evidence), requestText: row.body ?? '', attempts }
+}
+
+export function settledOf(row: FreshSettlement, evidence: Evidence | undefined): SettledPayment {
   return {
     pid: row.pid as Pid,
     rid: row.rid as Rid,
@@ -61,8 +73,6 @@ export function recordOf(
     expiresAt: row.valid_before,
     state: row.state,
     place: row.place,
-    requestText: row.body ?? '',
-    attempts,
     ...(row.owner === null ? {} : { owner: row.owner }),
     ...(row.signer === null ? {} : { signer: row.signer }),
     ...(row.tenant === null ? {} : { tenant: row.tenant }),

@@ -56,6 +56,7 @@ async function createSettlement(db: Kysely<unknown>): Promise<void> {
     .addColumn('valid_before', 'bigint', (c) => c.notNull())
     .addColumn('state', 'text', (c) => c.notNull())
     .addColumn('phase', 'text')
+    .addColumn('block', 'bigint')
     .addColumn('reason', 'text')
     .addColumn('detail', 'text')
     .addColumn('owner', 'text')
@@ -95,7 +96,7 @@ async function createOthers(db: Kysely<unknown>): Promise<void> {
     .addColumn('amount', 'text', (c) => c.notNull())
     .addColumn('fee', 'text')
     .addColumn('found_at', 'bigint', (c) => c.notNull())
-    .addUniqueConstraint('evidence_log', ['network', 'transaction', 'log_index'])
+    .addUniqueConstraint('evidence_log', ['transaction', 'log_index', 'network'])
     .execute()
 }
 
@@ -114,8 +115,9 @@ async function copyRows(db: Kysely<unknown>): Promise<void> {
         .map((column) => `${of}"${column}"`)
         .join(),
     )
+  const blockOf = sql.raw('(select block_number from evidence_before e where e.pid = settlement_before.pid)')
   const inserts = [
-    sql`insert into settlement (${kept}, phase) select ${kept}, ${phaseOfState} from settlement_before order by created_at, place, pid`,
+    sql`insert into settlement (${kept}, phase, block) select ${kept}, ${phaseOfState}, ${blockOf} from settlement_before order by created_at, place, pid`,
     sql`insert into request (settlement, body) select s.id, b.request from settlement s inner join settlement_before b on b.pid = s.pid where b.request != '' order by s.id`,
     sql`insert into ride (slot, settlement, status) select b.slot, s.id, b.status from settlement s inner join ride_before b on b.pid = s.pid order by s.id`,
     sql`insert into evidence (settlement, ${credit('')}) select s.id, ${credit('b.')} from settlement s inner join evidence_before b on b.pid = s.pid order by s.id`,
@@ -129,7 +131,7 @@ async function createIndexes({ schema }: Kysely<unknown>): Promise<void> {
   await schema.createIndex('ride_live').on('ride').column('settlement').unique().where(live).execute()
   await schema.createIndex('ride_settlement').on('ride').column('settlement').execute()
   await schema.createIndex('evidence_found').on('evidence').columns(['network', 'found_at']).execute()
-  await schema.createIndex('evidence_block').on('evidence').columns(['network', 'block_number']).execute()
+  await schema.createIndex('settlement_created').on('settlement').column('created_at').execute()
   await schema.createIndex('settlement_open').on('settlement').column('payer').where(isOpen).execute()
   await schema
     .createIndex('settlement_tenant_open')
@@ -140,7 +142,7 @@ async function createIndexes({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createIndex('settlement_carried')
     .on('settlement')
-    .columns(['owner', 'phase'])
+    .columns(['phase', 'owner', 'network', 'block'])
     .where(sql<boolean>`phase is not null`)
     .execute()
 }

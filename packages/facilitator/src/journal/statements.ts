@@ -39,14 +39,10 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
         .$if(locks, (query) => query.forUpdate()),
     ),
     credited: listStatement<
-      { networks: readonly string[]; hashes: readonly string[] },
+      { hashes: readonly string[] },
       Pick<JournalTables['evidence'], 'network' | 'transaction' | 'log_index'>
-    >((db, { networks, hashes }) =>
-      db
-        .selectFrom('evidence')
-        .select(['network', 'transaction', 'log_index'])
-        .where('network', 'in', networks)
-        .where('transaction', 'in', hashes),
+    >((db, { hashes }) =>
+      db.selectFrom('evidence').select(['network', 'transaction', 'log_index']).where('transaction', 'in', hashes),
     ),
     payers: listStatement<{ networks: readonly string[]; accounts: readonly string[] }, JournalTables['payer']>(
       (db, { networks, accounts }) =>

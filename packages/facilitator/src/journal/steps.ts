@@ -1,6 +1,7 @@
 import type { Refusal, SignedTransaction } from '@groat/core'
 import type { Batch, Telling, Write } from './batch.js'
-import type { Attempt, Evidence, SettlementRecord } from './record.js'
+import type { OutboxTopic } from './outbox.js'
+import type { Attempt, Evidence, SettledPayment, SettlementRecord } from './record.js'
 import { evidenceRow } from './rows.js'
 import { liveStatuses, type SettlementState } from './state.js'
 
@@ -24,7 +25,7 @@ export interface JournalSteps {
   /** Credits a log: settled, or mined while its block is not deep enough. `credited`: that log already credits another payment. */
   settled(record: SettlementRecord, evidence: Evidence, as?: 'mined' | 'settled'): Promise<Written | 'credited'>
   /** The block of the evidence cannot be undone any more. */
-  final(record: SettlementRecord): Promise<Written>
+  final<Known extends SettledPayment>(record: Known): Promise<Known | 'moved'>
   /** The block of the evidence is gone, and the evidence with it. */
   reorged(record: SettlementRecord): Promise<Written>
 }
@@ -33,9 +34,9 @@ export interface JournalSteps {
 export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: Telling): JournalSteps {
   /** A write that is decided by where one record stands: it holds only while that is where the caller saw it. */
   function step<T>(
-    record: SettlementRecord,
+    record: Pick<SettlementRecord, 'pid' | 'state'>,
     decide: (batch: Batch) => T,
-    more: Partial<Pick<Write<T>, 'payer' | 'transaction' | 'durable'>> = {},
+    more: Partial<Pick<Write<T>, 'payer' | 'transaction' | 'rides' | 'durable'>> = {},
   ): Promise<T | 'moved'> {
     return write({
       pids: [record.pid],
@@ -45,9 +46,14 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
     })
   }
 
+  /** The chain itself holds the evidence: after a loss of power it says the same again. What others are told of is told once, so it has to stay. */
+  function foundAgain(topic: OutboxTopic, { tenant }: Pick<SettlementRecord, 'tenant'>): { readonly durable?: false } {
+    return telling(topic, tenant ?? null) === undefined ? { durable: false } : {}
+  }
+
   function end(record: SettlementRecord, state: SettlementState, refusal?: Refusal): Promise<Written> {
     return step(record, (batch) => {
-      batch.move(record.pid, state, refusal)
+      batch.move(record.pid, state, { refusal })
       const attempts = record.attempts.map((attempt): Attempt => {
         const dies = attempt.transaction.nonce === undefined && liveStatuses.some((each) => each === attempt.status)
         if (dies) batch.mark(attempt.transaction.hash, 'void')
@@ -108,7 +114,7 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
           const isSame = record.evidence?.transaction === transaction && record.evidence.logIndex === logIndex
           if (!isSame && batch.isCredited(network, transaction, logIndex)) return 'credited' as const
           if (!isSame) batch.credit(pid, evidenceRow(record, evidence, batch.now))
-          batch.move(pid, as)
+          batch.move(pid, as, { block: evidence.blockNumber })
           const ours = record.attempts.find(({ transaction: { hash } }) => hash === transaction)
           if (ours !== undefined) {
             batch.land(transaction, fee)
@@ -121,23 +127,27 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
         },
         {
           transaction: { network: record.network, hash: evidence.transaction },
-          ...(telling('settled', record.tenant ?? null) === undefined ? FOUND_AGAIN : {}),
+          ...foundAgain('settled', record),
         },
       ),
 
     final: (record) =>
-      step(record, (batch) => {
-        batch.move(record.pid, 'final')
-        batch.publish('final', record.pid, { transaction: record.evidence?.transaction })
-        return { ...record, state: 'final' }
-      }),
+      step(
+        record,
+        (batch) => {
+          batch.move(record.pid, 'final')
+          batch.publish('final', record.pid, { transaction: record.evidence?.transaction })
+          return { ...record, state: 'final' as const }
+        },
+        { rides: false, ...foundAgain('final', record) },
+      ),
 
     reorged: (record) =>
       step(record, (batch) => {
         const { evidence, ...rest } = record
         const ours = record.attempts.find(({ transaction: { hash } }) => hash === evidence?.transaction)
         const again = record.attempts.filter(({ slot }) => slot === ours?.slot)
-        batch.move(record.pid, 'reorged')
+        batch.move(record.pid, 'reorged', { block: null })
         batch.discredit(
           record.pid,
           ours?.slot,
@@ -151,9 +161,6 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
       }),
   }
 }
-
-/** The chain itself holds the evidence: after a loss of power it says the same again. What others are told of is told once, so it has to stay. */
-const FOUND_AGAIN = { durable: false } as const
 
 /** Milliseconds for which a failed transaction is held against its payer. */
 export const FAILURE_WINDOW = 3_600_000

@@ -18,6 +18,8 @@ export type JournalTables = {
     state: SettlementState
     /** What is looked after, and why; it follows from the state. */
     phase: Phase | null
+    /** The block that its evidence names. */
+    block: number | null
     /** Registry code of a refusal. */
     reason: string | null
     /** Words of a refusal that are safe to show. */
