@@ -1,7 +1,7 @@
 import type { ChainDriver, Clock } from '@groat/core'
 import type { Written } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
-import { sleep, type Timers } from '../timers.js'
+import type { Timers } from '../timers.js'
 import { createSignal } from './signal.js'
 
 /** A payment that waits to be signed for. */
@@ -76,9 +76,12 @@ export function createBoarding(groups: ChainDriver['groups'], clock: Clock, time
     },
     async gather(milliseconds) {
       if (groups === undefined || coming.size === 0) return
-      const late = new AbortController()
-      await Promise.race([sleep(timers, milliseconds, late.signal), Promise.all(coming)])
-      late.abort()
+      let cancel = () => {}
+      const late = new Promise<void>((resolve) => {
+        cancel = timers.after(milliseconds, resolve)
+      })
+      await Promise.race([late, Promise.all(coming)])
+      cancel()
     },
     wait(rider, isBusy) {
       queue.push(rider)
