@@ -47,7 +47,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     const lane = route.laneOf(payer, request)
     // Who cannot sign lets somebody else.
     if (lane === undefined)
-      return record.state === 'claimed' ? after(await journal.give(record)) : { record, chain: PENDING }
+      return record.state === 'claimed' ? after(await journal.give(record)) : { record, chain: PENDING, laneless: true }
     const arrive = lane.expect()
     try {
       return await checkFor(lane, record, arrive)

@@ -46,7 +46,10 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
     })
   }
 
-  /** The chain itself holds the evidence: after a loss of power it says the same again. What others are told of is told once, so it has to stay. */
+  /**
+   * The chain itself holds the evidence: after a loss of power it says the same again, of what is signed for, which is there. What others are told of is told once,
+   * so it has to stay.
+   */
   function foundAgain(topic: OutboxTopic, { tenant }: Pick<SettlementRecord, 'tenant'>): { readonly durable?: false } {
     return telling(topic, tenant ?? null) === undefined ? { durable: false } : {}
   }
@@ -127,7 +130,8 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
         },
         {
           transaction: { network: record.network, hash: evidence.transaction },
-          ...foundAgain('settled', record),
+          // Somebody else has landed it, and its claim was not waited for: nothing else of it survives a loss of power.
+          ...(record.attempts.length === 0 ? {} : foundAgain('settled', record)),
         },
       ),
 
