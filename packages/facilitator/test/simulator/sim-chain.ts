@@ -63,6 +63,8 @@ export class SimChain {
   readonly pool = new Map<string, Tx>()
   /** Every transaction that ever reached a node, and when. */
   readonly seen = new Map<string, { readonly tx: Tx; readonly at: number }>()
+  /** Transfers of undone blocks, since when, and until when they were in none. */
+  readonly undone: { readonly transfer: Transfer; readonly from: number; until: number }[] = []
   baseFee = 10
   readonly #clock: () => number
   #forks = 0
@@ -117,6 +119,9 @@ export class SimChain {
     const parent = this.blocks.at(-1)?.hash ?? ''
     const hash = sha256Hex(`${parent} ${number} ${time} ${this.#forks} ${txs.map(({ tx }) => tx.hash).join()}`)
     this.blocks.push({ number, hash, time, txs, logs, before })
+    for (const gone of this.undone) {
+      if (logs.some(({ transfer }) => transfer.nonce === gone.transfer.nonce)) gone.until = Math.min(gone.until, time)
+    }
   }
 
   /** Undoes blocks; what was in them goes back into the pool, where `keeps` says so. */
@@ -126,6 +131,9 @@ export class SimChain {
       if (gone === undefined) return
       this.#forks += 1
       this.state = gone.before
+      for (const { transfer } of gone.logs) {
+        this.undone.push({ transfer, from: this.#clock(), until: Number.POSITIVE_INFINITY })
+      }
       for (const { tx } of gone.txs) if (keeps()) this.pool.set(tx.hash, tx)
     }
   }

@@ -43,6 +43,8 @@ const START = Date.UTC(2030, 0, 1)
 const SELLERS = ['0x00000000000000000000000000000000000000a1', '0x00000000000000000000000000000000000000a2']
 const PAYERS = Array.from({ length: 6 }, (_, at) => `0x00000000000000000000000000000000000000b${at}`)
 const SIGNERS = ['0x00000000000000000000000000000000000000f1', '0x00000000000000000000000000000000000000f2']
+/** Milliseconds by which the clock of a replica, which its entries go by, may be wrong. */
+const SKEW = 1000
 const POINTS: readonly CrashPoint[] = [
   'FP-01',
   'FP-02',
@@ -402,10 +404,18 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
       account,
       balance: balance.toString(),
     }))
+    const returned = chain.undone.map(({ transfer: { from: account, value: amount, nonce }, from, until }) => {
+      const pid = settlement.find(({ payer, body }) => payer === account && body.includes(nonce))?.pid
+      const noticed = event.filter(
+        ({ to_state, at, ...each }) => each.pid === pid && to_state === 'reorged' && at > from - SKEW,
+      )
+      const end = Math.min(until, ...noticed.map(({ at }) => at))
+      return { network: NETWORK, asset: ASSET, account, amount, from: from - SKEW, until: end + SKEW }
+    })
     for (const { from_state, to_state } of event) note(`${from_state} → ${to_state}`)
     return {
       journal,
-      chain: { transfers, transactions, ...(isDrained ? {} : { opening: accounts }) },
+      chain: { transfers, transactions, returned, ...(isDrained ? {} : { opening: accounts }) },
       answers,
     }
   }

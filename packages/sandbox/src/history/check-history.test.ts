@@ -227,6 +227,18 @@ const tampered: readonly (readonly [id: string, how: string, history: History])[
     'signed for more than there is',
     { ...good, chain: { ...good.chain, opening: [{ network, asset, account: payer, balance: '19' }] } },
   ],
+  [
+    'INV-11',
+    'signed for what an undone block gives back only later',
+    {
+      ...good,
+      chain: {
+        ...good.chain,
+        opening: [{ network, asset, account: payer, balance: '19' }],
+        returned: [{ network, asset, account: payer, amount: '1', from: 1_000_000, until: 2_000_000 }],
+      },
+    },
+  ],
   ['INV-12', 'a transaction too dear', { ...good, limits: { ...good.limits, feePerPayment: '2' } }],
   [
     'INV-12',

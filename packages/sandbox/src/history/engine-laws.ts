@@ -26,17 +26,24 @@ export const engineLaws: readonly Law[] = [
   {
     id: 'INV-11',
     says: 'what is signed for a payer at one time is no more than the payer had',
-    judge: ({ journal, chain: { opening } }) => {
+    judge: ({ journal, chain: { opening, returned = [] } }) => {
       if (opening === undefined) return 'not recorded'
       const terms = new Map(journal.settlement.map((row) => [row.pid, row]))
       const had = new Map(
         opening.map(({ network, asset, account, balance }) => [keyOf(network, asset, account), BigInt(balance)]),
       )
+      // While a block is undone and nobody has looked, the payer does have what it gave back.
+      const back = (key: string, at: number) =>
+        sum(
+          returned.flatMap(({ network, asset, account, amount, from, until }) =>
+            keyOf(network, asset, account) === key && from <= at && at <= until ? [amount] : [],
+          ),
+        )
       const under = new Map<string, bigint>()
       const counted = new Set<string>()
       return [...journal.event]
         .sort((a, b) => a.at - b.at)
-        .flatMap(({ pid, to_state }) => {
+        .flatMap(({ pid, to_state, at }) => {
           const row = terms.get(pid)
           if (row === undefined) return []
           const key = keyOf(row.network, row.asset, row.payer)
@@ -44,7 +51,7 @@ export const engineLaws: readonly Law[] = [
           if (to_state === 'signed' && !counted.has(pid)) {
             counted.add(pid)
             under.set(key, before + BigInt(row.amount))
-            return before + BigInt(row.amount) > (had.get(key) ?? 0n) ? [pid] : []
+            return before + BigInt(row.amount) > (had.get(key) ?? 0n) + back(key, at) ? [pid] : []
           }
           // What can not land any more takes nothing.
           if (to_state === 'dead' && counted.delete(pid)) under.set(key, before - BigInt(row.amount))

@@ -118,6 +118,15 @@ export type ChainHistory = {
     readonly account: string
     readonly balance: string
   }[]
+  /** What undone blocks gave back to payers, from when, and until it was taken again or the journal had seen that it was. Times in milliseconds. */
+  readonly returned?: readonly {
+    readonly network: string
+    readonly asset: string
+    readonly account: string
+    readonly amount: string
+    readonly from: number
+    readonly until: number
+  }[]
 }
 
 /** Money that moved on chain, in atomic units. */
