@@ -230,8 +230,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     try {
       return await work()
     } catch (error) {
-      // Nothing is broken.
-      if (X402Error.is(error) && error.code === 'quota_exceeded') throw error
+      if (X402Error.is(error) && NOTHING_BROKEN.has(error.code)) throw error
       const reference = report(error, { during })
       throw new X402Error(X402Error.is(error) ? error.code : fallback, { reference }, { cause: error })
     }
@@ -308,6 +307,9 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 }
 
 const NO_WEBHOOKS: WebhookOptions = { endpoints: [] }
+
+/** What is thrown because it was asked for: there is no story to tell. */
+const NOTHING_BROKEN: ReadonlySet<ErrorCode> = new Set(['quota_exceeded', 'shutting_down', 'facilitator_starting'])
 
 /** Open payments that are looked up at once when a facilitator starts. */
 const SWEEP = 32

@@ -80,7 +80,7 @@ describe('tenants', () => {
       [401, 'api_key_missing', null, null],
       [401, 'api_key_unknown', null, null],
       [401, 'api_key_unknown', null, null],
-      [403, 'scope_missing', null, null],
+      [403, 'scope_missing', 'settle', null],
       [200, true, null, null],
     ])
     expect(denials).toEqual([
@@ -235,6 +235,29 @@ describe('quotas in three rings', () => {
 })
 
 describe('too much work', () => {
+  test('FAC-103 an idle service takes what comes at once, and judges by how fast it ends once there has been work for a while', () => {
+    let at = 1_000_000
+    const pressure = createPressure({ maxSettling: 1000 }, () => at)
+    const burst = Array.from({ length: 400 }, () => {
+      expect(pressure.settle(60)).toBe(0)
+      return pressure.began('settle')
+    })
+    at += 2_000
+    for (const end of burst.splice(0, 50)) end()
+    // 350 at 25 a second: 14 s, which they are willing to wait.
+    expect([pressure.estimate(), pressure.settle(60), pressure.settle(10)]).toEqual([14, 0, 4])
+    at += 10_000
+    // Nothing ended since: that says as much.
+    expect(pressure.settle(60)).toBe(30)
+    for (const end of burst) end()
+    at += 60_000
+    for (let n = 0; n < 1000; n++) {
+      expect(pressure.settle(60)).toBe(0)
+      pressure.began('settle')
+    }
+    expect(pressure.settle(60)).toBeGreaterThan(0)
+  })
+
   test('FAC-103 verifications give way, settlements wait their turn elsewhere, and nothing is accepted', async () => {
     const app = door({ limits: { maxSettling: 1, maxVerifying: 10 } })
     chain.automine = false

@@ -344,6 +344,20 @@ describe('questions', () => {
     expect((await app.request('/livez')).status).toBe(200)
   })
 
+  test('FAC-091 not ready once a newer edition has changed the tables: whoever balances sends payments to that', async () => {
+    const tables = store.withTables<Record<string, { name: string; timestamp: string }>>()
+    await tables.transaction(async (tx) => {
+      await tx
+        .insertInto('facilitator_migration')
+        .values({ name: '999_newer', timestamp: '2027-01-01T00:00:00.000Z' })
+        .execute()
+    })
+    expect(await answer(await app.request('/readyz'))).toEqual({
+      status: 503,
+      body: { ready: false, reasons: [{ part: 'store', code: 'store_unavailable' }] },
+    })
+  })
+
   test('FAC-091 not ready before it has started, and each reason is named', async () => {
     chain.disturb = () => {
       throw unreachable()

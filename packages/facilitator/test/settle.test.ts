@@ -557,9 +557,12 @@ describe('a restart', () => {
     await until(() => chain.seen.length === 1)
     const stopping = service.stop()
     await expect(service.settle(makePayment())).rejects.toMatchObject({ code: 'shutting_down' })
+    await expect(service.verify(makePayment())).rejects.toMatchObject({ code: 'shutting_down' })
     chain.mine()
     settled(await waiting)
     await stopping
+    // It is what was asked for: nobody has to be told a story.
+    expect(faults).toEqual([])
     await expectOnce(1)
   })
 

@@ -9,7 +9,10 @@ export async function openNamedStore(target: string): Promise<Store> {
     if (!X402Error.is(cause)) throw cause
     const inner = cause.cause instanceof Error && 'code' in cause.cause ? cause.cause.code : undefined
     const reason = [cause.context.reason, inner].filter((part) => part !== undefined).join(', ')
-    const hint = 'A file needs a folder that is there and can be written; a database has to run.'
+    const hint =
+      cause.context.reason === 'driver_missing'
+        ? 'PostgreSQL is reached by the package pg: `npm install pg` beside the command, or, in a clone, everything by `npx pnpm@10.34.9 install`.'
+        : 'A file needs a folder that is there and can be written; a database has to run.'
     throw new CliError('unreachable', `${withoutSecrets(target)} cannot be opened: ${reason}`, hint, { cause })
   })
 }

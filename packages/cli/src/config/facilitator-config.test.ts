@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -299,7 +299,7 @@ test('and what is wrong with that', async () => {
       "/pay.yaml:5: tenants.shop.scopes.0: expected verify, settle, read or metrics",
       "/pay.yaml:5: tenants.shop.limits.settle: expected a rate such as 20/s or 5/min",
       "/pay.yaml:5: tenants.shop.origins.0: expected an origin such as https://shop.example, and no path",
-      "/pay.yaml:4: limits.per_ip: expected text",
+      "/pay.yaml:4: limits.per_ip: expected a rate such as 20/s or 5/min",
       "/pay.yaml:4: builder_codes.wallet: expected 1 to 32 of a-z, 0-9 and _",
       "/pay.yaml:4: builder_codes.app: unknown field",
       "/pay.yaml:4: notify: unknown field",
@@ -333,11 +333,15 @@ test('whoever is told of payments is named, with secrets that nobody else reads'
     await of(`{ url: "https://shop.example", secrets: [${secret}] }`),
     await of('{ url: "https://shop.example", secrets: ["KEY"] }'),
     await of('{ url: "ftp://shop.example", secrets: ["WHSEC"] }'),
+    await of('{ url: "http://127.0.0.1:9000", secrets: ["WHSEC"] }'),
+    await of('{ url: "https://me:secret@shop.example", secrets: ["WHSEC"] }', 'webhooks: { allow_private: true }'),
     await of('{ url: "https://shop.example", secrets: ["WHSEC"], events: [eaten] }'),
   ]).toEqual([
     expect.stringMatching(/pay.yaml:5: tenants.shop.webhook.secrets.0: a secret stands in a file/),
     expect.stringMatching(/expected whsec_ and base64; `groat facilitator secret` makes one/),
     expect.stringMatching(/tenants.shop.webhook.url: expected an https URL/),
+    expect.stringMatching(/pay.yaml:5: tenants.shop.webhook.url: .*`webhooks: { allow_private: true }` takes http/),
+    expect.stringMatching(/tenants.shop.webhook.url: expected an https or http URL without credentials/),
     expect.stringMatching(/expected settled, refused, final or reorged/),
   ])
 })
@@ -421,4 +425,16 @@ test('the schema of the file says what it takes', () => {
 
 function raise(): never {
   throw new Error('there is none')
+}
+
+test('the example names every field that there is', async () => {
+  const example = await readFile(new URL('../../../../examples/facilitator.yaml', import.meta.url), 'utf8')
+  expect(fieldsOf(facilitatorSchema()).filter((field) => !new RegExp(`\\b${field}:`).test(example))).toEqual([])
+})
+
+/** The names of all fields of a schema, at whatever depth. */
+function fieldsOf(schema: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null) return []
+  const { properties = {} } = schema as { properties?: object }
+  return [...Object.keys(properties), ...Object.values(schema).flatMap(fieldsOf)]
 }

@@ -46,9 +46,8 @@ export type BazaarConfig = {
   readonly limits: CatalogueLimits
 }
 
-const RateText = z
-  .string()
-  .check(z.regex(/^[0-9]{1,6}(?:[.][0-9]{1,3})?\/(?:s|min)$/, 'expected a rate such as 20/s or 5/min'))
+const RATE = 'expected a rate such as 20/s or 5/min'
+const RateText = z.string({ error: RATE }).check(z.regex(/^[0-9]{1,6}(?:[.][0-9]{1,3})?\/(?:s|min)$/, RATE))
 const Count = z.int().check(z.gt(0))
 const Code = z.string().check(z.regex(/^[a-z0-9_]{1,32}$/, 'expected 1 to 32 of a-z, 0-9 and _'))
 const KeyHash = z
@@ -249,16 +248,22 @@ function tenantOf(id: string, fields: TenantFields, { fail, networkOf, networks 
 
 /** Whoever is told of payments: tenants of theirs, the operator of all. */
 function webhooksOf({ tenants = {}, webhooks }: z.output<typeof Value>, reading: Reading): WebhookOptions | undefined {
-  const { operator, allow_private = false } = webhooks ?? {}
+  const { operator, allow_private: allowPrivate = false } = webhooks ?? {}
   const ofTenants = Object.entries(tenants).flatMap(([id, { webhook }]) =>
     webhook === undefined
       ? []
-      : webhookOf(webhook, { path: ['tenants', id, 'webhook'], id: `tenant.${id}`, tenant: id }, reading),
+      : webhookOf(
+          webhook,
+          { ...{ path: ['tenants', id, 'webhook'], id: `tenant.${id}`, tenant: id }, allowPrivate },
+          reading,
+        ),
   )
   const ofOperator =
-    operator === undefined ? [] : [webhookOf(operator, { path: ['webhooks', 'operator'], id: 'operator' }, reading)]
+    operator === undefined
+      ? []
+      : [webhookOf(operator, { path: ['webhooks', 'operator'], id: 'operator', allowPrivate }, reading)]
   const endpoints = [...ofOperator, ...ofTenants]
-  return endpoints.length === 0 ? undefined : { endpoints, allowPrivate: allow_private }
+  return endpoints.length === 0 ? undefined : { endpoints, allowPrivate }
 }
 
 function limitsOf(limits: NonNullable<z.output<typeof Value>['limits']>): AccessLimits {

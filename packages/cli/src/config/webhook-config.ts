@@ -1,4 +1,5 @@
-import { isWebhookSecret } from '@groat/core/webhook'
+import { X402Error } from '@groat/core'
+import { checkWebhookTarget, isWebhookSecret } from '@groat/core/webhook'
 import type { WebhookEndpoint } from '@groat/facilitator'
 import * as z from 'zod/mini'
 import type { ConfigFile } from './yaml-file.js'
@@ -15,11 +16,21 @@ export const WebhookFields = z.strictObject({
 /** Makes an endpoint of its fields. Secrets stand in the file only as `${NAME}`, or in a file that its owner alone can read. */
 export function webhookOf(
   fields: z.output<typeof WebhookFields>,
-  { path, id, tenant }: { readonly path: readonly string[]; readonly id: string; readonly tenant?: string },
+  {
+    path,
+    id,
+    tenant,
+    allowPrivate,
+  }: {
+    readonly path: readonly string[]
+    readonly id: string
+    readonly tenant?: string
+    readonly allowPrivate: boolean
+  },
   { fail, isLiteral, isPrivate }: Pick<ConfigFile<unknown>, 'fail' | 'isLiteral' | 'isPrivate'>,
 ): WebhookEndpoint {
   const { url, secrets, events } = fields
-  if (!URL.canParse(url) || !/^https?:/.test(url)) throw fail([...path, 'url'], 'expected an https URL')
+  if (!isTarget(url, allowPrivate)) throw fail([...path, 'url'], whatIsTaken(allowPrivate))
   for (const [index, secret] of secrets.entries()) {
     const field = [...path, 'secrets', index]
     if (!isWebhookSecret(secret)) throw fail(field, 'expected whsec_ and base64; `groat facilitator secret` makes one')
@@ -36,3 +47,18 @@ export function webhookOf(
     ...(events === undefined ? {} : { topics: events }),
   }
 }
+
+function isTarget(url: string, allowPrivate: boolean): boolean {
+  try {
+    checkWebhookTarget({ url, secrets: ['checked for itself'] }, { allowPrivate })
+    return true
+  } catch (error) {
+    if (X402Error.is(error)) return false
+    throw error
+  }
+}
+
+const whatIsTaken = (allowPrivate: boolean) =>
+  allowPrivate
+    ? 'expected an https or http URL without credentials'
+    : 'expected an https URL without credentials; `webhooks: { allow_private: true }` takes http and private addresses'

@@ -155,7 +155,7 @@ function branchMeant(branches: readonly (readonly z.core.$ZodIssue[])[]): readon
 function reasonOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return `expected ${kindOf(issue)}`
+      return issue.message === NO_WORDS ? `expected ${kindOf(issue)}` : issue.message
     case 'invalid_value':
       return `expected ${kindOf(issue)}`
     case 'invalid_union': {

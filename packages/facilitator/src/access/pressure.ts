@@ -24,8 +24,11 @@ export interface Pressure {
   estimate(): number
 }
 
-/** Settlements that are taken without asking how fast they end: an idle service knows nothing about that. */
+/** Settlements that are taken without asking how fast they end. */
 const ALWAYS = 64
+
+/** Milliseconds for which work has to have been there before how fast it ends says anything: an idle service knows nothing about that. */
+const EVIDENCE_MS = 2_000
 
 /** Milliseconds over which ends are counted. */
 const WINDOW_MS = 5_000
@@ -42,7 +45,13 @@ export function createPressure(limits: PressureLimits, clock: Clock): Pressure {
   const running = { verify: 0, settle: 0 }
   const rate = createRateMeter(clock)
 
-  const estimate = () => running.settle / Math.max(rate.perSecond(), 1)
+  let busySince = clock()
+  const busyMs = () => {
+    // Set back, it begins anew.
+    if (running.settle === 0 || clock() < busySince) busySince = clock()
+    return clock() - busySince
+  }
+  const estimate = () => running.settle / Math.max(rate.perSecond(busyMs()), 1)
   return {
     get verifying() {
       return running.verify
@@ -57,11 +66,12 @@ export function createPressure(limits: PressureLimits, clock: Clock): Pressure {
     },
     settle(secondsLeft) {
       if (running.settle >= maxSettling) return Math.min(Math.max(1, Math.ceil(estimate() / 2)), 30)
-      if (running.settle < ALWAYS) return 0
+      if (running.settle < ALWAYS || busyMs() < EVIDENCE_MS) return 0
       const over = estimate() - Math.min(patience, secondsLeft)
       return over > 0 ? Math.min(Math.ceil(over), 30) : 0
     },
     began(kind) {
+      if (kind === 'settle') busyMs()
       running[kind] += 1
       return () => {
         running[kind] -= 1
@@ -72,7 +82,7 @@ export function createPressure(limits: PressureLimits, clock: Clock): Pressure {
 }
 
 /** Counts by halves of a window, so that it needs no list of times. */
-function createRateMeter(clock: Clock): { count(): void; perSecond(): number } {
+function createRateMeter(clock: Clock): { count(): void; perSecond(busyMs: number): number } {
   const half = WINDOW_MS / 2
   let [before, now] = [0, 0]
   let since = clock()
@@ -89,9 +99,10 @@ function createRateMeter(clock: Clock): { count(): void; perSecond(): number } {
       roll()
       now += 1
     },
-    perSecond() {
+    perSecond(busyMs) {
       roll()
-      return ((before + now) / (half + Math.min(clock() - since, half))) * 1000
+      const counted = half + Math.min(clock() - since, half)
+      return ((before + now) / Math.min(counted, Math.max(busyMs, EVIDENCE_MS))) * 1000
     },
   }
 }

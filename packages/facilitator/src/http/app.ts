@@ -247,9 +247,9 @@ function addressOf(c: Context, trustedProxies: number): string | undefined {
   return seen.at(-trustedProxies)?.trim() ?? socket?.remoteAddress
 }
 
-function answerDenied(c: Context, { code, retryAfter, ring }: Denied): Response {
+function answerDenied(c: Context, { code, retryAfter, ring, during }: Denied): Response {
   if (code === 'api_key_missing' || code === 'api_key_unknown') c.header('www-authenticate', 'Bearer')
-  return answerProblem(c, code, { retryAfter, detail: ring })
+  return answerProblem(c, code, { retryAfter, detail: code === 'scope_missing' ? during : ring })
 }
 
 /** Bytes that are no request at all are 400; a request that asks for what is not served could be judged, and is 200. */

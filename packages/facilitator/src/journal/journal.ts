@@ -4,6 +4,7 @@ import { systemTimers, type Timers } from '../timers.js'
 import type { Telling } from './batch.js'
 import { type ClaimBounds, type Claimed, createClaim, NO_LIMITS, type PayerLimits } from './claim.js'
 import { createDeliveries, type Deliveries } from './deliveries.js'
+import { assertEdition } from './edition.js'
 import { createLeases, type Leases } from './leases.js'
 import { journalMigrations } from './migrations.js'
 import { createOutbox, type Outbox } from './outbox.js'
@@ -32,7 +33,7 @@ export interface Journal extends JournalReads, JournalSteps {
   readonly outbox: Outbox
   readonly deliveries: Deliveries
   migrate(): Promise<void>
-  /** Throws when the database cannot be read. */
+  /** Throws when the database cannot be read, or a replica of a newer edition has changed its tables. */
   ready(): Promise<void>
   /**
    * Takes a payment on, unless it is already known, with its place among the payer's means, both or neither. A payment that was refused
@@ -106,9 +107,7 @@ export function createJournal(options: JournalOptions): Journal {
       await store.migrate(journalMigrations)
     },
 
-    async ready() {
-      await db.selectFrom('lane').select('next').limit(1).execute()
-    },
+    ready: () => assertEdition(store),
 
     claim: createClaim(write, limits),
 

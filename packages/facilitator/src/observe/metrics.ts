@@ -103,7 +103,7 @@ export function createMetrics(): Metrics {
   return {
     onEvent({ type, network = '', scheme = '', code }) {
       if (type === 'fault') return faults.inc({ code: code ?? '' })
-      if (type === 'payment_verified' || type === 'payment_claimed') known.add(`${network} ${scheme}`)
+      if (OURS.has(type)) known.add(`${network} ${scheme}`)
       const ours = known.has(`${network} ${scheme}`) ? { network, scheme } : { network: 'other', scheme: 'other' }
       events.inc({ event: type, ...ours })
       if (type === 'payment_refused') refusals.inc({ code: code ?? '', network: ours.network })
