@@ -1,4 +1,4 @@
-import { encodeFacilitatorRequest, X402Error } from '@groat/core'
+import { encodeFacilitatorRequest, network, X402Error } from '@groat/core'
 import { openMemoryStore, type Store } from '@groat/store'
 import { context, propagation, type TextMapPropagator, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -110,6 +110,9 @@ describe('the metrics', () => {
     const overview = createOverview({ service: counted, store, pressure: access.pressure })
     const app = createFacilitatorApp(counted, { access, metrics, overview })
     const headers = { authorization: `Bearer ${key}` }
+    // As a process does that has just started, of a payment of the one before.
+    metrics.onEvent({ type: 'payment_final', at: 0, network: NETWORK, scheme: 'exact' })
+    metrics.onEvent({ type: 'payment_refused', at: 0, network: network('base'), scheme: 'whatever' })
     await post(app, '/settle', headers)
     await post(app, '/settle')
     await app.request('/settlements/whatever-a-stranger-writes')
@@ -119,6 +122,8 @@ describe('the metrics', () => {
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
     for (const line of [
       `groat_payments_total{event="payment_settled",network="${NETWORK}",scheme="exact"} 1`,
+      `groat_payments_total{event="payment_final",network="${NETWORK}",scheme="exact"} 1`,
+      'groat_payments_total{event="payment_refused",network="other",scheme="other"} 1',
       'groat_denied_total{code="api_key_missing",tenant="",ring=""} 3',
       'groat_http_request_seconds_count{route="/settle",status="200"} 1',
       'groat_http_request_seconds_count{route="/settlements",status="401"} 1',

@@ -1,4 +1,4 @@
-import type { OnEvent } from '@groat/core'
+import type { OnEvent, X402Event } from '@groat/core'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Overview } from '../admin/overview.js'
 import type { Denial } from '../http/access.js'
@@ -12,6 +12,16 @@ export interface Metrics {
   /** The text that Prometheus reads, and its type. Standing figures are taken from `overview` when it is asked for. */
   read(overview: () => Promise<Overview>): Promise<{ readonly type: string; readonly text: string }>
 }
+
+/** Said of payments whose network and scheme are served here, also by a process that has only just started. */
+const OURS: ReadonlySet<X402Event['type']> = new Set([
+  'payment_verified',
+  'payment_claimed',
+  'transaction_sent',
+  'payment_settled',
+  'payment_final',
+  'payment_reorged',
+])
 
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32]
 
