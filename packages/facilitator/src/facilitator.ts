@@ -22,7 +22,7 @@ import { createLane } from './engine/lane.js'
 import { createRoutes, type Routes } from './engine/route.js'
 import { createSettler } from './engine/settler.js'
 import { createWatcher } from './engine/watcher.js'
-import { createReporter, type Fault } from './fault.js'
+import { createReporter, type Fault, isTurnedAway } from './fault.js'
 import { createHealth } from './health.js'
 import { createJournal } from './journal/journal.js'
 import { type SettledPayment, type SettlementRecord, settlementOf } from './journal/record.js'
@@ -230,7 +230,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     try {
       return await work()
     } catch (error) {
-      if (X402Error.is(error) && NOTHING_BROKEN.has(error.code)) throw error
+      // Nothing is broken.
+      if (isTurnedAway(error) || (X402Error.is(error) && error.code === 'quota_exceeded')) throw error
       const reference = report(error, { during })
       throw new X402Error(X402Error.is(error) ? error.code : fallback, { reference }, { cause: error })
     }
@@ -307,9 +308,6 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 }
 
 const NO_WEBHOOKS: WebhookOptions = { endpoints: [] }
-
-/** What is thrown because it was asked for: there is no story to tell. */
-const NOTHING_BROKEN: ReadonlySet<ErrorCode> = new Set(['quota_exceeded', 'shutting_down', 'facilitator_starting'])
 
 /** Open payments that are looked up at once when a facilitator starts. */
 const SWEEP = 32

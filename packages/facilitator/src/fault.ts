@@ -49,3 +49,10 @@ export function createReporter(options: ReporterOptions): ReportFault {
 function codeOf(error: unknown): ErrorCode {
   return X402Error.is(error) ? error.code : 'unexpected_settle_error'
 }
+
+const AWAY: ReadonlySet<string> = new Set(['shutting_down', 'facilitator_starting'])
+
+/** Whether somebody was only turned away, because the service starts or stops: nothing is broken, and there is no story to tell. */
+export function isTurnedAway(error: unknown): error is X402Error {
+  return X402Error.is(error) && AWAY.has(error.code)
+}

@@ -26,7 +26,7 @@ import type { Scope } from '../access/tenants.js'
 import type { Overview } from '../admin/overview.js'
 import type { Catalogue } from '../bazaar/catalogue.js'
 import { addCatalogueRoutes, bazaarAnswers } from '../bazaar/routes.js'
-import { createReporter, type Fault } from '../fault.js'
+import { createReporter, type Fault, isTurnedAway } from '../fault.js'
 import type { Metrics } from '../observe/metrics.js'
 import { traceRequest } from '../observe/trace.js'
 import type { FacilitatorService } from '../service.js'
@@ -210,6 +210,7 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
   }
   app.notFound((c) => answerProblem(c, 'not_found'))
   app.onError((error, c) => {
+    if (isTurnedAway(error)) return answerProblem(c, error.code)
     if (X402Error.is(error) && typeof error.context.reference === 'string') {
       return answerProblem(c, error.code, { reference: error.context.reference })
     }
