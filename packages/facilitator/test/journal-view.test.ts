@@ -49,7 +49,7 @@ test('a payer’s payments are found behind thousands of newer ones, however the
   expect(newest.map(({ pid }) => pid)).toEqual(
     Array.from({ length: 50 }, (_, at) => paymentId([NETWORK, `${4599 - at}`])),
   )
-  expect(await view.payments('0xcc')).toEqual([])
+  for (const text of ['0xcc', '%', "' or 1=1 --", '\0', `${ANN}\0`]) expect(await view.payments(text)).toEqual([])
 })
 
 test('a payment is found by its own name and by its transaction, and what is open is counted', async () => {
