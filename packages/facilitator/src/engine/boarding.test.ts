@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Timers } from '../timers.js'
-import { createBoarding } from './boarding.js'
+import { createBoarding, type Rider } from './boarding.js'
 
 const groups = {
   joins: () => true,
@@ -28,6 +28,41 @@ function line(withGroups = true) {
   }
   return { boarding, watch, pass: () => pass() }
 }
+
+/** A payment in line, and what it is told. */
+function rider(pid: string) {
+  const told: unknown[] = []
+  const record = { pid } as unknown as Rider['record']
+  const waits: Rider = {
+    record,
+    call: {},
+    late: () => false,
+    alone: false,
+    resolve: (word) => told.push(word),
+    reject: (error) => told.push(error),
+  }
+  return { waits, told }
+}
+
+test('INV-6 who was sent away while the chain was asked about it does not leave, and takes nobody’s place in line', async () => {
+  let admit = (_: boolean) => {}
+  const asked = new Promise<boolean>((resolve) => {
+    admit = resolve
+  })
+  const together = { ...groups, company: (calls: readonly unknown[]) => [...calls.keys()], admits: () => asked }
+  const boarding = createBoarding(together, () => 0, {} as Timers)
+  const [first, second, third] = [rider('1'), rider('2'), rider('3')]
+  boarding.wait(first.waits, false)
+  boarding.wait(second.waits, false)
+  const leaving = boarding.next()
+  boarding.lose()
+  boarding.wait(third.waits, false)
+  admit(true)
+  expect(await leaving).toEqual([])
+  expect([first.told, second.told, third.told]).toEqual([['lost'], ['lost'], []])
+  expect(boarding.size).toBe(1)
+  expect(await boarding.next()).toEqual([third.waits])
+})
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 

@@ -96,7 +96,11 @@ export function createBoarding(groups: ChainDriver['groups'], clock: Clock, time
       const company = places === undefined ? [first] : places.flatMap((at) => candidates[at] ?? [])
       const admitted = company.length === 1 ? [true] : await Promise.all(company.map(isAdmitted))
       for (const [at, rider] of company.entries()) rider.alone ||= !admitted[at]
-      const group = company.filter((rider) => rider === first || (!first.alone && !rider.alone))
+      // Meanwhile they may have been sent away, and told so.
+      if (!queue.includes(first)) return []
+      const group = company.filter(
+        (rider) => rider === first || (!first.alone && !rider.alone && queue.includes(rider)),
+      )
       for (const rider of group) queue.splice(queue.indexOf(rider), 1)
       return group.filter((rider) => {
         if (!rider.late()) return true
