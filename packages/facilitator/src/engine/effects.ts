@@ -75,7 +75,8 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     const signing = lane.sign(record, call, () => clock() > latest)
     arrive()
     const written = await signing
-    // Waited too long for its turn, or for a lane that is somebody else's by now: the next check will say so.
+    // Waited too long for its turn, or for a lane that is somebody else's by now, or blocks were undone meanwhile: the next check will say so.
+    if (written === 'late' || written === 'lost') claimed = undefined
     return written === 'late' || written === 'lost' ? { record } : after(written)
   }
 

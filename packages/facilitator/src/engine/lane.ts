@@ -279,6 +279,8 @@ export function createLane(options: LaneOptions): Lane {
     },
     async reopen() {
       if (!isOrdered || standing.hold === undefined) return
+      // Who was found good while a block stood is looked at again now that it does not.
+      boarding.lose()
       const from = (await chain.minedNonce?.(signer)) ?? (await chain.nextNonce?.(signer))
       if (from !== undefined) await tending.reopen(from)
       standing.mined = from
