@@ -14,24 +14,15 @@ import type { JournalTables } from '../src/journal/tables.js'
 const NETWORK = network('base-sepolia')
 const SIGNER = '0xf1'
 let server: EmbeddedPostgres
-let databases = 0
 
 beforeAll(async () => {
   server = await startPostgres()
 })
 afterAll(() => server.remove())
 
-async function freshPostgres(): Promise<Store> {
-  const name = `migrated_${databases++}`
-  const admin = await openStore(server.url)
-  await sql.raw(`create database ${name}`).execute(admin.db)
-  await admin.close()
-  return openStore(server.url.replace(/postgres$/, name))
-}
-
 describe.each([
   ['sqlite', () => openMemoryStore()],
-  ['postgres', freshPostgres],
+  ['postgres', async () => openStore(await server.database())],
 ])('%s', (_, openFresh) => {
   async function earlier(): Promise<{ readonly store: Store; readonly rows: Rows }> {
     const filled = await openFresh()

@@ -4,7 +4,6 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { encodeFacilitatorRequest, type FacilitatorRequest } from '@groat/core'
 import { openStore, type Store } from '@groat/store'
-import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startPostgres } from '../../store/test/embedded-postgres.js'
 import type { JournalTables } from '../src/journal/tables.js'
@@ -15,7 +14,6 @@ import { PRICE, until, useFacilitator } from './chain-kit.js'
 const on = useFacilitator()
 const children = new Set<ChildProcess>()
 let server: EmbeddedPostgres
-let databases = 0
 
 beforeAll(async () => {
   server = await startPostgres()
@@ -30,11 +28,7 @@ afterEach(async () => {
 afterAll(() => server.remove())
 
 async function freshDatabase(): Promise<{ url: string; store: Store }> {
-  const name = `replicas_${databases++}`
-  const admin = await openStore(server.url)
-  await sql.raw(`create database ${name}`).execute(admin.db)
-  await admin.close()
-  const url = server.url.replace(/postgres$/, name)
+  const url = await server.database()
   return { url, store: await openStore(url) }
 }
 

@@ -6,7 +6,6 @@ import { uptoEvm } from '@groat/evm/upto/facilitator'
 import { sqlExposures } from '@groat/evm/upto/facilitator/sql'
 import { uptoEvm as seller } from '@groat/evm/upto/server'
 import { openStore, type Store } from '@groat/store'
-import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startPostgres } from '../../store/test/embedded-postgres.js'
 import type { FacilitatorService } from '../src/index.js'
@@ -22,18 +21,14 @@ const CEILING = 50_000n
 let server: EmbeddedPostgres
 let stores: Store[] = []
 let replicas: FacilitatorService[] = []
-let databases = 0
 
 beforeAll(async () => {
   server = await startPostgres()
 }, 60_000)
 beforeEach(async () => {
   await on.approvePermit2('payer')
-  const admin = await openStore(server.url)
-  const name = `upto_${databases++}`
-  await sql.raw(`create database ${name}`).execute(admin.db)
-  await admin.close()
-  stores = await Promise.all([1, 2].map(() => openStore(server.url.replace(/postgres$/, name))))
+  const url = await server.database()
+  stores = await Promise.all([1, 2].map(() => openStore(url)))
   replicas = []
   for (const store of stores) {
     const chains = [await settlingChain(on.chain.rpcUrl, ['facilitator'])]

@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net'
 import { type FacilitatorRequest, network, type Pid, paymentId, requirementsId } from '@groat/core'
 import { createWebhookSecret, createWebhookSender, openWebhook, type WebhookEvent } from '@groat/core/webhook'
 import { openMemoryStore, openStore, type Store } from '@groat/store'
-import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startPostgres } from '../../store/test/embedded-postgres.js'
 import type { Delivery } from '../src/journal/deliveries.js'
@@ -129,19 +128,10 @@ async function settle(journal: Journal, nonce: string, tenant?: string): Promise
 }
 
 let server: EmbeddedPostgres
-let databases = 0
 beforeAll(async () => {
   server = await startPostgres()
 })
 afterAll(() => server.remove())
-
-async function freshPostgres(): Promise<string> {
-  const name = `webhooks_${databases++}`
-  const admin = await openStore(server.url)
-  await sql.raw(`create database ${name}`).execute(admin.db)
-  await admin.close()
-  return server.url.replace(/postgres$/, name)
-}
 
 async function kept(store: Store): Promise<Store> {
   closings.push(() => store.close())
@@ -150,7 +140,7 @@ async function kept(store: Store): Promise<Store> {
 
 describe.each([
   ['sqlite', () => openMemoryStore()],
-  ['postgres', async () => openStore(await freshPostgres())],
+  ['postgres', async () => openStore(await server.database())],
 ])('%s', (kind, openFresh) => {
   // What the database decides is tried on both; the rest is the courier's.
   const testOnce = kind === 'sqlite' ? test : () => undefined

@@ -4,10 +4,13 @@ import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import pg from 'pg'
 
 /** A PostgreSQL of its own, on a free port of this machine. */
 export type EmbeddedPostgres = {
   readonly url: string
+  /** Makes an empty database, and answers its URL. */
+  database(): Promise<string>
   /** Stops the server at once, as a crash of its machine would, and leaves the data. */
   crash(): Promise<void>
   start(): Promise<void>
@@ -83,8 +86,18 @@ async function startIn(folder: string, durable: boolean): Promise<EmbeddedPostgr
 
   process.once('exit', () => server?.kill('SIGQUIT'))
   await start()
+  const urlOf = (database: string) => `postgres://groat:groat@127.0.0.1:${port}/${database}`
+  let databases = 0
   return {
-    url: `postgres://groat:groat@127.0.0.1:${port}/postgres`,
+    url: urlOf('postgres'),
+    async database() {
+      const name = `made_${databases++}`
+      const client = new pg.Client(urlOf('postgres'))
+      await client.connect()
+      await client.query(`create database ${name}`)
+      await client.end()
+      return urlOf(name)
+    },
     start,
     crash: () => stop('SIGQUIT'),
     async remove() {

@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTcpProxy } from '../../sandbox/src/tcp-proxy/proxy.js'
 import { openStore, type StoreOptions } from '../src/index.js'
@@ -8,21 +7,13 @@ import { describeProcesses } from './process-suite.js'
 import { claim, claimTables, describeStore, type Tables } from './store-suite.js'
 
 let server: EmbeddedPostgres
-let databases = 0
 
 beforeAll(async () => {
   server = await startPostgres()
 })
 afterAll(() => server.remove())
 
-async function freshDatabase(): Promise<string> {
-  const name = `store_${databases++}`
-  const client = new pg.Client(server.url)
-  await client.connect()
-  await client.query(`create database ${name}`)
-  await client.end()
-  return server.url.replace(/postgres$/, name)
-}
+const freshDatabase = () => server.database()
 
 describeStore('postgres', async (options) => openStore(await freshDatabase(), options))
 describeProcesses('postgres', freshDatabase)

@@ -7,7 +7,6 @@ import {
   type SignedTransaction,
 } from '@groat/core'
 import { openMemoryStore, openStore, type Store } from '@groat/store'
-import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startPostgres } from '../../../store/test/embedded-postgres.js'
 import { auditJournal } from '../audit.js'
@@ -21,7 +20,6 @@ import type { JournalTables } from './tables.js'
 const NETWORK = network('base-sepolia')
 const SIGNER = '0xf1'
 let server: EmbeddedPostgres
-let databases = 0
 let store: Store
 let journal: Journal
 let hold: Hold
@@ -31,17 +29,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.remove())
 
-async function freshPostgres(): Promise<Store> {
-  const name = `journal_${databases++}`
-  const admin = await openStore(server.url)
-  await sql.raw(`create database ${name}`).execute(admin.db)
-  await admin.close()
-  return openStore(server.url.replace(/postgres$/, name))
-}
-
 describe.each([
   ['sqlite', () => openMemoryStore()],
-  ['postgres', freshPostgres],
+  ['postgres', async () => openStore(await server.database())],
 ])('%s', (_, openFresh) => {
   beforeEach(async () => {
     store = await openFresh()
