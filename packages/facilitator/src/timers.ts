@@ -43,3 +43,18 @@ export function sleep(timers: Timers, milliseconds: number, signal?: AbortSignal
     signal?.addEventListener('abort', enough, { once: true })
   })
 }
+
+/**
+ * Resolves after so many milliseconds, or as soon as one of these does.
+ *
+ * @example
+ * await upTo(timers, 50, [landed, stopped])
+ */
+export async function upTo(timers: Timers, milliseconds: number, reasons: readonly Promise<unknown>[]): Promise<void> {
+  let cancel = () => {}
+  const late = new Promise<void>((resolve) => {
+    cancel = timers.after(milliseconds, resolve)
+  })
+  await Promise.race([late, ...reasons])
+  cancel()
+}

@@ -1,7 +1,7 @@
 import type { ChainDriver, Clock } from '@groat/core'
 import type { Written } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
-import type { Timers } from '../timers.js'
+import { type Timers, upTo } from '../timers.js'
 import { createSignal } from './signal.js'
 
 /** A payment that waits to be signed for. */
@@ -76,12 +76,7 @@ export function createBoarding(groups: ChainDriver['groups'], clock: Clock, time
     },
     async gather(milliseconds) {
       if (groups === undefined || coming.size === 0) return
-      let cancel = () => {}
-      const late = new Promise<void>((resolve) => {
-        cancel = timers.after(milliseconds, resolve)
-      })
-      await Promise.race([late, Promise.all(coming)])
-      cancel()
+      await upTo(timers, milliseconds, [Promise.all(coming)])
     },
     wait(rider, isBusy) {
       queue.push(rider)

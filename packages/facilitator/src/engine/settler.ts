@@ -2,7 +2,7 @@ import { type FacilitatorRequest, type Pid, refuse, X402Error } from '@groat/cor
 import type { ReportFault } from '../fault.js'
 import type { SettlementRecord } from '../journal/record.js'
 import { isLive, isOpen } from '../journal/state.js'
-import type { Timers } from '../timers.js'
+import { type Timers, upTo } from '../timers.js'
 import { createEffects, type EffectsOptions, type Facts, reload } from './effects.js'
 import { createFollower, type Follower } from './follower.js'
 import { plan, pollDelay } from './plan.js'
@@ -141,13 +141,8 @@ function startRun(
   }
 
   /** Until so many milliseconds have passed, or earlier, when there is reason to look or the run is stopped. */
-  async function wait(milliseconds: number, reason?: Promise<void>): Promise<void> {
-    let cancel = () => {}
-    const late = new Promise<void>((resolve) => {
-      cancel = timers.after(milliseconds, resolve)
-    })
-    await Promise.race(reason === undefined ? [late, stop.given] : [late, stop.given, reason])
-    cancel()
+  function wait(milliseconds: number, reason: Promise<void> = stop.given): Promise<void> {
+    return upTo(timers, milliseconds, [stop.given, reason])
   }
 
   /** A fault of our own, before anything was signed, ends the presentation: trying the same again would end the same. */

@@ -122,12 +122,14 @@ export function createWatcher(options: WatcherOptions): Watcher {
   async function finish({ network, blockHash }: ChainDriver, final: bigint): Promise<boolean> {
     const deep = await journal.watchedUpTo(network, final, PAGE)
     const hashAt = blockHash && once(blockHash)
+    const whole = hashAt === undefined ? await journal.loadAll(deep.map(({ pid }) => pid)) : []
+    const records = new Map(whole.map((record) => [record.pid, record]))
     const there = await Promise.all(
       deep.map(async ({ pid, evidence }) => {
         if (hashAt !== undefined) {
           return evidence !== undefined && (await hashAt(evidence.blockNumber)) === evidence.blockHash
         }
-        const record = await journal.load(pid)
+        const record = records.get(pid)
         return record !== undefined && (await options.blockOf(record)) !== undefined
       }),
     )
