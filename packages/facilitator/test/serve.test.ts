@@ -1,9 +1,12 @@
 import { connect } from 'node:net'
 import { encodeFacilitatorRequest, X402Error } from '@groat/core'
 import { openMemoryStore, type Store } from '@groat/store'
+import { Hono } from 'hono'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { serveApp } from '../src/http/serve.js'
 import {
   createFacilitator,
+  createFacilitatorApp,
   type FacilitatorService,
   type Fault,
   type ServedFacilitator,
@@ -34,9 +37,9 @@ afterEach(async () => {
 })
 
 /** Says this on a connection and answers with what came back. */
-function raw(text: string): Promise<string> {
+function raw(text: string, { hangsUp = true } = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(served.port, '127.0.0.1', () => socket.end(text))
+    const socket = connect(served.port, '127.0.0.1', () => (hangsUp ? socket.end(text) : socket.write(text)))
     let answer = ''
     socket.setEncoding('utf8').on('data', (chunk) => {
       answer += chunk
@@ -48,6 +51,45 @@ function raw(text: string): Promise<string> {
 function request(body: string, ...headers: string[]): string {
   return ['POST /settle HTTP/1.1', 'host: x', 'content-type: application/json', ...headers, '', body].join('\r\n')
 }
+
+test.each(['/verify', '/settle'])(
+  'what is written to the socket of %s is what the app answers elsewhere',
+  async (path) => {
+    const body = JSON.stringify(encodeFacilitatorRequest(makePayment()))
+    const ask = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+    const written = await fetch(served.url + path, ask)
+    const app = createFacilitatorApp(service)
+    // Who puts the app behind something else may change the answer on its way.
+    const outer = new Hono().use(async (c, next) => {
+      await next()
+      c.header('x-mine', 'yes')
+    })
+    const elsewhere = await serveApp(outer.route('/', app).fetch, { host: '127.0.0.1', port: 0 })
+    const answered = await fetch(elsewhere.url + path, ask)
+    await elsewhere.close()
+    expect(answered.headers.get('x-mine')).toBe('yes')
+    const told = (response: Response) =>
+      ['cache-control', 'content-type', 'content-length'].map((name) => response.headers.get(name))
+    expect(told(written)).toEqual(told(answered))
+    expect(await written.json()).toEqual(await answered.json())
+  },
+)
+
+test('answers on one connection come in the order of what was asked', async () => {
+  const body = JSON.stringify(encodeFacilitatorRequest(makePayment()))
+  const asked = request(body, `content-length: ${Buffer.byteLength(body)}`)
+  const last = request(body, 'connection: close', `content-length: ${Buffer.byteLength(body)}`)
+  const unknown = request('{}', 'content-length: 2').replace('/settle', '/verify')
+  const answer = await raw(asked + unknown + last, { hangsUp: false })
+  expect(answer.match(/HTTP\/1.1 \d+|"success":\w+|"isValid":\w+/g)).toEqual([
+    'HTTP/1.1 200',
+    '"success":true',
+    'HTTP/1.1 400',
+    '"isValid":false',
+    'HTTP/1.1 200',
+    '"success":true',
+  ])
+})
 
 test('a payment settles over a socket, and the listener can be asked while it starts', async () => {
   const body = JSON.stringify(encodeFacilitatorRequest(makePayment()))

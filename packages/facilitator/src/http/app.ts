@@ -31,6 +31,7 @@ import type { Metrics } from '../observe/metrics.js'
 import { traceRequest } from '../observe/trace.js'
 import type { FacilitatorService } from '../service.js'
 import { type Access, createAccess, type Denied } from './access.js'
+import { type AnswerHeaders, answerJudged } from './answer.js'
 import { readJsonBody } from './body.js'
 import { EXTENSION_RESPONSES, observed } from './extensions.js'
 import { readinessOf } from './readiness.js'
@@ -84,9 +85,9 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     return access.admit(scope, { authorization, ip: addressOf(c, trustedProxies) })
   }
 
-  const look = async (c: Context, seen: ObservedPayment): Promise<void> => {
+  const look = async (seen: ObservedPayment): Promise<AnswerHeaders> => {
     const said = await observed(extensions, seen, report)
-    if (said !== undefined) c.header(EXTENSION_RESPONSES, said)
+    return said === undefined ? {} : { [EXTENSION_RESPONSES]: said }
   }
 
   app.post('/verify', async (c) => {
@@ -103,8 +104,8 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     if (!work.ok) return answerDenied(c, work)
     try {
       const verdict = await service.verify(request.value)
-      if (verdict.ok) await look(c, { during: 'verify', ...request.value })
-      return c.json(encodeVerdict(x402Version, verdict))
+      const said = verdict.ok ? await look({ during: 'verify', ...request.value }) : {}
+      return answerJudged(c, encodeVerdict(x402Version, verdict), said)
     } finally {
       work.leave()
     }
@@ -127,9 +128,8 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
         ?.split(',')
         .map((key) => key.trim())
       const settlement = await service.settle({ ...request.value, ...(vouched && { vouched }) }, { claim: work.claim })
-      waitBefore(c, settlement)
-      if (settlement.status === 'settled') await look(c, { during: 'settle', ...request.value, settlement })
-      return c.json(encodeFor(request.value, settlement))
+      const said = settlement.status === 'settled' ? await look({ during: 'settle', ...request.value, settlement }) : {}
+      return answerJudged(c, encodeFor(request.value, settlement), { ...said, ...waitBefore(settlement) })
     } catch (error) {
       const isOver = X402Error.is(error) && error.code === 'quota_exceeded'
       if (isOver) return answerDenied(c, access.turnAway(caller.tenant, error.context))
@@ -156,10 +156,10 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     // What a tenant may not have settled is none of its business.
     if (found === undefined || !access.mayRead(caller.tenant, found)) return answerProblem(c, 'settlement_not_found')
     const { network, scheme, payTo, asset, amount, settlement } = found
-    waitBefore(c, settlement)
     const { status } = settlement
     const terms = { scheme, payTo, asset, amount: amount.toString() }
-    return c.json({ pid, status, ...terms, ...withoutAbsent(encodeSettlement(2, network, settlement)) })
+    const told = { pid, status, ...terms, ...withoutAbsent(encodeSettlement(2, network, settlement)) }
+    return c.json(told, 200, waitBefore(settlement))
   })
 
   app.get('/livez', (c) => c.json({ live: true }))
@@ -279,10 +279,10 @@ function networkText({ paymentRequirements, paymentPayload }: JsonObject): strin
   return typeof older === 'string' ? older.slice(0, 64) : ''
 }
 
-function waitBefore(c: Context, settlement: Settlement): void {
-  if (settlement.status === 'unknown') c.header('retry-after', String(settlement.retryAfter))
+function waitBefore(settlement: Settlement): AnswerHeaders {
+  if (settlement.status === 'unknown') return { 'retry-after': String(settlement.retryAfter) }
   const again = settlement.status === 'refused' && errorInfo(settlement.code).retry === 'same-payment'
-  if (again) c.header('retry-after', String(DEFAULT_RETRY_AFTER))
+  return again ? { 'retry-after': String(DEFAULT_RETRY_AFTER) } : {}
 }
 
 type About = {

@@ -34,7 +34,8 @@ export async function serveFacilitator(
   { host = '127.0.0.1', port = 4402, requestTimeout = REQUEST_TIMEOUT, ...options }: ServeOptions = {},
 ): Promise<ServedFacilitator> {
   const app = createFacilitatorApp(service, options)
-  return serveApp(app.fetch, { host, port, requestTimeout, stop: () => service.stop() })
+  const fetch: Handler = (request, env) => app.fetch(request, { ...env, socket: env.outgoing })
+  return serveApp(fetch, { host, port, requestTimeout, stop: () => service.stop() })
 }
 
 /**

@@ -1,0 +1,34 @@
+import type { ServerResponse } from 'node:http'
+import type { JsonObject } from '@groat/core'
+import type { Context } from 'hono'
+
+/** Headers of an answer. */
+export type AnswerHeaders = Readonly<Record<string, string>>
+
+/** What a request comes with when nobody stands between the app and the socket: the answer may be written there. */
+export type OnSocket = { readonly socket: ServerResponse }
+
+/**
+ * Answers what was judged. On a socket of our own the text goes out as it is: a `Response` would make a stream of it first, which costs more than
+ * reading the request. Anywhere else it is a `Response`, which whoever is in between may change.
+ *
+ * @example
+ * return answerJudged(c, encodeVerdict(2, verdict), {})
+ */
+export function answerJudged(c: Context, judged: JsonObject, headers: AnswerHeaders): Response {
+  const { socket } = (c.env ?? {}) as Partial<OnSocket>
+  if (socket === undefined || socket.headersSent || socket.destroyed) return c.json(judged, 200, headers)
+  const text = JSON.stringify(judged)
+  const length = Buffer.byteLength(text)
+  socket.writeHead(200, {
+    'cache-control': 'no-store',
+    'content-type': 'application/json',
+    'content-length': length,
+    ...headers,
+  })
+  socket.end(text)
+  return new Response(null, { headers: SENT })
+}
+
+/** By this the Node server knows that nothing is left to be sent. */
+const SENT = { 'x-hono-already-sent': 'true' }
