@@ -106,6 +106,39 @@ describe('group commit', () => {
     expect({ keys: keys(), commits: count('commit') }).toEqual({ keys: ['a'], commits: 1 })
   })
 
+  test('the log is moved every so many groups, one move at a time; no group waits for that, and whoever closes does', async () => {
+    let moves = 0
+    let end = (_how: 'moved' | 'failed') => {}
+    const moveLog = () => {
+      moves += 1
+      return new Promise<void>((resolve, reject) => {
+        end = (how) => (how === 'moved' ? resolve() : reject(new Error('disk I/O error')))
+      })
+    }
+    group = createGroupCommit(database, { busyTimeout: 0, jitter: () => 0, moveLog })
+    const write = async (groups: number) => {
+      for (let each = 0; each < groups; each += 1) await group.submit(async () => insert(`${keys().length}`), false)
+    }
+    await write(31)
+    expect(moves).toBe(0)
+    await write(1)
+    expect(moves).toBe(1)
+    await write(64)
+    expect({ moves, keys: keys().length }).toEqual({ moves: 1, keys: 96 })
+    let isIdle = false
+    const idle = group.idle().then(() => {
+      isIdle = true
+    })
+    await turn()
+    expect(isIdle).toBe(false)
+    end('failed')
+    await idle
+    await write(32)
+    expect(moves).toBe(2)
+    end('moved')
+    await group.idle()
+  })
+
   test('one alone is one transaction', async () => {
     await group.submit(async () => insert('a'))
     expect(commands).toEqual(['begin immediate', 'commit'])

@@ -16,6 +16,8 @@ export type GroupCommitOptions = {
   /** How long to wait for another process's lock, in milliseconds. */
   readonly busyTimeout: number
   readonly jitter: () => number
+  /** Moves what is committed from the log into the database, beside the process and on a connection of its own; without, a commit does so when the log has grown long. */
+  readonly moveLog?: (() => Promise<void>) | undefined
   /** Bounds what the first member waits for the last. Default 256. */
   readonly maxMembers?: number
 }
@@ -28,9 +30,10 @@ export type GroupCommitOptions = {
  * commit: what a member saw may have been written by another.
  */
 export function createGroupCommit(database: Database, options: GroupCommitOptions): GroupCommit {
-  const { busyTimeout, jitter, maxMembers = 256 } = options
+  const { busyTimeout, jitter, moveLog, maxMembers = 256 } = options
   const waiting: Member[] = []
   let draining: Promise<void> | undefined
+  let moving: Promise<void> | undefined
   let oneByOne = 0
   let groups = 0
   let syncs = true
@@ -42,18 +45,19 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
       await turnOfTheLoop()
       await commitGroup(oneByOne > 0 ? 1 : maxMembers)
       oneByOne = Math.max(0, oneByOne - 1)
-      if (++groups % GROUPS_IN_LOG === 0) await moveLog()
+      if (++groups % GROUPS_IN_LOG === 0) moving ??= move()
     }
     draining = undefined
   }
 
-  /** Moves what is committed from the log into the database, beside the process: readers and other processes go on, and only the next group waits. What stays is moved the next time. */
-  async function moveLog() {
+  /** Nobody waits for it, so it may meet the next one: that one is left out. What stays in the log is moved the next time. */
+  async function move() {
     try {
-      await database.execApart?.('pragma wal_checkpoint(passive)')
+      await moveLog?.()
     } catch {
       // Nothing is lost: it is still in the log. A disk that fails says so to the next commit.
     }
+    moving = undefined
   }
 
   async function commitGroup(size: number) {
@@ -159,7 +163,10 @@ export function createGroupCommit(database: Database, options: GroupCommitOption
         waiting.push(createMember(work, durable, resolve, reject))
         draining ??= drain()
       }),
-    idle: () => draining ?? Promise.resolve(),
+    async idle() {
+      await draining
+      await moving
+    },
   }
 }
 

@@ -7,22 +7,24 @@ import { type Database, openDatabase } from './database.js'
 import { createGroupCommit } from './group-commit.js'
 
 /**
- * A file: one connection writes, another reads what is committed, so a reader never sees an open group.
+ * A file: one connection writes, another reads what is committed, so a reader never sees an open group, and a third moves the log into the file, for which a writer
+ * would have to wait.
  * Any number of processes of this machine may do the same.
  */
 export async function openSqlite(path: string, bounds: Bounds): Promise<Backend> {
   // Turning WAL on needs the file alone for a moment, and somebody else may be starting too.
   const open = () =>
     retry(() => openDatabase(path), { passes: isLocked, budget: bounds.busyTimeout, jitter: bounds.jitter })
-  const writer = await open()
+  const opened: Database[] = []
   try {
-    const reader = await open()
+    for (let each = 0; each < 3; each += 1) opened.push(await open())
+    const [writer, reader, mover] = opened as [Database, Database, Database]
     reader.exec('pragma query_only = on')
     // Readers wait for nothing but the recovery from a crash, and that is short.
     reader.exec(`pragma busy_timeout = ${Math.trunc(bounds.busyTimeout)}`)
-    return await createBackend(writer, bounds, reader)
+    return await createBackend(writer, bounds, { reader, mover })
   } catch (error) {
-    writer.close()
+    for (const each of opened) each.close()
     throw error
   }
 }
@@ -32,9 +34,16 @@ export async function openMemory(bounds: Bounds): Promise<Backend> {
   return createBackend(openDatabase(':memory:'), bounds)
 }
 
-async function createBackend(database: Database, bounds: Bounds, readDatabase?: Database): Promise<Backend> {
+async function createBackend(
+  database: Database,
+  bounds: Bounds,
+  more?: { readonly reader: Database; readonly mover: Database },
+): Promise<Backend> {
   const { handles, connection: writes } = await connect(database)
-  const group = createGroupCommit(database, bounds)
+  const group = createGroupCommit(database, {
+    ...bounds,
+    moveLog: more && (async () => more.mover.execApart?.('pragma wal_checkpoint(passive)')),
+  })
   let closing: Promise<void> | undefined
 
   function assertOpen() {
@@ -46,7 +55,7 @@ async function createBackend(database: Database, bounds: Bounds, readDatabase?: 
     return group.submit(work, durable)
   }
 
-  const committed = readDatabase && (await connect(readDatabase)).connection
+  const committed = more && (await connect(more.reader)).connection
   const reads: ConnectionProvider = {
     async provideConnection(consumer) {
       assertOpen()
@@ -64,10 +73,11 @@ async function createBackend(database: Database, bounds: Bounds, readDatabase?: 
       submit(() => lend(writes, Number.POSITIVE_INFINITY, (connection) => use(handles.reader(connection)))),
     close: () => {
       closing ??= group.idle().then(() => {
-        readDatabase?.close()
+        more?.reader.close()
+        more?.mover.close()
         try {
           // The driver lets go of its files only when its statements are collected; until then the log is empty at least.
-          if (readDatabase) database.exec('pragma wal_checkpoint(truncate)')
+          if (more) database.exec('pragma wal_checkpoint(truncate)')
         } finally {
           database.close()
         }
