@@ -51,17 +51,12 @@ export function listStatement<DB, Values extends Lists, Row>(
   }
 
   return async (on, values) => {
-    const [first, ...others] = partsOf(values, splits)
-    const result = await run(on, first)
-    if (others.length === 0) return result
-    const rows = [...result.rows]
-    let changed = result.numAffectedRows ?? 0n
-    for (const part of others) {
-      const next = await run(on, part)
-      rows.push(...next.rows)
-      changed += next.numAffectedRows ?? 0n
-    }
-    return { ...result, rows, numAffectedRows: changed }
+    // All of them before what is asked next, though nobody waits for that.
+    const [first, ...others] = await Promise.all(partsOf(values, splits).map((part) => run(on, part)))
+    if (first === undefined) throw new TypeError('A statement has one part at least')
+    if (others.length === 0) return first
+    const changed = others.reduce((sum, { numAffectedRows = 0n }) => sum + numAffectedRows, first.numAffectedRows ?? 0n)
+    return { ...first, rows: [first, ...others].flatMap(({ rows }) => rows), numAffectedRows: changed }
   }
 }
 
@@ -69,7 +64,7 @@ export function listStatement<DB, Values extends Lists, Row>(
 const MOST_SHAPES = 64
 
 /** The values with their lists in lengths that are few. Where rows are split, each part has everything else. */
-function partsOf(values: Lists, splits: boolean): readonly [Lists, ...Lists[]] {
+function partsOf(values: Lists, splits: boolean): readonly Lists[] {
   let whole = values
   let split: readonly Lists[] = []
   for (const name in values) {

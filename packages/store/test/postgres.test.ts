@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startTcpProxy } from '../../sandbox/src/tcp-proxy/proxy.js'
 import { openStore, type StoreOptions } from '../src/index.js'
 import { type EmbeddedPostgres, startPostgres } from './embedded-postgres.js'
@@ -137,6 +137,32 @@ describe('postgres', () => {
     await put('e')
     const rows = await direct.db.selectFrom('claim').select('pid').orderBy('pid').execute()
     expect(rows.map(({ pid }) => pid)).toEqual(['a', 'c', 'd', 'e'])
+    await Promise.all([store.close(), direct.close()])
+    await proxy.stop()
+  })
+
+  test('what is not waited for is sent before what comes first is answered', async () => {
+    const { url, store: direct } = await open()
+    const at = new URL(url)
+    const proxy = await startTcpProxy({ host: at.hostname, port: Number(at.port) })
+    at.host = `${proxy.host}:${proxy.port}`
+    const store = await openStore<Tables>(at.href, { transactionTimeout: 20_000 })
+    const unheard = store.transaction(async (trx) => {
+      await sql`select 1`.execute(trx)
+      proxy.set({ action: 'mute' })
+      await Promise.all(
+        ['first', 'second', 'third'].map((word) => sql`select ${word}::text as ${sql.id(word)}`.execute(trx)),
+      )
+    })
+    const lost = expect(unheard).rejects.toMatchObject({ context: { committed: false } })
+    await vi.waitFor(async () => {
+      const { rows } = await sql<{
+        query: string
+      }>`select query from pg_stat_activity where query like '%as "third"'`.execute(direct.db)
+      expect(rows).toHaveLength(1)
+    })
+    proxy.set({ action: 'cut' })
+    await lost
     await Promise.all([store.close(), direct.close()])
     await proxy.stop()
   })

@@ -243,6 +243,29 @@ export function describeStore(name: string, open: (options?: StoreOptions) => Pr
       expect(await stored(outer, inner, after)).toEqual([outer, after].sort())
     })
 
+    test('queries that are not waited for one by one run in their order', async () => {
+      const pid = fresh()
+      const seen = await store.transaction(async (trx) => {
+        const add = (letter: string) =>
+          sql`update claim set amount = amount || ${letter} where pid = ${pid}`.execute(trx)
+        const read = () => trx.selectFrom('claim').select('amount').where('pid', '=', pid).execute()
+        const insert = trx.insertInto('claim').values(claim(pid)).execute()
+        const [, , first, , second] = await Promise.all([insert, add('x'), read(), add('y'), read()])
+        return [first, second]
+      })
+      expect(seen).toEqual([[{ amount: '1000x' }], [{ amount: '1000xy' }]])
+    })
+
+    test('one of several that fails takes all back, and its own error comes back', async () => {
+      const [known, ...more] = [fresh(), fresh(), fresh(), fresh(), fresh()] as const
+      const addAll = (...pids: string[]) =>
+        store.transaction((trx) => Promise.all(pids.map((pid) => trx.insertInto('claim').values(claim(pid)).execute())))
+      await addAll(known)
+      expect(isUniqueViolation(await addAll(more[0], known, more[1], more[2]).catch((error) => error))).toBe(true)
+      await addAll(more[2], more[3])
+      expect(await stored(known, ...more)).toEqual([known, more[2], more[3]])
+    })
+
     test('a query that forgot its await is refused, not slipped into the next transaction', async () => {
       const pid = fresh()
       let late = async () => {}

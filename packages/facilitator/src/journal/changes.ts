@@ -4,6 +4,7 @@ import type { Facts, Trx } from './facts.js'
 import type { AttemptStatus, RideStatus } from './state.js'
 import type { JournalStatements } from './statements.js'
 import type { FreshSettlement, JournalTables, SettlementRow } from './tables.js'
+import { together } from './together.js'
 
 /** What the writes of a batch come to, row by row. */
 export type Changes = {
@@ -72,114 +73,142 @@ export type WriteDownOptions = {
  * const end = await writeDown(changes, facts, options)
  */
 export async function writeDown(changes: Changes, facts: Facts, options: WriteDownOptions): Promise<ChainEnd> {
-  const { trx, statements, now } = options
-  const { moves, undone, evidence, outbox, deliveries } = changes
-  await writeTaken(changes, facts, options)
+  const { trx, statements } = options
+  await insertTaken(changes, facts, options)
   const idOf = (pid: string) => known(facts.ids, pid)
-  for (const { change, pids } of moves.values()) {
-    await statements.change(trx, { change: { ...change, updated_at: now }, ids: pids.map(idOf) })
-  }
-  await writeTransactions(changes, idOf, options)
-  if (undone.length > 0) await trx.deleteFrom('evidence').where('settlement', 'in', undone.map(idOf)).execute()
-  if (evidence.length > 0) {
-    await statements.insertEvidence(trx, { rows: evidence.map(({ pid, row }) => ({ settlement: idOf(pid), ...row })) })
-  }
-  await writePayers(changes, facts, options)
-  await writeQuotas(changes, facts, options)
-  if (outbox.length > 0) await statements.insertOutbox(trx, { rows: outbox })
-  if (deliveries.length > 0) await statements.insertDeliveries(trx, { rows: deliveries })
-  return writeEvents(changes, options)
+  const { end, rows } = chainEvents(changes, options)
+  await together([
+    ...writeRequests(changes, idOf, options),
+    ...writeMoves(changes, idOf, options),
+    ...writeTransactions(changes, idOf, options),
+    ...writeEvidence(changes, idOf, options),
+    ...writeAccounts(changes, facts, options),
+    ...writeOutbox(changes, options),
+    ...ifAny(rows, (rows) => statements.insertEvents(trx, { rows })),
+  ])
+  if (changes.inserts.length + changes.resets.length > 0) crashpoint('FP-02')
+  return end
 }
 
-async function writeTaken({ inserts, resets }: Changes, { ids }: Facts, { trx, statements }: WriteDownOptions) {
-  if (inserts.length > 0) {
-    const { rows } = await statements.insertSettlements(trx, { rows: inserts.map(({ row }) => row) })
-    for (const { pid, id } of rows) ids.set(pid, id)
-    const bodies = inserts.map(({ row, request }) => ({ settlement: known(ids, row.pid), body: request }))
-    await statements.insertRequests(trx, { rows: bodies })
-  }
-  for (const { row, request: body } of resets) {
-    const settlement = known(ids, row.pid)
-    await trx.updateTable('settlement').set(row).where('id', '=', settlement).execute()
-    await trx
-      .insertInto('request')
-      .values({ settlement, body })
-      .onConflict((conflict) => conflict.column('settlement').doUpdateSet({ body }))
-      .execute()
-  }
-  if (inserts.length + resets.length > 0) crashpoint('FP-02')
+/** Statements that were sent; nobody has waited for them yet. */
+type Sent = readonly Promise<unknown>[]
+type IdOf = (pid: string) => number
+
+function ifAny<Row>(rows: readonly Row[], send: (rows: readonly Row[]) => Promise<unknown>): Sent {
+  return rows.length === 0 ? [] : [send(rows)]
 }
 
-async function writeTransactions(
-  changes: Changes,
-  idOf: (pid: string) => number,
-  { trx, statements, now }: WriteDownOptions,
-): Promise<void> {
+/** The rest is written under the ids that these get. */
+async function insertTaken({ inserts }: Changes, { ids }: Facts, { trx, statements }: WriteDownOptions): Promise<void> {
+  if (inserts.length === 0) return
+  const { rows } = await statements.insertSettlements(trx, { rows: inserts.map(({ row }) => row) })
+  for (const { pid, id } of rows) ids.set(pid, id)
+}
+
+function writeRequests({ inserts, resets }: Changes, idOf: IdOf, { trx, statements }: WriteDownOptions): Sent {
+  const bodies = inserts.map(({ row, request }) => ({ settlement: idOf(row.pid), body: request }))
+  return [
+    ...ifAny(bodies, (rows) => statements.insertRequests(trx, { rows })),
+    ...resets.flatMap(({ row, request: body }) => {
+      const settlement = idOf(row.pid)
+      return [
+        trx.updateTable('settlement').set(row).where('id', '=', settlement).execute(),
+        trx
+          .insertInto('request')
+          .values({ settlement, body })
+          .onConflict((conflict) => conflict.column('settlement').doUpdateSet({ body }))
+          .execute(),
+      ]
+    }),
+  ]
+}
+
+function writeMoves({ moves }: Changes, idOf: IdOf, { trx, statements, now }: WriteDownOptions): Sent {
+  return [...moves.values()].map(({ change, pids }) =>
+    statements.change(trx, { change: { ...change, updated_at: now }, ids: pids.map(idOf) }),
+  )
+}
+
+function writeTransactions(changes: Changes, idOf: IdOf, { trx, statements, now }: WriteDownOptions): Sent {
   const { attempts, rides, marks, landed, rideMarks, revived, nexts } = changes
-  if (attempts.length > 0) await statements.insertAttempts(trx, { rows: attempts })
-  for (const [status, pids] of rideMarks) await statements.markRides(trx, { status, ids: [...pids].map(idOf) })
-  if (rides.length > 0) {
-    const rows = rides.map(({ slot, pid }) => ({ slot, settlement: idOf(pid), status: 'live' as const }))
-    await statements.insertRides(trx, { rows })
-  }
-  for (const [status, hashes] of marks) {
-    await trx
-      .updateTable('attempt')
-      .set(status === 'sent' ? { status, sent_at: now } : { status })
-      .where('hash', 'in', [...hashes])
-      // What has landed stays so, whatever is said later of one payment in it.
-      .where('status', 'in', status === 'sent' ? ['signed'] : ['signed', 'sent'])
-      .execute()
-  }
-  for (const [hash, fee] of landed) {
-    await statements.landed(trx, { change: { status: 'landed', ...(fee === undefined ? {} : { fee }) }, hash })
-  }
-  for (const { pid, slot, hashes } of revived) {
-    await trx
-      .updateTable('ride')
-      .set({ status: 'live' })
-      .where('slot', '=', slot)
-      .where('settlement', '=', idOf(pid))
-      .execute()
-    await trx.updateTable('attempt').set({ status: 'signed' }).where('hash', 'in', hashes).execute()
-  }
-  for (const { network, signer, next } of nexts.values()) await statements.next(trx, { network, signer, next })
+  const fresh = rides.map(({ slot, pid }) => ({ slot, settlement: idOf(pid), status: 'live' as const }))
+  return [
+    ...ifAny(attempts, (rows) => statements.insertAttempts(trx, { rows })),
+    ...[...rideMarks].map(([status, pids]) => statements.markRides(trx, { status, ids: [...pids].map(idOf) })),
+    ...ifAny(fresh, (rows) => statements.insertRides(trx, { rows })),
+    ...[...marks].map(([status, hashes]) =>
+      trx
+        .updateTable('attempt')
+        .set(status === 'sent' ? { status, sent_at: now } : { status })
+        .where('hash', 'in', [...hashes])
+        // What has landed stays so, whatever is said later of one payment in it.
+        .where('status', 'in', status === 'sent' ? ['signed'] : ['signed', 'sent'])
+        .execute(),
+    ),
+    ...[...landed].map(([hash, fee]) =>
+      statements.landed(trx, { change: { status: 'landed', ...(fee === undefined ? {} : { fee }) }, hash }),
+    ),
+    ...revived.flatMap(({ pid, slot, hashes }) => [
+      trx
+        .updateTable('ride')
+        .set({ status: 'live' })
+        .where('slot', '=', slot)
+        .where('settlement', '=', idOf(pid))
+        .execute(),
+      trx.updateTable('attempt').set({ status: 'signed' }).where('hash', 'in', hashes).execute(),
+    ]),
+    ...[...nexts.values()].map(({ network, signer, next }) => statements.next(trx, { network, signer, next })),
+  ]
 }
 
-async function writePayers({ payers }: Changes, facts: Facts, { trx, statements }: WriteDownOptions): Promise<void> {
-  const rows = [...payers].sort().flatMap((key) => {
+function writeEvidence({ undone, evidence }: Changes, idOf: IdOf, { trx, statements }: WriteDownOptions): Sent {
+  const gone = undone.map(idOf)
+  const found = evidence.map(({ pid, row }) => ({ settlement: idOf(pid), ...row }))
+  return [
+    ...ifAny(gone, (ids) => trx.deleteFrom('evidence').where('settlement', 'in', ids).execute()),
+    ...ifAny(found, (rows) => statements.insertEvidence(trx, { rows })),
+  ]
+}
+
+/** How payers and quotas stand now. */
+function writeAccounts({ payers, quotas }: Changes, facts: Facts, { trx, statements }: WriteDownOptions): Sent {
+  const accounts = [...payers].sort().flatMap((key) => {
     const [network = '', payer = ''] = key.split(' ')
     const known = facts.payers.get(key)
     if (known === undefined) return []
     const { claims, failures, failing_since } = known
     return { network, payer, claims, failures, failing_since }
   })
-  if (rows.length > 0) await statements.putPayers(trx, { rows })
+  const drawn = [...quotas].sort().flatMap((key) => facts.quotas.get(key) ?? [])
+  return [
+    ...ifAny(accounts, (rows) => statements.putPayers(trx, { rows })),
+    ...ifAny(drawn, (rows) =>
+      trx
+        .insertInto('quota')
+        .values(rows)
+        .onConflict((conflict) =>
+          conflict.column('key').doUpdateSet((eb) => ({ left: eb.ref('excluded.left'), at: eb.ref('excluded.at') })),
+        )
+        .execute(),
+    ),
+  ]
 }
 
-async function writeQuotas({ quotas }: Changes, facts: Facts, { trx }: WriteDownOptions): Promise<void> {
-  const rows = [...quotas].sort().flatMap((key) => facts.quotas.get(key) ?? [])
-  if (rows.length === 0) return
-  await trx
-    .insertInto('quota')
-    .values(rows)
-    .onConflict((conflict) =>
-      conflict.column('key').doUpdateSet((eb) => ({ left: eb.ref('excluded.left'), at: eb.ref('excluded.at') })),
-    )
-    .execute()
+function writeOutbox({ outbox, deliveries }: Changes, { trx, statements }: WriteDownOptions): Sent {
+  return [
+    ...ifAny(outbox, (rows) => statements.insertOutbox(trx, { rows })),
+    ...ifAny(deliveries, (rows) => statements.insertDeliveries(trx, { rows })),
+  ]
 }
 
-async function writeEvents({ steps }: Changes, options: WriteDownOptions): Promise<ChainEnd> {
-  const { trx, statements, writer } = options
-  let { end } = options
-  if (steps.length === 0) return end
+function chainEvents({ steps }: Changes, { writer, end: before }: WriteDownOptions) {
+  let end = before
   const rows = steps.map((step) => {
     const link = chainEvent(writer, end, step)
     end = link.end
     return link.row
   })
-  await statements.insertEvents(trx, { rows })
-  return end
+  return { end, rows }
 }
 
 /** What is written of is there: it was read, or has just been inserted. */

@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely'
 import { openPhases } from './state.js'
 import type { JournalStatements } from './statements.js'
 import { inPhases, type JournalTables, type SettlementRow } from './tables.js'
+import { together } from './together.js'
 
 export type Trx = Transaction<JournalTables>
 
@@ -64,31 +65,29 @@ export async function readFacts(
     ({ network, payer }) => laneKey(network, payer),
   )
   const keys = [...new Set(writes.flatMap(({ quotas }) => quotas ?? []))].sort()
+  const hashes = transactions.map(({ hash }) => hash)
+  const riders = [...new Set(writes.flatMap((write) => (write.rides ? write.pids : [])))]
+  const tenants = [...new Set(writes.flatMap(({ tenant }) => tenant ?? []))]
   // Locks are taken in one order by everybody: quotas, payers, payments, lanes.
   const quotas = await readQuotas(trx, keys, locks)
-  const known = await readPayers(trx, payers, statements)
-  const { rows } = pids.length === 0 ? NONE : await statements.standings(trx, { pids })
-  // After the payments are locked, or it would be seen as it was before.
-  const riders = new Set(writes.flatMap((write) => (write.rides ? write.pids : [])))
-  const riderIds = rows.flatMap(({ id, pid }) => (riders.has(pid) ? id : []))
-  const pidOf = new Map(rows.map(({ id, pid }) => [id, pid]))
-  const { rows: riding } = riderIds.length === 0 ? NONE : await statements.riding(trx, { ids: riderIds })
-  const laneRows = new Map<string, JournalTables['lane']>()
-  for (const { network, signer } of lanes) {
-    const [row] = (await statements.lane(trx, { network, signer })).rows
-    if (row !== undefined) laneRows.set(laneKey(network, signer), row)
-  }
-  const hashes = transactions.map(({ hash }) => hash)
-  const { rows: credited } = hashes.length === 0 ? NONE : await statements.credited(trx, { hashes })
+  const [found, standings, riding, laneRows, credited, open] = await together([
+    readPayers(trx, payers, statements),
+    pids.length === 0 ? NONE : statements.standings(trx, { pids }),
+    // After the payments are locked, or it would be seen as it was before.
+    riders.length === 0 ? NONE : statements.riding(trx, { pids: riders }),
+    together(lanes.map((lane) => statements.lane(trx, lane))),
+    hashes.length === 0 ? NONE : statements.credited(trx, { hashes }),
+    readTenants(trx, tenants),
+  ])
   return {
-    settlements: new Map(rows.map((row) => [row.pid, row])),
-    ids: new Map(rows.map(({ pid, id }) => [pid, id])),
-    riding: new Set(riding.flatMap(({ settlement }) => pidOf.get(settlement) ?? [])),
-    lanes: laneRows,
-    payers: known,
-    credited: new Set(credited.map((row) => creditKey(row.network, row.transaction, row.log_index))),
+    settlements: new Map(standings.rows.map((row) => [row.pid, row])),
+    ids: new Map(standings.rows.map(({ pid, id }) => [pid, id])),
+    riding: new Set(riding.rows.map(({ pid }) => pid)),
+    lanes: new Map(laneRows.flatMap(({ rows }) => rows).map((row) => [laneKey(row.network, row.signer), row])),
+    payers: found,
+    credited: new Set(credited.rows.map((row) => creditKey(row.network, row.transaction, row.log_index))),
     quotas,
-    tenants: await readTenants(trx, [...new Set(writes.flatMap(({ tenant }) => tenant ?? []))]),
+    tenants: open,
   }
 }
 
@@ -139,16 +138,17 @@ async function readPayers(
   const accounts = [...new Set(payers.map(({ payer }) => payer))]
   const networks = [...new Set(payers.map(({ network }) => network))]
   const blank = { claims: 0, failures: 0, failing_since: 0 }
-  const { rows } = statements.locks
-    ? await statements.lockPayers(trx, { rows: payers.map(({ network, payer }) => ({ network, payer, ...blank })) })
-    : await statements.payers(trx, { networks, accounts })
-  for (const row of rows) {
+  const [accountRows, open] = await together([
+    statements.locks
+      ? statements.lockPayers(trx, { rows: payers.map(({ network, payer }) => ({ network, payer, ...blank })) })
+      : statements.payers(trx, { networks, accounts }),
+    statements.open(trx, { accounts }),
+  ])
+  for (const row of accountRows.rows) {
     const { network, payer, claims, failures, failing_since } = row
     found.set(laneKey(network, payer), { claims, failures, failing_since, open: [] })
   }
-  for (const row of (await statements.open(trx, { accounts })).rows) {
-    found.get(laneKey(row.network, row.payer))?.open.push(row)
-  }
+  for (const row of open.rows) found.get(laneKey(row.network, row.payer))?.open.push(row)
   return found
 }
 

@@ -27,8 +27,13 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
           .orderBy('pid')
           .$if(locks, (query) => query.forUpdate()),
     ),
-    riding: listStatement<{ ids: readonly number[] }, { settlement: number }>((db, { ids }) =>
-      db.selectFrom('ride').select('settlement').where('settlement', 'in', ids).where(isLiveRide),
+    riding: listStatement<{ pids: readonly string[] }, { pid: string }>((db, { pids }) =>
+      db
+        .selectFrom('settlement')
+        .innerJoin('ride', 'ride.settlement', 'settlement.id')
+        .select('pid')
+        .where('pid', 'in', pids)
+        .where(isLiveRide),
     ),
     lane: listStatement<{ network: string; signer: string }, JournalTables['lane']>((db, { network, signer }) =>
       db

@@ -16,6 +16,8 @@ export async function createPool(url: string, bounds: Bounds): Promise<Pools> {
     max: bounds.poolSize,
     connectionTimeoutMillis: bounds.busyTimeout,
     keepAlive: true,
+    // What is not waited for goes out at once; before 8.21 the driver knows nothing of that, and sends one by one.
+    pipeline: true,
     // Safe integers by contract, so numbers, as SQLite gives them.
     types: { getTypeParser: (id, format) => (id === types.builtins.INT8 ? Number : types.getTypeParser(id, format)) },
   })
@@ -70,6 +72,7 @@ const FOREVER: Patience = { inTransaction: Number.POSITIVE_INFINITY, alone: Numb
 function wrap(client: PoolClient, patience: Patience, onRelease: () => void): PostgresPoolClient {
   let inTransaction = false
   let isSilent = false
+  let isStuck = false
   let fallSilent = () => {}
   const silence = new Promise<never>((_, reject) => {
     fallSilent = () => {
@@ -97,7 +100,10 @@ function wrap(client: PoolClient, patience: Patience, onRelease: () => void): Po
     if (typeof sql !== 'string') throw new TypeError('Streaming is not portable: read in pages.')
     return typed(async () => {
       inTransaction ||= /^(begin|start transaction)/.test(sql)
-      const { command, rowCount, rows } = await answered(() => client.query(sql, [...parameters]))
+      const answer = answered(() => client.query(sql, [...parameters]))
+      // It would be lent again with a transaction open on it.
+      if (sql === 'rollback') answer.catch(() => (isStuck = true))
+      const { command, rowCount, rows } = await answer
       // PostgreSQL answers so when a query had failed before: politely, and with nothing written.
       if (sql === 'commit' && command === 'ROLLBACK') throw storeError('rolled_back')
       return { command, rowCount: rowCount ?? 0, rows }
@@ -106,7 +112,7 @@ function wrap(client: PoolClient, patience: Patience, onRelease: () => void): Po
   return {
     query,
     release() {
-      client.release(isSilent)
+      client.release(isSilent || isStuck)
       onRelease()
     },
   }

@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { type ConnectionProvider, Kysely, PostgresDialect, sql } from 'kysely'
 import { type Backend, type Bounds, createHandles } from '../backend.js'
 import { codeOf, storeError, storeReason } from '../errors.js'
 import { lend } from '../lend.js'
@@ -12,22 +12,29 @@ export async function openPostgres(url: string, bounds: Bounds): Promise<Backend
   const kysely = new Kysely<unknown>({ dialect })
   const handles = createHandles(dialect)
 
-  async function once<T>(use: Parameters<typeof lend<T>>[2], isolation: 'serializable' | 'read committed'): Promise<T> {
+  const driver = dialect.createDriver()
+  await driver.init()
+
+  async function once<T>(use: Parameters<typeof lend<T>>[2], isolationLevel: 'serializable' | 'read committed') {
+    const connection = await driver.acquireConnection()
     let done = false
     try {
-      return await kysely
-        .transaction()
-        .setIsolationLevel(isolation)
-        .execute(async (trx) => {
-          const result = await lend(trx.getExecutor(), bounds.transactionTimeout, use)
-          done = true
-          return result
-        })
+      await driver.beginTransaction(connection, { isolationLevel })
+      // Queries that are not waited for one by one go out together; they run, and fail, in their order.
+      const provider: ConnectionProvider = { provideConnection: (consumer) => consumer(connection) }
+      const result = await lend(provider, bounds.transactionTimeout, use)
+      done = true
+      await driver.commitTransaction(connection)
+      return result
     } catch (error) {
+      // A connection that cannot even do this is given up, and what was open on it with it.
+      await driver.rollbackTransaction(connection).catch(() => {})
       const reason = storeReason(error)
       // It may have broken between the commit and its answer.
       if (done && reason && reason !== 'rolled_back') throw storeError(reason, { cause: error, committed: 'unknown' })
       throw error
+    } finally {
+      await driver.releaseConnection(connection)
     }
   }
 
