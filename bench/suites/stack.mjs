@@ -11,34 +11,34 @@ import { printTable } from '../lib/table.mjs'
 const ROUNDS = 3
 /** Paid requests that are measured, by how many are in flight. */
 const REQUESTS = { 1: 100, 8: 240, 32: 480 }
-/** Paid requests that go before them unmeasured, so many at a time: a shop serves for days, not for its first second. */
-const WARM_UP = { requests: 400, inFlight: 16 }
+/** Paid requests that go before them unmeasured, so many at a time: a shop serves for days, not for its first seconds. */
+const WARM_UP = { requests: 2000, inFlight: 8 }
 /** Milliseconds after which a buyer has given up. */
 const PATIENCE = 5_000
 
 const module = (name) => new URL(`../lib/${name}.mjs`, import.meta.url)
 
 /**
- * Paid requests through everything: load, a shop on Express, a facilitator, a chain, each in a process of its own and fresh for each row.
- * Payments are signed before. A rate counts what was served; what was not is told below the table.
+ * Paid requests through everything: load, a shop on Express, a facilitator, a chain, each in a process of its own and fresh for each round, with one
+ * in flight first and then more. Payments are signed before. A rate counts what was served; what was not is told below the table.
  */
 export async function run() {
-  for (const [inFlight, count] of Object.entries(REQUESTS)) {
-    const rates = { official: [], groat: [] }
-    const lost = { official: 0, groat: 0 }
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const kind of Object.keys(rates)) {
-        const { rate, failed } = await measure(kind, count, Number(inFlight))
-        rates[kind].push(rate)
-        lost[kind] += failed
-      }
-    }
+  const levels = Object.entries(REQUESTS).map(([inFlight, count]) => ({
+    inFlight: Number(inFlight),
+    count,
+    rates: { official: [], groat: [] },
+    lost: { official: 0, groat: 0 },
+  }))
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const kind of ['official', 'groat']) await measure(kind, levels)
+  }
+  for (const { inFlight, count, rates, lost } of levels) {
     printTable(`paid requests through the whole stack, ${inFlight} in flight (journal on)`, summarize(rates))
     console.log(`  not served: official ${lost.official}, groat ${lost.groat} of ${count * ROUNDS}`)
   }
 }
 
-async function measure(kind, count, inFlight) {
+async function measure(kind, levels) {
   const folder = await mkdtemp(join(tmpdir(), 'groat-bench-'))
   const chain = await startEvmChain()
   const keys = [chain.account('facilitator').privateKey]
@@ -53,8 +53,8 @@ async function measure(kind, count, inFlight) {
   try {
     const url = `${shop.url}/paid`
     const payers = await createPayers(chain, 8, await challengeOf(url))
-    const timed = async (requests, atOnce = inFlight) => {
-      const queue = [...requests]
+    const timed = async (count, inFlight) => {
+      const queue = await payers.headers(count)
       let failed = 0
       const begin = performance.now()
       const worker = async () => {
@@ -63,11 +63,15 @@ async function measure(kind, count, inFlight) {
           if (status !== 200) failed++
         }
       }
-      await Promise.all(Array.from({ length: atOnce }, worker))
-      return { failed, rate: (requests.length - failed) / ((performance.now() - begin) / 1000) }
+      await Promise.all(Array.from({ length: inFlight }, worker))
+      return { failed, rate: (count - failed) / ((performance.now() - begin) / 1000) }
     }
-    await timed(await payers.headers(WARM_UP.requests), WARM_UP.inFlight)
-    return await timed(await payers.headers(count))
+    await timed(WARM_UP.requests, WARM_UP.inFlight)
+    for (const { inFlight, count, rates, lost } of levels) {
+      const { rate, failed } = await timed(count, inFlight)
+      rates[kind].push(rate)
+      lost[kind] += failed
+    }
   } finally {
     poster.close()
     await shop.stop()
