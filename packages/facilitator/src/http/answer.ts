@@ -27,8 +27,14 @@ export function answerJudged(c: Context, judged: JsonObject, headers: AnswerHead
     ...headers,
   })
   socket.end(text)
-  return new Response(null, { headers: SENT })
+  return sent()
 }
 
 /** By this the Node server knows that nothing is left to be sent. */
-const SENT = { 'x-hono-already-sent': 'true' }
+function sent(): Response {
+  const response = new Response(null, { headers: { 'x-hono-already-sent': 'true' } })
+  // Another listener of the process may have put its own `Response` in the platform's place: it is sent as it was made, whatever its headers
+  // say, until somebody has looked at its body.
+  void response.body
+  return response
+}
