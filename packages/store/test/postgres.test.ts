@@ -133,6 +133,8 @@ describe('postgres', () => {
       code: 'store_unavailable',
       context: { reason: 'unreachable', committed: 'unknown' },
     })
+    // Nobody hears of it again: what it may have open would stay so.
+    await vi.waitFor(() => expect(proxy.open).toBe(0))
     proxy.set({ action: 'pass' })
     await put('e')
     const rows = await direct.db.selectFrom('claim').select('pid').orderBy('pid').execute()

@@ -112,7 +112,10 @@ function wrap(client: PoolClient, patience: Patience, onRelease: () => void): Po
   return {
     query,
     release() {
-      client.release(isSilent || isStuck)
+      const isGivenUp = isSilent || isStuck
+      client.release(isGivenUp)
+      // The driver would keep it until everything that was sent is answered: for ever, with a transaction open on it.
+      if (isGivenUp) client.connection.stream.destroy()
       onRelease()
     },
   }
