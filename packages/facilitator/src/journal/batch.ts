@@ -141,6 +141,11 @@ export class Batch {
     }
   }
 
+  /** Bytes under a nonce that is used up. They may be there: they were written once, and nobody was told. */
+  outbid(row: JournalTables['attempt']): void {
+    this.#changes.outbids.push(row)
+  }
+
   next(lane: JournalTables['lane']): void {
     const key = laneKey(lane.network, lane.signer)
     this.#facts.lanes.set(key, lane)

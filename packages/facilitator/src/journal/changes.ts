@@ -13,6 +13,7 @@ export type Changes = {
   /** The same change of several is one statement. */
   readonly moves: Map<string, { readonly change: SettlementChange; readonly pids: string[] }>
   readonly attempts: JournalTables['attempt'][]
+  readonly outbids: JournalTables['attempt'][]
   readonly rides: { readonly slot: string; readonly pid: string }[]
   readonly marks: Map<Exclude<AttemptStatus, 'landed'>, Set<string>>
   /** Hashes with what they cost, where that is known. */
@@ -49,7 +50,7 @@ export type SettlementChange = Partial<
 export function noChanges(): Changes {
   return {
     ...{ inserts: [], resets: [], moves: new Map() },
-    ...{ attempts: [], rides: [], marks: new Map(), landed: new Map(), rideMarks: new Map() },
+    ...{ attempts: [], outbids: [], rides: [], marks: new Map(), landed: new Map(), rideMarks: new Map() },
     ...{ evidence: [], undone: [], revived: [] },
     ...{ nexts: new Map(), payers: new Set(), quotas: new Set() },
     ...{ outbox: [], deliveries: [], steps: [] },
@@ -130,10 +131,17 @@ function writeMoves({ moves }: Changes, idOf: IdOf, { trx, statements, now }: Wr
 }
 
 function writeTransactions(changes: Changes, idOf: IdOf, { trx, statements, now }: WriteDownOptions): Sent {
-  const { attempts, rides, marks, landed, rideMarks, revived, nexts } = changes
+  const { attempts, outbids, rides, marks, landed, rideMarks, revived, nexts } = changes
   const fresh = rides.map(({ slot, pid }) => ({ slot, settlement: idOf(pid), status: 'live' as const }))
   return [
     ...ifAny(attempts, (rows) => statements.insertAttempts(trx, { rows })),
+    ...ifAny(outbids, (rows) =>
+      trx
+        .insertInto('attempt')
+        .values(rows)
+        .onConflict((conflict) => conflict.column('hash').doNothing())
+        .execute(),
+    ),
     ...[...rideMarks].map(([status, pids]) => statements.markRides(trx, { status, ids: [...pids].map(idOf) })),
     ...ifAny(fresh, (rows) => statements.insertRides(trx, { rows })),
     ...[...marks].map(([status, hashes]) =>

@@ -372,6 +372,17 @@ function describeJournal(): void {
     expect(open.map(({ pids }) => [...pids].sort())).toEqual([rest.map(({ pid }) => pid).sort()])
   })
 
+  test('ENG-8 what outbids is written once: who was not told that it is there writes the same bytes again', async () => {
+    const signed = written(await sign(await claimed(), tx('a', 0n)))
+    expect(await journal.outbid(NETWORK, tx('b', 0n), hold)).toBe('written')
+    expect(await journal.outbid(NETWORK, tx('b', 0n), hold)).toBe('written')
+    const known = await journal.load(signed.pid)
+    expect(known?.attempts.map(({ transaction, status }) => [transaction.hash, status])).toEqual([
+      ['a', 'signed'],
+      ['b', 'signed'],
+    ])
+  })
+
   test('ENG-8 those that outbid each other are one place for the payment, and what lands says what became of the rest', async () => {
     const signed = written(await sign(await claimed(), tx('a', 0n)))
     expect(await journal.outbid(NETWORK, tx('b', 0n), hold)).toBe('written')

@@ -218,7 +218,7 @@ export function createJournal(options: JournalOptions): Journal {
           if (lane === undefined || lane.fence !== hold?.fence) return 'lost'
           const after = Number(tx.nonce ?? 0n) + 1
           if (lane.next < after) batch.next({ ...lane, next: after })
-          batch.sign(attemptRow(network, tx, batch.now), [])
+          batch.outbid(attemptRow(network, tx, batch.now))
           return 'written'
         },
       })
