@@ -46,8 +46,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   async function check({ record }: Facts): Promise<Facts | undefined> {
     const lane = route.laneOf(payer, request)
     // Who cannot sign lets somebody else.
-    if (lane === undefined)
-      return record.state === 'claimed' ? after(await journal.give(record)) : { record, chain: PENDING, laneless: true }
+    if (lane === undefined) return after(await journal.give(record))
     const arrive = lane.expect()
     try {
       return await checkFor(lane, record, arrive)

@@ -47,9 +47,6 @@ describe('signed', () => {
     expect(plan(known('sent', [gone], { chain: pending }))).toEqual({ do: 'check' })
     expect(plan(known('sent', [gone], { chain: { ...pending, alone: true } }))).toEqual({ do: 'wait' })
   })
-  test('is waited for where nobody may sign for it again', () => {
-    expect(plan(known('sent', [failed], { chain: pending, laneless: true }))).toEqual({ do: 'wait' })
-  })
   test('is sent, looked for, and waited for', () => {
     expect(plan(known('signed', [live]))).toEqual({ do: 'send', attempt: live })
     expect(plan(known('sent', [out]))).toEqual({ do: 'look' })

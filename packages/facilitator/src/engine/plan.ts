@@ -9,8 +9,6 @@ export type Known = {
   readonly verdict?: Refusal
   /** The payer has the money, but earlier payments of it, which are under way, will take it. */
   readonly crowded?: boolean
-  /** Nobody here may sign for it right now: another replica holds the lanes. */
-  readonly laneless?: boolean
   /** The block of what the chain said is as deep as this value asks. */
   readonly isDeep?: boolean
   /** What the chain said; absent when it has not been asked since something was done. */
@@ -96,15 +94,14 @@ function planLive({ chain, said }: Known, live: Attempt, all: readonly Attempt[]
 }
 
 /** Everything signed so far is provably gone, and the payment may be alive. */
-function planAnother({ record, verdict, crowded, laneless, chain, now }: Known): Step {
+function planAnother({ record, verdict, crowded, chain, now }: Known): Step {
   if (chain === undefined) return { do: 'look' }
   const failed =
     chain.status === 'reverted' &&
     record.attempts.find(({ status, transaction }) => status === 'void' && transaction.hash === chain.transaction)
   // Its number was thought to be gone before its failure was final.
   if (failed) return { do: 'close', attempt: failed, as: 'failed' }
-  if (crowded === true || laneless === true || (chain.status === 'pending' && chain.alone === true))
-    return { do: 'wait' }
+  if (crowded === true || (chain.status === 'pending' && chain.alone === true)) return { do: 'wait' }
   const spent = new Set(record.attempts.map(({ slot }) => slot)).size
   const another = verdict === undefined && spent < MAX_ATTEMPTS && now < record.expiresAt * 1000
   return { do: another ? 'check' : 'wait' }

@@ -335,6 +335,17 @@ function describeJournal(): void {
       const given = await journal.give(taken.flat()[0]!)
       expect(given).not.toBe('moved')
     })
+
+    test('what has to be signed for again, by who cannot sign any more, goes to one who can', async () => {
+      const other = createJournal({ store, clock: () => 1000, replica: 's' })
+      const signed = written(await sign(await claimed('1'), tx('a', 0n)))
+      const failed = written(await journal.closed(signed, signed.attempts[0]!, 'failed'))
+      expect(await other.take([NETWORK], [])).toEqual([])
+      await journal.give(failed)
+      const [taken] = await other.take([NETWORK], [])
+      expect(taken).toEqual({ ...failed, owner: 's' })
+      expect(await journal.take([NETWORK], [])).toEqual([])
+    })
   })
 
   describe('ENG-2, INV-11 exposure', () => {

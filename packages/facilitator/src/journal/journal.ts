@@ -11,7 +11,7 @@ import { createOutbox, type Outbox } from './outbox.js'
 import { createReads, type JournalReads, PAGE, readRecords } from './reads.js'
 import { type Attempt, type Claim, type SettlementRecord, slotOf } from './record.js'
 import { attemptRow } from './rows.js'
-import { openPhases } from './state.js'
+import { isOpen, openPhases } from './state.js'
 import { createSteps, type JournalSteps } from './steps.js'
 import { inPhases, type JournalTables } from './tables.js'
 import { createWriter } from './writer.js'
@@ -44,7 +44,7 @@ export interface Journal extends JournalReads, JournalSteps {
   adopt(): Promise<readonly SettlementRecord[]>
   /** What is this replica's to carry, and it does not know of: its commit answered nothing, and was one all the same. */
   forgotten(isCarried: (pid: Pid) => boolean): Promise<readonly SettlementRecord[]>
-  /** Payments that were claimed by who cannot sign for them: some of them are this replica's from now on. */
+  /** Payments that have to be signed for and are nobody's, for who had them cannot: some of them are this replica's from now on. */
   take(networks: readonly Network[], signers: readonly string[]): Promise<readonly SettlementRecord[]>
   /**
    * Writes the bytes down, for every payment in them, and uses the nonce up: all or nothing. `nonce_used`: the journal is already past that
@@ -156,7 +156,6 @@ export function createJournal(options: JournalOptions): Journal {
         .select('pid')
         .where('owner', 'is', null)
         .where('phase', '=', 'open')
-        .where('state', '=', 'claimed')
         .where('network', 'in', networks)
         .where((eb) => eb.or([eb('signer', 'is', null), eb('signer', 'in', ['', ...signers])]))
         .orderBy('created_at')
@@ -168,7 +167,7 @@ export function createJournal(options: JournalOptions): Journal {
         decide: (batch) =>
           free.flatMap(({ pid }) => {
             const standing = batch.standing(pid)
-            if (standing?.state !== 'claimed' || standing.owner !== null) return []
+            if (standing === undefined || standing.owner !== null || !isOpen(standing.state)) return []
             batch.own(pid, replica)
             return [pid]
           }),
