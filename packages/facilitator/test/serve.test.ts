@@ -12,6 +12,7 @@ import {
   type ServedFacilitator,
   serveFacilitator,
 } from '../src/index.js'
+import { createMetrics } from '../src/observe.js'
 import { createFakeScheme, FakeChain, makePayment } from './fake-chain.js'
 
 // What only a socket can show; the rest is in http.test.ts.
@@ -37,9 +38,9 @@ afterEach(async () => {
 })
 
 /** Says this on a connection and answers with what came back. */
-function raw(text: string, { hangsUp = true } = {}): Promise<string> {
+function raw(text: string, { hangsUp = true, port = served.port } = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(served.port, '127.0.0.1', () => (hangsUp ? socket.end(text) : socket.write(text)))
+    const socket = connect(port, '127.0.0.1', () => (hangsUp ? socket.end(text) : socket.write(text)))
     let answer = ''
     socket.setEncoding('utf8').on('data', (chunk) => {
       answer += chunk
@@ -89,6 +90,28 @@ test('answers on one connection come in the order of what was asked', async () =
     'HTTP/1.1 200',
     '"success":true',
   ])
+})
+
+test('what fails after an answer went out is a fault, and costs nobody on that connection an answer', async () => {
+  const metrics = {
+    ...createMetrics(),
+    answered() {
+      throw new Error('counts no more')
+    },
+  }
+  const broken = await serveFacilitator(service, { port: 0, onFault: (fault) => faults.push(fault), metrics })
+  const body = JSON.stringify(encodeFacilitatorRequest(makePayment()))
+  const asked = request(body, `content-length: ${Buffer.byteLength(body)}`)
+  const last = request(body, 'connection: close', `content-length: ${Buffer.byteLength(body)}`)
+  const answer = await raw(asked + last, { hangsUp: false, port: broken.port })
+  await broken.close()
+  expect(answer.match(/HTTP\/1.1 \d+|"success":\w+/g)).toEqual([
+    'HTTP/1.1 200',
+    '"success":true',
+    'HTTP/1.1 200',
+    '"success":true',
+  ])
+  expect(faults).toMatchObject([{ during: 'http' }, { during: 'http' }])
 })
 
 test('a payment settles over a socket, and the listener can be asked while it starts', async () => {

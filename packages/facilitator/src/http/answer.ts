@@ -16,7 +16,7 @@ export type OnSocket = { readonly socket: ServerResponse }
  * return answerJudged(c, encodeVerdict(2, verdict), {})
  */
 export function answerJudged(c: Context, judged: JsonObject, headers: AnswerHeaders): Response {
-  const { socket } = (c.env ?? {}) as Partial<OnSocket>
+  const socket = socketOf(c)
   if (socket === undefined || socket.headersSent || socket.destroyed) return c.json(judged, 200, headers)
   const text = JSON.stringify(judged)
   const length = Buffer.byteLength(text)
@@ -28,6 +28,20 @@ export function answerJudged(c: Context, judged: JsonObject, headers: AnswerHead
   })
   socket.end(text)
   return sent()
+}
+
+/**
+ * Stands in for an answer that went out before something failed; `undefined`: none has.
+ *
+ * @example
+ * return answerSent(c) ?? answerProblem(c, 'unexpected_settle_error')
+ */
+export function answerSent(c: Context): Response | undefined {
+  return socketOf(c)?.headersSent ? sent() : undefined
+}
+
+function socketOf(c: Context): ServerResponse | undefined {
+  return ((c.env ?? {}) as Partial<OnSocket>).socket
 }
 
 /** By this the Node server knows that nothing is left to be sent. */

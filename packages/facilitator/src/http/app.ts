@@ -31,7 +31,7 @@ import type { Metrics } from '../observe/metrics.js'
 import { traceRequest } from '../observe/trace.js'
 import type { FacilitatorService } from '../service.js'
 import { type Access, createAccess, type Denied } from './access.js'
-import { type AnswerHeaders, answerJudged } from './answer.js'
+import { type AnswerHeaders, answerJudged, answerSent } from './answer.js'
 import { readJsonBody } from './body.js'
 import { EXTENSION_RESPONSES, observed } from './extensions.js'
 import { readinessOf } from './readiness.js'
@@ -214,7 +214,8 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     if (X402Error.is(error) && typeof error.context.reference === 'string') {
       return answerProblem(c, error.code, { reference: error.context.reference })
     }
-    return answerProblem(c, unexpectedAt(c.req.path), { reference: report(error, { during: 'http' }) })
+    const reference = report(error, { during: 'http' })
+    return answerSent(c) ?? answerProblem(c, unexpectedAt(c.req.path), { reference })
   })
   return app
 }
