@@ -6,6 +6,7 @@ import { openStore } from '@groat/store'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { createPayers } from '../lib/payers.mjs'
 import { createPoster } from '../lib/post.mjs'
+import { readTypeScript } from '../lib/postgres.mjs'
 import { startProcess } from '../lib/processes.mjs'
 import { watchProcesses } from './samples.mjs'
 
@@ -113,27 +114,16 @@ async function fill({ client }, address) {
 
 /** What the chain has, against what the journal says: every invariant that they speak of. */
 async function audit({ chain, target, fromBlock, told, keys, process, opening }) {
+  readTypeScript()
+  // A journal is read as its tests read it.
+  const { journalRows } = await import('../../packages/facilitator/test/record-history.ts')
   const store = await openStore(target, { transactionTimeout: 60_000 })
   try {
     // At one moment: facilitators still write of what becomes final.
-    const [settlement, attempt, ride, evidence, event] = await store.transaction(async (trx) => {
-      const payments = trx.selectFrom('settlement').innerJoin('request', 'request.settlement', 'settlement.id')
-      const withPid = (table) =>
-        trx
-          .selectFrom(table)
-          .innerJoin('settlement', 'settlement.id', `${table}.settlement`)
-          .selectAll(table)
-          .select('pid')
-      return [
-        await payments.selectAll('settlement').select('body').execute(),
-        await trx.selectFrom('attempt').selectAll().execute(),
-        await withPid('ride').execute(),
-        await withPid('evidence').execute(),
-        await trx.selectFrom('event').selectAll().execute(),
-      ]
-    })
+    const journal = await store.transaction((trx) => journalRows(trx))
+    const { settlement, attempt, evidence, event } = journal
     const findings = checkHistory({
-      journal: { settlement, attempt, ride, evidence, event },
+      journal,
       chain: {
         ...(await recordChain(chain, fromBlock, new Set(attempt.map(({ signer }) => signer.toLowerCase())))),
         opening,

@@ -1,10 +1,10 @@
 import { type EvmChain, type History, usdcAbi } from '@groat/sandbox'
 import type { Store } from '@groat/store'
+import type { Kysely } from 'kysely'
 import type { JournalTables } from '../src/journal/tables.js'
 
-/** The rows of a journal, each with the pid of its payment. */
-export async function journalRows(store: Store) {
-  const { db } = store.withTables<JournalTables>()
+/** The rows of a journal, each with the pid of its payment; of one moment, in a transaction. */
+export async function journalRows(db: Pick<Kysely<JournalTables>, 'selectFrom'>) {
   const payments = db.selectFrom('settlement').selectAll('settlement')
   const [settlement, attempt, ride, evidence, event] = await Promise.all([
     payments.innerJoin('request', 'request.settlement', 'settlement.id').select('body').execute(),
@@ -33,7 +33,7 @@ export async function recordHistory(on: {
   readonly fromBlock: bigint
 }): Promise<History> {
   const { chain, fromBlock } = on
-  const journal = await journalRows(on.store)
+  const journal = await journalRows(on.store.withTables<JournalTables>().db)
   const { attempt } = journal
   const { network } = chain
   const to = chain.account('seller').address

@@ -381,7 +381,7 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
   }
 
   async function history(): Promise<History> {
-    const journal = await journalRows(store)
+    const journal = await journalRows(store.withTables<JournalTables>().db)
     const { settlement, evidence, event } = journal
     const transfers = chain.blocks.flatMap(({ hash: blockHash, logs }) =>
       logs.flatMap(({ transaction, logIndex, transfer: { from, to, value, nonce } }) => {
