@@ -207,7 +207,18 @@ test.each<[string, (text: string) => string, number, RegExp]>([
     1,
     /network: eip155:8453\n {2}expected: 8453/,
   ],
-  ['a node that is down', (text) => text.replace(/\$\{EVM_RPC\}/, 'http://127.0.0.1:9'), 3, /network: eip155:84532/],
+  [
+    'a node that is down',
+    (text) => text.replace(/\$\{EVM_RPC\}/, 'http://127.0.0.1:9/key'),
+    3,
+    /no node of base-sepolia answers: 127\.0\.0\.1:9 \(ECONNREFUSED\)\n.*`rpc`/,
+  ],
+  [
+    'a database that is down',
+    (text) => text.replace('pay.db', 'postgres://me:secret@127.0.0.1:9/groat'),
+    3,
+    /postgres:\/\/127\.0\.0\.1:9\/groat cannot be opened: unreachable, ECONNREFUSED\n.*host and the port/,
+  ],
   [
     'no folder',
     (text) => text.replace('pay.db', 'no/pay.db'),

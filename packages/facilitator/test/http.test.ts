@@ -133,13 +133,20 @@ describe('judged', () => {
   test('FAC-011 a scheme that is not served', async () => {
     const { payment, requirements } = makePayment({}, { scheme: 'upto' })
     const body = wire({ payment, requirements })
+    const said = 'scheme is not settled on this network'
     expect(await answer(await post('/verify', body))).toEqual({
       status: 200,
-      body: { isValid: false, invalidReason: 'unsupported_scheme' },
+      body: { isValid: false, invalidReason: 'unsupported_scheme', invalidMessage: said },
     })
     expect(await answer(await post('/settle', body))).toEqual({
       status: 200,
-      body: { success: false, errorReason: 'unsupported_scheme', transaction: '', network: NETWORK },
+      body: {
+        success: false,
+        errorReason: 'unsupported_scheme',
+        errorMessage: said,
+        transaction: '',
+        network: NETWORK,
+      },
     })
   })
 
@@ -148,7 +155,13 @@ describe('judged', () => {
     const { payment, requirements } = makePayment({}, terms)
     expect(await answer(await post('/settle', wire({ payment, requirements })))).toEqual({
       status: 200,
-      body: { success: false, errorReason: 'invalid_network', transaction: '', network: 'eip155:1' },
+      body: {
+        success: false,
+        errorReason: 'invalid_network',
+        errorMessage: 'network is not settled here',
+        transaction: '',
+        network: 'eip155:1',
+      },
     })
   })
 
@@ -205,7 +218,10 @@ describe('unread', () => {
 
   test('FAC-008, H13 a body over 64 KiB, announced or not', async () => {
     const large = JSON.stringify({ ...wire(makePayment()), padding: 'x'.repeat(70_000) })
-    expect((await post('/settle', large)).status).toBe(413)
+    expect(await answer(await post('/settle', large))).toMatchObject({
+      status: 413,
+      body: { code: 'request_too_large', detail: 'a body has 65536 bytes at the most' },
+    })
     expect((await post('/settle', '{}', { 'content-length': '70000' })).status).toBe(413)
     const fits = JSON.stringify({ ...wire(makePayment()), padding: 'x'.repeat(60_000) })
     expect((await post('/verify', fits)).status).toBe(200)

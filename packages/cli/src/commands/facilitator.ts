@@ -24,6 +24,7 @@ import { readable } from '../terminal/log-line.js'
 import { openNamedStore, withoutSecrets } from './open-store.js'
 import { nameOf } from './refusal.js'
 import { schemesOf } from './schemes.js'
+import { namingNodes } from './silent-nodes.js'
 
 /** Options of `groat facilitator`. */
 export type FacilitatorCommand = {
@@ -99,7 +100,7 @@ export async function runFacilitator(
   const overview = createOverview({ service, store, pressure: access.pressure })
   const opened: ServedFacilitator[] = []
   try {
-    await service.start()
+    await service.start().catch((error: unknown) => Promise.reject(namingNodes(error, config.networks)))
     await prober?.start()
     const { trustedProxies, admin } = operation
     opened.push(

@@ -194,6 +194,14 @@ test.each<[string, PaymentPayload, PaymentRequirements, string]>([
   expect(codeOf(inspect(changed, terms))).toBe(code)
 })
 
+test.each([
+  ['amount', { amount: 1n }],
+  ['payTo', { payTo: otherAddress }],
+  ['asset', { asset: otherAddress }],
+] as const)('an echo of another %s is told by its name', (field, changed) => {
+  expect(inspect(echo(changed), offer)).toMatchObject({ detail: `${field} is not what was accepted` })
+})
+
 test('a seller may ask for more time to remain', () => {
   expect(codeOf(inspect(payment, offer, 60))).toBe('ok')
   expect(codeOf(inspect(payment, offer, 60.5))).toBe('invalid_exact_evm_payload_authorization_valid_before')

@@ -88,13 +88,16 @@ export function readPlaces({ network, accepted }: PaymentPayload, terms: Payment
   const payTo = parseAddress(terms.payTo)
   if (payTo === undefined) return refuse('invalid_payment_requirements', 'payTo')
   if (terms.amount < 1n) return refuse('invalid_payment_requirements', 'amount')
-  if (accepted && !sameTerms(accepted, terms)) return refuse('no_matching_requirements')
+  const other = accepted && differenceOf(accepted, terms)
+  if (other !== undefined) return refuse('no_matching_requirements', `${other} is not what was accepted`)
   return { chainId, token, payTo }
 }
 
 /** What moves money must agree by value; what else the echo carries is not ours to judge. */
-function sameTerms(a: PaymentRequirements, b: PaymentRequirements): boolean {
-  return a.amount === b.amount && sameAddress(a.asset, b.asset) && sameAddress(a.payTo, b.payTo)
+function differenceOf(a: PaymentRequirements, b: PaymentRequirements): string | undefined {
+  if (a.amount !== b.amount) return 'amount'
+  if (!sameAddress(a.asset, b.asset)) return 'asset'
+  return sameAddress(a.payTo, b.payTo) ? undefined : 'payTo'
 }
 
 /** Judges a claim by its terms and the clock. */

@@ -81,11 +81,15 @@ export function judgeTerms(
   { networks, schemes, assets, recipients }: Tenant,
   { network, scheme, asset, payTo }: Pick<PaymentRequirements, 'network' | 'scheme' | 'asset' | 'payTo'>,
 ): Refusal | undefined {
-  if (networks !== undefined && !networks.includes(network)) return refuse('invalid_network')
-  if (schemes !== undefined && !schemes.includes(scheme)) return refuse('unsupported_scheme')
-  if (assets !== undefined && !assets.some((each) => sameAddress(each, asset))) return refuse('asset_not_allowed')
+  if (networks !== undefined && !networks.includes(network)) return refuse('invalid_network', beyond('network'))
+  if (schemes !== undefined && !schemes.includes(scheme)) return refuse('unsupported_scheme', beyond('scheme'))
+  if (assets !== undefined && !assets.some((each) => sameAddress(each, asset))) {
+    return refuse('asset_not_allowed', beyond('asset'))
+  }
   if (recipients !== undefined && !recipients.some((each) => sameAddress(each, payTo))) {
-    return refuse('recipient_not_allowed')
+    return refuse('recipient_not_allowed', beyond('payTo'))
   }
   return undefined
 }
+
+const beyond = (field: string) => `the API key does not allow this ${field}`

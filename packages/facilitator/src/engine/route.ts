@@ -88,8 +88,10 @@ export function createRoutes(
     chains: [...chains],
     lanes: () => [...lanes.values()],
     find({ scheme, network }) {
-      if (!networks.has(network)) return refuse('invalid_network')
-      return routes.get(routeKey(scheme, network)) ?? refuse('unsupported_scheme')
+      if (!networks.has(network)) return refuse('invalid_network', 'network is not settled here')
+      return (
+        routes.get(routeKey(scheme, network)) ?? refuse('unsupported_scheme', 'scheme is not settled on this network')
+      )
     },
   }
 }

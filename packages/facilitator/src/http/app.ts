@@ -261,7 +261,7 @@ function statusOf({ code }: Refusal): 200 | 400 {
 
 function unread(c: Context, refusal: Refusal, encode: (refusal: Refusal) => JsonObject): Response {
   if (refusal.code === 'invalid_payload') return c.json(encode(refusal), 400)
-  return answerProblem(c, refusal.code)
+  return answerProblem(c, refusal.code, { detail: refusal.detail })
 }
 
 function encodeFor({ payment, requirements }: FacilitatorRequest, settlement: Settlement): JsonObject {

@@ -3,6 +3,8 @@ import { type Decoded, decodeJsonObject, type JsonObject, type Refusal, readBoun
 /** The largest body that is read: 64 KiB. */
 export const MAX_BODY = 65_536
 
+const AT_MOST = `a body has ${MAX_BODY} bytes at the most`
+
 /** A body that is not worth parsing: it is answered as a problem, not as a verdict. */
 export type BodyRefusal = Refusal & { readonly code: 'request_too_large' | 'unsupported_media_type' }
 
@@ -13,14 +15,14 @@ export type BodyRefusal = Refusal & { readonly code: 'request_too_large' | 'unsu
 export async function readJsonBody(request: Request): Promise<Decoded<JsonObject>> {
   if (!isJson(request.headers)) return refuse('unsupported_media_type')
   const announced = request.headers.get('content-length')
-  if (Number(announced ?? 0) > MAX_BODY) return refuse('request_too_large')
+  if (Number(announced ?? 0) > MAX_BODY) return refuse('request_too_large', AT_MOST)
   // Nobody sends more than was announced; only what was not announced has to be counted.
   const bytes = await (announced === null
     ? readBounded(request.body, { maxBytes: MAX_BODY })
     : readAnnounced(request)
   ).catch(() => 'cut' as const)
   if (bytes === 'cut') return refuse('invalid_payload', 'the body ended early')
-  if (bytes === undefined) return refuse('request_too_large')
+  if (bytes === undefined) return refuse('request_too_large', AT_MOST)
   const text = decodeUtf8(bytes)
   return text === undefined ? refuse('invalid_payload', 'not UTF-8') : decodeJsonObject(text)
 }

@@ -1,0 +1,32 @@
+import { X402Error } from '@groat/core'
+import type { NetworkConfig } from '../config/facilitator-config.js'
+import { CliError } from '../terminal/exit.js'
+import { nameOf } from './refusal.js'
+
+/**
+ * What a start failed of. That no node of a network answers is said with their hosts, whose URLs may hold keys, and with why; everything else
+ * stays what it is.
+ *
+ * @example
+ * await service.start().catch((error: unknown) => Promise.reject(namingNodes(error, config.networks)))
+ */
+export function namingNodes(error: unknown, networks: readonly NetworkConfig[]): unknown {
+  if (!X402Error.is(error) || error.code !== 'rpc_unreachable') return error
+  const asked = networks.find(({ network }) => network === error.context.network)
+  if (asked === undefined) return error
+  const hosts = asked.rpc.map((url) => new URL(url).host).join(', ')
+  const why = whyOf(error)
+  const text = `no node of ${nameOf(asked.network)} answers: ${hosts}${why === undefined ? '' : ` (${why})`}`
+  return new CliError('unreachable', text, 'Look at `rpc` of this network in the file, and at the node.', {
+    cause: error,
+  })
+}
+
+/** The status that the last node answered, or what the system said of the connection. */
+function whyOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  if (X402Error.is(error) && typeof error.context.status === 'number') return `status ${error.context.status}`
+  const code =
+    'code' in error && typeof error.code === 'string' && /^E[A-Z_]+$/.test(error.code) ? error.code : undefined
+  return code ?? whyOf(error.cause)
+}
