@@ -1,6 +1,6 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sql } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openStore, type Store } from '../src/index.js'
 import { claim, claimTables, type Tables } from './store-suite.js'
@@ -115,6 +115,32 @@ describe('an open file', () => {
         .execute(),
     )
     expect(await pids()).toEqual(['after', 'before', 'big'])
+  })
+
+  test('what is asked beside what filled the disk is not written on its own', async () => {
+    const before = await pids()
+    const limit = (pages: number) =>
+      store.transaction((trx) => sql`pragma max_page_count = ${sql.lit(pages)}`.execute(trx))
+    const { rows } = await sql<{ pages: number }>`select page_count as pages from pragma_page_count`.execute(store.db)
+    await limit((rows[0]?.pages ?? 0) + 8)
+    const put = (trx: Transaction<Tables>, pid: string, bytes = 0) =>
+      trx
+        .insertInto('claim')
+        .values({ ...claim(pid), raw: new Uint8Array(bytes) })
+        .execute()
+    const [together, chained, other] = await Promise.allSettled([
+      store.transaction((trx) => Promise.all([put(trx, 'first'), put(trx, 'fills', 200_000), put(trx, 'beside')])),
+      store.transaction(async (trx) => {
+        await put(trx, 'fills', 200_000).catch(() => {})
+        await put(trx, 'later')
+      }),
+      store.transaction((trx) => put(trx, 'other')),
+    ])
+    await limit(1_000_000)
+    expect(together).toMatchObject({ reason: { context: { reason: 'full', committed: false } } })
+    expect(chained).toMatchObject({ reason: { context: { reason: 'rolled_back', committed: false } } })
+    expect(other).toMatchObject({ status: 'fulfilled' })
+    expect(await pids()).toEqual([...before, 'other'].sort())
   })
 
   test('a database that takes no writes is typed', async () => {

@@ -1,4 +1,4 @@
-import { type ConnectionProvider, SqliteDialect, sql } from 'kysely'
+import { type ConnectionProvider, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
 import { type Backend, type Bounds, createHandles } from '../backend.js'
 import { isLocked, storeError } from '../errors.js'
 import { lend } from '../lend.js'
@@ -39,7 +39,7 @@ async function createBackend(
   bounds: Bounds,
   more?: { readonly reader: Database; readonly mover: Database },
 ): Promise<Backend> {
-  const { handles, connection: writes } = await connect(database)
+  const { handles, connection: writes } = await connect(inTransaction(database))
   const group = createGroupCommit(database, {
     ...bounds,
     moveLog: more && (async () => more.mover.execApart?.('pragma wal_checkpoint(passive)')),
@@ -87,8 +87,22 @@ async function createBackend(
   }
 }
 
+/**
+ * Refuses what is asked outside a transaction. A statement may have thrown the transaction away (it filled the disk, say): what was asked beside it, or after it,
+ * would be written at once and on its own.
+ */
+function inTransaction(database: Database): SqliteDatabase {
+  return {
+    prepare(sql) {
+      if (!database.inTransaction) throw storeError('rolled_back')
+      return database.prepare(sql)
+    },
+    close: () => database.close(),
+  }
+}
+
 /** Takes the dialect's only connection and keeps it; whoever uses it has been let in by the group commit. */
-async function connect(database: Database) {
+async function connect(database: SqliteDatabase) {
   const dialect = new SqliteDialect({ database })
   const driver = dialect.createDriver()
   await driver.init()
