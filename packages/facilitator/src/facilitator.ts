@@ -120,7 +120,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   const watcher = createWatcher({
     journal,
     chains: routes.chains,
-    lanes: () => routes.lanes(),
+    reopen: routes.reopen,
     clock,
     timers,
     interval: watchInterval,

@@ -40,7 +40,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   const { journal, clock, minRemainingSeconds, onEvent } = options
   const { half, chain } = route
   const begun = clock()
-  /** What earlier payments of this payer will take, as the claim saw it; asked again when it stands in the way. */
+  /** What earlier payments of this payer will take, as the claim saw it. */
   let claimed = options.reserved
 
   async function check({ record }: Facts): Promise<Facts | undefined> {
@@ -56,9 +56,10 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   }
 
   async function checkFor(lane: Lane, record: SettlementRecord, arrive: () => void): Promise<Facts | undefined> {
+    const { undone } = lane
     const reserved = claimed ?? (await journal.reserved(record))
-    // None can come before it any more; those that do may end.
-    claimed = reserved === 0n ? 0n : undefined
+    // Good for one check: those that come before it may end, or be undone.
+    claimed = undefined
     const at = { now: clock(), minRemainingSeconds, settling: true, signer: lane.signer }
     const verdict = await half.verify(payment, requirements, reserved === 0n ? at : { ...at, reserved })
     if (!verdict.ok) {
@@ -71,11 +72,11 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     const call = await half.prepare(payment, requirements)
     if (call === undefined) return end(await journal.waived(record), { type: 'payment_settled' })
     const latest = (record.expiresAt - minRemainingSeconds) * 1000
-    const signing = lane.sign(record, call, () => clock() > latest)
+    // What was found good before blocks were undone may be so no more.
+    const signing = lane.sign(record, call, () => clock() > latest || lane.undone !== undone)
     arrive()
     const written = await signing
     // Waited too long for its turn, or for a lane that is somebody else's by now, or blocks were undone meanwhile: the next check will say so.
-    if (written === 'late' || written === 'lost') claimed = undefined
     return written === 'late' || written === 'lost' ? { record } : after(written)
   }
 
@@ -175,7 +176,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
         const written = await journal.reorged(record)
         if (written === 'moved') return undefined
         tell(written, { type: 'payment_reorged', ...(record.evidence && { transaction: record.evidence.transaction }) })
-        for (const attempt of written.attempts) await route.laneBy(attempt.transaction.signer).reopen()
+        await route.reopen()
         return after(written)
       }
       case 'settle': {

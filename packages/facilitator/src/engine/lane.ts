@@ -33,6 +33,8 @@ export interface Lane {
   readonly held: boolean
   /** Whether nothing is under way. */
   readonly idle: boolean
+  /** How often the chain was seen to undo blocks. */
+  readonly undone: number
   /** Why nothing new can be sent: what the node said to the transaction at the head. */
   readonly blocked: ErrorCode | undefined
   /** Takes up where the journal and the chain stand. Throws when either cannot be read. */
@@ -120,6 +122,7 @@ export function createLane(options: LaneOptions): Lane {
   const parts = { slots, standing, sending, sign }
   const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
   let pumping = false
+  let undone = 0
 
   async function pump(): Promise<void> {
     if (pumping) return
@@ -228,6 +231,9 @@ export function createLane(options: LaneOptions): Lane {
     get blocked() {
       return standing.blocked
     },
+    get undone() {
+      return undone
+    },
     async take(mine) {
       await tending.load()
       if (chain.nextNonce !== undefined) standing.next = await nextOf(chain.nextNonce(signer))
@@ -278,9 +284,8 @@ export function createLane(options: LaneOptions): Lane {
       if (slot !== undefined) slot.ended = true
     },
     async reopen() {
+      undone += 1
       if (!isOrdered || standing.hold === undefined) return
-      // Who was found good while a block stood is looked at again now that it does not.
-      boarding.lose()
       const from = (await chain.minedNonce?.(signer)) ?? (await chain.nextNonce?.(signer))
       if (from !== undefined) await tending.reopen(from)
       standing.mined = from

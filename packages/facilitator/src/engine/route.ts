@@ -26,12 +26,16 @@ export type Route = {
   laneOf(payer: string, request: FacilitatorRequest): Lane | undefined
   /** The lane of a signer, also of one that was taken out of the configuration and still has something under way. */
   laneBy(signer: string): Lane
+  /** The chain has undone blocks: what was in them goes out again, by whatever lane it went. */
+  reopen(): Promise<void>
 }
 
 /** Every route, and what they are made of. */
 export type Routes = {
   readonly chains: readonly ChainDriver[]
   lanes(): readonly Lane[]
+  /** The chain of a network has undone blocks. */
+  reopen(network: Network): Promise<void>
   /** Refuses `invalid_network` where no scheme serves the network, `unsupported_scheme` where this one does not. */
   find(requirements: Pick<PaymentRequirements, 'scheme' | 'network'>): Route | Refusal
 }
@@ -58,6 +62,11 @@ export function createRoutes(
     return made
   }
 
+  async function reopen(network: Network): Promise<void> {
+    const there = [...lanes.values()].filter((each) => each.network === network)
+    await Promise.all(there.map((each) => each.reopen()))
+  }
+
   function route(half: SchemeFacilitator, network: Network): Route {
     const context = { scheme: half.scheme.name, network }
     const chain = half.chains.find((candidate) => candidate.network === network)
@@ -71,7 +80,7 @@ export function createRoutes(
       const held = named === undefined ? mine.filter((each) => each.held) : [laneBy(named)].filter((each) => each.held)
       return held[held.length <= 1 ? 0 : hash(payer) % held.length]
     }
-    return { ok: true, half, chain, signerOf, laneOf, laneBy }
+    return { ok: true, half, chain, signerOf, laneOf, laneBy, reopen: () => reopen(network) }
   }
 
   for (const half of schemes) {
@@ -87,6 +96,7 @@ export function createRoutes(
   return {
     chains: [...chains],
     lanes: () => [...lanes.values()],
+    reopen,
     find({ scheme, network }) {
       if (!networks.has(network)) return refuse('invalid_network', 'network is not settled here')
       return (

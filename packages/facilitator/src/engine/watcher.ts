@@ -2,7 +2,6 @@ import type { ChainDriver, Clock, Network } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
 import type { SettledPayment, SettlementRecord } from '../journal/record.js'
 import type { Timers } from '../timers.js'
-import type { Lane } from './lane.js'
 
 /** Follows what is settled until its block cannot be undone any more. */
 export interface Watcher {
@@ -14,7 +13,8 @@ export interface Watcher {
 export type WatcherOptions = {
   readonly journal: Journal
   readonly chains: readonly ChainDriver[]
-  readonly lanes: () => readonly Lane[]
+  /** Called when the chain of a network has undone blocks. */
+  readonly reopen: (network: Network) => Promise<void>
   readonly clock: Clock
   readonly timers: Timers
   /** Milliseconds between two looks. */
@@ -33,10 +33,10 @@ export type WatcherOptions = {
  * Makes a watcher.
  *
  * @example
- * const watcher = createWatcher({ journal, chains, lanes, clock, timers, interval: 2000, blockOf, onFinal, onReorg, onError })
+ * const watcher = createWatcher({ journal, chains, reopen, clock, timers, interval: 2000, blockOf, onFinal, onReorg, onError })
  */
 export function createWatcher(options: WatcherOptions): Watcher {
-  const { journal, chains, lanes, clock, timers, interval, onFinal, onReorg, onError } = options
+  const { journal, chains, reopen, clock, timers, interval, onFinal, onReorg, onError } = options
   const seen = new Map<Network, Seen>()
   let timer: (() => void) | undefined
   let looking: Promise<unknown> | undefined
@@ -114,7 +114,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
   }
 
   async function goOn(network: Network, undone: readonly SettlementRecord[]): Promise<void> {
-    for (const lane of lanes()) if (lane.network === network) await lane.reopen()
+    await reopen(network)
     undone.forEach(onReorg)
   }
 
