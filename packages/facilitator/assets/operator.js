@@ -216,6 +216,13 @@ async function choose(payment) {
 
 const clock = (at) => `${timeOf(at)}.${String(at % 1000).padStart(3, '0')}`
 
+/** What is shown of one payment goes on with it, also when newer ones have pushed it off the list. */
+async function lookAgain(before, payments) {
+  const isChosen = ({ pid }) => pid === before.pid
+  const now = payments.find(isChosen) ?? (await ask(`/api/payments?q=${before.pid}`)).find(isChosen)
+  if (now && chosen === before && now.state !== before.state) await choose(now)
+}
+
 async function look() {
   try {
     const [overview, payments] = await Promise.all([
@@ -229,8 +236,7 @@ async function look() {
     showNodes(overview.chains)
     showWebhooks(overview.webhooks)
     showPayments(payments)
-    const now = payments.find(({ pid }) => pid === chosen?.pid)
-    if (now && now.state !== chosen.state) await choose(now)
+    if (chosen) await lookAgain(chosen, payments)
   } catch {
     const pill = byId('health')
     pill.className = 'pill bad'

@@ -115,6 +115,24 @@ describe('the operator’s listener', () => {
 })
 
 describe.skipIf(executablePath === undefined)('the operator’s page', () => {
+  test('goes on with the payment that was chosen when newer ones have pushed it off the list', async () => {
+    const { service, url } = await open()
+    expect(await service.settle(await on.pay())).toMatchObject({ status: 'settled' })
+    const page = await browser.newPage()
+    let asked = 0
+    // What a busy facilitator lists: the payment while it is new, and others after that.
+    await page.route('**/api/payments?q=', async (route) => {
+      const [{ transaction: _, ...newest }] = await (await route.fetch()).json()
+      await route.fulfill({ json: asked++ === 0 ? [{ ...newest, state: 'sent' }] : [] })
+    })
+    await page.goto(url)
+    await page.locator('#payments tr').click()
+    const facts = page.locator('#facts')
+    expect(await facts.textContent()).toMatch(/statesent/)
+    await eventually(() => facts.textContent()).toMatch(/state(settled|final).*transaction0x/)
+    await page.close()
+  })
+
   test('shows payments as they come, lanes, gas and nodes, and finds a payment by payer, pid and transaction', async () => {
     const { service, url } = await open()
     const problems: string[] = []
