@@ -38,7 +38,10 @@ export async function run() {
     lost: { official: 0, groat: 0 },
   }))
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, module] of Object.entries(facilitators)) await measure(name, module, levels)
+    for (const [name, module] of Object.entries(facilitators)) {
+      console.error(`settle: round ${round + 1} of ${ROUNDS}, ${name} …`)
+      await measure(name, module, levels)
+    }
   }
   for (const { inFlight, counts, rates, lost } of levels) {
     printTable(`verify on anvil, ${inFlight} in flight`, summarize(rates.verify))

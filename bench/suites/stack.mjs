@@ -30,7 +30,10 @@ export async function run() {
     lost: { official: 0, groat: 0 },
   }))
   for (let round = 0; round < ROUNDS; round++) {
-    for (const kind of ['official', 'groat']) await measure(kind, levels)
+    for (const kind of ['official', 'groat']) {
+      console.error(`stack: round ${round + 1} of ${ROUNDS}, ${kind} …`)
+      await measure(kind, levels)
+    }
   }
   for (const { inFlight, count, rates, lost } of levels) {
     printTable(`paid requests through the whole stack, ${inFlight} in flight (journal on)`, summarize(rates))
