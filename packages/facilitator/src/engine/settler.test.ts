@@ -1,21 +1,15 @@
-import { network, paymentId, requirementsId } from '@groat/core'
 import { expect, test } from 'vitest'
+import { claimed, request } from '../../test/one-payment.js'
 import type { Journal } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
 import { systemTimers } from '../timers.js'
 import type { Route } from './route.js'
 import { createSettler } from './settler.js'
 
-const NETWORK = network('base-sepolia')
-const terms = { scheme: 'exact', network: NETWORK, amount: 7n, asset: '0x01', payTo: '0x02', extra: {} }
-const requirements = { ...terms, maxTimeoutSeconds: 60 }
-const request = { payment: { x402Version: 2, scheme: 'exact', network: NETWORK, payload: {} }, requirements } as const
-
 /** Its transaction has failed, and the payment may be alive. */
 const record: SettlementRecord = {
-  ...{ pid: paymentId([NETWORK, 'n']), rid: requirementsId(requirements), network: NETWORK, scheme: 'exact' },
-  ...{ payer: '0x03', payTo: '0x02', asset: '0x01', amount: 7n, expiresAt: 2000, place: 0 },
-  ...{ state: 'sent', owner: 'r', requestText: '{}' },
+  ...claimed,
+  state: 'sent',
   attempts: [{ transaction: { hash: 'a', signer: 's', nonce: 0n, raw: 'raw' }, slot: 's 0', status: 'failed' }],
 }
 
