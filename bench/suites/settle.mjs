@@ -7,6 +7,7 @@ import { createPoster } from '../lib/post.mjs'
 import { startProcess } from '../lib/processes.mjs'
 import { summarize } from '../lib/round-robin.mjs'
 import { printTable } from '../lib/table.mjs'
+import { STUCK, warmRounds } from '../lib/warm-rounds.mjs'
 
 const ROUNDS = 3
 /** Payments that are verified and settled, by how many are in flight. */
@@ -17,9 +18,6 @@ const MEASURED = {
 }
 /** Payments that go before them unmeasured, so many at a time: a facilitator serves for days, not for its first seconds. */
 const WARM_UP = { verify: 3000, settle: 2000, inFlight: 8 }
-/** So many unanswered while warming up, and it stands still: a nonce was lost, and holds up all that follow it. */
-const STUCK = 16
-const TRIES = 3
 /** After this a seller has given up: the payment counts as not settled. Milliseconds. */
 const PATIENCE = 5_000
 
@@ -40,15 +38,11 @@ export async function run() {
     rates: { verify: { official: [], groat: [] }, settle: { official: [], groat: [] } },
     lost: { official: 0, groat: 0 },
   }))
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, module] of Object.entries(facilitators)) {
-      console.error(`settle: round ${round + 1} of ${ROUNDS}, ${name} …`)
-      // One that stood still before anything was measured has another try.
-      for (let tries = 1; !(await measure(name, module, levels, tries === TRIES)); tries++) {
-        console.error(`settle: ${name} stood still while it was warmed up; a fresh one …`)
-      }
-    }
-  }
+  await warmRounds('settle', {
+    rounds: ROUNDS,
+    names: Object.keys(facilitators),
+    measure: (name, anyway) => measure(name, levels, anyway),
+  })
   for (const { inFlight, counts, rates, lost } of levels) {
     printTable(`verify on anvil, ${inFlight} in flight`, summarize(rates.verify))
     printTable(`settle on anvil, ${inFlight} in flight (journal on)`, summarize(rates.settle))
@@ -57,14 +51,15 @@ export async function run() {
 }
 
 /** Whether it was warm, and so was measured; `anyway`: warm or not. */
-async function measure(name, module, levels, anyway) {
+async function measure(name, levels, anyway) {
   const folder = await mkdtemp(join(tmpdir(), 'groat-bench-'))
   const chain = await startEvmChain()
   const keys = [chain.account('facilitator').privateKey]
   const { network, rpcUrl: rpc } = chain
   // Ours hands transactions in as a node takes them that answers with the receipt; the published one cannot.
   const chainOptions = { sendAndWait: true }
-  const facilitator = await startProcess(module, { rpc, network, keys, store: join(folder, 'pay.db'), chainOptions })
+  const settings = { rpc, network, keys, store: join(folder, 'pay.db'), chainOptions }
+  const facilitator = await startProcess(facilitators[name], settings)
   const poster = createPoster({ timeout: PATIENCE })
   try {
     const payers = await createPayers(chain, 8)

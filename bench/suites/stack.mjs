@@ -7,15 +7,13 @@ import { createPoster } from '../lib/post.mjs'
 import { startProcess } from '../lib/processes.mjs'
 import { summarize } from '../lib/round-robin.mjs'
 import { printTable } from '../lib/table.mjs'
+import { STUCK, warmRounds } from '../lib/warm-rounds.mjs'
 
 const ROUNDS = 3
 /** Paid requests that are measured, by how many are in flight. */
 const REQUESTS = { 1: 100, 8: 240, 32: 480 }
 /** Paid requests that go before them unmeasured, so many at a time: a shop serves for days, not for its first seconds. */
 const WARM_UP = { requests: 2000, inFlight: 8 }
-/** So many unanswered while warming up, and it stands still: a nonce was lost, and holds up all that follow it. */
-const STUCK = 16
-const TRIES = 3
 /** Milliseconds after which a buyer has given up. */
 const PATIENCE = 5_000
 
@@ -32,15 +30,11 @@ export async function run() {
     rates: { official: [], groat: [] },
     lost: { official: 0, groat: 0 },
   }))
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const kind of ['official', 'groat']) {
-      console.error(`stack: round ${round + 1} of ${ROUNDS}, ${kind} …`)
-      // One that stood still before anything was measured has another try.
-      for (let tries = 1; !(await measure(kind, levels, tries === TRIES)); tries++) {
-        console.error(`stack: ${kind} stood still while it was warmed up; a fresh one …`)
-      }
-    }
-  }
+  await warmRounds('stack', {
+    rounds: ROUNDS,
+    names: ['official', 'groat'],
+    measure: (kind, anyway) => measure(kind, levels, anyway),
+  })
   for (const { inFlight, count, rates, lost } of levels) {
     printTable(`paid requests through the whole stack, ${inFlight} in flight (journal on)`, summarize(rates))
     console.log(`  not served: official ${lost.official}, groat ${lost.groat} of ${count * ROUNDS}`)
