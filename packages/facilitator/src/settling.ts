@@ -151,7 +151,7 @@ export function createSettling(options: SettlingOptions): Settle {
     switch (claimed.status) {
       case 'won': {
         onClaimed(claimed.record)
-        return settler.carry(claimed.record, claim.request, route, claimed.reserved)
+        return settler.carry(claimed.record, claim.request, route, claimed.means)
       }
       case 'taken': {
         const record = await journal.load(claim.pid)

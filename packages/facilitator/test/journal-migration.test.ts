@@ -125,7 +125,7 @@ async function fill(store: Store): Promise<void> {
   const sign = async (record: SettlementRecord): Promise<SettlementRecord> => {
     const nonce = nonces++
     const tx = { hash: `0xh${nonce}`, signer: SIGNER, nonce, raw: `raw ${nonce}`, maxCost: 9n, details: { gas: '1' } }
-    return one(await journal.signed([record], tx, hold))
+    return one(await journal.signed([{ record, ...(await journal.means(record)) }], tx, hold))
   }
   const settled = async (record: SettlementRecord, as?: 'mined') =>
     one(await journal.settled(record, evidenceOf(record.attempts.at(-1)?.transaction), as))

@@ -80,7 +80,11 @@ test('a lane is shown with its next number, and with what is under way in it', a
   const view = createJournalView(store)
   expect(await view.lanes(NETWORK)).toEqual([{ signer: '0xf1', open: 0 }])
   for (const [at, record] of records.entries()) {
-    await journal.signed([record], { hash: `h${at}`, signer: '0xf1', nonce: BigInt(4 + at), raw: '0x' }, hold)
+    await journal.signed(
+      [{ record, undone: 0 }],
+      { hash: `h${at}`, signer: '0xf1', nonce: BigInt(4 + at), raw: '0x' },
+      hold,
+    )
   }
   expect(await view.lanes(NETWORK)).toEqual([{ signer: '0xf1', open: 2, next: 6, lowest: 4, highest: 5 }])
   await journal.spent(['h0', 'h1'])

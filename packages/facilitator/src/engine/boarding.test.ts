@@ -35,6 +35,7 @@ function rider(pid: string) {
   const record = { pid } as unknown as Rider['record']
   const waits: Rider = {
     record,
+    undone: 0,
     call: {},
     late: () => false,
     alone: false,

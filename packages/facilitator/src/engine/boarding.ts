@@ -1,12 +1,10 @@
 import type { ChainDriver, Clock } from '@groat/core'
-import type { Written } from '../journal/journal.js'
-import type { SettlementRecord } from '../journal/record.js'
+import type { Checked, Written } from '../journal/journal.js'
 import { type Timers, upTo } from '../timers.js'
 import { createSignal } from './signal.js'
 
 /** A payment that waits to be signed for. */
-export type Rider = {
-  readonly record: SettlementRecord
+export type Rider = Checked & {
   readonly call: unknown
   readonly late: () => boolean
   /** It travels with nobody. */

@@ -1,31 +1,26 @@
 import { expect, test } from 'vitest'
 import { claimed, request } from '../../test/one-payment.js'
-import type { Journal } from '../journal/journal.js'
+import type { Checked, Journal } from '../journal/journal.js'
 import { createEffects } from './effects.js'
 import type { Route } from './route.js'
 
-test.each([
-  ['while it is checked', true],
-  ['never', false],
-])('INV-11 what was found good is not signed for when blocks were undone since: %s', async (_, isUndone) => {
+test('INV-11 a payment is signed for by what its own check went by: the claim said it for the first, the journal says it for each after that', async () => {
+  const signedBy: number[] = []
   const lane = {
-    ...{ signer: '0x0f', undone: 0 },
+    signer: '0x0f',
     expect: () => () => {},
-    // It stood in line for no time at all.
-    sign: async (_record: unknown, _call: unknown, late: () => boolean) =>
-      late() ? 'late' : { ...claimed, state: 'signed' },
-  }
-  const half = {
-    async verify() {
-      if (isUndone) lane.undone += 1
-      return { ok: true, payer: '0x03' }
+    async sign({ undone }: Checked) {
+      signedBy.push(undone)
+      return 'late'
     },
-    prepare: async () => ({}),
   }
+  const half = { verify: async () => ({ ok: true, payer: '0x03' }), prepare: async () => ({}) }
+  let undone = 3
+  const journal = { means: async () => ({ reserved: 0n, undone: undone++ }) } as never as Journal
   const effects = createEffects('0x03', request, { half, laneOf: () => lane } as never as Route, {
-    ...{ clock: () => 1000, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined, reserved: 0n },
-    journal: {} as Journal,
+    ...{ clock: () => 1000, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined, journal },
+    means: { reserved: 0n, undone: 2 },
   })
-  const facts = await effects({ do: 'check' }, { record: claimed })
-  expect(facts?.record.state).toBe(isUndone ? 'claimed' : 'signed')
+  for (let check = 0; check < 3; check++) await effects({ do: 'check' }, { record: claimed })
+  expect(signedBy).toEqual([2, 3, 4])
 })

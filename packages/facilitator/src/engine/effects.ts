@@ -11,7 +11,7 @@ import {
   type X402Event,
 } from '@groat/core'
 import { crashpoint } from '../crashpoint.js'
-import type { Journal, Written } from '../journal/journal.js'
+import type { Journal, Means, Written } from '../journal/journal.js'
 import type { Evidence, SettlementRecord } from '../journal/record.js'
 import { isLive } from '../journal/state.js'
 import { type FinalityLevel, isDeepEnough } from './finality.js'
@@ -27,8 +27,8 @@ export type EffectsOptions = {
   /** How deep the block of a payment has to be before it is called settled. */
   readonly finality: (record: SettlementRecord) => FinalityLevel
   readonly onEvent: OnEvent | undefined
-  /** What earlier payments of this payer will take, as the claim saw it. */
-  readonly reserved: bigint | undefined
+  /** What the first check goes by, as the claim saw it. */
+  readonly means: Means | undefined
 }
 
 /** What is known between two steps. */
@@ -40,8 +40,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   const { journal, clock, minRemainingSeconds, onEvent } = options
   const { half, chain } = route
   const begun = clock()
-  /** What earlier payments of this payer will take, as the claim saw it. */
-  let claimed = options.reserved
+  let claimed = options.means
 
   async function check({ record }: Facts): Promise<Facts | undefined> {
     const lane = route.laneOf(payer, request)
@@ -56,8 +55,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   }
 
   async function checkFor(lane: Lane, record: SettlementRecord, arrive: () => void): Promise<Facts | undefined> {
-    const { undone } = lane
-    const reserved = claimed ?? (await journal.reserved(record))
+    const { reserved, undone } = claimed ?? (await journal.means(record))
     // Good for one check: those that come before it may end, or be undone.
     claimed = undefined
     const at = { now: clock(), minRemainingSeconds, settling: true, signer: lane.signer }
@@ -72,11 +70,10 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     const call = await half.prepare(payment, requirements)
     if (call === undefined) return end(await journal.waived(record), { type: 'payment_settled' })
     const latest = (record.expiresAt - minRemainingSeconds) * 1000
-    // What was found good before blocks were undone may be so no more.
-    const signing = lane.sign(record, call, () => clock() > latest || lane.undone !== undone)
+    const signing = lane.sign({ record, undone }, call, () => clock() > latest)
     arrive()
     const written = await signing
-    // Waited too long for its turn, or for a lane that is somebody else's by now, or blocks were undone meanwhile: the next check will say so.
+    // Waited too long for its turn, or for a lane that is somebody else's by now: the next check will say so.
     return written === 'late' || written === 'lost' ? { record } : after(written)
   }
 

@@ -8,7 +8,7 @@ import {
   X402Error,
 } from '@groat/core'
 import { crashpoint } from '../crashpoint.js'
-import type { Hold, Journal, Written } from '../journal/journal.js'
+import type { Checked, Hold, Journal, Written } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
 import type { Timers } from '../timers.js'
 import { createBoarding, type Rider } from './boarding.js'
@@ -33,8 +33,6 @@ export interface Lane {
   readonly held: boolean
   /** Whether nothing is under way. */
   readonly idle: boolean
-  /** How often the chain was seen to undo blocks. */
-  readonly undone: number
   /** Why nothing new can be sent: what the node said to the transaction at the head. */
   readonly blocked: ErrorCode | undefined
   /** Takes up where the journal and the chain stand. Throws when either cannot be read. */
@@ -48,9 +46,9 @@ export interface Lane {
   expect(): () => void
   /**
    * Signs and writes the bytes down. `late` says that signing is no longer wanted, `lost` that this replica cannot; then, and when it throws,
-   * no nonce is used up. Throws `X402Error` of the chain, of the journal, and the code under which the lane is blocked.
+   * no nonce is used up; `moved`, that it has to be read and checked again. Throws `X402Error` of the chain, of the journal, and the code under which the lane is blocked.
    */
-  sign(record: SettlementRecord, call: unknown, late: () => boolean): Promise<Written | 'late' | 'lost'>
+  sign(payment: Checked, call: unknown, late: () => boolean): Promise<Written | 'late' | 'lost'>
   /** Sends bytes that are in the journal. Never throws: what is not certain is `unknown`. */
   send(transaction: SignedTransaction): Promise<SendOutcome>
   /** Resolves when the nonce of a transaction is in a block; `undefined` where that cannot be known, or is known already. */
@@ -122,7 +120,6 @@ export function createLane(options: LaneOptions): Lane {
   const parts = { slots, standing, sending, sign }
   const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
   let pumping = false
-  let undone = 0
 
   async function pump(): Promise<void> {
     if (pumping) return
@@ -189,7 +186,7 @@ export function createLane(options: LaneOptions): Lane {
     crashpoint('FP-05')
     // Should writing fail, it may have been written all the same: the journal will say where we stand.
     standing.next = undefined
-    const written = await journal.signed(records, transaction, standing.hold)
+    const written = await journal.signed(group, transaction, standing.hold)
     if (typeof written === 'string' || 'moved' in written) return written
     crashpoint('FP-06')
     if (nonce !== undefined) standing.next = nonce + 1n
@@ -231,9 +228,6 @@ export function createLane(options: LaneOptions): Lane {
     get blocked() {
       return standing.blocked
     },
-    get undone() {
-      return undone
-    },
     async take(mine) {
       await tending.load()
       if (chain.nextNonce !== undefined) standing.next = await nextOf(chain.nextNonce(signer))
@@ -243,10 +237,10 @@ export function createLane(options: LaneOptions): Lane {
     },
     lose,
     expect: () => boarding.expect(),
-    sign(record, call, late) {
+    sign(payment, call, late) {
       if (standing.stopped || (isOrdered && standing.hold === undefined)) return Promise.resolve('lost')
       return new Promise((resolve, reject) => {
-        const rider: Rider = { record, call, late, alone: record.attempts.length > 0, resolve, reject }
+        const rider: Rider = { ...payment, call, late, alone: payment.record.attempts.length > 0, resolve, reject }
         if (!isOrdered) {
           if (late()) return resolve('late')
           void signFor([rider])
@@ -284,7 +278,6 @@ export function createLane(options: LaneOptions): Lane {
       if (slot !== undefined) slot.ended = true
     },
     async reopen() {
-      undone += 1
       if (!isOrdered || standing.hold === undefined) return
       const from = (await chain.minedNonce?.(signer)) ?? (await chain.nextNonce?.(signer))
       if (from !== undefined) await tending.reopen(from)

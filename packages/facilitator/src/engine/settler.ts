@@ -1,5 +1,6 @@
 import { type FacilitatorRequest, type Pid, refuse, X402Error } from '@groat/core'
 import type { ReportFault } from '../fault.js'
+import type { Means } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
 import { isLive, isOpen } from '../journal/state.js'
 import { type Timers, upTo } from '../timers.js'
@@ -26,14 +27,14 @@ export interface Run {
 /** Carries payments to their end. */
 export interface Settler {
   run(pid: Pid): Run | undefined
-  /** The run of an open record: the one there is, or a new one. `reserved`: what the payer has under way before it, where that is known. */
-  carry(record: SettlementRecord, request: FacilitatorRequest, route: Route, reserved?: bigint): Run
+  /** The run of an open record: the one there is, or a new one. `means`: what its first check goes by, where that is known. */
+  carry(record: SettlementRecord, request: FacilitatorRequest, route: Route, means?: Means): Run
   /** Stops carrying. What is in the journal stays there for the next start. */
   stop(): Promise<void>
 }
 
 /** What a settler works with. */
-export type SettlerOptions = Omit<EffectsOptions, 'reserved'> & {
+export type SettlerOptions = Omit<EffectsOptions, 'means'> & {
   readonly timers: Timers
   readonly report: ReportFault
 }
@@ -48,10 +49,10 @@ export function createSettler(options: SettlerOptions): Settler {
 
   return {
     run: (pid) => runs.get(pid),
-    carry(record, request, route, reserved) {
+    carry(record, request, route, means) {
       const known = runs.get(record.pid)
       if (known !== undefined) return known
-      const tools = { ...options, follower, reserved }
+      const tools = { ...options, follower, means }
       const run = startRun(record, request, route, tools, () => runs.delete(record.pid))
       runs.set(record.pid, run)
       if (stopped) run.stop()

@@ -56,6 +56,16 @@ export class Batch {
     return this.#facts.lanes.get(laneKey(network, signer))
   }
 
+  /** How often a chain had undone blocks when this batch began. */
+  undone(network: string): number {
+    return this.#facts.undone.get(network) ?? 0
+  }
+
+  /** Whether it has undone more of them since it had undone so many. */
+  hasUndone(network: string, since: number): boolean {
+    return this.undone(network) !== since || this.#changes.chains.has(network)
+  }
+
   payer(network: string, payer: string): Payer {
     const key = laneKey(network, payer)
     const known = this.#facts.payers.get(key) ?? { claims: 0, failures: 0, failing_since: 0, open: [] }
@@ -180,9 +190,10 @@ export class Batch {
     this.#facts.credited.add(creditKey(row.network, row.transaction, row.log_index))
   }
 
-  /** The block of its evidence is gone; `attempts`: what may land again, in that slot. */
-  discredit(pid: string, slot: string | undefined, hashes: readonly string[]): void {
+  /** The chain has undone the block of its evidence; `hashes`: what may land again, in that slot. */
+  discredit(network: string, pid: string, slot: string | undefined, hashes: readonly string[]): void {
     this.#changes.undone.push(pid)
+    this.#changes.chains.add(network)
     if (slot === undefined) return
     this.#changes.revived.push({ pid, slot, hashes })
     this.#facts.riding.add(pid)

@@ -22,6 +22,8 @@ export type Changes = {
   readonly evidence: { readonly pid: string; readonly row: Omit<JournalTables['evidence'], 'settlement'> }[]
   /** Payments whose evidence is gone, and what of theirs may land again. */
   readonly undone: string[]
+  /** Chains that undid blocks. */
+  readonly chains: Set<string>
   readonly revived: { readonly pid: string; readonly slot: string; readonly hashes: readonly string[] }[]
   readonly nexts: Map<string, JournalTables['lane']>
   /** Keys of what is known otherwise now. */
@@ -51,7 +53,7 @@ export function noChanges(): Changes {
   return {
     ...{ inserts: [], resets: [], moves: new Map() },
     ...{ attempts: [], outbids: [], rides: [], marks: new Map(), landed: new Map(), rideMarks: new Map() },
-    ...{ evidence: [], undone: [], revived: [] },
+    ...{ evidence: [], undone: [], chains: new Set(), revived: [] },
     ...{ nexts: new Map(), payers: new Set(), quotas: new Set() },
     ...{ outbox: [], deliveries: [], steps: [] },
   }
@@ -84,6 +86,7 @@ export async function writeDown(changes: Changes, facts: Facts, options: WriteDo
     ...writeTransactions(changes, idOf, options),
     ...writeEvidence(changes, idOf, options),
     ...writeAccounts(changes, facts, options),
+    ...writeChains(changes, options),
     ...writeOutbox(changes, options),
     ...ifAny(rows, (rows) => statements.insertEvents(trx, { rows })),
   ])
@@ -200,6 +203,19 @@ function writeAccounts({ payers, quotas }: Changes, facts: Facts, { trx, stateme
         .execute(),
     ),
   ]
+}
+
+/** One after the other in one order: many replicas learn of the same block. */
+function writeChains({ chains }: Changes, { trx }: WriteDownOptions): Sent {
+  return [...chains].sort().map((network) =>
+    trx
+      .insertInto('chain')
+      .values({ network, undone: 1 })
+      .onConflict((conflict) =>
+        conflict.column('network').doUpdateSet((eb) => ({ undone: eb('chain.undone', '+', 1) })),
+      )
+      .execute(),
+  )
 }
 
 function writeOutbox({ outbox, deliveries }: Changes, { trx, statements }: WriteDownOptions): Sent {

@@ -3,13 +3,20 @@ import type { Claim, SettlementRecord } from './record.js'
 import { recordOf, rowOf } from './rows.js'
 import { FAILURE_WINDOW } from './steps.js'
 
+/** What a check of a payer's money goes by. */
+export type Means = {
+  /** Atomic units of the same asset that earlier claims of the payer, still open, will take. */
+  readonly reserved: bigint
+  /** How often the chain had undone blocks by then: the money that was seen may be gone when it has undone more. */
+  readonly undone: number
+}
+
 /** What became of a claim. `taken`: the payment is known. A payer with too much under way, or too many failures of late, takes nothing on. */
 export type Claimed =
   | {
       readonly status: 'won'
       readonly record: SettlementRecord
-      /** Atomic units of the same asset that earlier claims of this payer, still open, will take. */
-      readonly reserved: bigint
+      readonly means: Means
     }
   | { readonly status: 'taken' | 'too_many_open' | 'too_many_failures' }
   | { readonly status: 'over_quota'; readonly ring: 'tenant' | 'payer'; readonly retryAfter: number }
@@ -55,6 +62,7 @@ export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: P
     }
     return write<Claimed>({
       pids: [pid],
+      network,
       payer: { network, payer },
       quotas: quotas.map(({ key }) => key),
       ...(tenant === undefined || open.tenant === undefined ? {} : { tenant }),
@@ -74,7 +82,8 @@ export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: P
         const reserved = same.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
         const row = rowOf(claim, { owner, place: account.claims, now: batch.now })
         batch.claim(row, claim.requestText)
-        return { status: 'won', record: recordOf({ ...row, body: claim.requestText }, [], undefined), reserved }
+        const record = recordOf({ ...row, body: claim.requestText }, [], undefined)
+        return { status: 'won', record, means: { reserved, undone: batch.undone(network) } }
       },
     })
   }

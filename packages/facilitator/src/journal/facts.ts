@@ -14,6 +14,8 @@ export type Needs = {
   readonly rides?: boolean
   /** A lane. */
   readonly lane?: { readonly network: string; readonly signer: string }
+  /** A chain, for how often it undid blocks. */
+  readonly network?: string
   /** A payer. */
   readonly payer?: { readonly network: string; readonly payer: string }
   /** A transaction whose credits it is. */
@@ -38,6 +40,8 @@ export type Facts = {
   /** Payments with a live ride. */
   readonly riding: Set<string>
   readonly lanes: Map<string, JournalTables['lane']>
+  /** How often chains undid blocks. */
+  readonly undone: ReadonlyMap<string, number>
   readonly payers: Map<string, Payer>
   readonly credited: Set<string>
   readonly quotas: Map<string, JournalTables['quota']>
@@ -64,13 +68,16 @@ export async function readFacts(
     writes.flatMap(({ payer }) => payer ?? []),
     ({ network, payer }) => laneKey(network, payer),
   )
+  const networks = [...new Set(writes.flatMap(({ network }) => network ?? []))]
   const keys = [...new Set(writes.flatMap(({ quotas }) => quotas ?? []))].sort()
   const hashes = transactions.map(({ hash }) => hash)
   const riders = [...new Set(writes.flatMap((write) => (write.rides ? write.pids : [])))]
   const tenants = [...new Set(writes.flatMap(({ tenant }) => tenant ?? []))]
   // Locks are taken in one order by everybody: quotas, payers, payments, lanes.
   const quotas = await readQuotas(trx, keys, locks)
-  const [found, standings, riding, laneRows, credited, open] = await together([
+  const [chains, found, standings, riding, laneRows, credited, open] = await together([
+    // First: a payment that is open again is then among those under way, or this will have grown when somebody wants to sign.
+    networks.length === 0 ? NONE : statements.chains(trx, { networks }),
     readPayers(trx, payers, statements),
     pids.length === 0 ? NONE : statements.standings(trx, { pids }),
     // After the payments are locked, or it would be seen as it was before.
@@ -84,6 +91,7 @@ export async function readFacts(
     ids: new Map(standings.rows.map(({ pid, id }) => [pid, id])),
     riding: new Set(riding.rows.map(({ pid }) => pid)),
     lanes: new Map(laneRows.flatMap(({ rows }) => rows).map((row) => [laneKey(row.network, row.signer), row])),
+    undone: new Map(chains.rows.map(({ network, undone }) => [network, undone])),
     payers: found,
     credited: new Set(credited.rows.map((row) => creditKey(row.network, row.transaction, row.log_index))),
     quotas,

@@ -110,7 +110,8 @@ async function claimed(nonce = '1', extra: FacilitatorRequest['requirements']['e
 }
 
 async function sign(record: SettlementRecord, transaction: SignedTransaction): Promise<Written | string> {
-  const outcome = await journal.signed([record], transaction, hold)
+  const { undone } = await journal.means(record)
+  const outcome = await journal.signed([{ record, undone }], transaction, hold)
   if (typeof outcome === 'string') return outcome
   return 'moved' in outcome ? 'moved' : (outcome[0] ?? 'moved')
 }
@@ -352,10 +353,40 @@ function describeJournal(): void {
     test('a claim says what earlier ones of the payer will take, and an end gives it back', async () => {
       const [first, second] = await Promise.all([claimed('1'), claimed('2')])
       const [early, late] = [first, second].sort((a, b) => a.place - b.place)
-      expect(await journal.reserved(early!)).toBe(0n)
-      expect(await journal.reserved(late!)).toBe(10n ** 30n)
+      expect(await journal.means(early!)).toEqual({ reserved: 0n, undone: 0 })
+      expect(await journal.means(late!)).toEqual({ reserved: 10n ** 30n, undone: 0 })
       written(await journal.refused(early!, refuse('payment_expired')))
-      expect(await journal.reserved(late!)).toBe(0n)
+      expect(await journal.means(late!)).toEqual({ reserved: 0n, undone: 0 })
+    })
+
+    test('what was found good before another replica learnt of undone blocks is not signed for', async () => {
+      const settled = written(await journal.settled(written(await sign(await claimed('1'), tx('a', 0n))), evidence))
+      const waiting = await claimed('2')
+      const found = await journal.means(waiting)
+      expect(found.reserved).toBe(0n)
+      const other = createJournal({ store, clock: () => 1000, replica: 's' })
+      written(await other.reorged(settled))
+      expect(await journal.signed([{ record: waiting, ...found }], tx('b', 1n), hold)).toEqual({ moved: [waiting.pid] })
+      const again = await journal.means(waiting)
+      expect(again).toEqual({ reserved: 10n ** 30n, undone: 1 })
+      expect(await journal.signed([{ record: waiting, ...again }], tx('b', 1n), hold)).toMatchObject([
+        { state: 'signed' },
+      ])
+    })
+
+    test('nor what was found good, or claimed, in the same moment', async () => {
+      const settled = written(await journal.settled(written(await sign(await claimed('1'), tx('a', 0n))), evidence))
+      const waiting = await claimed('2')
+      const found = await journal.means(waiting)
+      const [, claim, signed] = await Promise.all([
+        journal.reorged(settled),
+        journal.claim(claimOf('3'), 'r'),
+        journal.signed([{ record: waiting, ...found }], tx('b', 1n), hold),
+      ])
+      expect(signed).toEqual({ moved: [waiting.pid] })
+      if (claim.status !== 'won') throw new Error(claim.status)
+      const late = await journal.signed([{ record: claim.record, ...claim.means }], tx('c', 1n), hold)
+      expect(late).toEqual({ moved: [claim.record.pid] })
     })
 
     test('a payer has so many payments open, and so many failures', async () => {
@@ -375,12 +406,13 @@ function describeJournal(): void {
   test('a group is written as one: every payment in it, one nonce, or nothing', async () => {
     const records = await Promise.all(['1', '2', '3'].map((nonce) => claimed(nonce)))
     written(await journal.refused(records[1]!, refuse('payment_expired')))
-    expect(await journal.signed(records, tx('a', 0n), hold)).toEqual({ moved: [records[1]?.pid] })
+    const together = records.map((record) => ({ record, undone: 0 }))
+    expect(await journal.signed(together, tx('a', 0n), hold)).toEqual({ moved: [records[1]?.pid] })
     expect((await journal.lane(NETWORK, SIGNER)).open).toEqual([])
-    const rest = [records[0]!, records[2]!]
+    const rest = [together[0]!, together[2]!]
     expect(await journal.signed(rest, tx('a', 0n), hold)).toMatchObject([{ state: 'signed' }, { state: 'signed' }])
     const { open } = await journal.lane(NETWORK, SIGNER)
-    expect(open.map(({ pids }) => [...pids].sort())).toEqual([rest.map(({ pid }) => pid).sort()])
+    expect(open.map(({ pids }) => [...pids].sort())).toEqual([rest.map(({ record: { pid } }) => pid).sort()])
   })
 
   test('ENG-8 what outbids is written once: who was not told that it is there writes the same bytes again', async () => {

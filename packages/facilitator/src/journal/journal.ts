@@ -2,7 +2,7 @@ import { type Clock, type Network, type Pid, type SignedTransaction, systemRando
 import type { Store } from '@groat/store'
 import { systemTimers, type Timers } from '../timers.js'
 import type { Telling } from './batch.js'
-import { type ClaimBounds, type Claimed, createClaim, NO_LIMITS, type PayerLimits } from './claim.js'
+import { type ClaimBounds, type Claimed, createClaim, type Means, NO_LIMITS, type PayerLimits } from './claim.js'
 import { createDeliveries, type Deliveries } from './deliveries.js'
 import { assertEdition } from './edition.js'
 import { createLeases, type Leases } from './leases.js'
@@ -16,11 +16,14 @@ import { createSteps, type JournalSteps } from './steps.js'
 import { inPhases, type JournalTables } from './tables.js'
 import { createWriter } from './writer.js'
 
-export type { ClaimBounds, Claimed, PayerLimits } from './claim.js'
+export type { ClaimBounds, Claimed, Means, PayerLimits } from './claim.js'
 export type { Written } from './steps.js'
 
 /** Who may sign in a lane: a holder whose fence is not the lane's any more can write nothing there. */
 export type Hold = { readonly fence: number }
+
+/** A payment, and how often its chain had undone blocks when it was checked. */
+export type Checked = Pick<Means, 'undone'> & { readonly record: SettlementRecord }
 
 /**
  * The one source of truth. Every write takes the record it was decided on, holds only while the row still stands there, and is durable
@@ -48,10 +51,11 @@ export interface Journal extends JournalReads, JournalSteps {
   take(networks: readonly Network[], signers: readonly string[]): Promise<readonly SettlementRecord[]>
   /**
    * Writes the bytes down, for every payment in them, and uses the nonce up: all or nothing. `nonce_used`: the journal is already past that
-   * nonce. `lost`: somebody else holds the lane. Payments that have moved on are named, and nothing is written.
+   * nonce. `lost`: somebody else holds the lane. Payments that have moved on, or whose chain has undone blocks since they were checked, are named,
+   * and nothing is written.
    */
   signed(
-    records: readonly SettlementRecord[],
+    payments: readonly Checked[],
     transaction: SignedTransaction,
     hold: Hold | undefined,
   ): Promise<readonly SettlementRecord[] | 'nonce_used' | 'lost' | { readonly moved: readonly Pid[] }>
@@ -175,23 +179,26 @@ export function createJournal(options: JournalOptions): Journal {
       return readRecords(db, mine)
     },
 
-    signed(records, tx, hold) {
+    signed(payments, tx, hold) {
+      const records = payments.map(({ record }) => record)
       const { network } = records[0] ?? {}
       if (network === undefined) return Promise.resolve([])
       const { signer, nonce } = tx
       return write({
         pids: records.map(({ pid }) => pid),
         rides: true,
+        network,
         ...(nonce === undefined ? {} : { lane: { network, signer } }),
         decide(batch) {
           const lane = batch.lane(network, signer)
           if (nonce !== undefined && (lane === undefined || lane.fence !== hold?.fence)) return 'lost'
           if (nonce !== undefined && lane !== undefined && lane.next > Number(nonce)) return 'nonce_used'
-          const moved = records.filter(({ pid, state, owner }) => {
+          const moved = payments.flatMap(({ record: { pid, state, owner }, undone }) => {
             const standing = batch.standing(pid)
-            return standing?.state !== state || standing.owner !== (owner ?? null) || batch.isRiding(pid)
+            const stands = standing?.state === state && standing.owner === (owner ?? null) && !batch.isRiding(pid)
+            return stands && !batch.hasUndone(network, undone) ? [] : [pid]
           })
-          if (moved.length > 0) return { moved: moved.map(({ pid }) => pid) }
+          if (moved.length > 0) return { moved }
           if (nonce !== undefined && lane !== undefined) batch.next({ ...lane, next: Number(nonce) + 1 })
           batch.sign(
             attemptRow(network, tx, batch.now),

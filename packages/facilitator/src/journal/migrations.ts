@@ -19,6 +19,7 @@ export const journalMigrations: Migrations = {
     '004_archive': addArchive,
     '005_event_order': orderEvents,
     '006_short_rows': shortenRows,
+    '007_chain': addChains,
   },
 }
 
@@ -229,4 +230,13 @@ async function orderEvents(db: Kysely<unknown>): Promise<void> {
   )
   await schema.dropIndex('event_pid').execute()
   await schema.createIndex('event_claimed').on('event').column('claimed_at').execute()
+}
+
+/** What was checked before blocks were undone is not good enough to be signed for, whichever replica learnt of it. */
+async function addChains(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('chain')
+    .addColumn('network', 'text', (c) => c.primaryKey())
+    .addColumn('undone', 'bigint', (c) => c.notNull())
+    .execute()
 }

@@ -1,6 +1,7 @@
 import type { Network, Pid } from '@groat/core'
 import type { Store } from '@groat/store'
 import type { Transaction } from 'kysely'
+import type { Means } from './claim.js'
 import type { Attempt, SettledPayment, SettlementRecord } from './record.js'
 import { attemptOf, creditOf, recordOf, settledOf } from './rows.js'
 import { isOpen, openPhases, watchedPhases } from './state.js'
@@ -10,8 +11,8 @@ import { inPhases, isLiveAttempt, type JournalTables } from './tables.js'
 export interface JournalReads {
   load(pid: Pid): Promise<SettlementRecord | undefined>
   loadAll(pids: readonly Pid[]): Promise<readonly SettlementRecord[]>
-  /** Atomic units that earlier claims of the same payer, still open, will take of the same asset. */
-  reserved(record: SettlementRecord): Promise<bigint>
+  /** What a check of a payment that was taken on earlier goes by. */
+  means(record: SettlementRecord): Promise<Means>
   /** So many settlements of this replica whose block may still be undone, and that are called settled, from the newest one. */
   watched(network: Network, limit: number): Promise<readonly SettledPayment[]>
   /** So many of them in blocks up to this one, from the oldest. */
@@ -64,7 +65,9 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
 
     loadAll: (pids) => readRecords(db, pids),
 
-    async reserved({ network, payer, asset, place, pid }) {
+    async means({ network, payer, asset, place, pid }) {
+      // First: a payment that is open again is then in the sum, or this will have grown when somebody wants to sign.
+      const chain = await db.selectFrom('chain').select('undone').where('network', '=', network).executeTakeFirst()
       const rows = await db
         .selectFrom('settlement')
         .select('amount')
@@ -75,7 +78,8 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         .where('place', '<', place)
         .where('pid', '!=', pid)
         .execute()
-      return rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
+      const reserved = rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
+      return { reserved, undone: chain?.undone ?? 0 }
     },
 
     async watched(network, limit) {

@@ -43,6 +43,9 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
         .where('signer', '=', signer)
         .$if(locks, (query) => query.forUpdate()),
     ),
+    chains: listStatement<{ networks: readonly string[] }, JournalTables['chain']>((db, { networks }) =>
+      db.selectFrom('chain').selectAll().where('network', 'in', networks),
+    ),
     credited: listStatement<
       { hashes: readonly string[] },
       Pick<JournalTables['evidence'], 'network' | 'transaction' | 'log_index'>

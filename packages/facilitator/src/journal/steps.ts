@@ -153,6 +153,7 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
         const again = record.attempts.filter(({ slot }) => slot === ours?.slot)
         batch.move(record.pid, 'reorged', { block: null })
         batch.discredit(
+          record.network,
           record.pid,
           ours?.slot,
           again.map(({ transaction: { hash } }) => hash),

@@ -69,6 +69,8 @@ export type JournalTables = {
     fence: number
     lease_until: number
   }
+  /** A chain, and how often the journal learnt of blocks that it undid. */
+  chain: { network: string; undone: number }
   /** Processes that share this journal, and where they run. */
   replica: { id: string; host: string; process: number; lease_until: number }
   /** What is kept of a payer to protect from it: how many claims there were, and lately how many transactions that failed. */
