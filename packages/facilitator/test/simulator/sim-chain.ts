@@ -66,6 +66,8 @@ export class SimChain {
   /** Transfers of undone blocks, since when, and until when they were in none. */
   readonly undone: { readonly transfer: Transfer; readonly from: number; until: number }[] = []
   baseFee = 10
+  /** Up to here nothing is ever undone, whatever happens above. */
+  final = 0n
   readonly #clock: () => number
   #forks = 0
 
@@ -119,14 +121,15 @@ export class SimChain {
     const parent = this.blocks.at(-1)?.hash ?? ''
     const hash = sha256Hex(`${parent} ${number} ${time} ${this.#forks} ${txs.map(({ tx }) => tx.hash).join()}`)
     this.blocks.push({ number, hash, time, txs, logs, before })
+    if (number - FINAL_DEPTH > this.final) this.final = number - FINAL_DEPTH
     for (const gone of this.undone) {
       if (logs.some(({ transfer }) => transfer.nonce === gone.transfer.nonce)) gone.until = Math.min(gone.until, time)
     }
   }
 
-  /** Undoes blocks; what was in them goes back into the pool, where `keeps` says so. */
+  /** Undoes so many blocks, as far as they are not final; what was in them goes back into the pool, where `keeps` says so. */
   undo(depth: number, keeps: () => boolean): void {
-    for (let count = 0; count < depth && this.blocks.length > 1; count++) {
+    for (let count = 0; count < depth && this.head.number > this.final; count++) {
       const gone = this.blocks.pop()
       if (gone === undefined) return
       this.#forks += 1
@@ -196,9 +199,8 @@ export function createSimDriver(
     minedNonce: (signer) => reach('minedNonce', () => chain.state.sequence.get(signer) ?? 0n),
     head: () =>
       reach('head', () => {
-        const latest = chain.head.number
-        const final = latest > FINAL_DEPTH ? latest - FINAL_DEPTH : 0n
-        return { latest, safe: final, final }
+        const { final } = chain
+        return { latest: chain.head.number, safe: final, final }
       }),
     blockHash: (number) => reach('blockHash', () => chain.blocks[Number(number)]?.hash),
     idle: () => ({ transfers: [] }),
@@ -227,7 +229,7 @@ export function createSimDriver(
 }
 
 /** Blocks after which none is undone any more. */
-export const FINAL_DEPTH = 6n
+const FINAL_DEPTH = 6n
 
 const FEE_LIMIT = 1000
 
