@@ -95,6 +95,7 @@ export type {
 export { sha256Hex } from './model/sha256.js'
 export { svmAssets } from './model/svm-assets.js'
 export { type Clock, compose, type Fetch, type Random, systemClock, systemRandom, type Wrap } from './ports.js'
+export { judgeAccepted } from './scheme/accepted.js'
 export type { PrepareContext, PreparedPayment, SchemeClient } from './scheme/client.js'
 export type { BalanceChange, PaymentEffect, Simulate } from './scheme/effect.js'
 export type {

@@ -65,7 +65,10 @@ function readParts(payment: PaymentPayload, requirements: PaymentRequirements): 
   if (info.salt !== boundSalt(engine, { receiverAuthorizer, policy: NOBODY }, saltNonce)) {
     return refuse('invalid_auth_capture_evm_salt_binding_mismatch')
   }
-  if (!isOf(info, terms)) return refuse('no_matching_requirements')
+  const other = PROMISED.find(([member, term]) => info[member] !== terms[term])
+  if (other !== undefined) {
+    return refuse('no_matching_requirements', `payload.paymentInfo.${other[0]} is not what was offered`)
+  }
   const authorizerSignature = parseSignature(text ?? '')
   // This facilitator signs for nobody.
   if (authorizerSignature === undefined || authorizerSignature.length === 0) {
@@ -89,20 +92,18 @@ function callOf(info: PaymentInfo, permission: HoldAction['permission']): HoldAc
   }
 }
 
-/** The payment is one for these terms: nothing else ties what a seller sends to what the payer was offered. */
-function isOf(info: PaymentInfo, terms: HoldTerms): boolean {
-  return (
-    info.operator === terms.operator &&
-    info.receiver === terms.payTo &&
-    info.token === terms.token &&
-    info.maxAmount === terms.amount &&
-    info.authorizationExpiry === terms.captureDeadline &&
-    info.refundExpiry === terms.refundDeadline &&
-    info.minFeeBps === terms.minFeeBps &&
-    info.maxFeeBps === terms.maxFeeBps &&
-    info.feeReceiver === terms.feeRecipient
-  )
-}
+/** Where a payment says what the terms say: nothing else ties what a seller sends to what the payer was offered. */
+const PROMISED = [
+  ['operator', 'operator'],
+  ['receiver', 'payTo'],
+  ['token', 'token'],
+  ['maxAmount', 'amount'],
+  ['authorizationExpiry', 'captureDeadline'],
+  ['refundExpiry', 'refundDeadline'],
+  ['minFeeBps', 'minFeeBps'],
+  ['maxFeeBps', 'maxFeeBps'],
+  ['feeReceiver', 'feeRecipient'],
+] as const satisfies readonly (readonly [keyof PaymentInfo, keyof HoldTerms])[]
 
 type WithoutHash<P> = P extends unknown ? Omit<P, 'infoHash'> : never
 

@@ -12,6 +12,7 @@ import { nobleEngine } from '../crypto/index.js'
 import { formatHex, type Hex } from '../hex.js'
 import { permissionOf } from './authorizer.js'
 import { authCaptureEvm as client } from './client.js'
+import { readHoldTerms } from './hold-terms.js'
 import { NOBODY } from './identity.js'
 import { boundSalt, type PaymentInfo, paymentInfoHash, signatureNonce } from './payment-info.js'
 import { authCaptureEvm as server } from './server.js'
@@ -296,6 +297,32 @@ describe('what is read without a chain', () => {
       payTo: 'no_matching_requirements',
       method: 'unsupported_transfer_method',
       family: 'invalid_network',
+    })
+  })
+
+  test.each([
+    ['amount', { amount: 1n }],
+    ['payTo', { payTo: FACILITATOR }],
+    ['asset', { asset: SELLER }],
+  ] as const)('another %s than what was accepted is told by its name', async (field, change) => {
+    const detail = `${field} is not what was accepted`
+    expect(inspectAuthCapture(await sign(), { ...offer, ...change }, at())).toMatchObject({ detail })
+  })
+
+  test.each([
+    ['authCaptureEscrow', { authCaptureEscrow: SELLER }],
+    ['captureAuthorizer', { captureAuthorizer: NOBODY }],
+    ['captureDeadline', { captureDeadline: 0.5 }],
+    ['refundDeadline', { refundDeadline: 2 ** 48 }],
+    ['minFeeBps', { minFeeBps: -1 }],
+    ['minFeeBps', { minFeeBps: 2, maxFeeBps: 1, feeRecipient: SELLER }],
+    ['maxFeeBps', { maxFeeBps: 10_001, feeRecipient: SELLER }],
+    ['feeRecipient', { feeRecipient: NOBODY, maxFeeBps: 1 }],
+    ['receiverAuthorizer', { receiverAuthorizer: '0x12' }],
+  ] as const)('an offer whose extra.%s cannot be is told by that name', (field, change) => {
+    expect(readHoldTerms(withExtra(change))).toMatchObject({
+      code: 'invalid_auth_capture_evm_extra',
+      detail: expect.stringMatching(new RegExp(`^extra\\.${field}\\b`)),
     })
   })
 

@@ -545,6 +545,20 @@ describe('what sellers ask for', () => {
     })
   })
 
+  test('what a seller sends of a payment that it did not offer so is told by its name', async () => {
+    const { request, offer } = await asked()
+    const info = request.payload.paymentInfo as JsonObject
+    const detailOf = async (change: JsonObject) => {
+      const other = withPayload(request, { paymentInfo: { ...info, ...change } })
+      const verdict = await scheme.verify(other, offer, { ...now(), settling: true })
+      return verdict.ok ? 'ok' : verdict.detail
+    }
+    const changes = { receiver: FACILITATOR, maxAmount: '1', refundExpiry: 2 ** 40, maxFeeBps: 7, feeReceiver: SELLER }
+    for (const [member, value] of Object.entries(changes)) {
+      expect(await detailOf({ [member]: value })).toBe(`payload.paymentInfo.${member} is not what was offered`)
+    }
+  })
+
   test('EVM-CAPTURE-066 EVM-CAPTURE-067 is written down first: a lost answer is asked for again, and nothing is signed twice', async () => {
     const offer = holdOffer()
     const payment = await payHold(offer, payer())

@@ -1,4 +1,12 @@
-import { check, type PaymentPayload, type PaymentRequirements, type Refusal, refuse, sameAddress } from '@groat/core'
+import {
+  check,
+  judgeAccepted,
+  type PaymentPayload,
+  type PaymentRequirements,
+  type Refusal,
+  refuse,
+  sameAddress,
+} from '@groat/core'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
 import type { TokenDomain } from '../exact/eip3009.js'
@@ -55,10 +63,10 @@ export function readHoldTerms({
   // The removed form of another flow must not fall through to this one.
   if (extra.autoCapture === true) return refuse('invalid_auth_capture_evm_unsupported_payment_flow')
   const wire = check(AuthCaptureExtra, extra)
-  if (!wire.ok) return refuse('invalid_auth_capture_evm_extra')
+  if (!wire.ok) return flaw(wire.detail ?? '')
   const { name, version, authCaptureEscrow = AUTH_CAPTURE_ESCROW, operatorType = 'delegated' } = wire.value
   const { paymentFlow: flow = 'escrow', assetTransferMethod: method = 'eip3009' } = wire.value
-  if (!sameAddress(authCaptureEscrow, AUTH_CAPTURE_ESCROW)) return refuse('invalid_auth_capture_evm_extra')
+  if (!sameAddress(authCaptureEscrow, AUTH_CAPTURE_ESCROW)) return flaw('authCaptureEscrow')
   if (flow !== 'escrow' && flow !== 'authorization') return refuse('invalid_auth_capture_evm_unsupported_payment_flow')
   const policy = parseAddress(wire.value.policy ?? NOBODY)
   if (operatorType !== 'delegated' || policy !== NOBODY) {
@@ -71,15 +79,14 @@ export function readHoldTerms({
   const feeRecipient = parseAddress(wire.value.feeRecipient)
   const [captureDeadline, refundDeadline] = [uint(wire.value.captureDeadline, 48), uint(wire.value.refundDeadline, 48)]
   const [minFeeBps, maxFeeBps] = [uint(wire.value.minFeeBps, 16), uint(wire.value.maxFeeBps, 16)]
-  if (operator === undefined || operator === NOBODY || receiverAuthorizer === undefined || feeRecipient === undefined) {
-    return refuse('invalid_auth_capture_evm_extra')
-  }
-  if (captureDeadline === undefined || refundDeadline === undefined) return refuse('invalid_auth_capture_evm_extra')
-  if (minFeeBps === undefined || maxFeeBps === undefined || minFeeBps > maxFeeBps || maxFeeBps > 10_000n) {
-    return refuse('invalid_auth_capture_evm_extra')
-  }
+  if (operator === undefined || operator === NOBODY) return flaw('captureAuthorizer')
+  if (receiverAuthorizer === undefined) return flaw('receiverAuthorizer')
+  if (captureDeadline === undefined) return flaw('captureDeadline')
+  if (refundDeadline === undefined) return flaw('refundDeadline')
+  if (maxFeeBps === undefined || maxFeeBps > 10_000n) return flaw('maxFeeBps')
+  if (minFeeBps === undefined || minFeeBps > maxFeeBps) return flaw('minFeeBps')
   // A fee without a recipient goes to whomever the operator names.
-  if (feeRecipient === NOBODY && maxFeeBps > 0n) return refuse('invalid_auth_capture_evm_extra')
+  if (feeRecipient === undefined || (feeRecipient === NOBODY && maxFeeBps > 0n)) return flaw('feeRecipient')
   if (captureDeadline > refundDeadline) return refuse('invalid_auth_capture_evm_deadline_ordering')
   if (flow === 'authorization' && receiverAuthorizer === NOBODY) {
     return refuse('invalid_auth_capture_evm_missing_receiver_authorizer')
@@ -90,6 +97,8 @@ export function readHoldTerms({
     domain: { name, version, chainId, verifyingContract: token },
   }
 }
+
+const flaw = (member: string): Refusal => refuse('invalid_auth_capture_evm_extra', `extra.${member}`)
 
 /**
  * Whether a payment is for these terms at all. Refuses `invalid_auth_capture_evm_scheme`, `invalid_auth_capture_evm_network_mismatch` and
@@ -104,7 +113,5 @@ export function judgePlaces(
   if (network !== terms.network || (accepted && accepted.network !== terms.network)) {
     return refuse('invalid_auth_capture_evm_network_mismatch')
   }
-  if (accepted === undefined) return undefined
-  const isSame = sameAddress(accepted.asset, terms.asset) && sameAddress(accepted.payTo, terms.payTo)
-  return isSame && accepted.amount === terms.amount ? undefined : refuse('no_matching_requirements')
+  return judgeAccepted(accepted, terms)
 }

@@ -81,7 +81,10 @@ export async function requestRefund(url: string, request: RefundRequest): Promis
     ({ scheme, network }) => scheme === batchOnEvm.name && network === (request.network ?? network),
   )
   const chainId = offer && chainIdOf(offer.network)
-  if (offer === undefined || chainId === undefined) return refused('no_matching_requirements')
+  if (offer === undefined || chainId === undefined) {
+    const where = offer?.network ?? request.network
+    return refused('no_matching_requirements', `no offer of ${batchOnEvm.name}${where ? ` on ${where}` : ''}`)
+  }
   const config = configFor(payer, salt, offer)
   if ('ok' in config) return refused(config.code, config.detail)
   const channelId = channelIdOf(engine, chainId, config)

@@ -2,12 +2,12 @@ import {
   type ErrorCode,
   type InspectContext,
   type Inspection,
+  judgeAccepted,
   type PaymentPayload,
   type PaymentRequirements,
   type Pid,
   type Refusal,
   refuse,
-  sameAddress,
 } from '@groat/core'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
@@ -88,16 +88,7 @@ export function readPlaces({ network, accepted }: PaymentPayload, terms: Payment
   const payTo = parseAddress(terms.payTo)
   if (payTo === undefined) return refuse('invalid_payment_requirements', 'payTo')
   if (terms.amount < 1n) return refuse('invalid_payment_requirements', 'amount')
-  const other = accepted && differenceOf(accepted, terms)
-  if (other !== undefined) return refuse('no_matching_requirements', `${other} is not what was accepted`)
-  return { chainId, token, payTo }
-}
-
-/** What moves money must agree by value; what else the echo carries is not ours to judge. */
-function differenceOf(a: PaymentRequirements, b: PaymentRequirements): string | undefined {
-  if (a.amount !== b.amount) return 'amount'
-  if (!sameAddress(a.asset, b.asset)) return 'asset'
-  return sameAddress(a.payTo, b.payTo) ? undefined : 'payTo'
+  return judgeAccepted(accepted, terms) ?? { chainId, token, payTo }
 }
 
 /** Judges a claim by its terms and the clock. */

@@ -2,13 +2,13 @@ import {
   check,
   type InspectContext,
   type Inspection,
+  judgeAccepted,
   type PaymentPayload,
   type PaymentRequirements,
   type Pid,
   parseAtomic,
   type Refusal,
   refuse,
-  sameAddress,
 } from '@groat/core'
 import { type Address, parseAddress } from '../address.js'
 import { chainIdOf } from '../chain-id.js'
@@ -102,10 +102,9 @@ function readTerms(payment: PaymentPayload, terms: PaymentRequirements): bigint 
   }
   if (parseAddress(terms.asset) === undefined) return refuse('invalid_payment_requirements', 'asset')
   if (parseAddress(terms.payTo) === undefined) return refuse('invalid_payment_requirements', 'payTo')
-  if (accepted && !(sameAddress(accepted.asset, terms.asset) && sameAddress(accepted.payTo, terms.payTo))) {
-    return refuse('no_matching_requirements')
-  }
-  return chainIdOf(terms.network) ?? refuse('invalid_network')
+  // A settlement may be for less than the ceiling: the amount is judged by what is asked for.
+  const other = judgeAccepted(accepted, terms, ['asset', 'payTo'])
+  return other ?? chainIdOf(terms.network) ?? refuse('invalid_network')
 }
 
 type WireAuthorization = {
@@ -147,7 +146,9 @@ function judgeTerms(
   if (validAfter > seconds) return refuse('permit2_not_yet_valid')
   if (deadline > longest) return refuse('permit2_authorization_lifetime')
   if (token !== parseAddress(asset)) return refuse('permit2_token_mismatch')
-  if (!settling && (ceiling ?? amount) !== amount) return refuse('no_matching_requirements')
+  if (!settling && (ceiling ?? amount) !== amount) {
+    return refuse('no_matching_requirements', 'amount is not what was accepted')
+  }
   if (authorization.amount !== (ceiling ?? (settling ? authorization.amount : amount))) {
     return refuse('permit2_amount_mismatch')
   }

@@ -138,6 +138,15 @@ describe('what payment and terms alone show', () => {
   })
 
   test.each([
+    ['amount', { amount: 1n }],
+    ['payTo', { payTo: FACILITATOR }],
+    ['asset', { asset: SELLER }],
+  ] as const)('another %s than what was accepted is told by its name', async (field, change) => {
+    const detail = `${field} is not what was accepted`
+    expect(inspectUpto(await sign(), { ...offer, ...change }, at())).toMatchObject({ detail })
+  })
+
+  test.each([
     ['EVM-UPTO-033 another spender', 'spender', FACILITATOR, 'invalid_permit2_spender'],
     ['EVM-UPTO-034 another recipient', 'witness.to', FACILITATOR, 'invalid_permit2_recipient_mismatch'],
     ['EVM-UPTO-035 another facilitator', 'witness.facilitator', SELLER, 'upto_facilitator_mismatch'],

@@ -1,10 +1,10 @@
 import {
   type JsonObject,
+  judgeAccepted,
   type PaymentPayload,
   type PaymentRequirements,
   type Refusal,
   refuse,
-  sameAddress,
 } from '@groat/core'
 import { isSvmNetwork } from '../network.js'
 import { type Key, parseAddress } from '../wire/address.js'
@@ -60,8 +60,7 @@ export function judgeEcho(payment: PaymentPayload, terms: PaymentRequirements): 
   if (payment.network !== terms.network || (accepted && accepted.network !== terms.network)) {
     return refuse('invalid_exact_svm_network_mismatch')
   }
-  // What moves money must agree; what else the echo carries is not ours to judge.
-  return accepted && !sameTerms(accepted, terms) ? refuse('no_matching_requirements') : undefined
+  return judgeAccepted(accepted, terms)
 }
 
 /**
@@ -75,8 +74,4 @@ export function readMemo({ memo }: JsonObject): Uint8Array | undefined | 'malfor
   if (typeof memo !== 'string' || memo === '' || memo.length > MAX_MEMO_BYTES) return 'malformed'
   const bytes = new TextEncoder().encode(memo)
   return bytes.length <= MAX_MEMO_BYTES ? bytes : 'malformed'
-}
-
-function sameTerms(a: PaymentRequirements, b: PaymentRequirements): boolean {
-  return a.amount === b.amount && sameAddress(a.asset, b.asset) && sameAddress(a.payTo, b.payTo)
 }

@@ -2,11 +2,11 @@ import {
   check,
   type InspectContext,
   type Inspection,
+  judgeAccepted,
   type PaymentPayload,
   type PaymentRequirements,
   type Refusal,
   refuse,
-  sameAddress,
 } from '@groat/core'
 import { messageId } from '../exact/identity.js'
 import { isHarmless, judgeMemo } from '../exact/layout.js'
@@ -128,12 +128,7 @@ function judgeEcho(payment: PaymentPayload, offer: PaymentRequirements): Refusal
   if (payment.network !== offer.network || (accepted && accepted.network !== offer.network)) {
     return refuse('network_mismatch')
   }
-  if (accepted === undefined) return undefined
-  const isSame =
-    accepted.amount === offer.amount &&
-    sameAddress(accepted.asset, offer.asset) &&
-    sameAddress(accepted.payTo, offer.payTo)
-  return isSame ? undefined : refuse('no_matching_requirements')
+  return judgeAccepted(accepted, offer)
 }
 
 /** No slot that is still to come, and none so long ago that the program refuses it. */
