@@ -397,6 +397,19 @@ describe.each(purses)('%s purse', (_, open) => {
     expect(named).not.toContain('never')
   })
 
+  test('CL-7 an explanation says of every rule once, and of one that is judged in two places what refuses', async () => {
+    const assetsIn = async (policy: SpendingPolicy, challenge: Parameters<typeof buyerFor>[0] = dime) => {
+      const { buyer, seller } = await buyerFor(challenge, { policy })
+      const explanation = await buyer.explain(seller.url)
+      const [first] = 'offers' in explanation ? explanation.offers : []
+      const named = first?.verdicts.map(({ rule }) => rule) ?? []
+      expect(named).toEqual([...new Set(named)])
+      return first?.verdicts.filter(({ rule }) => rule === 'assets')
+    }
+    expect(await assetsIn({})).toEqual([{ rule: 'assets', ok: true, says: 'any known' }])
+    expect(await assetsIn({ assets: ['EURC'] })).toMatchObject([{ ok: false, code: 'asset_not_in_policy' }])
+  })
+
   test('CL-7 G08 an explanation says what was held against what would be signed', async () => {
     const explained = async (spy: Parameters<typeof spyScheme>[0], policy: SpendingPolicy = {}) => {
       const { buyer, seller, scheme } = await buyerFor(honest(), { policy, schemes: [spyScheme(spy)] })

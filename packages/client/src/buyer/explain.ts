@@ -54,9 +54,18 @@ export function verdictsOn(
     const detail = rule === 'perPayment' && context.asset ? priceText(offer.amount, context.asset) : refused.detail
     return { rule, ok: false, code, says: [...new Set([detail, says])].filter(Boolean).join('; ') }
   }
-  const asked = rules.map(({ name, check }) => verdict(name, check(offer, context)))
+  const asked = eachOnce(rules.map(({ name, check }) => verdict(name, check(offer, context))))
   if (status === 'chosen') return [...asked, verdict('maxLifetimeSeconds'), verdict('allowance')]
   return refusal && asked.every(({ ok }) => ok) ? [...asked, verdict(refusal.rule, refusal)] : asked
+}
+
+/** What goes by one name is one rule to its reader, also where it is judged in two places: the first that refuses speaks for it. */
+function eachOnce(verdicts: readonly RuleVerdict[]): readonly RuleVerdict[] {
+  const byRule = new Map<string, RuleVerdict>()
+  for (const verdict of verdicts) {
+    if (byRule.get(verdict.rule)?.ok ?? true) byRule.set(verdict.rule, verdict)
+  }
+  return [...byRule.values()]
 }
 
 /** What became of an offer, and what the rules say in words. */
