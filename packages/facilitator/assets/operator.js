@@ -62,15 +62,16 @@ function showFigures({ settledLately, open, oldestOpenSeconds, settling, verifyi
   )
 }
 
-function showLanes(chains) {
+function showLanes({ chains, replica }) {
   byId('lanes').replaceChildren(
     ...chains.flatMap(({ network, lanes }) =>
-      lanes.map(({ signer, nextNonce, open, lowest, highest, balance, runway }) =>
+      lanes.map(({ signer, owner, lapsed, shared, nextNonce, open, lowest, highest, balance, runway }) =>
         element(
           'tr',
           '',
           cell(code(signer)),
           cell(nameOf(network)),
+          cell(shared ? element('span', 'quiet', 'every replica') : ownerOf(owner, lapsed, replica)),
           cell(nextNonce === undefined ? dash() : number.format(nextNonce), 'number'),
           cell(openText(open, lowest, highest), 'number'),
           cell(balance ?? dash(), 'number'),
@@ -79,6 +80,35 @@ function showLanes(chains) {
       ),
     ),
   )
+}
+
+function ownerOf(owner, lapsed, here) {
+  if (owner === undefined) return element('span', 'wait', 'nobody')
+  return lapsed ? element('span', '', code(owner), ' ', element('span', 'bad', 'gone')) : replicaOf(owner, here)
+}
+
+const replicaOf = (id, here) =>
+  element('span', '', code(id), ...(id === here ? [' ', element('span', 'good', 'this one')] : []))
+
+function showReplicas({ replicas, replica: here }) {
+  byId('replicas').replaceChildren(
+    ...replicas.map(({ id, host, process, alive, seconds, lanes }) =>
+      element(
+        'tr',
+        '',
+        cell(replicaOf(id, here)),
+        cell(element('span', `pill ${alive ? 'good' : 'bad'}`, alive ? 'alive' : 'gone')),
+        cell(alive ? `${lasting(seconds)} left` : `for ${lasting(seconds)}`, 'quiet'),
+        cell(lanes === 0 ? dash() : number.format(lanes), 'number'),
+        cell(Object.assign(code(host), { title: `${host}, process ${process}` })),
+      ),
+    ),
+  )
+}
+
+function lasting(seconds) {
+  if (seconds < 120) return `${seconds} s`
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
 }
 
 function openText(open, lowest, highest) {
@@ -142,7 +172,7 @@ function showPayments(payments) {
   const isNew = ({ pid }) => !isFirst && query === '' && !seen.has(pid)
   byId('payments').replaceChildren(
     ...payments.map((payment) => {
-      const { pid, state, code: reason, network, payer, payTo, amount, price, transaction, createdAt } = payment
+      const { pid, state, code: reason, network, payer, payTo, amount, price, createdAt } = payment
       const pill = element('span', `pill ${tone[state] ?? 'wait'}`, state)
       if (reason) pill.title = reason
       const row = element(
@@ -154,7 +184,7 @@ function showPayments(payments) {
         cell(nameOf(network)),
         cell(code(payer)),
         cell(code(payTo)),
-        cell(transaction ? code(transaction) : reason ? element('span', 'bad', reason) : dash()),
+        transactionCell(payment),
       )
       row.tabIndex = 0
       row.dataset.pid = pid
@@ -169,6 +199,14 @@ function showPayments(payments) {
   byId('none').textContent = query === '' ? 'No payment yet.' : `Nothing is known of ${query}.`
 }
 
+/** What paid it, or what may still: that is in the journal, and not yet on the chain. */
+function transactionCell({ transaction, attempts = [], code: reason }) {
+  if (transaction) return cell(code(transaction))
+  if (reason) return cell(element('span', 'bad', reason))
+  const waiting = attempts.findLast(({ status }) => status === 'signed' || status === 'sent')
+  return cell(waiting ? code(waiting.transaction) : dash(), 'quiet')
+}
+
 function timeOf(at) {
   const time = new Date(at)
   const isToday = time.toDateString() === new Date().toDateString()
@@ -180,20 +218,16 @@ const nameOf = (network) => names.get(network) ?? network
 async function choose(payment) {
   chosen = payment
   const { pid, state, code: reason, scheme, network, payer, payTo, asset, amount, price, transaction } = payment
-  const facts = {
-    pid,
-    state,
-    reason,
-    scheme,
-    network,
-    payer,
-    'paid to': payTo,
-    asset,
-    amount: price ? `${price} (${amount})` : amount,
-    transaction,
-  }
+  const facts = [
+    ...Object.entries({ pid, state, reason, scheme, network, payer }),
+    ['paid to', payTo],
+    ['asset', asset],
+    ['amount', price ? `${price} (${amount})` : amount],
+    ['transaction', transaction],
+    ...(payment.attempts ?? []).map(({ transaction: hash, status }) => ['attempt', `${hash} (${status})`]),
+  ]
   byId('facts').replaceChildren(
-    ...Object.entries(facts)
+    ...facts
       .filter(([, value]) => value !== undefined)
       .flatMap(([name, value]) => [element('dt', '', name), element('dd', '', value)]),
   )
@@ -220,7 +254,7 @@ const clock = (at) => `${timeOf(at)}.${String(at % 1000).padStart(3, '0')}`
 async function lookAgain(before, payments) {
   const isChosen = ({ pid }) => pid === before.pid
   const now = payments.find(isChosen) ?? (await ask(`/api/payments?q=${before.pid}`)).find(isChosen)
-  if (now && chosen === before && now.state !== before.state) await choose(now)
+  if (now && chosen === before && JSON.stringify(now) !== JSON.stringify(before)) await choose(now)
 }
 
 async function look() {
@@ -232,7 +266,8 @@ async function look() {
     names = new Map(overview.chains.map(({ network, name }) => [network, name]))
     showHealth(overview.health)
     showFigures(overview)
-    showLanes(overview.chains)
+    showLanes(overview)
+    showReplicas(overview)
     showNodes(overview.chains)
     showWebhooks(overview.webhooks)
     showPayments(payments)

@@ -1,5 +1,6 @@
 export { type AdminAppOptions, createAdminApp } from './admin/admin-app.js'
-export { createJournalView, type JournalView, type LaneRow, type PaymentRow } from './admin/journal-view.js'
+export type { PaymentAttempt } from './admin/attempts.js'
+export { createJournalView, type JournalView, type PaymentRow } from './admin/journal-view.js'
 export {
   type ChainOverview,
   createOverview,
@@ -7,3 +8,4 @@ export {
   type Overview,
   type OverviewOptions,
 } from './admin/overview.js'
+export type { LaneRow, ReplicaRow, ReplicaView } from './admin/replica-view.js'

@@ -300,6 +300,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       const route = routes.find(requirements)
       return route.ok ? route.half.inspect(payment, requirements, { now: clock(), minRemainingSeconds }) : route
     },
+    replica: journal.replica,
     schemes: options.schemes,
     outbox: journal.outbox,
     webhooks: () => journal.deliveries.standing(),

@@ -49,6 +49,8 @@ export interface FacilitatorService extends Facilitator {
   find(pid: Pid): Promise<StoredSettlement | undefined>
   /** What a payment is, read against its terms without a chain and without the journal. */
   inspect(request: Pick<FacilitatorRequest, 'payment' | 'requirements'>): Inspection
+  /** As which this process is known to others on its journal. */
+  readonly replica: string
   /** The schemes that are served. */
   readonly schemes: readonly SchemeFacilitator[]
 }

@@ -1,9 +1,10 @@
-import { network, paymentId, requirementsId } from '@groat/core'
+import { hostname } from 'node:os'
+import { network, type Pid, paymentId, requirementsId, type SignedTransaction } from '@groat/core'
 import { openMemoryStore, type Store } from '@groat/store'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createJournalView } from '../src/admin.js'
 import { createJournal, type Journal } from '../src/journal/journal.js'
-import type { Claim } from '../src/journal/record.js'
+import type { Claim, SettlementRecord } from '../src/journal/record.js'
 
 // What an operator finds in a journal, however long it is.
 
@@ -12,9 +13,12 @@ const [ANN, BOB] = [`0x${'Aa'.repeat(20)}`, `0x${'bB'.repeat(20)}`]
 let store: Store
 let journal: Journal
 let now = 0
+/** The database's. */
+let time = 0
 
 beforeEach(async () => {
-  store = await openMemoryStore()
+  time = 0
+  store = await openMemoryStore({ clock: () => time })
   journal = createJournal({ store, clock: () => now++, replica: 'r' })
   await journal.migrate()
 })
@@ -78,7 +82,8 @@ test('a lane is shown with its next number, and with what is under way in it', a
   await claim(2, ANN, 0)
   const records = await journal.loadAll([0, 1].map((nonce) => paymentId([NETWORK, `${nonce}`])))
   const view = createJournalView(store)
-  expect(await view.lanes(NETWORK)).toEqual([{ signer: '0xf1', open: 0 }])
+  const lane = { signer: '0xf1', owner: 'r' }
+  expect(await view.lanes(NETWORK)).toEqual([{ ...lane, open: 0 }])
   for (const [at, record] of records.entries()) {
     await journal.signed(
       [{ record, undone: 0 }],
@@ -86,7 +91,119 @@ test('a lane is shown with its next number, and with what is under way in it', a
       hold,
     )
   }
-  expect(await view.lanes(NETWORK)).toEqual([{ signer: '0xf1', open: 2, next: 6, lowest: 4, highest: 5 }])
+  expect(await view.lanes(NETWORK)).toEqual([{ ...lane, open: 2, next: 6, lowest: 4, highest: 5 }])
   await journal.spent(['h0', 'h1'])
-  expect(await view.lanes(NETWORK)).toEqual([{ signer: '0xf1', open: 0, next: 6 }])
+  expect(await view.lanes(NETWORK)).toEqual([{ ...lane, open: 0, next: 6 }])
+})
+
+test('a lane names the replica that signs in it, and says when its time has run out, by the time of the database', async () => {
+  const view = createJournalView(store)
+  const hold = await journal.leases.acquire(NETWORK, '0xf1', 60_000)
+  if (hold === undefined) throw new Error('not free')
+  await journal.leases.acquire(NETWORK, '0xf2', 10)
+  time = 11
+  expect(await view.lanes(NETWORK)).toEqual([
+    { signer: '0xf1', open: 0, owner: 'r' },
+    { signer: '0xf2', open: 0, owner: 'r', lapsed: true },
+  ])
+  await journal.leases.release(hold)
+  expect((await view.lanes(NETWORK))[0]).toEqual({ signer: '0xf1', open: 0 })
+})
+
+test('replicas are listed with what is left of their time and the lanes they hold: the living first, in one order', async () => {
+  const view = createJournalView(store)
+  const other = createJournal({ store, clock: () => now, replica: 'other' })
+  expect(await view.replicas()).toEqual([])
+  await other.leases.renew(5000)
+  await other.leases.acquire(NETWORK, '0xf2', 5000)
+  time = 6000
+  await journal.leases.renew(15_000)
+  for (const signer of ['0xf1', '0xf3']) await journal.leases.acquire(NETWORK, signer, 15_000)
+  const here = { host: hostname(), process: process.pid }
+  expect(await view.replicas()).toEqual([
+    { id: 'r', ...here, alive: true, seconds: 15, lanes: 2 },
+    { id: 'other', ...here, alive: false, seconds: 1, lanes: 1 },
+  ])
+  // Whichever of the living was heard of last.
+  for (const leases of [other.leases, journal.leases]) {
+    await leases.renew(15_000)
+    time += 10
+    expect((await view.replicas()).map(({ id }) => id)).toEqual(['other', 'r'])
+  }
+  // Who left says so, and of who broke off long ago nothing is left to be seen to.
+  time += 25 * 3_600_000
+  await journal.leases.renew(15_000)
+  expect((await view.replicas()).map(({ id }) => id)).toEqual(['r'])
+  await journal.leases.leave()
+  expect(await view.replicas()).toEqual([])
+})
+
+test('a payment shows what was signed for it and became of that, and is found by each of these transactions, whoever else is in it', async () => {
+  await claim(4, ANN, 0)
+  const pids = [0, 1, 2, 3].map((nonce) => paymentId([NETWORK, `${nonce}`]))
+  const hold = await journal.leases.acquire(NETWORK, '0xf1', 60_000)
+  const signed = async (records: readonly SettlementRecord[], tx: SignedTransaction) => {
+    const written = await journal.signed(
+      records.map((record) => ({ record, undone: 0 })),
+      tx,
+      hold,
+    )
+    if (typeof written === 'string' || !('map' in written)) throw new Error('not signed')
+    return written
+  }
+  const inOrder = async () => {
+    const records = await journal.loadAll(pids)
+    return pids.map((pid) => records.find((record) => record.pid === pid))
+  }
+  const [one, two, three] = await inOrder()
+  if (one === undefined || two === undefined || three === undefined) throw new Error('not claimed')
+  const tx = (nonce: bigint, digits: string) => ({
+    hash: `0x${digits.repeat(32)}`,
+    signer: '0xf1',
+    nonce,
+    raw: '0xfeed',
+  })
+  const [group, dearer, alone] = [tx(4n, 'aa'), tx(4n, 'ab'), tx(5n, 'ac')]
+  await signed([one, two], group)
+  const [mine] = await signed([three], alone)
+  if (mine === undefined) throw new Error('not signed')
+  await journal.outbid(NETWORK, dearer, hold)
+  await journal.sent(mine, alone)
+  const view = createJournalView(store)
+  const shown = async (text?: string) =>
+    (await view.payments(text)).map(({ pid, state, transaction, attempts }) => ({
+      at: pids.indexOf(pid as Pid),
+      state,
+      ...(transaction && { transaction }),
+      ...(attempts && { attempts: attempts.map((each) => `${each.transaction.slice(2, 4)} ${each.status}`) }),
+    }))
+  const both = ['aa signed', 'ab signed']
+  const [first, second] = [0, 1].map((at) => ({ at, state: 'signed', attempts: both }))
+  expect(await shown()).toEqual([
+    { at: 3, state: 'claimed' },
+    { at: 2, state: 'sent', attempts: ['ac sent'] },
+    second,
+    first,
+  ])
+  for (const { hash } of [group, dearer]) {
+    for (const text of [hash, hash.toUpperCase().replace('0X', '0x')])
+      expect(await shown(text)).toEqual([second, first])
+  }
+  expect(await shown(alone.hash)).toEqual([{ at: 2, state: 'sent', attempts: ['ac sent'] }])
+  expect(JSON.stringify(await view.payments())).not.toContain('feed')
+
+  // What is found on chain is what counts from then on; a place that was lost is still told of.
+  const [carried, , riding] = await inOrder()
+  const [failed] = riding?.attempts ?? []
+  if (riding === undefined || carried === undefined || failed === undefined) throw new Error('not there')
+  const block = { logIndex: 0, blockNumber: 7n, blockHash: '0x07', amount: 7n }
+  await journal.settled(carried, { transaction: dearer.hash, ...block }, 'mined')
+  await journal.closed(riding, failed, 'failed')
+  expect(await shown()).toEqual([
+    { at: 3, state: 'claimed' },
+    { at: 2, state: 'sent', attempts: ['ac failed'] },
+    { at: 1, state: 'signed', attempts: ['aa void', 'ab landed'] },
+    { at: 0, state: 'mined', transaction: dearer.hash },
+  ])
+  expect((await shown(alone.hash)).map(({ at }) => at)).toEqual([2])
 })

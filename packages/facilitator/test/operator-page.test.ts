@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createAdminApp, createOverview } from '../src/admin.js'
@@ -77,11 +78,17 @@ describe('the operator’s listener', () => {
           schemes: ['exact'],
           nodes: [{ state: 'up', failures: 0, lag: '0' }],
           lanes: [
-            { signer: on.chain.account('facilitator').address, balance: expect.stringMatching(/^\d+\.\d{6}$/) },
-            { signer: on.chain.account('facilitator2').address },
+            {
+              signer: on.chain.account('facilitator').address,
+              owner: service.replica,
+              balance: expect.stringMatching(/^\d+\.\d{6}$/),
+            },
+            { signer: on.chain.account('facilitator2').address, owner: service.replica },
           ],
         },
       ],
+      replica: service.replica,
+      replicas: [{ id: service.replica, host: hostname(), process: process.pid, alive: true, lanes: 2 }],
     })
     const text = await (await fetch(`${url}/metrics`)).text()
     for (const line of [
@@ -188,6 +195,84 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     }
     await page.close()
     expect(problems).toEqual([])
+  }, 60_000)
+
+  test('shows who shares the journal, and who signs in each lane', async () => {
+    const { service, url } = await open()
+    const page = await browser.newPage({ viewport: { width: 1280, height: 720 } })
+    await page.goto(url)
+    const texts = async (id: string) =>
+      (await page.locator(`#${id} tr`).allInnerTexts()).map((text) => text.replace(/\s+/g, ' '))
+    const here = page.locator('#replicas tr').first().locator('td').last().locator('code')
+    await eventually(() => texts('replicas')).toEqual([
+      expect.stringMatching(new RegExp(`^${service.replica} this one alive \\d+ s left 2 \\S+$`)),
+    ])
+    expect(await here.getAttribute('title')).toBe(`${hostname()}, process ${process.pid}`)
+    const other = await on.serve({ signers: ['facilitator', 'facilitator2'] })
+    await eventually(async () =>
+      (await texts('lanes')).map((text) => / ([0-9a-f]{16}( this one)?) /.exec(text)?.[1]).sort(),
+    ).toEqual([`${service.replica} this one`, other.replica].sort())
+    // In the same order, whoever of them was heard of last.
+    const alive = (id: string) => expect.stringMatching(new RegExp(`^${id}( this one)? alive \\d+ s left 1 `))
+    await eventually(() => texts('replicas')).toEqual([service.replica, other.replica].sort().map(alive))
+    // Who is gone is said to be gone, and its lane is nobody's to rely on until another takes it.
+    await page.route('**/api/overview', async (route) => {
+      const overview = await (await route.fetch()).json()
+      const [{ lanes }] = overview.chains
+      const [first, second] = lanes
+      const { owner: _, ...nobodys } = first
+      overview.chains[0].lanes = [
+        nobodys,
+        { ...second, owner: 'f'.repeat(16), lapsed: true },
+        { ...nobodys, shared: true },
+      ]
+      overview.replicas.push({
+        id: 'f'.repeat(16),
+        host: 'elsewhere',
+        process: 7,
+        alive: false,
+        seconds: 190,
+        lanes: 1,
+      })
+      await route.fulfill({ json: overview })
+    })
+    await eventually(async () => (await texts('replicas')).at(-1)).toBe(`${'f'.repeat(16)} gone for 3 min 1 elsewhere`)
+    expect(await texts('lanes')).toEqual([
+      expect.stringContaining(' nobody '),
+      expect.stringContaining(` ${'f'.repeat(16)} gone `),
+      expect.stringContaining(' every replica '),
+    ])
+    await page.close()
+  }, 60_000)
+
+  test('shows the transaction of a payment that waits for its block, as not paid yet, and finds the payment by it', async () => {
+    await on.chain.setAutomine(false)
+    const { service, url } = await open()
+    const page = await browser.newPage({ viewport: { width: 1280, height: 720 } })
+    try {
+      const settling = service.settle(await on.pay())
+      await page.goto(url)
+      const row = page.locator('#payments tr')
+      const shown = row.locator('td').last()
+      await eventually(() => row.locator('.pill').textContent()).toBe('sent')
+      const hash = (await shown.locator('code').getAttribute('title')) ?? ''
+      expect(hash).toMatch(/^0x[0-9a-f]{64}$/)
+      expect(await shown.getAttribute('class')).toBe('quiet')
+      await page.getByRole('searchbox').fill(hash)
+      await page.waitForURL(`**/?q=${hash}`)
+      await eventually(() => row.count()).toBe(1)
+      await row.click()
+      expect(await page.locator('#facts').textContent()).toContain(`attempt${hash} (sent)`)
+      await on.chain.setAutomine(true)
+      await on.chain.mine()
+      expect(await settling).toMatchObject({ status: 'settled', receipt: { transaction: hash } })
+      await eventually(() => page.locator('#facts').textContent()).toContain(`transaction${hash}`)
+      expect(await page.locator('#facts').textContent()).not.toContain('attempt')
+      await eventually(() => shown.getAttribute('class')).not.toBe('quiet')
+    } finally {
+      await on.chain.setAutomine(true)
+      await page.close()
+    }
   }, 60_000)
 
   test('a payment that is chosen out of a long list is in sight, and so is what the gas still pays for', async () => {

@@ -189,5 +189,6 @@ async function everyRead(store: Store): Promise<void> {
   await view.settledSince(0, [NETWORK])
   await view.meanFee(NETWORK)
   await view.lanes(NETWORK)
+  await view.replicas()
   await journal.deliveries.standing()
 }

@@ -2,7 +2,9 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { assetByAddress, formatUnits, type Network } from '@groat/core'
 import type { Store } from '@groat/store'
 import { openPhases } from '../journal/state.js'
-import { eventsOfIt, inPhases, isLiveAttempt, type JournalTables } from '../journal/tables.js'
+import { eventsOfIt, inPhases, type JournalTables } from '../journal/tables.js'
+import { attemptsOf, type PaymentAttempt, ridersOf } from './attempts.js'
+import { createReplicaView, type ReplicaView } from './replica-view.js'
 
 /** A payment as a list shows it. */
 export type PaymentRow = {
@@ -18,14 +20,17 @@ export type PaymentRow = {
   readonly price?: string
   readonly state: string
   readonly code?: string
+  /** The transaction that paid it, as the chain shows. */
   readonly transaction?: string
+  /** While none is known to have paid it: what was signed for it, the newest last. */
+  readonly attempts?: readonly PaymentAttempt[]
   /** Milliseconds since 1970. */
   readonly createdAt: number
   readonly updatedAt: number
 }
 
 /** What the operator's page reads of the journal. It never writes. */
-export interface JournalView {
+export interface JournalView extends ReplicaView {
   /** The newest payments, or those of a payer, a pid or a transaction; 50 at most. */
   payments(search?: string): Promise<readonly PaymentRow[]>
   /** How a payment came to where it is. */
@@ -35,16 +40,6 @@ export interface JournalView {
   settledSince(at: number, networks: readonly string[]): Promise<number>
   /** What a payment of ours cost lately, in the chain's own coin. */
   meanFee(network: string): Promise<bigint | undefined>
-  lanes(network: string): Promise<readonly LaneRow[]>
-}
-
-/** A signer in the journal. */
-export type LaneRow = {
-  readonly signer: string
-  readonly next?: number
-  readonly open: number
-  readonly lowest?: number
-  readonly highest?: number
 }
 
 const LIMIT = 50
@@ -54,12 +49,14 @@ const WINDOW = 2000
 
 /** Makes the view over the store that the journal lives in. */
 export function createJournalView(store: Store): JournalView {
-  const { db } = store.withTables<JournalTables>()
+  const journal = store.withTables<JournalTables>()
+  const { db } = journal
   const listed = () =>
     db
       .selectFrom('settlement')
       .leftJoin('evidence', 'evidence.settlement', 'settlement.id')
       .select([
+        'settlement.id',
         'settlement.pid',
         'settlement.network',
         'settlement.scheme',
@@ -77,7 +74,7 @@ export function createJournalView(store: Store): JournalView {
       .orderBy('settlement.id', 'desc')
       .limit(LIMIT)
 
-  /** Payments by their own name, or by the transaction that settled them. */
+  /** Payments by their own name, by the transaction that settled them, or by one that was signed for them. */
   async function idsOf(text: string): Promise<number[]> {
     const wanted = text.toLowerCase()
     const byPid = await db.selectFrom('settlement').select('id').where('pid', '=', wanted).execute()
@@ -88,7 +85,7 @@ export function createJournalView(store: Store): JournalView {
       .limit(LIMIT)
       .execute()
     // A list is never empty, and no payment has this number.
-    return [-1, ...[...byPid, ...byTransaction].map(({ id }) => id)]
+    return [-1, ...[...byPid, ...byTransaction].map(({ id }) => id), ...(await ridersOf(db, [text, wanted], LIMIT))]
   }
 
   /**
@@ -112,16 +109,24 @@ export function createJournalView(store: Store): JournalView {
     return found.sort((a, b) => b.created_at - a.created_at).slice(0, LIMIT)
   }
 
+  async function shown(rows: readonly Listed[]): Promise<PaymentRow[]> {
+    const unpaid = rows.flatMap(({ id, transaction }) => (transaction === null ? [id] : []))
+    const attempts = await attemptsOf(db, unpaid)
+    return rows.map((row) => shownOf(row, attempts.get(row.id)))
+  }
+
   return {
+    ...createReplicaView(journal),
+
     async payments(search = '') {
       const text = search.trim()
-      if (text === '') return (await listed().execute()).map(shownOf)
+      if (text === '') return shown(await listed().execute())
       // No database holds it, so nothing is called so.
       if (text.includes('\0')) return []
       const named = await listed()
         .where('settlement.id', 'in', await idsOf(text))
         .execute()
-      return (named.length > 0 ? named : await ofPayer(text)).map(shownOf)
+      return shown(named.length > 0 ? named : await ofPayer(text))
     },
 
     async history(pid) {
@@ -170,38 +175,11 @@ export function createJournalView(store: Store): JournalView {
       const total = fees.reduce((sum, fee) => sum + fee, 0n)
       return total === 0n ? undefined : total / BigInt(fees.length)
     },
-
-    async lanes(network) {
-      const held = await db.selectFrom('lane').select(['signer', 'next']).where('network', '=', network).execute()
-      const live = await db
-        .selectFrom('attempt')
-        .select((eb) => [
-          'signer',
-          eb.fn.countAll().as('open'),
-          eb.fn.min('nonce').as('lowest'),
-          eb.fn.max('nonce').as('highest'),
-        ])
-        .where('network', '=', network)
-        .where(isLiveAttempt)
-        .groupBy('signer')
-        .execute()
-      const signers = new Set([...held, ...live].map(({ signer }) => signer))
-      return [...signers].map((signer): LaneRow => {
-        const next = held.find((lane) => lane.signer === signer)?.next ?? 0
-        const { open = 0, lowest = null, highest = null } = live.find((each) => each.signer === signer) ?? {}
-        return {
-          signer,
-          open: Number(open),
-          ...(next === 0 ? {} : { next }),
-          ...(lowest === null ? {} : { lowest: Number(lowest) }),
-          ...(highest === null ? {} : { highest: Number(highest) }),
-        }
-      })
-    },
   }
 }
 
-type Listed = Omit<PaymentRow, 'payTo' | 'price' | 'code' | 'transaction' | 'createdAt' | 'updatedAt'> & {
+type Listed = Pick<PaymentRow, 'pid' | 'network' | 'scheme' | 'payer' | 'asset' | 'amount' | 'state'> & {
+  readonly id: number
   readonly pay_to: string
   readonly reason: string | null
   readonly transaction: string | null
@@ -209,7 +187,7 @@ type Listed = Omit<PaymentRow, 'payTo' | 'price' | 'code' | 'transaction' | 'cre
   readonly updated_at: number
 }
 
-function shownOf(row: Listed): PaymentRow {
+function shownOf(row: Listed, attempts: readonly PaymentAttempt[] | undefined): PaymentRow {
   return {
     pid: row.pid,
     network: row.network,
@@ -222,6 +200,7 @@ function shownOf(row: Listed): PaymentRow {
     state: row.state,
     ...(row.reason === null ? {} : { code: row.reason }),
     ...(row.transaction === null ? {} : { transaction: row.transaction }),
+    ...(attempts && { attempts }),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }

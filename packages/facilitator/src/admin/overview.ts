@@ -13,11 +13,14 @@ import { createDeliveries, type DeliveryStanding } from '../journal/deliveries.j
 import type { JournalTables } from '../journal/tables.js'
 import type { FacilitatorService, Health } from '../service.js'
 import { createJournalView } from './journal-view.js'
+import type { LaneRow, ReplicaRow } from './replica-view.js'
 
 /** How a facilitator stands. It is what the operator's page and the metrics show. */
 export type Overview = {
   /** Milliseconds since 1970. */
   readonly at: number
+  /** The process that says so, as `replicas` and the lanes name it. */
+  readonly replica: string
   readonly health: Health
   /** Settlements that are not at their end, by state. */
   readonly open: Readonly<Record<string, number>>
@@ -27,6 +30,8 @@ export type Overview = {
   /** Settled in the last minute. */
   readonly settledLately: number
   readonly chains: readonly ChainOverview[]
+  /** Processes that share the journal, and what they hold. */
+  readonly replicas: readonly ReplicaRow[]
   /** Endpoints that have still to be told of something, or were given up with something untold. */
   readonly webhooks: readonly DeliveryStanding[]
 }
@@ -50,6 +55,12 @@ export type LaneOverview = {
   readonly open: number
   readonly lowest?: number
   readonly highest?: number
+  /** The replica that signs in it; absent while nobody does, and where all do. */
+  readonly owner?: string
+  /** The owner was not heard of in time: another may take the lane. */
+  readonly lapsed?: true
+  /** Every replica signs in it: the chain has no nonces. */
+  readonly shared?: true
   /** What it has for fees, in the chain's own coin. */
   readonly balance?: string
   /** Settlements that this pays for, by what the last hundred cost. */
@@ -58,7 +69,7 @@ export type LaneOverview = {
 
 /** What an overview is taken of. */
 export type OverviewOptions = {
-  readonly service: Pick<FacilitatorService, 'health' | 'schemes'>
+  readonly service: Pick<FacilitatorService, 'health' | 'schemes' | 'replica'>
   readonly store: Store
   readonly pressure?: Pick<Pressure, 'settling' | 'verifying'>
   readonly clock?: Clock
@@ -87,7 +98,7 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
 
   async function take(): Promise<Overview> {
     const at = clock()
-    const [health, counts, lately, shown, webhooks] = await Promise.all([
+    const [health, counts, lately, shown, replicas, webhooks] = await Promise.all([
       service.health(),
       view.open(),
       view.settledSince(
@@ -95,11 +106,13 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
         chains.map(({ network }) => network),
       ),
       Promise.all(chains.map(describe)),
+      view.replicas(),
       deliveries.standing(),
     ])
     const oldest = Math.min(...counts.map(({ oldest }) => oldest))
     return {
       at,
+      replica: service.replica,
       health,
       open: Object.fromEntries(counts.map(({ state, count }) => [state, count])),
       ...(counts.length === 0 ? {} : { oldestOpenSeconds: Math.max(0, Math.round((at - oldest) / 1000)) }),
@@ -107,6 +120,7 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
       verifying: pressure?.verifying ?? 0,
       settledLately: lately,
       chains: shown,
+      replicas,
       webhooks,
     }
   }
@@ -127,11 +141,9 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
           const lane = lanes.find((each) => each.signer.toLowerCase() === signer.toLowerCase())
           const balance = await chain.gasBalance?.(signer).catch(() => undefined)
           return {
+            ...standingOf(lane),
             signer,
-            open: lane?.open ?? 0,
-            ...(lane?.next === undefined ? {} : { nextNonce: lane.next }),
-            ...(lane?.lowest === undefined ? {} : { lowest: lane.lowest }),
-            ...(lane?.highest === undefined ? {} : { highest: lane.highest }),
+            ...(chain.nextNonce === undefined ? { shared: true } : {}),
             ...(balance === undefined ? {} : { balance: formatCoin(balance, network) }),
             ...(balance === undefined || cost === undefined ? {} : { runway: Number(balance / cost) }),
           }
@@ -150,6 +162,12 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
     }
     return known.overview
   }
+}
+
+/** What the journal says of a lane, if anything. */
+function standingOf(lane: LaneRow | undefined) {
+  const { next: nextNonce, open = 0, ...rest } = lane ?? {}
+  return { ...rest, open, ...(nextNonce === undefined ? {} : { nextNonce }) }
 }
 
 /** Ether and the like have 18 decimals, SOL has 9. */

@@ -16,7 +16,7 @@ import {
   type SettlementRecord,
   slotOf,
 } from './record.js'
-import { phases, type RideStatus } from './state.js'
+import { type AttemptStatus, phases, type RideStatus } from './state.js'
 import type { FreshSettlement, JournalTables } from './tables.js'
 
 // Rows to values and back: the one place that casts.
@@ -115,7 +115,12 @@ export function attemptOf(row: Selectable<JournalTables['attempt']>, ride: RideS
     ...(details === null ? {} : { details: JSON.parse(details) as JsonObject }),
     ...(maxCost === null ? {} : { maxCost: BigInt(maxCost) }),
   }
-  return { transaction, slot, status: ride === 'live' || status === 'void' ? status : ride }
+  return { transaction, slot, status: statusIn(ride, status) }
+}
+
+/** What became of a transaction for one of the payments that travel in it. */
+export function statusIn(ride: RideStatus, status: AttemptStatus): AttemptStatus {
+  return ride === 'live' || status === 'void' ? status : ride
 }
 
 export function evidenceRow(
