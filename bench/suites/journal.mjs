@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { network, paymentId, requirementsId } from '@groat/core'
@@ -12,31 +12,49 @@ const WARM_UP = 3000
 const NETWORK = network('base-sepolia')
 const SIGNER = '0xf1'
 
+/** What a commit of one payment that is signed for adds to SQLite's log, about. */
+const COMMIT_BYTES = 32 * 1024
+const SYNCS = 500
+
 /** What every write of a payment waits for the journal: claimed, signed, settled, each in the journal before the next. */
 export async function run() {
   const folder = await mkdtemp(join(tmpdir(), 'groat-bench-'))
   const postgres = await startPostgres()
   try {
+    const disk = await measureDisk(join(folder, 'log'))
     const measured = {
       SQLite: await measure(join(folder, 'pay.db')),
       PostgreSQL: await measure(await postgres.database()),
     }
     console.log('\nthe journal, milliseconds a write; the aim at the 99th percentile: 2 on SQLite, 10 on PostgreSQL')
+    console.log(`  the disk     1 at once   ${percentiles(disk)}   alone, for what one write in three waits for`)
     for (const [name, rounds] of Object.entries(measured)) {
       for (const { atOnce, times, rate } of rounds) {
-        const percentiles = [0.5, 0.9, 0.99].map(
-          (share) => `p${share * 100} ${at(times, share).toFixed(2).padStart(5)}`,
-        )
         const payments = `${Math.round(rate).toLocaleString('en').padStart(5)} payments a second`
-        console.log(
-          `  ${name.padEnd(10)}  ${String(atOnce).padStart(2)} at once   ${percentiles.join('   ')}   ${payments}`,
-        )
+        console.log(`  ${name.padEnd(10)}  ${String(atOnce).padStart(2)} at once   ${percentiles(times)}   ${payments}`)
       }
     }
   } finally {
     await postgres.remove()
     await rm(folder, { recursive: true })
   }
+}
+
+/** The disk by itself: as much as a commit, at the end of a file that is there, until it is safe. */
+async function measureDisk(file) {
+  const log = await open(file, 'w')
+  const bytes = Buffer.alloc(COMMIT_BYTES, 1)
+  const times = []
+  for (const isTimed of [false, true]) {
+    for (let turn = 0; turn < SYNCS; turn++) {
+      await log.write(bytes, 0, COMMIT_BYTES, turn * COMMIT_BYTES)
+      const begin = performance.now()
+      await log.datasync()
+      if (isTimed) times.push(performance.now() - begin)
+    }
+  }
+  await log.close()
+  return times.sort((a, b) => a - b)
 }
 
 async function measure(target) {
@@ -58,11 +76,11 @@ async function measure(target) {
         times.push(performance.now() - begin)
         return answer
       }
-      const { record } = await timed(journal.claim(claimOf(number), 'bench'))
+      const { record, means } = await timed(journal.claim(claimOf(number), 'bench'))
       const hash = `0x${number.toString(16).padStart(64, '0')}`
       // A nonce that another took on the way to the journal is asked for again, as a lane does.
       const transaction = { hash, signer: SIGNER, nonce: BigInt(next++), raw: `0x${'ab'.repeat(300)}`, details: {} }
-      const [signed] = await timed(journal.signed([record], transaction, hold))
+      const [signed] = await timed(journal.signed([{ record, ...means }], transaction, hold))
       const block = { blockNumber: 7n, blockHash: hash, amount: 1000n, fee: 5n }
       await timed(journal.settled(signed, { transaction: hash, logIndex: 0, ...block }))
     }
@@ -89,6 +107,10 @@ async function inFlight(atOnce, from, count, work) {
     while (next < from + count) await work(next++)
   }
   await Promise.all(Array.from({ length: atOnce }, worker))
+}
+
+function percentiles(times) {
+  return [0.5, 0.9, 0.99].map((share) => `p${share * 100} ${at(times, share).toFixed(2).padStart(5)}`).join('   ')
 }
 
 const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
