@@ -1,4 +1,4 @@
-// npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N]: the facilitator against a world in memory, one run for each seed.
+// npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N] [--jobs N]: the facilitator against a world in memory, one run for each seed.
 import './lib/require-node.mjs'
 import { join } from 'node:path'
 import { ensureInstalled, fullScope } from './lib/install.mjs'

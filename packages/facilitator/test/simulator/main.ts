@@ -1,9 +1,12 @@
-// npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N]: the engine against a world in memory, one run for each seed.
+// npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N] [--jobs N]: the engine against a world in memory, one run for each seed.
+import { type ChildProcess, fork } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { openSimulator } from './world.js'
+import type { Played } from './player.js'
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
-const USAGE = 'npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N]'
+const USAGE = 'npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N] [--jobs N]'
 const { values } = parseArgs({
   args: process.argv.slice(2).filter((arg) => arg !== '--'),
   options: {
@@ -12,38 +15,31 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     steps: { type: 'string', default: '60' },
     seconds: { type: 'string' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
   },
 })
 if (values.help) {
   say(USAGE)
   process.exit(0)
 }
-const [seeds, first, steps] = [Number(values.seeds), Number(values.seed), Number(values.steps)]
+const [seeds, first, steps, jobs] = [values.seeds, values.seed, values.steps, values.jobs].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+]
 const until =
   values.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.seconds) * 1000
-const simulator = await openSimulator()
 const passed = new Map<string, number>()
 const failed: number[] = []
 const begin = performance.now()
-let [runs, payments, virtualMs, saidAt] = [0, 0, 0, begin]
-for (let seed = first; seed < first + seeds && performance.now() < until; seed++) {
-  const run = await simulator.simulate(seed, { steps })
-  runs += 1
-  payments += run.payments
-  virtualMs += run.virtualMs
-  for (const what of run.passed) passed.set(what, (passed.get(what) ?? 0) + 1)
-  if (run.broken.length > 0) {
-    failed.push(seed)
-    say(`seed ${seed} breaks ${run.broken.slice(0, 4).join('\n  ')}`)
-    say(`  again: npm run simulate -- --seed ${seed} --seeds 1 --steps ${steps}`)
-  }
-  if (performance.now() - saidAt > 10_000) {
-    saidAt = performance.now()
-    say(`${runs} runs, ${failed.length} broken, ${Math.round((runs / (saidAt - begin)) * 60_000)} a minute`)
-  }
-}
+const sum = { runs: 0, payments: 0, events: 0, virtualMs: 0 }
+const NOTHING = { payments: 0, events: 0, virtualMs: 0 }
+let next = first
+let saidAt = begin
+
+await Promise.all(Array.from({ length: Math.max(1, Math.min(jobs, seeds)) }, work))
 const seconds = (performance.now() - begin) / 1000
-await simulator.close()
 say(
   [...passed]
     .sort()
@@ -51,7 +47,58 @@ say(
     .join('\n'),
 )
 say(
-  `${runs} runs, ${payments} payments, ${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${seconds.toFixed(1)} s: ${Math.round((runs / seconds) * 60)} runs a minute`,
+  `${sum.runs} runs, ${sum.payments} payments, ${sum.events.toLocaleString('en')} events, ${(sum.virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${seconds.toFixed(1)} s: ${aMinute(sum.runs)} runs and ${aMinute(sum.events)} events a minute`,
 )
 say(failed.length === 0 ? 'simulate passed' : `simulate failed: seeds ${failed.join(', ')}`)
 process.exitCode = failed.length === 0 ? 0 : 1
+
+/** One process plays one seed after the other; where it ends by itself, the seed is to blame, and another process goes on. */
+async function work(): Promise<void> {
+  let player = startPlayer()
+  while (next < first + seeds && performance.now() < until) {
+    const seed = next
+    next += 1
+    const run = await play(player, seed)
+    if (run === undefined) player = startPlayer()
+    note(seed, run)
+  }
+  player.disconnect()
+}
+
+function startPlayer(): ChildProcess {
+  // What this process was started with reads TypeScript.
+  return fork(fileURLToPath(new URL('player.ts', import.meta.url)))
+}
+
+function play(player: ChildProcess, seed: number): Promise<Played | undefined> {
+  return new Promise((resolve) => {
+    const end = () => resolve(undefined)
+    player.once('exit', end)
+    player.once('message', (run: Played) => {
+      player.off('exit', end)
+      resolve(run)
+    })
+    player.send({ seed, steps })
+  })
+}
+
+function note(seed: number, run: Played | undefined): void {
+  const { broken, payments, events, virtualMs } = run ?? { ...NOTHING, broken: ['the process that played it'] }
+  sum.runs += 1
+  sum.payments += payments
+  sum.events += events
+  sum.virtualMs += virtualMs
+  for (const what of run?.passed ?? []) passed.set(what, (passed.get(what) ?? 0) + 1)
+  if (broken.length > 0) {
+    failed.push(seed)
+    say(`seed ${seed} breaks ${broken.slice(0, 4).join('\n  ')}`)
+    say(`  again: npm run simulate -- --seed ${seed} --seeds 1 --steps ${steps}`)
+  }
+  if (performance.now() - saidAt < 10_000) return
+  saidAt = performance.now()
+  say(`${sum.runs} runs, ${failed.length} broken, ${aMinute(sum.runs)} a minute`)
+}
+
+function aMinute(count: number): string {
+  return Math.round((count / (performance.now() - begin)) * 60_000).toLocaleString('en')
+}

@@ -2,6 +2,8 @@
 export interface Scheduler {
   /** Milliseconds since 1970. */
   readonly now: number
+  /** How many events were fired. */
+  readonly fired: number
   /** What was fired last: everything until the next is its doing. */
   readonly current: unknown
   after(ms: number, call: () => void, owner?: unknown): () => void
@@ -23,6 +25,7 @@ type Event = {
 export function createScheduler(random: () => number, start: number): Scheduler {
   const heap: Event[] = []
   let now = start
+  let fired = 0
   let working = 0
   let current: unknown
 
@@ -68,6 +71,9 @@ export function createScheduler(random: () => number, start: number): Scheduler 
     get now() {
       return now
     },
+    get fired() {
+      return fired
+    },
     get current() {
       return current
     },
@@ -97,6 +103,7 @@ export function createScheduler(random: () => number, start: number): Scheduler 
         if (event.gone) continue
         now = Math.max(now, event.at)
         current = event.owner
+        fired += 1
         event.call()
         await settle()
       }

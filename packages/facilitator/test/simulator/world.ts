@@ -36,6 +36,8 @@ export type Simulation = {
   readonly payments: number
   /** Steps of the state graph, crash points and kinds of faults that were passed. */
   readonly passed: ReadonlySet<string>
+  /** Events of the scheduler. */
+  readonly events: number
   readonly virtualMs: number
 }
 
@@ -456,7 +458,14 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
         if (status === 'broken') broken.push(`${id}: ${by.slice(0, 3).join(', ')}`)
       for (const replica of living()) replica.kill()
       await scheduler.run(0)
-      return { seed, broken, findings, payments: presented.length, passed, virtualMs: scheduler.now - START }
+      return {
+        seed,
+        broken,
+        findings,
+        payments: presented.length,
+        passed,
+        ...{ events: scheduler.fired, virtualMs: scheduler.now - START },
+      }
     },
   }
 }
