@@ -102,7 +102,7 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:2: colour: unknown field",
       "/pay.yaml:3: networks: no network is given",
       "/pay.yaml:1: store: is missing
-    /pay.yaml:1: stor: unknown field",
+    /pay.yaml:1: stor: unknown field; did you mean \`store\`?",
       "/pay.yaml:4: networks.base.rpc: expected a list: [one, another]",
       "/pay.yaml:4: networks.base.rpc.0: the environment has no NO_RPC
     /pay.yaml:5: networks.base.signers.0: the environment has no NO_KEY",

@@ -11,6 +11,7 @@ const Schema = z.strictObject({
   name: z.optional(z.string().check(z.minLength(1))),
   count: z.optional(z.int().check(z.positive())),
   list: z.optional(z.array(z.string()).check(z.minLength(1))),
+  most_at_once: z.optional(z.int()),
   share: z.optional(z.number().check(z.lte(1))),
   routes: z.optional(
     z.record(
@@ -45,21 +46,28 @@ async function saidOf(text: string): Promise<string> {
 test.each([
   ['level: chatty', '1: level: expected info, warn or error'],
   ['page: yes please', '1: page: expected true or false, or fields'],
-  ['page: { titel: a }', '1: page.title: is missing\n1: page.titel: unknown field'],
+  ['page: { titel: a }', '1: page.title: is missing\n1: page.titel: unknown field; did you mean `title`?'],
   ['name: ""', '1: name: expected text that is not empty'],
   ['count: 0', '1: count: expected more than 0'],
   ['count: 1.5', '1: count: expected a whole number'],
   ['list: []', '1: list: expected at least 1'],
   ['share: 2', '1: share: expected at most 1'],
   ['routes:\n  GET /a: { mode: upfornt }', '2: routes.GET /a.mode: expected strict or upfront'],
-  ['routes:\n  GET /a: { modus: strict }', '2: routes.GET /a.modus: unknown field'],
+  ['routes:\n  GET /a: { modus: strict }', '2: routes.GET /a.modus: unknown field; did you mean `mode`?'],
+  [
+    'routes:\n  GET /a: { MINUTE: 1, colour: red }',
+    '2: routes.GET /a.MINUTE: unknown field; did you mean `minute`?\n2: routes.GET /a.colour: unknown field',
+  ],
+  ['mostAtOnce: 1', '1: mostAtOnce: unknown field; did you mean `most_at_once`?'],
+  ['name: a\nnam: b', '2: nam: unknown field'],
+  ['lvl: a', '1: lvl: unknown field'],
   [
     'routes:\n  GET /a:\n    minute: { prize: 1 }',
-    '3: routes.GET /a.minute.price: is missing\n3: routes.GET /a.minute.prize: unknown field',
+    '3: routes.GET /a.minute.price: is missing\n3: routes.GET /a.minute.prize: unknown field; did you mean `price`?',
   ],
   [
     'nme: a\nlevel: chatty\ncount: 0',
-    '1: nme: unknown field\n2: level: expected info, warn or error\n3: count: expected more than 0',
+    '1: nme: unknown field; did you mean `name`?\n2: level: expected info, warn or error\n3: count: expected more than 0',
   ],
   ['level: warn\nroutes:\n  __proto__: free', '3: routes.__proto__: is no name that can be used'],
   ['routes:\n  GET /a: 5', '2: routes.GET /a: expected free, text or fields; a price is written as $5'],

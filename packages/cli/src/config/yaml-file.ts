@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import * as YAML from 'yaml'
 import * as z from 'zod/mini'
 import { CliError } from '../terminal/exit.js'
+import { nearName } from './near-name.js'
 
 /** Where `${NAME}` in a file takes its values from. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -52,7 +53,7 @@ export async function readYamlFile<T extends z.core.$ZodType>(
   const expanded = expand(someOf(valuesOf(document, file), only), [], environment, problems)
   if (problems.length > 0) throw failAll(problems)
   // What other modules of the process set as the checker's language is not ours to say; a schema's own words are.
-  const result = z.safeParse(schema, expanded, { error: () => NO_WORDS })
+  const result = z.safeParse(schema, expanded, { error: wordsOf })
   if (!result.success) throw failAll(result.error.issues.flatMap((issue) => problemsOf(issue, expanded)))
   const { mode } = await stat(file)
   const isLiteral = (path: readonly PropertyKey[]) => !/\$\{/.test(String(document.getIn(path)))
@@ -60,6 +61,12 @@ export async function readYamlFile<T extends z.core.$ZodType>(
 }
 
 const NO_WORDS = 'not valid'
+
+/** Of fields that are not known: the names of those that are, since only here it is told which object they stand in. */
+function wordsOf({ code, inst }: z.core.$ZodRawIssue): string {
+  const isUnknown = code === 'unrecognized_keys' && inst instanceof z.core.$ZodObject
+  return isUnknown ? Object.keys(inst._zod.def.shape).join(' ') : NO_WORDS
+}
 
 /** What is wrong, and where. */
 type Problem = { readonly path: readonly PropertyKey[]; readonly reason: string }
@@ -119,7 +126,7 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown): readonly Problem[]
   const { path } = issue
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ path: [...path, key], reason: unknownField(key, path) }))
+      return issue.keys.map((key) => ({ path: [...path, key], reason: unknownField(key, issue, value) }))
     case 'invalid_union': {
       const meant = branchMeant(issue.errors)
       if (meant === undefined) return [{ path, reason: reasonOf(issue) + priceHint(issue, value) }]
@@ -191,11 +198,17 @@ function oneOf(words: readonly string[]): string {
 }
 
 /** An extension is told to a route below `extensions`, and easily written beside it. */
-function unknownField(key: string, path: readonly PropertyKey[]): string {
+function unknownField(key: string, { path, message }: z.core.$ZodIssue, value: unknown): string {
   const isExtension = /^(groat-[a-z-]+|payment-identifier|sign-in-with-x|offer-receipt|builder-code)$/.test(key)
-  return isExtension && path[0] === 'routes' && path.length === 2
-    ? `unknown field; extensions are written as extensions: { ${key}: … }`
-    : 'unknown field'
+  if (isExtension && path[0] === 'routes' && path.length === 2) {
+    return `unknown field; extensions are written as extensions: { ${key}: … }`
+  }
+  // What stands there already is not what was meant.
+  const near = nearName(
+    key,
+    message.split(' ').filter((name) => valueAt(value, [...path, name]) === undefined),
+  )
+  return near === undefined ? 'unknown field' : `unknown field; did you mean \`${near}\`?`
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
