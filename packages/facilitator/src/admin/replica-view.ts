@@ -31,14 +31,11 @@ export type ReplicaRow = {
 /** Who signs where, as the journal says. Time is the database's. */
 export interface ReplicaView {
   lanes(network: string): Promise<readonly LaneRow[]>
-  /** Who shares the journal, and after them who broke off in the last day; 50 at most. */
+  /** Who shares the journal, and after them who broke off, for as long as the journal remembers them; 50 at most. */
   replicas(): Promise<readonly ReplicaRow[]>
 }
 
 const LIMIT = 50
-
-/** Milliseconds for which a replica is remembered that broke off. */
-const GONE_MS = 24 * 3_600_000
 
 /** Makes the view over the store that the journal lives in. */
 export function createReplicaView(store: Store<JournalTables>): ReplicaView {
@@ -84,7 +81,6 @@ export function createReplicaView(store: Store<JournalTables>): ReplicaView {
       const rows = await db
         .selectFrom('replica')
         .select(['id', 'host', 'process', 'lease_until'])
-        .where('lease_until', '>', now - GONE_MS)
         .orderBy('lease_until', 'desc')
         .limit(LIMIT)
         .execute()

@@ -316,6 +316,24 @@ function describeJournal(): void {
       expect(await sign(await claimed(), tx('a', 0n))).toBe('lost')
     })
 
+    test('who broke off more than a day ago, on whatever host, is forgotten', async () => {
+      const tables = store.withTables<JournalTables>()
+      await tables.transaction((trx) =>
+        trx
+          .insertInto('replica')
+          .values(
+            [25, 23].map((hours) => ({
+              ...{ id: `${hours}`, host: 'elsewhere', process: 1 },
+              lease_until: Date.now() - hours * 3_600_000,
+            })),
+          )
+          .execute(),
+      )
+      await journal.leases.renew(1000)
+      const known = await tables.db.selectFrom('replica').select('id').orderBy('id').execute()
+      expect(known.map(({ id }) => id)).toEqual(['23', journal.replica])
+    })
+
     test('what a dead replica carried is taken over once, and lanes whose lease ended', async () => {
       const gone = createJournal({ store, clock: () => 1000, replica: 'gone' })
       await gone.leases.renew(-1)

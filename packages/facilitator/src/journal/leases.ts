@@ -44,6 +44,10 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .values({ id: replica, host, process: process.pid, lease_until })
           .onConflict((conflict) => conflict.column('id').doUpdateSet({ lease_until }))
           .execute()
+        await trx
+          .deleteFrom('replica')
+          .where('lease_until', '<', now - REMEMBERED)
+          .execute()
         const held = await trx
           .updateTable('lane')
           .set({ lease_until })
@@ -107,6 +111,9 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
     },
   }
 }
+
+/** Milliseconds for which a replica that broke off is still known, to whoever looks for it. */
+const REMEMBERED = 24 * 3_600_000
 
 /**
  * Whether a process of this machine lives: one that was killed is not waited for. Should that be wrong, it is only too early: whoever lost
