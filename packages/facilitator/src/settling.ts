@@ -160,8 +160,8 @@ export function createSettling(options: SettlingOptions): Settle {
       case 'unknown':
         return 'unknown'
       case 'over_quota': {
-        const { ring, retryAfter } = claimed
-        throw new X402Error('quota_exceeded', { ring, retryAfter })
+        const { ring, limit, retryAfter } = claimed
+        throw new X402Error('quota_exceeded', { ring, ...limit, retryAfter })
       }
       default:
         throw new X402Error('payer_over_limit', { reason: claimed.status })

@@ -175,7 +175,7 @@ describe('quotas in three rings', () => {
     const ask = async (path: string) => told(await post(app, path, makePayment(), shop.key))
     expect([await ask('/settle'), await ask('/settle'), await ask('/verify')]).toEqual([
       [200, true, null, null],
-      [429, 'quota_exceeded', 'tenant', '10'],
+      [429, 'quota_exceeded', 'tenant: settle requests are limited to 0.1 a second', '10'],
       [200, true, null, null],
     ])
     now += 10_000
@@ -187,12 +187,44 @@ describe('quotas in three rings', () => {
     chain.automine = false
     const first = post(app, '/settle', makePayment())
     while (chain.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
-    expect(await told(await post(app, '/settle', makePayment()))).toEqual([429, 'quota_exceeded', 'payer', '1'])
+    expect(await told(await post(app, '/settle', makePayment()))).toEqual([
+      ...[429, 'quota_exceeded', 'payer: open settlements are limited to 1', '1'],
+    ])
     chain.automine = true
     chain.mine()
     expect((await told(await first))[1]).toBe(true)
     expect((await told(await post(app, '/settle', makePayment())))[1]).toBe(true)
-    expect(await told(await post(app, '/verify', makePayment()))).toEqual([429, 'quota_exceeded', 'payer', '1'])
+    expect(await told(await post(app, '/verify', makePayment()))).toEqual([
+      ...[429, 'quota_exceeded', 'payer: requests are limited to 1 a second', '1'],
+    ])
+  })
+
+  test('FAC-102 whoever is turned away is told its own limit and nobody else’s, also by the journal of all replicas', async () => {
+    const limits = { perPayer: { perSecond: 1000, maxOpen: 1000 } }
+    const tenants = [
+      tenant({ rates: { settle: { perSecond: 3, burst: 1 } } }),
+      { ...tenant({ maxSettling: 1 }), id: 'other', keyHashes: [other.hash] },
+    ]
+    // Each door counts for itself, and the journal for both: what one lets through, the other's payments have used up.
+    const doors = [door({ tenants, limits }), door({ tenants, limits })] as const
+    const ask = async (at: 0 | 1, key: string) => told(await post(doors[at], '/settle', makePayment(), key))
+    chain.automine = false
+    const first = [ask(0, shop.key), ask(0, other.key)]
+    while (chain.seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+    const said = [await ask(1, shop.key), await ask(1, other.key), await ask(0, other.key)]
+    chain.automine = true
+    chain.mine()
+    await Promise.all(first)
+    expect(said).toEqual([
+      [429, 'quota_exceeded', 'tenant: settle requests are limited to 3 a second', '1'],
+      [429, 'quota_exceeded', 'tenant: open settlements are limited to 1', '1'],
+      [429, 'quota_exceeded', 'tenant: open settlements are limited to 1', '1'],
+    ])
+    expect(denials.slice(-3)).toEqual([
+      { ...{ code: 'quota_exceeded', during: 'settle', tenant: 'shop', ring: 'tenant' }, perSecond: 3, retryAfter: 1 },
+      { ...{ code: 'quota_exceeded', during: 'settle', tenant: 'other', ring: 'tenant' }, maxOpen: 1, retryAfter: 1 },
+      { ...{ code: 'quota_exceeded', during: 'settle', tenant: 'other', ring: 'tenant' }, maxOpen: 1, retryAfter: 1 },
+    ])
   })
 
   test('a bucket gives as many as its rate and its burst in any time, and says rightly when there is one again', () => {

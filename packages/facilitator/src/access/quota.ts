@@ -8,6 +8,9 @@ export function wholeRate({ perSecond, burst = 2 * perSecond }: Rate): Required<
   return { perSecond, burst }
 }
 
+/** Which limit was reached: requests per second, or payments that may be open at a time. */
+export type QuotaLimit = { readonly perSecond: number } | { readonly maxOpen: number }
+
 /** Lets so many through. */
 export interface Quota {
   /** Takes one. Answers 0, or the seconds to wait when there is none left. */

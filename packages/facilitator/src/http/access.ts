@@ -32,6 +32,10 @@ export type Denial = {
   readonly tenant?: string
   /** Which of the limits: `ip`, `tenant`, `payer`, `service`. */
   readonly ring?: string
+  /** Requests per second that the caller's tenant or the payer has, where that is what was used up. */
+  readonly perSecond?: number
+  /** Payments that the caller's tenant or the payer may have open at a time, where that is what was used up. */
+  readonly maxOpen?: number
   /** Seconds to wait. */
   readonly retryAfter?: number
 }
@@ -64,8 +68,11 @@ export interface Access {
    */
   enter(kind: 'verify' | 'settle', tenant: Tenant | undefined, request: FacilitatorRequest): Entered | Denied
   /** What the journal found over a quota is turned away like everything else. */
-  turnAway(tenant: Tenant | undefined, over: { readonly ring?: unknown; readonly retryAfter?: unknown }): Denied
+  turnAway(tenant: Tenant | undefined, over: OverQuota): Denied
 }
+
+/** What the journal says of a quota that is used up. */
+export type OverQuota = { readonly [Part in 'ring' | 'perSecond' | 'maxOpen' | 'retryAfter']?: unknown }
 
 /** Somebody who came in. */
 export type Entered = { readonly ok: true; readonly claim: ClaimFor; leave(): void }
@@ -136,7 +143,8 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       if (!tenant.scopes.includes(scope)) return deny({ code: 'scope_missing', ...about })
       if (scope === 'verify' || scope === 'settle') {
         const retryAfter = quotaOf(tenant, scope)?.take(tenant.id) ?? 0
-        if (retryAfter > 0) return deny({ code: 'quota_exceeded', ...about, ring: 'tenant', retryAfter })
+        const { perSecond } = rateOf(tenant, scope)
+        if (retryAfter > 0) return deny({ code: 'quota_exceeded', ...about, ring: 'tenant', perSecond, retryAfter })
       }
       return { ok: true, tenant }
     },
@@ -160,16 +168,21 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       if (wait > 0) return deny({ code: 'facilitator_overloaded', ...about, ring: 'service', retryAfter: wait })
       const payer = `${request.requirements.network} ${known.payer}`
       const slow = ofPayer?.take(payer) ?? 0
-      if (slow > 0) return deny({ code: 'quota_exceeded', ...about, ring: 'payer', retryAfter: slow })
+      if (slow > 0) {
+        const limit = perPayer && { perSecond: perPayer.perSecond }
+        return deny({ code: 'quota_exceeded', ...about, ring: 'payer', ...limit, retryAfter: slow })
+      }
       if (kind === 'verify') return { ok: true, claim: {}, leave: pressure.began(kind) }
 
-      const ofIt = open.payer.enter(payer, perPayer?.maxOpen ?? Number.POSITIVE_INFINITY)
-      if (ofIt === undefined) return deny({ code: 'quota_exceeded', ...about, ring: 'payer', retryAfter: 1 })
-      const most = tenant === undefined ? Number.POSITIVE_INFINITY : mostOf(tenant)
-      const ofThem = open.tenant.enter(tenant?.id ?? '', most)
+      const most = { payer: perPayer?.maxOpen ?? Number.POSITIVE_INFINITY, tenant: mostOf(tenant) }
+      const full = (ring: 'payer' | 'tenant') =>
+        deny({ code: 'quota_exceeded', ...about, ring, maxOpen: most[ring], retryAfter: 1 })
+      const ofIt = open.payer.enter(payer, most.payer)
+      if (ofIt === undefined) return full('payer')
+      const ofThem = open.tenant.enter(tenant?.id ?? '', most.tenant)
       if (ofThem === undefined) {
         ofIt()
-        return deny({ code: 'quota_exceeded', ...about, ring: 'tenant', retryAfter: 1 })
+        return full('tenant')
       }
       const ended = pressure.began(kind)
       return {
@@ -183,11 +196,13 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       }
     },
 
-    turnAway: (tenant, { ring, retryAfter }) =>
+    turnAway: (tenant, { ring, perSecond, maxOpen, retryAfter }) =>
       deny({
         ...{ code: 'quota_exceeded', during: 'settle' },
         ...(tenant === undefined ? {} : { tenant: tenant.id }),
         ...(typeof ring === 'string' ? { ring } : {}),
+        ...(typeof perSecond === 'number' ? { perSecond } : {}),
+        ...(typeof maxOpen === 'number' ? { maxOpen } : {}),
         ...(typeof retryAfter === 'number' ? { retryAfter } : {}),
       }),
   }
@@ -201,6 +216,6 @@ const CLOSED = {
 
 const MAX_SETTLING = 500
 
-function mostOf({ maxSettling = MAX_SETTLING }: Tenant): number {
-  return maxSettling
+function mostOf(tenant: Tenant | undefined): number {
+  return tenant === undefined ? Number.POSITIVE_INFINITY : (tenant.maxSettling ?? MAX_SETTLING)
 }

@@ -249,9 +249,17 @@ function addressOf(c: Context, trustedProxies: number): string | undefined {
   return seen.at(-trustedProxies)?.trim() ?? socket?.remoteAddress
 }
 
-function answerDenied(c: Context, { code, retryAfter, ring, during }: Denied): Response {
+function answerDenied(c: Context, denied: Denied): Response {
+  const { code, retryAfter, during } = denied
   if (code === 'api_key_missing' || code === 'api_key_unknown') c.header('www-authenticate', 'Bearer')
-  return answerProblem(c, code, { retryAfter, detail: code === 'scope_missing' ? during : ring })
+  return answerProblem(c, code, { retryAfter, detail: code === 'scope_missing' ? during : limitText(denied) })
+}
+
+/** Which limit it was, as far as it is the caller's own. */
+function limitText({ ring, during, perSecond, maxOpen }: Denied): string | undefined {
+  if (maxOpen !== undefined) return `${ring}: open settlements are limited to ${maxOpen}`
+  if (perSecond === undefined) return ring
+  return `${ring}: ${ring === 'tenant' ? `${during} requests` : 'requests'} are limited to ${perSecond} a second`
 }
 
 /** Bytes that are no request at all are 400; a request that asks for what is not served could be judged, and is 200. */

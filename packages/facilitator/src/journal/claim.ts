@@ -1,3 +1,4 @@
+import type { QuotaLimit } from '../access/quota.js'
 import type { Batch, SharedQuota, Write } from './batch.js'
 import type { Claim, SettlementRecord } from './record.js'
 import { recordOf, rowOf } from './rows.js'
@@ -19,7 +20,12 @@ export type Claimed =
       readonly means: Means
     }
   | { readonly status: 'taken' | 'too_many_open' | 'too_many_failures' }
-  | { readonly status: 'over_quota'; readonly ring: 'tenant' | 'payer'; readonly retryAfter: number }
+  | {
+      readonly status: 'over_quota'
+      readonly ring: 'tenant' | 'payer'
+      readonly limit: QuotaLimit
+      readonly retryAfter: number
+    }
 
 /** What a claim is bounded by, over all replicas, besides what every payer is. */
 export type ClaimBounds = {
@@ -50,13 +56,16 @@ export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: P
     const { network, asset } = claim.request.requirements
     const overQuota = (batch: Batch): Claimed | undefined => {
       const { tenant: ofTenant, payer: ofPayer } = open
-      const isFull = tenant !== undefined && ofTenant !== undefined && batch.openOf(tenant) >= ofTenant
-      if (isFull) return { status: 'over_quota', ring: 'tenant', retryAfter: 1 }
-      const mine = batch.payer(network, payer).open.length
-      if (ofPayer !== undefined && mine >= ofPayer) return { status: 'over_quota', ring: 'payer', retryAfter: 1 }
+      if (tenant !== undefined && ofTenant !== undefined && batch.openOf(tenant) >= ofTenant) {
+        return { status: 'over_quota', ring: 'tenant', limit: { maxOpen: ofTenant }, retryAfter: 1 }
+      }
+      if (ofPayer !== undefined && batch.payer(network, payer).open.length >= ofPayer) {
+        return { status: 'over_quota', ring: 'payer', limit: { maxOpen: ofPayer }, retryAfter: 1 }
+      }
       for (const { ring, ...quota } of quotas) {
         const retryAfter = batch.waitFor(quota)
-        if (retryAfter > 0) return { status: 'over_quota', ring, retryAfter }
+        const { perSecond } = quota
+        if (retryAfter > 0) return { status: 'over_quota', ring, limit: { perSecond }, retryAfter }
       }
       return undefined
     }

@@ -476,7 +476,7 @@ function describeJournal(): void {
     const won = answers.flatMap(({ status }, n) => (status === 'won' ? [n] : []))
     expect(won).toHaveLength(5)
     expect(answers.filter(({ status }) => status === 'over_quota')).toEqual(
-      Array(25).fill({ status: 'over_quota', ring: 'tenant', retryAfter: 1 }),
+      Array(25).fill({ status: 'over_quota', ring: 'tenant', limit: { perSecond: 1 }, retryAfter: 1 }),
     )
     expect(await ask(journal, `q${won[0]}`)).toEqual({ status: 'taken' })
     const later = createJournal({ store, clock: () => 3000, replica: 'd' })
@@ -493,7 +493,9 @@ function describeJournal(): void {
     const won = answers.flatMap((answer) => (answer.status === 'won' ? [answer.record] : []))
     expect(won).toHaveLength(3)
     expect((await ask(other, 'mine', 'u')).status).toBe('won')
-    expect(await other.claim(claimOf('more'), 'r', { open: { payer: 4 } })).toMatchObject({ ring: 'payer' })
+    expect(await other.claim(claimOf('more'), 'r', { open: { payer: 4 } })).toMatchObject({
+      ...{ ring: 'payer', limit: { maxOpen: 4 } },
+    })
     if (won[0] === undefined) throw new Error('nothing won')
     await journal.refused(won[0], refuse('payment_expired'))
     expect((await ask(other, 'next', 't')).status).toBe('won')
