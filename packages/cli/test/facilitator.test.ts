@@ -150,6 +150,29 @@ test('an empty list of assets would settle nothing, and is said to be a mistake'
   )
 })
 
+test('SEC-033 a list for screening that decides nothing is said by --check and at the start, with what to do', async () => {
+  const screened = (text: string) => `${text}screening: { list: sanctioned.txt }\n`
+  const check = async (list: string) => {
+    const { file, io } = await configure('', screened)
+    await writeFile(join(folder, 'sanctioned.txt'), list)
+    return { exitCode: await runCli(['facilitator', file, '--check'], io), said: io.said() }
+  }
+  const fresh = `# date: ${new Date().toISOString().slice(0, 10)}\n`
+  expect(await check(fresh)).toMatchObject({ exitCode: 0 })
+  const old = await check('# date: 2020-01-01\n')
+  expect(old.exitCode).toBe(2)
+  expect(old.said).toContain(
+    `${join(folder, 'sanctioned.txt')}: the list is dated 2020-01-01, more than 48 hours ago; put a newer one in its place`,
+  )
+  const { file, io } = await configure('', screened)
+  const end = runCli(['facilitator', file], io)
+  await io.firstLine
+  while (!io.said().includes('screening')) await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(io.said()).toMatch(/not ready.* screening: the list is dated 2020-01-01, .* \(screening_unavailable\)/)
+  io.stop()
+  expect(await end).toBe(0)
+})
+
 test('EXT-CODE-007 the codes of a payment, and the operator’s own from the file, stand behind the call that settles it', async () => {
   const { file, io } = await configure('', (text) => `${text}builder_codes: { wallet: fac_one, service: fac_svc }\n`)
   expect(await runCli(['facilitator', file, '--check'], io)).toBe(0)

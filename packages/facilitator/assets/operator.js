@@ -34,8 +34,8 @@ function showHealth({ ready, reasons }) {
   const pill = byId('health')
   pill.className = `pill ${ready ? 'good' : 'bad'}`
   pill.textContent = ready ? 'takes payments' : 'takes no payments'
-  const what = reasons.map(({ part, network, code, state }) =>
-    [network ? nameOf(network) : part, code ?? state].join(': '),
+  const what = reasons.map(({ part, network, code, state, detail }) =>
+    [network ? nameOf(network) : part, detail ?? code ?? state].join(': '),
   )
   byId('reasons').textContent = [...new Set(what)].join(' · ')
   byId('reasons').hidden = what.length === 0

@@ -82,7 +82,8 @@ export type HealthReason =
   | { readonly part: 'service'; readonly state: 'starting' | 'stopping' }
   | { readonly part: 'store'; readonly code: ErrorCode }
   | { readonly part: 'chain'; readonly network: Network; readonly code: ErrorCode }
-  | { readonly part: 'screening'; readonly code: ErrorCode }
+  /** `detail`: what the provider lacks, and what to do. */
+  | { readonly part: 'screening'; readonly code: ErrorCode; readonly detail?: string }
 
 /** What a facilitator is made of. */
 export type FacilitatorOptions = {

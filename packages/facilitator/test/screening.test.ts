@@ -7,6 +7,7 @@ import { openMemoryStore, type Store } from '@groat/store'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
   createFacilitator,
+  createFacilitatorApp,
   createLocalList,
   type FacilitatorService,
   type Fault,
@@ -14,7 +15,7 @@ import {
   type ScreeningSubject,
   withScreening,
 } from '../src/index.js'
-import { createFakeScheme, FakeChain, makePayment, PAYER } from './fake-chain.js'
+import { createFakeScheme, FakeChain, makePayment, NETWORK, PAYER } from './fake-chain.js'
 
 let chain: FakeChain
 let store: Store
@@ -148,6 +149,30 @@ test('FAC-104 SEC-033 what is not decided is not settled: no list, an old list, 
     ready: false,
     reasons: [{ part: 'screening', code: 'screening_unavailable' }],
   })
+})
+
+test.each([
+  ['old', ['# date: 2026-11-18'], 'the list is dated 2026-11-18, more than 48 hours ago; put a newer one in its place'],
+  ['undated', [PAYER], 'the list names no date; give it a line such as "# date: 2026-11-20"'],
+  ['missing', undefined, 'the list cannot be read; look at its path and its permissions'],
+] as const)('FAC-091 FAC-104 readiness says that the list is %s, and what to do', async (_name, lines, detail) => {
+  const provider =
+    lines === undefined ? createLocalList({ file: join(folder, 'nowhere'), clock: () => now }) : await list(...lines)
+  const service = await serve(provider)
+  const told = { part: 'screening', code: 'screening_unavailable', detail }
+  expect(await service.health()).toEqual({ ready: false, reasons: [told] })
+  const app = createFacilitatorApp(service)
+  for (const path of ['/readyz', `/readyz/${NETWORK}/exact`]) {
+    const response = await app.request(path)
+    expect([response.status, await response.json()]).toEqual([503, { ready: false, reasons: [told] }])
+  }
+})
+
+test('what a provider throws besides is for the operator, and not told to whoever asks for readiness', async () => {
+  const ready = () => Promise.reject(new Error('https://user:secret@list.example is down'))
+  const service = await serve({ name: 'x', screen: () => Promise.reject(new Error('down')), ready })
+  const reasons = [{ part: 'screening', code: 'screening_unavailable' }]
+  expect(await service.health()).toEqual({ ready: false, reasons })
 })
 
 const saying = (payer: Json | undefined, required = false): JsonObject => ({

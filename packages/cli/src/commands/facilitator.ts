@@ -1,4 +1,4 @@
-import { compose, errorInfo, type OnEvent, type Wrap } from '@groat/core'
+import { compose, errorInfo, type OnEvent, type Wrap, X402Error } from '@groat/core'
 import { createWebhookSecret } from '@groat/core/webhook'
 import {
   createAccess,
@@ -18,7 +18,7 @@ import { createCatalogue, createProber, sellersAmong, withCatalogue } from '@gro
 import { createLog, createMetrics, withTracing } from '@groat/facilitator/observe'
 import { facilitatorSchema, readFacilitatorConfig } from '../config/facilitator-config.js'
 import type { OperationConfig } from '../config/operation-config.js'
-import { exitCodes } from '../terminal/exit.js'
+import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { readable } from '../terminal/log-line.js'
 import { openNamedStore, withoutSecrets } from './open-store.js'
@@ -54,6 +54,7 @@ export async function runFacilitator(
 ): Promise<number> {
   const config = await readFacilitatorConfig(file, io.environment)
   if (check) {
+    await checkList(config.operation)
     io.say(`${file} is valid`)
     return exitCodes.ok
   }
@@ -158,9 +159,22 @@ function guarded(
   return compose(...wraps)(facilitator)
 }
 
+/** A list that decides nothing lets nothing be settled: that is better said before the start. */
+async function checkList({ screening }: OperationConfig): Promise<void> {
+  if (screening === undefined) return
+  await createLocalList(screening)
+    .ready?.()
+    .catch((cause: unknown) => {
+      if (!X402Error.is(cause)) throw cause
+      const reason = cause.context.reason ?? errorInfo(cause.code).title
+      throw new CliError('usage', `${screening.file}: ${reason}`, 'Until then nothing is settled.', { cause })
+    })
+}
+
 /** What stands in the way of payments before there is one. */
 function warn(reason: HealthReason, json: boolean, { say, style }: Io): void {
   const where = reason.part === 'chain' ? nameOf(reason.network) : reason.part
-  const what = reason.part === 'service' ? reason.state : `${errorInfo(reason.code).title} (${reason.code})`
+  const detail = 'detail' in reason ? reason.detail : undefined
+  const what = reason.part === 'service' ? reason.state : `${detail ?? errorInfo(reason.code).title} (${reason.code})`
   say(json ? JSON.stringify({ type: 'not_ready', ...reason }) : `${style.bad('not ready')}  ${where}: ${what}`)
 }

@@ -19,7 +19,14 @@ const Problem = z.looseObject({
 
 const Health = z.looseObject({
   ready: z.boolean(),
-  reasons: z.array(z.looseObject({ part: z.string(), code: z.optional(z.string()), state: z.optional(z.string()) })),
+  reasons: z.array(
+    z.looseObject({
+      part: z.string(),
+      code: z.optional(z.string()),
+      state: z.optional(z.string()),
+      detail: z.optional(z.string()),
+    }),
+  ),
 })
 
 const StoredSettlement = z.looseObject({

@@ -34,7 +34,9 @@ export function createLocalList({ file, maxAgeHours = 48, clock = systemClock }:
     }
     const list = await known.list
     if (clock() - list.date > maxAgeHours * 3_600_000) {
-      throw new X402Error('screening_unavailable', { reason: 'the list is too old', version: list.version })
+      const dated = `the list is dated ${dayOf(list.date)}, more than ${maxAgeHours} hours ago`
+      const reason = `${dated}; put a newer one in its place`
+      throw new X402Error('screening_unavailable', { reason, version: list.version })
     }
     return list
   }
@@ -54,14 +56,20 @@ export function createLocalList({ file, maxAgeHours = 48, clock = systemClock }:
   }
 }
 
+// Told to whoever asks for readiness: nothing of the machine stands in them.
+const UNREADABLE = 'the list cannot be read; look at its path and its permissions'
+const UNDATED = 'the list names no date; give it a line such as "# date: 2026-11-20"'
+
+const dayOf = (at: number) => new Date(at).toISOString().slice(0, 10)
+
 type AddressList = { readonly addresses: ReadonlySet<string>; readonly date: number; readonly version: string }
 
 async function readList(file: string): Promise<AddressList> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new X402Error('screening_unavailable', { reason: 'the list cannot be read' }, { cause })
+    throw new X402Error('screening_unavailable', { reason: UNREADABLE }, { cause })
   })
   const date = Date.parse(/^# *date: *(\S+) *$/m.exec(text)?.[1] ?? '')
-  if (Number.isNaN(date)) throw new X402Error('screening_unavailable', { reason: 'the list names no date' })
+  if (Number.isNaN(date)) throw new X402Error('screening_unavailable', { reason: UNDATED })
   const addresses = text
     .split('\n')
     .map((line) => line.replace(/#.*/, '').trim())
@@ -69,6 +77,6 @@ async function readList(file: string): Promise<AddressList> {
   return {
     addresses: new Set(addresses.map(canonicalAddress)),
     date,
-    version: `${new Date(date).toISOString().slice(0, 10)} ${sha256Hex(text).slice(0, 16)}`,
+    version: `${dayOf(date)} ${sha256Hex(text).slice(0, 16)}`,
   }
 }

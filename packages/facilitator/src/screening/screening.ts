@@ -26,6 +26,9 @@ export type ScreeningDecision = {
 export interface ScreeningProvider {
   readonly name: string
   screen(subject: ScreeningSubject, options: { readonly signal: AbortSignal }): Promise<ScreeningDecision>
-  /** Throws when it could not decide now. */
+  /**
+   * Throws when it could not decide now. The `reason` in the context of an `X402Error` `screening_unavailable` is told to whoever asks for
+   * readiness, with what to do; whatever else is thrown is not.
+   */
   ready?(): Promise<void>
 }

@@ -15,7 +15,7 @@ import {
 import { complianceExtension, type PayerField, readPayerFields } from '@groat/extensions/compliance/facilitator'
 import type { Migrations, Store } from '@groat/store'
 import { createReporter, type Fault } from '../fault.js'
-import type { FacilitatorService } from '../service.js'
+import type { FacilitatorService, HealthReason } from '../service.js'
 import type { ScreeningDecision, ScreeningProvider, ScreeningSubject } from './screening.js'
 
 /** What screening works with. */
@@ -151,11 +151,17 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
           (error: unknown) => error,
         )
         if (fault === undefined) return health
-        const code = X402Error.is(fault) ? fault.code : 'screening_unavailable'
-        return { ready: false, reasons: [...health.reasons, { part: 'screening', code }] }
+        return { ready: false, reasons: [...health.reasons, reasonOf(fault)] }
       },
     }
   }
+}
+
+function reasonOf(fault: unknown): HealthReason {
+  if (!X402Error.is(fault)) return { part: 'screening', code: 'screening_unavailable' }
+  const { code, context } = fault
+  const isTold = code === 'screening_unavailable' && typeof context.reason === 'string'
+  return { part: 'screening', code, ...(isTold ? { detail: String(context.reason) } : {}) }
 }
 
 type ScreeningTables = {
