@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 
@@ -12,6 +13,19 @@ beforeAll(async () => {
   sandbox = await startSandbox({ demo: false, only: 'evm' })
 })
 afterAll(() => sandbox?.stop())
+
+test('the page of examples has a row for each, and names no file that is not there', () => {
+  const examples = new URL('../../../examples/', import.meta.url)
+  const isExample = (name: string) => !/^(node_modules|package\.json|pay\.db.*|README\.md)$/.test(name)
+  const namesIn = (path: string) => readdirSync(new URL(path, examples)).filter(isExample)
+  const sellers = namesIn('sellers').map((name) => `sellers/${name}`)
+  const all = [...namesIn('.').filter((name) => name !== 'sellers'), ...sellers]
+  const page = readFileSync(new URL('README.md', examples), 'utf8')
+  const linked = [...page.matchAll(/\]\(([^)#]+)\)/g)].map(([, path]) => path)
+  expect(linked.toSorted()).toEqual(all.toSorted())
+  const run = [...page.matchAll(/`node examples\/([^`]+)`/g)].map(([, path]) => String(path))
+  expect(run.filter((path) => !all.includes(path) && !all.includes(path.split('/')[0] ?? ''))).toEqual([])
+})
 
 const folder = new URL('../../../examples/sellers/', import.meta.url).href
 
