@@ -326,6 +326,18 @@ describe('what is read without a chain', () => {
     })
   })
 
+  test.each([
+    ['operatorType', { operatorType: 'custom' }],
+    ['policy', { policy: SELLER }],
+    ['autoCapture', { autoCapture: true }],
+    ['paymentFlow', { paymentFlow: 'upfront' }],
+  ] as const)(
+    'an offer whose extra.%s is not served is told by that name, where a code stands for two',
+    (field, change) => {
+      expect(readHoldTerms(withExtra(change))).toMatchObject({ ok: false, detail: `extra.${field}` })
+    },
+  )
+
   test('EVM-CAPTURE-039 every term is in the nonce', async () => {
     const payment = await sign()
     const other: readonly JsonObject[] = [

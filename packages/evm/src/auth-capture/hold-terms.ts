@@ -61,17 +61,15 @@ export function readHoldTerms({
   if (amount < 1n || amountOf(amount.toString()) === undefined) return refuse('invalid_payment_requirements', 'amount')
 
   // The removed form of another flow must not fall through to this one.
-  if (extra.autoCapture === true) return refuse('invalid_auth_capture_evm_unsupported_payment_flow')
+  if (extra.autoCapture === true) return refuse(OTHER_FLOW, 'extra.autoCapture')
   const wire = check(AuthCaptureExtra, extra)
   if (!wire.ok) return flaw(wire.detail ?? '')
   const { name, version, authCaptureEscrow = AUTH_CAPTURE_ESCROW, operatorType = 'delegated' } = wire.value
   const { paymentFlow: flow = 'escrow', assetTransferMethod: method = 'eip3009' } = wire.value
   if (!sameAddress(authCaptureEscrow, AUTH_CAPTURE_ESCROW)) return flaw('authCaptureEscrow')
-  if (flow !== 'escrow' && flow !== 'authorization') return refuse('invalid_auth_capture_evm_unsupported_payment_flow')
-  const policy = parseAddress(wire.value.policy ?? NOBODY)
-  if (operatorType !== 'delegated' || policy !== NOBODY) {
-    return refuse('invalid_auth_capture_evm_unsupported_operator_type')
-  }
+  if (flow !== 'escrow' && flow !== 'authorization') return refuse(OTHER_FLOW, 'extra.paymentFlow')
+  if (operatorType !== 'delegated') return refuse(OTHER_OPERATOR, 'extra.operatorType')
+  if (parseAddress(wire.value.policy ?? NOBODY) !== NOBODY) return refuse(OTHER_OPERATOR, 'extra.policy')
   if (method !== 'eip3009' && method !== 'permit2') return refuse('unsupported_transfer_method')
 
   const operator = parseAddress(wire.value.captureAuthorizer)
@@ -97,6 +95,9 @@ export function readHoldTerms({
     domain: { name, version, chainId, verifyingContract: token },
   }
 }
+
+const OTHER_FLOW = 'invalid_auth_capture_evm_unsupported_payment_flow'
+const OTHER_OPERATOR = 'invalid_auth_capture_evm_unsupported_operator_type'
 
 const flaw = (member: string): Refusal => refuse('invalid_auth_capture_evm_extra', `extra.${member}`)
 
