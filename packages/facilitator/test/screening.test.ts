@@ -153,6 +153,7 @@ test('FAC-104 SEC-033 what is not decided is not settled: no list, an old list, 
 
 test.each([
   ['old', ['# date: 2026-11-18'], 'the list is dated 2026-11-18, more than 48 hours ago; put a newer one in its place'],
+  ['to come', ['# date: 2027-11-20'], 'the list is dated 2027-11-20, which is to come; mend its date'],
   ['undated', [PAYER], 'the list names no date; give it a line such as "# date: 2026-11-20"'],
   ['missing', undefined, 'the list cannot be read; look at its path and its permissions'],
 ] as const)('FAC-091 FAC-104 readiness says that the list is %s, and what to do', async (_name, lines, detail) => {

@@ -141,7 +141,7 @@ describe('one payment', () => {
     isGone = false
     let outcome = await service.settle(request)
     while (outcome.status !== 'settled') {
-      expect(outcome).toEqual(behind)
+      if (outcome.status !== 'unknown') expect(outcome).toEqual(behind)
       outcome = await service.settle(request)
     }
     await expectOnce(1)

@@ -15,7 +15,7 @@ export type LocalListOptions = {
 const FRESH_MS = 30_000
 
 /**
- * Screens against a file of addresses, which is read anew as it changes. Without a date, without the file, or past its age it decides nothing,
+ * Screens against a file of addresses, which is read anew as it changes. Without a date or with one to come, without the file, or past its age it decides nothing,
  * so nothing is settled.
  *
  * @example
@@ -33,12 +33,10 @@ export function createLocalList({ file, maxAgeHours = 48, clock = systemClock }:
       })
     }
     const list = await known.list
-    if (clock() - list.date > maxAgeHours * 3_600_000) {
-      const dated = `the list is dated ${dayOf(list.date)}, more than ${maxAgeHours} hours ago`
-      const reason = `${dated}; put a newer one in its place`
-      throw new X402Error('screening_unavailable', { reason, version: list.version })
-    }
-    return list
+    const fault = faultOf(clock() - list.date, maxAgeHours)
+    if (fault === undefined) return list
+    const reason = `the list is dated ${dayOf(list.date)}, ${fault}`
+    throw new X402Error('screening_unavailable', { reason, version: list.version })
   }
 
   return {
@@ -59,6 +57,15 @@ export function createLocalList({ file, maxAgeHours = 48, clock = systemClock }:
 // Told to whoever asks for readiness: nothing of the machine stands in them.
 const UNREADABLE = 'the list cannot be read; look at its path and its permissions'
 const UNDATED = 'the list names no date; give it a line such as "# date: 2026-11-20"'
+
+function faultOf(age: number, maxAgeHours: number): string | undefined {
+  if (age > maxAgeHours * HOUR_MS) return `more than ${maxAgeHours} hours ago; put a newer one in its place`
+  // A mistyped year would make it good for that long. Where days begin earlier than here it may be tomorrow already.
+  if (age < -24 * HOUR_MS) return 'which is to come; mend its date'
+  return undefined
+}
+
+const HOUR_MS = 3_600_000
 
 const dayOf = (at: number) => new Date(at).toISOString().slice(0, 10)
 
