@@ -6,7 +6,7 @@ import { FAILURE_WINDOW } from './steps.js'
 
 /** What a check of a payer's money goes by. */
 export type Means = {
-  /** Atomic units of the same asset that earlier claims of the payer, still open, will take. */
+  /** Atomic units of the same asset that other payments of the payer will take: those that came before it, and those that are signed for and may land. */
   readonly reserved: bigint
   /** How often the chain had undone blocks by then: the money that was seen may be gone when it has undone more. */
   readonly undone: number

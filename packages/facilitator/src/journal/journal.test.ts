@@ -377,6 +377,16 @@ function describeJournal(): void {
       expect(await journal.means(late!)).toEqual({ reserved: 0n, undone: 0 })
     })
 
+    test('what is signed for takes the money also of a payment that came before it', async () => {
+      const early = await claimed('1')
+      const late = written(await sign(await claimed('2'), tx('a', 0n)))
+      expect(await journal.means(early)).toEqual({ reserved: 10n ** 30n, undone: 0 })
+      // It has to be checked again itself, and then counts the other.
+      const failed = written(await journal.closed(late, late.attempts[0]!, 'failed'))
+      expect(await journal.means(early)).toEqual({ reserved: 0n, undone: 0 })
+      expect(await journal.means(failed)).toEqual({ reserved: 10n ** 30n, undone: 0 })
+    })
+
     test('what was found good before another replica learnt of undone blocks is not signed for', async () => {
       const settled = written(await journal.settled(written(await sign(await claimed('1'), tx('a', 0n))), evidence))
       const waiting = await claimed('2')

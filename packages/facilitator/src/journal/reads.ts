@@ -5,7 +5,7 @@ import type { Means } from './claim.js'
 import type { Attempt, SettledPayment, SettlementRecord } from './record.js'
 import { attemptOf, creditOf, recordOf, settledOf } from './rows.js'
 import { isOpen, openPhases, watchedPhases } from './state.js'
-import { inPhases, isLiveAttempt, type JournalTables } from './tables.js'
+import { inPhases, isLiveAttempt, isLiveRide, type JournalTables } from './tables.js'
 
 /** What is read of a journal. */
 export interface JournalReads {
@@ -75,7 +75,10 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         .where(inPhases(openPhases))
         .where('network', '=', network)
         .where('asset', '=', asset)
-        .where('place', '<', place)
+        .where((eb) => {
+          const rides = eb.selectFrom('ride').select('ride.slot').whereRef('ride.settlement', '=', 'settlement.id')
+          return eb.or([eb('place', '<', place), eb.exists(rides.where(isLiveRide))])
+        })
         .where('pid', '!=', pid)
         .execute()
       const reserved = rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
