@@ -99,8 +99,9 @@ export class Batch {
     return Math.min(most, known.left + Math.floor(Math.max(0, this.now - known.at) * perSecond))
   }
 
-  isCredited(network: string, transaction: string, logIndex: number): boolean {
-    return this.#facts.credited.has(creditKey(network, transaction, logIndex))
+  /** The block that shows a log which credits a payment; `undefined`: it credits none. */
+  creditedIn(network: string, transaction: string, logIndex: number): string | undefined {
+    return this.#facts.credited.get(creditKey(network, transaction, logIndex))
   }
 
   /** A payment that is taken on: for the first time, or again after it was refused. */
@@ -187,11 +188,17 @@ export class Batch {
 
   credit(pid: string, row: Omit<JournalTables['evidence'], 'settlement'>): void {
     this.#changes.evidence.push({ pid, row })
-    this.#facts.credited.add(creditKey(row.network, row.transaction, row.log_index))
+    this.#facts.credited.set(creditKey(row.network, row.transaction, row.log_index), row.block_hash)
   }
 
   /** The chain has undone the block of its evidence; `hashes`: what may land again, in that slot. */
-  discredit(network: string, pid: string, slot: string | undefined, hashes: readonly string[]): void {
+  discredit(
+    pid: string,
+    { network, transaction, logIndex }: CreditedLog,
+    slot: string | undefined,
+    hashes: readonly string[],
+  ): void {
+    this.#facts.credited.delete(creditKey(network, transaction, logIndex))
     this.#changes.undone.push(pid)
     this.#changes.chains.add(network)
     if (slot === undefined) return
@@ -237,10 +244,7 @@ export class Batch {
   }
 
   #change(pid: string, change: SettlementChange): void {
-    const key = JSON.stringify(change)
-    const known = this.#changes.moves.get(key)
-    if (known === undefined) this.#changes.moves.set(key, { change, pids: [pid] })
-    else known.pids.push(pid)
+    this.#changes.moves.set(pid, { ...this.#changes.moves.get(pid), ...change })
   }
 
   #tell(
@@ -252,6 +256,8 @@ export class Batch {
     this.#changes.steps.push({ pid, claimedAt, from, to, at: this.now, code })
   }
 }
+
+type CreditedLog = { readonly network: string; readonly transaction: string; readonly logIndex: number }
 
 /** A token bucket that all replicas share. */
 export type SharedQuota = { readonly key: string; readonly perSecond: number; readonly burst: number }

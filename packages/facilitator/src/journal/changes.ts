@@ -10,8 +10,8 @@ import { together } from './together.js'
 export type Changes = {
   readonly inserts: Taken[]
   readonly resets: Taken[]
-  /** The same change of several is one statement. */
-  readonly moves: Map<string, { readonly change: SettlementChange; readonly pids: string[] }>
+  /** What all writes come to, for each payment. */
+  readonly moves: Map<string, SettlementChange>
   readonly attempts: JournalTables['attempt'][]
   readonly outbids: JournalTables['attempt'][]
   readonly rides: { readonly slot: string; readonly pid: string }[]
@@ -127,9 +127,17 @@ function writeRequests({ inserts, resets }: Changes, idOf: IdOf, { trx, statemen
   ]
 }
 
+/** The same change of several is one statement. */
 function writeMoves({ moves }: Changes, idOf: IdOf, { trx, statements, now }: WriteDownOptions): Sent {
-  return [...moves.values()].map(({ change, pids }) =>
-    statements.change(trx, { change: { ...change, updated_at: now }, ids: pids.map(idOf) }),
+  const same = new Map<string, { readonly change: SettlementChange; readonly ids: number[] }>()
+  for (const [pid, change] of moves) {
+    const key = JSON.stringify(change)
+    const known = same.get(key)
+    if (known === undefined) same.set(key, { change, ids: [idOf(pid)] })
+    else known.ids.push(idOf(pid))
+  }
+  return [...same.values()].map(({ change, ids }) =>
+    statements.change(trx, { change: { ...change, updated_at: now }, ids }),
   )
 }
 

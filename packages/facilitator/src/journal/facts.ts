@@ -43,7 +43,8 @@ export type Facts = {
   /** How often chains undid blocks. */
   readonly undone: ReadonlyMap<string, number>
   readonly payers: Map<string, Payer>
-  readonly credited: Set<string>
+  /** Logs that credit payments, and the blocks that show them. */
+  readonly credited: Map<string, string>
   readonly quotas: Map<string, JournalTables['quota']>
   /** How many payments of a tenant are under way. */
   readonly tenants: Map<string, number>
@@ -75,14 +76,15 @@ export async function readFacts(
   const tenants = [...new Set(writes.flatMap(({ tenant }) => tenant ?? []))]
   // Locks are taken in one order by everybody: quotas, payers, payments, lanes.
   const quotas = await readQuotas(trx, keys, locks)
-  const [chains, found, standings, riding, laneRows, credited, open] = await together([
-    // First: a payment that is open again is then among those under way, or this will have grown when somebody wants to sign.
-    networks.length === 0 ? NONE : statements.chains(trx, { networks }),
+  const [accounts, standings, laneRows, riding, chains, open, credited, tenantsOpen] = await together([
     readPayers(trx, payers, statements),
     pids.length === 0 ? NONE : statements.standings(trx, { pids }),
-    // After the payments are locked, or it would be seen as it was before.
-    riders.length === 0 ? NONE : statements.riding(trx, { pids: riders }),
     together(lanes.map((lane) => statements.lane(trx, lane))),
+    // What was locked may have been waited for: the rest is as it is after that.
+    riders.length === 0 ? NONE : statements.riding(trx, { pids: riders }),
+    networks.length === 0 ? NONE : statements.chains(trx, { networks }),
+    // After the chains: a payment that is open again is among these, or its chain will have undone more when somebody wants to sign.
+    payers.length === 0 ? NONE : statements.open(trx, { accounts: accountsOf(payers) }),
     hashes.length === 0 ? NONE : statements.credited(trx, { hashes }),
     readTenants(trx, tenants),
   ])
@@ -92,10 +94,12 @@ export async function readFacts(
     riding: new Set(riding.rows.map(({ pid }) => pid)),
     lanes: new Map(laneRows.flatMap(({ rows }) => rows).map((row) => [laneKey(row.network, row.signer), row])),
     undone: new Map(chains.rows.map(({ network, undone }) => [network, undone])),
-    payers: found,
-    credited: new Set(credited.rows.map((row) => creditKey(row.network, row.transaction, row.log_index))),
+    payers: payersOf(accounts.rows, open.rows),
+    credited: new Map(
+      credited.rows.map((row) => [creditKey(row.network, row.transaction, row.log_index), row.block_hash]),
+    ),
     quotas,
-    tenants: open,
+    tenants: tenantsOpen,
   }
 }
 
@@ -135,30 +139,31 @@ async function readTenants(trx: Trx, tenants: readonly string[]): Promise<Map<st
   return new Map(rows.map(({ tenant, open }) => [tenant ?? '', Number(open)]))
 }
 
-/** Payers with what they have under way. Where others write too, their rows are locked first, so that no two claims count past each other. */
-async function readPayers(
-  trx: Trx,
-  payers: readonly { readonly network: string; readonly payer: string }[],
-  statements: JournalStatements,
-): Promise<Map<string, Payer>> {
-  const found = new Map<string, Payer>()
-  if (payers.length === 0) return found
-  const accounts = [...new Set(payers.map(({ payer }) => payer))]
-  const networks = [...new Set(payers.map(({ network }) => network))]
+/** Payers. Where others write too, their rows are locked, so that no two claims count past each other. */
+function readPayers(trx: Trx, payers: readonly PayerName[], statements: JournalStatements) {
+  if (payers.length === 0) return NONE
   const blank = { claims: 0, failures: 0, failing_since: 0 }
-  const [accountRows, open] = await together([
-    statements.locks
-      ? statements.lockPayers(trx, { rows: payers.map(({ network, payer }) => ({ network, payer, ...blank })) })
-      : statements.payers(trx, { networks, accounts }),
-    statements.open(trx, { accounts }),
-  ])
-  for (const row of accountRows.rows) {
-    const { network, payer, claims, failures, failing_since } = row
+  return statements.locks
+    ? statements.lockPayers(trx, { rows: payers.map(({ network, payer }) => ({ network, payer, ...blank })) })
+    : statements.payers(trx, { networks: networksOf(payers), accounts: accountsOf(payers) })
+}
+
+function payersOf(
+  rows: readonly JournalTables['payer'][],
+  open: readonly (OpenPayment & { readonly payer: string })[],
+): Map<string, Payer> {
+  const found = new Map<string, Payer>()
+  for (const { network, payer, claims, failures, failing_since } of rows) {
     found.set(laneKey(network, payer), { claims, failures, failing_since, open: [] })
   }
-  for (const row of open.rows) found.get(laneKey(row.network, row.payer))?.open.push(row)
+  for (const row of open) found.get(laneKey(row.network, row.payer))?.open.push(row)
   return found
 }
+
+type PayerName = { readonly network: string; readonly payer: string }
+
+const accountsOf = (payers: readonly PayerName[]) => [...new Set(payers.map(({ payer }) => payer))]
+const networksOf = (payers: readonly PayerName[]) => [...new Set(payers.map(({ network }) => network))]
 
 const NONE = { rows: [] } as const
 

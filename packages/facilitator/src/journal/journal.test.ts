@@ -7,7 +7,8 @@ import {
   type SignedTransaction,
 } from '@groat/core'
 import { openMemoryStore, openStore, type Store } from '@groat/store'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { sql } from 'kysely'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type EmbeddedPostgres, startPostgres } from '../../../store/test/embedded-postgres.js'
 import { auditJournal } from '../audit.js'
 import { verifyEvents } from './audit.js'
@@ -43,6 +44,32 @@ describe.each([
   afterEach(() => store.close())
 
   describeJournal()
+})
+
+test('INV-11 on PostgreSQL, blocks that are undone while a signing waits for its lane count', async () => {
+  store = await openStore(await server.database())
+  journal = createJournal({ store, clock: () => 1000, replica: 'r' })
+  await journal.migrate()
+  await journal.leases.renew(1000)
+  hold = (await journal.leases.acquire(NETWORK, SIGNER, 1000)) ?? { fence: -1 }
+  const settled = written(await journal.settled(written(await sign(await claimed('1'), tx('a', 0n))), evidence))
+  const record = await claimed('2')
+  const found = await journal.means(record)
+  const other = createJournal({ store, clock: () => 1000, replica: 's' })
+  const tables = store.withTables<JournalTables>()
+  let signing: ReturnType<Journal['signed']> | undefined
+  // As the renewal of a lease does, for longer.
+  await tables.transaction(async (trx) => {
+    await trx.updateTable('lane').set({ lease_until: 5000 }).where('signer', '=', SIGNER).execute()
+    signing = journal.signed([{ record, ...found }], tx('b', 1n), hold)
+    await vi.waitFor(async () => {
+      const waits = sql`select 1 from pg_locks where not granted and pid <> pg_backend_pid()`
+      expect((await waits.execute(trx)).rows).toHaveLength(1)
+    })
+    written(await other.reorged(settled))
+  })
+  expect(await signing).toEqual({ moved: [record.pid] })
+  await store.close()
 })
 
 function claimOf(nonce: string, extra: FacilitatorRequest['requirements']['extra'] = {}): Claim {
@@ -280,6 +307,44 @@ function describeJournal(): void {
     if (again.status !== 'won') throw new Error(again.status)
     written(await behind.refused(again.record, refuse('payment_expired')))
     expect(await auditJournal({ store })).toMatchObject({ events: { ok: true }, settlements: 1, differences: [] })
+  })
+
+  test('that a block is undone is written once, and not of another block that shows the payment by now', async () => {
+    const told = createJournal({ store, clock: () => 1000, replica: 'r', telling: () => [] })
+    const signed = written(await sign(await claimed('1'), tx('a', 0n)))
+    const mined = written(await told.settled(signed, evidence, 'mined'))
+    const reorged = written(await told.reorged(mined))
+    // Who read it later, or before, is told to read it again.
+    expect(await told.reorged(reorged)).toBe('moved')
+    const again = written(await told.settled(reorged, { ...evidence, blockHash: 'b2' }, 'mined'))
+    expect(await told.reorged(mined)).toBe('moved')
+    expect(await journal.load(mined.pid)).toEqual(again)
+    const { undone } = await journal.means(mined)
+    expect(undone).toBe(1)
+    const topics = await store.withTables<JournalTables>().db.selectFrom('outbox').select('topic').execute()
+    expect(topics).toEqual([{ topic: 'reorged' }])
+  })
+
+  test('nor when all of that is written in one moment, beside the same of another payment', async () => {
+    const [one, two] = [await claimed('1'), await claimed('2')]
+    const both = [one, two].map((record) => ({ record, undone: 0 }))
+    const [first, second] = (await journal.signed(both, tx('a', 0n), hold)) as readonly SettlementRecord[]
+    const at = (logIndex: number, blockHash: string) => ({ ...evidence, logIndex, blockHash })
+    const minedFirst = written(await journal.settled(first!, at(1, 'b1'), 'mined'))
+    const minedSecond = written(await journal.settled(second!, at(2, 'b1'), 'mined'))
+    const reorgedSecond = written(await journal.reorged(minedSecond))
+    const outcomes = await Promise.all([
+      journal.reorged(minedFirst),
+      journal.settled(reorgedSecond, at(2, 'b2'), 'mined'),
+      journal.reorged(minedSecond),
+    ])
+    expect(outcomes.map((outcome) => (typeof outcome === 'string' ? outcome : outcome.state))).toEqual([
+      'reorged',
+      'mined',
+      'moved',
+    ])
+    expect(await journal.load(two.pid)).toMatchObject({ state: 'mined', evidence: { blockHash: 'b2' } })
+    expect(await auditJournal({ store })).toMatchObject({ ok: true })
   })
 
   test('INV-4 a payment whose block is undone while it is read is not settled with nothing charged', async () => {

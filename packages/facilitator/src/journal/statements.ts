@@ -48,9 +48,12 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
     ),
     credited: listStatement<
       { hashes: readonly string[] },
-      Pick<JournalTables['evidence'], 'network' | 'transaction' | 'log_index'>
+      Pick<JournalTables['evidence'], 'network' | 'transaction' | 'log_index' | 'block_hash'>
     >((db, { hashes }) =>
-      db.selectFrom('evidence').select(['network', 'transaction', 'log_index']).where('transaction', 'in', hashes),
+      db
+        .selectFrom('evidence')
+        .select(['network', 'transaction', 'log_index', 'block_hash'])
+        .where('transaction', 'in', hashes),
     ),
     payers: listStatement<{ networks: readonly string[]; accounts: readonly string[] }, JournalTables['payer']>(
       (db, { networks, accounts }) =>

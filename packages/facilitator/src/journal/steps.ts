@@ -26,7 +26,7 @@ export interface JournalSteps {
   settled(record: SettlementRecord, evidence: Evidence, as?: 'mined' | 'settled'): Promise<Written | 'credited'>
   /** The block of the evidence cannot be undone any more. */
   final<Known extends SettledPayment>(record: Known): Promise<Known | 'moved'>
-  /** The block of the evidence is gone, and the evidence with it. */
+  /** The block of the evidence is gone, and the evidence with it; `moved` also when another block shows it by now, or none. */
   reorged(record: SettlementRecord): Promise<Written>
 }
 
@@ -115,7 +115,7 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
           const { pid, network } = record
           const { transaction, logIndex, fee, amount } = evidence
           const isSame = record.evidence?.transaction === transaction && record.evidence.logIndex === logIndex
-          if (!isSame && batch.isCredited(network, transaction, logIndex)) return 'credited' as const
+          if (!isSame && batch.creditedIn(network, transaction, logIndex) !== undefined) return 'credited' as const
           if (!isSame) batch.credit(pid, evidenceRow(record, evidence, batch.now))
           batch.move(pid, as, { block: evidence.blockNumber })
           const ours = record.attempts.find(({ transaction: { hash } }) => hash === transaction)
@@ -146,24 +146,30 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
         { rides: false, ...foundAgain('final', record) },
       ),
 
-    reorged: (record) =>
-      step(record, (batch) => {
-        const { evidence, ...rest } = record
-        const ours = record.attempts.find(({ transaction: { hash } }) => hash === evidence?.transaction)
-        const again = record.attempts.filter(({ slot }) => slot === ours?.slot)
-        batch.move(record.pid, 'reorged', { block: null })
-        batch.discredit(
-          record.network,
-          record.pid,
-          ours?.slot,
-          again.map(({ transaction: { hash } }) => hash),
-        )
-        batch.publish('reorged', record.pid, { transaction: evidence?.transaction })
-        const attempts = record.attempts.map(
-          (attempt): Attempt => (again.includes(attempt) ? { ...attempt, status: 'signed' } : attempt),
-        )
-        return { ...rest, attempts, state: 'reorged' }
-      }),
+    reorged(record) {
+      const { evidence, ...rest } = record
+      if (evidence === undefined) return Promise.resolve('moved')
+      const { network, pid } = record
+      const { transaction, logIndex, blockHash } = evidence
+      return step(
+        record,
+        (batch) => {
+          // Another block may show it by now.
+          if (batch.creditedIn(network, transaction, logIndex) !== blockHash) return 'moved'
+          const ours = record.attempts.find(({ transaction: { hash } }) => hash === transaction)
+          const again = record.attempts.filter(({ slot }) => slot === ours?.slot)
+          const hashes = again.map(({ transaction: { hash } }) => hash)
+          batch.move(pid, 'reorged', { block: null })
+          batch.discredit(pid, { network, transaction, logIndex }, ours?.slot, hashes)
+          batch.publish('reorged', pid, { transaction })
+          const attempts = record.attempts.map(
+            (attempt): Attempt => (again.includes(attempt) ? { ...attempt, status: 'signed' } : attempt),
+          )
+          return { ...rest, attempts, state: 'reorged' as const }
+        },
+        { transaction: { network, hash: transaction } },
+      )
+    },
   }
 }
 
