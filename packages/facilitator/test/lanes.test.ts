@@ -125,6 +125,22 @@ test('A14 a block that is undone after a success is noticed, and the payment lan
   await on.expectMoved(1)
 })
 
+test('A14 what is undone after another replica took its lane goes out again from there', async () => {
+  const quick = { watchInterval: 50, rebroadcast: 100, lease: 500, signers: ['facilitator', 'facilitator2'] as const }
+  const first = await on.serve(quick)
+  const requests = await payMany(5)
+  // One after the other: with two lanes, each payer goes by one of them.
+  for (const request of requests) receiptOf(await first.settle(request))
+  await on.serve(quick)
+  const owners = async () => (await on.tables().selectFrom('lane').select('owner').execute()).map(({ owner }) => owner)
+  await until(async () => new Set(await owners()).size === 2 && !(await owners()).includes(null))
+  await on.chain.reorg(5)
+  const came = () => on.tables().selectFrom('event').select('pid').where('to_state', '=', 'reorged').execute()
+  await until(async () => new Set((await came()).map(({ pid }) => pid)).size === 5)
+  await until(async () => (await on.tables().selectFrom('evidence').select('settlement').execute()).length === 5)
+  await on.expectMoved(5)
+})
+
 test('ENG-11 a payment that has to be deep is not called settled before it is, and is final in the end', async () => {
   await on.chain.setAutomine(false)
   const service = await on.serve({ settleTimeout: 100, finality: () => 3, watchInterval: 50 })

@@ -2,6 +2,7 @@ import { network } from '@groat/core'
 import { openMemoryStore } from '@groat/store'
 import { expect, test } from 'vitest'
 import { createJournal, type Hold } from '../journal/journal.js'
+import type { JournalTables } from '../journal/tables.js'
 import type { Timers } from '../timers.js'
 import { createKeeper } from './keeper.js'
 import type { Lane } from './lane.js'
@@ -11,7 +12,7 @@ const NETWORK = network('base-sepolia')
 /** A lane whose node answers, or does not. */
 function laneOf(signer: string) {
   let hold: Hold | undefined
-  const node = { answers: true }
+  const node = { answers: true, reopened: 0 }
   const lane = {
     ...{ network: NETWORK, signer, isOrdered: true, idle: true },
     get held() {
@@ -23,6 +24,10 @@ function laneOf(signer: string) {
     },
     lose() {
       hold = undefined
+    },
+    async reopen() {
+      if (!node.answers) throw new Error(`the node of ${signer} does not answer`)
+      node.reopened += 1
     },
   } as unknown as Lane
   return { lane, node }
@@ -98,5 +103,32 @@ test('ENG-5 a node that is gone keeps no other lane, and nothing that others lef
   await until(() => first.lane.held)
   await keeper.stop()
   expect(await journal.leases.renew(1)).toMatchObject({ held: [] })
+  await store.close()
+})
+
+test('A14 blocks that another replica learnt are undone are looked after here too, as soon as the node answers, and once', async () => {
+  const { lane, node } = laneOf('0xf1')
+  const { keeper, store, faults, adopted, until } = await keeping([lane])
+  const raise = (undone: number) =>
+    store.withTables<JournalTables>().transaction((trx) =>
+      trx
+        .insertInto('chain')
+        .values({ network: NETWORK, undone })
+        .onConflict((conflict) => conflict.column('network').doUpdateSet({ undone }))
+        .execute(),
+    )
+  await raise(3)
+  await keeper.start()
+  // What it takes it takes as it stands.
+  expect(node.reopened).toBe(0)
+  node.answers = false
+  await raise(4)
+  await until(() => faults.length > 1)
+  node.answers = true
+  await until(() => node.reopened === 1)
+  const asked = adopted.length
+  await until(() => adopted.length > asked + 3)
+  expect(node.reopened).toBe(1)
+  await keeper.stop()
   await store.close()
 })

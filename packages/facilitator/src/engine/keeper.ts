@@ -48,6 +48,8 @@ export function createKeeper({
   const { leases } = journal
   const held = new Map<Lane, HeldLane>()
   let alive = 1
+  /** How often the chains had undone blocks when their lanes last stood as the journal has them. */
+  let seen: ReadonlyMap<string, number> = new Map()
   let started = false
   let stopped = false
   let beating: Promise<void> | undefined
@@ -65,7 +67,7 @@ export function createKeeper({
       lane.lose()
     }
     const share = Math.ceil(lanes().length / alive)
-    const faults: unknown[] = []
+    const faults = await reopen()
     for (const lane of lanes()) {
       if (held.size >= share || held.has(lane) || stopped) continue
       const mine = await leases.acquire(lane.network, lane.signer, lease)
@@ -80,6 +82,23 @@ export function createKeeper({
     }
     for (const [lane, mine] of [...held].reverse()) {
       if (held.size > share && lane.idle) await letGo(lane, mine)
+    }
+    return faults
+  }
+
+  /** A replica that learns of undone blocks may have settled by lanes that are here now: what went by them goes out again from here. */
+  async function reopen(): Promise<unknown[]> {
+    const before = seen
+    seen = await journal.undone()
+    const faults: unknown[] = []
+    for (const lane of [...held.keys()].filter(({ network }) => seen.get(network) !== before.get(network))) {
+      try {
+        await lane.reopen()
+      } catch (error) {
+        faults.push(error)
+        // It is tried again, with all of them.
+        seen = before
+      }
     }
     return faults
   }

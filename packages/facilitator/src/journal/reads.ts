@@ -13,6 +13,8 @@ export interface JournalReads {
   loadAll(pids: readonly Pid[]): Promise<readonly SettlementRecord[]>
   /** What a check of a payment that was taken on earlier goes by. */
   means(record: SettlementRecord): Promise<Means>
+  /** How often the chains of networks were seen to undo blocks, by whatever replica. */
+  undone(): Promise<ReadonlyMap<string, number>>
   /** So many settlements of this replica whose block may still be undone, and that are called settled, from the newest one. */
   watched(network: Network, limit: number): Promise<readonly SettledPayment[]>
   /** So many of them in blocks up to this one, from the oldest. */
@@ -83,6 +85,11 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         .execute()
       const reserved = rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
       return { reserved, undone: chain?.undone ?? 0 }
+    },
+
+    async undone() {
+      const rows = await db.selectFrom('chain').selectAll().execute()
+      return new Map(rows.map(({ network, undone }) => [network, undone]))
     },
 
     async watched(network, limit) {
