@@ -45,6 +45,16 @@ function rider(pid: string) {
   return { waits, told }
 }
 
+test('INV-11 who was checked before blocks were undone is sent back to be checked again, and nobody else', async () => {
+  const { boarding } = line(false)
+  const [early, late] = [rider('early'), rider('late')]
+  boarding.wait({ ...early.waits, undone: 1 }, true)
+  boarding.wait({ ...late.waits, undone: 2 }, true)
+  boarding.sendBack(2)
+  expect([early.told, late.told]).toEqual([['moved'], []])
+  expect((await boarding.next()).map(({ record }) => record.pid)).toEqual(['late'])
+})
+
 test('INV-6 who was sent away while the chain was asked about it does not leave, and takes nobody’s place in line', async () => {
   let admit = (_: boolean) => {}
   const asked = new Promise<boolean>((resolve) => {

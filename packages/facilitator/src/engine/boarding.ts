@@ -29,6 +29,8 @@ export interface Boarding {
   next(): Promise<readonly Rider[]>
   /** They cannot be signed for together: they stand in line again, each for itself. */
   part(riders: readonly Rider[]): void
+  /** Those that were checked before their chain had undone blocks so often have to be checked again: they are told so. */
+  sendBack(undone: number): void
   /** Nobody waits any more: they are told so. */
   lose(): void
 }
@@ -102,6 +104,13 @@ export function createBoarding(groups: ChainDriver['groups'], clock: Clock, time
       })
     },
     part: (riders) => void queue.unshift(...riders.map((rider) => Object.assign(rider, { alone: true }))),
+    sendBack(undone) {
+      const stale = queue.filter((rider) => rider.undone < undone)
+      for (const rider of stale) {
+        queue.splice(queue.indexOf(rider), 1)
+        rider.resolve('moved')
+      }
+    },
     lose() {
       for (const rider of queue.splice(0)) rider.resolve('lost')
     },

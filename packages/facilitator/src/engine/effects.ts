@@ -77,13 +77,20 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     return written === 'late' || written === 'lost' ? { record } : after(written)
   }
 
-  async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep'>> {
+  async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep' | 'stands'>> {
     // What is known to have failed has nothing more to say, and would drown what the chain says of the payment itself.
     const sent = record.attempts.flatMap(({ transaction, status }) => (status === 'failed' ? [] : [transaction]))
     const outcome = await half.outcome(payment, requirements, sent)
     crashpoint('FP-09')
-    if (outcome.status !== 'settled') return { chain: outcome }
+    if (outcome.status !== 'settled') return { chain: outcome, stands: await isStanding(record) }
     return { chain: outcome, isDeep: await isDeepEnough(chain, outcome.blockNumber, options.finality(record)) }
+  }
+
+  /** Whether the block that showed a payment is still there, as far as the node that is asked has come. */
+  async function isStanding({ state, evidence }: SettlementRecord): Promise<boolean> {
+    if (state !== 'mined' || evidence === undefined || chain.blockHash === undefined) return false
+    const hash = await chain.blockHash(evidence.blockNumber)
+    return hash === undefined || hash === evidence.blockHash
   }
 
   async function send(known: Facts, transaction: SignedTransaction): Promise<Facts | undefined> {

@@ -162,7 +162,8 @@ export function createLane(options: LaneOptions): Lane {
           for (const [at, rider] of group.entries()) rider.resolve(written[at] ?? 'moved')
           return
         }
-        const { moved } = written
+        const { moved, undone } = written
+        boarding.sendBack(undone)
         for (const rider of group) if (moved.includes(rider.record.pid)) rider.resolve('moved')
         group = group.filter(({ record }) => !moved.includes(record.pid))
       }

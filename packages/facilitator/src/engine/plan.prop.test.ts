@@ -94,6 +94,7 @@ function walk({ verdicts, sends, looks, clock, deep, blocks }: Answers): void {
       }
       case 'look':
         known = { ...known, chain: look(), isDeep: deep[asked.deep++ % deep.length] ?? true }
+        known = { ...known, stands: deep[asked.deep++ % deep.length] ?? false }
         break
       case 'send': {
         law(isLive(step.attempt), 'only what can land is sent')
@@ -133,6 +134,7 @@ function walk({ verdicts, sends, looks, clock, deep, blocks }: Answers): void {
         break
       case 'undo':
         law(evidence !== undefined && chain !== undefined, 'only what was there can be gone')
+        law(chain?.status === 'settled' || known.stands === false, 'what stands is not gone')
         go('reorged')
         evidence = undefined
         known = {}

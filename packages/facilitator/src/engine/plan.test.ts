@@ -101,8 +101,11 @@ describe('ENG-11 a block that is not deep enough', () => {
     expect(plan(mined({}))).toEqual({ do: 'look' })
     expect(plan(mined({ chain: settled, isDeep: true }))).toEqual({ do: 'settle', evidence: settled })
   })
+  test('that a node does not show is not gone as long as the chain has it', () => {
+    expect(plan(mined({ chain: pending, stands: true }))).toEqual({ do: 'wait' })
+  })
   test('that is gone is undone, also when another one has the payment', () => {
-    expect(plan(mined({ chain: pending }))).toEqual({ do: 'undo' })
+    expect(plan(mined({ chain: pending, stands: false }))).toEqual({ do: 'undo' })
     expect(plan(mined({ chain: { ...settled, blockHash: 'c' }, isDeep: true }))).toEqual({ do: 'undo' })
     expect(plan(known('reorged', [live]))).toEqual({ do: 'send', attempt: live })
   })

@@ -11,6 +11,8 @@ export type Known = {
   readonly crowded?: boolean
   /** The block of what the chain said is as deep as this value asks. */
   readonly isDeep?: boolean
+  /** The chain still has the block that showed it, or the node that was asked is not as far; whatever else that node says of the payment. */
+  readonly stands?: boolean
   /** What the chain said; absent when it has not been asked since something was done. */
   readonly chain?: ChainOutcome
   /** What the node said to the live transaction; absent when it was not sent since the last wait. */
@@ -58,7 +60,7 @@ export function plan(known: Known): Step {
   const { record, chain } = known
   if (!isOpen(record.state)) return { do: 'done' }
   if (chain?.status === 'settled') return planSettled(known, chain)
-  if (record.state === 'mined') return { do: chain === undefined ? 'look' : 'undo' }
+  if (record.state === 'mined') return planMined(known)
   if (record.state === 'claimed') return planUnsigned(known)
   if (chain?.status === 'dead') return { do: 'bury', refusal: chain.refusal }
   const live = record.attempts.filter(isLive)
@@ -73,6 +75,12 @@ function planSettled({ record, isDeep = true }: Known, evidence: Evidence): Step
   if (record.state === 'mined' && hasMoved) return { do: 'undo' }
   if (isDeep) return { do: 'settle', evidence }
   return record.state === 'mined' ? { do: 'wait' } : { do: 'mine', evidence }
+}
+
+/** It was in a block; a node that has not seen that block says nothing of it. */
+function planMined({ chain, stands }: Known): Step {
+  if (chain === undefined) return { do: 'look' }
+  return { do: stands ? 'wait' : 'undo' }
 }
 
 /** Nothing can have left: a refusal may end it. But somebody else may have landed it, so the chain is asked first. */

@@ -52,13 +52,15 @@ export interface Journal extends JournalReads, JournalSteps {
   /**
    * Writes the bytes down, for every payment in them, and uses the nonce up: all or nothing. `nonce_used`: the journal is already past that
    * nonce. `lost`: somebody else holds the lane. Payments that have moved on, or whose chain has undone blocks since they were checked, are named,
-   * and nothing is written.
+   * and nothing is written; `undone` says how often it has by now.
    */
   signed(
     payments: readonly Checked[],
     transaction: SignedTransaction,
     hold: Hold | undefined,
-  ): Promise<readonly SettlementRecord[] | 'nonce_used' | 'lost' | { readonly moved: readonly Pid[] }>
+  ): Promise<
+    readonly SettlementRecord[] | 'nonce_used' | 'lost' | { readonly moved: readonly Pid[]; readonly undone: number }
+  >
   /** Writes bytes down for a nonce that is already used up: they outbid what was signed under it, or fill a gap. */
   outbid(network: Network, transaction: SignedTransaction, hold: Hold | undefined): Promise<'written' | 'lost'>
   /** Nonces below are gone: what was signed under them can do nothing any more, unless it has landed. */
@@ -198,7 +200,7 @@ export function createJournal(options: JournalOptions): Journal {
             const stands = standing?.state === state && standing.owner === (owner ?? null) && !batch.isRiding(pid)
             return stands && !batch.hasUndone(network, undone) ? [] : [pid]
           })
-          if (moved.length > 0) return { moved }
+          if (moved.length > 0) return { moved, undone: batch.undone(network) }
           if (nonce !== undefined && lane !== undefined) batch.next({ ...lane, next: Number(nonce) + 1 })
           batch.sign(
             attemptRow(network, tx, batch.now),

@@ -71,11 +71,11 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
     ),
     open: listStatement<
       { accounts: readonly string[] },
-      Pick<SettlementRow, 'network' | 'payer' | 'asset' | 'amount' | 'place'>
+      Pick<SettlementRow, 'network' | 'payer' | 'asset' | 'amount' | 'phase'>
     >((db, { accounts }) =>
       db
         .selectFrom('settlement')
-        .select(['network', 'payer', 'asset', 'amount', 'place'])
+        .select(['network', 'payer', 'asset', 'amount', 'phase'])
         .where('payer', 'in', accounts)
         .where(inPhases(openPhases)),
     ),
