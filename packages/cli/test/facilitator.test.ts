@@ -164,6 +164,10 @@ test('SEC-033 a list for screening that decides nothing is said by --check and a
   expect(old.said).toContain(
     `${join(folder, 'sanctioned.txt')}: the list is dated 2020-01-01, more than 48 hours ago; put a newer one in its place`,
   )
+  const table = await check(`${fresh}0x${'0b'.repeat(20)}, Evil Corp\n`)
+  expect(table.exitCode).toBe(2)
+  expect(table.said).toContain('sanctioned.txt: line 2 of the list is no address; write one address a line')
+  await check('# date: 2020-01-01\n')
   const { file, io } = await configure('', screened)
   const end = runCli(['facilitator', file], io)
   await io.firstLine

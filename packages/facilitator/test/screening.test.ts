@@ -156,6 +156,11 @@ test.each([
   ['to come', ['# date: 2027-11-20'], 'the list is dated 2027-11-20, which is to come; mend its date'],
   ['undated', [PAYER], 'the list names no date; give it a line such as "# date: 2026-11-20"'],
   ['missing', undefined, 'the list cannot be read; look at its path and its permissions'],
+  [
+    'holding a line of a table',
+    ['# date: 2026-11-20', '', `${PAYER},Evil Corp`],
+    'line 3 of the list is no address; write one address a line, # begins a comment',
+  ],
 ] as const)('FAC-091 FAC-104 readiness says that the list is %s, and what to do', async (_name, lines, detail) => {
   const provider =
     lines === undefined ? createLocalList({ file: join(folder, 'nowhere'), clock: () => now }) : await list(...lines)
@@ -167,6 +172,51 @@ test.each([
     const response = await app.request(path)
     expect([response.status, await response.json()]).toEqual([503, { ready: false, reasons: [told] }])
   }
+})
+
+const SOLANA = 'JEKNVnkbo3jma5nREBBJCDoXFVeKkD56V3xKrvRmWxFG'
+
+test.each([
+  `${PAYER},Evil Corp`,
+  `${PAYER} Evil Corp`,
+  `ethereum:${PAYER}`,
+  `eip155:1:${PAYER}`,
+  `"${PAYER}"`,
+  'hello',
+  PAYER.slice(0, -2),
+  PAYER.slice(2),
+  `${PAYER}00`,
+  SOLANA.slice(2),
+  `${SOLANA}2`,
+  `${SOLANA.slice(0, -1)}0`,
+])('FAC-104 a list with the line %s, which is no address, decides nothing', async (line) => {
+  const service = await serve(await list('# date: 2026-11-20', SOLANA, line))
+  await expect(service.verify(makePayment())).rejects.toMatchObject({ code: 'screening_unavailable' })
+  await expect(service.settle(makePayment())).rejects.toMatchObject({ code: 'screening_unavailable' })
+  expect(chain.seen).toEqual([])
+  expect(JSON.stringify(await service.health())).not.toContain(line)
+})
+
+test.each([
+  ['\n', PAYER],
+  ['\r\n', PAYER],
+  ['\r\n', `\t${PAYER}\t# a payer`],
+  ['\n', `${PAYER.replace('0x', '0X')}#a payer`],
+])('FAC-104 lines end in %j, and about an address stand blanks and comments: %j', async (end, line) => {
+  const service = await serve(await list(['# date: 2026-11-20', '', '  # all', SOLANA, line, ''].join(end)))
+  expect(await service.settle(makePayment())).toMatchObject({ status: 'refused', code: 'payment_screened' })
+})
+
+test('FAC-104 a payer on Solana is listed by its address', async () => {
+  const provider = await list('# date: 2026-11-20', PAYER, SOLANA)
+  const signal = AbortSignal.timeout(1_000)
+  const subject = {
+    network: 'solana:x' as never,
+    payer: SOLANA,
+    payTo: PAYER.replace('bb', 'cc'),
+    during: 'settle',
+  } as const
+  expect(await provider.screen(subject, { signal })).toMatchObject({ allowed: false, reason: 'payer is on the list' })
 })
 
 test('what a provider throws besides is for the operator, and not told to whoever asks for readiness', async () => {

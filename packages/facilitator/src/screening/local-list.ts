@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { type Clock, canonicalAddress, sha256Hex, systemClock, X402Error } from '@groat/core'
+import { isAddress } from './address.js'
 import type { ScreeningProvider } from './screening.js'
 
 /** Where the list is, and how old it may be. */
 export type LocalListOptions = {
-  /** A text file: one address a line; `#` begins a comment. The line `# date: 2026-11-20` says of when it is. */
+  /** A text file: one EVM or Solana address a line and nothing beside it; `#` begins a comment. The line `# date: 2026-11-20` says of when it is. */
   readonly file: string
   /** Hours after which a list that names its date is too old to decide by; 48 unless told. */
   readonly maxAgeHours?: number
@@ -15,8 +16,8 @@ export type LocalListOptions = {
 const FRESH_MS = 30_000
 
 /**
- * Screens against a file of addresses, which is read anew as it changes. Without a date or with one to come, without the file, or past its age it decides nothing,
- * so nothing is settled.
+ * Screens against a file of addresses, which is read anew as it changes. Without a date or with one to come, without the file, past its age, or with a line
+ * that is no address it decides nothing, so nothing is settled (`screening_unavailable`, FAC-104).
  *
  * @example
  * const screening = createLocalList({ file: 'sanctioned.txt' })
@@ -77,13 +78,20 @@ async function readList(file: string): Promise<AddressList> {
   })
   const date = Date.parse(/^# *date: *(\S+) *$/m.exec(text)?.[1] ?? '')
   if (Number.isNaN(date)) throw new X402Error('screening_unavailable', { reason: UNDATED })
-  const addresses = text
-    .split('\n')
-    .map((line) => line.replace(/#.*/, '').trim())
-    .filter((line) => line !== '')
   return {
-    addresses: new Set(addresses.map(canonicalAddress)),
+    addresses: addressesOf(text),
     date,
     version: `${dayOf(date)} ${sha256Hex(text).slice(0, 16)}`,
   }
+}
+
+/** A line that cannot be read may name whoever pays, so it is no entry that matches nobody. */
+function addressesOf(text: string): ReadonlySet<string> {
+  const lines = text.split('\n').map((line) => line.replace(/#.*/, '').trim())
+  const at = lines.findIndex((line) => line !== '' && !isAddress(line))
+  if (at >= 0) {
+    const reason = `line ${at + 1} of the list is no address; write one address a line, # begins a comment`
+    throw new X402Error('screening_unavailable', { reason })
+  }
+  return new Set(lines.filter((line) => line !== '').map(canonicalAddress))
 }
