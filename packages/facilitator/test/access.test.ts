@@ -164,10 +164,22 @@ describe('quotas in three rings', () => {
       true,
       true,
       true,
-      { ok: false, code: 'quota_exceeded', during: 'verify', ring: 'ip', retryAfter: 1 },
+      { ok: false, code: 'quota_exceeded', during: 'verify', ring: 'ip', perSecond: 1, retryAfter: 1 },
     ])
     now += 1000
     expect(ask('a').ok).toBe(true)
+  })
+
+  test.each([
+    [{ perSecond: 20, burst: 1 }, '20 a second'],
+    [{ perSecond: 7 / 60, burst: 1 }, '7 a minute'],
+    [{ perSecond: 100 / 60, burst: 1 }, '100 a minute'],
+  ])('FAC-102 an address is told how much it has: %o', async (perIp, much) => {
+    const app = door({ limits: { perIp } })
+    const from = { incoming: { socket: { remoteAddress: '203.0.113.7' } } }
+    const ask = async () => (await app.request('/verify', { method: 'POST', body: '{}' }, from)).json()
+    await ask()
+    expect(await ask()).toMatchObject({ code: 'quota_exceeded', detail: `ip: requests are limited to ${much}` })
   })
 
   test('FAC-102 of a tenant, verifications and settlements apart', async () => {
@@ -175,7 +187,7 @@ describe('quotas in three rings', () => {
     const ask = async (path: string) => told(await post(app, path, makePayment(), shop.key))
     expect([await ask('/settle'), await ask('/settle'), await ask('/verify')]).toEqual([
       [200, true, null, null],
-      [429, 'quota_exceeded', 'tenant: settle requests are limited to 0.1 a second', '10'],
+      [429, 'quota_exceeded', 'tenant: settle requests are limited to 6 a minute', '10'],
       [200, true, null, null],
     ])
     now += 10_000

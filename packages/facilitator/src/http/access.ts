@@ -32,7 +32,7 @@ export type Denial = {
   readonly tenant?: string
   /** Which of the limits: `ip`, `tenant`, `payer`, `service`. */
   readonly ring?: string
-  /** Requests per second that the caller's tenant or the payer has, where that is what was used up. */
+  /** Requests per second that the caller's address, its tenant or the payer has, where that is what was used up. */
   readonly perSecond?: number
   /** Payments that the caller's tenant or the payer may have open at a time, where that is what was used up. */
   readonly maxOpen?: number
@@ -135,7 +135,10 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       const key = bearerOf(authorization)
       const tenant = key === undefined ? undefined : tenants?.find(key)
       const wait = tenant === undefined && ip !== undefined ? (perIp?.take(ip) ?? 0) : 0
-      if (wait > 0) return deny({ code: 'quota_exceeded', during: scope, ring: 'ip', retryAfter: wait })
+      if (wait > 0) {
+        const limit = limits.perIp && { perSecond: limits.perIp.perSecond }
+        return deny({ code: 'quota_exceeded', during: scope, ring: 'ip', ...limit, retryAfter: wait })
+      }
       if (tenants === undefined) return { ok: true, tenant: undefined }
       if (key === undefined) return deny({ code: 'api_key_missing', during: scope })
       if (tenant === undefined) return deny({ code: 'api_key_unknown', during: scope })

@@ -259,7 +259,12 @@ function answerDenied(c: Context, denied: Denied): Response {
 function limitText({ ring, during, perSecond, maxOpen }: Denied): string | undefined {
   if (maxOpen !== undefined) return `${ring}: open settlements are limited to ${maxOpen}`
   if (perSecond === undefined) return ring
-  return `${ring}: ${ring === 'tenant' ? `${during} requests` : 'requests'} are limited to ${perSecond} a second`
+  return `${ring}: ${ring === 'tenant' ? `${during} requests` : 'requests'} are limited to ${rateText(perSecond)}`
+}
+
+/** A whole number, where there is one: 7 a minute are no decimal fraction a second. */
+function rateText(perSecond: number): string {
+  return Number.isInteger(perSecond) ? `${perSecond} a second` : `${Number((perSecond * 60).toPrecision(9))} a minute`
 }
 
 /** Bytes that are no request at all are 400; a request that asks for what is not served could be judged, and is 200. */
