@@ -232,7 +232,13 @@ test.each<[string, (text: string) => string, number, RegExp]>([
     'a node of another chain',
     (text) => text.replace('base-sepolia', 'base'),
     1,
-    /network: eip155:8453\n {2}expected: 8453/,
+    /groat: 127\.0\.0\.1:\d+ is a node of base-sepolia \(eip155:84532\), not of base \(eip155:8453\)\n.*`rpc`/,
+  ],
+  [
+    'a node of another cluster',
+    (text) => text.replace('solana-devnet', 'solana'),
+    1,
+    /groat: 127\.0\.0\.1:\d+ is a node of solana-devnet \(solana:Et\w{30}\), not of solana \(solana:5e\w{30}\)\n.*`rpc`/,
   ],
   [
     'a node that is down',

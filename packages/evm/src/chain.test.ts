@@ -172,7 +172,10 @@ test('EVM-EXACT-071 a fee above the operator’s limit is not signed, whoever qu
 
 test('EVM-EXACT-069 a node of another chain fails at start', async () => {
   const elsewhere = await connect({ network: network('eip155:8453'), assets: [] })
-  await expect(elsewhere.ready()).rejects.toMatchObject({ code: 'rpc_wrong_chain' })
+  await expect(elsewhere.ready()).rejects.toMatchObject({
+    code: 'rpc_wrong_chain',
+    context: { expected: 8453n, answered: 84532n },
+  })
 })
 
 test('what is misconfigured is said at start, without the key', async () => {

@@ -106,8 +106,28 @@ test('an error of the node is a reply, and answers in any order find their calls
 
 test('EVM-EXACT-069 a node of another chain is refused, whatever it answers', async () => {
   const node = await startNode({ chainId: '0x2' })
-  await expect(connect([node.url]).request('a', [])).rejects.toMatchObject({ code: 'rpc_wrong_chain' })
+  await expect(connect([node.url]).request('a', [])).rejects.toMatchObject({
+    code: 'rpc_wrong_chain',
+    context: { node: new URL(node.url).host, expected: 1n, answered: 2n },
+  })
 })
+
+test.each([
+  ['a number', 1n, '0xzz', '0xzz'],
+  ['a longer hash', 'EtWTRABZ', 'EtWXRABZaYq6', 'EtWXRABZ'],
+  ['a sentence', 'EtWTRABZ', 'see https://node.example/key', undefined],
+  ['no end', 1n, `0x${'1'.repeat(200)}`, undefined],
+])(
+  'of what a node of another chain answers, %s is told as far as it names a chain',
+  async (_, expected, chainId, answered) => {
+    const node = await startNode({ chainId })
+    const error = await connect([node.url], { proof: { ...proof, expected } })
+      .request('a', [])
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'rpc_wrong_chain', context: { answered } })
+    expect(String(error)).not.toContain('key')
+  },
+)
 
 test('one passing failure is not seen, and the node has to say again which chain it is', async () => {
   const node = await startNode({

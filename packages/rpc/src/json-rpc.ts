@@ -12,7 +12,7 @@ export type RpcReply =
 export interface JsonRpc {
   /**
    * One call. Calls that wait together leave together.
-   * Throws `X402Error` `rpc_unreachable`, `rpc_invalid_answer`, `rpc_wrong_chain`; an error of the node itself is a reply.
+   * Throws `X402Error` `rpc_unreachable`, `rpc_invalid_answer`, `rpc_wrong_chain` (with the host of the `node`, what it `answered` and what was `expected`); an error of the node itself is a reply.
    */
   request(method: string, params: readonly unknown[], timeoutMs?: number): Promise<RpcReply>
   /** One call whose answer may take long: it travels alone, so that no other waits for it. Throws as `request` does. */
@@ -264,8 +264,19 @@ async function put(node: Node, calls: readonly Call[], asking: Asking, timeoutMs
 
 function trust(node: Node, { method, expected, accepts }: ChainProof, reply: RpcReply | undefined): void {
   if (reply?.ok !== true) throw new X402Error('rpc_invalid_answer', { method })
-  if (!accepts(reply.result)) throw new X402Error('rpc_wrong_chain', { expected })
+  if (!accepts(reply.result)) {
+    const answered = chainNamed(reply.result, expected)
+    // Keys stand in paths.
+    throw new X402Error('rpc_wrong_chain', { node: new URL(node.url).host, expected, answered })
+  }
   node.trusted = true
+}
+
+/** The chain that a node says it serves, as the one that was expected is written; `undefined` for what names none. */
+function chainNamed(result: unknown, expected: string | bigint): string | bigint | undefined {
+  if (typeof result !== 'string' || !/^[0-9A-Za-z]{1,64}$/.test(result)) return undefined
+  if (typeof expected === 'string') return result.slice(0, expected.length)
+  return /^0x[0-9a-f]+$/i.test(result) ? BigInt(result) : result
 }
 
 async function ask(

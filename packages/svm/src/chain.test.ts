@@ -1,4 +1,4 @@
-import { assetByTicker, network } from '@groat/core'
+import { assetByTicker, network, networkReference } from '@groat/core'
 import { type SvmChain as LocalChain, type RpcProxy, startRpcProxy, startSvmChain } from '@groat/sandbox'
 import * as fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -72,7 +72,11 @@ describe('readiness', () => {
   })
 
   test('SVM-EXACT-079 a node of another chain is told', async () => {
-    await expect(chainOf({ network: network('solana') }).ready()).rejects.toMatchObject({ code: 'rpc_wrong_chain' })
+    const [expected, answered] = [networkReference(network('solana')), networkReference(DEVNET)]
+    await expect(chainOf({ network: network('solana') }).ready()).rejects.toMatchObject({
+      code: 'rpc_wrong_chain',
+      context: { expected, answered },
+    })
   })
 })
 
