@@ -20,6 +20,8 @@ export type X402Event = {
     | 'delivery_released'
     | 'delivery_failed'
     | 'entitlement_used'
+    | 'lane_blocked'
+    | 'lane_unblocked'
     | 'fault'
   /** Milliseconds since 1970. */
   readonly at: number
@@ -34,6 +36,8 @@ export type X402Event = {
   readonly resource?: string
   readonly transaction?: string
   readonly code?: ErrorCode
+  /** Whose lane it is: the account that signs and pays for fees. */
+  readonly signer?: string
   readonly reference?: string
 }
 

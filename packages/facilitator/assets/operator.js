@@ -30,12 +30,12 @@ async function ask(path) {
   return response.json()
 }
 
-function showHealth({ ready, reasons }) {
+function showHealth({ ready, reasons, notes = [] }) {
   const pill = byId('health')
   pill.className = `pill ${ready ? 'good' : 'bad'}`
   pill.textContent = ready ? 'takes payments' : 'takes no payments'
-  const what = reasons.map(({ part, network, code, state, detail }) =>
-    [network ? nameOf(network) : part, detail ?? code ?? state].join(': '),
+  const what = [...reasons, ...notes].map(({ part, network, signer, code, state, detail }) =>
+    [network ? nameOf(network) : part, ...(signer ? [signer] : []), detail ?? code ?? state].join(': '),
   )
   byId('reasons').textContent = [...new Set(what)].join(' · ')
   byId('reasons').hidden = what.length === 0

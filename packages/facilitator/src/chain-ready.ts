@@ -15,16 +15,22 @@ export async function readyChain(chain: ChainDriver): Promise<void> {
 }
 
 /**
- * Throws `X402Error` `signer_out_of_gas` when no signer of a chain has anything for fees: whatever is signed would never leave. Where one of
- * them has something, or the chain does not tell, there is nothing to say.
+ * The signers of a chain that are known to be unable to pay for fees: whatever they sign would never leave. Of a chain that does not tell, none.
+ * Throws `X402Error` where the chain cannot be used for another reason.
  *
  * @example
- * await fundedChain(chain)
+ * await poorSigners(chain) // ['0x…']
  */
-export async function fundedChain({ network, signers, gasBalance }: ChainDriver): Promise<void> {
-  if (gasBalance === undefined) return
-  const balances = await Promise.all(signers.map((signer) => gasBalance(signer)))
-  if (balances.every((balance) => balance === 0n)) {
-    throw new X402Error('signer_out_of_gas', { network, signer: signers.join(', ') })
-  }
+export async function poorSigners(chain: ChainDriver): Promise<readonly string[]> {
+  const { signers, gasBalance } = chain
+  const named = await readyChain(chain).then(
+    () => undefined,
+    (error: unknown) => {
+      const signer = X402Error.is(error) && error.code === 'signer_out_of_gas' ? error.context.signer : undefined
+      if (typeof signer !== 'string') throw error
+      return signer
+    },
+  )
+  const balances = gasBalance === undefined ? [] : await Promise.all(signers.map((signer) => gasBalance(signer)))
+  return signers.filter((signer, at) => signer === named || balances[at] === 0n)
 }

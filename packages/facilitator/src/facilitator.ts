@@ -26,7 +26,8 @@ import { createReporter, type Fault, isTurnedAway } from './fault.js'
 import { createHealth } from './health.js'
 import { createJournal } from './journal/journal.js'
 import { type SettledPayment, type SettlementRecord, settlementOf } from './journal/record.js'
-import { readPresentation, storedRequest } from './presentation.js'
+import { isLive } from './journal/state.js'
+import { type Presentation, readPresentation, storedRequest } from './presentation.js'
 import type { FacilitatorOptions, FacilitatorService, WebhookOptions } from './service.js'
 import { createSettling } from './settling.js'
 import { sleep, systemTimers } from './timers.js'
@@ -99,6 +100,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       maxCost,
       depth,
       rebroadcast,
+      onBlocked: (code) =>
+        tellOf({ type: code === undefined ? 'lane_unblocked' : 'lane_blocked', network, signer, code }),
       onError,
     })
   })
@@ -206,18 +209,29 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     notify(onEvent, { type, at: clock(), ...about, ...(evidence && { transaction: evidence.transaction }) })
   }
 
+  function tellOf({ code, ...event }: LaneEvent): void {
+    notify(onEvent, { at: clock(), ...event, ...(code === undefined ? {} : { code }) })
+  }
+
   /** Which payment it is, and what stands in the way of sending it, where that is known. */
   function tellUnknown(request: FacilitatorRequest): void {
     const { network, scheme } = request.requirements
     const presented = readPresentation(request, routes, { now: clock(), minRemainingSeconds: 0 })
     const { pid, payer } = presented.ok ? presented.claim : { pid: presented.late?.pid, payer: presented.payer }
-    const code = presented.ok ? presented.route.laneOf(presented.claim.payer, request)?.blocked : undefined
+    const code = presented.ok ? blockedFor(presented, request) : undefined
     notify(onEvent, {
       ...{ type: 'settlement_unknown', at: clock(), network, scheme },
       ...(pid === undefined ? {} : { pid }),
       ...(payer === undefined ? {} : { payer }),
       ...(code === undefined ? {} : { code }),
     })
+  }
+
+  /** What is signed waits for the lane in which it is. */
+  function blockedFor({ claim, route }: Presentation, request: FacilitatorRequest): ErrorCode | undefined {
+    const signed = settler.run(claim.pid)?.record.attempts.findLast(isLive)
+    return (signed === undefined ? route.laneOf(claim.payer, request) : route.laneBy(signed.transaction.signer))
+      ?.blocked
   }
 
   function assertServing(): void {
@@ -307,6 +321,9 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     health,
   }
 }
+
+/** Something that happens to a lane. */
+type LaneEvent = Pick<X402Event, 'type' | 'network' | 'signer'> & { readonly code?: ErrorCode | undefined }
 
 const NO_WEBHOOKS: WebhookOptions = { endpoints: [] }
 

@@ -75,13 +75,19 @@ export type StoredSettlement = Pick<
 > & { readonly settlement: Settlement }
 
 /** Whether a facilitator can settle. */
-export type Health = { readonly ready: boolean; readonly reasons: readonly HealthReason[] }
+export type Health = {
+  readonly ready: boolean
+  readonly reasons: readonly HealthReason[]
+  /** What stands in nobody's way yet: a signer that cannot pay for fees, beside others that can. Absent when there is nothing to say. */
+  readonly notes?: readonly HealthReason[]
+}
 
-/** One thing that stands in the way. */
+/** One thing that stands in the way, or might. */
 export type HealthReason =
   | { readonly part: 'service'; readonly state: 'starting' | 'stopping' }
   | { readonly part: 'store'; readonly code: ErrorCode }
-  | { readonly part: 'chain'; readonly network: Network; readonly code: ErrorCode }
+  /** `signer`: the account, where it is only that one's. */
+  | { readonly part: 'chain'; readonly network: Network; readonly code: ErrorCode; readonly signer?: string }
   /** `detail`: what the provider lacks, and what to do. */
   | { readonly part: 'screening'; readonly code: ErrorCode; readonly detail?: string }
 

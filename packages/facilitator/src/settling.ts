@@ -140,7 +140,7 @@ export function createSettling(options: SettlingOptions): Settle {
     if (lane?.blocked !== undefined) {
       const known = await journal.load(claim.pid)
       if (known !== undefined && known.state !== 'refused') return stand(known, route)
-      throw new X402Error(lane.blocked, { network: route.chain.network })
+      throw new X402Error(lane.blocked, { network: lane.network, signer: lane.signer })
     }
     // Who has no lane leaves it to who has.
     const claimed = await journal.claim(claim, lane === undefined ? null : journal.replica, owned).catch((error) => {

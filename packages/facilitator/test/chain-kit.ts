@@ -96,6 +96,20 @@ export function useFacilitator() {
       await client.waitForTransactionReceipt({ hash })
     },
 
+    /** The same by a payer of its own, with the money for it. */
+    async payFrom(key: string): Promise<FacilitatorRequest> {
+      const account = privateKeyAccount(key)
+      await on.chain.fund(account.address, PRICE)
+      return payAs(on.chain, account)
+    },
+
+    /** What an account has for gas. */
+    async setCoin(role: EvmRole, wei: bigint) {
+      const params = [on.chain.account(role).address, `0x${wei.toString(16)}`]
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'anvil_setBalance', params })
+      await fetch(on.chain.rpcUrl, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+    },
+
     /** Of a ceiling that a payer has signed, what a payment costs here; the payer has let Permit2 take it, and has the money. */
     async payUpto(key: string, seconds = 120): Promise<FacilitatorRequest> {
       const { chain } = on
@@ -170,10 +184,19 @@ async function paymentFor(requirements: PaymentRequirements, scheme: SchemeClien
   return { x402Version: 2, scheme: name, network: on, accepted: requirements, payload: await prepared.sign() }
 }
 
-async function pay(
+function pay(
   chain: EvmChain,
   role: EvmRole,
   terms: Partial<PaymentRequirements>,
+  scheme?: typeof exactEvmClient | typeof exactEvmWithPermit2,
+): Promise<FacilitatorRequest> {
+  return payAs(chain, privateKeyAccount(chain.account(role).privateKey), terms, scheme)
+}
+
+async function payAs(
+  chain: EvmChain,
+  account: ReturnType<typeof privateKeyAccount>,
+  terms: Partial<PaymentRequirements> = {},
   scheme: typeof exactEvmClient | typeof exactEvmWithPermit2 = exactEvmClient,
 ): Promise<FacilitatorRequest> {
   const usdc = usdcOf()
@@ -187,7 +210,6 @@ async function pay(
     extra: { name: usdc.domain.name, version: usdc.domain.version },
     ...terms,
   }
-  const account = privateKeyAccount(chain.account(role).privateKey)
   return { requirements, payment: await paymentFor(requirements, scheme({ account })) }
 }
 

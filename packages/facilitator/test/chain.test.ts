@@ -185,7 +185,9 @@ test('signers that have nothing for gas are known before anybody pays', async ()
   const service = createFacilitator({ schemes: [exactEvm({ chains: [poor] })], store: on.store })
   await service.start()
   const reason = { part: 'chain', network: 'eip155:84532', code: 'signer_out_of_gas' }
-  expect(await service.health()).toEqual({ ready: false, reasons: [reason] })
+  const reasons = poor.signers.map((signer) => ({ ...reason, signer }))
+  expect(reasons).toHaveLength(2)
+  expect(await service.health()).toEqual({ ready: false, reasons })
   await service.stop()
 })
 

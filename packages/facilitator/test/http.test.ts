@@ -443,6 +443,28 @@ describe('described', () => {
     ])
   })
 
+  test('FAC-105 ready while one signer can pay; who cannot is named, with the network, and is the reason when nobody can', async () => {
+    const signers = ['0x00000000000000000000000000000000000000f1', '0x00000000000000000000000000000000000000f2']
+    const coin = new Map<string, bigint>([[signers[1] ?? '', 1n]])
+    let now = Date.now()
+    chain = Object.assign(new FakeChain(signers), { gasBalance: async (signer: string) => coin.get(signer) ?? 0n })
+    await serve({ clock: () => now })
+    const of = (signer?: string) => ({ part: 'chain', network: NETWORK, code: 'signer_out_of_gas', signer })
+    const paths = ['/readyz', `/readyz/${NETWORK}/exact`]
+    for (const path of paths) {
+      const body = { ready: true, reasons: [], notes: [of(signers[0])] }
+      expect(await answer(await app.request(path))).toEqual({ status: 200, body })
+    }
+    coin.clear()
+    now += 2_000
+    for (const path of paths) {
+      expect(await answer(await app.request(path))).toEqual({
+        status: 503,
+        body: { ready: false, reasons: [of(signers[0]), of(signers[1])] },
+      })
+    }
+  })
+
   test('as OpenAPI, whose schemas take what is answered', async () => {
     const document = (await (await app.request('/openapi.json')).json()) as {
       readonly paths: Record<string, unknown>

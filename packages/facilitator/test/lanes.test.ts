@@ -1,7 +1,7 @@
-import type { Settlement } from '@groat/core'
+import type { Settlement, X402Event } from '@groat/core'
 import { startRpcProxy } from '@groat/sandbox'
 import { expect, test } from 'vitest'
-import { until, useFacilitator } from './chain-kit.js'
+import { settleToEnd, until, useFacilitator } from './chain-kit.js'
 
 // Lanes on a real node: payments that travel together, fees that rise, blocks that are undone.
 
@@ -173,4 +173,60 @@ test('A06 a nonce that nothing of ours will use any more is filled, and those be
   expect((await attempts()).map(({ nonce }) => nonce)).toEqual([0, 1, 2])
   await on.expectMoved(2)
   await proxy.stop()
+})
+
+/** One signer has next to nothing for gas, the other has plenty; a dozen payers come at once. */
+async function besideOneThatCannotPay(coin: bigint) {
+  await on.setCoin('facilitator', coin)
+  const events: X402Event[] = []
+  const service = await on.serve({
+    signers: ['facilitator', 'facilitator2'],
+    ...{ depth: 1, settleTimeout: 5000, lease: 500, onEvent: (event) => events.push(event) },
+  })
+  const requests = await Promise.all(
+    Array.from({ length: 12 }, (_, at) => on.payFrom(`0x${(at + 0x71).toString(16).repeat(32)}`)),
+  )
+  const settlements = await Promise.all(requests.map((request) => service.settle(request)))
+  const [poor, rich] = [on.chain.account('facilitator').address, on.chain.account('facilitator2').address]
+  const told = () => events.filter(({ type }) => type === 'lane_blocked' || type === 'lane_unblocked')
+  return { service, settlements, requests, poor, rich, told }
+}
+
+test('A19 a signer that has nothing for gas signs nothing, and another one settles for all', async () => {
+  const { service, settlements, poor, rich, told } = await besideOneThatCannotPay(0n)
+  settlements.forEach(receiptOf)
+  const signers = (await attempts()).map(({ signer }) => signer.toLowerCase())
+  expect([...new Set(signers)]).toEqual([rich.toLowerCase()])
+  const network = 'eip155:84532'
+  expect(await service.health()).toMatchObject({
+    ready: true,
+    reasons: [],
+    notes: [{ part: 'chain', network, code: 'signer_out_of_gas', signer: poor }],
+  })
+  const about = { network, signer: poor }
+  expect(told()).toMatchObject([{ type: 'lane_blocked', code: 'signer_out_of_gas', ...about }])
+  await on.setCoin('facilitator', 10n ** 18n)
+  await until(() => told().length > 1)
+  expect(told()).toMatchObject([{}, { type: 'lane_unblocked', ...about }])
+  await until(async () => (await service.health()).notes === undefined)
+  await on.expectMoved(12)
+})
+
+test('A19 INV-6 what was signed by a signer that turns out to have too little waits for it, and all the rest goes elsewhere', async () => {
+  const { service, settlements, requests, poor, told } = await besideOneThatCannotPay(1n)
+  const stuck = await on
+    .tables()
+    .selectFrom('ride')
+    .innerJoin('attempt', 'attempt.slot', 'ride.slot')
+    .select('ride.settlement')
+    .where('attempt.signer', '=', poor)
+    .distinct()
+    .execute()
+  expect(stuck.length).toBeGreaterThan(0)
+  expect(settlements.filter(({ status }) => status === 'settled')).toHaveLength(12 - stuck.length)
+  expect(told()).toMatchObject([{ type: 'lane_blocked', code: 'signer_out_of_gas', signer: poor }])
+  await on.setCoin('facilitator', 10n ** 18n)
+  for (const request of requests) receiptOf(await settleToEnd(service, request))
+  expect(told()).toMatchObject([{}, { type: 'lane_unblocked' }])
+  await on.expectMoved(12)
 })

@@ -69,6 +69,17 @@ describe('the log', () => {
     expect(lines.at(-1)?.payer).not.toBe(name)
   })
 
+  test('says of a signer that cannot pay who it is, where, and what to do', () => {
+    const about = { at: 0, network: NETWORK, signer: '0xf1' } as const
+    log.onEvent({ type: 'lane_blocked', ...about, code: 'signer_out_of_gas' })
+    log.onEvent({ type: 'lane_unblocked', ...about })
+    const [blocked, unblocked] = lines
+    const signer = { network: NETWORK, signer: '0xf1' }
+    const hint = 'Fund the facilitator’s account.'
+    expect(blocked).toMatchObject({ level: 'warn', msg: 'lane_blocked', ...signer, code: 'signer_out_of_gas', hint })
+    expect(unblocked).toMatchObject({ level: 'info', msg: 'lane_unblocked', ...signer })
+  })
+
   test('SEC-001 has no secret, wherever one may turn up', () => {
     const secrets = [
       'https://user:hunter2@rpc.example/v2/KEY123?k=KEY123',

@@ -418,7 +418,7 @@ describe('the chain', () => {
     settled(await service.settle(earlier))
     expect(await service.health()).toEqual({
       ready: false,
-      reasons: [{ part: 'chain', network: NETWORK, code: 'signer_out_of_gas' }],
+      reasons: [{ part: 'chain', network: NETWORK, code: 'signer_out_of_gas', signer: chain.signers[0] }],
     })
     chain.rejects = undefined
     await until(async () => (await service.settle(request)).status === 'settled')

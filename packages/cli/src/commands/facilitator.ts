@@ -176,5 +176,6 @@ function warn(reason: HealthReason, json: boolean, { say, style }: Io): void {
   const where = reason.part === 'chain' ? nameOf(reason.network) : reason.part
   const detail = 'detail' in reason ? reason.detail : undefined
   const what = reason.part === 'service' ? reason.state : `${detail ?? errorInfo(reason.code).title} (${reason.code})`
-  say(json ? JSON.stringify({ type: 'not_ready', ...reason }) : `${style.bad('not ready')}  ${where}: ${what}`)
+  const signer = reason.part === 'chain' && reason.signer !== undefined ? ` ${reason.signer}` : ''
+  say(json ? JSON.stringify({ type: 'not_ready', ...reason }) : `${style.bad('not ready')}  ${where}: ${what}${signer}`)
 }

@@ -31,6 +31,8 @@ export function readable(line: string): string {
 
 /** Whose shop it is stands in no line of its log. */
 function textOf(key: string, value: string): string {
+  // It is what has to be funded.
+  if (key === 'signer') return value
   return key === 'resource' && URL.canParse(value) ? new URL(value).pathname : shortened(value)
 }
 

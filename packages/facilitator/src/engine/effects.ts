@@ -69,11 +69,13 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     if (enabled?.ok === false) return { record, verdict: enabled }
     const call = await half.prepare(payment, requirements)
     if (call === undefined) return end(await journal.waived(record), { type: 'payment_settled' })
+    // It has become unable to send meanwhile, and another is not.
+    if (lane.blocked !== undefined && route.laneOf(payer, request) !== lane) return { record }
     const latest = (record.expiresAt - minRemainingSeconds) * 1000
     const signing = lane.sign({ record, undone }, call, () => clock() > latest)
     arrive()
     const written = await signing
-    // Waited too long for its turn, or for a lane that is somebody else's by now: the next check will say so.
+    // Waited too long for its turn, or for a lane that is somebody else's by now, or can send nothing: the next check will say so.
     return written === 'late' || written === 'lost' ? { record } : after(written)
   }
 

@@ -25,6 +25,7 @@ function laneOf(signer: string) {
     lose() {
       hold = undefined
     },
+    async weigh() {},
     async reopen() {
       if (!node.answers) throw new Error(`the node of ${signer} does not answer`)
       node.reopened += 1

@@ -66,6 +66,8 @@ export function createKeeper({
       held.delete(lane)
       lane.lose()
     }
+    // Nothing waits for it: a lease is not lost to a node that is slow.
+    for (const lane of held.keys()) void lane.weigh()
     const share = Math.ceil(lanes().length / alive)
     const faults = await reopen()
     for (const lane of lanes()) {

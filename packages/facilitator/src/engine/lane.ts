@@ -16,7 +16,7 @@ import type { Budget } from './budget.js'
 import { createSending } from './sending.js'
 import { createSigning } from './signing.js'
 import { createSlots, type Slot } from './slots.js'
-import type { LaneStanding } from './standing.js'
+import { createStanding } from './standing.js'
 import { createTending } from './tending.js'
 
 /**
@@ -33,19 +33,21 @@ export interface Lane {
   readonly held: boolean
   /** Whether nothing is under way. */
   readonly idle: boolean
-  /** Why nothing new can be sent: what the node said to the transaction at the head. */
+  /** Why nothing new can be sent: what the node said to the transaction at the head, or that the signer has nothing at all for fees. */
   readonly blocked: ErrorCode | undefined
   /** Takes up where the journal and the chain stand. Throws when either cannot be read. */
   take(hold: Hold): Promise<void>
   /** Somebody else signs here from now on. */
   lose(): void
+  /** Asks, while the signer is out of gas money, whether it has some. Never throws. */
+  weigh(): Promise<void>
   /**
    * A payment is being checked, to be signed for here: whoever would leave meanwhile waits for it a moment, and no longer than a transaction takes into its block.
    * What it answers is called when the payment has come, or will not.
    */
   expect(): () => void
   /**
-   * Signs and writes the bytes down. `late` says that signing is no longer wanted, `lost` that this replica cannot; then, and when it throws,
+   * Signs and writes the bytes down. `late` says that signing is no longer wanted, `lost` that this replica cannot, or cannot now; then, and when it throws,
    * no nonce is used up; `moved`, that it has to be read and checked again. Throws `X402Error` of the chain, of the journal, and the code under which the lane is blocked.
    */
   sign(payment: Checked, call: unknown, late: () => boolean): Promise<Written | 'late' | 'lost'>
@@ -85,6 +87,8 @@ export type LaneOptions = {
   readonly depth: number
   /** Milliseconds after which what has not landed is sent again. */
   readonly rebroadcast: number
+  /** Nothing new can be sent, for this reason; once for each time. `undefined`: it can again. */
+  readonly onBlocked: (code: ErrorCode | undefined) => void
   readonly onError: (error: unknown) => void
 }
 
@@ -94,10 +98,8 @@ export function createLane(options: LaneOptions): Lane {
   const { network, groups } = chain
   /** Without nonces nothing waits for anything, and nobody is in anybody's way. */
   const isOrdered = chain.nextNonce !== undefined
-  const standing: LaneStanding = {
-    ...{ hold: undefined, next: undefined, mined: undefined, blocked: undefined },
-    stopped: false,
-  }
+  // Nothing is signed for those in line: they are checked again, and go elsewhere where they can.
+  const standing = createStanding({ onBlock: () => boarding.lose(), onTold: options.onBlocked })
   const slots = createSlots({
     network,
     clock,
@@ -176,7 +178,7 @@ export function createLane(options: LaneOptions): Lane {
   async function signOnce(group: readonly Rider[]) {
     const [first] = group
     const { blocked, hold, next } = standing
-    if (blocked !== undefined) throw new X402Error(blocked, { network })
+    if (blocked !== undefined) throw new X402Error(blocked, { network, signer })
     if (isOrdered && hold === undefined) return 'lost'
     const nonce = chain.nextNonce === undefined ? undefined : (next ?? (await nextOf(chain.nextNonce(signer))))
     crashpoint('FP-04')
@@ -203,15 +205,20 @@ export function createLane(options: LaneOptions): Lane {
     return onChain
   }
 
+  /** A node that does not answer says nothing of it. */
+  async function weigh(): Promise<void> {
+    const coin = await chain.gasBalance?.(signer).catch(() => undefined)
+    if (coin !== undefined) standing.weigh(coin)
+  }
+
   function drop(slot: Slot): void {
     // What stood in the way may have been this one; the next send says whether something still does.
-    if (slots.drop(slot)) standing.blocked = undefined
+    if (slots.drop(slot)) standing.doubt()
     void pump()
   }
 
   function lose(): void {
-    standing.hold = undefined
-    standing.next = undefined
+    standing.lose()
     boarding.lose()
     slots.leave()
   }
@@ -233,13 +240,18 @@ export function createLane(options: LaneOptions): Lane {
       await tending.load()
       if (chain.nextNonce !== undefined) standing.next = await nextOf(chain.nextNonce(signer))
       standing.mined = await chain.minedNonce?.(signer)
+      // Without nonces nothing that is signed stands in the way of anything.
+      if (isOrdered) await weigh()
       standing.hold = mine
       tending.begin()
     },
     lose,
+    weigh: async () => (standing.blocked === 'signer_out_of_gas' ? weigh() : undefined),
     expect: () => boarding.expect(),
     sign(payment, call, late) {
       if (standing.stopped || (isOrdered && standing.hold === undefined)) return Promise.resolve('lost')
+      const { blocked } = standing
+      if (blocked !== undefined) return Promise.reject(new X402Error(blocked, { network, signer }))
       return new Promise((resolve, reject) => {
         const rider: Rider = { ...payment, call, late, alone: payment.record.attempts.length > 0, resolve, reject }
         if (!isOrdered) {

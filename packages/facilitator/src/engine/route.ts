@@ -20,8 +20,8 @@ export type Route = {
   /** The signer that a payment itself names. */
   signerOf(request: FacilitatorRequest): string | undefined
   /**
-   * The lane that a payment goes by: that of the signer it names, or else the same one for a payer for as long as this replica holds the same
-   * lanes. `undefined` when it holds none.
+   * The lane that a payment goes by for which nothing is signed: that of the signer it names, or else the same one for a payer for as long as this
+   * replica holds the same lanes and that one can send; while it cannot, one that can, if there is one. `undefined` when it holds none.
    */
   laneOf(payer: string, request: FacilitatorRequest): Lane | undefined
   /** The lane of a signer, also of one that was taken out of the configuration and still has something under way. */
@@ -77,8 +77,8 @@ export function createRoutes(
     const signerOf: Route['signerOf'] = ({ payment, requirements }) => half.signerOf?.(payment, requirements)
     const laneOf: Route['laneOf'] = (payer, request) => {
       const named = signerOf(request)
-      const held = named === undefined ? mine.filter((each) => each.held) : [laneBy(named)].filter((each) => each.held)
-      return held[held.length <= 1 ? 0 : hash(payer) % held.length]
+      const held = (named === undefined ? mine : [laneBy(named)]).filter((each) => each.held)
+      return held.length <= 1 ? held[0] : choose(held, hash(payer))
     }
     return { ok: true, half, chain, signerOf, laneOf, laneBy, reopen: () => reopen(network) }
   }
@@ -104,6 +104,15 @@ export function createRoutes(
       )
     },
   }
+}
+
+/** Of those that cannot send nobody else's payers have to make way. */
+function choose(held: readonly Lane[], payer: number): Lane | undefined {
+  const usual = held[payer % held.length]
+  if (usual?.blocked === undefined) return usual
+  const free = held.filter(({ blocked }) => blocked === undefined)
+  // By what is left of the number: all who come from one lane would else go to the same.
+  return free[Math.floor(payer / held.length) % free.length] ?? usual
 }
 
 function hash(payer: string): number {

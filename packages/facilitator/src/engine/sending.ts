@@ -53,11 +53,11 @@ export function createSending(options: SendingOptions): Sending {
     slot.out = said.status === 'accepted'
     slot.failed ||= !slot.out
     if (said.status === 'accepted') {
-      standing.blocked = undefined
+      standing.accept()
       if (said.included) slots.include(slot)
       onAccepted(said.included === true)
     }
-    if (said.status === 'rejected') standing.blocked = said.code
+    if (said.status === 'rejected') standing.block(said.code)
     // Somebody else signs with this key.
     if (said.status === 'nonce_taken') standing.next = undefined
     return said

@@ -159,7 +159,7 @@ export function createTending(options: TendingOptions): Tending {
     } catch (error) {
       if (!X402Error.is(error)) throw error
       // It stays as it is, and nothing new joins the line until it has landed.
-      if (error.code === 'fee_above_limit') standing.blocked = error.code
+      if (error.code === 'fee_above_limit') standing.block(error.code)
       onError(error)
     }
   }

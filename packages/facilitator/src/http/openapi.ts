@@ -17,16 +17,19 @@ const Problem = z.looseObject({
   reference: z.optional(z.string()),
 })
 
+const HealthReason = z.looseObject({
+  part: z.string(),
+  network: z.optional(z.string()),
+  signer: z.optional(z.string()),
+  code: z.optional(z.string()),
+  state: z.optional(z.string()),
+  detail: z.optional(z.string()),
+})
+
 const Health = z.looseObject({
   ready: z.boolean(),
-  reasons: z.array(
-    z.looseObject({
-      part: z.string(),
-      code: z.optional(z.string()),
-      state: z.optional(z.string()),
-      detail: z.optional(z.string()),
-    }),
-  ),
+  reasons: z.array(HealthReason),
+  notes: z.optional(z.array(HealthReason)),
 })
 
 const StoredSettlement = z.looseObject({

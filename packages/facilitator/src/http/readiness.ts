@@ -1,4 +1,5 @@
-import type { Overview } from '../admin/overview.js'
+import { canonicalAddress } from '@groat/core'
+import type { ChainOverview, Overview } from '../admin/overview.js'
 import type { Health, HealthReason } from '../service.js'
 
 /** Settlements that a signer has to be able to pay for. */
@@ -14,21 +15,36 @@ const MAX_OPEN_SECONDS = 180
  * @example
  * readinessOf('eip155:8453', await service.health(), await overview())
  */
-export function readinessOf(network: string, { reasons }: Health, overview: Overview | undefined): Health {
-  const mine = reasons.filter((reason) => reason.part !== 'chain' || reason.network === network)
+export function readinessOf(network: string, { reasons, notes = [] }: Health, overview: Overview | undefined): Health {
+  const isMine = (reason: HealthReason) => reason.part !== 'chain' || reason.network === network
+  const mine = reasons.filter(isMine)
   const chain = overview?.chains.find((each) => each.network === network)
-  if (overview === undefined || chain === undefined) return { ready: mine.length === 0, reasons: mine }
-  const id = chain.network
-  const more: HealthReason[] = []
-  const usable = chain.nodes.filter(({ state }) => state === 'up' || state === 'failing')
-  if (chain.nodes.length > 0 && usable.length === 0) more.push({ part: 'chain', network: id, code: 'rpc_unreachable' })
-  const known = chain.lanes.filter(({ runway }) => runway !== undefined)
-  if (known.length > 0 && known.every(({ runway = 0 }) => runway < MIN_RUNWAY)) {
-    more.push({ part: 'chain', network: id, code: 'signer_out_of_gas' })
-  }
-  if ((overview.oldestOpenSeconds ?? 0) > MAX_OPEN_SECONDS) {
-    more.push({ part: 'chain', network: id, code: 'facilitator_overloaded' })
-  }
+  const more = chain === undefined ? [] : standingOf(chain, overview?.oldestOpenSeconds).filter(isNew(mine))
   const all = [...mine, ...more]
-  return { ready: all.length === 0, reasons: all }
+  const beside = notes.filter(isMine).filter(isNew(all))
+  return { ready: all.length === 0, reasons: all, ...(beside.length === 0 ? {} : { notes: beside }) }
+}
+
+/** What an overview says is in the way of payments on a chain. */
+function standingOf({ network, nodes, lanes }: ChainOverview, oldest = 0): HealthReason[] {
+  const said: HealthReason[] = []
+  const usable = nodes.filter(({ state }) => state === 'up' || state === 'failing')
+  if (nodes.length > 0 && usable.length === 0) said.push({ part: 'chain', network, code: 'rpc_unreachable' })
+  const known = lanes.filter(({ runway }) => runway !== undefined)
+  if (known.every(({ runway = 0 }) => runway < MIN_RUNWAY)) {
+    for (const { signer } of known) said.push({ part: 'chain', network, code: 'signer_out_of_gas', signer })
+  }
+  if (oldest > MAX_OPEN_SECONDS) said.push({ part: 'chain', network, code: 'facilitator_overloaded' })
+  return said
+}
+
+/** Whether something is not said yet. */
+function isNew(said: readonly HealthReason[]): (reason: HealthReason) => boolean {
+  const known = new Set(said.map(keyOf))
+  return (reason) => !known.has(keyOf(reason))
+}
+
+function keyOf(reason: HealthReason): string {
+  const signer = reason.part === 'chain' ? reason.signer : undefined
+  return [reason.part, 'code' in reason ? reason.code : reason.state, signer && canonicalAddress(signer)].join(' ')
 }

@@ -1,5 +1,13 @@
 import { createHmac } from 'node:crypto'
-import { type Clock, type OnEvent, type Random, systemClock, systemRandom, type X402Event } from '@groat/core'
+import {
+  type Clock,
+  errorInfo,
+  type OnEvent,
+  type Random,
+  systemClock,
+  systemRandom,
+  type X402Event,
+} from '@groat/core'
 import { type Logger, pino, stdTimeFunctions } from 'pino'
 import type { Fault } from '../fault.js'
 import type { Denial } from '../http/access.js'
@@ -52,6 +60,8 @@ export function createLog(options: LogOptions): FacilitatorLog {
         ...(amount === undefined ? {} : { amount: amount.toString() }),
       }
       if (type === 'fault') logger.error(fields, type)
+      else if (type === 'lane_blocked')
+        logger.warn({ ...fields, ...(rest.code && { hint: errorInfo(rest.code).hint }) }, type)
       else logger.info(fields, type)
     },
     onFault: ({ reference, during, error, pid }) =>

@@ -151,7 +151,7 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
           (error: unknown) => error,
         )
         if (fault === undefined) return health
-        return { ready: false, reasons: [...health.reasons, reasonOf(fault)] }
+        return { ...health, ready: false, reasons: [...health.reasons, reasonOf(fault)] }
       },
     }
   }
