@@ -141,11 +141,6 @@ function explain(error: unknown, { say, style }: Io): number {
     say(`  ${isPort ? 'Stop what listens there, or choose another with --port: 0 takes free ones.' : error.hint}`)
     return exitCodes.unreachable
   }
-  if (X402Error.is(error) && error.context.reason === 'EADDRINUSE') {
-    say(`${style.bad('groat:')} Port ${error.context.port} is taken`)
-    say('  Stop what listens there, or choose another: with --port, or as `listen` in the file of a facilitator.')
-    return exitCodes.unreachable
-  }
   if (X402Error.is(error)) {
     say(`${style.bad('groat:')} ${error.message}`)
     if (error.context.reason === 'schema') say(`  ${OTHER_EDITION}`)

@@ -258,7 +258,18 @@ test.each<[string, (text: string) => string, number, RegExp]>([
     3,
     /\/no\/pay\.db cannot be opened: cannot_open, ENOENT/,
   ],
-  ['a port that is taken', (text) => text.replace('127.0.0.1:0', taken()), 3, /Port \d+ is taken\n.*`listen`/],
+  [
+    'a port that is taken',
+    (text) => text.replace('127.0.0.1:0', taken()),
+    3,
+    /Port \d+ is taken\n {2}Stop what listens there, or write another as `listen` in the file\.\n$/,
+  ],
+  [
+    'a port of the operator that is taken',
+    (text) => `${text}admin: { listen: "${taken()}" }\n`,
+    3,
+    /Port \d+ is taken\n {2}Stop what listens there, or write another as `admin\.listen` in the file\.\n$/,
+  ],
 ])('%s: it is said where', async (_, change, exitCode, said) => {
   const { file, io } = await configure('', change)
   const running = runCli(['facilitator', file], io)

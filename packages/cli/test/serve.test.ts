@@ -133,6 +133,15 @@ const keyOf = (role: string): `0x${string}` => {
   return key as `0x${string}`
 }
 
+test.each(['listen', 'admin.listen'])('a port that is taken is said with its field, %s', async (field) => {
+  const taken = new URL(sandbox.ready.facilitator.url).host
+  const file = await configure(field === 'listen' ? '' : `admin: { listen: "${taken}" }`)
+  if (field === 'listen') await writeFile(file, (await readFile(file, 'utf8')).replace('127.0.0.1:0', taken))
+  const io = recordedIo({ environment: { SECRET: secret } })
+  expect(await runCli(['serve', file], io)).toBe(3)
+  expect(io.said()).toContain(`is taken\n  Stop what listens there, or write another as \`${field}\` in the file.\n`)
+})
+
 test('an API is sold as it is, and learns who paid', async () => {
   const { url } = await open(await configure())
   const unpaid = await fetch(`${url}/weather?city=Rome`)

@@ -80,6 +80,7 @@ export {
   networkFamily,
   networkReference,
   v1NameOf,
+  v1Names,
 } from './model/network.js'
 export { type Decoded, type Refusal, refuse, type Settlement, type Verdict } from './model/outcome.js'
 export type {

@@ -21,6 +21,7 @@ import type { OperationConfig } from '../config/operation-config.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { readable } from '../terminal/log-line.js'
+import { namingPort } from '../terminal/taken-port.js'
 import { openNamedStore, withoutSecrets } from './open-store.js'
 import { nameOf } from './refusal.js'
 import { schemesOf } from './schemes.js'
@@ -108,7 +109,7 @@ export async function runFacilitator(
       await serveFacilitator(service, {
         ...{ host, port, access, metrics, overview, trustedProxies, onFault, version },
         ...(catalogue && { catalogue }),
-      }),
+      }).catch((error: unknown) => Promise.reject(namingPort(error, 'listen'))),
     )
     if (admin !== undefined) {
       const { tokenHash } = admin
@@ -119,7 +120,8 @@ export async function runFacilitator(
         onFault,
         ...(tokenHash === undefined ? {} : { tokenHash }),
       })
-      opened.push(await serveApp(app.fetch, admin))
+      const own = serveApp(app.fetch, admin)
+      opened.push(await own.catch((error: unknown) => Promise.reject(namingPort(error, 'admin.listen'))))
     }
     const [served, operator] = opened
     const ready = {

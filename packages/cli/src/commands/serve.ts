@@ -96,7 +96,7 @@ export async function runServe(
         channels: () => shop.channels,
       })
     running.push(startClaiming(() => shop.channels, claimsTold(json, io)))
-    const served = await serveOn((request, env) => shop.fetch(request, env), config)
+    const served = await serveOn((request, env) => shop.fetch(request, env), { ...config, field: 'listen' })
     running.push({ stop: () => served.close() })
     let takesUpgrades = false
     const takeUpgrades = (): void => {
@@ -110,7 +110,10 @@ export async function runServe(
       })
     }
     takeUpgrades()
-    const own = config.admin && admin && (await serveOn((request) => admin.fetch(request), config.admin))
+    const own =
+      config.admin &&
+      admin &&
+      (await serveOn((request) => admin.fetch(request), { ...config.admin, field: 'admin.listen' }))
     if (own !== undefined) running.push({ stop: () => own.close() })
     const ready = { url: served.url, upstream: config.upstream.href, ...(own && { admin: own.url }) }
     io.out(`${JSON.stringify({ ready })}\n`)

@@ -94,6 +94,14 @@ test('what is wrong is said with file, line and reason', async () => {
     await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], fee_payer: "KEY" }\n', { KEY: key }),
     await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
     await read('store: pay.db\nnetworks:\n  "cosmos:hub": { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
+    await read('listen: 4440\nstore: pay.db\nnetworks: {}\n'),
+    await read('store: pay.db\nadmin: { listen: 4403 }\nnetworks: {}\n'),
+    await read(`${networks(`    rpc: ["http://x"]\n    signers: ["KEY", "SAME"]\n`)}`, {
+      KEY: key,
+      SAME: key.toUpperCase().replace('X', 'x'),
+    }),
+    await read('store: pay.db\nnetworks:\n  base-sepola: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
+    await read('store: pay.db\nnetworks:\n  zebra: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
     await read('store: pay.db\nnetworks:\n  bass: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
   ]).toMatchInlineSnapshot(`
     [
@@ -106,7 +114,7 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:4: networks.base.rpc: expected a list: [one, another]",
       "/pay.yaml:4: networks.base.rpc.0: the environment has no NO_RPC
     /pay.yaml:5: networks.base.signers.0: the environment has no NO_KEY",
-      "/pay.yaml:1: listen: expected HOST:PORT",
+      "/pay.yaml:1: listen: expected HOST:PORT, such as 127.0.0.1:4402",
       "/pay.yaml:4: networks.base.rpc.0: expected an http or https URL",
       "/pay.yaml:6: networks.base.signers.0: the environment has no NO_KEY",
       "/pay.yaml:5: networks.base.signers.0: expected a private key: 0x and 64 hex digits",
@@ -117,7 +125,12 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:3: networks.solana.fee_payer: expected a secret key: base58 of 64 bytes",
       "/pay.yaml:3: networks.solana.signers: this chain has fee_payer instead",
       "/pay.yaml:3: networks.cosmos:hub: nothing settles on cosmos chains",
-      "/pay.yaml:3: networks.bass: not a CAIP-2 id and not a known name such as base or base-sepolia",
+      "/pay.yaml:1: listen: expected HOST:PORT, such as 127.0.0.1:4402",
+      "/pay.yaml:2: admin.listen: expected HOST:PORT, such as 127.0.0.1:4402",
+      "/pay.yaml:5: networks.base.signers.1: is the key of signers.0 again",
+      "/pay.yaml:3: networks.base-sepola: not a CAIP-2 id and not a known name; did you mean \`base-sepolia\`?",
+      "/pay.yaml:3: networks.zebra: not a CAIP-2 id and not a known name such as base or base-sepolia",
+      "/pay.yaml:3: networks.bass: not a CAIP-2 id and not a known name; did you mean \`base\`?",
     ]
   `)
   expect(await read(networks(`    rpc: ["http://x"]\n    signers: ["${key}"]\n`), {}, 0o600)).toMatchObject({
@@ -291,7 +304,7 @@ test('and what is wrong with that', async () => {
   ]).toMatchInlineSnapshot(`
     [
       "/pay.yaml:4: admin: a listener that others reach needs a token_hash; \`groat facilitator key\` makes one",
-      "/pay.yaml:4: admin.listen: expected HOST:PORT",
+      "/pay.yaml:4: admin.listen: expected HOST:PORT, such as 127.0.0.1:4402",
       "/pay.yaml:5: tenants.Shop.keys.0: expected sha256: and 64 hex digits; \`groat facilitator key\` makes one",
       "/pay.yaml:5: tenants.SHOP: expected a name of small letters, digits, . _ and -",
       "/pay.yaml:5: tenants.shop.networks.0: solana is not among the networks of this file",

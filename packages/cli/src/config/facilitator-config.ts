@@ -7,11 +7,21 @@ import {
   type Network,
   network,
   networkFamily,
+  v1Names,
   X402Error,
 } from '@groat/core'
 import * as z from 'zod/mini'
 import { type EngineConfig, EngineFields, engineOf, NetworkFields, type NetworkRules } from './engine-config.js'
-import { lackOfStore, Operation, type OperationConfig, operationOf, parseListen } from './operation-config.js'
+import { nearName } from './near-name.js'
+import {
+  LISTEN,
+  ListenText,
+  lackOfStore,
+  Operation,
+  type OperationConfig,
+  operationOf,
+  parseListen,
+} from './operation-config.js'
 import { Settling, type SettlingConfig, settlingOf } from './settling-config.js'
 import { type Environment, readYamlFile } from './yaml-file.js'
 
@@ -42,7 +52,7 @@ export type NetworkConfig = NetworkRules &
   }
 
 const File = z.strictObject({
-  listen: z._default(z.string(), '127.0.0.1:4402'),
+  listen: z._default(ListenText, '127.0.0.1:4402'),
   store: z.string().check(z.minLength(1)),
   networks: z.record(
     z.string(),
@@ -76,14 +86,14 @@ export async function readFacilitatorConfig(file: string, environment: Environme
   const read = await readYamlFile(file, File, environment)
   const { value, fail, isLiteral, isPrivate } = read
   const listen = parseListen(value.listen)
-  if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
+  if (listen === undefined) throw fail(['listen'], LISTEN)
   const wrong = lackOfStore(value.store)
   if (wrong !== undefined) throw fail(['store'], wrong)
 
   const named = Object.entries(value.networks).map(([name, fields]) => {
     const id = networkOf(name)
     if (id !== undefined) return { name, network: id, fields }
-    throw fail(['networks', name], 'not a CAIP-2 id and not a known name such as base or base-sepolia')
+    throw fail(['networks', name], unknownNetwork(name, Object.keys(value.networks)))
   })
   const { engine, rulesOf } = engineOf(value.engine, value.limits ?? {}, named, fail)
   const networks = named.map(({ name, network: id, fields }): NetworkConfig => {
@@ -103,6 +113,8 @@ export async function readFacilitatorConfig(file: string, environment: Environme
     }
     for (const [index, key] of signers.entries()) {
       checkKey(key, [...path, family.field, ...(family.field === 'signers' ? [index] : [])])
+      const first = signers.findIndex((each) => isSameKey(each, key))
+      if (first < index) throw fail([...path, family.field, index], `is the key of ${family.field}.${first} again`)
     }
     const known = assets?.map((asset, index) => {
       const found = assetByTicker(id, asset) ?? assetByAddress(id, asset)
@@ -161,6 +173,21 @@ type Family = {
   keysOf(keys: Keys): readonly string[] | undefined
   readonly form: string
   isKey(text: string): boolean
+}
+
+/** Hex is one key in either case. */
+function isSameKey(one: string, other: string): boolean {
+  return one === other || (one.startsWith('0x') && one.toLowerCase() === other.toLowerCase())
+}
+
+function unknownNetwork(name: string, taken: readonly string[]): string {
+  const near = nearName(
+    name,
+    v1Names().filter((each) => !taken.includes(each)),
+  )
+  const meant =
+    near === undefined ? 'a known name such as base or base-sepolia' : `a known name; did you mean \`${near}\`?`
+  return `not a CAIP-2 id and not ${meant}`
 }
 
 function networkOf(name: string): Network | undefined {

@@ -50,6 +50,10 @@ const RATE = 'expected a rate such as 20/s or 5/min'
 const RateText = z.string({ error: RATE }).check(z.regex(/^[0-9]{1,6}(?:[.][0-9]{1,3})?\/(?:s|min)$/, RATE))
 const Count = z.int().check(z.gt(0))
 const Code = z.string().check(z.regex(/^[a-z0-9_]{1,32}$/, 'expected 1 to 32 of a-z, 0-9 and _'))
+/** What a listener's place looks like: whatever is none is said in these words. */
+export const LISTEN = 'expected HOST:PORT, such as 127.0.0.1:4402'
+/** The field for it, which `parseListen` reads. */
+export const ListenText = z.string({ error: LISTEN })
 const KeyHash = z
   .string()
   .check(z.refine(isApiKeyHash, 'expected sha256: and 64 hex digits; `groat facilitator key` makes one'))
@@ -57,7 +61,7 @@ const KeyHash = z
 /** The fields of the file, besides those that say what is settled where. */
 export const Operation = {
   admin: z.optional(
-    z.strictObject({ listen: z._default(z.string(), '127.0.0.1:4403'), token_hash: z.optional(KeyHash) }),
+    z.strictObject({ listen: z._default(ListenText, '127.0.0.1:4403'), token_hash: z.optional(KeyHash) }),
   ),
   tenants: z.optional(
     z.record(
@@ -285,7 +289,7 @@ function adminOf(
   { fail, listen: place }: Reading,
 ): NonNullable<OperationConfig['admin']> {
   const at = parseListen(listen)
-  if (at === undefined) throw fail(['admin', 'listen'], 'expected HOST:PORT')
+  if (at === undefined) throw fail(['admin', 'listen'], LISTEN)
   if (isSamePlace(at, place)) throw fail(['admin', 'listen'], `${listen} is taken by \`listen\``)
   const isLocal = /^(127\.[0-9.]+|localhost|\[?::1\]?)$/.test(at.host)
   if (!isLocal && token_hash === undefined) {

@@ -6,7 +6,7 @@ import type { DescribedService } from '@groat/extensions/describe'
 import type { JwsKey } from '@groat/extensions/offer-receipt/server'
 import type { RouteOptions } from '@groat/server'
 import * as z from 'zod/mini'
-import { isSamePlace, lackOfStore, parseListen } from './operation-config.js'
+import { isSamePlace, LISTEN, ListenText, lackOfStore, parseListen } from './operation-config.js'
 import { Route, termsOf, wordInFile } from './shop-route.js'
 import {
   AuthCapture,
@@ -128,7 +128,7 @@ const ApiKey = z
 const Accounts = z.record(z.string(), z.string())
 
 const File = z.strictObject({
-  listen: z._default(z.string(), '127.0.0.1:8402'),
+  listen: z._default(ListenText, '127.0.0.1:8402'),
   upstream: z.string(),
   upstream_timeout: z._default(z.int().check(z.positive()), 30),
   upstream_secret: z.optional(Secret),
@@ -189,7 +189,7 @@ const File = z.strictObject({
   seller: z.optional(z.strictObject({ name: z.string(), country: z.string(), tax_id: z.optional(z.string()) })),
   admin: z.optional(
     z.strictObject({
-      listen: z._default(z.string(), '127.0.0.1:8403'),
+      listen: z._default(ListenText, '127.0.0.1:8403'),
       tokens: z.optional(
         z.record(z.string(), z.string().check(z.regex(/^(sha256:)?[0-9a-f]{64}$/, 'expected a SHA-256 in hex'))),
       ),
@@ -232,7 +232,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
   const fail: typeof failAt = (path, reason) =>
     failAt(path[0] === 'payTo' && value.payTo === undefined ? ['pay_to', ...path.slice(1)] : path, reason)
   const listen = parseListen(value.listen)
-  if (listen === undefined) throw fail(['listen'], 'expected HOST:PORT')
+  if (listen === undefined) throw fail(['listen'], LISTEN)
   const wrong = lackOfStore(value.store)
   if (wrong !== undefined) throw fail(['store'], wrong)
   const facilitator = typeof value.facilitator === 'string' ? { url: value.facilitator } : value.facilitator
@@ -252,7 +252,7 @@ export async function readShopConfig(file: string, environment: Environment): Pr
     }
   }
   const admin = value.admin && parseListen(value.admin.listen)
-  if (value.admin !== undefined && admin === undefined) throw fail(['admin', 'listen'], 'expected HOST:PORT')
+  if (value.admin !== undefined && admin === undefined) throw fail(['admin', 'listen'], LISTEN)
   if (admin !== undefined && isSamePlace(admin, listen))
     throw fail(['admin', 'listen'], `${value.listen} is taken by \`listen\``)
   // Who is not on this machine can write any name into a request.

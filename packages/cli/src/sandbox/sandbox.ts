@@ -4,6 +4,7 @@ import { createFacilitator, serveFacilitator } from '@groat/facilitator'
 import { openMemoryStore } from '@groat/store'
 import { Hono } from 'hono'
 import { problemResponse } from '../shop/problem-response.js'
+import { namingPort } from '../terminal/taken-port.js'
 import { announceSandbox } from './announce.js'
 import { type Buyer, createBuyer, type Purchase } from './buyer.js'
 import { createDemoApi, type DemoRoute } from './demo-api.js'
@@ -145,7 +146,9 @@ async function startFacilitator(networks: readonly LocalNetwork[], port: number,
   })
   await service.start()
   started.push(() => service.stop())
-  const served = await serveFacilitator(service, { host: '127.0.0.1', port })
+  const served = await serveFacilitator(service, { host: '127.0.0.1', port }).catch((error: unknown) =>
+    Promise.reject(namingPort(error)),
+  )
   started.push(() => served.close())
   return served
 }

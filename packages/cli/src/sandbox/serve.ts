@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type ServerType, serve } from '@hono/node-server'
-import { CliError } from '../terminal/exit.js'
+import { portTaken } from '../terminal/taken-port.js'
 
 /** A fetch-style handler that listens on this machine. */
 export type Served = {
@@ -21,10 +21,10 @@ export type UpgradeListener = (req: IncomingMessage, socket: Socket, head: Buffe
 
 type FetchHandler = (request: Request, env?: object) => Response | Promise<Response>
 
-/** Listens on an address; port 0 takes a free one. Throws as `serveLocally` does. */
+/** Listens on an address; port 0 takes a free one. `field`: where a file names the port. Throws as `serveLocally` does. */
 export function serveOn(
   fetch: FetchHandler,
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, field }: { readonly host: string; readonly port: number; readonly field?: string },
 ): Promise<Served> {
   const sockets = new Set<Socket>()
   return new Promise((resolve, reject) => {
@@ -46,11 +46,7 @@ export function serveOn(
     })
     server.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EADDRINUSE') return reject(cause)
-      reject(
-        new CliError('unreachable', `Port ${port} is taken`, 'Choose another with --port, or --port 0 for free ones.', {
-          cause,
-        }),
-      )
+      reject(portTaken(port, { cause, ...(field === undefined ? {} : { field }) }))
     })
   })
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isNetwork, network, networkByV1Name, networkFamily, networkReference, v1NameOf } from './network.js'
+import { isNetwork, network, networkByV1Name, networkFamily, networkReference, v1NameOf, v1Names } from './network.js'
 
 test('a network is named by its CAIP-2 id or its v1 name', () => {
   const base = network('base')
@@ -10,6 +10,11 @@ test('a network is named by its CAIP-2 id or its v1 name', () => {
     '8453',
     'base',
   ])
+})
+
+test('the names of protocol v1 are those that stand for networks', () => {
+  expect(v1Names()).toContain('base-sepolia')
+  for (const name of v1Names()) expect(v1NameOf(network(name))).toBe(name)
 })
 
 test.each([

@@ -71,6 +71,16 @@ export function v1NameOf(of: Network): string | undefined {
   return byId.get(of)
 }
 
+/**
+ * The names that protocol v1 has for networks.
+ *
+ * @example
+ * v1Names().includes('base') // true
+ */
+export function v1Names(): readonly string[] {
+  return [...byName.keys()]
+}
+
 const V1_NAMES: Readonly<Record<string, string>> = {
   abstract: 'eip155:2741',
   'abstract-testnet': 'eip155:11124',
