@@ -10,6 +10,7 @@ import { type Answer, checkHistory, type Finding, type History, seededRandom } f
 import { openMemoryStore, type Store } from '@groat/store'
 import { sql } from 'kysely'
 import { type CrashPoint, onCrashpoint } from '../../src/crashpoint.js'
+import { MAX_ATTEMPTS } from '../../src/engine/plan.js'
 import { createFacilitator, type FacilitatorService } from '../../src/index.js'
 import { journalMigrations } from '../../src/journal/migrations.js'
 import type { JournalTables } from '../../src/journal/tables.js'
@@ -47,6 +48,8 @@ const PAYERS = Array.from({ length: 6 }, (_, at) => `0x0000000000000000000000000
 const SIGNERS = ['0x00000000000000000000000000000000000000f1', '0x00000000000000000000000000000000000000f2']
 /** Milliseconds by which the clock of a replica, which its entries go by, may be wrong. */
 const SKEW = 1000
+/** Milliseconds in which a calm world settles what its payer has the money for: halts and high fees have passed by then. */
+const TIME_ENOUGH = 40_000
 const POINTS: readonly CrashPoint[] = [
   'FP-01',
   'FP-02',
@@ -418,7 +421,8 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
     return {
       journal,
       chain: { transfers, transactions, returned, ...(isDrained ? {} : { opening: accounts }) },
-      answers,
+      // What a replica wrote after an answer may have an earlier time.
+      answers: answers.map((answer) => ({ ...answer, at: answer.at - SKEW })),
     }
   }
 
@@ -448,11 +452,23 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
       const open = () =>
         db
           .selectFrom('settlement')
-          .select(['pid', 'state'])
+          .select(['pid', 'valid_before'])
           .where('state', 'in', ['claimed', 'signed', 'sent', 'mined', 'reorged'])
+      const enough = scheduler.now + TIME_ENOUGH
+      const timely = (await open().execute()).filter(({ valid_before }) => valid_before * 1000 > enough)
       for (let round = 0; round < 400 && (await open().execute()).length > 0; round++) await scheduler.run(1000)
       await scheduler.run(3000)
       const recorded = await history()
+      const expired = await db
+        .selectFrom('settlement')
+        .select(['pid', 'payer', 'amount'])
+        .where('reason', '=', 'payment_expired')
+        .execute()
+      for (const { pid, payer, amount } of expired) {
+        const tries = recorded.journal.ride.filter((each) => each.pid === pid).length
+        const isTimely = timely.some((each) => each.pid === pid) && tries < MAX_ATTEMPTS
+        if (isTimely && chain.balance(payer) >= BigInt(amount)) broken.push(`LIV: ${pid} expired in a calm world`)
+      }
       const findings = checkHistory(recorded)
       for (const { id, status, by } of findings)
         if (status === 'broken') broken.push(`${id}: ${by.slice(0, 3).join(', ')}`)
