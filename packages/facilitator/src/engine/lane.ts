@@ -121,6 +121,8 @@ export function createLane(options: LaneOptions): Lane {
   })
   const parts = { slots, standing, sending, sign }
   const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
+  /** Since when the numbers of transactions that others send were seen to be gone. */
+  const passed = new Map<string, number>()
   let pumping = false
 
   async function pump(): Promise<void> {
@@ -211,6 +213,19 @@ export function createLane(options: LaneOptions): Lane {
     if (coin !== undefined) standing.weigh(coin)
   }
 
+  /** Whoever holds the lane sends what is signed in it. But who carries the payment has to learn when its number went to something else. */
+  async function sentElsewhere({ hash, nonce = 0n }: SignedTransaction): Promise<SendOutcome> {
+    const unknown = { status: 'unknown', reason: 'another replica sends it' } as const
+    const mined = await chain.minedNonce?.(signer).catch(() => undefined)
+    if (mined === undefined || nonce >= mined) {
+      passed.delete(hash)
+      return unknown
+    }
+    const since = passed.get(hash) ?? clock()
+    passed.set(hash, since)
+    return clock() - since < LAG ? unknown : { status: 'nonce_taken' }
+  }
+
   function drop(slot: Slot): void {
     // What stood in the way may have been this one; the next send says whether something still does.
     if (slots.drop(slot)) standing.doubt()
@@ -264,8 +279,7 @@ export function createLane(options: LaneOptions): Lane {
       })
     },
     async send(transaction) {
-      // Whoever holds the lane sends what is signed in it.
-      if (isOrdered && standing.hold === undefined) return { status: 'unknown', reason: 'another replica sends it' }
+      if (isOrdered && standing.hold === undefined) return sentElsewhere(transaction)
       return sending.send(slots.of(transaction) ?? slots.keep(transaction, false))
     },
     included(transaction) {
@@ -283,6 +297,7 @@ export function createLane(options: LaneOptions): Lane {
     },
     outbids: (transaction) => (slots.of(transaction)?.transactions.length ?? 1) - 1,
     forget(transaction) {
+      passed.delete(transaction.hash)
       const slot = slots.of(transaction)
       if (slot !== undefined) drop(slot)
     },
@@ -304,6 +319,9 @@ export function createLane(options: LaneOptions): Lane {
     },
   }
 }
+
+/** Milliseconds after which every node shows what has taken a number. */
+const LAG = 5000
 
 /** Milliseconds for which the first in line waits for those that are being checked, at the most. */
 const GATHERING = 10

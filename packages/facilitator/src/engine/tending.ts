@@ -1,5 +1,6 @@
 import { X402Error } from '@groat/core'
 import { crashpoint } from '../crashpoint.js'
+import type { SettlementRecord } from '../journal/record.js'
 import { isOpen } from '../journal/state.js'
 import type { LaneOptions } from './lane.js'
 import { pollDelay } from './plan.js'
@@ -106,6 +107,8 @@ export function createTending(options: TendingOptions): Tending {
     if (gone !== undefined && regressions > 1) await reopen(gone)
     standing.mined = gone ?? standing.mined
     const passed = [...slots].filter(({ nonce }) => gone !== undefined && nonce < gone)
+    // What stood in the way of these is over; the next says whether it stands in its own.
+    if (passed.some(({ included }) => !included)) standing.doubt()
     passed.forEach(slots.include)
     const over = passed.filter(({ ended, since }) => ended || clock() - since > FORGET_AFTER)
     if (over.length > 0) await journal.spent(over.flatMap(({ transactions }) => transactions.map(({ hash }) => hash)))
@@ -143,7 +146,7 @@ export function createTending(options: TendingOptions): Tending {
   async function outbid(slot: Slot): Promise<void> {
     if (slot.transactions.length > MOST_OUTBIDS) return
     const riders = await journal.riders(slot.id)
-    const isOver = riders.every(({ state }) => !isOpen(state))
+    const isOver = riders.every((rider) => !needs(rider, slot))
     const call = isOver ? chain.idle?.(signer) : await recall(riders)
     if (call === undefined) return
     try {
@@ -170,8 +173,12 @@ export function createTending(options: TendingOptions): Tending {
     if (chain.idle === undefined || chain.nextNonce === undefined || hold === undefined || mined === undefined) return
     const highest = Math.max(-1, ...[...slots].map(({ nonce }) => Number(nonce)))
     const pooled = await chain.nextNonce(signer)
-    for (let nonce = mined; nonce < highest; nonce++) {
-      if (nonce < pooled || isTaken(nonce)) continue
+    const gaps: bigint[] = []
+    for (let nonce = mined; nonce < highest; nonce++) if (nonce >= pooled && !isTaken(nonce)) gaps.push(nonce)
+    // What is in the journal for it, and was in a block that is gone, goes first.
+    if (gaps.length > 0) await reopen(mined)
+    for (const nonce of gaps) {
+      if (isTaken(nonce)) continue
       const transaction = await sign(chain.idle(signer), { nonce, records: [] })
       if ((await journal.outbid(network, transaction, standing.hold)) === 'lost') return lose()
       await sending.transmit(slots.keep(transaction, true))
@@ -202,6 +209,11 @@ export function createTending(options: TendingOptions): Tending {
     load,
     end: async () => tending,
   }
+}
+
+/** Whether a payment needs what is in a slot: it is open, or its evidence is of a transaction there, which has to land again when it waits again. */
+function needs({ state, evidence }: SettlementRecord, { transactions }: Slot): boolean {
+  return isOpen(state) || transactions.some(({ hash }) => hash === evidence?.transaction)
 }
 
 /** Milliseconds for which the answer to a transaction is waited for before the chain is asked. */

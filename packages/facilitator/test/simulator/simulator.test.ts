@@ -9,13 +9,16 @@ afterAll(() => simulator.close())
 
 /** Seeds that broke something once, and what it was. */
 const regressions = [
-  [22, 'a lane that was taken over with transactions under way was looked after by nobody'],
-  [68, 'a branch that was given up stayed unseen behind newer settlements'],
-  [122, 'a claim whose commit was not answered was carried by nobody'],
+  [22, 30, 'a lane that was taken over with transactions under way was looked after by nobody'],
+  [68, 30, 'a branch that was given up stayed unseen behind newer settlements'],
+  [122, 30, 'a claim whose commit was not answered was carried by nobody'],
+  [500884, 60, 'what was found good before another replica learnt of undone blocks was signed for'],
+  [810780, 60, 'what was signed for did not count against an earlier payment of its payer'],
+  [910161, 60, 'the number of a payment whose block was undone was filled with nothing, and its lane stayed blocked'],
 ] as const
 
-test.each(regressions)('seed %i: %s', { timeout: 120_000 }, async (seed) => {
-  expect((await simulator.simulate(seed, { steps: 30 })).broken).toEqual([])
+test.each(regressions)('seed %i, %i steps: %s', { timeout: 120_000 }, async (seed, steps) => {
+  expect((await simulator.simulate(seed, { steps })).broken).toEqual([])
 })
 
 test('new seeds keep all laws', { timeout: 120_000 }, async () => {
