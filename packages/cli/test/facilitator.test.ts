@@ -59,7 +59,11 @@ test.each([
   const { file, io } = await configure(assets)
   const running = runCli(['facilitator', file, '--json'], io)
   const { ready } = JSON.parse(await Promise.race([io.firstLine, running.then(() => io.said())]))
-  expect(ready).toEqual({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/), store: join(folder, 'pay.db') })
+  expect(ready).toEqual({
+    url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    store: join(folder, 'pay.db'),
+    replica: expect.stringMatching(/^[0-9a-f]{16}$/),
+  })
   const of = (wanted: string) => sandbox.ready.accounts.find(({ role }) => role === wanted)
   const shop = paywall({
     facilitator: ready.url,

@@ -20,6 +20,11 @@ export type X402Event = {
     | 'delivery_released'
     | 'delivery_failed'
     | 'entitlement_used'
+    | 'replica_started'
+    | 'replica_gone'
+    | 'lane_taken'
+    | 'lane_left'
+    | 'lane_lost'
     | 'lane_blocked'
     | 'lane_unblocked'
     | 'fault'
@@ -38,6 +43,10 @@ export type X402Event = {
   readonly code?: ErrorCode
   /** Whose lane it is: the account that signs and pays for fees. */
   readonly signer?: string
+  /** The process that it is about, as the journal names it. */
+  readonly replica?: string
+  /** The replica that had the lane until then, and was not heard of in time. */
+  readonly from?: string
   readonly reference?: string
 }
 

@@ -17,7 +17,7 @@ import { createWebhookSender } from '@groat/core/webhook'
 import { readyChain } from './chain-ready.js'
 import { crashpoint } from './crashpoint.js'
 import { type Budget, createBudget } from './engine/budget.js'
-import { createKeeper } from './engine/keeper.js'
+import { createKeeper, type KeeperEvent } from './engine/keeper.js'
 import { createLane } from './engine/lane.js'
 import { createRoutes, type Routes } from './engine/route.js'
 import { createSettler } from './engine/settler.js'
@@ -118,6 +118,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     timers,
     isCarried: (pid) => settler.run(pid) !== undefined,
     carry: (record) => void resume(record),
+    tell: tellOf,
     onError,
   })
   const watcher = createWatcher({
@@ -146,6 +147,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     await journal.migrate()
     await Promise.all(routes.chains.map(readyChain))
     await Promise.all(routes.lanes().map((lane) => (lane.isOrdered ? undefined : lane.take({ fence: 0 }))))
+    tellOf({ type: 'replica_started' })
     await keeper.start()
     const open = await journal.adopt()
     for (let at = 0; at < open.length; at += SWEEP) {
@@ -210,7 +212,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   }
 
   function tellOf({ code, ...event }: LaneEvent): void {
-    notify(onEvent, { at: clock(), ...event, ...(code === undefined ? {} : { code }) })
+    notify(onEvent, { at: clock(), replica: journal.replica, ...event, ...(code === undefined ? {} : { code }) })
   }
 
   /** Which payment it is, and what stands in the way of sending it, where that is known. */
@@ -322,8 +324,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   }
 }
 
-/** Something that happens to a lane. */
-type LaneEvent = Pick<X402Event, 'type' | 'network' | 'signer'> & { readonly code?: ErrorCode | undefined }
+/** Something that happens to this replica, another, or a lane. */
+type LaneEvent = KeeperEvent & { readonly code?: ErrorCode | undefined }
 
 const NO_WEBHOOKS: WebhookOptions = { endpoints: [] }
 

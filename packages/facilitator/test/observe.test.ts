@@ -21,6 +21,7 @@ let chain: FakeChain
 const lines: Record<string, unknown>[] = []
 const log = createLog({ write: (line) => lines.push(JSON.parse(line)), clock: () => now })
 let now = 0
+let started: Record<string, unknown>[] = []
 
 beforeEach(async () => {
   lines.length = 0
@@ -34,6 +35,7 @@ beforeEach(async () => {
     onFault: log.onFault,
   })
   await service.start()
+  started = lines.splice(0)
 })
 afterEach(async () => {
   await service.stop()
@@ -67,6 +69,19 @@ describe('the log', () => {
     await service.settle(makePayment())
     expect(lines.at(-1)?.payer).toMatch(/^payer_[0-9a-f]{12}$/)
     expect(lines.at(-1)?.payer).not.toBe(name)
+  })
+
+  test('names this replica and the lanes that it takes and leaves, so that one that ends without a word can be told', async () => {
+    const { replica } = service
+    const lane = { network: NETWORK, signer: chain.signers[0], replica }
+    expect(started).toMatchObject([
+      { level: 'info', msg: 'replica_started', replica },
+      { level: 'info', msg: 'lane_taken', ...lane },
+    ])
+    await service.stop()
+    expect(lines).toMatchObject([{ level: 'info', msg: 'lane_left', ...lane }])
+    log.onEvent({ type: 'replica_gone', at: 0, replica: 'other' })
+    expect(lines.at(-1)).toMatchObject({ level: 'warn', msg: 'replica_gone', replica: 'other' })
   })
 
   test('says of a signer that cannot pay who it is, where, and what to do', () => {

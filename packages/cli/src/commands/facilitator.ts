@@ -127,6 +127,7 @@ export async function runFacilitator(
     const ready = {
       url: served?.url,
       store: withoutSecrets(config.store),
+      replica: service.replica,
       ...(operator === undefined ? {} : { admin: operator.url }),
     }
     io.out(`${JSON.stringify({ ready })}\n`)

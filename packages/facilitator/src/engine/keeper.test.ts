@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createJournal, type Hold } from '../journal/journal.js'
 import type { JournalTables } from '../journal/tables.js'
 import type { Timers } from '../timers.js'
-import { createKeeper } from './keeper.js'
+import { createKeeper, type KeeperEvent } from './keeper.js'
 import type { Lane } from './lane.js'
 
 const NETWORK = network('base-sepolia')
@@ -48,6 +48,7 @@ async function keeping(lanes: readonly Lane[]) {
   } as unknown as Timers
   const faults: unknown[] = []
   const adopted: string[] = []
+  const told: KeeperEvent[] = []
   const keeper = createKeeper({
     journal: {
       ...journal,
@@ -57,10 +58,11 @@ async function keeping(lanes: readonly Lane[]) {
       },
     },
     ...{ lanes: () => lanes, networks: [NETWORK], lease: 60_000, timers, isCarried: () => false, carry() {} },
+    tell: (event) => void told.push(event),
     onError: (error) => void faults.push(error),
   })
   return {
-    ...{ keeper, journal, store, faults, adopted },
+    ...{ keeper, journal, store, faults, adopted, told },
     /** Lets everything that is due happen, until `condition` holds. */
     async until(condition: () => boolean) {
       for (let turns = 0; turns < 1000 && !condition(); turns++) {
@@ -131,5 +133,40 @@ test('A14 blocks that another replica learnt are undone are looked after here to
   await until(() => adopted.length > asked + 3)
   expect(node.reopened).toBe(1)
   await keeper.stop()
+  await store.close()
+})
+
+test('ENG-5 who was found dead is told, and each lane that is taken, from whom, lost, and left', async () => {
+  const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
+  const { keeper, store, told, until } = await keeping([first.lane, second.lane])
+  const [dead, far] = ['dead', 'far'].map((replica) => createJournal({ store, clock: () => 1000, replica }))
+  await dead?.leases.renew(60_000)
+  await dead?.leases.acquire(NETWORK, '0xf1', 60_000)
+  // No process of this machine; and one of another machine, which is only known not to have been heard of.
+  await store.withTables<JournalTables>().transaction((trx) =>
+    trx
+      .updateTable('replica')
+      .set({ process: 2 ** 30 })
+      .execute(),
+  )
+  await far?.leases.acquire(NETWORK, '0xf2', -1)
+  await keeper.start()
+  const [one, other] = ['0xf1', '0xf2'].map((signer) => ({ network: NETWORK, signer }))
+  expect(told.splice(0)).toEqual([
+    { type: 'replica_gone', replica: 'dead' },
+    { type: 'lane_taken', ...one },
+    { type: 'lane_taken', ...other, from: 'far' },
+  ])
+  second.lane.lose()
+  await until(() => told.length > 1)
+  expect(told.splice(0)).toEqual([
+    { type: 'lane_lost', ...other },
+    { type: 'lane_taken', ...other },
+  ])
+  await keeper.stop()
+  expect(told.map(({ type, signer }) => [type, signer])).toEqual([
+    ['lane_left', '0xf1'],
+    ['lane_left', '0xf2'],
+  ])
   await store.close()
 })

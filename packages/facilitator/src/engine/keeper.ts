@@ -1,4 +1,4 @@
-import type { Network, Pid } from '@groat/core'
+import type { Network, Pid, X402Event } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
 import type { HeldLane } from '../journal/leases.js'
 import type { SettlementRecord } from '../journal/record.js'
@@ -26,14 +26,18 @@ export type KeeperOptions = {
   readonly isCarried: (pid: Pid) => boolean
   /** Carries on with what was somebody else's. */
   readonly carry: (record: SettlementRecord) => void
+  readonly tell: (event: KeeperEvent) => void
   readonly onError: (error: unknown) => void
 }
+
+/** What happens to lanes, and to others that hold some. */
+export type KeeperEvent = Pick<X402Event, 'type' | 'network' | 'signer' | 'replica' | 'from'>
 
 /**
  * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones.
  *
  * @example
- * const keeper = createKeeper({ journal, lanes, networks, lease: 15_000, timers, isCarried, carry, onError })
+ * const keeper = createKeeper({ journal, lanes, networks, lease: 15_000, timers, isCarried, carry, tell, onError })
  */
 export function createKeeper({
   journal,
@@ -43,6 +47,7 @@ export function createKeeper({
   timers,
   isCarried,
   carry,
+  tell,
   onError,
 }: KeeperOptions): Keeper {
   const { leases } = journal
@@ -60,11 +65,13 @@ export function createKeeper({
   async function beat(): Promise<readonly unknown[]> {
     const renewed = await leases.renew(lease)
     alive = renewed.alive
+    for (const replica of renewed.gone) tell({ type: 'replica_gone', replica })
     for (const [lane, mine] of held) {
       const isMine = lane.held && renewed.held.some((each) => isSame(each, mine))
       if (isMine) continue
       held.delete(lane)
       lane.lose()
+      tellOf('lane_lost', lane)
     }
     // Nothing waits for it: a lease is not lost to a node that is slow.
     for (const lane of held.keys()) void lane.weigh()
@@ -77,6 +84,7 @@ export function createKeeper({
       try {
         await lane.take(mine)
         held.set(lane, mine)
+        tellOf('lane_taken', lane, mine.from)
       } catch (error) {
         faults.push(error)
         await letGo(lane, mine)
@@ -105,8 +113,12 @@ export function createKeeper({
     return faults
   }
 
+  function tellOf(type: KeeperEvent['type'], { network, signer }: Lane, from?: string): void {
+    tell({ type, network, signer, ...(from === undefined ? {} : { from }) })
+  }
+
   async function letGo(lane: Lane, mine: HeldLane): Promise<void> {
-    held.delete(lane)
+    if (held.delete(lane)) tellOf('lane_left', lane)
     lane.lose()
     await leases.release(mine)
   }
@@ -172,7 +184,10 @@ export function createKeeper({
       stopWatching()
       stopBeating()
       await Promise.all([beating, taking])
-      for (const lane of held.keys()) lane.lose()
+      for (const lane of held.keys()) {
+        lane.lose()
+        tellOf('lane_left', lane)
+      }
       held.clear()
       await leases.leave().catch(onError)
     },

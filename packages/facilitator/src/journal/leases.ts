@@ -5,10 +5,13 @@ import type { JournalTables } from './tables.js'
 
 /** Which of the processes on one journal may do what. Time is the database's. */
 export interface Leases {
-  /** This replica is alive, and so are the lanes that it holds. Answers how many are alive, and which lanes of it are still its. */
-  renew(milliseconds: number): Promise<{ readonly alive: number; readonly held: readonly HeldLane[] }>
+  /**
+   * This replica is alive, and so are the lanes that it holds. Answers how many are alive, which lanes of it are still its, and which replicas
+   * of this host were found dead.
+   */
+  renew(milliseconds: number): Promise<Renewed>
   /** Takes a lane that nobody else alive holds; `undefined` when somebody does. Who has it and forgot so gets it under another fence. */
-  acquire(network: Network, signer: string, milliseconds: number): Promise<HeldLane | undefined>
+  acquire(network: Network, signer: string, milliseconds: number): Promise<TakenLane | undefined>
   /** Lets a lane go. */
   release(lane: HeldLane): Promise<void>
   /** Lets everything go: lanes, and payments that nothing was signed for. */
@@ -17,6 +20,12 @@ export interface Leases {
 
 /** A lane, and the fence under which it is held. */
 export type HeldLane = { readonly network: Network; readonly signer: string; readonly fence: number }
+
+/** A lane that was taken; `from`: whose it was who did not let it go. */
+export type TakenLane = HeldLane & { readonly from?: string }
+
+/** How a replica stands among the others. */
+export type Renewed = { readonly alive: number; readonly held: readonly HeldLane[]; readonly gone: readonly string[] }
 
 /** Makes the leases of one replica. */
 export function createLeases(store: Store<JournalTables>, replica: string): Leases {
@@ -60,7 +69,7 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .where('lease_until', '>', now)
           .executeTakeFirstOrThrow()
         // A codec: the journal holds nothing else.
-        return { alive, held: held as HeldLane[] }
+        return { alive, held: held as HeldLane[], gone }
       }),
 
     acquire: (network, signer, milliseconds) =>
@@ -72,6 +81,12 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .values(fresh)
           .onConflict((conflict) => conflict.doNothing())
           .execute()
+        const before = await trx
+          .selectFrom('lane')
+          .select('owner')
+          .where('network', '=', network)
+          .where('signer', '=', signer)
+          .executeTakeFirst()
         const taken = await trx
           .updateTable('lane')
           .set((eb) => ({ owner: replica, fence: eb('fence', '+', 1), lease_until: now + milliseconds }))
@@ -80,7 +95,9 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .where((eb) => eb.or([eb('owner', 'is', null), eb('owner', '=', replica), eb('lease_until', '<=', now)]))
           .returning('fence')
           .executeTakeFirst()
-        return taken === undefined ? undefined : { network, signer, fence: taken.fence }
+        if (taken === undefined) return undefined
+        const from = before?.owner ?? replica
+        return { network, signer, fence: taken.fence, ...(from === replica ? {} : { from }) }
       }),
 
     async release({ network, signer, fence }) {

@@ -60,6 +60,7 @@ export function createLog(options: LogOptions): FacilitatorLog {
         ...(amount === undefined ? {} : { amount: amount.toString() }),
       }
       if (type === 'fault') logger.error(fields, type)
+      else if (type === 'replica_gone' || type === 'lane_lost') logger.warn(fields, type)
       else if (type === 'lane_blocked')
         logger.warn({ ...fields, ...(rest.code && { hint: errorInfo(rest.code).hint }) }, type)
       else logger.info(fields, type)

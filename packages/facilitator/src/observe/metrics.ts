@@ -113,7 +113,7 @@ export function createMetrics(): Metrics {
   return {
     onEvent({ type, network = '', scheme = '', code }) {
       if (type === 'fault') return faults.inc({ code: code ?? '' })
-      if (type.startsWith('lane_')) return
+      if (type.startsWith('lane_') || type.startsWith('replica_')) return
       if (OURS.has(type)) known.add(`${network} ${scheme}`)
       const ours = known.has(`${network} ${scheme}`) ? { network, scheme } : { network: 'other', scheme: 'other' }
       events.inc({ event: type, ...ours })
