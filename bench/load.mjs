@@ -1,5 +1,5 @@
 // npm run load -- NAME [--seconds N] [--rate N] [--seed N]: one run of the load plan, with real processes on a real chain, ended by an audit.
-import { parseArgs } from 'node:util'
+import { readNumbers } from '../scripts/lib/numbers.mjs'
 import { plans } from './load/plans.mjs'
 
 const usage = `npm run load -- NAME [--seconds N] [--rate N] [--payments N] [--seed N]
@@ -8,43 +8,27 @@ ${Object.entries(plans)
   .map(([name, { shape }]) => `  ${name}  ${shape}`)
   .join('\n')}
 `
-const { values, positionals } = read(() =>
-  parseArgs({
-    args: process.argv.slice(2).filter((arg) => arg !== '--'),
-    allowPositionals: true,
-    options: {
-      seconds: { type: 'string' },
-      rate: { type: 'string' },
-      payments: { type: 'string' },
-      seed: { type: 'string' },
-      help: { type: 'boolean' },
-    },
-  }),
-)
-if (values.help) {
+const { wrong, numbers, names, help } = readNumbers(process.argv.slice(2), {
+  ...{ seconds: 'amount', rate: 'amount', payments: 'count', seed: 'seed' },
+})
+if (wrong !== undefined) {
+  console.error(`${wrong}\n\n${usage}`)
+  process.exit(2)
+}
+if (help) {
   console.log(usage)
   process.exit(0)
 }
-const [name = ''] = positionals
+const [name = ''] = names
 const plan = plans[name]
 if (plan === undefined) {
   console.error(`${name === '' ? 'Which run?' : `No run is called ${JSON.stringify(name)}.`}\n\n${usage}`)
   process.exit(2)
 }
-const settings = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Number(value)]))
 console.log(`${name}: ${plan.shape}`)
-const report = await plan.run({ seed: 1, ...settings })
+const report = await plan.run({ seed: 1, ...numbers })
 for (const [law, { ok, said }] of Object.entries(report.laws)) console.log(`  ${ok ? 'ok  ' : 'FAIL'}  ${law}: ${said}`)
 for (const [figure, value] of Object.entries(report.figures)) console.log(`        ${figure}: ${value}`)
 const failed = Object.values(report.laws).filter(({ ok }) => !ok).length
 console.log(failed === 0 ? `${name} passed` : `${name} failed: ${failed} laws`)
 process.exit(failed === 0 ? 0 : 1)
-
-function read(parse) {
-  try {
-    return parse()
-  } catch (error) {
-    console.error(`${error.message}\n\n${usage}`)
-    process.exit(2)
-  }
-}

@@ -1,4 +1,4 @@
-// npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N] [--jobs N]: the engine against a world in memory, one run for each seed.
+// What `npm run simulate` and the load plan start, with numbers that are some: the engine against a world in memory, one run for each seed.
 import { type ChildProcess, fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -6,11 +6,9 @@ import { parseArgs } from 'node:util'
 import type { Played } from './player.js'
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
-const USAGE = 'npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N] [--jobs N]'
 const { values } = parseArgs({
   args: process.argv.slice(2).filter((arg) => arg !== '--'),
   options: {
-    help: { type: 'boolean' },
     seeds: { type: 'string', default: '1000' },
     seed: { type: 'string', default: '1' },
     steps: { type: 'string', default: '60' },
@@ -18,10 +16,6 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: String(availableParallelism()) },
   },
 })
-if (values.help) {
-  say(USAGE)
-  process.exit(0)
-}
 const [seeds, first, steps, jobs] = [values.seeds, values.seed, values.steps, values.jobs].map(Number) as [
   number,
   number,
@@ -49,8 +43,9 @@ say(
 say(
   `${sum.runs} runs, ${sum.payments} payments, ${sum.events.toLocaleString('en')} events, ${(sum.virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${seconds.toFixed(1)} s: ${aMinute(sum.runs)} runs and ${aMinute(sum.events)} events a minute`,
 )
-say(failed.length === 0 ? 'simulate passed' : `simulate failed: seeds ${failed.join(', ')}`)
-process.exitCode = failed.length === 0 ? 0 : 1
+if (sum.runs === 0) say('simulate failed: it played nothing')
+else say(failed.length === 0 ? 'simulate passed' : `simulate failed: seeds ${failed.join(', ')}`)
+process.exitCode = sum.runs > 0 && failed.length === 0 ? 0 : 1
 
 /** One process plays one seed after the other; where it ends by itself, the seed is to blame, and another process goes on. */
 async function work(): Promise<void> {
