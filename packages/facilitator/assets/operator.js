@@ -26,16 +26,21 @@ byId('query').value = query
 
 async function ask(path) {
   const response = await fetch(path, { headers: { accept: 'application/json' } })
-  if (!response.ok) throw new Error(`${response.status}`)
-  return response.json()
+  if (response.ok) return response.json()
+  const { health } = await response.json().catch(() => ({}))
+  throw Object.assign(new Error(`${response.status}`), { health })
 }
 
 function showHealth({ ready, reasons, notes = [] }) {
   const pill = byId('health')
   pill.className = `pill ${ready ? 'good' : 'bad'}`
   pill.textContent = ready ? 'takes payments' : 'takes no payments'
-  const what = [...reasons, ...notes].map(({ part, network, signer, code, state, detail }) =>
-    [network ? nameOf(network) : part, ...(signer ? [signer] : []), detail ?? code ?? state].join(': '),
+  const what = [...reasons, ...notes].map(({ part, network, signer, code, state, detail, hint }) =>
+    [
+      network ? nameOf(network) : part,
+      ...(signer ? [signer] : []),
+      detail ?? [code ?? state, ...(hint ? [hint] : [])].join('. '),
+    ].join(': '),
   )
   byId('reasons').textContent = [...new Set(what)].join(' · ')
   byId('reasons').hidden = what.length === 0
@@ -259,10 +264,11 @@ async function lookAgain(before, payments) {
 
 async function look() {
   try {
-    const [overview, payments] = await Promise.all([
-      ask('/api/overview'),
-      ask(`/api/payments?q=${encodeURIComponent(query)}`),
-    ])
+    const listed = ask(`/api/payments?q=${encodeURIComponent(query)}`)
+    // What is in the way is said by the overview.
+    listed.catch(() => {})
+    const overview = await ask('/api/overview')
+    const payments = await listed
     names = new Map(overview.chains.map(({ network, name }) => [network, name]))
     showHealth(overview.health)
     showFigures(overview)
@@ -272,7 +278,8 @@ async function look() {
     showWebhooks(overview.webhooks)
     showPayments(payments)
     if (chosen) await lookAgain(chosen, payments)
-  } catch {
+  } catch ({ health }) {
+    if (health) return showHealth(health)
     const pill = byId('health')
     pill.className = 'pill bad'
     pill.textContent = 'no answer'

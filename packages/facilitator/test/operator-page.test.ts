@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { openMemoryStore } from '@groat/store'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createAdminApp, createOverview } from '../src/admin.js'
@@ -100,6 +101,28 @@ describe('the operator’s listener', () => {
     }
     expect(text).toMatch(/groat_gas_runway_settlements\{network="eip155:84532",signer="0x[0-9a-fA-F]{40}"\} [1-9]/)
     expect(text.toLowerCase()).not.toContain(on.chain.account('payer').address.toLowerCase())
+  })
+
+  test('says while the database is down that it is, and what to do, on the page as well', async () => {
+    const store = await openMemoryStore()
+    const service = await on.serve({ store })
+    const overview = createOverview({ service, store })
+    const app = createAdminApp({ store, overview, health: () => service.health() })
+    admin = await serveApp(app.fetch, { host: '127.0.0.1', port: 0 })
+    await service.stop()
+    await store.close()
+    const response = await fetch(`${admin.url}/api/overview`)
+    const hint = 'Check the database; nothing was accepted meanwhile.'
+    expect([response.status, await response.json()]).toMatchObject([
+      503,
+      { health: { ready: false, reasons: [{ part: 'service' }, { part: 'store', code: 'store_unavailable', hint }] } },
+    ])
+    if (executablePath === undefined) return
+    const page = await browser.newPage()
+    await page.goto(admin.url)
+    await eventually(() => page.locator('#reasons').textContent()).toContain(`store: store_unavailable. ${hint}`)
+    expect(await page.locator('#health').textContent()).toBe('takes no payments')
+    await page.close()
   })
 
   test('says who has still to be told what, on the page as well', async () => {

@@ -116,6 +116,7 @@ export async function runFacilitator(
       const app = createAdminApp({
         store,
         overview,
+        health: () => service.health(),
         metrics,
         onFault,
         ...(tokenHash === undefined ? {} : { tokenHash }),

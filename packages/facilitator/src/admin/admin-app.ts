@@ -1,11 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { isPid } from '@groat/core'
+import { errorInfo, isPid } from '@groat/core'
 import type { Store } from '@groat/store'
 import { type Context, Hono } from 'hono'
 import { bearerOf, hashApiKey } from '../access/api-key.js'
 import { createReporter, type Fault } from '../fault.js'
 import type { Metrics } from '../observe/metrics.js'
+import type { Health, HealthReason } from '../service.js'
 import { createJournalView } from './journal-view.js'
 import type { Overview } from './overview.js'
 
@@ -13,6 +14,8 @@ import type { Overview } from './overview.js'
 export type AdminAppOptions = {
   readonly store: Store
   readonly overview: () => Promise<Overview>
+  /** What is said while there is no overview, because the database is down: `service.health`. */
+  readonly health?: () => Promise<Health>
   readonly metrics?: Metrics
   /** Hash of the token that opens it (`hashApiKey`), as a bearer or as the password of a browser. Absent: only loopback names are answered. */
   readonly tokenHash?: string
@@ -27,9 +30,9 @@ const POLICY =
  * own, which strangers do not reach.
  *
  * @example
- * const admin = createAdminApp({ store, overview: createOverview({ service, store }) })
+ * const admin = createAdminApp({ store, overview: createOverview({ service, store }), health: () => service.health() })
  */
-export function createAdminApp({ store, overview, metrics, tokenHash, onFault }: AdminAppOptions): Hono {
+export function createAdminApp({ store, overview, health, metrics, tokenHash, onFault }: AdminAppOptions): Hono {
   const view = createJournalView(store)
   const report = createReporter({ onFault })
   const app = new Hono()
@@ -58,7 +61,16 @@ export function createAdminApp({ store, overview, metrics, tokenHash, onFault }:
   file('/operator.css', 'operator.css', 'text/css')
   file('/operator.js', 'operator.js', 'text/javascript')
 
-  app.get('/api/overview', async (c) => answerJson(c, await overview()))
+  app.get('/api/overview', async (c) => {
+    try {
+      const now = await overview()
+      return answerJson(c, { ...now, health: advised(now.health) })
+    } catch (error) {
+      const now = await health?.()
+      if (now === undefined || now.ready) throw error
+      return answerJson(c, { health: advised(now) }, 503)
+    }
+  })
   app.get('/api/payments', async (c) => answerJson(c, await view.payments(c.req.query('q')?.slice(0, 200))))
   app.get('/api/payments/:pid', async (c) => {
     const pid = c.req.param('pid')
@@ -77,9 +89,16 @@ export function createAdminApp({ store, overview, metrics, tokenHash, onFault }:
 }
 
 /** Heights are bigint inside; in JSON they are text. */
-function answerJson(c: Context, value: unknown): Response {
+function answerJson(c: Context, value: unknown, status: 200 | 503 = 200): Response {
   const text = JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? each.toString() : each))
-  return c.body(text, 200, { 'content-type': 'application/json' })
+  return c.body(text, status, { 'content-type': 'application/json' })
+}
+
+/** What is known to help is said beside what is in the way. */
+function advised({ reasons, notes = [], ready }: Health) {
+  const advise = (reason: HealthReason) =>
+    'code' in reason ? { ...reason, hint: errorInfo(reason.code).hint } : reason
+  return { ready, reasons: reasons.map(advise), ...(notes.length === 0 ? {} : { notes: notes.map(advise) }) }
 }
 
 /** A page of another site could have a name of its own point here; this listener answers to the machine's own names only. */
