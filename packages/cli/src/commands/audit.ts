@@ -9,7 +9,7 @@ import { openJournal } from './open-store.js'
 import { nameOf } from './refusal.js'
 import { schemesOf } from './schemes.js'
 
-/** `groat facilitator audit FILE`: whether a journal is whole, and the chains say the same. Exits 1 on a difference, 3 when a chain could not be asked. */
+/** `groat facilitator audit FILE`: whether a journal is whole, and the chains say the same. It needs no keys. Exits 1 on a difference, 3 when a chain could not be asked. */
 export async function runAudit(
   file: string,
   {
@@ -19,7 +19,7 @@ export async function runAudit(
   }: { readonly offline?: boolean; readonly json?: boolean; readonly archives?: readonly string[] },
   io: Io,
 ): Promise<number> {
-  const { store: target, networks } = await readFacilitatorConfig(file, io.environment)
+  const { store: target, networks } = await readFacilitatorConfig(file, io.environment, { only: 'books' })
   const store = await openJournal(target)
   try {
     const found = await auditJournal({ store, ...(offline ? {} : { schemes: await schemesOf(networks, store) }) })

@@ -80,10 +80,15 @@ export function facilitatorSchema(): object {
 /**
  * Reads the configuration of a facilitator. Throws a usage error with file, line and reason.
  *
- * Keys stand in the file only as `${NAME}`, or in a file that its owner alone can read.
+ * Keys stand in the file only as `${NAME}`, or in a file that its owner alone can read. For the books alone no key and no other secret is looked at,
+ * and no network has a signer.
  */
-export async function readFacilitatorConfig(file: string, environment: Environment): Promise<FacilitatorConfig> {
-  const read = await readYamlFile(file, File, environment)
+export async function readFacilitatorConfig(
+  file: string,
+  environment: Environment,
+  { only }: { readonly only?: 'books' } = {},
+): Promise<FacilitatorConfig> {
+  const read = await readYamlFile(file, File, environment, only && BOOKS)
   const { value, fail, isLiteral, isPrivate } = read
   const listen = parseListen(value.listen)
   if (listen === undefined) throw fail(['listen'], LISTEN)
@@ -101,7 +106,7 @@ export async function readFacilitatorConfig(file: string, environment: Environme
     const path = ['networks', name]
     const family = families[networkFamily(id)]
     if (family === undefined) throw fail(path, `nothing settles on ${networkFamily(id)} chains`)
-    const signers = family.keysOf(keys)
+    const signers = only === 'books' ? [] : family.keysOf(keys)
     const other = family.field === 'signers' ? 'fee_payer' : 'signers'
     if (keys[other] !== undefined) throw fail([...path, other], `this chain has ${family.field} instead`)
     if (signers === undefined) throw fail(path, `${family.field}: expected ${family.form}`)
@@ -144,6 +149,14 @@ export async function readFacilitatorConfig(file: string, environment: Environme
   const operation = operationOf(value, { listen, networks, networkOf, fail, isLiteral, isPrivate, file })
   return { ...listen, store: storeOf(value.store, file), networks, engine, operation }
 }
+
+/** What is asked of chains about payments that were made. */
+const BOOKS = [
+  'store',
+  ...['rpc', 'agree_from', 'assets', 'schemes', 'wallet_factories', 'delegations', 'self_batch', 'auth_capture'].map(
+    (field) => `networks.*.${field}`,
+  ),
+]
 
 /** A path in the file is meant from where the file is, wherever the command is run. */
 function storeOf(store: string, file: string): string {

@@ -20,7 +20,7 @@ export type ConfigFile<T> = {
 
 /**
  * Reads a YAML file and checks it against a schema. `${NAME}` inside a value is replaced from the environment. With `only` the other members of the file
- * are not looked at, nor the variables that they name.
+ * are not looked at, nor the variables that they name: `store`, or `networks.*.rpc` for a member of each network.
  * Whatever is wrong is a usage error with file, line and reason.
  */
 export async function readYamlFile<T extends z.core.$ZodType>(
@@ -88,7 +88,14 @@ const MOST_ALIASES = 50
 
 function someOf(value: unknown, only: readonly string[] | undefined): unknown {
   if (only === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).filter(([name]) => only.includes(name)))
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, inner]) => {
+      const mine = only.map((path) => path.split('.')).filter(([first]) => first === name || first === '*')
+      if (mine.length === 0) return []
+      const rest = mine.every((path) => path.length > 1) ? mine.map((path) => path.slice(1).join('.')) : undefined
+      return [[name, someOf(inner, rest)]]
+    }),
+  )
 }
 
 /** The place of a field, or of the closest parent that is there. */
