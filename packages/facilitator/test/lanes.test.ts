@@ -125,20 +125,28 @@ test('A14 a block that is undone after a success is noticed, and the payment lan
   await on.expectMoved(1)
 })
 
-test('A14 what is undone after another replica took its lane goes out again from there', async () => {
+test.each([
+  ['at once', false],
+  ['also when its node goes on for a while with the numbers of before', true],
+])('A14 what is undone after another replica took its lane goes out again from there, %s', async (_, isLate) => {
   const quick = { watchInterval: 50, rebroadcast: 100, lease: 500, signers: ['facilitator', 'facilitator2'] as const }
+  const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
   const first = await on.serve(quick)
-  const requests = await payMany(5)
   // One after the other: with two lanes, each payer goes by one of them.
-  for (const request of requests) receiptOf(await first.settle(request))
-  await on.serve(quick)
+  for (const request of await payMany(5)) receiptOf(await first.settle(request))
+  await on.serve({ ...quick, rpc: proxy.url })
   const owners = async () => (await on.tables().selectFrom('lane').select('owner').execute()).map(({ owner }) => owner)
   await until(async () => new Set(await owners()).size === 2 && !(await owners()).includes(null))
+  const fault = { action: 'result', result: '0x5' } as const
+  const mend = isLate ? proxy.use({ method: 'eth_getTransactionCount', fault }) : () => {}
   await on.chain.reorg(5)
   const came = () => on.tables().selectFrom('event').select('pid').where('to_state', '=', 'reorged').execute()
   await until(async () => new Set((await came()).map(({ pid }) => pid)).size === 5)
+  await new Promise((resolve) => setTimeout(resolve, isLate ? 1500 : 0))
+  mend()
   await until(async () => (await on.tables().selectFrom('evidence').select('settlement').execute()).length === 5)
   await on.expectMoved(5)
+  await proxy.stop()
 })
 
 test('ENG-11 a payment that has to be deep is not called settled before it is, and is final in the end', async () => {

@@ -124,7 +124,8 @@ export function createKeeper({
   }
 
   async function takeOver(): Promise<void> {
-    const mine = [...held.keys()]
+    // Who cannot send leaves it to who can.
+    const mine = [...held.keys()].filter(({ blocked }) => blocked === undefined)
     const at = [...new Set(mine.map(({ network }) => network))]
     // A chain without nonces has no lanes to hold: there everybody signs.
     const open = networks.filter((network) => at.includes(network) || !lanes().some((lane) => lane.network === network))

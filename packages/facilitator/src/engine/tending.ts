@@ -83,8 +83,12 @@ export function createTending(options: TendingOptions): Tending {
 
   /** Whether nodes are about to say of everything here what there is to say. */
   function isAnswering(): boolean {
-    const asOf = clock() - ANSWERS_IN
-    return [...slots].every(({ included, flight, sentAt }) => included || (flight !== undefined && sentAt > asOf))
+    const now = clock()
+    return [...slots].every(({ included, flight, sentAt }) => {
+      // What is in a block is about to be settled. When it is not, that block may be gone.
+      if (included) return sentAt > now - LOOK_AFTER
+      return flight !== undefined && sentAt > now - ANSWERS_IN
+    })
   }
 
   function nap(milliseconds: number): Promise<void> {
@@ -135,6 +139,8 @@ export function createTending(options: TendingOptions): Tending {
     lookedAt = now
     const { latest } = await chain.head()
     await fillGaps()
+    // Who cannot pay cannot pay more.
+    if (standing.blocked === 'signer_out_of_gas') return
     for (const slot of late) {
       slot.height ??= latest
       if (latest - slot.height < BLOCKS_TO_WAIT || slot.included) continue

@@ -87,10 +87,7 @@ export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: P
         const over = overQuota(batch)
         if (over !== undefined) return over
         for (const quota of quotas) batch.draw(quota)
-        // What is in a block has taken its money, however deep that has to be.
-        const same = account.open.filter(
-          (each) => each.phase === 'open' && each.network === network && each.asset === asset,
-        )
+        const same = account.open.filter((each) => each.network === network && each.asset === asset)
         const reserved = same.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
         const row = rowOf(claim, { owner, place: account.claims, now: batch.now })
         batch.claim(row, claim.requestText)

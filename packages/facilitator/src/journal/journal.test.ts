@@ -442,15 +442,6 @@ function describeJournal(): void {
       expect(await journal.means(late!)).toEqual({ reserved: 0n, undone: 0 })
     })
 
-    test('what is in a block has taken its money, though it is not deep enough', async () => {
-      const signed = written(await sign(await claimed('1'), tx('a', 0n)))
-      const record = await claimed('2')
-      expect((await journal.means(record)).reserved).toBe(10n ** 30n)
-      written(await journal.settled(signed, evidence, 'mined'))
-      expect((await journal.means(record)).reserved).toBe(0n)
-      expect(await journal.claim(claimOf('3'), 'r')).toMatchObject({ status: 'won', means: { reserved: 10n ** 30n } })
-    })
-
     test('what is signed for takes the money also of a payment that came before it', async () => {
       const early = await claimed('1')
       const late = written(await sign(await claimed('2'), tx('a', 0n)))

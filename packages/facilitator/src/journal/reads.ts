@@ -74,9 +74,7 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         .selectFrom('settlement')
         .select('amount')
         .where('payer', '=', payer)
-        // What is in a block has taken its money, however deep that has to be.
         .where(inPhases(openPhases))
-        .where('phase', '=', 'open')
         .where('network', '=', network)
         .where('asset', '=', asset)
         .where((eb) => {

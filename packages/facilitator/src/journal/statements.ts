@@ -71,11 +71,11 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
     ),
     open: listStatement<
       { accounts: readonly string[] },
-      Pick<SettlementRow, 'network' | 'payer' | 'asset' | 'amount' | 'phase'>
+      Pick<SettlementRow, 'network' | 'payer' | 'asset' | 'amount' | 'place'>
     >((db, { accounts }) =>
       db
         .selectFrom('settlement')
-        .select(['network', 'payer', 'asset', 'amount', 'phase'])
+        .select(['network', 'payer', 'asset', 'amount', 'place'])
         .where('payer', 'in', accounts)
         .where(inPhases(openPhases)),
     ),
