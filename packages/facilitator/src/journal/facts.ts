@@ -28,7 +28,7 @@ export type Needs = {
 
 /** Where a payment stands. */
 export type Standing = Pick<SettlementRow, 'pid' | 'state' | 'owner' | 'tenant' | 'told' | 'created_at'>
-type OpenPayment = Pick<SettlementRow, 'network' | 'asset' | 'amount' | 'place'>
+type OpenPayment = Pick<SettlementRow, 'network' | 'asset' | 'amount'>
 /** A payer, with what it has under way. */
 export type Payer = { claims: number; failures: number; failing_since: number; readonly open: OpenPayment[] }
 

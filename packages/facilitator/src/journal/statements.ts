@@ -69,15 +69,13 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
         )
         .returningAll(),
     ),
-    open: listStatement<
-      { accounts: readonly string[] },
-      Pick<SettlementRow, 'network' | 'payer' | 'asset' | 'amount' | 'place'>
-    >((db, { accounts }) =>
-      db
-        .selectFrom('settlement')
-        .select(['network', 'payer', 'asset', 'amount', 'place'])
-        .where('payer', 'in', accounts)
-        .where(inPhases(openPhases)),
+    open: listStatement<{ accounts: readonly string[] }, Pick<SettlementRow, 'network' | 'payer' | 'asset' | 'amount'>>(
+      (db, { accounts }) =>
+        db
+          .selectFrom('settlement')
+          .select(['network', 'payer', 'asset', 'amount'])
+          .where('payer', 'in', accounts)
+          .where(inPhases(openPhases)),
     ),
 
     insertSettlements: listStatement<{ rows: readonly Row<'settlement'>[] }, Pick<SettlementRow, 'id' | 'pid'>>(
