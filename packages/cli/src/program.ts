@@ -160,6 +160,7 @@ function isSandboxError(error: unknown): error is SandboxError {
 
 const kinds: Partial<Record<ErrorCode, keyof typeof exitCodes>> = {
   facilitator_unreachable: 'unreachable',
+  facilitator_busy: 'unreachable',
   rpc_unreachable: 'unreachable',
   seller_unreachable: 'unreachable',
   store_unavailable: 'unreachable',

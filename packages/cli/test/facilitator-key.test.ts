@@ -16,6 +16,7 @@ import { recordedIo } from './io.js'
 
 const full = createApiKey()
 const narrow = createApiKey()
+const slow = createApiKey()
 let sandbox: Sandbox
 let folder: string
 let upstream: Server
@@ -37,6 +38,7 @@ networks:
 tenants:
   shop: { keys: ["${full.hash}"], scopes: [verify, settle] }
   other: { keys: ["${narrow.hash}"], scopes: [metrics] }
+  little: { keys: ["${slow.hash}"], scopes: [verify, settle], limits: { verify: 1/min } }
 `,
   )
   const io = recordedIo({ environment: { RPC: sandbox.ready.evm?.rpcUrl ?? '', KEY: keyOf('facilitator2') } })
@@ -91,11 +93,11 @@ async function open(named: string, environment: Record<string, string> = {}) {
     const response = await payer.fetch(`${ready.url}/weather`)
     return { status: response.status, text: await response.text(), outcome: payer.outcome(response)?.status }
   }
-  const turnedAway = () =>
+  const turnedAway = (code = 'facilitator_unauthorized') =>
     io
       .said()
       .split('\n')
-      .filter((line) => line.includes('"msg":"facilitator_unauthorized"'))
+      .filter((line) => line.includes(`"msg":"${code}"`))
       .map((line) => JSON.parse(line))
   return { io, buy, turnedAway }
 }
@@ -125,6 +127,18 @@ test.each([
     if (KEY !== '') expect(io.said() + text).not.toContain(KEY)
   },
 )
+
+test('FAC-102 a shop over its quota says so, to its buyers and in its log, with the seconds to wait', async () => {
+  const { buy, turnedAway } = await open(`{ url: ${facilitator.url}, key: "\${KEY}" }`, { KEY: slow.key })
+  expect((await buy()).outcome).toBe('settled')
+  const { status, text } = await buy()
+  expect([status, JSON.parse(text)]).toEqual([503, expect.objectContaining({ code: 'facilitator_busy' })])
+  const retryAfter = expect.toSatisfy((seconds) => seconds > 30 && seconds <= 60)
+  const { hint, ...told } = turnedAway('facilitator_busy').at(-1)
+  expect(told).toMatchObject({ level: 'warn', operation: 'verify', status: 429, said: 'quota_exceeded', retryAfter })
+  expect(hint).toMatch(/quota.*used up.*Ask its operator/)
+  expect(turnedAway('fault').at(-1)).toMatchObject({ code: 'facilitator_busy', retryAfter })
+})
 
 test('a key that stands in a file that others read, and one that is none, are mistakes in the file', async () => {
   const check = async (named: string) => {

@@ -5,9 +5,9 @@ import type { Supported } from './model/payment.js'
 
 /**
  * A facilitator: in this process or behind HTTP, it reads the same.
- * A bad payment is an answer. A facilitator that cannot answer throws `X402Error` (`facilitator_unreachable`,
- * `facilitator_unauthorized`, `facilitator_invalid_answer`, `rpc_unreachable`, `store_unavailable`, …); `settle` throws only when it is certain that nothing was
- * accepted, else it answers `unknown`.
+ * A bad payment is an answer. A facilitator that cannot answer throws `X402Error` (`facilitator_unreachable`, `facilitator_busy`,
+ * `facilitator_unauthorized`, `facilitator_invalid_answer`, `rpc_unreachable`, `store_unavailable`, …); `settle` throws only when it is
+ * certain that nothing was accepted, else it answers `unknown`.
  */
 export interface Facilitator {
   verify(request: FacilitatorRequest, options?: CallOptions): Promise<Verdict>

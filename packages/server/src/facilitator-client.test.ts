@@ -119,7 +119,8 @@ describe.each([
 
     test.each([
       ['500', json(500, {}), 'facilitator_unreachable'],
-      ['429', json(429, { isValid: false }), 'facilitator_unreachable'],
+      ['429', json(429, { isValid: false }), 'facilitator_busy'],
+      ['more work than can be done', json(503, { code: 'facilitator_overloaded' }), 'facilitator_busy'],
       ['401', json(401, {}), 'facilitator_unauthorized'],
       ['403', json(403, {}), 'facilitator_unauthorized'],
       ['a yes with 403', json(403, { isValid: true }), 'facilitator_unauthorized'],
@@ -182,7 +183,7 @@ describe.each([
       stub.does.settle = [json(status, { error: 'x' }, { 'retry-after': '5' })]
       const code = await codeOf(connect(stub.url).settle(request))
       const said = new Map([
-        [429, 'facilitator_unreachable'],
+        [429, 'facilitator_busy'],
         [401, 'facilitator_unauthorized'],
         [403, 'facilitator_unauthorized'],
       ])
@@ -242,6 +243,20 @@ describe.each([
     const signal = AbortSignal.timeout(100)
     expect(await codeOf(facilitator.verify(request, { signal }))).toBe('facilitator_unreachable')
     expect(await facilitator.settle(request, { signal })).toMatchObject({ status: 'unknown' })
+  })
+
+  test('a facilitator over its quota is busy, with its code and for how long', async () => {
+    stub.does.verify = [
+      json(429, { code: 'quota_exceeded', detail: 'tenant: too many' }, { 'retry-after': '7' }),
+      json(429, { code: 'a story' }),
+    ]
+    const contextOf = (error: unknown) => X402Error.is(error) && { code: error.code, ...error.context }
+    const facilitator = connect(stub.url)
+    expect(await facilitator.verify(request).catch(contextOf)).toEqual({
+      ...{ code: 'facilitator_busy', operation: 'verify', status: 429, said: 'quota_exceeded', retryAfter: 7 },
+    })
+    const bare = { code: 'facilitator_busy', operation: 'verify', status: 429 }
+    expect(await facilitator.verify(request).catch(contextOf)).toEqual(bare)
   })
 
   test('nothing outward names the address or the words of the facilitator', async () => {

@@ -10,6 +10,7 @@ import {
   type Facilitator,
   type FacilitatorRequest,
   type Fetch,
+  isErrorCode,
   isJsonObject,
   type Pid,
   type Settlement,
@@ -45,9 +46,10 @@ export type FacilitatorClientOptions = {
  * Redirects are not followed and answers are bounded in size and time (SRV-012, SRV-013). A verdict or settlement counts whatever
  * status it comes with (SRV-009). Whatever happens after a settlement was sent is `unknown` (SRV-010); `settle` throws only when the
  * request certainly was not accepted.
- * Throws `X402Error` `invalid_config` for a URL that is none; its methods throw `facilitator_unreachable` (with `retryAfter` in the
- * context, in seconds, where the facilitator gave one), `facilitator_unauthorized` for 401 and 403 (the `status` is in the context) and
- * `facilitator_invalid_answer`.
+ * Throws `X402Error` `invalid_config` for a URL that is none; its methods throw `facilitator_unreachable`, `facilitator_busy` for 429 and for
+ * what says that it has too much to do (`said` in the context is its own code, where that is one of the registry),
+ * `facilitator_unauthorized` for 401 and 403 and `facilitator_invalid_answer`. The `status` is in the context, and so is `retryAfter`, in
+ * seconds, where the facilitator gave one.
  *
  * @example
  * const facilitator = createFacilitatorClient('https://pay.example', { headers: { authorization: `Bearer ${token}` } })
@@ -141,9 +143,13 @@ const REJECTED_UNREAD: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 4
 
 /** The answer, if its status is a good one. Throws else. */
 function okAnswer(operation: FacilitatorOperation, answer: JsonAnswer): JsonAnswer {
-  const { status, retryAfter } = answer
+  const { status, retryAfter, json } = answer
   if (isOk(answer)) return answer
-  if (status === 429 || status >= 500) throw new X402Error('facilitator_unreachable', { operation, status, retryAfter })
+  const { code } = isJsonObject(json) ? json : {}
+  const said = typeof code === 'string' && isErrorCode(code) ? code : undefined
+  if (status === 429 || said === 'facilitator_overloaded')
+    throw new X402Error('facilitator_busy', { operation, status, said, retryAfter })
+  if (status >= 500) throw new X402Error('facilitator_unreachable', { operation, status, retryAfter })
   throw invalidAnswer(operation, status)
 }
 

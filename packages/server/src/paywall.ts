@@ -81,7 +81,7 @@ export type Paywall<Wrap> = Wrap & {
   /**
    * Asks the facilitator what it supports and checks every route, those that are defined later too. Call it before listening.
    * Throws `X402Error` `unsupported_offer`, which names route, scheme and network, or what the facilitator throws when it cannot be
-   * asked (`facilitator_unreachable`, `facilitator_unauthorized`, `facilitator_invalid_answer`).
+   * asked (`facilitator_unreachable`, `facilitator_busy`, `facilitator_unauthorized`, `facilitator_invalid_answer`).
    */
   readonly ready: () => Promise<void>
   /**

@@ -99,21 +99,28 @@ const MAX_RECEIPT_LENGTH = 2048
 
 /** The facilitator could not be asked, or gave no answer that can be used. Nothing was charged. */
 export function facilitatorFault(run: Run, error: unknown): AnswerReply {
-  const known = X402Error.is(error) && errorInfo(error.code).status >= 500 ? error : undefined
-  const retryAfter = known?.context.retryAfter
-  return fault(run, known?.code ?? 'facilitator_unreachable', typeof retryAfter === 'number' ? retryAfter : undefined)
+  if (!X402Error.is(error)) return fault(run, 'facilitator_unreachable')
+  const { retryAfter } = error.context
+  return fault(run, faultCodeOf(error), typeof retryAfter === 'number' ? retryAfter : undefined)
+}
+
+/** Who is turned away for a while is the shop, and not its buyer. */
+function faultCodeOf({ code }: X402Error): ErrorCode {
+  const { status } = errorInfo(code)
+  if (status === 429) return 'facilitator_busy'
+  return status >= 500 ? code : 'facilitator_unreachable'
 }
 
 /** A fault of the world: the operator is told which, under a reference. */
 export function fault(run: Run, code: ErrorCode, retryAfter?: number): AnswerReply {
-  const reference = noted(run, code)
-  return answer(problemAnswer(code, { reference, ...(retryAfter === undefined ? {} : { retryAfter }) }))
+  const wait = retryAfter === undefined ? {} : { retryAfter }
+  return answer(problemAnswer(code, { reference: noted(run, code, wait), ...wait }))
 }
 
 /** Tells the operator of a fault under a reference, which is all that a stranger is told of it. */
-function noted(run: Run, code: ErrorCode): string {
+function noted(run: Run, code: ErrorCode, more: Pick<X402Event, 'retryAfter'> = {}): string {
   const reference = Array.from(run.gate.random(8), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  tell(run, 'fault', { code, reference })
+  tell(run, 'fault', { code, reference, ...more })
   return reference
 }
 

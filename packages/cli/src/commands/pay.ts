@@ -28,6 +28,7 @@ import { askedFor, movesFor, type Payable, receiptOfStream, takenOf, tokensOf } 
 import { sellerKeys } from './seller-keys.js'
 import { type SigningIn, signInAccounts, signingIn } from './sign-in.js'
 import { ownNodes } from './simulator.js'
+import { tellingWaits } from './waits.js'
 import { isLoopback, openWallet, type WalletOptions } from './wallet.js'
 
 /** Options of `groat pay`. */
@@ -70,7 +71,7 @@ export async function pay(url: string, options: PayCommand, io: Io): Promise<num
       policy,
       purse,
       ...(await ownNodes(target, options)),
-      fetch: askOnce(known.fetch),
+      ...tellingWaits(askOnce(known.fetch), io),
       // Where a seller asks for a name of the payment, it gets one.
       extensions: [identifiedPayments(), boundPayments(), told],
       resolve: names.resolve,

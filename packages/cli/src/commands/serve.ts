@@ -166,7 +166,7 @@ function logOf(json: boolean, io: Io) {
 /** Says in the log that the facilitator has turned the shop away; buyers only hear that it cannot sell now. */
 function turnedAwayTold(json: boolean, io: Io): (told: TurnedAway) => void {
   const say = logOf(json, io)
-  return (told) => say('error', 'facilitator_unauthorized', told)
+  return ({ code, ...told }) => say(code === 'facilitator_busy' ? 'warn' : 'error', code, told)
 }
 
 /** Says what was claimed, in the log. */

@@ -2,12 +2,21 @@ import { type Facilitator, isPid, X402Error } from '@groat/core'
 import { createFacilitatorClient } from '@groat/server'
 import type { ShopConfig } from '../config/shop-config.js'
 
-/** What a facilitator was asked for and turned the shop away from. */
-export type TurnedAway = { readonly operation: string; readonly status: number; readonly hint: string }
+/** What a facilitator was asked for and turned the shop away from, for good or for a while. */
+export type TurnedAway = {
+  readonly code: 'facilitator_unauthorized' | 'facilitator_busy'
+  readonly operation: string
+  readonly status: number
+  /** Its own code, where it gave one. */
+  readonly said?: string
+  /** Seconds. */
+  readonly retryAfter?: number
+  readonly hint: string
+}
 
 /**
  * The facilitator of a shop's file, with its key where it wants one. `onTurnedAway` is told of every 401 and 403, which go on as
- * `facilitator_unauthorized`. Throws `X402Error` `invalid_config` for a URL that is none.
+ * `facilitator_unauthorized`, and of every 429, which goes on as `facilitator_busy`. Throws `X402Error` `invalid_config` for a URL that is none.
  */
 export function facilitatorOf(
   { facilitator, facilitatorKey, allowHttp }: Pick<ShopConfig, 'facilitator' | 'facilitatorKey' | 'allowHttp'>,
@@ -21,12 +30,8 @@ export function facilitatorOf(
     try {
       return await answer
     } catch (error) {
-      if (X402Error.is(error) && error.code === 'facilitator_unauthorized') {
-        const status = Number(error.context.status)
-        if (isTold(status)) {
-          onTurnedAway({ status, operation: String(error.context.operation), hint: hintFor(status, hasKey) })
-        }
-      }
+      const told = X402Error.is(error) ? turnedAway(error, hasKey) : undefined
+      if (told !== undefined && isTold(told.status)) onTurnedAway(told)
       throw error
     }
   }
@@ -50,6 +55,23 @@ export async function knock(facilitator: Required<Facilitator>): Promise<void> {
 }
 
 const NOBODYS = '0'.repeat(64)
+
+function turnedAway({ code, context }: X402Error, hasKey: boolean): TurnedAway | undefined {
+  const [status, operation] = [Number(context.status), String(context.operation)]
+  if (code === 'facilitator_unauthorized') return { code, status, operation, hint: hintFor(status, hasKey) }
+  if (code !== 'facilitator_busy') return undefined
+  const { said, retryAfter } = context
+  return {
+    ...{ code, status, operation },
+    ...(typeof said === 'string' && { said }),
+    ...(typeof retryAfter === 'number' && { retryAfter }),
+    hint:
+      said === 'quota_exceeded' ? OVER_QUOTA : 'the facilitator has more to do than it can; buyers are told to wait',
+  }
+}
+
+const OVER_QUOTA =
+  'the quota that the facilitator gives this shop is used up for now; buyers are told to wait. Ask its operator for more'
 
 function hintFor(status: number, hasKey: boolean): string {
   if (!hasKey)

@@ -383,6 +383,7 @@ export const codeNames = [
   'refund_of_used',
   'permit2_allowance_not_replaceable',
   'facilitator_unauthorized',
+  'facilitator_busy',
 ] as const
 
 /** A code of the registry. */

@@ -1735,6 +1735,11 @@ export const errorCodes = {
     title: 'The facilitator does not let this seller in',
     hint: 'A buyer tries again later and tells the seller; a seller gives the facilitator’s API key, as `authorization: Bearer KEY`.',
   },
+  facilitator_busy: {
+    ...later,
+    title: 'The facilitator takes no more for now',
+    hint: 'Nothing was charged: a buyer tries again after Retry-After; a seller looks at the quota that the facilitator gives it.',
+  },
 } as const satisfies Record<ErrorCode, ErrorInfo>
 
 /**
