@@ -1,12 +1,13 @@
-import type { Clock, Network } from '@groat/core'
+import type { Clock, Network, SignedTransaction } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
+import { slotOf } from '../journal/record.js'
 
 /** What transactions of a network may cost in an hour, all replicas together. */
 export interface Budget {
-  /** What is left right now, in the chain's own coin; `undefined` when there is no limit. */
-  left(): Promise<bigint | undefined>
-  /** Counts a transaction with the most that it may cost. */
-  spend(hash: string, cost: bigint | undefined): void
+  /** What is left right now, in the chain's own coin, for a transaction that outbids one or none; `undefined` when there is no limit. */
+  left(outbid?: SignedTransaction): Promise<bigint | undefined>
+  /** Counts a transaction with the most that it may cost, in the place of what it outbids: one of them lands. */
+  spend(transaction: SignedTransaction): void
 }
 
 /**
@@ -26,23 +27,25 @@ export function createBudget(options: {
   let readAt: number | undefined
 
   return {
-    async left() {
+    async left(outbid) {
       if (perHour === undefined) return undefined
       const now = clock()
       if (readAt === undefined || now - readAt > FRESH) {
         const known = await journal.spending(network, now - HOUR)
-        spent = new Map([...spent, ...known.map(({ hash, at, cost }) => [hash, { at, cost }] as const)])
+        spent = new Map([...spent, ...known.map(({ slot, at, cost }) => [slot, { at, cost }] as const)])
         readAt = now
       }
+      const replaced = outbid && slotOf(network, outbid)
       let left = perHour
-      for (const [hash, { at, cost }] of spent) {
-        if (now - at > HOUR) spent.delete(hash)
-        else left -= cost
+      for (const [slot, { at, cost }] of spent) {
+        if (now - at > HOUR) spent.delete(slot)
+        else if (slot !== replaced) left -= cost
       }
       return left > 0n ? left : 0n
     },
-    spend(hash, cost = 0n) {
-      if (perHour !== undefined) spent.set(hash, { at: clock(), cost })
+    spend(transaction) {
+      if (perHour !== undefined)
+        spent.set(slotOf(network, transaction), { at: clock(), cost: transaction.maxCost ?? 0n })
     },
   }
 }

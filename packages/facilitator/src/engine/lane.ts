@@ -195,7 +195,7 @@ export function createLane(options: LaneOptions): Lane {
     if (typeof written === 'string' || 'moved' in written) return written
     crashpoint('FP-06')
     if (nonce !== undefined) standing.next = nonce + 1n
-    budget.spend(transaction.hash, transaction.maxCost)
+    budget.spend(transaction)
     slots.keep(transaction, false)
     return written
   }
@@ -252,9 +252,8 @@ export function createLane(options: LaneOptions): Lane {
       return standing.blocked
     },
     async take(mine) {
-      await tending.load()
+      await tending.resume()
       if (chain.nextNonce !== undefined) standing.next = await nextOf(chain.nextNonce(signer))
-      standing.mined = await chain.minedNonce?.(signer)
       // Without nonces nothing that is signed stands in the way of anything.
       if (isOrdered) await weigh()
       standing.hold = mine
@@ -307,9 +306,7 @@ export function createLane(options: LaneOptions): Lane {
     },
     async reopen() {
       if (!isOrdered || standing.hold === undefined) return
-      const from = (await chain.minedNonce?.(signer)) ?? (await chain.nextNonce?.(signer))
-      if (from !== undefined) await tending.reopen(from)
-      standing.mined = from
+      await tending.resume()
     },
     async stop() {
       standing.stopped = true

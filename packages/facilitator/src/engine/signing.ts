@@ -28,8 +28,8 @@ export function createSigning({
   maxCost,
 }: Pick<LaneOptions, 'chain' | 'signer' | 'budget' | 'maxCost'>): Sign {
   /** What a transaction for these payments may cost: what each is worth it, within what is left of the hour. */
-  async function mostFor(records: readonly SettlementRecord[]): Promise<bigint | undefined> {
-    const left = await budget.left()
+  async function mostFor({ records, outbids = [] }: SignAs): Promise<bigint | undefined> {
+    const left = await budget.left(outbids[0])
     let most: bigint | undefined = 0n
     for (const record of records) {
       const each = maxCost(record)
@@ -40,8 +40,9 @@ export function createSigning({
     return left === undefined || most < left ? most : left
   }
 
-  return async (call, { nonce, outbids = [], records }) => {
-    const most = await mostFor(records)
+  return async (call, as) => {
+    const { nonce, outbids = [] } = as
+    const most = await mostFor(as)
     const transaction = await chain.sign(call, {
       signer,
       ...(nonce === undefined ? {} : { nonce }),

@@ -55,7 +55,7 @@ export type SlotsOptions = {
 }
 
 /**
- * Makes the slots of a lane. Signing goes by nonce, so they stand in its order.
+ * Makes the slots of a lane.
  *
  * @example
  * const slots = createSlots({ network, clock, onNew: () => lookAfterThem() })
@@ -63,6 +63,19 @@ export type SlotsOptions = {
 export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
   const open = new Map<string, Slot>()
   let typical = QUICK / 8
+  let highest = 0n
+
+  /** Signing goes by nonce, so they stand in its order; what was in a block that is gone comes before them again. */
+  function add(slot: Slot): void {
+    open.set(slot.id, slot)
+    if (slot.nonce >= highest) {
+      highest = slot.nonce
+      return
+    }
+    const inOrder = [...open.values()].sort((a, b) => Number(a.nonce - b.nonce))
+    open.clear()
+    for (const each of inOrder) open.set(each.id, each)
+  }
 
   return {
     get size() {
@@ -93,7 +106,7 @@ export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
         since: now,
         sentAt: now,
       }
-      open.set(id, slot)
+      add(slot)
       onNew()
       return slot
     },

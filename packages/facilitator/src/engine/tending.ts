@@ -16,10 +16,8 @@ export interface Tending {
   begin(): void
   /** Something new is under way. */
   wake(): void
-  /** What the chain has undone goes out again, and what another left is looked after. */
-  reopen(from: bigint): Promise<void>
-  /** Takes up what the journal has as open. */
-  load(): Promise<void>
+  /** Takes up what is in no block, be it that it never was or that its block is gone: it goes out, for the first time or again. */
+  resume(): Promise<void>
   /** Resolves when nothing is looked after any more. */
   end(): Promise<void>
 }
@@ -104,11 +102,11 @@ export function createTending(options: TendingOptions): Tending {
   }
 
   async function look(): Promise<void> {
-    const gone = chain.minedNonce === undefined ? await chain.nextNonce?.(signer) : await chain.minedNonce(signer)
+    const gone = await minedNonce()
     // One node may be behind another; a chain that says so twice has undone blocks.
     regressions = gone !== undefined && standing.mined !== undefined && gone < standing.mined ? regressions + 1 : 0
     if (regressions === 1) return
-    if (gone !== undefined && regressions > 1) await reopen(gone)
+    if (regressions > 1) await load(gone)
     standing.mined = gone ?? standing.mined
     const passed = [...slots].filter(({ nonce }) => gone !== undefined && nonce < gone)
     // What stood in the way of these is over; the next says whether it stands in its own.
@@ -160,7 +158,7 @@ export function createTending(options: TendingOptions): Tending {
       const transaction = await sign(call, { nonce, outbids, records: isOver ? [] : riders })
       crashpoint('FP-12')
       if ((await journal.outbid(network, transaction, standing.hold)) === 'lost') return lose()
-      budget.spend(transaction.hash, transaction.maxCost)
+      budget.spend(transaction)
       slot.transactions.push(transaction)
       slot.out = false
       await slot.flight
@@ -182,7 +180,7 @@ export function createTending(options: TendingOptions): Tending {
     const gaps: bigint[] = []
     for (let nonce = mined; nonce < highest; nonce++) if (nonce >= pooled && !isTaken(nonce)) gaps.push(nonce)
     // What is in the journal for it, and was in a block that is gone, goes first.
-    if (gaps.length > 0) await reopen(mined)
+    if (gaps.length > 0) await load(mined)
     for (const nonce of gaps) {
       if (isTaken(nonce)) continue
       const transaction = await sign(chain.idle(signer), { nonce, records: [] })
@@ -195,13 +193,19 @@ export function createTending(options: TendingOptions): Tending {
     return slots.of({ signer, nonce, hash: '', raw: '' }) !== undefined
   }
 
-  async function reopen(from: bigint): Promise<void> {
-    await journal.reopen(network, signer, from)
-    await load()
+  async function resume(): Promise<void> {
+    const mined = await minedNonce()
+    await load(mined)
+    standing.mined = mined
   }
 
-  async function load(): Promise<void> {
-    const { open } = await journal.lane(network, signer)
+  /** The first nonce that is in no block, as far as the node that is asked has come. */
+  async function minedNonce(): Promise<bigint | undefined> {
+    return chain.minedNonce === undefined ? chain.nextNonce?.(signer) : chain.minedNonce(signer)
+  }
+
+  async function load(mined: bigint | undefined): Promise<void> {
+    const { open } = await journal.lane(network, signer, mined)
     for (const { transaction, ended } of open) {
       const slot = slots.keep(transaction, ended)
       Object.assign(slot, { included: false, out: false, ended })
@@ -211,8 +215,7 @@ export function createTending(options: TendingOptions): Tending {
   return {
     begin,
     wake: () => wake?.give(),
-    reopen,
-    load,
+    resume,
     end: async () => tending,
   }
 }

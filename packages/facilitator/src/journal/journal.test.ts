@@ -234,6 +234,36 @@ function describeJournal(): void {
       await journal.spent(['b'])
       expect((await journal.lane(NETWORK, SIGNER)).open).toHaveLength(2)
     })
+
+    test('and from what is in no block any more: that changes nothing that was said of it', async () => {
+      const signed = written(await sign(await claimed('1'), tx('a', 0n)))
+      const landed = written(await journal.settled(signed, evidence))
+      written(await sign(await claimed('2'), tx('b', 1n)))
+      await journal.spent(['b'])
+      const open = async (mined: bigint) =>
+        (await journal.lane(NETWORK, SIGNER, mined)).open.map(({ transaction: { hash }, status }) => [hash, status])
+      expect(await open(2n)).toEqual([])
+      expect(await open(1n)).toEqual([['b', 'void']])
+      expect(await open(0n)).toEqual([
+        ['a', 'landed'],
+        ['b', 'void'],
+      ])
+      await journal.spent(['a'])
+      expect(await journal.load(landed.pid)).toEqual(landed)
+    })
+
+    test('a nonce costs what landed under it cost, or else what the dearest may, whatever it went to', async () => {
+      const spending = async () => (await journal.spending(NETWORK, 0)).map(({ cost }) => cost)
+      const record = written(await sign(await claimed(), { ...tx('a', 0n), maxCost: 10n }))
+      await journal.outbid(NETWORK, { ...tx('b', 0n), maxCost: 30n }, hold)
+      await journal.outbid(NETWORK, { ...tx('c', 0n), maxCost: 20n }, hold)
+      expect(await spending()).toEqual([30n])
+      await journal.spent(['a', 'b', 'c'])
+      expect(await spending()).toEqual([30n])
+      const known = await journal.load(record.pid)
+      written(await journal.settled(known!, evidence))
+      expect(await spending()).toEqual([5n])
+    })
   })
 
   test('INV-6 a second transaction that may land is refused by the database itself', async () => {

@@ -65,8 +65,6 @@ export interface Journal extends JournalReads, JournalSteps {
   outbid(network: Network, transaction: SignedTransaction, hold: Hold | undefined): Promise<'written' | 'lost'>
   /** Nonces below are gone: what was signed under them can do nothing any more, unless it has landed. */
   spent(hashes: readonly string[]): Promise<void>
-  /** A chain that has undone blocks wants everything from a nonce on again. */
-  reopen(network: Network, signer: string, from: bigint): Promise<void>
 }
 
 /** What a journal is made of. */
@@ -240,21 +238,6 @@ export function createJournal(options: JournalOptions): Journal {
           for (const hash of hashes) batch.mark(hash, 'void')
         },
       })
-    },
-
-    async reopen(network, signer, from) {
-      await store.transaction(
-        (trx) =>
-          trx
-            .updateTable('attempt')
-            .set({ status: 'signed' })
-            .where('network', '=', network)
-            .where('signer', '=', signer)
-            .where('nonce', '>=', Number(from))
-            .where('status', 'in', ['landed', 'failed', 'void'])
-            .execute(),
-        { isolation: 'read committed' },
-      )
     },
   }
 }

@@ -4,7 +4,7 @@ import type { Transaction } from 'kysely'
 import type { Means } from './claim.js'
 import type { Attempt, SettledPayment, SettlementRecord } from './record.js'
 import { attemptOf, creditOf, recordOf, settledOf } from './rows.js'
-import { isOpen, openPhases, watchedPhases } from './state.js'
+import { isOpen, liveStatuses, openPhases, watchedPhases } from './state.js'
 import { inPhases, isLiveAttempt, isLiveRide, type JournalTables } from './tables.js'
 
 /** What is read of a journal. */
@@ -26,22 +26,25 @@ export interface JournalReads {
     network: Network,
     block: { readonly number: bigint; readonly hash: string },
   ): Promise<readonly SettlementRecord[]>
-  /** What a lane starts from. */
-  lane(network: Network, signer: string): Promise<LaneState>
+  /** What a lane starts from. `mined`: nonces below are in blocks; what was signed under others may land, whatever was said of it. */
+  lane(network: Network, signer: string, mined?: bigint): Promise<LaneState>
   /** Payments that travel in a slot. */
   riders(slot: string): Promise<readonly SettlementRecord[]>
-  /** What transactions signed since then have cost, or may. Times in milliseconds. */
+  /** What slots signed for since then have cost, or may: of those that outbid each other one lands. Times in milliseconds. */
   spending(network: Network, since: number): Promise<readonly Spending[]>
 }
 
-/** What one transaction has cost, or may. */
-export type Spending = { readonly hash: string; readonly at: number; readonly cost: bigint }
+/** What the one transaction of a slot that lands has cost, or may. */
+export type Spending = { readonly slot: string; readonly at: number; readonly cost: bigint }
 
 /** A signer's standing in the journal. */
 export type LaneState = {
   /** The next nonce; absent when none was ever used. */
   readonly next?: bigint
-  /** Transactions that may still land, lowest nonce first. `ended`: their payments are over, only their nonce still matters. */
+  /**
+   * Transactions that may still land, lowest nonce first: of those that were done with, and whose blocks seem to be gone, the lowest few.
+   * `ended`: their payments are over, only their nonce still matters.
+   */
   readonly open: readonly (Attempt & { readonly pids: readonly Pid[]; readonly ended: boolean })[]
 }
 
@@ -137,22 +140,30 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
       )
     },
 
-    async lane(network, signer) {
+    async lane(network, signer, mined) {
       const standing = await db
         .selectFrom('lane')
         .select('next')
         .where('network', '=', network)
         .where('signer', '=', signer)
         .executeTakeFirst()
-      const rows = await db
+      const signed = db
         .selectFrom('attempt')
         .selectAll()
         .where('network', '=', network)
         .where('signer', '=', signer)
-        .where(isLiveAttempt)
         .orderBy('nonce')
         .orderBy('signed_at')
-        .execute()
+      const live = await signed.where(isLiveAttempt).execute()
+      const undone =
+        mined === undefined
+          ? []
+          : await signed
+              .where('nonce', '>=', Number(mined))
+              .where('status', 'not in', liveStatuses)
+              .limit(PAGE)
+              .execute()
+      const rows = [...live, ...undone].sort(bySigning)
       const riders = await db
         .selectFrom('ride')
         .innerJoin('settlement', 'settlement.id', 'ride.settlement')
@@ -187,12 +198,22 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
     async spending(network, since) {
       const rows = await db
         .selectFrom('attempt')
-        .select(['hash', 'signed_at', 'max_cost', 'fee', 'status'])
+        .select(['slot', 'signed_at', 'max_cost', 'fee'])
         .where('network', '=', network)
         .where('signed_at', '>', since)
-        .where('status', '!=', 'void')
+        // A nonce that is gone has cost something, whatever it went to; what has none and did not land has cost nothing.
+        .where((eb) => eb.or([eb('status', '!=', 'void'), eb('nonce', 'is not', null)]))
+        .orderBy('signed_at')
         .execute()
-      return rows.map(({ hash, signed_at: at, max_cost, fee }) => ({ hash, at, cost: BigInt(fee ?? max_cost ?? 0) }))
+      const slots = new Map<string, Spending & { readonly isKnown: boolean }>()
+      for (const { slot, signed_at: at, max_cost, fee } of rows) {
+        const isKnown = fee !== null
+        const cost = BigInt(fee ?? max_cost ?? 0)
+        const before = slots.get(slot)
+        const isLess = before !== undefined && !isKnown && (before.isKnown || before.cost > cost)
+        slots.set(slot, isLess ? before : { slot, at, cost, isKnown })
+      }
+      return [...slots.values()].map(({ slot, at, cost }) => ({ slot, at, cost }))
     },
   }
 }
@@ -200,6 +221,13 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
 const CREDIT = ['transaction', 'log_index', 'block_number', 'block_hash', 'evidence.amount as credited', 'fee'] as const
 
 type Reads = Pick<Transaction<JournalTables>, 'selectFrom'>
+
+/** The order in which transactions of a signer were signed. */
+function bySigning(a: AttemptRow, b: AttemptRow): number {
+  return (a.nonce ?? 0) - (b.nonce ?? 0) || a.signed_at - b.signed_at
+}
+
+type AttemptRow = Pick<JournalTables['attempt'], 'nonce' | 'signed_at'>
 
 /** Payments that are read at once. */
 export const PAGE = 200
