@@ -105,7 +105,10 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       onError,
     })
   })
-  const settler = createSettler({ journal, clock, timers, minRemainingSeconds, finality, onEvent, report })
+  const settler = createSettler({
+    ...{ journal, clock, timers, minRemainingSeconds, finality, onEvent, report },
+    isAlone: () => keeper.isAlone,
+  })
   const settle = createSettling({
     ...{ journal, routes, settler, clock, timers, minRemainingSeconds, settleTimeout },
     onClaimed: (record) => tell(record, 'payment_claimed'),

@@ -167,6 +167,24 @@ test('ENG-11 a payment that has to be deep is not called settled before it is, a
   await on.expectMoved(1)
 })
 
+test('a payer with exactly enough pays again while its first payment is not deep enough', async () => {
+  const service = await on.serve({ settleTimeout: 100, finality: () => 3, watchInterval: 50 })
+  const first = await on.payFrom(`0x${'71'.repeat(32)}`)
+  const second = await on.payFrom(`0x${'71'.repeat(32)}`)
+  await on.chain.setAutomine(false)
+  const states = async () =>
+    (await on.tables().selectFrom('settlement').select('state').orderBy('id').execute()).map(({ state }) => state)
+  await service.settle(first)
+  await until(async () => (await states())[0] === 'sent')
+  await on.chain.mine()
+  await until(async () => (await states())[0] === 'mined')
+  await service.settle(second)
+  await until(async () => (await states())[1] === 'sent')
+  await on.chain.mine(3)
+  await until(async () => (await states()).every((state) => state === 'settled'))
+  await on.expectMoved(2)
+})
+
 test('A06 a nonce that nothing of ours will use any more is filled, and those behind it land', async () => {
   const proxy = await startRpcProxy({ target: on.chain.rpcUrl })
   const service = await on.serve({ rpc: proxy.url })

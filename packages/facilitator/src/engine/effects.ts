@@ -27,6 +27,8 @@ export type EffectsOptions = {
   /** How deep the block of a payment has to be before it is called settled. */
   readonly finality: (record: SettlementRecord) => FinalityLevel
   readonly onEvent: OnEvent | undefined
+  /** Whether no other replica is there that could sign. */
+  readonly isAlone: () => boolean
   /** What the first check goes by, as the claim saw it. */
   readonly means: Means | undefined
 }
@@ -44,8 +46,9 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
 
   async function check({ record }: Facts): Promise<Facts | undefined> {
     const lane = route.laneOf(payer, request)
-    // Who cannot sign lets somebody else.
-    if (lane === undefined) return after(await journal.give(record))
+    // Who cannot sign lets somebody else. Where the payment names the signer, nobody else can either.
+    const isStuck = lane?.blocked !== undefined && !options.isAlone() && route.signerOf(request) === undefined
+    if (lane === undefined || isStuck) return after(await journal.give(record))
     const arrive = lane.expect()
     try {
       return await checkFor(lane, record, arrive)
@@ -55,9 +58,11 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   }
 
   async function checkFor(lane: Lane, record: SettlementRecord, arrive: () => void): Promise<Facts | undefined> {
-    const { reserved, undone } = claimed ?? (await journal.means(record))
+    const means = claimed ?? (await journal.means(record))
+    const { undone } = means
     // Good for one check: those that come before it may end, or be undone.
     claimed = undefined
+    const reserved = means.reserved - (await goneFrom(means))
     const at = { now: clock(), minRemainingSeconds, settling: true, signer: lane.signer }
     const verdict = await half.verify(payment, requirements, reserved === 0n ? at : { ...at, reserved })
     if (!verdict.ok) {
@@ -77,6 +82,14 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     const written = await signing
     // Waited too long for its turn, or for a lane that is somebody else's by now, or can send nothing: the next check will say so.
     return written === 'late' || written === 'lost' ? { record } : after(written)
+  }
+
+  /** What of a payer's reserved means the node shows no more: it has the block in which that went. */
+  async function goneFrom({ mined = [] }: Means): Promise<bigint> {
+    const has = await Promise.all(
+      mined.map(async ({ blockNumber, blockHash }) => (await chain.blockHash?.(blockNumber)) === blockHash),
+    )
+    return mined.reduce((sum, { amount }, place) => (has[place] ? sum + amount : sum), 0n)
   }
 
   async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep' | 'stands'>> {

@@ -7,6 +7,8 @@ import type { Lane } from './lane.js'
 
 /** Keeps this replica alive in the journal, with its share of the lanes and of the work. */
 export interface Keeper {
+  /** Whether no other replica shares the work. */
+  readonly isAlone: boolean
   /** Takes a share; rejects when the journal or a chain cannot be read. */
   start(): Promise<void>
   /** Lets everything go, so that others need not wait. */
@@ -172,6 +174,9 @@ export function createKeeper({
   let stopWatching = () => {}
 
   return {
+    get isAlone() {
+      return alive === 1
+    },
     async start() {
       if (started) return
       const [fault] = await beat()

@@ -29,6 +29,7 @@ test('FAC-048 a payment that would be signed for again, where no lane is held, i
   }
   const settler = createSettler({
     ...{ clock: () => 1000, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined, timers: systemTimers },
+    isAlone: () => true,
     // Nothing else of it is used here.
     journal: journal as Journal,
     report: (error) => {

@@ -1,6 +1,6 @@
 import type { QuotaLimit } from '../access/quota.js'
 import type { Batch, SharedQuota, Write } from './batch.js'
-import type { Claim, SettlementRecord } from './record.js'
+import type { Claim, Evidence, SettlementRecord } from './record.js'
 import { recordOf, rowOf } from './rows.js'
 import { FAILURE_WINDOW } from './steps.js'
 
@@ -8,6 +8,8 @@ import { FAILURE_WINDOW } from './steps.js'
 export type Means = {
   /** Atomic units of the same asset that other payments of the payer will take: those that came before it, and those that are signed for and may land. */
   readonly reserved: bigint
+  /** What of that is in blocks already, where it was read: a node that has the block shows the money without it. */
+  readonly mined?: readonly (Pick<Evidence, 'blockNumber' | 'blockHash'> & { readonly amount: bigint })[]
   /** How often the chain had undone blocks by then: the money that was seen may be gone when it has undone more. */
   readonly undone: number
 }

@@ -466,20 +466,27 @@ function describeJournal(): void {
     test('a claim says what earlier ones of the payer will take, and an end gives it back', async () => {
       const [first, second] = await Promise.all([claimed('1'), claimed('2')])
       const [early, late] = [first, second].sort((a, b) => a.place - b.place)
-      expect(await journal.means(early!)).toEqual({ reserved: 0n, undone: 0 })
-      expect(await journal.means(late!)).toEqual({ reserved: 10n ** 30n, undone: 0 })
+      expect(await journal.means(early!)).toEqual({ reserved: 0n, mined: [], undone: 0 })
+      expect(await journal.means(late!)).toEqual({ reserved: 10n ** 30n, mined: [], undone: 0 })
       written(await journal.refused(early!, refuse('payment_expired')))
-      expect(await journal.means(late!)).toEqual({ reserved: 0n, undone: 0 })
+      expect(await journal.means(late!)).toEqual({ reserved: 0n, mined: [], undone: 0 })
     })
 
     test('what is signed for takes the money also of a payment that came before it', async () => {
       const early = await claimed('1')
       const late = written(await sign(await claimed('2'), tx('a', 0n)))
-      expect(await journal.means(early)).toEqual({ reserved: 10n ** 30n, undone: 0 })
+      expect(await journal.means(early)).toEqual({ reserved: 10n ** 30n, mined: [], undone: 0 })
       // It has to be checked again itself, and then counts the other.
       const failed = written(await journal.closed(late, late.attempts[0]!, 'failed'))
-      expect(await journal.means(early)).toEqual({ reserved: 0n, undone: 0 })
-      expect(await journal.means(failed)).toEqual({ reserved: 10n ** 30n, undone: 0 })
+      expect(await journal.means(early)).toEqual({ reserved: 0n, mined: [], undone: 0 })
+      expect(await journal.means(failed)).toEqual({ reserved: 10n ** 30n, mined: [], undone: 0 })
+    })
+
+    test('what is in a block that is not deep yet is told apart: a node that has the block shows the money without it', async () => {
+      written(await journal.settled(written(await sign(await claimed('1'), tx('a', 0n))), evidence, 'mined'))
+      const reserved = 10n ** 30n
+      const mined = [{ amount: reserved, blockNumber: 7n, blockHash: 'b' }]
+      expect(await journal.means(await claimed('2'))).toEqual({ reserved, mined, undone: 0 })
     })
 
     test('what was found good before another replica learnt of undone blocks is not signed for', async () => {
@@ -493,7 +500,7 @@ function describeJournal(): void {
         moved: [waiting.pid],
       })
       const again = await journal.means(waiting)
-      expect(again).toEqual({ reserved: 10n ** 30n, undone: 1 })
+      expect(again).toEqual({ reserved: 10n ** 30n, mined: [], undone: 1 })
       expect(await journal.signed([{ record: waiting, ...again }], tx('b', 1n), hold)).toMatchObject([
         { state: 'signed' },
       ])

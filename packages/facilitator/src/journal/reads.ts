@@ -75,10 +75,11 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
       const chain = await db.selectFrom('chain').select('undone').where('network', '=', network).executeTakeFirst()
       const rows = await db
         .selectFrom('settlement')
-        .select('amount')
+        .leftJoin('evidence', 'evidence.settlement', 'settlement.id')
+        .select(['settlement.amount', 'evidence.block_number', 'evidence.block_hash'])
         .where('payer', '=', payer)
         .where(inPhases(openPhases))
-        .where('network', '=', network)
+        .where('settlement.network', '=', network)
         .where('asset', '=', asset)
         .where((eb) => {
           const rides = eb.selectFrom('ride').select('ride.slot').whereRef('ride.settlement', '=', 'settlement.id')
@@ -87,7 +88,10 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         .where('pid', '!=', pid)
         .execute()
       const reserved = rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
-      return { reserved, undone: chain?.undone ?? 0 }
+      const mined = rows.flatMap(({ amount, block_number: block, block_hash: blockHash }) =>
+        block === null || blockHash === null ? [] : [{ amount: BigInt(amount), blockNumber: BigInt(block), blockHash }],
+      )
+      return { reserved, mined, undone: chain?.undone ?? 0 }
     },
 
     async undone() {
