@@ -397,3 +397,27 @@ test('a scheme that is left out, and one that nobody knows, are told apart', asy
   const slip = await run(['pay', `${api}/weather`, '--scheme', 'upt'])
   expect([slip.exitCode, slip.said]).toEqual([2, expect.stringContaining('No key here pays by upt')])
 })
+
+test('a refusal in words that are no code names them, and no reference where there is none', async () => {
+  const offers = (await fetch(`${api}/weather`)).headers.get('payment-required') ?? ''
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64')
+  const seller = createServer(({ headers }, answer) => {
+    const resource = { url: `http://${headers.host}/weather` }
+    answer.setHeader('payment-required', encoded({ ...JSON.parse(atob(offers)), resource }))
+    const network = 'eip155:84532'
+    const refusal = { success: false, errorReason: 'Settle failed\u001b[2J (500): {}', transaction: '', network }
+    if (headers['payment-signature']) answer.setHeader('payment-response', encoded(refusal))
+    answer.writeHead(402).end('{}')
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void seller.close())
+  await once(seller, 'listening')
+  const own = await mkdtemp(join(folder, 'words-'))
+  const env = { GROAT_HOME: own }
+  const { exitCode, said } = await run(
+    ['pay', `http://127.0.0.1:${(seller.address() as AddressInfo).port}/weather`],
+    env,
+  )
+  expect(exitCode, said).toBe(1)
+  expect(said).toContain('(unexpected_settle_error)\n  the seller says: Settle failed[2J (500): {}\n  Present the same')
+  expect(said).toContain('quote the reference, where one is given')
+})

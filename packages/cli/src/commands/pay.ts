@@ -309,8 +309,13 @@ function describe(outcome: PaymentOutcome, ms: number, last: Receipt | undefined
       if (outcome.code === 'approval_required') {
         return `${style.bad('not paid')}  The policy wants a person to be asked, and nobody is here (${outcome.code})\n  Run it on a terminal, or raise ask_above in the policy; --yes does not answer for a person.`
       }
-      return `${style.bad('refused')}  ${errorInfo(outcome.code).title} (${outcome.code})\n  ${errorInfo(outcome.code).hint}`
+      return `${style.bad('refused')}  ${errorInfo(outcome.code).title} (${outcome.code})${sellersWords(outcome)}\n  ${errorInfo(outcome.code).hint}`
   }
+}
+
+/** What the seller says beside its code, on a line of its own; what a policy says of its own rules is no word of a seller. */
+function sellersWords({ status, detail }: Extract<PaymentOutcome, { readonly detail?: string }>): string {
+  return status === 'refused' && detail !== undefined ? `\n  the seller says: ${plain(detail).slice(0, 200)}` : ''
 }
 
 function taken(payment: SignedPayment, receipt: Pick<Receipt, 'amount' | 'extra' | 'transaction'>): string {

@@ -319,13 +319,13 @@ export const errorCodes = {
     status: 500,
     retry: 'later',
     title: 'Verification failed for a reason of our own',
-    hint: 'Try again later and quote the reference.',
+    hint: 'Try again later; quote the reference, where one is given.',
   },
   unexpected_settle_error: {
     status: 500,
     retry: 'same-payment',
     title: 'Settlement failed for a reason of our own',
-    hint: 'Present the same payment again later and quote the reference.',
+    hint: 'Present the same payment again later; quote the reference, where one is given.',
   },
   store_unavailable: {
     ...later,
