@@ -48,6 +48,8 @@ export type X402Event = {
   /** The replica that had the lane until then, and was not heard of in time. */
   readonly from?: string
   readonly reference?: string
+  /** The host of a chain's node, where it is about one. */
+  readonly node?: string
   /** Seconds after which it makes sense to try again, where somebody said so. */
   readonly retryAfter?: number
 }

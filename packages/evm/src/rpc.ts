@@ -141,6 +141,7 @@ export function createEvmRpc({ chainId, ...options }: EvmRpcOptions): EvmRpc {
   const json = createJsonRpc({
     head: { method: 'eth_blockNumber', read },
     ...options,
+    network: `eip155:${chainId}`,
     proof: { method: 'eth_chainId', expected: chainId, accepts },
   })
   const one = over(json, async (method, params, decode) => decode(await json.request(method, params)))

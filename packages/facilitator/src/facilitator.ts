@@ -102,7 +102,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       rebroadcast,
       onBlocked: (code) =>
         tellOf({ type: code === undefined ? 'lane_unblocked' : 'lane_blocked', network, signer, code }),
-      onError,
+      onError: (error) => void report(error, { during: 'broadcast', network }),
     })
   })
   const settler = createSettler({
@@ -245,13 +245,17 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   }
 
   /** What leaves carries a code and a reference; the story goes to the operator. */
-  async function told<T>(during: Fault['during'], fallback: ErrorCode, work: () => Promise<T>): Promise<T> {
+  async function told<T>(
+    about: Pick<Fault, 'during' | 'network'>,
+    fallback: ErrorCode,
+    work: () => Promise<T>,
+  ): Promise<T> {
     try {
       return await work()
     } catch (error) {
       // Nothing is broken.
       if (isTurnedAway(error) || (X402Error.is(error) && error.code === 'quota_exceeded')) throw error
-      const reference = report(error, { during })
+      const reference = report(error, about)
       throw new X402Error(X402Error.is(error) ? error.code : fallback, { reference }, { cause: error })
     }
   }
@@ -288,7 +292,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     },
 
     verify: (request) =>
-      told('verify', 'unexpected_verify_error', async () => {
+      told({ during: 'verify', network: request.requirements.network }, 'unexpected_verify_error', async () => {
         assertServing()
         const verdict = await verify(request)
         const { network, scheme } = request.requirements
@@ -303,7 +307,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       }),
 
     settle: (request, callOptions = {}) =>
-      told('settle', 'unexpected_settle_error', async () => {
+      told({ during: 'settle', network: request.requirements.network }, 'unexpected_settle_error', async () => {
         assertServing()
         const work = settle(request, callOptions)
         settling.add(work)
@@ -314,7 +318,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
     supported: async () => supported,
     settlement: async (pid) => (await find(pid))?.settlement,
-    find: (pid) => told('settle', 'unexpected_settle_error', () => find(pid)),
+    find: (pid) => told({ during: 'settle' }, 'unexpected_settle_error', () => find(pid)),
     inspect({ payment, requirements }) {
       const route = routes.find(requirements)
       return route.ok ? route.half.inspect(payment, requirements, { now: clock(), minRemainingSeconds }) : route

@@ -1,6 +1,8 @@
 import {
   type Clock,
   type ErrorCode,
+  isNetwork,
+  type Network,
   notify,
   type OnEvent,
   type Pid,
@@ -9,6 +11,7 @@ import {
   systemRandom,
   X402Error,
 } from '@groat/core'
+import { scrub } from './observe/secrets.js'
 
 /** A broken world, or a mistake of ours, with the full story. It is for the operator and never leaves the process otherwise. */
 export type Fault = {
@@ -17,10 +20,13 @@ export type Fault = {
   readonly during: 'start' | 'verify' | 'settle' | 'broadcast' | 'http' | 'screening' | 'webhook' | 'admin' | 'bazaar'
   readonly error: unknown
   readonly pid?: Pid
+  readonly network?: Network
+  /** The host of the chain's node. */
+  readonly node?: string
 }
 
 /** Hands a fault to the operator and gives the reference under which it can be found. */
-export type ReportFault = (error: unknown, about: Pick<Fault, 'during' | 'pid'>) => string
+export type ReportFault = (error: unknown, about: Pick<Fault, 'during' | 'pid' | 'network'>) => string
 
 /** What a reporter works with. */
 export type ReporterOptions = {
@@ -33,9 +39,9 @@ export type ReporterOptions = {
 /** Makes a reporter. Observers that throw are ignored. */
 export function createReporter(options: ReporterOptions): ReportFault {
   const { onFault, onEvent, clock = systemClock, random = systemRandom } = options
-  return (error, { during, pid }) => {
+  return (error, { during, pid, network }) => {
     const reference = Buffer.from(random(8)).toString('hex')
-    const about = pid === undefined ? {} : { pid }
+    const about = { ...(network && { network }), ...placeOf(error), ...(pid && { pid }) }
     try {
       onFault?.({ reference, during, error, ...about })
     } catch {
@@ -43,6 +49,16 @@ export function createReporter(options: ReporterOptions): ReportFault {
     }
     notify(onEvent, { type: 'fault', at: clock(), reference, code: codeOf(error), ...about })
     return reference
+  }
+}
+
+/** Which chain and which of its nodes, as the error itself says. */
+function placeOf(error: unknown): Pick<Fault, 'network' | 'node'> {
+  if (!X402Error.is(error)) return {}
+  const { network, node } = error.context
+  return {
+    ...(typeof network === 'string' && isNetwork(network) && { network }),
+    ...(typeof node === 'string' && { node: scrub(node) }),
   }
 }
 

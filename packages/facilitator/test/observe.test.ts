@@ -95,6 +95,80 @@ describe('the log', () => {
     expect(unblocked).toMatchObject({ level: 'info', msg: 'lane_unblocked', ...signer })
   })
 
+  describe('of a node that is down', () => {
+    const due: (() => void)[] = []
+    const said: Record<string, unknown>[] = []
+    const open = () => {
+      due.length = said.length = 0
+      const timers = {
+        background(_: number, call: () => void) {
+          due.push(call)
+          return () => {}
+        },
+      }
+      return createLog({ write: (line) => said.push(JSON.parse(line)), timers })
+    }
+    const minute = () => {
+      for (const call of due.splice(0)) call()
+    }
+    const down = { network: NETWORK, node: 'rpc.example' }
+    const faultOf = (log: ReturnType<typeof createLog>, count: number, on: object = down) => {
+      for (let at = 1; at <= count; at++) {
+        const about = { reference: `r${at}`, pid: `p${at}` as never, ...on }
+        log.onFault({ ...about, during: 'verify', error: new X402Error('rpc_unreachable', { ...on }) })
+        log.onEvent({ type: 'fault', at: 0, code: 'rpc_unreachable', ...about })
+      }
+    }
+
+    test('says which network and which node, the first at once, and once a minute how many they were', () => {
+      const log = open()
+      faultOf(log, 250)
+      expect(said).toMatchObject([
+        { msg: 'fault_story', reference: 'r1', during: 'verify', ...down, error: { code: 'rpc_unreachable' } },
+        { msg: 'fault', reference: 'r1', pid: 'p1', code: 'rpc_unreachable', ...down },
+      ])
+      said.length = 0
+      minute()
+      const hundred = expect.toSatisfy((all) => all.length === 100 && all[0] === 'r2')
+      const gathered = { code: 'rpc_unreachable', ...down, repeats: 249, references: hundred }
+      expect(said).toMatchObject([
+        { msg: 'fault_story', during: 'verify', ...gathered, error: { code: 'rpc_unreachable' } },
+        { msg: 'fault', ...gathered, pids: expect.arrayContaining(['p2', 'p101']) },
+      ])
+      expect(said.flatMap(({ reference, pid }) => [reference, pid])).toEqual(Array(4).fill(undefined))
+    })
+
+    test('tells one that comes alone as it is, and one that comes after a quiet minute at once', () => {
+      const log = open()
+      faultOf(log, 2)
+      minute()
+      expect(said.slice(2)).toMatchObject([{ reference: 'r2' }, { reference: 'r2', pid: 'p2' }])
+      expect(said.map(({ repeats }) => repeats)).toEqual(Array(4).fill(undefined))
+      minute()
+      expect([said.length, due.length]).toEqual([4, 0])
+      faultOf(log, 1)
+      expect(said).toHaveLength(6)
+    })
+
+    test('takes no other network, node or kind of fault for the same, and gathers no mistakes of ours', () => {
+      const log = open()
+      faultOf(log, 3)
+      faultOf(log, 3, { ...down, node: 'rpc2.example' })
+      for (let at = 0; at < 3; at++) log.onFault({ reference: 'r', during: 'verify', error: new TypeError('ours') })
+      expect(said).toHaveLength(4 + 3)
+    })
+
+    test('loses nothing that is gathered when the process ends', () => {
+      const log = open()
+      faultOf(log, 4)
+      log.flush()
+      log.flush()
+      expect(said.slice(2)).toMatchObject([{ repeats: 3 }, { repeats: 3 }])
+      minute()
+      expect(said).toHaveLength(4)
+    })
+  })
+
   test('SEC-001 has no secret, wherever one may turn up', () => {
     const secrets = [
       'https://user:hunter2@rpc.example/v2/KEY123?k=KEY123',

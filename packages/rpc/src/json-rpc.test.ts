@@ -185,7 +185,8 @@ test('a node that keeps failing is left alone, but for one question after each r
   for (let i = 0; i < 3; i++) expect(await ask()).toBe('rpc_unreachable')
   expect(rpc.nodes()).toMatchObject([{ state: 'down', failures: 5, fault: 'rpc_unreachable' }])
   const asked = node.batches.length
-  expect(await ask()).toBe('rpc_unreachable')
+  const { host } = new URL(node.url)
+  await expect(rpc.request('a', [])).rejects.toMatchObject({ code: 'rpc_unreachable', context: { node: host } })
   expect(node.batches).toHaveLength(asked)
 
   time.pass(5_000)
@@ -272,6 +273,16 @@ test('what two nodes have to say is asked of two different ones, whichever answe
   await expect(connect([a.url]).requestOf(2, 'x', [])).rejects.toMatchObject({ code: 'invalid_config' })
 })
 
+test('nodes of one host are told apart by their place in the list', async () => {
+  const [one, other] = [await startNode({ answer: refusing }), await startNode()]
+  const [keys, { host }] = [[`${one.url}/a`, `${one.url}/b`, other.url], new URL(one.url)]
+  const rpc = connect(keys as [string, ...string[]])
+  expect(rpc.nodes().map((each) => each.host)).toEqual([`${host} #1`, `${host} #2`, new URL(other.url).host])
+  await expect(connect([keys[0] ?? '', keys[1] ?? '']).request('a', [])).rejects.toMatchObject({
+    context: { node: `${host} #2` },
+  })
+})
+
 test.each<[string, Answer, string]>([
   ['is down', (_requests, response) => void response.socket?.destroy(), 'rpc_unreachable'],
   ['is over its limit', (_requests, response) => void response.writeHead(429).end('slow down'), 'rpc_unreachable'],
@@ -283,11 +294,12 @@ test.each<[string, Answer, string]>([
   ['sends too much', (_requests, response) => void response.end('['.repeat(100_000)), 'rpc_invalid_answer'],
 ])('a node that %s is a typed fault that tells no URL', async (_name, answer, code) => {
   const node = await startNode({ answer })
-  const rpc = connect([node.url], { timeoutMs: 200, maxAnswerBytes: 50_000 })
+  const rpc = connect([node.url], { timeoutMs: 200, maxAnswerBytes: 50_000, network: 'eip155:1' })
   const error = await rpc.request('a', []).then(
     () => undefined,
     (reason) => reason,
   )
-  expect(error).toMatchObject({ name: 'X402Error', code })
+  const at = { network: 'eip155:1', node: new URL(node.url).host }
+  expect(error).toMatchObject({ name: 'X402Error', code, context: at })
   expect(`${error.message} ${JSON.stringify(error.context)} ${error.cause}`).not.toContain('secret-key')
 })

@@ -1,4 +1,4 @@
-import { type Clock, type Fetch, type NodeStatus, X402Error } from '@groat/core'
+import { type Clock, type ErrorContext, type Fetch, type NodeStatus, X402Error } from '@groat/core'
 import { callOver, type HttpCall, nodeCall } from '@groat/core/http'
 import { createNodePool, type Node } from './node-pool.js'
 import { createQueue, MAX_WAITING } from './queue.js'
@@ -12,7 +12,8 @@ export type RpcReply =
 export interface JsonRpc {
   /**
    * One call. Calls that wait together leave together.
-   * Throws `X402Error` `rpc_unreachable`, `rpc_invalid_answer`, `rpc_wrong_chain` (with the host of the `node`, what it `answered` and what was `expected`); an error of the node itself is a reply.
+   * Throws `X402Error` `rpc_unreachable`, `rpc_invalid_answer`, `rpc_wrong_chain` (with what it `answered` and what was `expected`), all with the `network`
+   * and the host of the `node`, or of all nodes where none may be asked now; an error of the node itself is a reply.
    */
   request(method: string, params: readonly unknown[], timeoutMs?: number): Promise<RpcReply>
   /** One call whose answer may take long: it travels alone, so that no other waits for it. Throws as `request` does. */
@@ -47,6 +48,8 @@ export type HeadQuestion = {
 export type JsonRpcOptions = {
   /** Nodes of this chain, the preferred one first; the next is asked when one does not answer, or lags behind. */
   readonly urls: readonly [string, ...string[]]
+  /** The chain by its CAIP-2 id, for errors. */
+  readonly network?: string
   /** Asked of every node before its first answer counts, and again after it was gone. */
   readonly proof: ChainProof
   /** Asked of all nodes now and then, where there are several: one that is behind the others is asked last. */
@@ -82,7 +85,8 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
   const { urls, timeoutMs = 3_000, maxBatch = 50, maxConcurrency = 4, clock = Date.now } = options
   const { maxAnswerBytes = 8 * 1024 * 1024, fetch, jitter = Math.random, maxLag = 8n, head } = options
   const call = (fetch === undefined ? nodeCall() : undefined) ?? callOver(fetch ?? globalThis.fetch)
-  const asking: Asking = { call, proof: options.proof, maxBatch, maxAnswerBytes }
+  const network = options.network === undefined ? {} : { network: options.network }
+  const asking: Asking = { call, network, proof: options.proof, maxBatch, maxAnswerBytes }
   const pool = createNodePool({ urls, clock, jitter, maxLag })
   const limits = { maxBatch, maxConcurrency }
   const anyNode = createQueue<Call>(limits, (batch) => answer(batch, new Set()))
@@ -112,8 +116,9 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
         fault = error
       }
     }
-    const [left] = pool.nodes.flatMap(({ fault }) => fault ?? [])
-    for (const each of batch) each.fail(fault ?? new X402Error(left ?? 'rpc_unreachable', { method: each.method }))
+    const [left = 'rpc_unreachable' as const] = pool.nodes.flatMap(({ fault }) => fault ?? [])
+    const at = { ...network, node: pool.nodes.map(({ name }) => name).join(', ') }
+    for (const each of batch) each.fail(fault ?? new X402Error(left, { ...at, method: each.method }))
   }
 
   /** One HTTP request. Resolves the calls it has answers for; throws when the node has to be left for another. */
@@ -127,7 +132,7 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
       const retryAfter = X402Error.is(error) ? Number(error.context.retryAfter) : Number.NaN
       const code = X402Error.is(error) ? error.code : 'rpc_invalid_answer'
       pool.failed(node, { code, began, restMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : 0 })
-      throw error
+      throw located(error, { ...network, node: node.name })
     } finally {
       node.onTrial = false
     }
@@ -168,7 +173,7 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
     (queue: (call: Call) => boolean): JsonRpc['request'] =>
     async (method, params, limit = timeoutMs) => {
       const { call, reply } = createCall(method, params, limit, clock)
-      if (!queue(call)) throw new X402Error('rpc_unreachable', { method, waiting: MAX_WAITING })
+      if (!queue(call)) throw new X402Error('rpc_unreachable', { ...network, method, waiting: MAX_WAITING })
       return reply
     }
 
@@ -179,7 +184,7 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
       if (count > urls.length) throw new X402Error('invalid_config', { rpc: `${count} nodes are needed` })
       const parts = Array.from({ length: count }, () => createCall(method, params, limit, clock))
       if (!queueOf(count)(parts.map(({ call }) => call))) {
-        throw new X402Error('rpc_unreachable', { method, waiting: MAX_WAITING })
+        throw new X402Error('rpc_unreachable', { ...network, method, waiting: MAX_WAITING })
       }
       return Promise.all(parts.map(({ reply }) => reply))
     },
@@ -237,6 +242,7 @@ function createCall(method: string, params: readonly unknown[], timeoutMs: numbe
 type Question = { readonly method: string; readonly params: readonly unknown[] }
 type Asking = {
   readonly call: HttpCall
+  readonly network: ErrorContext
   readonly proof: ChainProof
   readonly maxBatch: number
   readonly maxAnswerBytes: number
@@ -257,17 +263,21 @@ async function put(node: Node, calls: readonly Call[], asking: Asking, timeoutMs
     const reply = replies.get(id)
     if (reply?.ok === false && reply.code === LIMIT_EXCEEDED) limited = reply
     else if (reply) call.resolve(reply)
-    else call.fail(new X402Error('rpc_invalid_answer', { method: call.method }))
+    else call.fail(new X402Error('rpc_invalid_answer', { ...asking.network, node: node.name, method: call.method }))
   })
   if (limited) throw new X402Error('rpc_unreachable', { limited: true })
+}
+
+/** The same fault, with where it was. */
+function located(error: unknown, at: ErrorContext): unknown {
+  return X402Error.is(error) ? new X402Error(error.code, { ...at, ...error.context }, { cause: error.cause }) : error
 }
 
 function trust(node: Node, { method, expected, accepts }: ChainProof, reply: RpcReply | undefined): void {
   if (reply?.ok !== true) throw new X402Error('rpc_invalid_answer', { method })
   if (!accepts(reply.result)) {
     const answered = chainNamed(reply.result, expected)
-    // Keys stand in paths.
-    throw new X402Error('rpc_wrong_chain', { node: new URL(node.url).host, expected, answered })
+    throw new X402Error('rpc_wrong_chain', { expected, answered })
   }
   node.trusted = true
 }

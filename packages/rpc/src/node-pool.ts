@@ -3,6 +3,8 @@ import type { Clock, ErrorCode, NodeStatus } from '@groat/core'
 /** One node, and what is known of it. */
 export type Node = {
   readonly url: string
+  /** Its host, with its number in the list where several have the same. */
+  readonly name: string
   /** It has shown which chain it serves, and has not been gone since. */
   trusted: boolean
   /** In a row. */
@@ -55,9 +57,11 @@ const MAX_REST_MS = 5_000
 
 /** Makes a pool of nodes that are all taken to be well. */
 export function createNodePool({ urls, clock, jitter, maxLag }: NodePoolOptions): NodePool {
+  const hosts = urls.map(hostOf)
   const nodes = urls.map(
-    (url): Node => ({
+    (url, at): Node => ({
       url,
+      name: nameOf(hosts, at),
       trusted: false,
       failures: 0,
       failedAt: Number.NEGATIVE_INFINITY,
@@ -102,8 +106,8 @@ export function createNodePool({ urls, clock, jitter, maxLag }: NodePoolOptions)
       }
     },
     status: () =>
-      nodes.map(({ url, failures, fault, head, lag, latencyMs }) => ({
-        host: hostOf(url),
+      nodes.map(({ name, failures, fault, head, lag, latencyMs }) => ({
+        host: name,
         state: failures >= BREAKER ? 'down' : failures > 0 ? 'failing' : lag > maxLag ? 'behind' : 'up',
         failures,
         lag,
@@ -112,6 +116,12 @@ export function createNodePool({ urls, clock, jitter, maxLag }: NodePoolOptions)
         ...(latencyMs === undefined ? {} : { latencyMs: Math.round(latencyMs) }),
       })),
   }
+}
+
+/** Nodes of one host are told apart by their place in the list. */
+function nameOf(hosts: readonly string[], at: number): string {
+  const host = hosts[at] ?? ''
+  return hosts.indexOf(host) === hosts.lastIndexOf(host) ? host : `${host} #${at + 1}`
 }
 
 /** Paths and queries of nodes are often keys, and so are user names. */

@@ -133,6 +133,7 @@ export function createSvmRpc({ network, commitment = 'confirmed', ...options }: 
     },
     maxLag: MAX_LAG_SLOTS,
     ...options,
+    network,
     proof: { method: 'getGenesisHash', expected: reference, accepts },
   })
   // How sure an end must be is one thing; what payers build on and with is another.

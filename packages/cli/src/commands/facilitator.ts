@@ -139,6 +139,7 @@ export async function runFacilitator(
     await prober?.stop()
     await service.stop()
     await store.close()
+    log.flush()
   }
   return exitCodes.ok
 }

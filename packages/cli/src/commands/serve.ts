@@ -142,6 +142,7 @@ export async function runServe(
   } finally {
     for (const each of running.reverse()) await each.stop()
     await store.close()
+    log.flush()
   }
   return exitCodes.ok
 }

@@ -6,11 +6,14 @@ import {
   type Random,
   systemClock,
   systemRandom,
+  X402Error,
   type X402Event,
 } from '@groat/core'
 import { type Logger, pino, stdTimeFunctions } from 'pino'
 import type { Fault } from '../fault.js'
 import type { Denial } from '../http/access.js'
+import { systemTimers, type Timers } from '../timers.js'
+import { createGatherer } from './gather.js'
 import { errorRecord } from './secrets.js'
 
 /** Where a log goes, and how much of it. */
@@ -21,6 +24,7 @@ export type LogOptions = {
   readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   readonly clock?: Clock
   readonly random?: Random
+  readonly timers?: Pick<Timers, 'background'>
 }
 
 /** The log of a facilitator, as the observers of its parts. */
@@ -28,18 +32,23 @@ export interface FacilitatorLog {
   readonly onEvent: OnEvent
   readonly onFault: (fault: Fault) => void
   readonly onDenied: (denial: Denial) => void
+  /** Writes at once what is still gathered: before the end. */
+  readonly flush: () => void
 }
 
 /**
  * A log by pino: one JSON object a line. It knows payments by their pid. Signatures, payloads, URLs and keys are in none of what it is
  * given; payers stand there under a name that changes every day, so that a log does not say who bought what.
  *
+ * What cannot be reached, such as a node, fails at every try: the first fault of a kind is written at once, and those of the same code,
+ * network and node that follow within a minute are one line, with how many they were (`repeats`) and the first hundred of their `references` and `pids`.
+ *
  * @example
  * const log = createLog({ write: (line) => process.stderr.write(line) })
  * const facilitator = createFacilitator({ …, onEvent: log.onEvent, onFault: log.onFault })
  */
 export function createLog(options: LogOptions): FacilitatorLog {
-  const { write, level = 'info', clock = systemClock, random = systemRandom } = options
+  const { write, level = 'info', clock = systemClock, random = systemRandom, timers = systemTimers } = options
   const logger: Logger = pino(
     {
       level,
@@ -52,6 +61,7 @@ export function createLog(options: LogOptions): FacilitatorLog {
     { write },
   )
   const pseudonym = createPseudonyms(clock, random)
+  const gather = createGatherer((fields, msg) => logger.error(fields, msg), timers)
   return {
     onEvent({ type, at: _, amount, payer, ...rest }: X402Event) {
       const fields = {
@@ -59,19 +69,24 @@ export function createLog(options: LogOptions): FacilitatorLog {
         ...(payer === undefined ? {} : { payer: pseudonym(payer) }),
         ...(amount === undefined ? {} : { amount: amount.toString() }),
       }
-      if (type === 'fault') logger.error(fields, type)
+      if (type === 'fault') gather.tell(kindOf(rest), fields, type)
       else if (type === 'replica_gone' || type === 'lane_lost') logger.warn(fields, type)
       else if (type === 'lane_blocked')
         logger.warn({ ...fields, ...(rest.code && { hint: errorInfo(rest.code).hint }) }, type)
       else logger.info(fields, type)
     },
-    onFault: ({ reference, during, error, pid }) =>
-      logger.error(
-        { reference, during, ...(pid === undefined ? {} : { pid }), error: errorRecord(error) },
-        'fault_story',
-      ),
+    onFault({ error, ...about }) {
+      const kind = X402Error.is(error) ? kindOf({ ...about, code: error.code }) : undefined
+      gather.tell(kind, { ...about, error: errorRecord(error) }, 'fault_story')
+    },
     onDenied: (denial) => logger.warn(denial, 'request_denied'),
+    flush: gather.flush,
   }
+}
+
+/** What faults have in common that are said of what cannot be had just now, and said again at the next try. Every other one is its own story. */
+function kindOf({ code, during, network, node }: Pick<X402Event, 'code' | 'network' | 'node'> & Partial<Fault>) {
+  return code !== undefined && errorInfo(code).status === 503 ? { code, during, network, node } : undefined
 }
 
 const SECRET_MEMBERS = [

@@ -1,0 +1,92 @@
+import type { Timers } from '../timers.js'
+
+/** What a line of the log says. */
+type Fields = Readonly<Record<string, unknown>> & { readonly reference?: string; readonly pid?: string }
+
+/** What lines of one kind have in common. */
+export type Kind = Readonly<Record<string, string | undefined>>
+
+/** Writes what repeats itself once, and then how often it did. */
+export interface Gatherer {
+  /** Writes a line, unless one of its kind was written within the last minute: then it is counted. What has no kind is always written. */
+  tell(kind: Kind | undefined, fields: Fields, msg: string): void
+  /** Writes what was counted so far. */
+  flush(): void
+}
+
+/**
+ * Makes a gatherer. A line that stands for several says what their kind is, the `error` of the last of them, `repeats`, how many they were,
+ * and the first hundred of their `references` and `pids`.
+ *
+ * @example
+ * const gather = createGatherer((fields, msg) => logger.error(fields, msg), systemTimers)
+ * gather.tell({ code: 'rpc_unreachable', network: 'eip155:8453' }, { code: 'rpc_unreachable', … }, 'fault')
+ */
+export function createGatherer(
+  write: (fields: object, msg: string) => void,
+  timers: Pick<Timers, 'background'>,
+): Gatherer {
+  const windows = new Map<string, Window>()
+
+  /** A kind of which nothing came for a minute is told at once when it comes again. */
+  function open(name: string, kind: Kind, msg: string): void {
+    const window: Window = { kind, msg, counted: [], repeats: 0 }
+    windows.set(name, window)
+    timers.background(EVERY_MS, () => {
+      if (windows.get(name) !== window) return
+      if (say(window)) open(name, kind, msg)
+      else windows.delete(name)
+    })
+  }
+
+  /** Whether there was anything to say. */
+  function say({ kind, msg, counted, repeats, last }: Window): boolean {
+    if (last === undefined) return false
+    // One alone stands for no other.
+    if (repeats === 1) write(last, msg)
+    else {
+      const error = last.error === undefined ? {} : { error: last.error }
+      write({ ...kind, ...error, repeats, ...all('references', counted), ...all('pids', counted) }, msg)
+    }
+    return true
+  }
+
+  return {
+    tell(kind, fields, msg) {
+      const name = JSON.stringify([msg, kind])
+      const window = kind && windows.get(name)
+      if (window === undefined) {
+        write(fields, msg)
+        if (kind !== undefined) open(name, kind, msg)
+        return
+      }
+      window.last = fields
+      window.repeats += 1
+      if (window.counted.length < MOST_NAMED) window.counted.push(fields)
+    },
+    flush() {
+      for (const window of windows.values()) say(window)
+      windows.clear()
+    },
+  }
+}
+
+/** Lines of one kind within a minute. */
+type Window = {
+  readonly kind: Kind
+  readonly msg: string
+  readonly counted: Fields[]
+  repeats: number
+  last?: Fields
+}
+
+/** The values of one member, where there are any. */
+function all(name: 'references' | 'pids', lines: readonly Fields[]) {
+  const found = lines.flatMap(({ reference, pid }) => (name === 'pids' ? pid : reference) ?? [])
+  return found.length === 0 ? {} : { [name]: found }
+}
+
+/** Milliseconds between two lines of one kind. */
+const EVERY_MS = 60_000
+
+const MOST_NAMED = 100
