@@ -419,5 +419,5 @@ test('a refusal in words that are no code names them, and no reference where the
   )
   expect(exitCode, said).toBe(1)
   expect(said).toContain('(unexpected_settle_error)\n  the seller says: Settle failed[2J (500): {}\n  Present the same')
-  expect(said).toContain('quote the reference, where one is given')
+  expect(said).toContain('quote the reference if there is one')
 })

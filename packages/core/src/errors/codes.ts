@@ -319,13 +319,13 @@ export const errorCodes = {
     status: 500,
     retry: 'later',
     title: 'Verification failed for a reason of our own',
-    hint: 'Try again later; quote the reference, where one is given.',
+    hint: 'Try again later; quote the reference if there is one.',
   },
   unexpected_settle_error: {
     status: 500,
     retry: 'same-payment',
     title: 'Settlement failed for a reason of our own',
-    hint: 'Present the same payment again later; quote the reference, where one is given.',
+    hint: 'Present the same payment again later; quote the reference if there is one.',
   },
   store_unavailable: {
     ...later,
