@@ -113,6 +113,8 @@ test('a nonce that another transaction took is told apart', async () => {
     chain.sign({ ...call(), gas: 60_000n }, { signer: signer(), nonce }),
   ])
   expect(await chain.send(taken)).toEqual({ status: 'accepted' })
+  // While the other waits for its block, this one would be a replacement that offers too little.
+  await expect.poll(async () => (await chain.rpc.receipt(taken.hash as Hex))?.success).toBe(true)
   expect(await chain.send(late)).toEqual({ status: 'nonce_taken' })
 })
 
