@@ -56,7 +56,7 @@ export type {
   SettledPayment,
 } from './extension/server.js'
 export type { CallOptions, Facilitator } from './facilitator.js'
-export { canonicalAddress, sameAddress } from './model/address.js'
+export { canonicalAddress, findRepeated, sameAddress } from './model/address.js'
 export { type Asset, findAsset, findTicker } from './model/asset.js'
 export { assetByAddress, assetByTicker, defaultAssets } from './model/assets.js'
 export { eip3009Assets, evmAssets } from './model/evm-assets.js'
@@ -98,6 +98,7 @@ export { svmAssets } from './model/svm-assets.js'
 export { type Clock, compose, type Fetch, type Random, systemClock, systemRandom, type Wrap } from './ports.js'
 export { judgeAccepted } from './scheme/accepted.js'
 export type { PrepareContext, PreparedPayment, SchemeClient } from './scheme/client.js'
+export { assertSignersDiffer } from './scheme/distinct-signers.js'
 export type { BalanceChange, PaymentEffect, Simulate } from './scheme/effect.js'
 export type {
   CallGroups,

@@ -186,6 +186,9 @@ test('what is misconfigured is said at start, without the key', async () => {
   const error = await connect({ signers: [key] }).catch((reason: unknown) => reason)
   expect(error).toMatchObject({ code: 'invalid_config' })
   expect(String(error)).not.toContain('ffff')
+  const { privateKey: mine, address } = sandbox.account('facilitator')
+  const twice = connect({ signers: [mine, `0x${'42'.repeat(32)}`, `0x${mine.slice(2).toUpperCase()}`] })
+  await expect(twice).rejects.toMatchObject({ code: 'invalid_config', context: { signer: address } })
   await expect(chain.sign(call(), { signer: sandbox.account('payer').address })).rejects.toMatchObject({
     code: 'invalid_config',
   })

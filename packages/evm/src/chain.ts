@@ -1,5 +1,6 @@
 import {
   type Asset,
+  assertSignersDiffer,
   type ChainDriver,
   type Clock,
   defaultAssets,
@@ -109,7 +110,8 @@ const FINAL_DEPTH = 64n
 const FEE_LIFE_MS = 1_000
 
 /**
- * A chain to settle on. Throws `X402Error` `invalid_network` and `invalid_config` (a signer that is no private key).
+ * A chain to settle on. Throws `X402Error` `invalid_network` and `invalid_config` (a signer that is no private key, or that stands there twice:
+ * a signer is one line of nonces).
  *
  * @example
  * const chain = await createEvmChain({ network: network('base'), rpc: process.env.BASE_RPC, signers: [process.env.KEY] })
@@ -123,6 +125,8 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
   const { rpc: reading, recentCode } = rememberCode(rpcOf(options.rpc, chainId, fetch, clock), clock)
   const { rpc, landing } = rememberReceipts(reading, clock)
   const accounts = options.signers.map((signer) => accountOf(signer, engine))
+  const shown = accounts.map(({ address }) => formatAddress(address))
+  assertSignersDiffer(network, shown)
   const assets = new Map(
     (options.assets ?? defaultAssets(network)).map((asset) => [parseAddress(asset.address), asset]),
   )
@@ -143,7 +147,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
     chainId,
     rpc,
     engine,
-    signers: accounts.map(({ address }) => formatAddress(address)),
+    signers: shown,
     asset: (address) => assets.get(address),
     get tryTogether() {
       return multicall

@@ -28,6 +28,7 @@ describe('what a chain is made of', () => {
   test.each<[string, () => unknown, string]>([
     ['another kind of network', () => chainOf({ network: network('base') }), 'invalid_network'],
     ['half a genesis hash', () => chainOf({ network: network('solana:EtWTRABZaYq6iMfe') }), 'invalid_network'],
+    ['a signer that stands there twice', () => chainOf({ signers: [FEE_PAYER_KEY, FEE_PAYER_KEY] }), 'invalid_config'],
     ['a key that is none', () => chainOf({ signers: ['correct horse'] }), 'invalid_config'],
     [
       'an account without an address',

@@ -1,5 +1,6 @@
 import {
   type Asset,
+  assertSignersDiffer,
   type ChainDriver,
   type Clock,
   defaultAssets,
@@ -78,7 +79,7 @@ const BLOCKHASH_BLOCKS = 150n
 const MARGIN_BLOCKS = 32n
 
 /**
- * A chain to settle on. Throws `X402Error` `invalid_network` and `invalid_config` (a signer that is no secret key).
+ * A chain to settle on. Throws `X402Error` `invalid_network` and `invalid_config` (a signer that is no secret key, or that stands there twice).
  *
  * @example
  * const chain = createSvmChain({ network: network('solana'), rpc: process.env.SOLANA_RPC, signers: [process.env.SOLANA_KEY] })
@@ -90,6 +91,7 @@ export function createSvmChain(options: SvmChainOptions): SvmChain {
   const rpc = rpcOf(options, commitment, clock)
   const accounts = options.signers.map(accountOf)
   const signers = accounts.map(({ address }) => address)
+  assertSignersDiffer(network, signers)
   const assets = new Map((options.assets ?? defaultAssets(network)).map((asset) => [asset.address, asset]))
   const mints = createMemory(clock, MINT_LIFE_MS, (address) => readMint(rpc, address))
   const heights = createMemory(clock, HEIGHT_LIFE_MS, () => Promise.all([rpc.blockHeight(), rpc.finality()]))

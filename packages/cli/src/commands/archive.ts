@@ -1,6 +1,6 @@
 import { open, rm } from 'node:fs/promises'
 import { archiveJournal } from '@groat/facilitator'
-import { readFacilitatorConfig } from '../config/facilitator-config.js'
+import { readJournalPlace } from '../config/facilitator-config.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openJournal } from './open-store.js'
@@ -16,7 +16,7 @@ export async function runArchive(
 ): Promise<number> {
   const days = Number(said)
   if (!/^[1-9][0-9]{0,4}$/.test(said)) throw new CliError('usage', `--days ${said}: a whole number of days, at least 1`)
-  const { store: target } = await readFacilitatorConfig(file, io.environment)
+  const target = await readJournalPlace(file, io.environment)
   const store = await openJournal(target)
   try {
     const archive = await create(to)

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { assetByAddress, formatUnits, type Network } from '@groat/core'
 import { type ArchiveAudit, auditJournal, type JournalAudit, verifyArchives } from '@groat/facilitator'
-import { readFacilitatorConfig } from '../config/facilitator-config.js'
+import { readFacilitatorConfig, readJournalPlace } from '../config/facilitator-config.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openJournal } from './open-store.js'
@@ -19,10 +19,11 @@ export async function runAudit(
   }: { readonly offline?: boolean; readonly json?: boolean; readonly archives?: readonly string[] },
   io: Io,
 ): Promise<number> {
-  const { store: target, networks } = await readFacilitatorConfig(file, io.environment, { only: 'books' })
-  const store = await openJournal(target)
+  // What no chain is asked about takes no chain.
+  const books = offline ? undefined : await readFacilitatorConfig(file, io.environment, { only: 'books' })
+  const store = await openJournal(books?.store ?? (await readJournalPlace(file, io.environment)))
   try {
-    const found = await auditJournal({ store, ...(offline ? {} : { schemes: await schemesOf(networks, store) }) })
+    const found = await auditJournal({ store, ...(books && { schemes: await schemesOf(books.networks, store) }) })
     const audit = archives === undefined ? found : withArchives(found, await readArchives(archives))
     if (json) io.out(`${JSON.stringify(audit, (_, value) => (typeof value === 'bigint' ? value.toString() : value))}\n`)
     else tell(audit, offline, io)

@@ -1,5 +1,5 @@
 import { createCatalogue } from '@groat/facilitator/bazaar'
-import { readFacilitatorConfig } from '../config/facilitator-config.js'
+import { readJournalPlace } from '../config/facilitator-config.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openNamedStore } from './open-store.js'
@@ -27,7 +27,7 @@ export async function runHide(
       'Say it with --reason, or --undo.',
     )
   }
-  const { store: target } = await readFacilitatorConfig(file, io.environment)
+  const target = await readJournalPlace(file, io.environment)
   const store = await openNamedStore(target)
   const catalogue = createCatalogue({ store })
   try {

@@ -1,5 +1,5 @@
 import { createWebhookDesk } from '@groat/facilitator'
-import { readFacilitatorConfig } from '../config/facilitator-config.js'
+import { readJournalPlace } from '../config/facilitator-config.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openJournal } from './open-store.js'
@@ -10,7 +10,7 @@ export async function runWebhooks(
   { retry = false, json = false }: { readonly retry?: boolean; readonly json?: boolean },
   io: Io,
 ): Promise<number> {
-  const { store: target } = await readFacilitatorConfig(file, io.environment)
+  const target = await readJournalPlace(file, io.environment)
   const store = await openJournal(target)
   try {
     const desk = await createWebhookDesk(store)

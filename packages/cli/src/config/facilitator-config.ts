@@ -4,6 +4,7 @@ import {
   assetByAddress,
   assetByTicker,
   defaultAssets,
+  findRepeated,
   type Network,
   network,
   networkFamily,
@@ -23,7 +24,7 @@ import {
   parseListen,
 } from './operation-config.js'
 import { Settling, type SettlingConfig, settlingOf } from './settling-config.js'
-import { type Environment, readYamlFile } from './yaml-file.js'
+import { type ConfigFile, type Environment, readYamlFile } from './yaml-file.js'
 
 /** What `groat facilitator` runs. */
 export type FacilitatorConfig = {
@@ -51,9 +52,11 @@ export type NetworkConfig = NetworkRules &
     readonly agreeFrom?: string
   }
 
+const Journal = { store: z.string().check(z.minLength(1)) }
+
 const File = z.strictObject({
   listen: z._default(ListenText, '127.0.0.1:4402'),
-  store: z.string().check(z.minLength(1)),
+  ...Journal,
   networks: z.record(
     z.string(),
     z.strictObject({
@@ -92,8 +95,7 @@ export async function readFacilitatorConfig(
   const { value, fail, isLiteral, isPrivate } = read
   const listen = parseListen(value.listen)
   if (listen === undefined) throw fail(['listen'], LISTEN)
-  const wrong = lackOfStore(value.store)
-  if (wrong !== undefined) throw fail(['store'], wrong)
+  const store = storeOf(value.store, file, fail)
 
   const named = Object.entries(value.networks).map(([name, fields]) => {
     const id = networkOf(name)
@@ -118,9 +120,10 @@ export async function readFacilitatorConfig(
     }
     for (const [index, key] of signers.entries()) {
       checkKey(key, [...path, family.field, ...(family.field === 'signers' ? [index] : [])])
-      const first = signers.findIndex((each) => isSameKey(each, key))
-      if (first < index) throw fail([...path, family.field, index], `is the key of ${family.field}.${first} again`)
     }
+    const twice = findRepeated(signers)
+    if (twice !== undefined)
+      throw fail([...path, family.field, twice.again], `is the key of ${family.field}.${twice.first} again`)
     const known = assets?.map((asset, index) => {
       const found = assetByTicker(id, asset) ?? assetByAddress(id, asset)
       if (found === undefined) throw fail([...path, 'assets', index], `${asset} is no default asset of this network`)
@@ -147,7 +150,7 @@ export async function readFacilitatorConfig(
   })
   if (networks.length === 0) throw fail(['networks'], 'no network is given')
   const operation = operationOf(value, { listen, networks, networkOf, fail, isLiteral, isPrivate, file })
-  return { ...listen, store: storeOf(value.store, file), networks, engine, operation }
+  return { ...listen, store, networks, engine, operation }
 }
 
 /** What is asked of chains about payments that were made. */
@@ -158,8 +161,19 @@ const BOOKS = [
   ),
 ]
 
+/**
+ * The journal that a facilitator's file names: an absolute path, or the URL of its database. Nothing else in the file is looked at, nor the variables that it names.
+ * Throws a usage error with file, line and reason.
+ */
+export async function readJournalPlace(file: string, environment: Environment): Promise<string> {
+  const { value, fail } = await readYamlFile(file, z.strictObject(Journal), environment, ['store'])
+  return storeOf(value.store, file, fail)
+}
+
 /** A path in the file is meant from where the file is, wherever the command is run. */
-function storeOf(store: string, file: string): string {
+function storeOf(store: string, file: string, fail: ConfigFile<unknown>['fail']): string {
+  const wrong = lackOfStore(store)
+  if (wrong !== undefined) throw fail(['store'], wrong)
   return store === ':memory:' || /^[a-z][a-z0-9+.-]+:/i.test(store) ? store : resolve(dirname(file), store)
 }
 
@@ -186,11 +200,6 @@ type Family = {
   keysOf(keys: Keys): readonly string[] | undefined
   readonly form: string
   isKey(text: string): boolean
-}
-
-/** Hex is one key in either case. */
-function isSameKey(one: string, other: string): boolean {
-  return one === other || (one.startsWith('0x') && one.toLowerCase() === other.toLowerCase())
 }
 
 function unknownNetwork(name: string, taken: readonly string[]): string {
