@@ -76,6 +76,19 @@ test('a payment is found by its own name and by its transaction, and what is ope
   ]).toEqual([1, 0, 0])
 })
 
+test('what a settlement costs is what its transaction cost, shared by all that were in it', async () => {
+  await claim(5, ANN, 0)
+  const all = await journal.loadAll([0, 1, 2, 3, 4].map((nonce) => paymentId([NETWORK, `${nonce}`])))
+  const block = { blockNumber: 7n, blockHash: '0x07', amount: 7n }
+  const view = createJournalView(store)
+  expect(await view.meanFee(NETWORK)).toBeUndefined()
+  for (const [at, record] of all.entries()) {
+    const [hash, fee] = at < 4 ? ['ab', 400n] : ['cd', 150n]
+    await journal.settled(record, { transaction: `0x${hash.repeat(32)}`, logIndex: at, fee, ...block })
+  }
+  expect(await view.meanFee(NETWORK)).toBe(110n)
+})
+
 test('a lane is shown with its next number, and with what is under way in it', async () => {
   await journal.leases.renew(60_000)
   const hold = await journal.leases.acquire(NETWORK, '0xf1', 60_000)

@@ -220,6 +220,26 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     expect(problems).toEqual([])
   }, 60_000)
 
+  test('shades the edge of a table that goes on where a narrow page ends', async () => {
+    const { url } = await open()
+    const page = await browser.newPage({ viewport: { width: 420, height: 800 } })
+    await page.goto(url)
+    await page.locator('#lanes tr').first().waitFor()
+    const lanes = page.locator('.scroll', { has: page.locator('#lanes') })
+    const edges = async () => {
+      const { x = 0, y = 0, width = 0, height = 0 } = (await lanes.boundingBox()) ?? {}
+      // Between two lines of text, where nothing but the edge is drawn.
+      const strip = (at: number) => page.screenshot({ clip: { x: at, y: y + height - 3, width: 3, height: 2 } })
+      const plain = await strip(x + width / 2)
+      return [await strip(x), await strip(x + width - 4)].map((edge) => !edge.equals(plain))
+    }
+    await lanes.scrollIntoViewIfNeeded()
+    expect(await edges()).toEqual([false, true])
+    await lanes.evaluate((element) => element.scrollTo({ left: element.scrollWidth }))
+    expect(await edges()).toEqual([true, false])
+    await page.close()
+  })
+
   test('shows who shares the journal, and who signs in each lane', async () => {
     const { service, url } = await open()
     const page = await browser.newPage({ viewport: { width: 1280, height: 720 } })

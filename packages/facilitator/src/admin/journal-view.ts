@@ -4,6 +4,7 @@ import type { Store } from '@groat/store'
 import { openPhases } from '../journal/state.js'
 import { eventsOfIt, inPhases, type JournalTables } from '../journal/tables.js'
 import { attemptsOf, type PaymentAttempt, ridersOf } from './attempts.js'
+import { meanFeeOf, wholeTransactions } from './fees.js'
 import { createReplicaView, type ReplicaView } from './replica-view.js'
 
 /** A payment as a list shows it. */
@@ -38,7 +39,7 @@ export interface JournalView extends ReplicaView {
   /** Payments that are not at their end, by state. */
   open(): Promise<readonly { readonly state: string; readonly count: number; readonly oldest: number }[]>
   settledSince(at: number, networks: readonly string[]): Promise<number>
-  /** What a payment of ours cost lately, in the chain's own coin. */
+  /** What a payment of ours cost in the mean of the last five hundred, in the chain's own coin. */
   meanFee(network: string): Promise<bigint | undefined>
 }
 
@@ -46,6 +47,9 @@ const LIMIT = 50
 
 /** Payments that are looked through at once. */
 const WINDOW = 2000
+
+/** Payments that say what one costs: enough that one group, or one dear block, moves the mean by little. */
+const LATELY = 500
 
 /** Makes the view over the store that the journal lives in. */
 export function createJournalView(store: Store): JournalView {
@@ -165,15 +169,14 @@ export function createJournalView(store: Store): JournalView {
     async meanFee(network) {
       const rows = await db
         .selectFrom('evidence')
-        .select('fee')
+        .select(['transaction', 'fee'])
         .where('network', '=', network)
         .where('fee', 'is not', null)
         .orderBy('found_at', 'desc')
-        .limit(100)
+        .limit(LATELY)
         .execute()
-      const fees = rows.flatMap(({ fee }) => (fee === null ? [] : [BigInt(fee)]))
-      const total = fees.reduce((sum, fee) => sum + fee, 0n)
-      return total === 0n ? undefined : total / BigInt(fees.length)
+      const paid = rows.flatMap(({ transaction, fee }) => (fee === null ? [] : [{ transaction, fee: BigInt(fee) }]))
+      return meanFeeOf(rows.length < LATELY ? paid : wholeTransactions(paid))
     },
   }
 }

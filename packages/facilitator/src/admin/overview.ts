@@ -63,7 +63,7 @@ export type LaneOverview = {
   readonly shared?: true
   /** What it has for fees, in the chain's own coin. */
   readonly balance?: string
-  /** Settlements that this pays for, by what the last hundred cost. */
+  /** Settlements that this pays for, by what one cost in the mean of the last five hundred on this chain; absent before the first. */
   readonly runway?: number
 }
 

@@ -76,7 +76,11 @@ export function createMetrics(): Metrics {
     verifying: gauge('verifying', 'Verifications under way'),
     nodeUp: gauge('node_up', 'Whether a node is asked first', ['network', 'host']),
     nodeLag: gauge('node_lag_blocks', 'Blocks that a node is behind', ['network', 'host']),
-    runway: gauge('gas_runway_settlements', 'Settlements that a signer can still pay for', ['network', 'signer']),
+    runway: gauge(
+      'gas_runway_settlements',
+      'Settlements that a signer can still pay for, by the mean of the last 500',
+      ['network', 'signer'],
+    ),
     waiting: gauge('webhooks_waiting', 'Webhooks that an endpoint has still to be told', ['endpoint']),
     dead: gauge('webhooks_given_up', 'Webhooks that an endpoint never took, and is told of no more', ['endpoint']),
     ready: gauge('network_ready', 'Whether nothing stands in the way of payments on a network', ['network']),
