@@ -1,4 +1,4 @@
-// npm run load -- NAME: one run of the load plan.
+// npm run load -- NAME [OPTION N]...: one run of the load plan.
 import './lib/require-node.mjs'
 import { join } from 'node:path'
 import { buildAll } from './lib/build.mjs'

@@ -3,24 +3,24 @@
 import './lib/require-node.mjs'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { ensureRunnable } from './lib/build.mjs'
 import { conform, resultsIn, summaryIn } from './lib/conform.mjs'
 import { ensureInstalled, fullScope } from './lib/install.mjs'
-import { Failure, main } from './lib/progress.mjs'
+import { mainWith } from './lib/numbers.mjs'
 import { root } from './lib/root.mjs'
 import { readFlakes } from './lib/soak.mjs'
 
-await main(async () => {
-  const { values } = parseArgs({
-    options: {
-      times: { type: 'string', default: '20' },
-      seed: { type: 'string', default: '1' },
-      target: { type: 'string', default: join(root, 'conformance/targets/ours/x402-target.json') },
-    },
-  })
-  const [times, first] = [Number(values.times), Number(values.seed)]
-  if (!(times > 0) || !Number.isInteger(first)) throw new Failure('groat: --times and --seed are whole numbers')
+await mainWith(
+  {
+    usage: 'npm run conform:soak [-- --times N --seed N --target FILE]',
+    kinds: { times: 'count', seed: 'seed', target: 'text' },
+  },
+  soak,
+)
+
+async function soak({ numbers, texts }) {
+  const { times = 20, seed: first = 1 } = numbers
+  const { target = join(root, 'conformance/targets/ours/x402-target.json') } = texts
   await ensureInstalled(fullScope)
   await ensureRunnable('@groat/cli')
   const runs = []
@@ -28,7 +28,7 @@ await main(async () => {
     const seed = first + at
     const report = join(root, '.groat/soak', String(seed))
     rmSync(report, { recursive: true, force: true })
-    const args = ['--target', values.target, '--seed', String(seed), '--report', report]
+    const args = ['--target', target, '--seed', String(seed), '--report', report]
     const { code, late } = await conform(args, { minutes: 10, quiet: true })
     const { ms = 0, counts = {} } = summaryIn(report) ?? {}
     const score = Object.entries(counts).flatMap(([status, count]) => (count > 0 ? [`${count} ${status}`] : []))
@@ -40,4 +40,4 @@ await main(async () => {
   for (const { check, seeds, what } of flakes) process.stdout.write(`${check}  seeds ${seeds.join(', ')}  ${what}\n`)
   process.stdout.write(`${flakes.length} checks did not pass every time in ${times} runs\n`)
   process.exitCode = flakes.length > 0 || runs.some(({ ended }) => !ended) ? 1 : 0
-})
+}

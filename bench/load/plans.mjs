@@ -6,16 +6,23 @@ import { seededRandom } from '@groat/sandbox'
 import { SAMPLES_A_MINUTE } from './samples.mjs'
 import { startWorld } from './world.mjs'
 
-/** The runs of the load plan, by name. Each starts what it needs, ends with an audit, and stops what it started. */
+/** How often a replay storm presents a payment. */
+const COPIES = 50
+
+/**
+ * The runs of the load plan, by name. Each starts what it needs, ends with an audit, and stops what it started. `takes`: the numbers that change it, and
+ * what they are unless told.
+ */
 export const plans = {
   L3: {
-    shape: 'replay storm: every payment is presented 50 times at once, to a shop and to its facilitator',
-    run: ({ payments = 200, copies = 50 }) =>
+    shape: `replay storm: every payment is presented ${COPIES} times at once, to a shop and to its facilitator`,
+    takes: { payments: 200 },
+    run: ({ payments }) =>
       inWorld({ signers: 1 }, async (world) => {
         const shop = await world.startShop()
         const late = []
         await inLots(await shop.signed(payments), 8, async (headers) => {
-          const visits = Array.from({ length: copies }, async () => {
+          const visits = Array.from({ length: COPIES }, async () => {
             const begin = performance.now()
             await untilServed(shop, headers)
             late.push(performance.now() - begin)
@@ -25,7 +32,7 @@ export const plans = {
         const runs = await shop.runs()
         const places = new Map()
         await inLots(await many(payments, world.sign), 8, async (body) => {
-          const answers = await Promise.all(Array.from({ length: copies }, () => untilSettled(world, body)))
+          const answers = await Promise.all(Array.from({ length: COPIES }, () => untilSettled(world, body)))
           places.set(body, new Set(answers.map(({ transaction, payer }) => `${transaction} ${payer}`)).size)
         })
         const alone = [...places.values()].filter((count) => count === 1).length
@@ -43,12 +50,14 @@ export const plans = {
   },
   L5: {
     shape: 'settle steadily: 30 a second, 2 replicas, 4 signers, a block a second',
-    run: ({ seconds = 600, rate = 30 }) =>
+    takes: { seconds: 600, rate: 30 },
+    run: ({ seconds, rate }) =>
       steady({ seconds, rate, blockSeconds: 1, replicas: 2, signers: 4, within: { p50: 1_800, p99: 4_000 } }),
   },
   L6: {
     shape: 'settle burst: 500 at once, a block a second',
-    run: ({ payments = 500 }) =>
+    takes: { payments: 500 },
+    run: ({ payments }) =>
       inWorld({ blockSeconds: 1, signers: 2 }, async (world) => {
         const bodies = await many(payments, world.sign)
         const begin = performance.now()
@@ -67,12 +76,14 @@ export const plans = {
   },
   L9: {
     shape: 'overload: three times what L5 asks, on one replica and one signer',
-    run: ({ seconds = 180, rate = 90 }) =>
+    takes: { seconds: 180, rate: 90 },
+    run: ({ seconds, rate }) =>
       steady({ seconds, rate, blockSeconds: 1, replicas: 1, signers: 1, within: { recovery: 10_000 } }),
   },
   S1: {
     shape: 'soak: 15 settlements a second, ten times as many verifications, one request in a hundred malformed',
-    run: ({ seconds = 600, rate = 15 }) =>
+    takes: { seconds: 600, rate: 15 },
+    run: ({ seconds, rate }) =>
       steady({
         ...{ seconds, rate, blockSeconds: 1, replicas: 1, signers: 2, verifies: 10, malformed: 0.01 },
         // What fills up in its first ten minutes is no leak: as many payments go before it, as fast as they can.
@@ -82,7 +93,8 @@ export const plans = {
   },
   S2: {
     shape: 'chaos: 8 settlements a second, a fault every 20 seconds, a kill every 60, blocks undone every 5 minutes',
-    run: ({ seconds = 600, rate = 8, seed }) =>
+    takes: { seconds: 600, rate: 8, seed: 1 },
+    run: ({ seconds, rate, seed }) =>
       steady({
         seconds,
         rate,
@@ -96,17 +108,19 @@ export const plans = {
   },
   S3: {
     shape: 'simulator: the engine against a world in memory, in virtual time, one run for each seed',
-    run: ({ seconds = 600, seed }) => simulate(seconds, seed),
+    takes: { seconds: 600, seed: 1 },
+    run: ({ seconds, seed }) => simulate(seconds, seed),
   },
   S5: {
     shape: 'restart: everything is killed with many payments open, and started again',
-    run: ({ payments = 10_000 }) => restart(payments),
+    takes: { payments: 10_000 },
+    run: ({ payments }) => restart(payments),
   },
 }
 
 /** So much a second for so long, come what may. `within`: how much of what is measured is allowed; times in milliseconds. */
 async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, earlier = 0, within = {}, ...shape }) {
-  return inWorld(shape, async (world) => {
+  return inWorld(shape, async (world, say) => {
     if (earlier > 0) await settleEarlier(world, earlier)
     const end = Date.now() + seconds * 1000
     const late = []
@@ -114,12 +128,10 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, earli
     let presented = 0
     let refusals = 0
     let withoutAdvice = 0
-    const progress = setInterval(() => {
+    say(() => {
       const left = Math.max(0, Math.round((end - Date.now()) / 1000))
-      console.log(
-        `        ${late.length} settled, ${presented - late.length} under way, ${refusals} refusals, ${left} s left`,
-      )
-    }, 10_000)
+      return `${late.length} settled, ${presented - late.length} under way, ${refusals} refusals, ${left} s left`
+    })
     const stopChaos = chaos === undefined ? () => {} : startChaos(world, chaos)
     while (Date.now() < end) {
       // Open loop: what is late does not hold up what comes after it.
@@ -141,7 +153,7 @@ async function steady({ seconds, rate, verifies = 0, malformed = 0, chaos, earli
     const backlog = Date.now()
     await Promise.all(work)
     const drained = Date.now() - backlog
-    clearInterval(progress)
+    say(world.progress)
     await sleep(1500)
     const audited = await world.audit()
     const [p50, p99] = [shareOf(late, 0.5), shareOf(late, 0.99)]
@@ -258,11 +270,17 @@ async function restart(payments) {
   })
 }
 
+/** Says every ten seconds how far the world is, or what `run` has to say of that from some moment on. */
 async function inWorld(shape, run) {
   const world = await startWorld(shape)
+  let said = world.progress
+  const timer = setInterval(() => console.log(`        ${said()}`), 10_000)
   try {
-    return await run(world)
+    return await run(world, (other) => {
+      said = other
+    })
   } finally {
+    clearInterval(timer)
     await world.close()
   }
 }

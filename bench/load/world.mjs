@@ -44,6 +44,8 @@ export async function startWorld({
   const children = []
   const shops = []
   const told = []
+  const begin = Date.now()
+  const count = { answers: 0, settled: new Set(), served: 0 }
   const watched = watchProcesses(() => children.filter((each) => each.isAlive()))
 
   async function startReplica() {
@@ -71,8 +73,17 @@ export async function startWorld({
       const { url } = alive[Math.floor(Math.random() * alive.length)] ?? {}
       if (url === undefined) return undefined
       const answer = await poster.post(url + path, body).catch(() => undefined)
+      if (answer !== undefined) count.answers++
+      if (answer?.body?.success === true) count.settled.add(body)
       if (path === '/settle' && answer !== undefined) told.push({ at: Date.now(), body, answer })
       return answer
+    },
+
+    /** How far it is, in words. */
+    progress() {
+      const { answers, settled, served } = count
+      const shop = shops.length === 0 ? '' : `, ${served} visits to the shop served`
+      return `${Math.round((Date.now() - begin) / 1000)} s: ${answers} answers, ${settled.size} payments settled${shop}`
     },
 
     /** A shop in front of the first facilitator, and buyers who have what it asks for signed: `visit` presents that once. */
@@ -86,7 +97,11 @@ export async function startWorld({
       opening.push(...buyers.opening(chain))
       return {
         signed: (count) => buyers.headers(count),
-        visit: (headers) => poster.get(url, headers).catch(() => undefined),
+        async visit(headers) {
+          const answer = await poster.get(url, headers).catch(() => undefined)
+          if (answer?.status === 200) count.served++
+          return answer
+        },
         runs: async () => (await started.figures()).runs,
       }
     },

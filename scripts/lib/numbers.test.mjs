@@ -10,10 +10,15 @@ const read = (...args) => readNumbers(args, kinds)
 test('numbers are read as what they are, and names beside them', () => {
   expect(read('--seeds', '12', '--seed=0', '--', 'L3', '--seconds', '1.5')).toEqual({
     numbers: { seeds: 12, seed: 0, seconds: 1.5 },
+    texts: {},
     names: ['L3'],
     help: false,
   })
   expect(read('--help')).toMatchObject({ help: true })
+  expect(readNumbers(['--times', '2', '--target', '3 x'], { times: 'count', target: 'text' })).toMatchObject({
+    numbers: { times: 2 },
+    texts: { target: '3 x' },
+  })
 })
 
 test.each([
@@ -31,14 +36,19 @@ test.each([
   expect(read).toEqual({ wrong: typeof wrong === 'string' ? wrong : expect.stringMatching(wrong) })
 })
 
-test.each([['--seeds', 'abc'], ['--seeds', '0'], ['--sedes', '3'], ['L3']])(
-  'npm run simulate -- %s %s plays nothing',
-  (...args) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts/simulate.mjs'), ...args], {
-      encoding: 'utf8',
-    })
-    expect([status, stdout]).toEqual([2, ''])
-    expect(stderr).toMatch(/^groat: .*\n\nnpm run simulate \[-- --seeds N\]/)
-    expect(stderr).not.toContain('    at ')
-  },
-)
+test.each([
+  ['simulate', ['--seeds', 'abc']],
+  ['simulate', ['--seeds', '0']],
+  ['simulate', ['--sedes', '3']],
+  ['simulate', ['L3']],
+  ['soak', ['--times', 'abc']],
+  ['soak', ['--times', '0']],
+  ['soak', ['--seed', '1.5']],
+  ['soak', ['now']],
+])('npm run %s %j does nothing but say how it is used', (script, args) => {
+  const file = join(root, 'scripts', `${script}.mjs`)
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...args], { encoding: 'utf8' })
+  expect([status, stdout]).toEqual([2, ''])
+  expect(stderr).toMatch(/^groat: .*\n\nnpm run (simulate|conform:soak) \[-- /)
+  expect(stderr).not.toContain('    at ')
+})

@@ -29,23 +29,26 @@ const failed: number[] = []
 const begin = performance.now()
 const sum = { runs: 0, payments: 0, events: 0, virtualMs: 0 }
 const NOTHING = { payments: 0, events: 0, virtualMs: 0 }
+const LEGEND = `           FP-01 and so on: a point where a process may be killed, and \`crash\` before it: one was
+           claimed → signed and so on: a step of a payment; everything else: what was done to the world`
 let next = first
 let saidAt = begin
 
 await Promise.all(Array.from({ length: Math.max(1, Math.min(jobs, seeds)) }, work))
 const seconds = (performance.now() - begin) / 1000
-say(
-  [...passed]
-    .sort()
-    .map(([what, count]) => `  ${String(count).padStart(7)} ${what}`)
-    .join('\n'),
-)
+say(table())
 say(
   `${sum.runs} runs, ${sum.payments} payments, ${sum.events.toLocaleString('en')} events, ${(sum.virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${seconds.toFixed(1)} s: ${aMinute(sum.runs)} runs and ${aMinute(sum.events)} events a minute`,
 )
 if (sum.runs === 0) say('simulate failed: it played nothing')
 else say(failed.length === 0 ? 'simulate passed' : `simulate failed: seeds ${failed.join(', ')}`)
 process.exitCode = sum.runs > 0 && failed.length === 0 ? 0 : 1
+
+/** What the runs came past, and how many of them did: what none came past was not tried. */
+function table(): string {
+  const rows = [...passed].sort().map(([what, count]) => `  ${String(count).padStart(7)}  ${what}`)
+  return ['     runs  that came past', ...rows, LEGEND].join('\n')
+}
 
 /** One process plays one seed after the other; where it ends by itself, the seed is to blame, and another process goes on. */
 async function work(): Promise<void> {
