@@ -2,11 +2,11 @@ import { join } from 'node:path'
 import { ensureRunnable } from './build.mjs'
 import { ensureInstalled, runScope } from './install.mjs'
 import { root } from './root.mjs'
-import { become } from './run.mjs'
+import { turnInto } from './run.mjs'
 
 /** Runs `groat ARGS` from the clone, after installing and building what it needs. */
 export async function runCli(args) {
   await ensureInstalled(runScope)
   await ensureRunnable('@groat/cli')
-  await become(process.execPath, [join(root, 'packages/cli/dist/bin.js'), ...args])
+  await turnInto(join(root, 'packages/cli/dist/bin.js'), args)
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import os from 'node:os'
+import { pathToFileURL } from 'node:url'
 import { root } from './root.mjs'
 
 /** How many programs make sense at once. Not a named import: an old Node would stop at it before it hears what it lacks. */
@@ -44,6 +45,16 @@ export function become(command, args, options = {}) {
       resolve()
     })
   })
+}
+
+/**
+ * Turns into another program of Node, in this process: whoever ends it, in whatever way, leaves no other behind. The program takes signals by
+ * itself, and sets the exit code.
+ */
+export async function turnInto(file, args) {
+  whenOrphaned(() => process.kill(process.pid, 'SIGTERM'))
+  process.argv.splice(1, process.argv.length, file, ...args)
+  await import(pathToFileURL(file).href)
 }
 
 /** npm runs scripts in a shell that keeps signals to itself: whoever ends npm leaves us without a parent, and that is the message. */

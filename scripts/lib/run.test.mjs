@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { pooled, run } from './run.mjs'
 
 const node = process.execPath
@@ -38,6 +41,18 @@ test.each(['SIGTERM', 'SIGINT'])('become passes %s on and waits for an orderly s
 
 test('become ends as the signal would when the program dies of it', async () => {
   expect((await run(node, become("process.kill(process.pid, 'SIGTERM')"))).code).toBe(143)
+})
+
+test('a program that is turned into is the same process, with its own arguments and exit code', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'groat run-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'a program.mjs')
+  writeFileSync(file, 'console.log(JSON.stringify([process.pid, process.argv.slice(1)])); process.exitCode = await 5')
+  const script = `import { turnInto } from ${JSON.stringify(new URL('./run.mjs', import.meta.url).href)}
+    await turnInto(${JSON.stringify(file)}, ['a', '--b'])`
+  const child = spawn(node, ['--input-type=module', '-e', script, 'lost'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [[said], [code]] = await Promise.all([once(child.stdout, 'data'), once(child, 'close')])
+  expect([JSON.parse(said), code]).toEqual([[child.pid, [file, 'a', '--b']], 5])
 })
 
 test('pooled keeps the order and the width', async () => {
