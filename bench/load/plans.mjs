@@ -111,6 +111,10 @@ export const plans = {
     takes: { seconds: 600, seed: 1 },
     run: ({ seconds, seed }) => simulate(seconds, seed),
   },
+  C1: {
+    shape: 'capacity: 10,000 payments a second over 50 chains with 2 signers each, in memory and in virtual time',
+    run: ({ seconds = 5, rate = 10_000 }) => capacity(seconds, rate),
+  },
   S5: {
     shape: 'restart: everything is killed with many payments open, and started again',
     takes: { payments: 10_000 },
@@ -237,12 +241,55 @@ function startChaos(world, { seed }) {
 
 /** The simulator says itself what it found; its end is the law. */
 async function simulate(seconds, seed) {
-  const file = (path) => fileURLToPath(new URL(`../../packages/facilitator/test/${path}`, import.meta.url))
-  const source = ['--conditions=source', '--import', file('child/register.mjs'), file('simulator/main.ts')]
   const more = ['--seconds', String(seconds), '--seeds', '1000000', '--seed', String(seed)]
-  const child = spawn(process.execPath, [...source, ...more], { stdio: 'inherit' })
+  const child = fromSource('simulator/main.ts', more, 'inherit')
   const [code] = await once(child, 'exit')
   return { laws: { 'no seed breaks a law': { ok: code === 0, said: `exit ${code}` } }, figures: {} }
+}
+
+/** The capacity model of docs/scale.md, held against the engine: one lane under more than it can carry, then all of them with what they can. */
+async function capacity(seconds, rate) {
+  const lane = { blockSeconds: 2, groups: 100, depth: 4 }
+  const model = (lane.depth * lane.groups) / lane.blockSeconds
+  const full = await measure({ ...lane, chains: 1, lanes: 1, rate: 1.5 * model, seconds: 60 })
+  const many = await measure({ ...lane, chains: 50, lanes: 2, rate, seconds })
+  const { payments, settled, lateness } = many
+  const each = (count) => (count / payments).toFixed(2)
+  const blocks = lateness.p99 / 1000 / lane.blockSeconds
+  return {
+    laws: {
+      'every payment settled': expected(settled, payments),
+      'a lane carries depth × group ÷ block time, within a tenth': {
+        ok: Math.abs(full.rate - model) < model / 10,
+        said: `${full.rate.toFixed(0)} of ${model} a second`,
+      },
+      '99 of 100 settle within 3 blocks': { ok: blocks < 3, said: `${blocks.toFixed(1)} blocks` },
+    },
+    figures: {
+      'settled after p50, p99 (virtual ms)': `${lateness.p50}, ${lateness.p99}`,
+      'payments in a transaction': (payments / many.transactions).toFixed(1),
+      'rows, commits a payment': `${each(many.rows)}, ${each(many.commits)}`,
+      'processor of engine and journal (ms a payment)': each(many.processorMs),
+    },
+  }
+}
+
+async function measure(options) {
+  const child = fromSource('capacity/main.ts', [JSON.stringify(options)], ['ignore', 'pipe', 'inherit'])
+  let said = ''
+  child.stdout.on('data', (chunk) => {
+    said += chunk
+  })
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error('What measures the capacity ended by itself')
+  return JSON.parse(said)
+}
+
+/** A program among the facilitator's tests. */
+function fromSource(program, args, stdio) {
+  const file = (path) => fileURLToPath(new URL(`../../packages/facilitator/test/${path}`, import.meta.url))
+  const source = ['--conditions=source', '--import', file('child/register.mjs'), file(program)]
+  return spawn(process.execPath, [...source, ...args], { stdio })
 }
 
 async function restart(payments) {
