@@ -13,6 +13,7 @@ import type { SettlementRecord } from '../journal/record.js'
 import type { Timers } from '../timers.js'
 import { createBoarding, type Rider } from './boarding.js'
 import type { Budget } from './budget.js'
+import { createPace } from './pace.js'
 import { createSending } from './sending.js'
 import { createSigning } from './signing.js'
 import { createSlots, type Slot } from './slots.js'
@@ -109,6 +110,7 @@ export function createLane(options: LaneOptions): Lane {
     },
   })
   const boarding = createBoarding(groups, clock, timers)
+  const pace = createPace({ slots, clock, timers, depth })
   const sign = createSigning(options)
   const sending = createSending({
     ...{ chain, clock, slots, standing, onError },
@@ -133,9 +135,13 @@ export function createLane(options: LaneOptions): Lane {
         // Those whose checks are about to end come along.
         await timers.turn()
         await boarding.gather(Math.min(slots.typical, GATHERING))
+        if (boarding.isSociable && !slots.isQuick) await pace.next()
         const group = await boarding.next()
-        if (group.length > 0) await signFor(group)
+        if (group.length === 0) continue
+        pace.left(group.length)
+        await signFor(group)
       }
+      if (boarding.size > 0) pace.full()
     } finally {
       pumping = false
     }

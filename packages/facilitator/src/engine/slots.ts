@@ -18,7 +18,7 @@ export type Slot = {
   ended: boolean
   /** The nonce is in a block. */
   included: boolean
-  readonly landed: Signal
+  landed: Signal
   /** When it was signed, and when it was last sent. */
   readonly since: number
   sentAt: number
@@ -34,6 +34,8 @@ export interface Slots extends Iterable<Slot> {
   keep(transaction: SignedTransaction, ended: boolean): Slot
   /** Its nonce is in a block. */
   include(slot: Slot): void
+  /** Its nonce is in no block, or in none any more. */
+  exclude(slot: Slot): void
   /** Nothing of it matters any more; whether it did. */
   drop(slot: Slot): boolean
   /** They are somebody else's to look after. */
@@ -42,8 +44,10 @@ export interface Slots extends Iterable<Slot> {
   waiting(): number
   /** Whether transactions have lately come into a block so soon that it is waited for before anything else is done. */
   readonly isQuick: boolean
-  /** Milliseconds that they have taken from a node into a block. */
+  /** Milliseconds that they have taken into a block. */
   readonly typical: number
+  /** Milliseconds between two blocks, as far as these show it. */
+  readonly betweenBlocks: number
 }
 
 /** What slots are made of. */
@@ -64,6 +68,8 @@ export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
   const open = new Map<string, Slot>()
   let typical = QUICK / 8
   let highest = 0n
+  let includedAt = 0
+  let between = Number.POSITIVE_INFINITY
 
   /** Signing goes by nonce, so they stand in its order; what was in a block that is gone comes before them again. */
   function add(slot: Slot): void {
@@ -77,6 +83,22 @@ export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
     for (const each of inOrder) open.set(each.id, each)
   }
 
+  function include(slot: Slot): void {
+    if (!slot.included) learn(slot)
+    slot.included = true
+    slot.landed.give()
+  }
+
+  function learn({ failed, since }: Slot): void {
+    const now = clock()
+    const took = Math.max(now - since, 0)
+    if (!failed) typical = includedAt === 0 ? took : 0.7 * typical + 0.3 * took
+    // Of those in one block the first says when it came; others are found soon after it.
+    if (now - includedAt < typical / 2) return
+    between = now - includedAt
+    includedAt = now
+  }
+
   return {
     get size() {
       return open.size
@@ -86,6 +108,10 @@ export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
     },
     get typical() {
       return typical
+    },
+    get betweenBlocks() {
+      // A transaction waits for half of that time, when they leave at any time: blocks without any are not seen.
+      return Math.min(between, 2 * typical)
     },
     [Symbol.iterator]: () => open.values(),
     of: (transaction) => open.get(slotOf(network, transaction)),
@@ -110,14 +136,13 @@ export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
       onNew()
       return slot
     },
-    include(slot) {
-      if (!slot.included && !slot.failed) typical = 0.7 * typical + 0.3 * Math.max(clock() - slot.sentAt, 0)
-      slot.included = true
-      slot.landed.give()
+    include,
+    exclude(slot) {
+      if (slot.included) slot.landed = createSignal()
+      slot.included = false
     },
     drop(slot) {
-      slot.included = true
-      slot.landed.give()
+      include(slot)
       return open.delete(slot.id)
     },
     leave() {

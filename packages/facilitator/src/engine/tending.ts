@@ -208,7 +208,8 @@ export function createTending(options: TendingOptions): Tending {
     const { open } = await journal.lane(network, signer, mined)
     for (const { transaction, ended } of open) {
       const slot = slots.keep(transaction, ended)
-      Object.assign(slot, { included: false, out: false, ended })
+      slots.exclude(slot)
+      Object.assign(slot, { out: false, ended })
     }
   }
 
