@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 
-// Every seller in examples/sellers sells once, on a real chain.
+// Every seller in examples/sellers sells once, on a real chain, and so does one before a facilitator of its own.
 
 type Example = {
   openShop(settings: object): Promise<{ readonly url: string; close(): Promise<void> }>
@@ -43,4 +43,15 @@ test.each(['hono', 'express', 'fastify', 'fetch', 'next', 'node', 'proxy'])('the
   } finally {
     await shop.close()
   }
+})
+
+test('the official middleware sells through the facilitator of the example', async () => {
+  const { run }: { run(ready: object): Promise<object> } = await import(
+    new URL('../../../examples/own-facilitator/own-facilitator.mjs', import.meta.url).href
+  )
+  expect(await run(sandbox.ready)).toEqual({
+    answer: { temperature: 11 },
+    transaction: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+    settlement: 'settled',
+  })
 })
