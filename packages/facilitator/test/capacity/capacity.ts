@@ -7,7 +7,8 @@ import type { JournalTables } from '../../src/journal/tables.js'
 import { ASSET } from '../fake-chain.js'
 import { createReplica } from '../simulator/replica.js'
 import { createScheduler } from '../simulator/scheduler.js'
-import { type Call, createSimDriver, createSimScheme, SimChain } from '../simulator/sim-chain.js'
+import { type Call, SimChain } from '../simulator/sim-chain.js'
+import { createSimDriver, createSimScheme } from '../simulator/sim-node.js'
 
 /** What a facilitator is asked to carry, and with what. */
 export type CapacityOptions = {
@@ -77,12 +78,12 @@ export async function measureCapacity(options: CapacityOptions): Promise<Capacit
   function worldOf(name: Network, place: number) {
     const chain = new SimChain(clock, MONEY)
     const signers = Array.from({ length: lanes }, (_, lane) => address(0xf00000 + place * lanes + lane))
-    const driver = createSimDriver(chain, signers, replica.reach, (nonce) => nonce)
+    const driver = createSimDriver(chain, signers, replica)
     const { groups: joining } = driver
     if (joining === undefined) throw new TypeError('The chain in memory joins payments')
     const company = (calls: readonly Call[]) => calls.slice(0, groups).map((_, at) => at)
     const named = { ...driver, network: name, groups: { ...joining, company } }
-    const scheme: SchemeFacilitator<Call> = { ...createSimScheme(chain, named, replica.reach), networks: [name] }
+    const scheme: SchemeFacilitator<Call> = { ...createSimScheme(chain, named, replica), networks: [name] }
     const mine = () => {
       chain.mine()
       scheduler.after(blockSeconds * 1000, mine)

@@ -6,7 +6,7 @@ import type { CrashPoint } from '../../src/crashpoint.js'
 import type { Timers } from '../../src/timers.js'
 import { NETWORK } from '../fake-chain.js'
 import type { Scheduler } from './scheduler.js'
-import type { Reach } from './sim-chain.js'
+import type { Reach } from './sim-node.js'
 
 /** A process, as far as it can be told from outside: it reaches the world through ports, and when it dies all of them fall silent. */
 export type Replica = {

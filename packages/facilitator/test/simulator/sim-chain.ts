@@ -1,21 +1,4 @@
-import {
-  type CallGroups,
-  type ChainDriver,
-  type ChainOutcome,
-  type InspectContext,
-  type Inspection,
-  type PaymentPayload,
-  type PaymentRequirements,
-  paymentId,
-  refuse,
-  type SchemeFacilitator,
-  type SendOutcome,
-  type SentTransaction,
-  type SignedTransaction,
-  sha256Hex,
-  X402Error,
-} from '@groat/core'
-import { ASSET, NETWORK } from '../fake-chain.js'
+import { type SendOutcome, sha256Hex } from '@groat/core'
 
 /** What the token is asked to do. */
 export type Transfer = {
@@ -39,18 +22,21 @@ export type Tx = {
 }
 
 type Log = { readonly logIndex: number; readonly transfer: Transfer; readonly transaction: string }
-type Block = {
+export type Block = {
   readonly number: bigint
   readonly hash: string
   readonly time: number
   readonly txs: readonly { readonly tx: Tx; readonly ok: boolean }[]
   readonly logs: readonly Log[]
+  readonly parent: Block | undefined
   readonly before: State
+  readonly after: State
 }
+/** Never changed, only replaced: blocks in which nothing runs share it. */
 type State = {
-  readonly balances: Map<string, bigint>
-  readonly used: Set<string>
-  readonly sequence: Map<string, bigint>
+  readonly balances: ReadonlyMap<string, bigint>
+  readonly used: ReadonlySet<string>
+  readonly sequence: ReadonlyMap<string, bigint>
 }
 
 /**
@@ -65,14 +51,24 @@ export class SimChain {
   readonly seen = new Map<string, { readonly tx: Tx; readonly at: number }>()
   /** Transfers of undone blocks, since when, and until when they were in none. */
   readonly undone: { readonly transfer: Transfer; readonly from: number; until: number }[] = []
+  /** Signers that have nothing for fees, and those that have too little. */
+  readonly dry = new Set<string>()
+  readonly short = new Set<string>()
   baseFee = 10
   /** Up to here nothing is ever undone, whatever happens above. */
   final = 0n
   readonly #clock: () => number
+  readonly #finalAfter: number
   #forks = 0
+  /** The blocks in which something ran. */
+  readonly #busy: Block[] = []
+  /** Every newest block that there was, since when, and what was final then. */
+  readonly #heads: { readonly at: number; readonly head: Block; readonly final: bigint }[] = []
 
-  constructor(clock: () => number, balances: ReadonlyMap<string, bigint>) {
+  /** `finalAfter`: milliseconds before which nothing is final, however deep it is. */
+  constructor(clock: () => number, balances: ReadonlyMap<string, bigint>, finalAfter = 0) {
     this.#clock = clock
+    this.#finalAfter = finalAfter
     this.state = { balances: new Map(balances), used: new Set(), sequence: new Map() }
     this.mine()
   }
@@ -85,8 +81,10 @@ export class SimChain {
 
   accept(tx: Tx): SendOutcome {
     if (!this.seen.has(tx.hash)) this.seen.set(tx.hash, { tx, at: this.#clock() })
-    if (this.find(tx.hash) !== undefined) return { status: 'accepted' }
+    if (this.#busy.some((block) => hasTx(block, tx.hash))) return { status: 'accepted' }
     if (tx.nonce < (this.state.sequence.get(tx.signer) ?? 0n)) return { status: 'nonce_taken' }
+    const isPoor = this.dry.has(tx.signer) || this.short.has(tx.signer)
+    if (isPoor && !this.pool.has(tx.hash)) return { status: 'rejected', code: 'signer_out_of_gas' }
     const rival = [...this.pool.values()].find(({ signer, nonce }) => signer === tx.signer && nonce === tx.nonce)
     if (rival !== undefined && rival.hash !== tx.hash) {
       if (tx.maxFee * 8 < rival.maxFee * 9) return { status: 'rejected', code: 'fee_above_limit' }
@@ -98,30 +96,19 @@ export class SimChain {
 
   /** One block with everything that can run and pays for it. */
   mine(): void {
-    const { balances, used, sequence } = this.state
-    const before = { balances: new Map(balances), used: new Set(used), sequence: new Map(sequence) }
-    const txs: { tx: Tx; ok: boolean }[] = []
-    const logs: Log[] = []
-    for (let ran = true; ran; ) {
-      ran = false
-      for (const tx of this.pool.values()) {
-        const next = sequence.get(tx.signer) ?? 0n
-        if (tx.nonce < next) this.pool.delete(tx.hash)
-        if (tx.nonce !== next || tx.maxFee < this.baseFee) continue
-        this.pool.delete(tx.hash)
-        sequence.set(tx.signer, next + 1n)
-        const moved = tx.call.transfers.filter((transfer) => this.#move(transfer))
-        for (const transfer of moved) logs.push({ logIndex: logs.length, transfer, transaction: tx.hash })
-        txs.push({ tx, ok: moved.length > 0 || tx.call.transfers.length !== 1 })
-        ran = true
-      }
-    }
+    const before = this.state
+    const { txs, logs } = this.pool.size === 0 ? NOTHING : this.#run()
     const number = BigInt(this.blocks.length)
     const time = this.#clock()
-    const parent = this.blocks.at(-1)?.hash ?? ''
-    const hash = sha256Hex(`${parent} ${number} ${time} ${this.#forks} ${txs.map(({ tx }) => tx.hash).join()}`)
-    this.blocks.push({ number, hash, time, txs, logs, before })
-    if (number - FINAL_DEPTH > this.final) this.final = number - FINAL_DEPTH
+    const parent = this.blocks.at(-1)
+    const place = `${parent?.hash ?? ''} ${number} ${time} ${this.#forks}`
+    const hash = sha256Hex(`${place} ${txs.map(({ tx }) => tx.hash).join()}`)
+    const block = { number, hash, time, txs, logs, parent, before, after: this.state }
+    this.blocks.push(block)
+    if (txs.length > 0) this.#busy.push(block)
+    this.#finish(number - FINAL_DEPTH, time - this.#finalAfter)
+    this.#remember(time)
+    if (logs.length === 0) return
     for (const gone of this.undone) {
       if (logs.some(({ transfer }) => transfer.nonce === gone.transfer.nonce)) gone.until = Math.min(gone.until, time)
     }
@@ -132,6 +119,7 @@ export class SimChain {
     for (let count = 0; count < depth && this.head.number > this.final; count++) {
       const gone = this.blocks.pop()
       if (gone === undefined) return
+      if (this.#busy.at(-1) === gone) this.#busy.pop()
       this.#forks += 1
       this.state = gone.before
       for (const { transfer } of gone.logs) {
@@ -139,14 +127,14 @@ export class SimChain {
       }
       for (const { tx } of gone.txs) if (keeps()) this.pool.set(tx.hash, tx)
     }
+    this.#remember(this.#clock())
   }
 
-  find(hash: string): { readonly block: Block; readonly ok: boolean } | undefined {
-    for (const block of this.blocks) {
-      const found = block.txs.find(({ tx }) => tx.hash === hash)
-      if (found !== undefined) return { block, ok: found.ok }
-    }
-    return undefined
+  /** As it was so many milliseconds ago: a node that is behind may show blocks that are undone by now. */
+  view(behind: number): View {
+    if (behind <= 0) return new View(this.blocks, this.#busy, this)
+    const { head, final } = this.#headAt(this.#clock() - behind)
+    return new View(this.blocks, this.#busy, { head, final, state: head.after })
   }
 
   balance(account: string): bigint {
@@ -155,156 +143,126 @@ export class SimChain {
 
   /** Money that moves without a payment. */
   take(from: string, amount: bigint): void {
-    this.state.balances.set(from, this.balance(from) - amount)
+    const balances = new Map(this.state.balances)
+    this.state = { ...this.state, balances: balances.set(from, this.balance(from) - amount) }
   }
 
-  #move({ from, to, value, nonce, validBefore }: Transfer): boolean {
-    const amount = BigInt(value)
-    if (this.state.used.has(from + nonce) || this.balance(from) < amount || this.#clock() >= validBefore * 1000)
-      return false
-    this.state.used.add(from + nonce)
-    this.state.balances.set(from, this.balance(from) - amount)
-    this.state.balances.set(to, this.balance(to) + amount)
-    return true
+  #finish(deep: bigint, old: number): void {
+    for (;;) {
+      const next = this.blocks[Number(this.final) + 1]
+      if (next === undefined || next.number > deep || next.time > old) return
+      this.final = next.number
+    }
+  }
+
+  #headAt(at: number): Pick<View, 'head' | 'final'> {
+    return this.#heads.findLast((each) => each.at <= at) ?? this.#heads[0] ?? this
+  }
+
+  #remember(at: number): void {
+    this.#heads.push({ at, head: this.head, final: this.final })
+    // What is older than any node is behind is shown by none.
+    if (this.#heads.length > 2 * MOST_HEADS) this.#heads.splice(0, MOST_HEADS)
+  }
+
+  #run(): Pick<Block, 'txs' | 'logs'> {
+    const balances = new Map(this.state.balances)
+    const used = new Set(this.state.used)
+    const sequence = new Map(this.state.sequence)
+    const txs: { tx: Tx; ok: boolean }[] = []
+    const logs: Log[] = []
+    const move = ({ from, to, value, nonce, validBefore }: Transfer) => {
+      const amount = BigInt(value)
+      const balance = balances.get(from) ?? 0n
+      if (used.has(from + nonce) || balance < amount || this.#clock() >= validBefore * 1000) return false
+      used.add(from + nonce)
+      balances.set(from, balance - amount)
+      balances.set(to, (balances.get(to) ?? 0n) + amount)
+      return true
+    }
+    for (let ran = true; ran; ) {
+      ran = false
+      for (const tx of this.pool.values()) {
+        const next = sequence.get(tx.signer) ?? 0n
+        if (tx.nonce < next) this.pool.delete(tx.hash)
+        if (tx.nonce !== next || tx.maxFee < this.baseFee) continue
+        this.pool.delete(tx.hash)
+        sequence.set(tx.signer, next + 1n)
+        const moved = tx.call.transfers.filter(move)
+        for (const transfer of moved) logs.push({ logIndex: logs.length, transfer, transaction: tx.hash })
+        txs.push({ tx, ok: moved.length > 0 || tx.call.transfers.length !== 1 })
+        ran = true
+      }
+    }
+    this.state = { balances, used, sequence }
+    return { txs, logs }
   }
 }
 
-/** How a replica reaches the chain: what is asked may be lost on either way, and takes its time. */
-export type Reach = <T>(method: string, work: () => T) => Promise<T>
+/** The chain as a node has it: everything up to a block that is, or was, the newest. */
+export class View {
+  readonly head: Block
+  readonly final: bigint
+  readonly state: State
+  readonly #blocks: readonly Block[]
+  readonly #busy: readonly Block[]
+  /** Its blocks that the chain does not have any more, newest first. */
+  readonly #own: Block[] = []
+  /** The newest that both have. */
+  readonly #fork: bigint
 
-/** The chain as one replica has it. `lie` may change what a node says of sequence numbers. */
-export function createSimDriver(
-  chain: SimChain,
-  signers: readonly string[],
-  reach: Reach,
-  lie: (nonce: bigint) => bigint,
-): ChainDriver<Call> {
-  const groups: CallGroups<Call> = {
-    joins: ({ transfers }) => transfers.length > 0,
-    company: (calls) => calls.slice(0, 5).map((_, at) => at),
-    admits: () => reach('admits', () => true),
-    join: (calls) => ({ transfers: calls.flatMap(({ transfers }) => transfers) }),
+  constructor(
+    blocks: readonly Block[],
+    busy: readonly Block[],
+    { head, final, state }: Pick<View, 'head' | 'final' | 'state'>,
+  ) {
+    this.head = head
+    this.final = final
+    this.state = state
+    this.#blocks = blocks
+    this.#busy = busy
+    let block: Block | undefined = head
+    for (; block !== undefined && blocks[Number(block.number)] !== block; block = block.parent) this.#own.push(block)
+    this.#fork = block?.number ?? -1n
   }
-  return {
-    network: NETWORK,
-    signers,
-    groups,
-    ready: () => reach('ready', () => undefined),
-    nextNonce: (signer) =>
-      reach('nextNonce', () => {
-        let next = chain.state.sequence.get(signer) ?? 0n
-        while ([...chain.pool.values()].some((tx) => tx.signer === signer && tx.nonce === next)) next += 1n
-        return lie(next)
-      }),
-    minedNonce: (signer) => reach('minedNonce', () => chain.state.sequence.get(signer) ?? 0n),
-    head: () =>
-      reach('head', () => {
-        const { final } = chain
-        return { latest: chain.head.number, safe: final, final }
-      }),
-    blockHash: (number) => reach('blockHash', () => chain.blocks[Number(number)]?.hash),
-    idle: () => ({ transfers: [] }),
-    sign: (call, { signer, nonce = 0n, outbids = [] }) =>
-      reach('sign', (): SignedTransaction => {
-        const before = outbids.map(({ details }) => Number(details?.maxFee ?? 0))
-        const maxFee = Math.max(2 * chain.baseFee, ...before.map((fee) => Math.ceil((fee * 9) / 8)))
-        if (maxFee > FEE_LIMIT) throw new X402Error('fee_above_limit', { network: NETWORK })
-        const raw = JSON.stringify({ signer, nonce: nonce.toString(), maxFee, call })
-        const hash = sha256Hex(raw)
-        const payments = call.transfers.length
-        const details = { maxFee, ...(payments > 1 ? { payments } : {}) }
-        return { hash, signer, nonce, raw, details, maxCost: BigInt(maxFee * Math.max(1, payments)) }
-      }),
-    send: ({ hash, raw }) =>
-      reach('send', () => {
-        const { signer, nonce, maxFee, call } = JSON.parse(raw) as {
-          signer: string
-          nonce: string
-          maxFee: number
-          call: Call
-        }
-        return chain.accept({ hash, raw, signer, nonce: BigInt(nonce), maxFee, call })
-      }),
+
+  /** The next sequence number of an account. */
+  next(account: string): bigint {
+    return this.state.sequence.get(account) ?? 0n
+  }
+
+  blockAt(number: bigint): Block | undefined {
+    return number > this.#fork ? this.#own.find((block) => block.number === number) : this.#blocks[Number(number)]
+  }
+
+  /** The first log of such a transfer, and its block. */
+  logOf(from: string, nonce: string): { readonly block: Block; readonly log: Log } | undefined {
+    const block = this.#find(({ logs }) => logs.some((log) => isOf(log, from, nonce)))
+    const log = block?.logs.find((each) => isOf(each, from, nonce))
+    return block && log && { block, log }
+  }
+
+  hasTx(hash: string): boolean {
+    return this.#find((block) => hasTx(block, hash)) !== undefined
+  }
+
+  #find(is: (block: Block) => boolean): Block | undefined {
+    return this.#busy.find((block) => block.number <= this.#fork && is(block)) ?? this.#own.findLast(is)
   }
 }
+
+function hasTx({ txs }: Block, hash: string): boolean {
+  return txs.some(({ tx }) => tx.hash === hash)
+}
+
+function isOf({ transfer }: Log, from: string, nonce: string): boolean {
+  return transfer.from === from && transfer.nonce === nonce
+}
+
+const NOTHING = { txs: [], logs: [] }
 
 /** Blocks after which none is undone any more. */
 const FINAL_DEPTH = 6n
 
-const FEE_LIMIT = 1000
-
-/** The scheme over it: a good signature is the word `good`. */
-export function createSimScheme(
-  chain: SimChain,
-  driver: ChainDriver<Call>,
-  reach: Reach,
-  invents = false,
-): SchemeFacilitator<Call> {
-  const transferOf = ({ payload }: PaymentPayload) => payload as unknown as Transfer & { readonly signature: string }
-
-  function inspect(payment: PaymentPayload, offer: PaymentRequirements, at: InspectContext): Inspection {
-    const { from: payer, to, value, nonce, validBefore } = transferOf(payment)
-    if (to !== offer.payTo || value !== offer.amount.toString()) return { ...refuse('invalid_payload'), payer }
-    const pid = paymentId([offer.network, ASSET, payer, nonce, 'exact'])
-    const inspected = { ok: true, pid, payer, expiresAt: validBefore } as const
-    const isLate = validBefore < at.now / 1000 + (at.minRemainingSeconds ?? 0)
-    return isLate ? { ...refuse('payment_expired'), payer, late: inspected } : inspected
-  }
-
-  return {
-    scheme: { name: 'exact', family: 'eip155' },
-    networks: [NETWORK],
-    chains: [driver],
-    kinds: () => [{ x402Version: 2, scheme: 'exact', network: NETWORK }],
-    inspect,
-    async verify(payment, offer, at) {
-      const inspected = inspect(payment, offer, at)
-      if (!inspected.ok) return inspected
-      const { payer } = inspected
-      const { nonce, signature } = transferOf(payment)
-      return reach('verify', () => {
-        if (signature !== 'good') return { ...refuse('invalid_exact_evm_signature'), payer }
-        if (chain.state.used.has(payer + nonce)) return { ...refuse('invalid_exact_evm_nonce_already_used'), payer }
-        const isEnough = chain.balance(payer) >= offer.amount + (at.reserved ?? 0n)
-        return isEnough ? { ok: true, payer } : { ...refuse('invalid_exact_evm_insufficient_balance'), payer }
-      })
-    },
-    prepare: (payment) => {
-      const { from, to, value, nonce, validBefore } = transferOf(payment)
-      return { transfers: [{ from, to, value, nonce, validBefore }] }
-    },
-    outcome: (payment, offer, sent: readonly SentTransaction[]) =>
-      reach('outcome', (): ChainOutcome => {
-        const { from, nonce, validBefore } = transferOf(payment)
-        for (const { number, hash, logs } of chain.blocks) {
-          const log = logs.find(({ transfer }) => transfer.from === from && transfer.nonce === nonce)
-          if (log === undefined) continue
-          const { transaction, logIndex } = log
-          const ours = sent.some((each) => each.hash === transaction)
-          const found = { transaction, logIndex, blockNumber: number, blockHash: hash, amount: offer.amount }
-          return { status: 'settled', ...found, ...(ours ? { fee: 1n } : {}) }
-        }
-        const [first] = sent
-        if (invents && first !== undefined) {
-          const { number: blockNumber, hash: blockHash } = chain.head
-          return {
-            status: 'settled',
-            transaction: first.hash,
-            logIndex: 9,
-            blockNumber,
-            blockHash,
-            amount: offer.amount,
-          }
-        }
-        if (chain.head.time >= (validBefore + MARGIN) * 1000)
-          return { status: 'dead', refusal: refuse('payment_expired') }
-        const failed = sent.findLast(({ hash }) => chain.find(hash) !== undefined)
-        if (failed === undefined) return { status: 'pending' }
-        const refusal = refuse('invalid_exact_evm_transaction_failed')
-        return { status: 'reverted', transaction: failed.hash, refusal }
-      }),
-  }
-}
-
-/** Seconds by which a block has to be past a payment's end before it counts as dead: deeper than blocks are undone. */
-const MARGIN = 30
+/** Newest blocks that are remembered: on the fastest chain one comes every millisecond. */
+const MOST_HEADS = 5000

@@ -18,7 +18,8 @@ import { ASSET, NETWORK } from '../fake-chain.js'
 import { journalRows } from '../record-history.js'
 import { createReplica, type Replica } from './replica.js'
 import { createScheduler } from './scheduler.js'
-import { createSimDriver, createSimScheme, SimChain } from './sim-chain.js'
+import { SimChain } from './sim-chain.js'
+import { createSimDriver, createSimScheme, type SimNode } from './sim-node.js'
 
 /** How a run is made. */
 export type SimulationOptions = {
@@ -26,6 +27,8 @@ export type SimulationOptions = {
   readonly steps?: number
   /** What the chain lies about, so that a run has to fail: that payments have settled though they have not. */
   readonly lies?: 'evidence'
+  /** No node lags and every signer has gas money: so seeds play as they did before there was anything else. */
+  readonly isPlain?: boolean
 }
 
 /** What a run came to. */
@@ -50,6 +53,11 @@ const SIGNERS = ['0x00000000000000000000000000000000000000f1', '0x00000000000000
 const SKEW = 1000
 /** Milliseconds in which a calm world settles what its payer has the money for: halts and high fees have passed by then. */
 const TIME_ENOUGH = 40_000
+/** Milliseconds by which nodes are behind at the most, in a run in which some are; and how often those are. */
+const LAGS = [300, 1500, 4000]
+const LAG_SHARES = [0.1, 0.5, 1]
+/** Not those that verify: what has settled reserves nothing any more, so by a node without its block a call is signed that fails, and paid for. */
+const VERIFIERS_LAG = false
 const POINTS: readonly CrashPoint[] = [
   'FP-01',
   'FP-02',
@@ -75,7 +83,7 @@ export async function openSimulator() {
     close: () => store.close(),
     async simulate(seed: number, options: SimulationOptions = {}): Promise<Simulation> {
       await wipe(store)
-      const world = createWorld(seed, options.lies, store, (at) => {
+      const world = createWorld(seed, options, store, (at) => {
         now = at
       })
       try {
@@ -96,11 +104,24 @@ async function wipe(store: Store): Promise<void> {
   })
 }
 
-function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store, tick: (now: number) => void) {
+function createDice(random: () => number) {
+  return {
+    pick: <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T,
+    chance: (probability: number) => random() < probability,
+    between: (from: number, to: number) => from + Math.floor(random() * (to - from + 1)),
+  }
+}
+
+function createWorld(
+  seed: number,
+  { lies, isPlain = false }: SimulationOptions,
+  store: Store,
+  tick: (now: number) => void,
+) {
   const random = seededRandom(seed)
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
-  const chance = (probability: number) => random() < probability
-  const between = (from: number, to: number) => from + Math.floor(random() * (to - from + 1))
+  const { pick, chance, between } = createDice(random)
+  // What came later draws from here: where none of it happens, a seed plays on as it did.
+  const later = createDice(seededRandom(~seed))
   const bytes: Random = (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256))
   const scheduler = createScheduler(random, START)
   const clock = () => {
@@ -108,7 +129,10 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
     return scheduler.now
   }
   const opening = new Map(PAYERS.map((payer) => [payer, BigInt(between(2, 40)) * 1000n]))
-  const chain = new SimChain(clock, opening)
+  const mostBehind = !isPlain && later.chance(0.4) ? later.pick(LAGS) : 0
+  const isGasScarce = !isPlain && later.chance(0.5)
+  // Finality takes longer than nodes lag: who ends a payment for good asks one node what is final, and perhaps another for the block.
+  const chain = new SimChain(clock, opening, mostBehind)
   const passed = new Set<string>()
   const replicas: (Replica & { readonly service: FacilitatorService })[] = []
   const answers: Answer[] = []
@@ -121,6 +145,7 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
   let nonces = 0
   const blockTime = pick([0, 0, 200, 1000, 2000])
   let isHalted = false
+  let isCalm = false
   /** Callers come no more. */
   let isOver = false
 
@@ -149,9 +174,10 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
       note('lying nonce')
       return nonce > 2n ? nonce - BigInt(between(1, 2)) : nonce
     }
-    const driver = createSimDriver(chain, SIGNERS, replica.reach, lie)
+    const node = { reach: replica.reach, lie, behind: createLag(), tellsGas: isGasScarce }
+    const driver = createSimDriver(chain, SIGNERS, node)
     const service = createFacilitator({
-      schemes: [createSimScheme(chain, driver, replica.reach, lies === 'evidence')],
+      schemes: [createSimScheme(chain, driver, node, lies === 'evidence')],
       store: replica.store,
       clock: replica.clock,
       random: bytes,
@@ -182,6 +208,18 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
       }
     }
     void begin().catch((error) => broken.push(`start: ${error instanceof Error ? error.stack : String(error)}`))
+  }
+
+  /** One node is never behind, one now and then, one always. */
+  function createLag(): NonNullable<SimNode['behind']> {
+    if (mostBehind === 0 || later.chance(0.3)) return () => 0
+    const behind = later.between(1, mostBehind)
+    const share = later.pick(LAG_SHARES)
+    return (verifies) => {
+      if (isCalm || (verifies && !VERIFIERS_LAG) || !later.chance(share)) return 0
+      note('node behind')
+      return behind
+    }
   }
 
   const living = () => replicas.filter(({ isAlive }) => isAlive())
@@ -298,6 +336,16 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
       () => {
         chain.undo(between(1, 3), () => chance(0.7))
         chain.mine()
+      },
+    ],
+    [
+      'gas gone',
+      isGasScarce ? 3 : 0,
+      () => {
+        const signers = pick([chain.dry, chain.short])
+        const signer = pick(SIGNERS)
+        signers.add(signer)
+        scheduler.after(between(500, 20_000), () => void signers.delete(signer))
       },
     ],
     [
@@ -444,6 +492,9 @@ function createWorld(seed: number, lies: SimulationOptions['lies'], store: Store
       }
       // The world calms down: what is open now comes to its end by itself.
       trouble = 0
+      isCalm = true
+      chain.dry.clear()
+      chain.short.clear()
       for (const replica of living()) replica.calm()
       await scheduler.run(7_000)
       isOver = true
