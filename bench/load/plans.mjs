@@ -113,7 +113,8 @@ export const plans = {
   },
   C1: {
     shape: 'capacity: 10,000 payments a second over 50 chains with 2 signers each, in memory and in virtual time',
-    run: ({ seconds = 5, rate = 10_000 }) => capacity(seconds, rate),
+    takes: { seconds: 5, rate: 10_000 },
+    run: ({ seconds, rate }) => capacity(seconds, rate),
   },
   S5: {
     shape: 'restart: everything is killed with many payments open, and started again',

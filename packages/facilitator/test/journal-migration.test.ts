@@ -18,7 +18,7 @@ let server: EmbeddedPostgres
 beforeAll(async () => {
   server = await startPostgres()
 })
-afterAll(() => server.remove())
+afterAll(() => server?.remove())
 
 describe.each([
   ['sqlite', () => openMemoryStore()],

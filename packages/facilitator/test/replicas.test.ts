@@ -25,7 +25,7 @@ afterEach(async () => {
   }
   children.clear()
 })
-afterAll(() => server.remove())
+afterAll(() => server?.remove())
 
 async function freshDatabase(): Promise<{ url: string; store: Store }> {
   const url = await server.database()

@@ -44,7 +44,7 @@ afterEach(async () => {
   await Promise.all(replicas.map((replica) => replica.stop()))
   for (const store of stores) await store.close()
 })
-afterAll(() => server.remove())
+afterAll(() => server?.remove())
 
 async function sign(amount = CEILING): Promise<FacilitatorRequest> {
   const kind = { x402Version: 2, scheme: 'upto', network: usdc.network } as const

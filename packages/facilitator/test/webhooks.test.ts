@@ -131,7 +131,7 @@ let server: EmbeddedPostgres
 beforeAll(async () => {
   server = await startPostgres()
 })
-afterAll(() => server.remove())
+afterAll(() => server?.remove())
 
 async function kept(store: Store): Promise<Store> {
   closings.push(() => store.close())

@@ -50,7 +50,10 @@ async function startIn(folder: string, durable: boolean): Promise<EmbeddedPostgr
     ...user,
     encoding: 'utf8',
   })
-  if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`, { cause: made.error })
+  if (made.status !== 0) {
+    const reason = made.error?.message ?? made.stderr.trim()
+    throw new Error(`PostgreSQL for tests cannot be made: ${reason}${hintFor(user.uid)}`, { cause: made.error })
+  }
 
   const port = await freePort()
   let server: ChildProcess | undefined
@@ -71,7 +74,7 @@ async function startIn(folder: string, durable: boolean): Promise<EmbeddedPostgr
         if (log.includes('ready to accept connections')) resolve()
       })
       child.on('error', reject)
-      child.on('exit', () => reject(new Error(`postgres: ${log}`)))
+      child.on('exit', () => reject(new Error(`PostgreSQL for tests ended: ${log.trim()}${hintFor(user.uid)}`)))
     })
   }
 
@@ -105,6 +108,13 @@ async function startIn(folder: string, durable: boolean): Promise<EmbeddedPostgr
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Why it may be somebody else who is not let in. */
+function hintFor(uid: number | undefined): string {
+  return uid === undefined
+    ? ''
+    : `\n  This is root, as whom PostgreSQL does not run, so it runs as user ${uid}: that has to be allowed (setuid), and TMPDIR (${tmpdir()}) open to it. Or run the tests as another user.`
 }
 
 async function binaries(folder: string, user: { uid?: number; gid?: number }): Promise<string> {

@@ -11,7 +11,7 @@ let server: EmbeddedPostgres
 beforeAll(async () => {
   server = await startPostgres()
 })
-afterAll(() => server.remove())
+afterAll(() => server?.remove())
 
 const freshDatabase = () => server.database()
 
