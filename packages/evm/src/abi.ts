@@ -7,7 +7,10 @@ import { formatHex, type Hex, parseHex } from './hex.js'
  * encodeCall('0x70a08231', owner) // balanceOf(address)
  */
 export function encodeCall(selector: Hex, ...words: readonly (Hex | bigint)[]): Hex {
-  return `${selector}${words.map(encodeWord).join('')}`
+  let data: string = selector
+  for (const word of words) data += encodeWord(word)
+  // Hexadecimal digits behind a selector.
+  return data as Hex
 }
 
 /**
@@ -48,5 +51,8 @@ export function decodeString(data: Hex): string | undefined {
 }
 
 function encodeWord(value: Hex | bigint): string {
-  return (typeof value === 'bigint' ? value.toString(16) : value.slice(2)).padStart(64, '0')
+  const digits = typeof value === 'bigint' ? value.toString(16) : value.slice(2)
+  return digits.length < 64 ? ZEROS.slice(digits.length) + digits : digits
 }
+
+const ZEROS = '0'.repeat(64)

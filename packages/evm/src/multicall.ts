@@ -1,4 +1,3 @@
-import { decodeInteger } from './abi.js'
 import type { Address } from './address.js'
 import type { Hex } from './hex.js'
 import type { CallOutcome } from './rpc.js'
@@ -39,8 +38,9 @@ export function encodeAggregate(calls: readonly PartCall[]): Hex {
  */
 export function decodeAggregate(data: Hex, count: number): readonly CallOutcome[] | undefined {
   const at = (byte: number): number | undefined => {
-    const value = decodeInteger(`0x${data.slice(2 + 2 * byte, 66 + 2 * byte)}`)
-    return value === undefined || value > MAX_SIZE ? undefined : Number(value)
+    const word = data.slice(2 + 2 * byte, 66 + 2 * byte)
+    const value = Number(`0x${word}`)
+    return word.length === 64 && value <= MAX_SIZE ? value : undefined
   }
   if (at(0) !== 32 || at(32) !== count) return undefined
   const outcomes: CallOutcome[] = []
@@ -62,4 +62,4 @@ export function decodeAggregate(data: Hex, count: number): readonly CallOutcome[
 const word = (value: number): string => value.toString(16).padStart(64, '0')
 const TRUE = word(1)
 const BYTES_AT = word(96)
-const MAX_SIZE = 2n ** 32n
+const MAX_SIZE = 2 ** 32

@@ -29,4 +29,5 @@ export function rememberKeys(engine: CryptoEngine): CryptoEngine {
   }
 }
 
-const textOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
+/** By a list of arguments: spread, each byte would go through an iterator, at ten times the cost. */
+const textOf = (bytes: Uint8Array): string => Reflect.apply(String.fromCharCode, undefined, bytes)

@@ -57,7 +57,8 @@ export function findTransfer(logs: readonly Log[], token: Address, authorization
 
 /** Whether a log is the token's mark for the payer's nonce. */
 export function isMark(log: Log, topic: Hex, { from, nonce }: Authorization): boolean {
-  return log.topics[0] === topic && log.topics[1] === topicOf(from) && log.topics[2] === nonce
+  // The nonce first: it tells apart those that travelled together.
+  return log.topics[2] === nonce && log.topics[0] === topic && log.topics[1] === topicOf(from)
 }
 
 /** An address as an indexed argument. */
