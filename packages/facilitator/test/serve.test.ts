@@ -135,6 +135,26 @@ test('H13 a body that is too large is refused, in one piece or in many', async (
   expect(await raw(request(chunked, 'connection: close', 'transfer-encoding: chunked'))).toContain('HTTP/1.1 413')
 })
 
+test('a body that comes in pieces is read to its end', async () => {
+  const body = JSON.stringify(encodeFacilitatorRequest(makePayment()))
+  const asked = request(body, 'connection: close', `content-length: ${Buffer.byteLength(body)}`)
+  const answer = await new Promise<string>((resolve, reject) => {
+    let text = ''
+    const socket = connect(served.port, '127.0.0.1', async () => {
+      for (const piece of asked.match(/[\s\S]{1,200}/g) ?? []) {
+        socket.write(piece)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    })
+    socket.setNoDelay().on('data', (chunk) => {
+      text += chunk
+    })
+    socket.on('close', () => resolve(text)).on('error', reject)
+  })
+  expect(answer).toContain('"success":true')
+  expect(faults).toEqual([])
+})
+
 test('a caller that hangs up in the middle is nobody’s fault', async () => {
   await raw(request('{"paymentPayload":', 'content-length: 500'))
   expect((await fetch(`${served.url}/livez`)).status).toBe(200)

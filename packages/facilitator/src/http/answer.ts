@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { JsonObject } from '@groat/core'
 import type { Context } from 'hono'
 
@@ -40,15 +40,27 @@ export function answerSent(c: Context): Response | undefined {
   return socketOf(c)?.headersSent ? sent() : undefined
 }
 
+/**
+ * The request as it comes by a socket of our own.
+ *
+ * @example
+ * const body = await readJsonBody(c.req.raw, incomingOf(c))
+ */
+export function incomingOf(c: Context): IncomingMessage | undefined {
+  return socketOf(c)?.req
+}
+
 function socketOf(c: Context): ServerResponse | undefined {
   return ((c.env ?? {}) as Partial<OnSocket>).socket
 }
 
-/** By this the Node server knows that nothing is left to be sent. */
+/** By this the Node server knows that nothing is left to be sent; one for all, for it says nothing of any. */
+let said: Response | undefined
+
 function sent(): Response {
-  const response = new Response(null, { headers: { 'x-hono-already-sent': 'true' } })
+  said ??= new Response(null, { headers: { 'x-hono-already-sent': 'true' } })
   // Another listener of the process may have put its own `Response` in the platform's place: it is sent as it was made, whatever its headers
   // say, until somebody has looked at its body.
-  void response.body
-  return response
+  void said.body
+  return said
 }

@@ -31,7 +31,7 @@ import type { Metrics } from '../observe/metrics.js'
 import { traceRequest } from '../observe/trace.js'
 import type { FacilitatorService } from '../service.js'
 import { type Access, createAccess, type Denied } from './access.js'
-import { type AnswerHeaders, answerJudged, answerSent } from './answer.js'
+import { type AnswerHeaders, answerJudged, answerSent, incomingOf } from './answer.js'
 import { readJsonBody } from './body.js'
 import { EXTENSION_RESPONSES, observed } from './extensions.js'
 import { readinessOf } from './readiness.js'
@@ -93,7 +93,7 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
   app.post('/verify', async (c) => {
     const caller = admit(c, 'verify')
     if (!caller.ok) return answerDenied(c, caller)
-    const body = await readJsonBody(c.req.raw)
+    const body = await readJsonBody(c.req.raw, incomingOf(c))
     if (!body.ok) return unread(c, body, (refusal) => encodeVerdict(2, refusal))
     const request = decodeFacilitatorRequest(body.value)
     if (!request.ok) return c.json(encodeVerdict(2, request), statusOf(request))
@@ -114,7 +114,7 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
   app.post('/settle', async (c) => {
     const caller = admit(c, 'settle')
     if (!caller.ok) return answerDenied(c, caller)
-    const body = await readJsonBody(c.req.raw)
+    const body = await readJsonBody(c.req.raw, incomingOf(c))
     if (!body.ok) return unread(c, body, (refusal) => refusedUnread(refusal, ''))
     const request = decodeFacilitatorRequest(body.value)
     if (!request.ok) return c.json(refusedUnread(request, networkText(body.value)), statusOf(request))

@@ -1,4 +1,13 @@
-import { type Decoded, decodeJsonObject, type JsonObject, type Refusal, readBounded, refuse } from '@groat/core'
+import type { IncomingMessage } from 'node:http'
+import {
+  type Decoded,
+  decodeJsonObject,
+  type JsonObject,
+  joinBytes,
+  type Refusal,
+  readBounded,
+  refuse,
+} from '@groat/core'
 
 /** The largest body that is read: 64 KiB. */
 export const MAX_BODY = 65_536
@@ -10,16 +19,16 @@ export type BodyRefusal = Refusal & { readonly code: 'request_too_large' | 'unsu
 
 /**
  * The JSON object in a request. Refuses `unsupported_media_type`, `request_too_large` (before the rest is read), and `invalid_payload` for
- * what is not a JSON object in UTF-8, is nested too deep, or names a member twice.
+ * what is not a JSON object in UTF-8, is nested too deep, or names a member twice. `incoming`: the same request, where it comes by a socket of our own.
  */
-export async function readJsonBody(request: Request): Promise<Decoded<JsonObject>> {
+export async function readJsonBody(request: Request, incoming?: IncomingMessage): Promise<Decoded<JsonObject>> {
   if (!isJson(request.headers)) return refuse('unsupported_media_type')
   const announced = request.headers.get('content-length')
   if (Number(announced ?? 0) > MAX_BODY) return refuse('request_too_large', AT_MOST)
   // Nobody sends more than was announced; only what was not announced has to be counted.
   const bytes = await (announced === null
     ? readBounded(request.body, { maxBytes: MAX_BODY })
-    : readAnnounced(request)
+    : readAnnounced(request, incoming)
   ).catch(() => 'cut' as const)
   if (bytes === 'cut') return refuse('invalid_payload', 'the body ended early')
   if (bytes === undefined) return refuse('request_too_large', AT_MOST)
@@ -35,8 +44,22 @@ function isJson(headers: Headers): boolean {
 
 const JSON_TYPE = /^ *application\/json *(?:; *charset="?utf-8"? *)?$/i
 
-async function readAnnounced(request: Request): Promise<Uint8Array> {
-  return new Uint8Array(await request.arrayBuffer())
+async function readAnnounced(request: Request, incoming: IncomingMessage | undefined): Promise<Uint8Array> {
+  return incoming === undefined ? new Uint8Array(await request.arrayBuffer()) : readIncoming(incoming)
+}
+
+/** As the bytes come: a `Request` would copy them. */
+function readIncoming(incoming: IncomingMessage): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const parts: Uint8Array[] = []
+    const cut = () => reject(new Error('the connection ended'))
+    if (incoming.destroyed) cut()
+    incoming.on('data', (part: Uint8Array) => void parts.push(part))
+    incoming.on('end', () => resolve(joinBytes(parts)))
+    incoming.on('error', cut)
+    // After its end that says nothing more.
+    incoming.on('close', cut)
+  })
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {
