@@ -73,6 +73,25 @@ describe('decide', () => {
   })
 })
 
+test('a payment that differs from an offer in one term is told which; one that differs in more answers nothing', () => {
+  const payment = paymentFor(requirements, { now })
+  const told = (change: Partial<PaymentRequirements>, offers?: Offer[]) => {
+    const decision = decideOn({ ...payment, accepted: { ...requirements, ...change } }, offers)
+    return decision.type === 'refused' && [decision.refusal.code, decision.refusal.detail]
+  }
+  const of = (term: string) => ['no_matching_requirements', `${term} is not what was offered`]
+  expect(told({ amount: 1001n })).toEqual(of('amount'))
+  expect(told({ asset: requirements.payTo })).toEqual(of('asset'))
+  expect(told({ payTo: requirements.asset })).toEqual(of('payTo'))
+  expect(told({ extra: { name: 'USDC' } })).toEqual(of('extra'))
+  expect(told({ amount: 1n, extra: {} })).toEqual(['no_matching_requirements', undefined])
+  // The nearest of several offers is meant.
+  const offers = [offerOf({ ...requirements, amount: 7n, network: network('base') }), offerOf(requirements)]
+  expect(told({ amount: 1001n }, offers)).toEqual(of('amount'))
+  expect(told({}, [offerOf({ ...requirements, network: network('base') })])).toEqual(of('network'))
+  expect(told({}, [])).toEqual(['no_matching_requirements', undefined])
+})
+
 describe('answers: the echo', () => {
   const echo = (change: Partial<PaymentRequirements>): PaymentPayload => ({
     ...paymentFor(requirements),

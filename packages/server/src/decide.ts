@@ -43,7 +43,8 @@ export type Late = Candidate & { readonly refusal: Refusal }
 
 /**
  * Decides about a request from its payment header, the terms and the clock alone: no store, no facilitator, no chain (SRV-002).
- * Refuses what the codec refuses, `resource_mismatch`, `no_matching_requirements` and what the scheme refuses.
+ * Refuses what the codec refuses, `resource_mismatch`, `no_matching_requirements`, which names the term where one alone differs, and what the
+ * scheme refuses.
  *
  * @example
  * decide(decodePayment(request.header), terms, Date.now())
@@ -73,7 +74,7 @@ export function decide(
   if (late !== undefined) return late
   const [refusal] = refusals
   if (refusal !== undefined) return { type: 'refused', refusal }
-  return { type: 'refused', refusal: refuse('no_matching_requirements'), payment }
+  return { type: 'refused', refusal: refuse('no_matching_requirements', differenceOf(payment, offers)), payment }
 }
 
 /**
@@ -94,15 +95,26 @@ export function recall(payment: PaymentPayload, schemes: readonly SchemeServer[]
  * never offered, say nothing. Where the version has no echo, scheme and network have to do, and the scheme reads the rest.
  */
 export function answers(payment: PaymentPayload, offer: PaymentRequirements): boolean {
-  if (payment.scheme !== offer.scheme || payment.network !== offer.network) return false
-  const { accepted } = payment
-  return (
-    accepted === undefined ||
-    (accepted.amount === offer.amount &&
-      sameAddress(accepted.asset, offer.asset) &&
-      sameAddress(accepted.payTo, offer.payTo) &&
-      contains(accepted.extra, offer.extra))
-  )
+  return TERMS.every(([, isSame]) => isSame(payment, offer))
+}
+
+type Term = readonly [name: string, isSame: (payment: PaymentPayload, offer: PaymentRequirements) => boolean]
+
+/** What a payment and the offer that it answers have in common. */
+const TERMS: readonly Term[] = [
+  ['scheme', (payment, offer) => payment.scheme === offer.scheme],
+  ['network', (payment, offer) => payment.network === offer.network],
+  ['amount', ({ accepted }, { amount }) => accepted === undefined || accepted.amount === amount],
+  ['asset', ({ accepted }, { asset }) => accepted === undefined || sameAddress(accepted.asset, asset)],
+  ['payTo', ({ accepted }, { payTo }) => accepted === undefined || sameAddress(accepted.payTo, payTo)],
+  ['extra', ({ accepted }, { extra }) => accepted === undefined || contains(accepted.extra, extra)],
+]
+
+/** The one term in which a payment differs from one of the offers; nothing where it differs in more from each. */
+function differenceOf(payment: PaymentPayload, offers: readonly Offer[]): string | undefined {
+  const lists = offers.map(({ requirements }) => TERMS.filter(([, isSame]) => !isSame(payment, requirements)))
+  const [term] = lists.find(({ length }) => length === 1) ?? []
+  return term && `${term[0]} is not what was offered`
 }
 
 /** Every member of `part` stands in `whole` with the same value; anything that is not an object is compared as it is. */

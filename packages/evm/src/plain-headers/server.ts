@@ -136,8 +136,9 @@ function readAuthorization({ header, terms, signature, validBefore }: Stated): D
   if (!isHex(nonce, 32)) return refuse('invalid_payload', 'X-Payment-Nonce')
   const validAfter = parseAtomic(header(plain.validAfter) ?? '0')
   if (validAfter === undefined) return refuse('invalid_payload', 'X-Payment-Valid-After')
-  const offer = offerFor(header, terms.offers.filter(isSignable), asset, amount)
-  if (offer === undefined) return refuse('no_matching_requirements')
+  const found = offerFor(header, terms.offers.filter(isSignable), { asset, amount })
+  if (!found.ok) return found
+  const offer = found.value
   const [value, after, before] = [amount, validAfter, validBefore].map(String)
   const authorization = { from, to: offer.payTo, value, validAfter: after, validBefore: before, nonce }
   return paymentOf(terms, offer, { signature, authorization })
@@ -149,10 +150,11 @@ function readProof(
   { header, terms, signature, bytes, validBefore }: Stated,
 ): Decoded<PaymentPayload> {
   if (!isHex(transaction, 32)) return refuse('invalid_payload', 'X-Payment-Hash')
-  const offer = offerFor(header, terms.offers.filter(isProvable))
-  const token = offer && parseAddress(offer.asset)
-  const chainId = offer && chainIdOf(offer.network)
-  if (offer === undefined || token === undefined || chainId === undefined) return refuse('no_matching_requirements')
+  const found = offerFor(header, terms.offers.filter(isProvable))
+  if (!found.ok) return found
+  const offer = found.value
+  const [token, chainId] = [parseAddress(offer.asset), chainIdOf(offer.network)]
+  if (token === undefined || chainId === undefined) return refuse('no_matching_requirements')
   const resource = terms.resource.url
   const audience = typeof offer.extra.audience === 'string' ? offer.extra.audience : ''
   const digest = transferProofDigest(nobleEngine, { chainId, token }, { transaction, resource, audience, validBefore })
@@ -161,22 +163,32 @@ function readProof(
   return paymentOf(terms, offer, { transaction, from, resource, validBefore: validBefore.toString(), signature })
 }
 
-/** The offer that is answered: on the network that is named, or the first; where more is said, one that says the same. */
+/**
+ * The offer that is answered: on the network that is named, or the first; where more is said, one that says the same. A refusal names the header that
+ * no offer agrees with, as far as the ones before it leave any.
+ */
 function offerFor(
   header: GetHeader,
   offers: readonly PaymentRequirements[],
-  asset?: string,
-  amount?: bigint,
-): PaymentRequirements | undefined {
+  { asset, amount }: { readonly asset?: string; readonly amount?: bigint } = {},
+): Decoded<PaymentRequirements> {
   const name = header(plain.network)
   const network = name ? (isNetwork(name) ? name : networkByV1Name(name)) : undefined
-  if (name && network === undefined) return undefined
-  return offers.find(
-    (offer) =>
-      (network === undefined || offer.network === network) &&
-      (asset === undefined || sameAddress(offer.asset, asset)) &&
-      (amount === undefined || offer.amount === amount),
-  )
+  const stated: readonly (readonly [name: string, isSame: (offer: PaymentRequirements) => boolean])[] = [
+    ['X-Payment-Network', (offer) => !name || offer.network === network],
+    ['X-Payment-Asset', (offer) => asset === undefined || sameAddress(offer.asset, asset)],
+    ['X-Payment-Amount', (offer) => amount === undefined || offer.amount === amount],
+  ]
+  let left = offers
+  for (const [said, isSame] of stated) {
+    const those = left.filter(isSame)
+    if (left.length > 0 && those.length === 0) {
+      return refuse('no_matching_requirements', `${said} is not what was offered`)
+    }
+    left = those
+  }
+  const [offer] = left
+  return offer === undefined ? refuse('no_matching_requirements') : { ok: true, value: offer }
 }
 
 function paymentOf(

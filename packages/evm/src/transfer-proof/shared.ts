@@ -63,7 +63,7 @@ export function isSignedByKey(engine: CryptoEngine, read: ReadProof): boolean {
 /** The parts of a proof, or why it is none for these terms. */
 export function readProof(payment: PaymentPayload, terms: PaymentRequirements): ReadProof | Refusal {
   if ([payment.scheme, terms.scheme].some((name) => name !== transferProofOnEvm.name))
-    return refuse('no_matching_requirements')
+    return refuse('no_matching_requirements', `scheme is not ${transferProofOnEvm.name}`)
   const chainId = payment.network === terms.network ? chainIdOf(terms.network) : undefined
   if (chainId === undefined) return refuse('invalid_network')
   const [token, payTo] = [parseAddress(terms.asset), parseAddress(terms.payTo)]

@@ -51,7 +51,7 @@ export async function isSigned({ proof, signature, from }: ReadProof): Promise<b
 /** The parts of a proof, or why it is none for these terms. */
 export function readProof(payment: PaymentPayload, terms: PaymentRequirements): ReadProof | Refusal {
   if ([payment.scheme, terms.scheme].some((name) => name !== transferProofOnSvm.name)) {
-    return refuse('no_matching_requirements')
+    return refuse('no_matching_requirements', `scheme is not ${transferProofOnSvm.name}`)
   }
   const { network } = terms
   if (payment.network !== network || !isSvmNetwork(network)) return refuse('invalid_network')
