@@ -151,7 +151,8 @@ export function createSettling(options: SettlingOptions): Settle {
     switch (claimed.status) {
       case 'won': {
         onClaimed(claimed.record)
-        return settler.carry(claimed.record, claim.request, route, claimed.means)
+        // Nobody has it yet: until somebody does, what was seen here may have changed.
+        return settler.carry(claimed.record, claim.request, route, lane === undefined ? undefined : claimed.means)
       }
       case 'taken': {
         const record = await journal.load(claim.pid)

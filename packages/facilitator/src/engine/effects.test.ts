@@ -47,3 +47,96 @@ test('INV-11 a payment is signed for by what its own check went by: the claim sa
   for (let check = 0; check < 3; check++) await effects({ do: 'check' }, { record: claimed })
   expect(signedBy).toEqual([2, 3, 4])
 })
+
+test('INV-11 what was given away and came back is checked by what the journal says then', async () => {
+  const lane = {
+    ...{ signer: '0x0f', blocked: 'signer_out_of_gas' as string | undefined },
+    expect: () => () => {},
+    sign: async () => 'late',
+  }
+  const reserved: unknown[] = []
+  const half = {
+    async verify(_: unknown, __: unknown, at: { reserved?: bigint }) {
+      reserved.push(at.reserved)
+      return { ok: true, payer: '0x03' }
+    },
+    prepare: async () => ({}),
+  }
+  // Meanwhile a later payment of the payer was signed for elsewhere.
+  const journal = { give: async () => claimed, means: async () => ({ reserved: 7n, undone: 0 }) } as never as Journal
+  const route = { half, laneOf: () => lane, signerOf: () => undefined } as never as Route
+  const effects = createEffects('0x03', request, route, {
+    ...{ ...rest, journal, isAlone: () => false, means: { reserved: 0n, undone: 0 } },
+  })
+  await effects({ do: 'check' }, { record: claimed })
+  lane.blocked = undefined
+  await effects({ do: 'check' }, { record: claimed })
+  expect(reserved).toEqual([7n])
+})
+
+/** A payment of 7 by a payer who has so much on chain, and earlier payments in blocks that are not deep; the node has these blocks. */
+function beside(mined: readonly Block[], balance: () => bigint, blocks: (number: bigint, turn: number) => string) {
+  const asked: bigint[] = []
+  const signed: unknown[] = []
+  const half = {
+    async verify(_: unknown, __: unknown, { reserved = 0n }: { reserved?: bigint }) {
+      return balance() >= 7n + reserved ? { ok: true } : { ok: false, code: 'insufficient_funds' }
+    },
+    prepare: async () => ({}),
+  }
+  const chain = {
+    async blockHash(number: bigint) {
+      asked.push(number)
+      return blocks(number, asked.filter((each) => each === number).length)
+    },
+  }
+  const lane = {
+    signer: '0x0f',
+    expect: () => () => {},
+    async sign(each: unknown) {
+      signed.push(each)
+      return 'late'
+    },
+  }
+  const means = { reserved: mined.reduce((sum, { amount }) => sum + amount, 0n), mined, undone: 0 }
+  const effects = createEffects('0x03', request, { half, chain, laneOf: () => lane } as never as Route, {
+    ...{ ...rest, journal: {} as never as Journal, isAlone: () => true, means },
+  })
+  return { asked, signed, check: () => effects({ do: 'check' }, { record: claimed }) }
+}
+
+type Block = { readonly blockNumber: bigint; readonly blockHash: string; readonly amount: bigint }
+
+const blockOf = (blockNumber: bigint): Block => ({ blockNumber, blockHash: `0x${blockNumber}`, amount: 7n })
+const standing = (number: bigint) => `0x${number}`
+
+test('INV-11 a payer with exactly enough goes on when the node has the blocks in which the rest went, each of which is asked for once', async () => {
+  const mined = [blockOf(4n), blockOf(5n), blockOf(4n), blockOf(4n)]
+  const { asked, signed, check } = beside(mined, () => 7n, standing)
+  await check()
+  expect(signed).toHaveLength(1)
+  // Before the money is looked at, and after.
+  expect(asked).toEqual([4n, 5n, 4n, 5n])
+})
+
+test('INV-11 a payer with enough for everything is believed without a look at blocks', async () => {
+  const { asked, signed, check } = beside([blockOf(4n)], () => 14n, standing)
+  await check()
+  expect([asked, signed.length]).toEqual([[], 1])
+})
+
+test('INV-11 A14 a block that is undone while the money is looked at has taken nothing from it: the payment waits', async () => {
+  const { signed, check } = beside(
+    [blockOf(4n), blockOf(5n)],
+    () => 14n,
+    (number, turn) => (turn > 1 && number === 5n ? '0xother' : standing(number)),
+  )
+  expect(await check()).toMatchObject({ crowded: true })
+  expect(signed).toEqual([])
+})
+
+test('INV-11 nobody asks after blocks for a payment that is bad in itself', async () => {
+  const { asked, check } = beside([blockOf(4n)], () => 6n, standing)
+  expect(await check()).toMatchObject({ verdict: { ok: false, code: 'insufficient_funds' } })
+  expect(asked).toEqual([])
+})

@@ -7,6 +7,8 @@ import {
   type Pid,
   refuse,
   type SignedTransaction,
+  type Verdict,
+  type VerifyOptions,
   X402Error,
   type X402Event,
 } from '@groat/core'
@@ -45,31 +47,32 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   let claimed = options.means
 
   async function check({ record }: Facts): Promise<Facts | undefined> {
+    // Good for one check: those that come before it may end, or be undone, and what is given away comes back later.
+    const seen = claimed
+    claimed = undefined
     const lane = route.laneOf(payer, request)
     // Who cannot sign lets somebody else. Where the payment names the signer, nobody else can either.
     const isStuck = lane?.blocked !== undefined && !options.isAlone() && route.signerOf(request) === undefined
     if (lane === undefined || isStuck) return after(await journal.give(record))
     const arrive = lane.expect()
     try {
-      return await checkFor(lane, record, arrive)
+      return await checkFor(lane, record, arrive, seen ?? (await journal.means(record)))
     } finally {
       arrive()
     }
   }
 
-  async function checkFor(lane: Lane, record: SettlementRecord, arrive: () => void): Promise<Facts | undefined> {
-    const means = claimed ?? (await journal.means(record))
+  async function checkFor(
+    lane: Lane,
+    record: SettlementRecord,
+    arrive: () => void,
+    means: Means,
+  ): Promise<Facts | undefined> {
     const { undone } = means
-    // Good for one check: those that come before it may end, or be undone.
-    claimed = undefined
-    const reserved = means.reserved - (await goneFrom(means))
     const at = { now: clock(), minRemainingSeconds, settling: true, signer: lane.signer }
-    const verdict = await half.verify(payment, requirements, reserved === 0n ? at : { ...at, reserved })
-    if (!verdict.ok) {
-      const waits =
-        reserved > 0n && clock() - begun < CROWD_PATIENCE && (await half.verify(payment, requirements, at)).ok
-      return waits ? { record, chain: PENDING, crowded: true } : { record, verdict }
-    }
+    const verdict = await judge(means, at)
+    if (verdict === 'crowded') return { record, chain: PENDING, crowded: true }
+    if (!verdict.ok) return { record, verdict }
     const enabled = await half.enable?.(payment, requirements, at)
     if (enabled?.ok === false) return { record, verdict: enabled }
     const call = await half.prepare(payment, requirements)
@@ -84,12 +87,26 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     return written === 'late' || written === 'lost' ? { record } : after(written)
   }
 
-  /** What of a payer's reserved means the node shows no more: it has the block in which that went. */
-  async function goneFrom({ mined = [] }: Means): Promise<bigint> {
-    const has = await Promise.all(
-      mined.map(async ({ blockNumber, blockHash }) => (await chain.blockHash?.(blockNumber)) === blockHash),
-    )
-    return mined.reduce((sum, { amount }, place) => (has[place] ? sum + amount : sum), 0n)
+  /** `crowded`: the payer has the money, and may still have it when its earlier payments have taken theirs. */
+  async function judge({ reserved, mined = [] }: Means, at: VerifyOptions): Promise<Verdict | 'crowded'> {
+    const verify = (kept: bigint) => half.verify(payment, requirements, kept === 0n ? at : { ...at, reserved: kept })
+    const verdict = await verify(reserved)
+    if (verdict.ok || reserved === 0n || !(await verify(0n)).ok) return verdict
+    const shown = await shownOf(mined)
+    const gone = shown.reduce((sum, { amount }) => sum + amount, 0n)
+    if (gone > 0n) {
+      const without = await verify(reserved - gone)
+      // A block that was undone meanwhile had taken nothing from what was seen.
+      if (without.ok && (await shownOf(shown)).length === shown.length) return without
+    }
+    return clock() - begun < CROWD_PATIENCE ? 'crowded' : verdict
+  }
+
+  /** Those whose block the node has: it shows the money without them. */
+  async function shownOf<T extends Block>(mined: readonly T[]): Promise<readonly T[]> {
+    const numbers = [...new Set(mined.map(({ blockNumber }) => blockNumber))]
+    const hashes = await Promise.all(numbers.map((number) => chain.blockHash?.(number)))
+    return mined.filter(({ blockNumber, blockHash }) => hashes[numbers.indexOf(blockNumber)] === blockHash)
   }
 
   async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep' | 'stands'>> {
@@ -221,6 +238,8 @@ const PENDING: ChainOutcome = { status: 'pending' }
 
 /** Milliseconds that a payment waits for earlier ones of its payer, which would take the money that it needs. */
 const CROWD_PATIENCE = 10_000
+
+type Block = Pick<Evidence, 'blockNumber' | 'blockHash'>
 
 type Told = Pick<X402Event, 'type' | 'transaction' | 'code'>
 
