@@ -23,7 +23,9 @@ test('what outbids takes the place of what it outbids: one of them lands', async
   expect(await budget.left(first)).toBe(100n)
   budget.spend(tx('b', 7n, 70n))
   expect(await budget.left()).toBe(30n)
-  budget.spend(tx('c', 8n, 40n))
+  budget.spend(tx('c', 7n, 20n))
+  expect(await budget.left()).toBe(30n)
+  budget.spend(tx('d', 8n, 40n))
   expect(await budget.left()).toBe(0n)
 })
 

@@ -6,7 +6,7 @@ import { slotOf } from '../journal/record.js'
 export interface Budget {
   /** What is left right now, in the chain's own coin, for a transaction that outbids one or none; `undefined` when there is no limit. */
   left(outbid?: SignedTransaction): Promise<bigint | undefined>
-  /** Counts a transaction with the most that it may cost, in the place of what it outbids: one of them lands. */
+  /** Counts a transaction with the most that it may cost. Of those that outbid each other one lands: the dearest counts. */
   spend(transaction: SignedTransaction): void
 }
 
@@ -44,8 +44,12 @@ export function createBudget(options: {
       return left > 0n ? left : 0n
     },
     spend(transaction) {
-      if (perHour !== undefined)
-        spent.set(slotOf(network, transaction), { at: clock(), cost: transaction.maxCost ?? 0n })
+      if (perHour === undefined) return
+      const slot = slotOf(network, transaction)
+      const before = spent.get(slot)?.cost ?? 0n
+      let { maxCost: cost = 0n } = transaction
+      if (before > cost) cost = before
+      spent.set(slot, { at: clock(), cost })
     },
   }
 }

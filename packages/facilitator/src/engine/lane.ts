@@ -18,7 +18,7 @@ import { createSending } from './sending.js'
 import { createSigning } from './signing.js'
 import { createSlots, type Slot } from './slots.js'
 import { createStanding } from './standing.js'
-import { createTending } from './tending.js'
+import { createTending, LAG } from './tending.js'
 
 /**
  * One signer on one chain. Nonces are given out here, one after the other, from the journal; bytes leave only after they are in it, and
@@ -206,11 +206,20 @@ export function createLane(options: LaneOptions): Lane {
     return written
   }
 
-  /** The journal knows what we signed, the chain knows what others signed with the same key. */
-  async function nextOf(seen: Promise<bigint>): Promise<bigint> {
-    const [{ next: written = 0n }, onChain] = await Promise.all([journal.lane(network, signer), seen])
-    if (written > onChain) return written
-    return onChain
+  /**
+   * The journal knows what we signed, the chain knows what others signed with the same key. Of that little waits for a block: a node that names a nonce far
+   * above is wrong, and nothing would ever land there.
+   */
+  async function nextOf(asked: Promise<bigint>): Promise<bigint> {
+    const [{ next: written = 0n }, pooled] = await Promise.all([journal.lane(network, signer), asked])
+    if (pooled <= written) return written
+    let known = written
+    const mined = (await chain.minedNonce?.(signer)) ?? pooled
+    if (mined > known) known = mined
+    if (pooled <= known + FOREIGN) return pooled
+    const reason = `the next nonce is said to be ${pooled}, and ${known} is the most that can be`
+    onError(new X402Error('rpc_invalid_answer', { network, signer, reason }))
+    return known
   }
 
   /** A node that does not answer says nothing of it. */
@@ -323,8 +332,8 @@ export function createLane(options: LaneOptions): Lane {
   }
 }
 
-/** Milliseconds after which every node shows what has taken a number. */
-const LAG = 5000
+/** Transactions that others have under way with the same key, at the most. */
+const FOREIGN = 16n
 
 /** Milliseconds for which the first in line waits for those that are being checked, at the most. */
 const GATHERING = 10

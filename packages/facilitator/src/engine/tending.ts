@@ -1,5 +1,6 @@
 import { X402Error } from '@groat/core'
 import { crashpoint } from '../crashpoint.js'
+import { NONCES_LOADED } from '../journal/reads.js'
 import type { SettlementRecord } from '../journal/record.js'
 import { isOpen } from '../journal/state.js'
 import type { LaneOptions } from './lane.js'
@@ -54,6 +55,8 @@ export function createTending(options: TendingOptions): Tending {
   let wake: Signal | undefined
   let regressions = 0
   let lookedAt = 0
+  /** Since when there has been a gap. */
+  let gapSince: number | undefined
 
   /** What is open is looked after for as long as this replica may; whoever takes the lane begins anew. */
   function begin(): void {
@@ -171,26 +174,40 @@ export function createTending(options: TendingOptions): Tending {
     }
   }
 
-  /** A nonce that nothing of ours will use holds up all that follow it. */
+  /** A nonce that nothing of ours will use holds up all that follow it. A node that is late names such a nonce too, but not for long. */
   async function fillGaps(): Promise<void> {
     const { hold, mined } = standing
     if (chain.idle === undefined || chain.nextNonce === undefined || hold === undefined || mined === undefined) return
-    const highest = Math.max(-1, ...[...slots].map(({ nonce }) => Number(nonce)))
-    const pooled = await chain.nextNonce(signer)
-    const gaps: bigint[] = []
-    for (let nonce = mined; nonce < highest; nonce++) if (nonce >= pooled && !isTaken(nonce)) gaps.push(nonce)
+    let lowest = await chain.nextNonce(signer)
+    if (lowest < mined) lowest = mined
+    if (gapFrom(lowest) === undefined) {
+      gapSince = undefined
+      return
+    }
     // What is in the journal for it, and was in a block that is gone, goes first.
-    if (gaps.length > 0) await load(mined)
-    for (const nonce of gaps) {
-      if (isTaken(nonce)) continue
+    await load(mined)
+    gapSince ??= clock()
+    if (clock() - gapSince < LAG) return
+    for (let filled = 0; filled < MOST_FILLED; filled++) {
+      const nonce = gapFrom(lowest)
+      // Further up the journal may have something for it that was not loaded.
+      if (nonce === undefined || nonce >= mined + NONCES_LOADED) return
       const transaction = await sign(chain.idle(signer), { nonce, records: [] })
       if ((await journal.outbid(network, transaction, standing.hold)) === 'lost') return lose()
-      await sending.transmit(slots.keep(transaction, true))
+      budget.spend(transaction)
+      const said = await sending.transmit(slots.keep(transaction, true))
+      if (said.status !== 'accepted') return
     }
   }
 
-  function isTaken(nonce: bigint): boolean {
-    return slots.of({ signer, nonce, hash: '', raw: '' }) !== undefined
+  /** The lowest nonce from this on that nothing has, below one that something has. */
+  function gapFrom(lowest: bigint): bigint | undefined {
+    let nonce = lowest
+    for (const slot of slots) {
+      if (slot.nonce > nonce) return nonce
+      if (slot.nonce === nonce) nonce += 1n
+    }
+    return undefined
   }
 
   async function resume(): Promise<void> {
@@ -225,6 +242,12 @@ export function createTending(options: TendingOptions): Tending {
 function needs({ state, evidence }: SettlementRecord, { transactions }: Slot): boolean {
   return isOpen(state) || transactions.some(({ hash }) => hash === evidence?.transaction)
 }
+
+/** Milliseconds after which every node shows what has taken a nonce. */
+export const LAG = 5000
+
+/** Nonces that are filled with nothing in one look, at the most. */
+const MOST_FILLED = 16
 
 /** Milliseconds for which the answer to a transaction is waited for before the chain is asked. */
 const ANSWERS_IN = 100

@@ -261,8 +261,11 @@ function describeJournal(): void {
       await journal.spent(['a', 'b', 'c'])
       expect(await spending()).toEqual([30n])
       const known = await journal.load(record.pid)
-      written(await journal.settled(known!, evidence))
+      const settled = written(await journal.settled(known!, evidence))
       expect(await spending()).toEqual([5n])
+      // It may land again at another price.
+      written(await journal.reorged(settled))
+      expect(await spending()).toEqual([30n])
     })
   })
 

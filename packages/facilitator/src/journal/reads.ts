@@ -42,7 +42,7 @@ export type LaneState = {
   /** The next nonce; absent when none was ever used. */
   readonly next?: bigint
   /**
-   * Transactions that may still land, lowest nonce first: of those that were done with, and whose blocks seem to be gone, the lowest few.
+   * Transactions that may still land, lowest nonce first: of those that were done with, and whose blocks seem to be gone, the lowest `NONCES_LOADED`.
    * `ended`: their payments are over, only their nonce still matters.
    */
   readonly open: readonly (Attempt & { readonly pids: readonly Pid[]; readonly ended: boolean })[]
@@ -164,8 +164,8 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
           ? []
           : await signed
               .where('nonce', '>=', Number(mined))
+              .where('nonce', '<', Number(mined + NONCES_LOADED))
               .where('status', 'not in', liveStatuses)
-              .limit(PAGE)
               .execute()
       const rows = [...live, ...undone].sort(bySigning)
       const riders = await db
@@ -202,7 +202,7 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
     async spending(network, since) {
       const rows = await db
         .selectFrom('attempt')
-        .select(['slot', 'signed_at', 'max_cost', 'fee'])
+        .select(['slot', 'signed_at', 'max_cost', 'fee', 'status'])
         .where('network', '=', network)
         .where('signed_at', '>', since)
         // A nonce that is gone has cost something, whatever it went to; what has none and did not land has cost nothing.
@@ -210,9 +210,10 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
         .orderBy('signed_at')
         .execute()
       const slots = new Map<string, Spending & { readonly isKnown: boolean }>()
-      for (const { slot, signed_at: at, max_cost, fee } of rows) {
-        const isKnown = fee !== null
-        const cost = BigInt(fee ?? max_cost ?? 0)
+      for (const { slot, signed_at: at, max_cost, fee, status } of rows) {
+        // What has landed may be undone, and land at another price.
+        const isKnown = fee !== null && status === 'landed'
+        const cost = BigInt((isKnown ? fee : max_cost) ?? 0)
         const before = slots.get(slot)
         const isLess = before !== undefined && !isKnown && (before.isKnown || before.cost > cost)
         slots.set(slot, isLess ? before : { slot, at, cost, isKnown })
@@ -232,6 +233,9 @@ function bySigning(a: AttemptRow, b: AttemptRow): number {
 }
 
 type AttemptRow = Pick<JournalTables['attempt'], 'nonce' | 'signed_at'>
+
+/** Nonces from the first that is in no block on, of which everything is known that was signed under them: a node may be wrong about that one. */
+export const NONCES_LOADED = 100n
 
 /** Payments that are read at once. */
 export const PAGE = 200
