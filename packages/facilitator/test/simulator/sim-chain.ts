@@ -97,7 +97,7 @@ export class SimChain {
   /** One block with everything that can run and pays for it. */
   mine(): void {
     const before = this.state
-    const { txs, logs } = this.pool.size === 0 ? NOTHING : this.#run()
+    const { txs, logs } = this.#canRun() ? this.#run() : NOTHING
     const number = BigInt(this.blocks.length)
     const time = this.#clock()
     const parent = this.blocks.at(-1)
@@ -163,6 +163,16 @@ export class SimChain {
     this.#heads.push({ at, head: this.head, final: this.final })
     // What is older than any node is behind is shown by none.
     if (this.#heads.length > 2 * MOST_HEADS) this.#heads.splice(0, MOST_HEADS)
+  }
+
+  /** Whether something in the pool can run and pays for it. What waits for a fee does so through thousands of blocks. */
+  #canRun(): boolean {
+    for (const tx of this.pool.values()) {
+      const next = this.state.sequence.get(tx.signer) ?? 0n
+      if (tx.nonce === next && tx.maxFee >= this.baseFee) return true
+      if (tx.nonce < next) this.pool.delete(tx.hash)
+    }
+    return false
   }
 
   #run(): Pick<Block, 'txs' | 'logs'> {
