@@ -34,7 +34,7 @@ export function createTogether(rpc: EvmRpc): TryTogether {
   })
   return (trial) =>
     new Promise((resolve, reject) => {
-      if (!enqueue({ ...trial, resolve, reject })) reject(new X402Error('rpc_unreachable', { waiting: 'trials' }))
+      if (!enqueue({ resolve, reject, ...trial })) reject(new X402Error('rpc_unreachable', { waiting: 'trials' }))
     })
 }
 

@@ -300,8 +300,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
         notify(
           onEvent,
           verdict.ok
-            ? { ...about, type: 'payment_verified' }
-            : { ...about, type: 'payment_refused', code: verdict.code },
+            ? { type: 'payment_verified', ...about }
+            : { type: 'payment_refused', code: verdict.code, ...about },
         )
         return verdict
       }),

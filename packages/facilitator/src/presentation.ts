@@ -61,8 +61,9 @@ const texts = new WeakMap<FacilitatorRequest, string>()
 function requestText(request: FacilitatorRequest): string {
   const known = texts.get(request)
   if (known !== undefined) return known
-  const resource = request.resource ?? request.payment.resource ?? { url: 'about:blank' }
-  const text = JSON.stringify(encodeFacilitatorRequest({ ...request, resource }))
+  const { payment, requirements } = request
+  const resource = request.resource ?? payment.resource ?? { url: 'about:blank' }
+  const text = JSON.stringify(encodeFacilitatorRequest({ payment, requirements, resource }))
   texts.set(request, text)
   return text
 }

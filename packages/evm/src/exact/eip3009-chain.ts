@@ -36,7 +36,7 @@ export function createEip3009(options: Eip3009Options): ChainMethod {
       }
       const call = transferCall(payment)
       // Whoever hands it in, the token moves the same money; only a key's signature surely runs no code of the payer's.
-      return payment.signature.length === 65 ? { ...call, payer: payment.authorization.from } : call
+      return payment.signature.length === 65 ? { payer: payment.authorization.from, ...call } : call
     },
     outcome: (request, sent, options) => chainOutcome(request.chain, read(request), sent, options),
   }
@@ -59,7 +59,7 @@ async function verify(
   const digest = authorizationDigest(chain.engine, domain, authorization)
   const token = domain.verifyingContract
   const transfer = transferCall(payment)
-  const alone = { ...transfer, gas, ...(from ? { from } : {}) }
+  const alone = { gas, ...(from ? { from } : {}), ...transfer }
   const readState = { to: token, data: encodeAuthorizationState(authorization) }
   const readFunds = { to: token, data: encodeBalanceOf(payer) }
 

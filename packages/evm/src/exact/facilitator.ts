@@ -151,20 +151,20 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
       const { method, ...request } = known(payment, terms)
       const from = parseAddress(signer ?? request.chain.signers[0] ?? '')
       if (holds.has(inspection.payer.toLowerCase())) return { ...refuse('payer_on_hold'), payer: inspection.payer }
-      const verdict = await method.verify(request, { ...now, gas: gasLimit, ...(from ? { from } : {}) })
+      const verdict = await method.verify(request, { gas: gasLimit, ...(from ? { from } : {}), ...now })
       if (!verdict.ok || (await tokenMoves(known(payment, terms), verdict.payer, from))) return verdict
       return { ...refuse('invalid_exact_evm_transfer_event_mismatch'), payer: verdict.payer }
     },
     async enable(payment, terms, { signer, ...now }) {
       const { method, ...request } = known(payment, terms)
       const from = parseAddress(signer ?? request.chain.signers[0] ?? '')
-      const enabled = await method.enable?.(request, { ...now, gas: gasLimit, ...(from ? { from } : {}) })
+      const enabled = await method.enable?.(request, { gas: gasLimit, ...(from ? { from } : {}), ...now })
       return enabled ?? { ok: true, payer: '' }
     },
     async prepare(payment, terms) {
       const { method, ...request } = known(payment, terms)
       const { moreGas = 0n, gas = gasLimit + moreGas, ...call } = await method.prepare(request)
-      return { ...call, gas }
+      return { gas, ...call }
     },
     async outcome(payment, terms, sent) {
       const { method, ...request } = known(payment, terms)

@@ -119,7 +119,7 @@ export function settled(receipt: Receipt, transfer: Log, amount: bigint, fee?: b
     blockHash,
     amount,
   } as const
-  return fee === undefined ? outcome : { ...outcome, fee }
+  return fee === undefined ? outcome : { fee, ...outcome }
 }
 
 /** A transaction that failed says little itself; the state after it says more. */

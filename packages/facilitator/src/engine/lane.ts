@@ -282,7 +282,7 @@ export function createLane(options: LaneOptions): Lane {
       const { blocked } = standing
       if (blocked !== undefined) return Promise.reject(new X402Error(blocked, { network, signer }))
       return new Promise((resolve, reject) => {
-        const rider: Rider = { ...payment, call, late, alone: payment.record.attempts.length > 0, resolve, reject }
+        const rider: Rider = { call, late, alone: payment.record.attempts.length > 0, resolve, reject, ...payment }
         if (!isOrdered) {
           if (late()) return resolve('late')
           void signFor([rider])

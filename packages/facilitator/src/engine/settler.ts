@@ -52,7 +52,7 @@ export function createSettler(options: SettlerOptions): Settler {
     carry(record, request, route, means) {
       const known = runs.get(record.pid)
       if (known !== undefined) return known
-      const tools = { ...options, follower, means }
+      const tools = { follower, means, ...options }
       const run = startRun(record, request, route, tools, () => runs.delete(record.pid))
       runs.set(record.pid, run)
       if (stopped) run.stop()
@@ -106,7 +106,7 @@ function startRun(
           known = { record: changed }
           continue
         }
-        const step = plan({ ...known, now: clock() })
+        const step = plan({ now: clock(), ...known })
         if (step.do === 'done') return
         if (step.do === 'wait') {
           looked.give()

@@ -34,7 +34,7 @@ export async function serveFacilitator(
   { host = '127.0.0.1', port = 4402, requestTimeout = REQUEST_TIMEOUT, ...options }: ServeOptions = {},
 ): Promise<ServedFacilitator> {
   const app = createFacilitatorApp(service, options)
-  const fetch: Handler = (request, env) => app.fetch(request, { ...env, socket: env.outgoing })
+  const fetch: Handler = (request, env) => app.fetch(request, { socket: env.outgoing, ...env })
   return serveApp(fetch, { host, port, requestTimeout, stop: () => service.stop() })
 }
 

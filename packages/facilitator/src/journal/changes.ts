@@ -51,11 +51,25 @@ export type SettlementChange = Partial<
  */
 export function noChanges(): Changes {
   return {
-    ...{ inserts: [], resets: [], moves: new Map() },
-    ...{ attempts: [], outbids: [], rides: [], marks: new Map(), landed: new Map(), rideMarks: new Map() },
-    ...{ evidence: [], undone: [], chains: new Set(), revived: [] },
-    ...{ nexts: new Map(), payers: new Set(), quotas: new Set() },
-    ...{ outbox: [], deliveries: [], steps: [] },
+    inserts: [],
+    resets: [],
+    moves: new Map(),
+    attempts: [],
+    outbids: [],
+    rides: [],
+    marks: new Map(),
+    landed: new Map(),
+    rideMarks: new Map(),
+    evidence: [],
+    undone: [],
+    chains: new Set(),
+    revived: [],
+    nexts: new Map(),
+    payers: new Set(),
+    quotas: new Set(),
+    outbox: [],
+    deliveries: [],
+    steps: [],
   }
 }
 
@@ -137,7 +151,7 @@ function writeMoves({ moves }: Changes, idOf: IdOf, { trx, statements, now }: Wr
     else known.ids.push(idOf(pid))
   }
   return [...same.values()].map(({ change, ids }) =>
-    statements.change(trx, { change: { ...change, updated_at: now }, ids }),
+    statements.change(trx, { change: { updated_at: now, ...change }, ids }),
   )
 }
 

@@ -93,7 +93,7 @@ export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: P
         const reserved = same.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
         const row = rowOf(claim, { owner, place: account.claims, now: batch.now })
         batch.claim(row, claim.requestText)
-        const record = recordOf({ ...row, body: claim.requestText }, [], undefined)
+        const record = recordOf({ body: claim.requestText, ...row }, [], undefined)
         return { status: 'won', record, means: { reserved, undone: batch.undone(network) } }
       },
     })

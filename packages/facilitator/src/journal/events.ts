@@ -44,7 +44,7 @@ export function chainEvent(
     prev_hash: before.hash,
   }
   const hash = eventHash(unsealed)
-  return { row: { ...unsealed, hash }, end: { seq: before.seq + 1, hash } }
+  return { row: { hash, ...unsealed }, end: { seq: before.seq + 1, hash } }
 }
 
 /** What the hash of an entry has to be. */

@@ -57,7 +57,7 @@ export function recordOf(
   attempts: readonly Attempt[],
   evidence: Evidence | undefined,
 ): SettlementRecord {
-  return { ...settledOf(row, evidence), requestText: row.body ?? '', attempts }
+  return { requestText: row.body ?? '', attempts, ...settledOf(row, evidence) }
 }
 
 export function settledOf(row: FreshSettlement, evidence: Evidence | undefined): SettledPayment {
