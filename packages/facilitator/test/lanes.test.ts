@@ -201,6 +201,32 @@ test('A06 a nonce that nothing of ours will use any more is filled, and those be
   await proxy.stop()
 })
 
+test('INV-6 INV-8 a number that something else used with the same key, after ours was sent, is noticed, and the payments are signed again', async () => {
+  await on.chain.setAutomine(false)
+  const began = Date.now()
+  // Ten times as fast: a node has five seconds to show what took a number.
+  const clock = () => began + 10 * (Date.now() - began)
+  const service = await on.serve({ depth: 1, settleTimeout: 500, rebroadcast: 600_000, clock })
+  const [first, ...others] = await payMany(4)
+  await service.settle(first!)
+  await Promise.all(others.map((request) => service.settle(request)))
+  const settled = async () => (await on.tables().selectFrom('evidence').select('settlement').execute()).length
+  await on.chain.mine()
+  await until(async () => (await settled()) === 1 && (await attempts())[1]?.status === 'sent')
+  const [, ours] = await attempts()
+  await on.chain.dropTransaction(ours!.hash as `0x${string}`)
+  const nothing = { from: ours!.signer, to: ours!.signer, nonce: '0x1', gas: '0x5208' }
+  await on.chain.client.request({ method: 'eth_sendTransaction', params: [nothing] } as never)
+  await on.chain.mine()
+  await until(async () => {
+    await on.chain.mine()
+    return (await settled()) === 4
+  })
+  expect((await attempts())[1]).toMatchObject({ nonce: 1, status: 'void', hash: ours!.hash })
+  for (const request of [first!, ...others]) receiptOf(await service.settle(request))
+  await on.expectMoved(4)
+})
+
 /** One signer has next to nothing for gas, the other has plenty; a dozen payers come at once. */
 async function besideOneThatCannotPay(coin: bigint) {
   await on.setCoin('facilitator', coin)

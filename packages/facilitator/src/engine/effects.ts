@@ -43,7 +43,8 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   const { payment, requirements } = request
   const { journal, clock, minRemainingSeconds, onEvent } = options
   const { half, chain } = route
-  const begun = clock()
+  /** When it began to wait for its money, if it has to. */
+  let begun = clock()
   let claimed = options.means
 
   async function check({ record }: Facts): Promise<Facts | undefined> {
@@ -109,13 +110,21 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     return mined.filter(({ blockNumber, blockHash }) => hashes[numbers.indexOf(blockNumber)] === blockHash)
   }
 
-  async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep' | 'stands'>> {
+  async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep' | 'stands' | 'gone'>> {
     // What is known to have failed has nothing more to say, and would drown what the chain says of the payment itself.
     const sent = record.attempts.flatMap(({ transaction, status }) => (status === 'failed' ? [] : [transaction]))
-    const outcome = await half.outcome(payment, requirements, sent)
+    let outcome = await half.outcome(payment, requirements, sent)
+    const gone = outcome.status === 'pending' && (await isGone(record))
+    // What took the number had to be shown by then; it may not have been before.
+    if (gone) outcome = await half.outcome(payment, requirements, sent)
     crashpoint('FP-09')
-    if (outcome.status !== 'settled') return { chain: outcome, stands: await isStanding(record) }
+    if (outcome.status !== 'settled') return { chain: outcome, stands: await isStanding(record), gone }
     return { chain: outcome, isDeep: await isDeepEnough(chain, outcome.blockNumber, options.finality(record)) }
+  }
+
+  async function isGone({ attempts }: SettlementRecord): Promise<boolean> {
+    const live = attempts.find(isLive)
+    return live !== undefined && route.laneBy(live.transaction.signer).isGone(live.transaction)
   }
 
   /** Whether the block that showed a payment is still there, as far as the node that is asked has come. */
@@ -198,6 +207,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
         return send(known, step.attempt.transaction)
       case 'close': {
         const written = await journal.closed(record, step.attempt, step.as)
+        begun = clock()
         if (written !== 'moved') route.laneBy(step.attempt.transaction.signer).forget(step.attempt.transaction)
         return after(written)
       }

@@ -18,7 +18,8 @@ import { createSending } from './sending.js'
 import { createSigning } from './signing.js'
 import { createSlots, type Slot } from './slots.js'
 import { createStanding } from './standing.js'
-import { createTending, LAG } from './tending.js'
+import { createTaken } from './taken.js'
+import { createTending } from './tending.js'
 
 /**
  * One signer on one chain. Nonces are given out here, one after the other, from the journal; bytes leave only after they are in it, and
@@ -52,8 +53,10 @@ export interface Lane {
    * no nonce is used up; `moved`, that it has to be read and checked again. Throws `X402Error` of the chain, of the journal, and the code under which the lane is blocked.
    */
   sign(payment: Checked, call: unknown, late: () => boolean): Promise<Written | 'late' | 'lost'>
-  /** Sends bytes that are in the journal. Never throws: what is not certain is `unknown`. */
+  /** Sends bytes that are in the journal, unless another replica holds the lane: that sends them. Never throws: what is not certain is `unknown`. */
   send(transaction: SignedTransaction): Promise<SendOutcome>
+  /** Whether its nonce is in a block, and has been for so long that every node must show by now what took it. Never throws; false where that cannot be known. */
+  isGone(transaction: SignedTransaction): Promise<boolean>
   /** Resolves when the nonce of a transaction is in a block; `undefined` where that cannot be known, or is known already. */
   included(transaction: SignedTransaction): Promise<void> | undefined
   /**
@@ -123,8 +126,7 @@ export function createLane(options: LaneOptions): Lane {
   })
   const parts = { slots, standing, sending, sign }
   const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
-  /** Since when the numbers of transactions that others send were seen to be gone. */
-  const passed = new Map<string, number>()
+  const taken = createTaken(options)
   let pumping = false
 
   async function pump(): Promise<void> {
@@ -228,19 +230,6 @@ export function createLane(options: LaneOptions): Lane {
     if (coin !== undefined) standing.weigh(coin)
   }
 
-  /** Whoever holds the lane sends what is signed in it. But who carries the payment has to learn when its number went to something else. */
-  async function sentElsewhere({ hash, nonce = 0n }: SignedTransaction): Promise<SendOutcome> {
-    const unknown = { status: 'unknown', reason: 'another replica sends it' } as const
-    const mined = await chain.minedNonce?.(signer).catch(() => undefined)
-    if (mined === undefined || nonce >= mined) {
-      passed.delete(hash)
-      return unknown
-    }
-    const since = passed.get(hash) ?? clock()
-    passed.set(hash, since)
-    return clock() - since < LAG ? unknown : { status: 'nonce_taken' }
-  }
-
   function drop(slot: Slot): void {
     // What stood in the way may have been this one; the next send says whether something still does.
     if (slots.drop(slot)) standing.doubt()
@@ -293,8 +282,13 @@ export function createLane(options: LaneOptions): Lane {
       })
     },
     async send(transaction) {
-      if (isOrdered && standing.hold === undefined) return sentElsewhere(transaction)
+      if (isOrdered && standing.hold === undefined) return ELSEWHERE
       return sending.send(slots.of(transaction) ?? slots.keep(transaction, false))
+    },
+    async isGone(transaction) {
+      const slot = slots.of(transaction)
+      // What waits here for its block is looked after: that says when there is reason to ask.
+      return slot !== undefined && !slot.included ? false : taken.isGone(transaction)
     },
     included(transaction) {
       const slot = slots.of(transaction)
@@ -311,7 +305,6 @@ export function createLane(options: LaneOptions): Lane {
     },
     outbids: (transaction) => (slots.of(transaction)?.transactions.length ?? 1) - 1,
     forget(transaction) {
-      passed.delete(transaction.hash)
       const slot = slots.of(transaction)
       if (slot !== undefined) drop(slot)
     },
@@ -334,6 +327,9 @@ export function createLane(options: LaneOptions): Lane {
 
 /** Transactions that others have under way with the same key, at the most. */
 const FOREIGN = 16n
+
+/** Whoever holds a lane sends what is signed in it. */
+const ELSEWHERE: SendOutcome = { status: 'unknown', reason: 'another replica sends it' }
 
 /** Milliseconds for which the first in line waits for those that are being checked, at the most. */
 const GATHERING = 10

@@ -10,6 +10,7 @@ import { type Known, MAX_ATTEMPTS, plan } from './plan.js'
 type Answers = {
   readonly deep: readonly boolean[]
   readonly blocks: readonly string[]
+  readonly gone: readonly boolean[]
   readonly verdicts: readonly boolean[]
   readonly sends: readonly SendOutcome['status'][]
   readonly looks: readonly (ChainOutcome['status'] | 'reverted before')[]
@@ -30,18 +31,19 @@ const answers: fc.Arbitrary<Answers> = fc.record({
     { minLength: 1, maxLength: 30 },
   ),
   clock: fc.array(fc.integer({ min: 0, max: 20_000 }), { minLength: 1, maxLength: 30 }),
+  gone: fc.array(fc.boolean(), { minLength: 1, maxLength: 10 }),
   deep: fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
   blocks: fc.array(fc.constantFrom('b', 'c'), { minLength: 1, maxLength: 10 }),
 })
 
-function walk({ verdicts, sends, looks, clock, deep, blocks }: Answers): void {
+function walk({ verdicts, sends, looks, clock, deep, blocks, gone }: Answers): void {
   let state = 'claimed' as SettlementState
   let attempts: readonly Attempt[] = []
   let known: Omit<Known, 'record' | 'now'> = {}
   let now = 0
   let stepsSinceWait = 0
   let evidence: Evidence | undefined
-  const asked = { verdict: 0, send: 0, look: 0, wait: 0, deep: 0, block: 0 }
+  const asked = { verdict: 0, send: 0, look: 0, wait: 0, deep: 0, block: 0, gone: 0 }
 
   const go = (to: SettlementState) => {
     law(edges[state].includes(to), 'along an edge')
@@ -95,6 +97,7 @@ function walk({ verdicts, sends, looks, clock, deep, blocks }: Answers): void {
       case 'look':
         known = { ...known, chain: look(), isDeep: deep[asked.deep++ % deep.length] ?? true }
         known = { ...known, stands: deep[asked.deep++ % deep.length] ?? false }
+        known = { ...known, gone: attempts.some(isLive) && (gone[asked.gone++ % gone.length] ?? false) }
         break
       case 'send': {
         law(isLive(step.attempt), 'only what can land is sent')
@@ -119,7 +122,10 @@ function walk({ verdicts, sends, looks, clock, deep, blocks }: Answers): void {
         if (step.as === 'failed') {
           const { hash } = step.attempt.transaction
           law(chain?.status === 'reverted' && chain.transaction === hash, 'failed by its own receipt')
-        } else law(said?.status === 'nonce_taken' && chain !== undefined, 'void by its nonce, and looked for')
+        } else {
+          law(said?.status === 'nonce_taken' || known.gone === true, 'void by its nonce')
+          law(chain?.status === 'pending' || chain?.status === 'reverted', 'and looked for, and not found')
+        }
         setStatus(step.attempt, step.as)
         known = {}
         break

@@ -65,6 +65,18 @@ describe('signed', () => {
     expect(plan(known('signed', [live], { said, chain: settled }))).toEqual({ do: 'settle', evidence: settled })
     expect(plan(known('signed', [live], { said, chain: pending }))).toEqual({ do: 'close', attempt: live, as: 'void' })
   })
+  test('INV-8 sent or not, whose nonce is gone is given up when the chain was asked after that', () => {
+    const gone = { gone: true, chain: pending }
+    expect(plan(known('sent', [out], gone))).toEqual({ do: 'close', attempt: out, as: 'void' })
+    expect(plan(known('signed', [live], gone))).toEqual({ do: 'close', attempt: live, as: 'void' })
+    expect(plan(known('sent', [out], { ...gone, gone: false }))).toEqual({ do: 'wait' })
+    expect(plan(known('sent', [out], { gone: true }))).toEqual({ do: 'look' })
+    expect(plan(known('sent', [out], { gone: true, chain: settled }))).toEqual({ do: 'settle', evidence: settled })
+    expect(plan(known('sent', [out], { gone: true, chain: dead }))).toMatchObject({ do: 'bury' })
+    const reverted: ChainOutcome = { status: 'reverted', transaction: 'a', refusal: bad }
+    const close = { do: 'close', attempt: out, as: 'failed' }
+    expect(plan(known('sent', [out], { gone: true, chain: reverted }))).toEqual(close)
+  })
   test('that failed is closed, and only its own failure counts', () => {
     const reverted = (transaction: string): ChainOutcome => ({ status: 'reverted', transaction, refusal: bad })
     expect(plan(known('sent', [out], { chain: reverted('a') }))).toEqual({ do: 'close', attempt: out, as: 'failed' })

@@ -15,6 +15,8 @@ export type Known = {
   readonly stands?: boolean
   /** What the chain said; absent when it has not been asked since something was done. */
   readonly chain?: ChainOutcome
+  /** The nonce of the live transaction was gone, for long enough that every node must show what took it, before the chain was asked. */
+  readonly gone?: boolean
   /** What the node said to the live transaction; absent when it was not sent since the last wait. */
   readonly said?: SendOutcome
   /** Milliseconds since 1970. */
@@ -91,13 +93,13 @@ function planUnsigned({ record, verdict, crowded, chain, now }: Known): Step {
   return chain === undefined ? { do: 'look' } : { do: 'refuse', refusal }
 }
 
-function planLive({ chain, said }: Known, live: Attempt, all: readonly Attempt[]): Step {
+function planLive({ chain, said, gone }: Known, live: Attempt, all: readonly Attempt[]): Step {
   const failed = chain?.status === 'reverted' && all.find(({ transaction }) => transaction.hash === chain.transaction)
   if (failed) return { do: 'close', attempt: failed, as: 'failed' }
   if (said === undefined && live.status === 'signed' && chain === undefined) return { do: 'send', attempt: live }
   if (chain === undefined) return { do: 'look' }
   // The nonce went to another transaction, and after that the chain knew nothing of ours: these bytes are worth nothing.
-  if (said?.status === 'nonce_taken') return { do: 'close', attempt: live, as: 'void' }
+  if (said?.status === 'nonce_taken' || gone === true) return { do: 'close', attempt: live, as: 'void' }
   return { do: 'wait' }
 }
 

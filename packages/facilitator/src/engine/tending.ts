@@ -10,6 +10,7 @@ import { createSignal, type Signal } from './signal.js'
 import type { Sign } from './signing.js'
 import type { Slot, Slots } from './slots.js'
 import type { LaneStanding } from './standing.js'
+import { LAG } from './taken.js'
 
 /** Looks after what is signed in a lane until all of it is in blocks: what does not land goes out again, and then pays more. */
 export interface Tending {
@@ -242,9 +243,6 @@ export function createTending(options: TendingOptions): Tending {
 function needs({ state, evidence }: SettlementRecord, { transactions }: Slot): boolean {
   return isOpen(state) || transactions.some(({ hash }) => hash === evidence?.transaction)
 }
-
-/** Milliseconds after which every node shows what has taken a nonce. */
-export const LAG = 5000
 
 /** Nonces that are filled with nothing in one look, at the most. */
 const MOST_FILLED = 16

@@ -585,6 +585,29 @@ function describeJournal(): void {
     expect(written(await journal.final(again))).toMatchObject({ state: 'final', evidence: { blockHash: 'c' } })
   })
 
+  describe('INV-6 what nobody has said of a payment may still land for it', () => {
+    const spent: readonly SignedTransaction['hash'][] = ['a']
+    const another: readonly (readonly [string, (other: SettlementRecord) => Promise<unknown>])[] = [
+      ['whose number is gone', () => journal.spent(spent)],
+      ['that was given up for another payment', (other) => journal.closed(other, other.attempts[0]!, 'void')],
+      ['that failed another payment', (other) => journal.closed(other, other.attempts[0]!, 'failed')],
+      ['that moved the money of another payment', (other) => journal.settled(other, evidence)],
+    ]
+    test.each(another)('%s, and when it is given up another is signed', async (_, happens) => {
+      const records = await Promise.all(['1', '2'].map((nonce) => claimed(nonce)))
+      const together = records.map((record) => ({ record, undone: 0 }))
+      const signed = await journal.signed(together, tx('a', 0n), hold)
+      if (!Array.isArray(signed)) throw new Error('not signed')
+      const [other, mine]: readonly SettlementRecord[] = signed
+      await happens(other!)
+      const [known] = await journal.loadAll([mine!.pid])
+      expect(known?.attempts.map(({ status }) => status)).toEqual(['sent'])
+      const closed = written(await journal.closed(known!, known!.attempts[0]!, 'void'))
+      expect(closed.attempts.map(({ status }) => status)).toEqual(['void'])
+      expect(await sign(closed, tx('b', 1n))).toMatchObject({ attempts: [{ status: 'void' }, { status: 'signed' }] })
+    })
+  })
+
   test('FAC-102 a quota holds over all replicas, and what is known takes nothing of it', async () => {
     const others = ['a', 'b', 'c'].map((replica) => createJournal({ store, clock: () => 1000, replica }))
     const quotas = [{ ring: 'tenant', key: 'tenant t', perSecond: 1, burst: 5 }] as const

@@ -16,7 +16,7 @@ import {
   type SettlementRecord,
   slotOf,
 } from './record.js'
-import { type AttemptStatus, phases, type RideStatus } from './state.js'
+import { type AttemptStatus, isLive, phases, type RideStatus } from './state.js'
 import type { FreshSettlement, JournalTables } from './tables.js'
 
 // Rows to values and back: the one place that casts.
@@ -104,8 +104,11 @@ export function attemptRow(network: Network, transaction: SignedTransaction, now
   }
 }
 
-/** A transaction as one payment sees it that travels in it: `ride` says what became of that payment's place. */
-export function attemptOf(row: Selectable<JournalTables['attempt']>, ride: RideStatus = 'live'): Attempt {
+/**
+ * A transaction as one payment sees it that travels in it: `ride` says what became of that payment's place. While nothing is said of that, it may have landed,
+ * whatever others that travel in it have found, and it has to be asked.
+ */
+export function attemptOf(row: Selectable<JournalTables['attempt']>, ride?: RideStatus): Attempt {
   const { hash, signer, nonce, raw, details, status, slot, max_cost: maxCost } = row
   const transaction = {
     hash,
@@ -115,7 +118,8 @@ export function attemptOf(row: Selectable<JournalTables['attempt']>, ride: RideS
     ...(details === null ? {} : { details: JSON.parse(details) as JsonObject }),
     ...(maxCost === null ? {} : { maxCost: BigInt(maxCost) }),
   }
-  return { transaction, slot, status: statusIn(ride, status) }
+  const isUnsaid = ride === 'live' && !isLive({ status })
+  return { transaction, slot, status: isUnsaid ? 'sent' : statusIn(ride ?? 'live', status) }
 }
 
 /** What became of a transaction for one of the payments that travel in it. */

@@ -27,7 +27,7 @@ export type SimulationOptions = {
   readonly steps?: number
   /** What the chain lies about, so that a run has to fail: that payments have settled though they have not. */
   readonly lies?: 'evidence'
-  /** No node lags and every signer has gas money: so seeds play as they did before there was anything else. */
+  /** No node lags, every signer has gas money, and its key nobody else: so seeds play as they did before there was anything else. */
   readonly isPlain?: boolean
 }
 
@@ -131,6 +131,9 @@ function createWorld(
   const opening = new Map(PAYERS.map((payer) => [payer, BigInt(between(2, 40)) * 1000n]))
   const mostBehind = !isPlain && later.chance(0.4) ? later.pick(LAGS) : 0
   const isGasScarce = !isPlain && later.chance(0.5)
+  const isKeyShared = !isPlain && later.chance(0.3)
+  /** What somebody else has signed with a key of ours. */
+  const foreign = new Set<string>()
   // Finality takes longer than nodes lag: who ends a payment for good asks one node what is final, and perhaps another for the block.
   const chain = new SimChain(clock, opening, mostBehind)
   const passed = new Set<string>()
@@ -349,6 +352,19 @@ function createWorld(
       },
     ],
     [
+      'number taken',
+      isKeyShared ? 2 : 0,
+      () => {
+        const waiting = [...chain.pool.values()].filter((tx) => SIGNERS.includes(tx.signer) && !foreign.has(tx.hash))
+        const { signer, nonce } = pick(waiting) ?? freeNumber()
+        const raw = JSON.stringify({ signer, nonce: nonce.toString(), at: scheduler.now })
+        const hash = sha256Hex(raw)
+        foreign.add(hash)
+        // More than any of ours may cost: it lands.
+        chain.accept({ hash, raw, signer, nonce, maxFee: 3000, call: { transfers: [] } })
+      },
+    ],
+    [
       'base fee',
       1,
       () => {
@@ -411,6 +427,11 @@ function createWorld(
     ],
   ]
 
+  function freeNumber() {
+    const signer = pick(SIGNERS)
+    return { signer, nonce: chain.state.sequence.get(signer) ?? 0n }
+  }
+
   function misfortune(): void {
     let at = random() * mayhem.reduce((total, [, weight]) => total + weight, 0)
     for (const [name, weight, act] of mayhem) {
@@ -449,7 +470,9 @@ function createWorld(
       }),
     )
     const transactions = [...chain.seen.values()].flatMap(({ tx: { hash, signer, raw }, at }) =>
-      SIGNERS.includes(signer) ? [{ network: NETWORK, hash, signer, raw, at: at + 1000, fee: '1' }] : [],
+      SIGNERS.includes(signer) && !foreign.has(hash)
+        ? [{ network: NETWORK, hash, signer, raw, at: at + 1000, fee: '1' }]
+        : [],
     )
     const accounts = [...opening].map(([account, balance]) => ({
       network: NETWORK,

@@ -1,0 +1,100 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createTaken } from './taken.js'
+
+/** A chain whose numbers go up to `mined`; it does not answer where that is `undefined`. */
+function signer(mined = 7n) {
+  const world: { now: number; mined: bigint | undefined; questions: number } = { now: 1000, mined, questions: 0 }
+  const minedNonce = async () => {
+    world.questions += 1
+    if (world.mined === undefined) throw new Error('no answer')
+    return world.mined
+  }
+  const taken = createTaken({ chain: { minedNonce }, signer: '0xf1', clock: () => world.now })
+  const isGone = (nonce = 7n) => taken.isGone({ nonce })
+  return { world, isGone }
+}
+
+test('INV-8 a number is gone when that was seen for as long as every node needs to show what it went to', async () => {
+  const { world, isGone } = signer()
+  expect(await isGone()).toBe(false)
+  world.now += 1000
+  world.mined = 8n
+  expect(await isGone()).toBe(false)
+  world.now += 4999
+  expect(await isGone()).toBe(false)
+  world.now += 1000
+  expect(await isGone()).toBe(true)
+  expect(await isGone(8n)).toBe(false)
+})
+
+test('one answer that is too high takes nothing', async () => {
+  const { world, isGone } = signer(800n)
+  expect(await isGone()).toBe(false)
+  world.now += 6000
+  world.mined = 7n
+  expect(await isGone()).toBe(false)
+  world.now += 1000
+  world.mined = 8n
+  expect(await isGone()).toBe(false)
+  expect(await isGone(70n)).toBe(false)
+})
+
+test('a number that was free in between was not gone, and one below it was', async () => {
+  const { world, isGone } = signer(8n)
+  expect(await isGone()).toBe(false)
+  world.mined = 7n
+  world.now += 3000
+  expect(await isGone()).toBe(false)
+  world.mined = 8n
+  world.now += 3000
+  expect(await isGone()).toBe(false)
+  expect(await isGone(6n)).toBe(true)
+})
+
+test('a node that does not answer says nothing, and neither does a chain without such numbers', async () => {
+  const { world, isGone } = signer(8n)
+  expect(await isGone()).toBe(false)
+  world.mined = undefined
+  world.now += 6000
+  expect(await isGone()).toBe(false)
+  world.mined = 8n
+  world.now += 1000
+  expect(await isGone()).toBe(true)
+  const without = createTaken({ chain: {}, signer: '0xf1', clock: () => 0 })
+  expect(await without.isGone({ nonce: 0n })).toBe(false)
+  expect(await without.isGone({})).toBe(false)
+})
+
+test('many that ask share an answer', async () => {
+  const { world, isGone } = signer(8n)
+  await Promise.all(Array.from({ length: 50 }, (_, nonce) => isGone(BigInt(nonce))))
+  world.now += 999
+  await isGone()
+  expect(world.questions).toBe(1)
+})
+
+test('INV-8 gone is what every answer of at least five seconds has said, whatever is answered', async () => {
+  const answer = fc.record({
+    mined: fc.option(fc.bigInt({ min: 0n, max: 12n }), { nil: undefined, freq: 10 }),
+    after: fc.integer({ min: 1000, max: 4000 }),
+  })
+  const rises = fc.array(answer, { minLength: 3, maxLength: 20 })
+  await fc.assert(
+    fc.asyncProperty(rises, fc.boolean(), async (answers, isSorted) => {
+      const { world, isGone } = signer()
+      const said: { readonly mined: bigint; readonly at: number }[] = []
+      for (const [place, { mined, after }] of answers.entries()) {
+        world.now += after
+        world.mined = isSorted && mined !== undefined ? BigInt(place) : mined
+        for (let nonce = 0n; nonce < 12n; nonce++) {
+          const gone = await isGone(nonce)
+          if (nonce === 0n && world.mined !== undefined) said.push({ mined: world.mined, at: world.now })
+          const last = said.findLastIndex((each) => each.mined <= nonce)
+          const since = said[last + 1]?.at ?? Number.POSITIVE_INFINITY
+          expect(gone).toBe(world.mined !== undefined && world.now - since >= 5000)
+        }
+      }
+    }),
+  )
+})

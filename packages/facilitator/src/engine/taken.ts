@@ -1,0 +1,73 @@
+import type { ChainDriver, Clock, SignedTransaction } from '@groat/core'
+
+/** Which numbers of a signer are gone for good, whatever they went to. */
+export interface Taken {
+  /**
+   * Whether a number has been in a block, by every answer, for so long that every node must show by now what it went to: what was signed under it and is not
+   * shown then can not land. Never throws; false where that cannot be known.
+   */
+  isGone(transaction: Pick<SignedTransaction, 'nonce'>): Promise<boolean>
+}
+
+/**
+ * Makes who knows. A chain is asked at least twice, `LAG` apart, for one node may lie once, and blocks may be undone.
+ *
+ * @example
+ * const taken = createTaken({ chain, signer, clock })
+ * await taken.isGone(transaction)
+ */
+export function createTaken({
+  chain,
+  signer,
+  clock,
+}: {
+  readonly chain: Pick<ChainDriver, 'minedNonce'>
+  readonly signer: string
+  readonly clock: Clock
+}): Taken {
+  /** Since when every answer has been so high or higher, the lowest first. */
+  let seen: readonly Seen[] = []
+  let askedAt = 0
+  let asking: Promise<number | undefined> | undefined
+
+  /** Answers when the chain was asked; `undefined`: it says nothing. */
+  async function ask(): Promise<number | undefined> {
+    const at = clock()
+    askedAt = at
+    const mined = await chain.minedNonce?.(signer).catch(() => undefined)
+    if (mined === undefined) return undefined
+    const lower = seen.filter((each) => each.mined < mined)
+    const since = seen[lower.length]?.since ?? clock()
+    // Of what has stood for long enough the highest says it all.
+    const old = lower.findLast((each) => isLong(each, at))
+    seen = [...lower.filter((each) => each === old || !isLong(each, at)), { mined, since }]
+    return at
+  }
+
+  /** Those that ask soon after one another share an answer. */
+  function hear(): Promise<number | undefined> {
+    if (asking === undefined || Math.abs(clock() - askedAt) >= ASK_AGAIN) asking = ask()
+    return asking
+  }
+
+  return {
+    async isGone({ nonce }) {
+      if (nonce === undefined || chain.minedNonce === undefined) return false
+      const at = await hear()
+      const first = seen.find(({ mined }) => nonce < mined)
+      return first !== undefined && at !== undefined && isLong(first, at)
+    },
+  }
+}
+
+type Seen = { readonly mined: bigint; readonly since: number }
+
+function isLong({ since }: Seen, at: number): boolean {
+  return at - since >= LAG
+}
+
+/** Milliseconds after which every node shows what has taken a number, or that it is free. */
+export const LAG = 5000
+
+/** Milliseconds between two questions, at the least. */
+const ASK_AGAIN = 1000
