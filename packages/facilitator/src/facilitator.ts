@@ -107,7 +107,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   })
   const settler = createSettler({
     ...{ journal, clock, timers, minRemainingSeconds, finality, onEvent, report },
-    isAlone: () => keeper.isAlone,
+    isAlone: (network) => keeper.isAlone(network),
   })
   const settle = createSettling({
     ...{ journal, routes, settler, clock, timers, minRemainingSeconds, settleTimeout },
@@ -116,6 +116,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   const keeper = createKeeper({
     journal,
     lanes: () => routes.lanes().filter(({ isOrdered }) => isOrdered),
+    shared: () => routes.lanes().filter(({ isOrdered }) => !isOrdered),
     networks: routes.chains.map(({ network }) => network),
     lease,
     timers,

@@ -66,7 +66,9 @@ describe.each([
       'signed',
       'signed',
     ])
-    expect((await journal.take([NETWORK], [SIGNER])).map(({ state }) => state)).toEqual(['claimed'])
+    expect((await journal.take([{ network: NETWORK, signers: [SIGNER] }], [])).map(({ state }) => state)).toEqual([
+      'claimed',
+    ])
     expect(await journal.watched(NETWORK, 10)).toHaveLength(1)
     await expectLaws(store)
     await store.close()

@@ -282,3 +282,25 @@ test('A19 INV-6 what was signed by a signer that turns out to have too little wa
   expect(told()).toMatchObject([{}, { type: 'lane_unblocked' }])
   await on.expectMoved(12)
 })
+
+test('A19 what is claimed while nobody can send ends when its time is over, and goes to whoever can sooner', {
+  timeout: 60_000,
+}, async () => {
+  await on.setCoin('facilitator', 0n)
+  const quick = { settleTimeout: 100, lease: 500 }
+  await on.serve(quick)
+  // The lane is another's: it hands over what it claims.
+  const service = await on.serve(quick)
+  const [short, long] = [await on.pay('payer', { maxTimeoutSeconds: 9 }), await on.pay('payer2')]
+  for (const request of [short, long]) expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+  const states = () => on.tables().selectFrom('settlement').select(['state', 'reason']).orderBy('id').execute()
+  await until(async () => (await states())[0]?.state === 'refused')
+  expect(await states()).toEqual([
+    { state: 'refused', reason: 'payment_expired' },
+    { state: 'claimed', reason: null },
+  ])
+  expect(await service.settle(short)).toMatchObject({ status: 'refused' })
+  await on.setCoin('facilitator', 10n ** 18n)
+  receiptOf(await settleToEnd(service, long))
+  await on.expectMoved(1)
+})

@@ -176,7 +176,7 @@ async function everyRead(store: Store): Promise<void> {
   await journal.lane(NETWORK, '0xf1')
   await journal.adopt()
   await journal.forgotten(() => true)
-  await journal.take([NETWORK], ['0xf1'])
+  await journal.take([{ network: NETWORK, signers: ['0xf1'] }], [NETWORK])
   const paid = await journal.loadAll((await journal.watched(NETWORK, 1)).map(({ pid }) => pid))
   expect(paid).toHaveLength(1)
   for (const record of paid) await journal.reorged(record)

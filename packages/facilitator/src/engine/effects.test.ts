@@ -20,7 +20,7 @@ test.each([
     const journal = { give: async ({ pid }: { pid: unknown }) => given.push(pid) } as never as Journal
     const means = { reserved: 0n, undone: 0 }
     const effects = createEffects('0x03', request, route as never as Route, {
-      ...{ ...rest, journal, means, isAlone: () => where.isAlone },
+      ...{ ...rest, journal, means, isAlone: (on) => where.isAlone || on !== claimed.network },
     })
     await effects({ do: 'check' }, { record: claimed })
     expect(given.length === 1 ? 'given away' : 'kept').toBe(becomes)

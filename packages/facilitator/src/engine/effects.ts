@@ -2,6 +2,7 @@ import {
   type ChainOutcome,
   type Clock,
   type FacilitatorRequest,
+  type Network,
   notify,
   type OnEvent,
   type Pid,
@@ -29,8 +30,8 @@ export type EffectsOptions = {
   /** How deep the block of a payment has to be before it is called settled. */
   readonly finality: (record: SettlementRecord) => FinalityLevel
   readonly onEvent: OnEvent | undefined
-  /** Whether no other replica is there that could sign. */
-  readonly isAlone: () => boolean
+  /** Whether no other replica is there that could sign on a network. */
+  readonly isAlone: (network: Network) => boolean
   /** What the first check goes by, as the claim saw it. */
   readonly means: Means | undefined
 }
@@ -53,7 +54,8 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     claimed = undefined
     const lane = route.laneOf(payer, request)
     // Who cannot sign lets somebody else. Where the payment names the signer, nobody else can either.
-    const isStuck = lane?.blocked !== undefined && !options.isAlone() && route.signerOf(request) === undefined
+    const isStuck =
+      lane?.blocked !== undefined && !options.isAlone(record.network) && route.signerOf(request) === undefined
     if (lane === undefined || isStuck) return after(await journal.give(record))
     const arrive = lane.expect()
     try {

@@ -1,7 +1,8 @@
-import { network } from '@groat/core'
+import { type ErrorCode, network, type Pid, paymentId } from '@groat/core'
 import { openMemoryStore } from '@groat/store'
 import { expect, test } from 'vitest'
-import { createJournal, type Hold } from '../journal/journal.js'
+import { claimed, request } from '../../test/one-payment.js'
+import { createJournal, type Hold, type Journal } from '../journal/journal.js'
 import type { JournalTables } from '../journal/tables.js'
 import type { Timers } from '../timers.js'
 import { createKeeper, type KeeperEvent } from './keeper.js'
@@ -12,9 +13,12 @@ const NETWORK = network('base-sepolia')
 /** A lane whose node answers, or does not. */
 function laneOf(signer: string) {
   let hold: Hold | undefined
-  const node = { answers: true, reopened: 0 }
+  const node = { answers: true, reopened: 0, blocked: undefined as ErrorCode | undefined }
   const lane = {
     ...{ network: NETWORK, signer, isOrdered: true, idle: true },
+    get blocked() {
+      return node.blocked
+    },
     get held() {
       return hold !== undefined
     },
@@ -34,7 +38,7 @@ function laneOf(signer: string) {
   return { lane, node }
 }
 
-async function keeping(lanes: readonly Lane[]) {
+async function keeping(lanes: readonly Lane[], shared: readonly Lane[] = []) {
   const store = await openMemoryStore()
   const journal = createJournal({ store, clock: () => 1000, replica: 'r' })
   await journal.migrate()
@@ -48,6 +52,7 @@ async function keeping(lanes: readonly Lane[]) {
   } as unknown as Timers
   const faults: unknown[] = []
   const adopted: string[] = []
+  const carried: Pid[] = []
   const told: KeeperEvent[] = []
   const keeper = createKeeper({
     journal: {
@@ -57,12 +62,13 @@ async function keeping(lanes: readonly Lane[]) {
         return []
       },
     },
-    ...{ lanes: () => lanes, networks: [NETWORK], lease: 60_000, timers, isCarried: () => false, carry() {} },
+    ...{ lanes: () => lanes, shared: () => shared, networks: [NETWORK], lease: 60_000, timers, isCarried: () => true },
+    carry: ({ pid }) => void carried.push(pid),
     tell: (event) => void told.push(event),
     onError: (error) => void faults.push(error),
   })
   return {
-    ...{ keeper, journal, store, faults, adopted, told },
+    ...{ keeper, journal, store, faults, adopted, carried, told },
     /** Lets everything that is due happen, until `condition` holds. */
     async until(condition: () => boolean) {
       for (let turns = 0; turns < 1000 && !condition(); turns++) {
@@ -168,5 +174,83 @@ test('ENG-5 who was found dead is told, and each lane that is taken, from whom, 
     ['lane_left', '0xf1'],
     ['lane_left', '0xf2'],
   ])
+  await store.close()
+})
+
+/** A payment that is nobody's, and names its signer, or does not. */
+async function leave(
+  journal: Journal,
+  nonce: string,
+  { signer, expiresAt = 2000 }: { signer?: string; expiresAt?: number },
+) {
+  const { rid, payer, requestText } = claimed
+  const claim = { pid: paymentId([NETWORK, nonce]), rid, payer, expiresAt, request, requestText }
+  await journal.claim(signer === undefined ? claim : { ...claim, signer }, null)
+  return claim.pid
+}
+
+test('ENG-5 a payment that names its signer is left to who holds its lane, also while that one can send nothing', async () => {
+  const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
+  const { keeper, journal, store, adopted, carried, until } = await keeping([first.lane, second.lane])
+  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
+  await other.leases.renew(60_000)
+  await other.leases.acquire(NETWORK, '0xf1', 60_000)
+  await keeper.start()
+  expect([first.lane.held, second.lane.held]).toEqual([false, true])
+  const theirs = await leave(journal, '1', { signer: '0xf1' })
+  const [mine, anybodys] = [await leave(journal, '2', { signer: '0xf2' }), await leave(journal, '3', {})]
+  second.node.blocked = 'signer_out_of_gas'
+  await until(() => adopted.length > 2)
+  expect(carried).toEqual([])
+  second.node.blocked = undefined
+  await until(() => carried.length > 1)
+  expect(carried.sort()).toEqual([mine, anybodys].sort())
+  await other.leases.leave()
+  await until(() => first.lane.held && carried.length > 2)
+  expect(carried.at(-1)).toBe(theirs)
+  await keeper.stop()
+  await store.close()
+})
+
+test('ENG-5 where chains have no nonces whoever has the signer takes what was left', async () => {
+  const { lane } = laneOf('0xf3')
+  const { keeper, journal, store, carried, until } = await keeping([], [lane])
+  const mine = await leave(journal, '1', { signer: '0xf3' })
+  await leave(journal, '2', { signer: '0xf4' })
+  await keeper.start()
+  await until(() => carried.length > 0)
+  expect(carried).toEqual([mine])
+  await keeper.stop()
+  await store.close()
+})
+
+test('what was given away, and nobody signed for in time, is ended by who cannot sign either', async () => {
+  const { lane, node } = laneOf('0xf1')
+  const { keeper, journal, store, carried, until } = await keeping([lane])
+  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
+  await other.leases.renew(60_000)
+  node.blocked = 'signer_out_of_gas'
+  await keeper.start()
+  await leave(journal, '1', {})
+  const expired = await leave(journal, '2', { signer: '0xf2', expiresAt: 1 })
+  await until(() => carried.length > 0)
+  expect(carried).toEqual([expired])
+  await keeper.stop()
+  await store.close()
+})
+
+test('who can sign on a network is alone there when others hold lanes of other networks only', async () => {
+  const { lane } = laneOf('0xf1')
+  const { keeper, store, adopted, until } = await keeping([lane])
+  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
+  await other.leases.renew(60_000)
+  await other.leases.acquire(network('base'), '0xf1', 60_000)
+  await keeper.start()
+  expect([keeper.isAlone(NETWORK), keeper.isAlone(network('base'))]).toEqual([true, false])
+  await other.leases.acquire(NETWORK, '0xf2', 60_000)
+  const asked = adopted.length
+  await until(() => adopted.length > asked + 1)
+  expect(keeper.isAlone(NETWORK)).toBe(false)
+  await keeper.stop()
   await store.close()
 })

@@ -7,8 +7,8 @@ import type { Lane } from './lane.js'
 
 /** Keeps this replica alive in the journal, with its share of the lanes and of the work. */
 export interface Keeper {
-  /** Whether no other replica shares the work. */
-  readonly isAlone: boolean
+  /** Whether no other replica can sign on a network: none holds a lane there. */
+  isAlone(network: Network): boolean
   /** Takes a share; rejects when the journal or a chain cannot be read. */
   start(): Promise<void>
   /** Lets everything go, so that others need not wait. */
@@ -20,7 +20,9 @@ export type KeeperOptions = {
   readonly journal: Journal
   /** Lanes in which one replica signs at a time. */
   readonly lanes: () => readonly Lane[]
-  /** Networks on which payments are taken over from replicas that cannot sign for them. */
+  /** Lanes in which everybody signs: those of chains without nonces. */
+  readonly shared: () => readonly Lane[]
+  /** Networks that are served here: a payment that was given away and found nobody is ended by whoever serves its network. */
   readonly networks: readonly Network[]
   /** Milliseconds after which a replica that was not heard of counts as gone. */
   readonly lease: number
@@ -39,11 +41,12 @@ export type KeeperEvent = Pick<X402Event, 'type' | 'network' | 'signer' | 'repli
  * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones.
  *
  * @example
- * const keeper = createKeeper({ journal, lanes, networks, lease: 15_000, timers, isCarried, carry, tell, onError })
+ * const keeper = createKeeper({ journal, lanes, shared, networks, lease: 15_000, timers, isCarried, carry, tell, onError })
  */
 export function createKeeper({
   journal,
   lanes,
+  shared,
   networks,
   lease,
   timers,
@@ -55,6 +58,8 @@ export function createKeeper({
   const { leases } = journal
   const held = new Map<Lane, HeldLane>()
   let alive = 1
+  /** Networks on which others hold lanes. */
+  let others: readonly Network[] = []
   /** How often the chains had undone blocks when their lanes last stood as the journal has them. */
   let seen: ReadonlyMap<string, number> = new Map()
   let started = false
@@ -67,6 +72,7 @@ export function createKeeper({
   async function beat(): Promise<readonly unknown[]> {
     const renewed = await leases.renew(lease)
     alive = renewed.alive
+    others = renewed.others
     for (const replica of renewed.gone) tell({ type: 'replica_gone', replica })
     for (const [lane, mine] of held) {
       const isMine = lane.held && renewed.held.some((each) => isSame(each, mine))
@@ -126,14 +132,15 @@ export function createKeeper({
   }
 
   async function takeOver(): Promise<void> {
-    // Who cannot send leaves it to who can.
-    const mine = [...held.keys()].filter(({ blocked }) => blocked === undefined)
-    const at = [...new Set(mine.map(({ network }) => network))]
-    // A chain without nonces has no lanes to hold: there everybody signs.
-    const open = networks.filter((network) => at.includes(network) || !lanes().some((lane) => lane.network === network))
+    // Who cannot send leaves it to who can. Who is named by a payment is the only one who can.
+    const mine = [...held.keys()].filter((lane) => lane.held && lane.blocked === undefined)
+    const able = new Map<Network, string[]>()
+    for (const { network, signer } of [...mine, ...shared()]) {
+      able.set(network, [...(able.get(network) ?? []), signer])
+    }
     const taken = await journal.take(
-      open,
-      lanes().map(({ signer }) => signer),
+      [...able].map(([network, signers]) => ({ network, signers })),
+      networks,
     )
     taken.forEach(carry)
   }
@@ -150,7 +157,7 @@ export function createKeeper({
           orphans.forEach(carry)
           const forgotten = await journal.forgotten(isCarried)
           forgotten.forEach(carry)
-          if (alive === 1) await takeOver()
+          await takeOver()
         })
         .catch(onError)
         .finally(() => {
@@ -174,9 +181,7 @@ export function createKeeper({
   let stopWatching = () => {}
 
   return {
-    get isAlone() {
-      return alive === 1
-    },
+    isAlone: (network) => !others.includes(network),
     async start() {
       if (started) return
       const [fault] = await beat()

@@ -20,6 +20,7 @@ import type { JournalTables } from './tables.js'
 
 const NETWORK = network('base-sepolia')
 const SIGNER = '0xf1'
+const ABLE = [{ network: NETWORK, signers: [SIGNER] }]
 let server: EmbeddedPostgres
 let store: Store
 let journal: Journal
@@ -447,21 +448,54 @@ function describeJournal(): void {
     test('what was claimed by who cannot sign goes to one who can', async () => {
       const other = createJournal({ store, clock: () => 1000, replica: 's' })
       await other.claim(claimOf('1'), null)
-      const taken = await Promise.all([journal.take([NETWORK], []), other.take([NETWORK], [])])
+      const taken = await Promise.all([journal.take(ABLE, []), other.take(ABLE, [])])
       expect(taken.flat()).toHaveLength(1)
       const given = await journal.give(taken.flat()[0]!)
       expect(given).not.toBe('moved')
+    })
+
+    test('what names its signer goes to who can sign by it, on its network', async () => {
+      const payer = { ...claimOf('1'), signer: SIGNER }
+      await journal.claim(payer, null)
+      await journal.claim(claimOf('2'), null)
+      const elsewhere = [{ network: network('base'), signers: [SIGNER] }]
+      expect(await journal.take(elsewhere, [])).toEqual([])
+      const another = [...elsewhere, { network: NETWORK, signers: ['0xf2'] }]
+      expect((await journal.take(another, [])).map(({ pid }) => pid)).toEqual([claimOf('2').pid])
+      expect((await journal.take(ABLE, [])).map(({ pid }) => pid)).toEqual([payer.pid])
+    })
+
+    test('what nothing was signed for in time is ended by whoever serves its network, and signs nowhere', async () => {
+      let now = 1_999_999
+      const late = createJournal({ store, clock: () => now, replica: 's' })
+      await journal.claim({ ...claimOf('1'), signer: SIGNER }, null)
+      await journal.claim(claimOf('2'), 'r')
+      expect(await late.take([], [NETWORK])).toEqual([])
+      now = 2_000_000
+      expect(await late.take([], [network('base')])).toEqual([])
+      expect((await late.take([], [NETWORK])).map(({ pid, owner }) => [pid, owner])).toEqual([[claimOf('1').pid, 's']])
+      expect(await late.take([], [NETWORK])).toEqual([])
+    })
+
+    test('on which networks others hold lanes is known as long as they do', async () => {
+      const other = createJournal({ store, clock: () => 1000, replica: 's' })
+      await other.leases.renew(60_000)
+      expect(await journal.leases.renew(60_000)).toMatchObject({ alive: 2, others: [] })
+      await other.leases.acquire(network('base'), SIGNER, 60_000)
+      expect(await journal.leases.renew(60_000)).toMatchObject({ others: [network('base')] })
+      expect(await other.leases.renew(-1)).toMatchObject({ others: [NETWORK] })
+      expect(await journal.leases.renew(60_000)).toMatchObject({ others: [] })
     })
 
     test('what has to be signed for again, by who cannot sign any more, goes to one who can', async () => {
       const other = createJournal({ store, clock: () => 1000, replica: 's' })
       const signed = written(await sign(await claimed('1'), tx('a', 0n)))
       const failed = written(await journal.closed(signed, signed.attempts[0]!, 'failed'))
-      expect(await other.take([NETWORK], [])).toEqual([])
+      expect(await other.take(ABLE, [])).toEqual([])
       await journal.give(failed)
-      const [taken] = await other.take([NETWORK], [])
+      const [taken] = await other.take(ABLE, [])
       expect(taken).toEqual({ ...failed, owner: 's' })
-      expect(await journal.take([NETWORK], [])).toEqual([])
+      expect(await journal.take(ABLE, [])).toEqual([])
     })
   })
 

@@ -22,6 +22,9 @@ export type { Written } from './steps.js'
 /** Who may sign in a lane: a holder whose fence is not the lane's any more can write nothing there. */
 export type Hold = { readonly fence: number }
 
+/** A network on which a replica can sign, and by whom: for payments that name one of these signers, or none. */
+export type Able = { readonly network: Network; readonly signers: readonly string[] }
+
 /** A payment, and how often its chain had undone blocks when it was checked. */
 export type Checked = Pick<Means, 'undone'> & { readonly record: SettlementRecord }
 
@@ -47,8 +50,11 @@ export interface Journal extends JournalReads, JournalSteps {
   adopt(): Promise<readonly SettlementRecord[]>
   /** What is this replica's to carry, and it does not know of: its commit answered nothing, and was one all the same. */
   forgotten(isCarried: (pid: Pid) => boolean): Promise<readonly SettlementRecord[]>
-  /** Payments that have to be signed for and are nobody's, for who had them cannot: some of them are this replica's from now on. */
-  take(networks: readonly Network[], signers: readonly string[]): Promise<readonly SettlementRecord[]>
+  /**
+   * Payments that have to be signed for and are nobody's, for who had them cannot: some of those that this replica can sign for are its from now on,
+   * and of those on these networks that nothing was signed for in time, which anybody can end.
+   */
+  take(able: readonly Able[], networks: readonly Network[]): Promise<readonly SettlementRecord[]>
   /**
    * Writes the bytes down, for every payment in them, and uses the nonce up: all or nothing. `nonce_used`: the journal is already past that
    * nonce. `lost`: somebody else holds the lane. Payments that have moved on, or whose chain has undone blocks since they were checked, are named,
@@ -153,15 +159,25 @@ export function createJournal(options: JournalOptions): Journal {
       )
     },
 
-    async take(networks, signers) {
-      if (networks.length === 0) return []
+    async take(able, networks) {
+      if (able.length === 0 && networks.length === 0) return []
       const free = await db
         .selectFrom('settlement')
         .select('pid')
         .where('owner', 'is', null)
         .where('phase', '=', 'open')
-        .where('network', 'in', networks)
-        .where((eb) => eb.or([eb('signer', 'is', null), eb('signer', 'in', ['', ...signers])]))
+        .where((eb) =>
+          eb.or([
+            ...able.map(({ network, signers }) =>
+              eb('network', '=', network).and(eb.or([eb('signer', 'is', null), eb('signer', 'in', ['', ...signers])])),
+            ),
+            ...networks.map((network) =>
+              eb('network', '=', network)
+                .and('state', '=', 'claimed')
+                .and('valid_before', '<=', Math.floor(clock() / 1000)),
+            ),
+          ]),
+        )
         .orderBy('created_at')
         .limit(PAGE)
         .execute()

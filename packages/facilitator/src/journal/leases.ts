@@ -6,8 +6,8 @@ import type { JournalTables } from './tables.js'
 /** Which of the processes on one journal may do what. Time is the database's. */
 export interface Leases {
   /**
-   * This replica is alive, and so are the lanes that it holds. Answers how many are alive, which lanes of it are still its, and which replicas
-   * of this host were found dead.
+   * This replica is alive, and so are the lanes that it holds. Answers how many are alive, which lanes of it are still its, on which networks others
+   * hold some, and which replicas of this host were found dead.
    */
   renew(milliseconds: number): Promise<Renewed>
   /** Takes a lane that nobody else alive holds; `undefined` when somebody does. Who has it and forgot so gets it under another fence. */
@@ -25,7 +25,13 @@ export type HeldLane = { readonly network: Network; readonly signer: string; rea
 export type TakenLane = HeldLane & { readonly from?: string }
 
 /** How a replica stands among the others. */
-export type Renewed = { readonly alive: number; readonly held: readonly HeldLane[]; readonly gone: readonly string[] }
+export type Renewed = {
+  readonly alive: number
+  readonly held: readonly HeldLane[]
+  /** Networks on which others hold lanes. */
+  readonly others: readonly Network[]
+  readonly gone: readonly string[]
+}
 
 /** Makes the leases of one replica. */
 export function createLeases(store: Store<JournalTables>, replica: string): Leases {
@@ -68,8 +74,15 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .select((eb) => eb.fn.countAll<number>().as('alive'))
           .where('lease_until', '>', now)
           .executeTakeFirstOrThrow()
+        const others = await trx
+          .selectFrom('lane')
+          .select('network')
+          .distinct()
+          .where('owner', '!=', replica)
+          .where('lease_until', '>', now)
+          .execute()
         // A codec: the journal holds nothing else.
-        return { alive, held: held as HeldLane[], gone }
+        return { alive, held: held as HeldLane[], others: others.map(({ network }) => network as Network), gone }
       }),
 
     acquire: (network, signer, milliseconds) =>
