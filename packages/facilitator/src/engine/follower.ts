@@ -1,5 +1,6 @@
 import type { Pid } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
+import type { Standing } from '../journal/reads.js'
 import type { SettlementRecord } from '../journal/record.js'
 import type { Timers } from '../timers.js'
 
@@ -17,7 +18,7 @@ export interface Follower {
  * const record = await follower.changed(claimed)
  */
 export function createFollower(
-  journal: Pick<Journal, 'loadAll'>,
+  journal: Pick<Journal, 'loadAll' | 'standings'>,
   timers: Timers,
   onError: (error: unknown) => void,
 ): Follower {
@@ -26,15 +27,18 @@ export function createFollower(
   let stopped = false
 
   async function look(): Promise<void> {
-    const records = await journal.loadAll([...waiting.keys()])
-    for (const record of records) {
-      const follower = waiting.get(record.pid)
-      if (follower === undefined) continue
-      const { seen } = follower
-      if (record.state === seen.state && record.owner === seen.owner) continue
+    // Most stand where they stood: what there is to know of them is read when they do not.
+    const moved = (await journal.standings([...waiting.keys()])).filter(hasMoved)
+    const records = moved.length === 0 ? [] : await journal.loadAll(moved.map(({ pid }) => pid))
+    for (const record of records.filter(hasMoved)) {
+      waiting.get(record.pid)?.resolve(record)
       waiting.delete(record.pid)
-      follower.resolve(record)
     }
+  }
+
+  function hasMoved({ pid, state, owner }: Standing): boolean {
+    const seen = waiting.get(pid)?.seen
+    return seen !== undefined && (state !== seen.state || owner !== seen.owner)
   }
 
   function schedule(): void {

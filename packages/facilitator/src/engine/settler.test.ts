@@ -18,7 +18,7 @@ test('FAC-048 a payment that would be signed for again, where no lane is held, i
   const reported: unknown[] = []
   const route = { half: { outcome: async () => ({ status: 'pending' }) }, laneOf: () => undefined }
   const { owner: _, ...unowned } = record
-  const journal: Pick<Journal, 'replica' | 'give' | 'loadAll'> = {
+  const journal: Pick<Journal, 'replica' | 'give' | 'loadAll' | 'standings'> = {
     replica: 'r',
     async give({ pid }) {
       given.push(pid)
@@ -26,6 +26,7 @@ test('FAC-048 a payment that would be signed for again, where no lane is held, i
       return unowned
     },
     loadAll: async () => [{ ...unowned, state: 'settled', owner: 's' }],
+    standings: async () => [{ pid: record.pid, state: 'settled', owner: 's' }],
   }
   const settler = createSettler({
     ...{ clock: () => 1000, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined, timers: systemTimers },

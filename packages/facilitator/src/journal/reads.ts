@@ -11,6 +11,8 @@ import { inPhases, isLiveAttempt, isLiveRide, type JournalTables } from './table
 export interface JournalReads {
   load(pid: Pid): Promise<SettlementRecord | undefined>
   loadAll(pids: readonly Pid[]): Promise<readonly SettlementRecord[]>
+  /** Where payments stand, and who carries each. */
+  standings(pids: readonly Pid[]): Promise<readonly Standing[]>
   /** What a check of a payment that was taken on earlier goes by. */
   means(record: SettlementRecord): Promise<Means>
   /** How often the chains of networks were seen to undo blocks, by whatever replica. */
@@ -33,6 +35,9 @@ export interface JournalReads {
   /** What slots signed for since then have cost, or may: of those that outbid each other one lands. Times in milliseconds. */
   spending(network: Network, since: number): Promise<readonly Spending[]>
 }
+
+/** Where a payment stands; nobody carries it yet without `owner`. */
+export type Standing = Pick<SettlementRecord, 'pid' | 'state' | 'owner'>
 
 /** What the one transaction of a slot that lands has cost, or may. */
 export type Spending = { readonly slot: string; readonly at: number; readonly cost: bigint }
@@ -69,6 +74,22 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
     },
 
     loadAll: (pids) => readRecords(db, pids),
+
+    async standings(pids) {
+      const found: Standing[] = []
+      for (let at = 0; at < pids.length; at += MOST_PIDS) {
+        const some = pids.slice(at, at + MOST_PIDS)
+        const rows = await db
+          .selectFrom('settlement')
+          .select(['pid', 'state', 'owner'])
+          .where('pid', 'in', some)
+          .execute()
+        for (const { pid, state, owner } of rows) {
+          found.push({ pid: pid as Pid, state, ...(owner === null ? {} : { owner }) }) // A codec: the journal holds nothing else.
+        }
+      }
+      return found
+    },
 
     async means({ network, payer, asset, place, pid }) {
       // First: a payment that is open again is then in the sum, or this will have grown when somebody wants to sign.
@@ -236,6 +257,9 @@ type AttemptRow = Pick<JournalTables['attempt'], 'nonce' | 'signed_at'>
 
 /** Nonces from the first that is in no block on, of which everything is known that was signed under them: a node may be wrong about that one. */
 export const NONCES_LOADED = 100n
+
+/** Payments that are named at once, where little is read of each. */
+const MOST_PIDS = 2000
 
 /** Payments that are read at once. */
 export const PAGE = 200
