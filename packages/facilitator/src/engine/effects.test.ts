@@ -1,6 +1,8 @@
+import { refuse } from '@groat/core'
 import { expect, test } from 'vitest'
 import { claimed, request } from '../../test/one-payment.js'
 import type { Checked, Journal } from '../journal/journal.js'
+import type { Attempt } from '../journal/record.js'
 import { createEffects } from './effects.js'
 import type { Route } from './route.js'
 
@@ -72,6 +74,60 @@ test('INV-11 what was given away and came back is checked by what the journal sa
   lane.blocked = undefined
   await effects({ do: 'check' }, { record: claimed })
   expect(reserved).toEqual([7n])
+})
+
+const attempt: Attempt = { transaction: { hash: 'a', signer: '0x0f', nonce: 7n, raw: '' }, status: 'sent', slot: 's' }
+const sent = { ...claimed, state: 'sent', attempts: [attempt] } as const
+
+test.each([
+  [{ status: 'pending' }, { status: 'pending' }, ['outcome', 'gone', 'outcome'], true],
+  [{ status: 'pending' }, { status: 'dead', refusal: refuse('payment_expired') }, ['outcome', 'gone', 'outcome'], true],
+  [{ status: 'reverted', transaction: 'a' }, undefined, ['outcome'], false],
+])('INV-8 whose number is gone is looked for once more after that: %o', async (first, second, asked, gone) => {
+  const order: string[] = []
+  const half = {
+    async outcome() {
+      order.push('outcome')
+      return order.length === 1 ? first : second
+    },
+  }
+  const lane = {
+    outbids: () => 0,
+    async isGone() {
+      order.push('gone')
+      return true
+    },
+  }
+  const route = { half, chain: {}, laneBy: () => lane } as never as Route
+  const journal = {} as never as Journal
+  const effects = createEffects('0x03', request, route, { ...rest, journal, isAlone: () => true, means: undefined })
+  expect(await effects({ do: 'look' }, { record: sent })).toMatchObject({ chain: second ?? first, gone })
+  expect(order).toEqual(asked)
+})
+
+test('D33 what is signed for again has as long as at first to wait for what earlier payments take', async () => {
+  let now = 1000
+  const half = {
+    verify: async (_: unknown, __: unknown, { reserved = 0n }: { reserved?: bigint }) => ({ ok: reserved === 0n }),
+  }
+  const lane = { signer: '0x0f', expect: () => () => {}, forget() {} }
+  const journal = { closed: async () => sent, means: async () => ({ reserved: 7n, undone: 0 }) } as never as Journal
+  const effects = createEffects(
+    '0x03',
+    request,
+    { half, chain: {}, laneOf: () => lane, laneBy: () => lane } as never as Route,
+    {
+      ...{ ...rest, journal, isAlone: () => true, means: undefined, clock: () => now },
+    },
+  )
+  const check = () => effects({ do: 'check' }, { record: sent })
+  now += 10_000
+  expect(await check()).toMatchObject({ verdict: { ok: false } })
+  await effects({ do: 'close', attempt, as: 'void' }, { record: sent })
+  now += 9999
+  expect(await check()).toMatchObject({ crowded: true })
+  now += 1
+  expect(await check()).toMatchObject({ verdict: { ok: false } })
 })
 
 /** A payment of 7 by a payer who has so much on chain, and earlier payments in blocks that are not deep; the node has these blocks. */
