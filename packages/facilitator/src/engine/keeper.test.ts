@@ -1,8 +1,9 @@
-import { type ErrorCode, network, type Pid, paymentId } from '@groat/core'
+import { type ErrorCode, network, type Pid, paymentId, X402Error } from '@groat/core'
 import { openMemoryStore } from '@groat/store'
 import { expect, test } from 'vitest'
 import { claimed, request } from '../../test/one-payment.js'
 import { createJournal, type Hold, type Journal } from '../journal/journal.js'
+import type { Leases } from '../journal/leases.js'
 import type { JournalTables } from '../journal/tables.js'
 import type { Timers } from '../timers.js'
 import { createKeeper, type KeeperEvent } from './keeper.js'
@@ -38,7 +39,11 @@ function laneOf(signer: string) {
   return { lane, node }
 }
 
-async function keeping(lanes: readonly Lane[], shared: readonly Lane[] = []) {
+async function keeping(
+  lanes: readonly Lane[],
+  shared: readonly Lane[] = [],
+  over: (leases: Leases) => Partial<Leases> = () => ({}),
+) {
   const store = await openMemoryStore()
   const journal = createJournal({ store, clock: () => 1000, replica: 'r' })
   await journal.migrate()
@@ -57,6 +62,7 @@ async function keeping(lanes: readonly Lane[], shared: readonly Lane[] = []) {
   const keeper = createKeeper({
     journal: {
       ...journal,
+      leases: { ...journal.leases, ...over(journal.leases) },
       async adopt() {
         adopted.push('asked')
         return []
@@ -251,6 +257,56 @@ test('who can sign on a network is alone there when others hold lanes of other n
   const asked = adopted.length
   await until(() => adopted.length > asked + 1)
   expect(keeper.isAlone(NETWORK)).toBe(false)
+  await keeper.stop()
+  await store.close()
+})
+
+test('ENG-5 a lane whose taking was not answered is kept from nobody by a replica that has its share', async () => {
+  const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
+  let losses = 1
+  const { keeper, store, faults, until } = await keeping([first.lane, second.lane], [], (leases) => ({
+    async acquire(...lane) {
+      const taken = await leases.acquire(...lane)
+      // It is taken, and nobody knows.
+      if (taken?.signer === '0xf2' && losses-- > 0) throw new X402Error('store_unavailable', { committed: 'unknown' })
+      return taken
+    },
+  }))
+  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
+  await other.leases.renew(60_000)
+  const theirs = await other.leases.acquire(NETWORK, '0xf1', 60_000)
+  await keeper.start().catch((error) => faults.push(error))
+  expect(faults).toMatchObject([{ code: 'store_unavailable' }])
+  await other.leases.release(theirs!)
+  await keeper.start()
+  await until(() => first.lane.held)
+  let free: unknown
+  void (async () => {
+    while (free === undefined) free = await other.leases.acquire(NETWORK, '0xf2', 60_000)
+  })()
+  await until(() => free !== undefined)
+  await keeper.stop()
+  await store.close()
+})
+
+test('ENG-5 a lane that could not be let go when there were too many is let go later', async () => {
+  const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
+  let faultsLeft = 1
+  const { keeper, store, faults, until } = await keeping([first.lane, second.lane], [], (leases) => ({
+    async release(lane) {
+      if (faultsLeft-- > 0) throw new X402Error('store_unavailable', { committed: false })
+      await leases.release(lane)
+    },
+  }))
+  await keeper.start()
+  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
+  await other.leases.renew(60_000)
+  await until(() => faults.length > 0)
+  let free: unknown
+  void (async () => {
+    while (free === undefined) free = await other.leases.acquire(NETWORK, '0xf2', 60_000)
+  })()
+  await until(() => free !== undefined)
   await keeper.stop()
   await store.close()
 })

@@ -81,6 +81,7 @@ export function createKeeper({
       lane.lose()
       tellOf('lane_lost', lane)
     }
+    await giveBack(renewed.held)
     // Nothing waits for it: a lease is not lost to a node that is slow.
     for (const lane of held.keys()) void lane.weigh()
     const share = Math.ceil(lanes().length / alive)
@@ -123,6 +124,12 @@ export function createKeeper({
 
   function tellOf(type: KeeperEvent['type'], { network, signer }: Lane, from?: string): void {
     tell({ type, network, signer, ...(from === undefined ? {} : { from }) })
+  }
+
+  /** What is leased here and nobody here looks after, for taking it was not answered, or it could not be let go: while this replica lives, no other may take it. */
+  async function giveBack(leased: readonly HeldLane[]): Promise<void> {
+    const known = [...held.values()]
+    for (const each of leased) if (!known.some((mine) => isSame(each, mine))) await leases.release(each)
   }
 
   async function letGo(lane: Lane, mine: HeldLane): Promise<void> {

@@ -137,7 +137,11 @@ function createWorld(
   // Finality takes longer than nodes lag: who ends a payment for good asks one node what is final, and perhaps another for the block.
   const chain = new SimChain(clock, opening, mostBehind)
   const passed = new Set<string>()
-  const replicas: (Replica & { readonly service: FacilitatorService })[] = []
+  const replicas: (Replica & {
+    readonly service: FacilitatorService
+    /** The lanes that it knows to be its own, as it tells. */
+    readonly lanes: ReadonlySet<string>
+  })[] = []
   const answers: Answer[] = []
   const broken: string[] = []
   const presented: { readonly request: FacilitatorRequest; rest: number }[] = []
@@ -179,6 +183,7 @@ function createWorld(
     }
     const node = { reach: replica.reach, lie, behind: createLag(), tellsGas: isGasScarce }
     const driver = createSimDriver(chain, SIGNERS, node)
+    const lanes = new Set<string>()
     const service = createFacilitator({
       schemes: [createSimScheme(chain, driver, node, lies === 'evidence')],
       store: replica.store,
@@ -188,6 +193,10 @@ function createWorld(
       onFault: ({ error, during }) => {
         if (!X402Error.is(error))
           broken.push(`fault during ${during}: ${error instanceof Error ? error.stack : String(error)}`)
+      },
+      onEvent: ({ type, replica: id, signer }) => {
+        if (type === 'lane_taken') lanes.add(`${id} ${signer}`)
+        if (type === 'lane_left' || type === 'lane_lost') lanes.delete(`${id} ${signer}`)
       },
       settleTimeout: 4000,
       stopTimeout: 1000,
@@ -199,7 +208,7 @@ function createWorld(
       finality: ({ amount }) => (amount > 2000n ? 2 : 1),
       limits: { openPerPayer: 8, failuresPerPayer: 3 },
     })
-    replicas.push({ ...replica, service })
+    replicas.push({ ...replica, service, lanes })
     const begin = async (): Promise<void> => {
       for (;;) {
         try {
@@ -497,6 +506,15 @@ function createWorld(
     }
   }
 
+  /** The signers whose lanes nobody who lives knows to be theirs. */
+  async function lost(): Promise<readonly string[]> {
+    const { db } = store.withTables<JournalTables>()
+    const rows = await db.selectFrom('lane').select(['signer', 'owner']).execute()
+    const isKnown = (owner: string | null, signer: string) =>
+      living().some(({ lanes }) => lanes.has(`${owner} ${signer}`))
+    return rows.flatMap(({ signer, owner }) => (isKnown(owner, signer) ? [] : [signer]))
+  }
+
   return {
     async run(steps: number): Promise<Simulation> {
       await start()
@@ -532,6 +550,8 @@ function createWorld(
       const timely = (await open().execute()).filter(({ valid_before }) => valid_before * 1000 > enough)
       for (let round = 0; round < 400 && (await open().execute()).length > 0; round++) await scheduler.run(1000)
       await scheduler.run(3000)
+      for (let round = 0; round < 20 && (await lost()).length > 0; round++) await scheduler.run(500)
+      for (const signer of await lost()) broken.push(`LIV: nobody looks after the lane of ${signer}`)
       const recorded = await history()
       const expired = await db
         .selectFrom('settlement')
