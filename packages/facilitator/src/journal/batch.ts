@@ -177,6 +177,11 @@ export class Batch {
     this.#facts.riding.delete(pid)
   }
 
+  /** A place in a transaction that was given up has landed all the same. */
+  comeBack(pid: string, slot: string): void {
+    this.#changes.back.push({ pid, slot })
+  }
+
   /** A transaction of the payer's failed on our gas. */
   blame(network: string, account: string, window: number): void {
     const payer = this.payer(network, account)

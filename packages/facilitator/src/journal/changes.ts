@@ -24,6 +24,8 @@ export type Changes = {
   readonly undone: string[]
   /** Chains that undid blocks. */
   readonly chains: Set<string>
+  /** Places that were given up and have landed all the same. */
+  readonly back: { readonly pid: string; readonly slot: string }[]
   readonly revived: { readonly pid: string; readonly slot: string; readonly hashes: readonly string[] }[]
   readonly nexts: Map<string, JournalTables['lane']>
   /** Keys of what is known otherwise now. */
@@ -63,6 +65,7 @@ export function noChanges(): Changes {
     evidence: [],
     undone: [],
     chains: new Set(),
+    back: [],
     revived: [],
     nexts: new Map(),
     payers: new Set(),
@@ -156,8 +159,10 @@ function writeMoves({ moves }: Changes, idOf: IdOf, { trx, statements, now }: Wr
 }
 
 function writeTransactions(changes: Changes, idOf: IdOf, { trx, statements, now }: WriteDownOptions): Sent {
-  const { attempts, outbids, rides, marks, landed, rideMarks, revived, nexts } = changes
+  const { attempts, outbids, rides, marks, landed, rideMarks, back, revived, nexts } = changes
   const fresh = rides.map(({ slot, pid }) => ({ slot, settlement: idOf(pid), status: 'live' as const }))
+  const setRide = (pid: string, slot: string, status: RideStatus) =>
+    trx.updateTable('ride').set({ status }).where('slot', '=', slot).where('settlement', '=', idOf(pid)).execute()
   return [
     ...ifAny(attempts, (rows) => statements.insertAttempts(trx, { rows })),
     ...ifAny(outbids, (rows) =>
@@ -181,13 +186,9 @@ function writeTransactions(changes: Changes, idOf: IdOf, { trx, statements, now 
     ...[...landed].map(([hash, fee]) =>
       statements.landed(trx, { change: { status: 'landed', ...(fee === undefined ? {} : { fee }) }, hash }),
     ),
+    ...back.map(({ pid, slot }) => setRide(pid, slot, 'landed')),
     ...revived.flatMap(({ pid, slot, hashes }) => [
-      trx
-        .updateTable('ride')
-        .set({ status: 'live' })
-        .where('slot', '=', slot)
-        .where('settlement', '=', idOf(pid))
-        .execute(),
+      setRide(pid, slot, 'live'),
       trx.updateTable('attempt').set({ status: 'signed' }).where('hash', 'in', hashes).execute(),
     ]),
     ...[...nexts.values()].map(({ network, signer, next }) => statements.next(trx, { network, signer, next })),

@@ -642,6 +642,22 @@ function describeJournal(): void {
     })
   })
 
+  test('INV-6 what was given up and lands all the same is where the payment landed, and what was signed after it is not', async () => {
+    const signed = written(await sign(await claimed(), tx('a', 0n)))
+    const given = written(await journal.closed(signed, signed.attempts[0]!, 'void'))
+    const again = written(await sign(given, tx('b', 1n)))
+    const settled = written(await journal.settled(again, evidence))
+    const rides = async () => {
+      const { db } = store.withTables<JournalTables>()
+      return (await db.selectFrom('ride').select('status').orderBy('slot').execute()).map(({ status }) => status)
+    }
+    expect(await rides()).toEqual(['landed', 'void'])
+    const reorged = written(await journal.reorged(settled))
+    expect(await rides()).toEqual(['live', 'void'])
+    written(await journal.settled(reorged, evidence))
+    expect(await rides()).toEqual(['landed', 'void'])
+  })
+
   test('FAC-102 a quota holds over all replicas, and what is known takes nothing of it', async () => {
     const others = ['a', 'b', 'c'].map((replica) => createJournal({ store, clock: () => 1000, replica }))
     const quotas = [{ ring: 'tenant', key: 'tenant t', perSecond: 1, burst: 5 }] as const

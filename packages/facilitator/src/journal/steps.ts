@@ -121,7 +121,10 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
           const ours = record.attempts.find(({ transaction: { hash } }) => hash === transaction)
           if (ours !== undefined) {
             batch.land(transaction, fee)
-            if (batch.isRiding(pid)) batch.alight(pid, 'landed')
+            // What was given up lands after all where the block is undone that took its number: then it is not what was signed after it.
+            const isBack = ours.status === 'void' || ours.status === 'failed'
+            if (batch.isRiding(pid)) batch.alight(pid, isBack ? 'void' : 'landed')
+            if (isBack) batch.comeBack(pid, ours.slot)
           }
           if (as === 'settled') batch.publish('settled', pid, { transaction, logIndex, amount: amount.toString() })
           const attempts =
