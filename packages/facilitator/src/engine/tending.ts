@@ -185,10 +185,12 @@ export function createTending(options: TendingOptions): Tending {
       gapSince = undefined
       return
     }
-    // What is in the journal for it, and was in a block that is gone, goes first.
-    await load(mined)
+    const isNew = gapSince === undefined
     gapSince ??= clock()
-    if (clock() - gapSince < LAG) return
+    const isDue = clock() - gapSince >= LAG
+    // What is in the journal for it, and was in a block that is gone, goes first.
+    if (isNew || isDue) await load(mined)
+    if (!isDue) return
     for (let filled = 0; filled < MOST_FILLED; filled++) {
       const nonce = gapFrom(lowest)
       // Further up the journal may have something for it that was not loaded.
