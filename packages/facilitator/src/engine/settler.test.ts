@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { claimed, request } from '../../test/one-payment.js'
 import type { Journal } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
-import { systemTimers } from '../timers.js'
+import { systemTimers, type Timers } from '../timers.js'
 import type { Route } from './route.js'
 import { createSettler } from './settler.js'
 
@@ -42,4 +42,44 @@ test('FAC-048 a payment that would be signed for again, where no lane is held, i
   await run.end
   await settler.stop()
   expect({ given, reported, state: run.record.state }).toEqual({ given: [record.pid], reported: [], state: 'settled' })
+})
+
+test('LIV a payer that has the money again is paid from, and is asked after it now and then only', async () => {
+  let now = 1_000_000
+  const checkedAt: number[] = []
+  const timers: Pick<Timers, 'after'> = {
+    after(milliseconds, call) {
+      const turn = setImmediate(() => {
+        now += milliseconds
+        call()
+      })
+      return () => clearImmediate(turn)
+    },
+  }
+  const half = {
+    outcome: async () => ({ status: 'pending' }),
+    async verify() {
+      checkedAt.push(now)
+      return now < 1_030_000 ? { ok: false, code: 'invalid_exact_evm_insufficient_balance' } : { ok: true }
+    },
+    prepare: async () => ({}),
+  }
+  const ended = { ...record, state: 'settled' } as const
+  const lane = { signer: 's', held: true, outbids: () => 0, expect: () => () => {}, sign: async () => ended }
+  const route = { half, laneOf: () => lane, laneBy: () => lane }
+  const settler = createSettler({
+    ...{ clock: () => now, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined },
+    isAlone: () => true,
+    // Nothing else of them is used here.
+    timers: timers as Timers,
+    journal: { replica: 'r', means: async () => ({ reserved: 0n, undone: 0 }) } as never as Journal,
+    report: () => '',
+  })
+  const run = settler.carry(record, request, route as never as Route)
+  while (run.record.state !== 'settled' && now < 1_040_000) await systemTimers.turn()
+  await settler.stop()
+  expect(run.record.state).toBe('settled')
+  const pauses = checkedAt.slice(1).map((at, before) => at - (checkedAt[before] ?? 0))
+  expect(Math.min(...pauses)).toBeGreaterThanOrEqual(5000)
+  expect(Math.max(...pauses)).toBeLessThan(7000)
 })

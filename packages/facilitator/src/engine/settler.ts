@@ -90,6 +90,7 @@ function startRun(
   let record = first
   let faults = 0
   let since = clock()
+  let checkedAt = since
   let stopped = false
   const stop = createSignal()
 
@@ -112,9 +113,12 @@ function startRun(
           looked.give()
           if (known.said?.status === 'rejected' || known.verdict !== undefined) stall()
           await pause()
-          known = { record, ...(known.verdict === undefined ? {} : { verdict: known.verdict }) }
+          // Who had no money may have it by now.
+          const stands: boolean = known.verdict !== undefined && clock() - checkedAt < CHECK_AGAIN
+          known = { record, ...(stands && { verdict: known.verdict }) }
           continue
         }
+        if (step.do === 'check') checkedAt = clock()
         known = await effects(step, known)
         faults = 0
       } catch (error) {
@@ -183,6 +187,9 @@ function startRun(
     },
   }
 }
+
+/** Milliseconds for which a check that refused a payment stands, where something was signed for it before. */
+const CHECK_AGAIN = 5000
 
 /** Milliseconds after which the chain is asked, though the lane has not seen the transaction in a block: somebody else may have landed it. */
 const BLIND = 1000
