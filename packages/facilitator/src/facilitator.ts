@@ -206,7 +206,11 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     const [signer] = route.chain.signers
     const { payment, requirements } = request
     const at = { now: clock(), minRemainingSeconds, ...(signer === undefined ? {} : { signer }) }
-    return route.half.verify(payment, requirements, at)
+    const verdict = await route.half.verify(payment, requirements, at)
+    const lane = verdict.ok ? route.laneOf(verdict.payer, request) : undefined
+    // Good, and nothing here could send it: who goes by a yes would do the work and have the settlement turned down.
+    if (lane?.blocked !== undefined) throw new X402Error(lane.blocked, { network: lane.network, signer: lane.signer })
+    return verdict
   }
 
   function tell(record: SettledPayment, type: X402Event['type']): void {

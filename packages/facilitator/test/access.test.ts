@@ -1,8 +1,9 @@
-import { encodeFacilitatorRequest, type FacilitatorRequest } from '@groat/core'
+import { encodeFacilitatorRequest, type FacilitatorRequest, type Pid } from '@groat/core'
 import { openMemoryStore, type Store } from '@groat/store'
 import fc from 'fast-check'
 import type { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createPayerQuota } from '../src/access/payer-quota.js'
 import { createPressure } from '../src/access/pressure.js'
 import { createQuota } from '../src/access/quota.js'
 import {
@@ -195,7 +196,7 @@ describe('quotas in three rings', () => {
   })
 
   test('FAC-102 of a payer, by rate and by what is open', async () => {
-    const app = door({ limits: { perPayer: { perSecond: 1, burst: 3, maxOpen: 1 } } })
+    const app = door({ limits: { perPayer: { perSecond: 1, burst: 2, maxOpen: 1 } } })
     chain.automine = false
     const first = post(app, '/settle', makePayment())
     while (chain.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -209,6 +210,99 @@ describe('quotas in three rings', () => {
     expect(await told(await post(app, '/verify', makePayment()))).toEqual([
       ...[429, 'quota_exceeded', 'payer: requests are limited to 1 a second', '1'],
     ])
+  })
+
+  test('FAC-102 a payment is counted once: its settlement takes nothing more, here and in the journal, and is not refused', async () => {
+    const app = door({ limits: { perPayer: { perSecond: 1, burst: 3 } } })
+    const said: unknown[] = []
+    for (let second = 0; second < 6; second++) {
+      const request = makePayment()
+      for (const path of ['/verify', '/settle']) said.push((await told(await post(app, path, request)))[1])
+      now += second < 2 ? 0 : 1000
+    }
+    expect(said).toEqual(Array.from({ length: 12 }, () => true))
+    now -= 1000
+    expect((await told(await post(app, '/verify', makePayment())))[1]).toBe('quota_exceeded')
+  })
+
+  test('FAC-102 what is presented again has a rate of its own, and takes nothing of what is new', async () => {
+    const app = door({ limits: { perPayer: { perSecond: 1, burst: 2 } } })
+    const request = makePayment()
+    const ask = async (path: string, asked = request) => (await told(await post(app, path, asked)))[1]
+    expect([await ask('/verify'), await ask('/verify'), await ask('/verify'), await ask('/verify')]).toEqual([
+      ...[true, true, true, 'quota_exceeded'],
+    ])
+    // The settlement of what was verified is not refused, the repetition of it is.
+    expect([await ask('/settle'), await ask('/settle'), await ask('/verify', makePayment())]).toEqual([
+      ...[true, 'quota_exceeded', true],
+    ])
+  })
+
+  test('FAC-102 what anybody can write in a payer’s name uses up nothing of the payer', async () => {
+    const app = door({ limits: { perPayer: { perSecond: 1, burst: 2 } } })
+    const forged = () => post(app, '/verify', makePayment({ signature: 'bad' }))
+    for (let n = 0; n < 20; n++) expect((await told(await forged()))[1]).toBe('invalid_exact_evm_signature')
+    expect((await told(await post(app, '/verify', makePayment())))[1]).toBe(true)
+  })
+
+  test('FAC-102 a payer has its rate of new payments, as many settlements of these, and its rate of repetitions', () => {
+    const arbitraryStep = fc.record({
+      kind: fc.constantFrom('verify' as const, 'settle' as const),
+      pid: fc.integer({ min: 0, max: 20 }),
+      pause: fc.integer({ min: 0, max: 900 }),
+      isGood: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.array(arbitraryStep, { maxLength: 200 }),
+        (perSecond, burst, steps) => {
+          let at = 0
+          const quota = createPayerQuota({ perSecond, burst }, () => at)
+          const passed = new Set<number>()
+          const done = { fresh: 0, verifiedThenSettled: 0, again: 0 }
+          const settled = new Set<number>()
+          for (const { kind, pid, pause, isGood } of steps) {
+            at += pause
+            const payment = { payer: 'x', pid: String(pid) as Pid, expiresAt: 1e9 }
+            const isFirst = kind === 'settle' && passed.has(pid) && !settled.has(pid)
+            const { wait, isCounted } = quota.present(kind, payment)
+            expect(isCounted).toBe(passed.has(pid))
+            if (isFirst) expect(wait).toBe(0)
+            if (wait > 0) continue
+            if (isFirst) done.verifiedThenSettled += 1
+            else if (passed.has(pid)) done.again += 1
+            if (kind === 'settle' && passed.has(pid)) settled.add(pid)
+            if (!isGood) continue
+            quota.passed(kind, payment)
+            if (!passed.has(pid)) {
+              done.fresh += 1
+              passed.add(pid)
+              if (kind === 'settle') settled.add(pid)
+            }
+          }
+          const granted = Math.max(1, burst) + (at / 1000) * perSecond + 1e-6
+          expect(done.fresh).toBeLessThanOrEqual(granted)
+          expect(done.again).toBeLessThanOrEqual(granted)
+          expect(done.verifiedThenSettled).toBeLessThanOrEqual(done.fresh)
+        },
+      ),
+    )
+  })
+
+  test('what is owed is made up for, and payments are forgotten when they have expired or there are too many', () => {
+    let at = 0
+    const quota = createPayerQuota({ perSecond: 1, burst: 1 }, () => at, 2)
+    const payment = (pid: string, expiresAt = 100) => ({ payer: 'x', pid: pid as Pid, expiresAt })
+    const verify = (pid: string) => quota.present('verify', payment(pid))
+    // Three come at once, and all are looked at before the first of them has passed.
+    expect([verify('a').wait, verify('b').wait, verify('c').wait]).toEqual([0, 0, 0])
+    for (const pid of ['a', 'b', 'c']) quota.passed('verify', payment(pid))
+    expect(verify('d').wait).toBe(3)
+    expect(['a', 'b', 'c'].map((pid) => quota.present('settle', payment(pid)).isCounted)).toEqual([false, true, true])
+    at = 100_000
+    expect(quota.present('settle', payment('c')).isCounted).toBe(false)
   })
 
   test('FAC-102 whoever is turned away is told its own limit and nobody else’s, also by the journal of all replicas', async () => {

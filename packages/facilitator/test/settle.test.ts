@@ -415,6 +415,11 @@ describe('the chain', () => {
       },
     ])
     await expect(service.settle(makePayment())).rejects.toMatchObject({ code: 'signer_out_of_gas' })
+    // Nobody is told that a payment is good which could not be settled; a bad one is bad all the same.
+    await expect(service.verify(makePayment())).rejects.toMatchObject({ code: 'signer_out_of_gas' })
+    expect(await service.verify(makePayment({ signature: 'bad' }))).toMatchObject({
+      code: 'invalid_exact_evm_signature',
+    })
     settled(await service.settle(earlier))
     expect(await service.health()).toEqual({
       ready: false,
@@ -422,6 +427,7 @@ describe('the chain', () => {
     })
     chain.rejects = undefined
     await until(async () => (await service.settle(request)).status === 'settled')
+    expect(await service.verify(makePayment())).toMatchObject({ ok: true })
     settled(await service.settle(makePayment()))
     expect(await service.health()).toEqual({ ready: true, reasons: [] })
     await expectOnce(3)

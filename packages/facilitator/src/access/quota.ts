@@ -15,6 +15,10 @@ export type QuotaLimit = { readonly perSecond: number } | { readonly maxOpen: nu
 export interface Quota {
   /** Takes one. Answers 0, or the seconds to wait when there is none left. */
   take(key: string): number
+  /** Seconds until there is one; 0: there is. Takes nothing. */
+  wait(key: string): number
+  /** Takes one, also where there is none: it is owed. */
+  draw(key: string): void
 }
 
 /** Keys that are remembered. Whoever is forgotten starts with a full bucket: that is as generous as a wait would have been. */
@@ -31,19 +35,31 @@ export function createQuota(rate: Rate, clock: Clock): Quota {
   const { perSecond, burst } = wholeRate(rate)
   const most = Math.max(1, burst)
   const buckets = new Map<string, { left: number; at: number }>()
+
+  /** What there is of a key now. */
+  function leftOf(key: string): number {
+    const known = buckets.get(key)
+    // A clock that is set back takes nothing away.
+    const passed = known === undefined ? 0 : Math.max(0, clock() - known.at)
+    return known === undefined ? most : Math.min(most, known.left + (passed / 1000) * perSecond)
+  }
+
+  function put(key: string, left: number): void {
+    // The one that was asked for last stands last: those at the front are the oldest.
+    buckets.delete(key)
+    if (buckets.size >= MAX_KEYS) forgetOldest(buckets)
+    buckets.set(key, { left, at: clock() })
+  }
+
+  const waitFor = (left: number) => (left >= 1 ? 0 : Math.max(1, Math.ceil((1 - left) / perSecond)))
   return {
     take(key) {
-      const now = clock()
-      const known = buckets.get(key)
-      // A clock that is set back takes nothing away.
-      const passed = known === undefined ? 0 : Math.max(0, now - known.at)
-      const left = known === undefined ? most : Math.min(most, known.left + (passed / 1000) * perSecond)
-      // The one that was asked for last stands last: those at the front are the oldest.
-      buckets.delete(key)
-      if (buckets.size >= MAX_KEYS) forgetOldest(buckets)
-      buckets.set(key, { left: left >= 1 ? left - 1 : left, at: now })
-      return left >= 1 ? 0 : Math.max(1, Math.ceil((1 - left) / perSecond))
+      const left = leftOf(key)
+      put(key, left >= 1 ? left - 1 : left)
+      return waitFor(left)
     },
+    wait: (key) => waitFor(leftOf(key)),
+    draw: (key) => put(key, leftOf(key) - 1),
   }
 }
 

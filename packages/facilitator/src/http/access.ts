@@ -1,5 +1,6 @@
 import { type Clock, type ErrorCode, type FacilitatorRequest, type Refusal, systemClock } from '@groat/core'
 import { bearerOf } from '../access/api-key.js'
+import { type CountedPayment, createPayerQuota } from '../access/payer-quota.js'
 import { createPressure, type Pressure, type PressureLimits } from '../access/pressure.js'
 import { createQuota, createSlots, type Quota, type Rate, wholeRate } from '../access/quota.js'
 import { createTenants, judgeTerms, type Scope, type Tenant } from '../access/tenants.js'
@@ -74,8 +75,8 @@ export interface Access {
 /** What the journal says of a quota that is used up. */
 export type OverQuota = { readonly [Part in 'ring' | 'perSecond' | 'maxOpen' | 'retryAfter']?: unknown }
 
-/** Somebody who came in. */
-export type Entered = { readonly ok: true; readonly claim: ClaimFor; leave(): void }
+/** Somebody who came in. `passed`: the payment was verified, or settled, and is its payer's own: it counts. */
+export type Entered = { readonly ok: true; readonly claim: ClaimFor; passed(): void; leave(): void }
 
 /** Makes the door. Throws `X402Error` `invalid_config` as `createTenants` does. */
 export function createAccess(service: Pick<FacilitatorService, 'inspect'>, options: AccessOptions): Access {
@@ -84,7 +85,7 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
   const pressure = createPressure(limits, clock)
   const perIp = limits.perIp && createQuota(limits.perIp, clock)
   const { perTenant, perPayer } = tenants === undefined ? limits : { ...CLOSED, ...limits }
-  const ofPayer = perPayer && createQuota(perPayer, clock)
+  const ofPayer = perPayer && createPayerQuota(perPayer, clock)
   const open = { tenant: createSlots(), payer: createSlots() }
   const ofTenant = new Map<string, Quota>()
 
@@ -93,13 +94,16 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
   }
 
   /** Counted in the transaction that claims: replicas grant it together, and what is presented again takes nothing of it. */
-  function boundsOf(tenant: Tenant | undefined, payer: string): ClaimFor {
+  function boundsOf(tenant: Tenant | undefined, payer: string, isCounted: boolean): ClaimFor {
     const ofThem = tenant && {
       ring: 'tenant' as const,
       key: `tenant ${tenant.id}`,
       ...wholeRate(rateOf(tenant, 'settle')),
     }
-    const ofIt = perPayer && { ring: 'payer' as const, key: `payer ${payer}`, ...wholeRate(perPayer) }
+    // Counted when it was verified: the work that it pays for is done by now.
+    const ofIt = isCounted
+      ? undefined
+      : perPayer && { ring: 'payer' as const, key: `payer ${payer}`, ...wholeRate(perPayer) }
     const most = perPayer?.maxOpen
     return {
       quotas: [ofThem ?? [], ofIt ?? []].flat(),
@@ -165,17 +169,19 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       const inspected = service.inspect(request)
       // What cannot even be read costs nobody anything.
       const known = inspected.ok ? inspected : inspected.late
-      if (known === undefined) return { ok: true, claim: {}, leave() {} }
+      if (known === undefined) return { ok: true, claim: {}, passed() {}, leave() {} }
       const secondsLeft = known.expiresAt - clock() / 1000
       const wait = kind === 'verify' ? pressure.verify() : pressure.settle(secondsLeft)
       if (wait > 0) return deny({ code: 'facilitator_overloaded', ...about, ring: 'service', retryAfter: wait })
       const payer = `${request.requirements.network} ${known.payer}`
-      const slow = ofPayer?.take(payer) ?? 0
+      const payment: CountedPayment = { payer, pid: known.pid, expiresAt: known.expiresAt }
+      const { wait: slow = 0, isCounted = false } = ofPayer?.present(kind, payment) ?? {}
       if (slow > 0) {
         const limit = perPayer && { perSecond: perPayer.perSecond }
         return deny({ code: 'quota_exceeded', ...about, ring: 'payer', ...limit, retryAfter: slow })
       }
-      if (kind === 'verify') return { ok: true, claim: {}, leave: pressure.began(kind) }
+      const passed = () => ofPayer?.passed(kind, payment)
+      if (kind === 'verify') return { ok: true, claim: {}, passed, leave: pressure.began(kind) }
 
       const most = { payer: perPayer?.maxOpen ?? Number.POSITIVE_INFINITY, tenant: mostOf(tenant) }
       const full = (ring: 'payer' | 'tenant') =>
@@ -190,7 +196,8 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       const ended = pressure.began(kind)
       return {
         ok: true,
-        claim: boundsOf(tenant, payer),
+        claim: boundsOf(tenant, payer, isCounted),
+        passed,
         leave() {
           ofIt()
           ofThem()

@@ -104,6 +104,7 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     if (!work.ok) return answerDenied(c, work)
     try {
       const verdict = await service.verify(request.value)
+      if (verdict.ok) work.passed()
       const said = verdict.ok ? await look({ during: 'verify', ...request.value }) : {}
       return answerJudged(c, encodeVerdict(x402Version, verdict), said)
     } finally {
@@ -128,6 +129,7 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
         ?.split(',')
         .map((key) => key.trim())
       const settlement = await service.settle({ ...request.value, ...(vouched && { vouched }) }, { claim: work.claim })
+      if (settlement.status !== 'refused') work.passed()
       const said = settlement.status === 'settled' ? await look({ during: 'settle', ...request.value, settlement }) : {}
       return answerJudged(c, encodeFor(request.value, settlement), { ...said, ...waitBefore(settlement) })
     } catch (error) {
