@@ -5,7 +5,7 @@ import { exactEvm } from '@groat/evm/exact/facilitator'
 import { delegateSigner, deploySelfBatch, SELF_BATCH } from '@groat/evm/self-batch'
 import { uptoEvm as uptoSigner } from '@groat/evm/upto/client'
 import { uptoEvm } from '@groat/evm/upto/facilitator'
-import { deployHostileToken, startEvmChain } from '@groat/sandbox'
+import { deployEip3009Token, startEvmChain } from '@groat/sandbox'
 import { generatePrivateKey } from 'viem/accounts'
 
 const SIZES = [1, 2, 5, 10, 25, 50, 100]
@@ -16,7 +16,7 @@ const SELF_SIZES = SIZES.filter((size) => size <= 50)
 export async function run() {
   const chain = await startEvmChain()
   try {
-    const plain = await deployHostileToken(chain)
+    const plain = await deployEip3009Token(chain)
     const usdc = {
       address: chain.usdc,
       name: 'USDC',
@@ -26,7 +26,7 @@ export async function run() {
     }
     const test = {
       address: plain.address,
-      name: 'Hostile Dollar',
+      name: 'Authorized Dollar',
       version: '1',
       symbol: 'TEST',
       fund: (to) => plain.mint(to, 10n ** 6n),

@@ -83,7 +83,7 @@ const files = {
     ],
   },
   'src/generated/batching.ts': { notices: ours, names: ['SelfBatch'] },
-  'src/generated/tokens.ts': { notices: ours, names: ['PlainToken', 'PermitToken', 'HostileToken'] },
+  'src/generated/tokens.ts': { notices: ours, names: ['PlainToken', 'PermitToken', 'Eip3009Token', 'HostileToken'] },
 }
 
 function sourcesLine(inputs, path) {

@@ -15,6 +15,7 @@ export {
 export type { EvmLevers } from './evm/levers.js'
 export { multicall3Address } from './evm/multicall3.js'
 export {
+  deployEip3009Token,
   deployHostileToken,
   deployPermitToken,
   deployPlainToken,

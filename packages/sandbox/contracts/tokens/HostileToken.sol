@@ -2,10 +2,10 @@
 pragma solidity 0.8.28;
 
 import {Signatures} from "../common/Signatures.sol";
-import {PermitToken} from "./PermitToken.sol";
+import {Eip3009Token} from "./Eip3009Token.sol";
 
 /// A token with EIP-2612 and EIP-3009 that behaves until somebody tells it how not to. Everybody may tell it.
-contract HostileToken is PermitToken {
+contract HostileToken is Eip3009Token {
     enum Conduct {
         Honest,
         FeeOnTransfer, // a hundredth of what is sent is burnt on the way
@@ -21,29 +21,12 @@ contract HostileToken is PermitToken {
         ApprovesFromZero // changes an allowance to or from zero only, and answers with no data
     }
 
-    event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce);
-    event AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce);
-
-    error AuthorizationExpired();
-    error AuthorizationNotYetValid();
-    error AuthorizationUsedOrCanceled();
-    error CallerMustBePayee();
-    error InvalidAuthorizationSignature();
     error Blocked(address account);
     error TokenPaused();
     error AllowanceNotZero();
 
-    bytes32 private constant TRANSFER_TYPEHASH = keccak256(
-        "TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
-    );
-    bytes32 private constant RECEIVE_TYPEHASH = keccak256(
-        "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
-    );
-    bytes32 private constant CANCEL_TYPEHASH = keccak256("CancelAuthorization(address authorizer,bytes32 nonce)");
-
     Conduct public conduct;
     mapping(address account => bool) public blocked;
-    mapping(address authorizer => mapping(bytes32 nonce => bool)) public authorizationState;
 
     /// Whether the last call back went through, and what it answered.
     bool public reentered;
@@ -51,7 +34,7 @@ contract HostileToken is PermitToken {
     address private reentryTarget;
     bytes private reentryData;
 
-    constructor(string memory name_, string memory symbol_) PermitToken(name_, symbol_) {}
+    constructor(string memory name_, string memory symbol_) Eip3009Token(name_, symbol_) {}
 
     function setConduct(Conduct conduct_) external {
         conduct = conduct_;
@@ -86,94 +69,16 @@ contract HostileToken is PermitToken {
         return send(from, to, amount);
     }
 
-    function transferWithAuthorization(
-        address from,
-        address to,
-        uint256 value,
-        uint256 validAfter,
-        uint256 validBefore,
-        bytes32 nonce,
-        uint8 v,
-        bytes32 r,
-        bytes32 s
-    ) external {
-        bytes memory signature = abi.encodePacked(r, s, v);
-        authorized(TRANSFER_TYPEHASH, from, to, value, validAfter, validBefore, nonce, signature);
+    function isReplay(address from, bytes32 nonce) internal override returns (bool) {
+        if (conduct == Conduct.SilentReplay && authorizationState[from][nonce]) return true;
+        return super.isReplay(from, nonce);
     }
 
-    function transferWithAuthorization(
-        address from,
-        address to,
-        uint256 value,
-        uint256 validAfter,
-        uint256 validBefore,
-        bytes32 nonce,
-        bytes memory signature
-    ) external {
-        authorized(TRANSFER_TYPEHASH, from, to, value, validAfter, validBefore, nonce, signature);
+    function agrees(address account, bytes32 hash, bytes memory signature) internal view override returns (bool) {
+        return Signatures.agrees(account, hash, signature);
     }
 
-    function receiveWithAuthorization(
-        address from,
-        address to,
-        uint256 value,
-        uint256 validAfter,
-        uint256 validBefore,
-        bytes32 nonce,
-        uint8 v,
-        bytes32 r,
-        bytes32 s
-    ) external {
-        if (msg.sender != to) revert CallerMustBePayee();
-        bytes memory signature = abi.encodePacked(r, s, v);
-        authorized(RECEIVE_TYPEHASH, from, to, value, validAfter, validBefore, nonce, signature);
-    }
-
-    function receiveWithAuthorization(
-        address from,
-        address to,
-        uint256 value,
-        uint256 validAfter,
-        uint256 validBefore,
-        bytes32 nonce,
-        bytes memory signature
-    ) external {
-        if (msg.sender != to) revert CallerMustBePayee();
-        authorized(RECEIVE_TYPEHASH, from, to, value, validAfter, validBefore, nonce, signature);
-    }
-
-    function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s) external {
-        if (authorizationState[authorizer][nonce]) revert AuthorizationUsedOrCanceled();
-        bytes32 hash = digestOf(keccak256(abi.encode(CANCEL_TYPEHASH, authorizer, nonce)));
-        if (!Signatures.agrees(authorizer, hash, abi.encodePacked(r, s, v))) revert InvalidAuthorizationSignature();
-        authorizationState[authorizer][nonce] = true;
-        emit AuthorizationCanceled(authorizer, nonce);
-    }
-
-    function authorized(
-        bytes32 typehash,
-        address from,
-        address to,
-        uint256 value,
-        uint256 validAfter,
-        uint256 validBefore,
-        bytes32 nonce,
-        bytes memory signature
-    ) private {
-        if (block.timestamp <= validAfter) revert AuthorizationNotYetValid();
-        if (block.timestamp >= validBefore) revert AuthorizationExpired();
-        if (authorizationState[from][nonce]) {
-            if (conduct == Conduct.SilentReplay) return;
-            revert AuthorizationUsedOrCanceled();
-        }
-        bytes32 hash = digestOf(keccak256(abi.encode(typehash, from, to, value, validAfter, validBefore, nonce)));
-        if (!Signatures.agrees(from, hash, signature)) revert InvalidAuthorizationSignature();
-        authorizationState[from][nonce] = true;
-        emit AuthorizationUsed(from, nonce);
-        send(from, to, value);
-    }
-
-    function send(address from, address to, uint256 amount) private returns (bool) {
+    function send(address from, address to, uint256 amount) internal override returns (bool) {
         if (conduct == Conduct.ReturnsFalse) return false;
         if (conduct == Conduct.Paused) revert TokenPaused();
         if (conduct == Conduct.BurnsGas) {

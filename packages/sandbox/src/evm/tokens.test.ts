@@ -4,9 +4,11 @@ import { eventsOf, malleated, useContracts } from '../../test/contract.js'
 import { useChain } from '../../test/kit.js'
 import { parts, randomWord, useSignatures } from '../../test/sign.js'
 import {
+  deployEip3009Token,
   deployHostileToken,
   deployPermitToken,
   deployPlainToken,
+  type EvmToken,
   type HostileConduct,
   type HostileToken,
 } from '../index.js'
@@ -79,8 +81,11 @@ test('a permit is for one owner, spender, value and time, once', async () => {
   expect(await read(token, 'allowance', [account('payer'), account('seller')])).toBe(5n)
 })
 
-test('a hostile token that is honest keeps EIP-3009 to the letter', async () => {
-  const token = await funded('honest')
+test.each([
+  ['a token with EIP-3009', () => mintedTo(deployEip3009Token(on.chain))],
+  ['a hostile token that is honest', () => funded('honest')],
+])('%s keeps it to the letter', async (_, deployed) => {
+  const token = await deployed()
   const { args, change } = await authorize(token)
   const now = BigInt(await on.chain.now())
   const attempt = (form: readonly unknown[]) => refusal('facilitator', token, 'transferWithAuthorization', form)
@@ -193,22 +198,28 @@ test('a token may turn between two steps of a payment, and call anybody back', a
 test('a payer cancels an authorization', async () => {
   const token = await funded('honest')
   const { args } = await authorize(token)
-  const cancel = await signed.cancellation('payer', args[0] as Hex, args[5] as Hex, hostile(token))
+  const cancel = await signed.cancellation('payer', args[0] as Hex, args[5] as Hex, await domainOf(token))
   const { v, r, s } = parts(cancel)
   await send('facilitator', token, 'cancelAuthorization', [args[0], args[5], v, r, s])
   expect(await refusal('facilitator', token, 'transferWithAuthorization', args)).toBe('AuthorizationUsedOrCanceled')
 })
 
-const hostile = (token: HostileToken) => ({ address: token.address, name: 'Hostile Dollar', version: '1' })
+async function domainOf(token: EvmToken) {
+  return { address: token.address, name: String(await read(token, 'name')), version: '1' }
+}
 
-async function funded(conduct: HostileConduct): Promise<HostileToken> {
-  const token = await deployHostileToken(on.chain, conduct)
+function funded(conduct: HostileConduct): Promise<HostileToken> {
+  return mintedTo(deployHostileToken(on.chain, conduct))
+}
+
+async function mintedTo<Token extends EvmToken>(deployed: Promise<Token>): Promise<Token> {
+  const token = await deployed
   await token.mint(account('payer'), 1_000n)
   return token
 }
 
 /** The arguments of a transfer of 100 units to the seller, and the same with something changed after signing. */
-async function authorize(token: HostileToken, given: { validAfter?: bigint; validBefore?: bigint } = {}) {
+async function authorize(token: EvmToken, given: { validAfter?: bigint; validBefore?: bigint } = {}) {
   const message = {
     from: account('payer'),
     to: account('seller'),
@@ -218,7 +229,7 @@ async function authorize(token: HostileToken, given: { validAfter?: bigint; vali
     nonce: randomWord(),
     ...given,
   }
-  const signature = await signed.authorization('payer', 'TransferWithAuthorization', message, hostile(token))
+  const signature = await signed.authorization('payer', 'TransferWithAuthorization', message, await domainOf(token))
   const change = (difference: Partial<typeof message>) => [...Object.values({ ...message, ...difference }), signature]
   return { args: change({}), change }
 }

@@ -1,5 +1,7 @@
 import { type Abi, type Address, concat, encodeAbiParameters, encodeFunctionData, type Hex } from 'viem'
 import {
+  eip3009TokenAbi,
+  eip3009TokenCreation,
   hostileTokenAbi,
   hostileTokenCreation,
   permitTokenAbi,
@@ -46,6 +48,19 @@ export function deployPlainToken(chain: EvmChain): Promise<EvmToken<typeof plain
 /** Deploys an ERC-20 with EIP-2612, under its name and version "1", but without EIP-3009. Throws `rpc_refused`. */
 export function deployPermitToken(chain: EvmChain): Promise<EvmToken<typeof permitTokenAbi>> {
   return deploy(chain, permitTokenCreation, permitTokenAbi, 'Permit Dollar')
+}
+
+/**
+ * Deploys a token with EIP-2612 and EIP-3009 under its name and version "1", and nothing more: no proxy, no pause, no blocklist. Throws `rpc_refused`.
+ *
+ * @example
+ * ```ts
+ * const token = await deployEip3009Token(chain)
+ * await token.mint(chain.account('payer').address, 1_000_000n)
+ * ```
+ */
+export function deployEip3009Token(chain: EvmChain): Promise<EvmToken<typeof eip3009TokenAbi>> {
+  return deploy(chain, eip3009TokenCreation, eip3009TokenAbi, 'Authorized Dollar')
 }
 
 /**
