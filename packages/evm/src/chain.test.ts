@@ -56,7 +56,7 @@ test('sending the same bytes again is harmless: while they wait, and when they a
   expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
   expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
   await sandbox.mine()
-  expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
+  expect(await chain.send(transaction)).toEqual({ status: 'nonce_taken' })
 })
 
 test('where blocks come fast a node answers with the receipt, and is asked for no other', async () => {
@@ -73,7 +73,7 @@ test('where blocks come fast a node answers with the receipt, and is asked for n
   expect(await quick.rpc.receipt(transaction.hash as Hex)).toMatchObject({ success: true })
   expect(asked).toEqual(['eth_sendRawTransactionSync'])
   // Sent again it is in a block already, which the node says in its own way.
-  expect(await quick.send(transaction, true)).toMatchObject({ status: 'accepted' })
+  expect(await quick.send(transaction, true)).toEqual({ status: 'nonce_taken' })
 })
 
 test('who asks after one account at the same time asks once', async () => {
@@ -106,7 +106,7 @@ test('a node that cannot wait is asked the usual way', async () => {
   await proxy.stop()
 })
 
-test('a nonce that another transaction took is told apart', async () => {
+test('a nonce that a block has is told apart', async () => {
   const nonce = (await chain.nextNonce?.(signer())) ?? 0n
   const [taken, late] = await Promise.all([
     chain.sign(call(), { signer: signer(), nonce }),

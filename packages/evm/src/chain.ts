@@ -373,7 +373,7 @@ async function sendTransaction(rpc: EvmRpc, { raw, hash }: SignedTransaction): P
   try {
     // The engine gives back the text that `sign` gave out.
     const reply = await rpc.send(raw as Hex)
-    if (!reply.ok) return await readSendError(rpc, reply.message, hash as Hex)
+    if (!reply.ok) return readSendError(reply.message)
     return reply.hash === hash
       ? { status: 'accepted' }
       : { status: 'unknown', reason: 'the node answered another hash' }
@@ -383,12 +383,9 @@ async function sendTransaction(rpc: EvmRpc, { raw, hash }: SignedTransaction): P
 }
 
 /** The words are those of the clients in use (ENG-7). What is not understood is unknown, never final. */
-async function readSendError(rpc: EvmRpc, message: string, hash: Hex): Promise<SendOutcome> {
+function readSendError(message: string): SendOutcome {
   if (/already known|already imported|known transaction|already exists/i.test(message)) return { status: 'accepted' }
-  if (/nonce (is )?too low|old nonce|nonce has already been used/i.test(message)) {
-    // Our own transaction, once included, takes its nonce as well.
-    return (await rpc.receipt(hash)) ? { status: 'accepted' } : { status: 'nonce_taken' }
-  }
+  if (/nonce (is )?too low|old nonce|nonce has already been used/i.test(message)) return { status: 'nonce_taken' }
   if (/insufficient (funds|balance)|not enough (funds|balance)/i.test(message)) {
     return { status: 'rejected', code: 'signer_out_of_gas' }
   }

@@ -100,6 +100,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       maxCost,
       depth,
       rebroadcast,
+      lag: options.nodeLag?.(network) ?? 5000,
       onBlocked: (code) =>
         tellOf({ type: code === undefined ? 'lane_unblocked' : 'lane_blocked', network, signer, code }),
       onError: (error) => void report(error, { during: 'broadcast', network }),

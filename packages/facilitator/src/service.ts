@@ -111,6 +111,11 @@ export type FacilitatorOptions = {
   readonly stopTimeout?: number
   /** Milliseconds after which a transaction that has not landed is sent again. Default 5000. */
   readonly rebroadcast?: number
+  /**
+   * Milliseconds by which the nodes of a network may be behind: as long is waited, after a nonce was seen to be gone, before what was signed under it counts as
+   * gone too and the payment is signed again. Default 5000.
+   */
+  readonly nodeLag?: (network: Network) => number | undefined
   /** Milliseconds after which a replica that was not heard of counts as gone, and others go on with its work. Default 15000. */
   readonly lease?: number
   /** Transactions of one signer that wait for their block at the same time; further payments wait and leave together. Default 4. */

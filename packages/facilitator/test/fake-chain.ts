@@ -76,6 +76,8 @@ export class FakeChain implements ChainDriver<Transfer> {
 
   nextNonce = (signer: string) => this.node('nextNonce', () => this.sequence.get(signer) ?? 0n)
 
+  minedNonce = (signer: string) => this.node('minedNonce', () => this.sequence.get(signer) ?? 0n)
+
   sign = (call: Transfer, as: { readonly signer: string; readonly nonce?: bigint }) =>
     this.node('sign', (): SignedTransaction => {
       const { signer, nonce = 0n } = as

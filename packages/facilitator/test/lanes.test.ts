@@ -203,10 +203,7 @@ test('A06 a nonce that nothing of ours will use any more is filled, and those be
 
 test('INV-6 INV-8 a number that something else used with the same key, after ours was sent, is noticed, and the payments are signed again', async () => {
   await on.chain.setAutomine(false)
-  const began = Date.now()
-  // Ten times as fast: a node has five seconds to show what took a number.
-  const clock = () => began + 10 * (Date.now() - began)
-  const service = await on.serve({ depth: 1, settleTimeout: 500, rebroadcast: 600_000, clock })
+  const service = await on.serve({ depth: 1, settleTimeout: 500, rebroadcast: 600_000, nodeLag: () => 500 })
   const [first, ...others] = await payMany(4)
   await service.settle(first!)
   await Promise.all(others.map((request) => service.settle(request)))
@@ -225,6 +222,29 @@ test('INV-6 INV-8 a number that something else used with the same key, after our
   expect((await attempts())[1]).toMatchObject({ nonce: 1, status: 'void', hash: ours!.hash })
   for (const request of [first!, ...others]) receiptOf(await service.settle(request))
   await on.expectMoved(4)
+})
+
+test('INV-6 INV-8 what landed though nobody heard so is not given up by a node that says its number is gone, while nodes may be late', async () => {
+  let isLate = true
+  const when = () => isLate
+  const lost = { action: 'error', code: -32000, message: 'internal error', forward: true } as const
+  const proxy = await startRpcProxy({
+    target: on.chain.rpcUrl,
+    rules: [
+      { method: 'eth_sendRawTransaction', nth: 1, fault: lost },
+      { method: 'eth_getTransactionReceipt', when, fault: { action: 'result', result: null } },
+      { method: 'eth_getLogs', when, fault: { action: 'result', result: [] } },
+    ],
+  })
+  const service = await on.serve({ rpc: proxy.url, settleTimeout: 1500 })
+  const request = await on.pay()
+  expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+  expect((await attempts()).map(({ status }) => status)).toEqual(['signed'])
+  isLate = false
+  receiptOf(await settleToEnd(service, request))
+  expect((await attempts()).map(({ status }) => status)).toEqual(['landed'])
+  await on.expectMoved(1)
+  await proxy.stop()
 })
 
 /** One signer has next to nothing for gas, the other has plenty; a dozen payers come at once. */

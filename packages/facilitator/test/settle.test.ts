@@ -346,7 +346,7 @@ describe('the chain', () => {
   })
 
   test('A30 a nonce that was used by hand is noticed, and the payment signed again', async () => {
-    const service = await serve()
+    const service = await serve({ nodeLag: () => 100 })
     settled(await service.settle(makePayment()))
     const [signer = ''] = chain.signers
     const byHand = makePayment({ from: '0xhand' }).payment.payload as never

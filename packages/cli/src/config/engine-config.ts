@@ -5,7 +5,10 @@ import * as z from 'zod/mini'
 import type { ConfigFile } from './yaml-file.js'
 
 /** How payments are settled: what of a facilitator's options the file can say. */
-export type EngineConfig = Pick<FacilitatorOptions, 'lease' | 'depth' | 'rebroadcast' | 'finality' | 'limits'>
+export type EngineConfig = Pick<
+  FacilitatorOptions,
+  'lease' | 'depth' | 'rebroadcast' | 'nodeLag' | 'finality' | 'limits'
+>
 
 /** What the engine is told of one network. */
 export type NetworkRules = {
@@ -51,6 +54,7 @@ export const FeeFields = {
 export const NetworkFields = {
   coin_price: z.optional(Dollars),
   fee_per_transaction: z.optional(Decimal),
+  node_lag: z.optional(Seconds),
   finality: z.optional(
     z.union(
       [Blocks, Deep, z.record(z.string(), z.union([Blocks, Deep]))],
@@ -81,7 +85,7 @@ export function engineOf(
     networks.map(({ name, network, fields }) => {
       const path = ['networks', name]
       const isSvm = networkFamily(network) === 'solana'
-      const { coin_price, fee_per_transaction, finality } = fields
+      const { coin_price, fee_per_transaction, finality, node_lag } = fields
       if (coin_price === undefined && (perPayment !== undefined || (perHour !== undefined && !isSvm))) {
         throw fail(path, 'limits on fees in dollars take a coin_price, such as coin_price: $3000')
       }
@@ -91,6 +95,9 @@ export function engineOf(
           'a payment on this chain says its own fee; limits.fee_per_payment bounds it',
         )
       }
+      if (isSvm && node_lag !== undefined) {
+        throw fail([...path, 'node_lag'], 'nothing waits for that on this chain: transactions there have no nonces')
+      }
       const price = coin_price === undefined ? undefined : dollarsOf(coin_price)
       if (price === 0n) throw fail([...path, 'coin_price'], 'expected more than nothing')
       /** In the chain's own coin, what so many millionths of a dollar are. */
@@ -99,7 +106,8 @@ export function engineOf(
         fail([...path, 'finality', ...(key === undefined ? [] : [key])], reason),
       )
       const rules = rulesFor(isSvm, fee_per_transaction, perPayment, coin)
-      return [network, { isSvm, coin, levels, rules }] as const
+      const lag = node_lag === undefined ? undefined : node_lag * 1000
+      return [network, { isSvm, coin, levels, rules, lag }] as const
     }),
   )
   const tokensOf = (network: Network, asset: string, amount: bigint) =>
@@ -120,6 +128,7 @@ export function engineOf(
   return {
     engine: {
       limits,
+      nodeLag: (network) => known.get(network)?.lag,
       ...(lease === undefined ? {} : { lease: lease * 1000 }),
       ...(rebroadcast === undefined ? {} : { rebroadcast: rebroadcast * 1000 }),
       ...(depth === undefined ? {} : { depth }),

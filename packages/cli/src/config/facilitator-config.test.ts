@@ -361,7 +361,7 @@ test('whoever is told of payments is named, with secrets that nobody else reads'
 
 test('fees have limits in dollars and shares, which are counted in the coin of the chain', async () => {
   const config = await read(
-    `${networksOf(', coin_price: $4000, fee_per_transaction: 0.002, finality: { 0: 1, 100: 5, 1000: safe }')}
+    `${networksOf(', coin_price: $4000, fee_per_transaction: 0.002, node_lag: 12, finality: { 0: 1, 100: 5, 1000: safe }')}
 engine: { lease: 20, depth: 8, rebroadcast: 3 }
 limits: { fee_per_payment: { share: 5%, at_least: $0.002 }, fee_per_hour: $20 }
 `,
@@ -373,6 +373,7 @@ limits: { fee_per_payment: { share: 5%, at_least: $0.002 }, fee_per_hour: $20 }
   const usdc = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913'
   const fee = (amount: bigint) => engine.limits?.feePerPayment?.({ network: base, asset: usdc, amount })
   const depth = (amount: bigint) => engine.finality?.({ network: base, asset: usdc, amount })
+  expect(engine.nodeLag?.(base)).toBe(12_000)
   expect([engine.lease, engine.depth, engine.rebroadcast, networks[0]?.maxTransactionFee]).toEqual([
     20_000,
     8,
@@ -419,6 +420,9 @@ limits: { fee_per_payment: { share: 5%, at_least: $0.01 } }
   expect(
     await read(text.replace('coin_price: $200', 'coin_price: $200, fee_per_transaction: 1'), { KEY: secretKey }),
   ).toMatch(/a payment on this chain says its own fee/)
+  expect(await read(text.replace('coin_price: $200', 'coin_price: $200, node_lag: 9'), { KEY: secretKey })).toMatch(
+    /node_lag: nothing waits for that on this chain/,
+  )
 })
 
 test('the schema of the file says what it takes', () => {

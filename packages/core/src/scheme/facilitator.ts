@@ -170,7 +170,7 @@ export type SendOutcome =
   /** `included`: it is in a block already. */
   | { readonly status: 'accepted'; readonly included?: true }
   | { readonly status: 'unknown'; readonly reason: string }
-  /** The nonce is taken by another transaction: these bytes can never land. */
+  /** A block has the nonce: it went to these bytes, or to another transaction. */
   | { readonly status: 'nonce_taken' }
   /** The node refuses for a reason that lasts: no gas money, fee too low. The bytes may still land later. */
   | { readonly status: 'rejected'; readonly code: ErrorCode }

@@ -7,7 +7,13 @@ test('INV-8 who carries a payment whose lane another holds sends nothing, and le
   const world = { now: 1000, mined: 7n }
   const numbers = async () => world.mined
   const chain = { network: 'eip155:84532', nextNonce: numbers, minedNonce: numbers }
-  const lane = createLane({ chain, signer: '0xf1', clock: () => world.now, timers: {} } as unknown as LaneOptions)
+  const lane = createLane({
+    chain,
+    signer: '0xf1',
+    clock: () => world.now,
+    lag: 5000,
+    timers: {},
+  } as unknown as LaneOptions)
   const transaction = { hash: 'a', signer: '0xf1', nonce: 7n, raw: '0x' }
   expect(await lane.send(transaction)).toMatchObject({ status: 'unknown' })
   world.mined = 8n

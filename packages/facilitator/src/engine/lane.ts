@@ -91,6 +91,8 @@ export type LaneOptions = {
   readonly depth: number
   /** Milliseconds after which what has not landed is sent again. */
   readonly rebroadcast: number
+  /** Milliseconds after which every node shows what has taken a number, or that it is free. */
+  readonly lag: number
   /** Nothing new can be sent, for this reason; once for each time. `undefined`: it can again. */
   readonly onBlocked: (code: ErrorCode | undefined) => void
   readonly onError: (error: unknown) => void

@@ -74,7 +74,7 @@ function walk({ verdicts, sends, looks, clock, deep, blocks, gone }: Answers): v
     law(isOpen(state), 'an end is not touched')
     stepsSinceWait = step.do === 'wait' ? 0 : stepsSinceWait + 1
     law(stepsSinceWait <= 8 * MAX_ATTEMPTS, 'no loop spins')
-    const { chain, said } = known
+    const { chain } = known
     switch (step.do) {
       case 'check': {
         const verdict: Verdict = verdicts[asked.verdict++ % verdicts.length]
@@ -123,7 +123,7 @@ function walk({ verdicts, sends, looks, clock, deep, blocks, gone }: Answers): v
           const { hash } = step.attempt.transaction
           law(chain?.status === 'reverted' && chain.transaction === hash, 'failed by its own receipt')
         } else {
-          law(said?.status === 'nonce_taken' || known.gone === true, 'void by its nonce')
+          law(known.gone === true, 'void by its nonce, which was seen to be gone for long enough')
           law(chain?.status === 'pending' || chain?.status === 'reverted', 'and looked for, and not found')
         }
         setStatus(step.attempt, step.as)

@@ -59,11 +59,11 @@ describe('signed', () => {
     expect(plan(known('signed', [live], { said, chain: pending }))).toEqual({ do: 'wait' })
     expect(plan(known('signed', [live]))).toEqual({ do: 'send', attempt: live })
   })
-  test('whose nonce is taken is looked for before it is given up', () => {
+  test('whose nonce is taken, as one node says, is looked for: it may be in a block that other nodes do not have yet', () => {
     const said = { status: 'nonce_taken' } as const
     expect(plan(known('signed', [live], { said }))).toEqual({ do: 'look' })
     expect(plan(known('signed', [live], { said, chain: settled }))).toEqual({ do: 'settle', evidence: settled })
-    expect(plan(known('signed', [live], { said, chain: pending }))).toEqual({ do: 'close', attempt: live, as: 'void' })
+    expect(plan(known('signed', [live], { said, chain: pending }))).toEqual({ do: 'wait' })
   })
   test('INV-8 sent or not, whose nonce is gone is given up when the chain was asked after that', () => {
     const gone = { gone: true, chain: pending }

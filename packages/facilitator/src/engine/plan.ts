@@ -98,8 +98,9 @@ function planLive({ chain, said, gone }: Known, live: Attempt, all: readonly Att
   if (failed) return { do: 'close', attempt: failed, as: 'failed' }
   if (said === undefined && live.status === 'signed' && chain === undefined) return { do: 'send', attempt: live }
   if (chain === undefined) return { do: 'look' }
-  // The nonce went to another transaction, and after that the chain knew nothing of ours: these bytes are worth nothing.
-  if (said?.status === 'nonce_taken' || gone === true) return { do: 'close', attempt: live, as: 'void' }
+  // The nonce went to another transaction, and after that the chain knew nothing of ours: these bytes are worth nothing. A node that only says so
+  // when they are sent may mean these very bytes.
+  if (gone === true) return { do: 'close', attempt: live, as: 'void' }
   return { do: 'wait' }
 }
 

@@ -50,7 +50,7 @@ export function createSending(options: SendingOptions): Sending {
       if (!X402Error.is(error)) onError(error)
       return { status: 'unknown', reason: X402Error.is(error) ? error.code : 'unexpected' }
     })
-    slot.out = said.status === 'accepted'
+    slot.out = said.status === 'accepted' || said.status === 'nonce_taken'
     slot.failed ||= !slot.out
     if (said.status === 'accepted') {
       standing.accept()
@@ -58,7 +58,7 @@ export function createSending(options: SendingOptions): Sending {
       onAccepted(said.included === true)
     }
     if (said.status === 'rejected') standing.block(said.code)
-    // Somebody else signs with this key.
+    // It may be that somebody else signs with this key.
     if (said.status === 'nonce_taken') standing.next = undefined
     return said
   }

@@ -8,7 +8,7 @@ export type Slot = {
   readonly nonce: bigint
   /** Those that outbid each other, the dearest last. */
   readonly transactions: SignedTransaction[]
-  /** A node has the dearest. */
+  /** A node has the dearest, or a block its nonce. */
   out: boolean
   /** It could not be sent at one time. */
   failed: boolean

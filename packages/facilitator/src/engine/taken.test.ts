@@ -10,7 +10,7 @@ function signer(mined = 7n) {
     if (world.mined === undefined) throw new Error('no answer')
     return world.mined
   }
-  const taken = createTaken({ chain: { minedNonce }, signer: '0xf1', clock: () => world.now })
+  const taken = createTaken({ chain: { minedNonce }, signer: '0xf1', clock: () => world.now, lag: 5000 })
   const isGone = (nonce = 7n) => taken.isGone({ nonce })
   return { world, isGone }
 }
@@ -61,7 +61,7 @@ test('a node that does not answer says nothing, and neither does a chain without
   world.mined = 8n
   world.now += 1000
   expect(await isGone()).toBe(true)
-  const without = createTaken({ chain: {}, signer: '0xf1', clock: () => 0 })
+  const without = createTaken({ chain: {}, signer: '0xf1', clock: () => 0, lag: 5000 })
   expect(await without.isGone({ nonce: 0n })).toBe(false)
   expect(await without.isGone({})).toBe(false)
 })

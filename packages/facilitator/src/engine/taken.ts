@@ -10,20 +10,23 @@ export interface Taken {
 }
 
 /**
- * Makes who knows. A chain is asked at least twice, `LAG` apart, for one node may lie once, and blocks may be undone.
+ * Makes who knows. A chain is asked at least twice, `lag` apart, for one node may lie once, and blocks may be undone.
  *
  * @example
- * const taken = createTaken({ chain, signer, clock })
+ * const taken = createTaken({ chain, signer, clock, lag: 5000 })
  * await taken.isGone(transaction)
  */
 export function createTaken({
   chain,
   signer,
   clock,
+  lag,
 }: {
   readonly chain: Pick<ChainDriver, 'minedNonce'>
   readonly signer: string
   readonly clock: Clock
+  /** Milliseconds after which every node shows what has taken a number, or that it is free. */
+  readonly lag: number
 }): Taken {
   /** Since when every answer has been so high or higher, the lowest first. */
   let seen: readonly Seen[] = []
@@ -50,6 +53,10 @@ export function createTaken({
     return asking
   }
 
+  function isLong({ since }: Seen, at: number): boolean {
+    return at - since >= lag
+  }
+
   return {
     async isGone({ nonce }) {
       if (nonce === undefined || chain.minedNonce === undefined) return false
@@ -61,13 +68,6 @@ export function createTaken({
 }
 
 type Seen = { readonly mined: bigint; readonly since: number }
-
-function isLong({ since }: Seen, at: number): boolean {
-  return at - since >= LAG
-}
-
-/** Milliseconds after which every node shows what has taken a number, or that it is free. */
-export const LAG = 5000
 
 /** Milliseconds between two questions, at the least. */
 const ASK_AGAIN = 1000

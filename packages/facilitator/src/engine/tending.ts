@@ -10,7 +10,6 @@ import { createSignal, type Signal } from './signal.js'
 import type { Sign } from './signing.js'
 import type { Slot, Slots } from './slots.js'
 import type { LaneStanding } from './standing.js'
-import { LAG } from './taken.js'
 
 /** Looks after what is signed in a lane until all of it is in blocks: what does not land goes out again, and then pays more. */
 export interface Tending {
@@ -27,7 +26,7 @@ export interface Tending {
 /** What tending works with. */
 export type TendingOptions = Pick<
   LaneOptions,
-  'chain' | 'signer' | 'journal' | 'clock' | 'timers' | 'recall' | 'rebroadcast' | 'budget' | 'onError'
+  'chain' | 'signer' | 'journal' | 'clock' | 'timers' | 'recall' | 'rebroadcast' | 'lag' | 'budget' | 'onError'
 > & {
   readonly slots: Slots
   readonly standing: LaneStanding
@@ -48,7 +47,7 @@ export type TendingOptions = Pick<
  * const tending = createTending({ ...options, slots, standing, sending, sign, onIncluded, drop, lose })
  */
 export function createTending(options: TendingOptions): Tending {
-  const { chain, signer, journal, clock, timers, recall, rebroadcast, budget, onError } = options
+  const { chain, signer, journal, clock, timers, recall, rebroadcast, lag, budget, onError } = options
   const { slots, standing, sending, sign, onIncluded, drop, lose } = options
   const { network } = chain
   const isOrdered = chain.nextNonce !== undefined
@@ -187,7 +186,7 @@ export function createTending(options: TendingOptions): Tending {
     }
     const isNew = gapSince === undefined
     gapSince ??= clock()
-    const isDue = clock() - gapSince >= LAG
+    const isDue = clock() - gapSince >= lag
     // What is in the journal for it, and was in a block that is gone, goes first.
     if (isNew || isDue) await load(mined)
     if (!isDue) return

@@ -191,6 +191,13 @@ export class Batch {
     this.#changes.payers.add(laneKey(network, account))
   }
 
+  /** So many of the payer's have not failed on its account. */
+  forgive(network: string, account: string, failures: number): void {
+    const payer = this.payer(network, account)
+    payer.failures = Math.max(0, payer.failures - failures)
+    this.#changes.payers.add(laneKey(network, account))
+  }
+
   credit(pid: string, row: Omit<JournalTables['evidence'], 'settlement'>): void {
     this.#changes.evidence.push({ pid, row })
     this.#facts.credited.set(creditKey(row.network, row.transaction, row.log_index), row.block_hash)

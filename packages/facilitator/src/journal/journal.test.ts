@@ -658,6 +658,18 @@ function describeJournal(): void {
     expect(await rides()).toEqual(['landed', 'void'])
   })
 
+  test('what failed because what was given up had moved the money before is not held against the payer', async () => {
+    const strict = createJournal({ store, clock: () => 1000, replica: 'r', limits: { open: 9, failures: 1 } })
+    const claim = async (nonce: string) => (await strict.claim(claimOf(nonce), 'r')).status
+    const signed = written(await sign(await claimed(), tx('a', 0n)))
+    const given = written(await journal.closed(signed, signed.attempts[0]!, 'void'))
+    const again = written(await sign(given, tx('b', 1n)))
+    const failed = written(await journal.closed(again, again.attempts[1]!, 'failed'))
+    expect(await claim('2')).toBe('too_many_failures')
+    written(await journal.settled(failed, evidence))
+    expect(await claim('2')).toBe('won')
+  })
+
   test('FAC-102 a quota holds over all replicas, and what is known takes nothing of it', async () => {
     const others = ['a', 'b', 'c'].map((replica) => createJournal({ store, clock: () => 1000, replica }))
     const quotas = [{ ring: 'tenant', key: 'tenant t', perSecond: 1, burst: 5 }] as const

@@ -108,8 +108,12 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
 
     waived: (record) => end(record, 'settled'),
 
-    settled: (record, evidence, as = 'settled') =>
-      step(
+    settled(record, evidence, as = 'settled') {
+      const ours = record.attempts.find(({ transaction: { hash } }) => hash === evidence.transaction)
+      // What was given up lands after all where the block is undone that took its number, or nodes were late: then it is not what was signed after it.
+      const isBack = ours?.status === 'void' || ours?.status === 'failed'
+      const failures = isBack ? record.attempts.filter(({ status }) => status === 'failed').length : 0
+      return step(
         record,
         (batch) => {
           const { pid, network } = record
@@ -118,14 +122,13 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
           if (!isSame && batch.creditedIn(network, transaction, logIndex) !== undefined) return 'credited' as const
           if (!isSame) batch.credit(pid, evidenceRow(record, evidence, batch.now))
           batch.move(pid, as, { block: evidence.blockNumber })
-          const ours = record.attempts.find(({ transaction: { hash } }) => hash === transaction)
           if (ours !== undefined) {
             batch.land(transaction, fee)
-            // What was given up lands after all where the block is undone that took its number: then it is not what was signed after it.
-            const isBack = ours.status === 'void' || ours.status === 'failed'
             if (batch.isRiding(pid)) batch.alight(pid, isBack ? 'void' : 'landed')
             if (isBack) batch.comeBack(pid, ours.slot)
           }
+          // What could not move money that was moved before is no fault of the payer's.
+          if (failures > 0) batch.forgive(network, record.payer, failures)
           if (as === 'settled') batch.publish('settled', pid, { transaction, logIndex, amount: amount.toString() })
           const attempts =
             ours === undefined ? record.attempts : closeSlot(batch, record, ours.slot, transaction, 'landed')
@@ -133,10 +136,12 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
         },
         {
           transaction: { network: record.network, hash: evidence.transaction },
+          ...(failures > 0 && { payer: record }),
           // Somebody else has landed it, and its claim was not waited for: nothing else of it survives a loss of power.
           ...(record.attempts.length === 0 ? {} : foundAgain('settled', record)),
         },
-      ),
+      )
+    },
 
     final: (record) =>
       step(

@@ -81,7 +81,6 @@ export class SimChain {
 
   accept(tx: Tx): SendOutcome {
     if (!this.seen.has(tx.hash)) this.seen.set(tx.hash, { tx, at: this.#clock() })
-    if (this.#busy.some((block) => hasTx(block, tx.hash))) return { status: 'accepted' }
     if (tx.nonce < (this.state.sequence.get(tx.signer) ?? 0n)) return { status: 'nonce_taken' }
     const isPoor = this.dry.has(tx.signer) || this.short.has(tx.signer)
     if (isPoor && !this.pool.has(tx.hash)) return { status: 'rejected', code: 'signer_out_of_gas' }
