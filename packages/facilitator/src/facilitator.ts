@@ -117,8 +117,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   const keeper = createKeeper({
     journal,
     lanes: () => routes.lanes().filter(({ isOrdered }) => isOrdered),
-    shared: () => routes.lanes().filter(({ isOrdered }) => !isOrdered),
-    networks: routes.chains.map(({ network }) => network),
+    serves: routes.serves,
     lease,
     timers,
     isCarried: (pid) => settler.run(pid) !== undefined,
@@ -154,7 +153,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     await Promise.all(routes.lanes().map((lane) => (lane.isOrdered ? undefined : lane.take({ fence: 0 }))))
     tellOf({ type: 'replica_started' })
     await keeper.start()
-    const open = await journal.adopt()
+    await tellUnserved()
+    const open = await journal.adopt(routes.serves)
     for (let at = 0; at < open.length; at += SWEEP) {
       await Promise.all(open.slice(at, at + SWEEP).map((record) => resume(record)))
       crashpoint('FP-13')
@@ -192,13 +192,19 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   /** Carries on with what is in the journal; resolves when the chain was asked once after what may have left. What has not waits for its turn. */
   async function resume(record: SettlementRecord): Promise<void> {
     const route = routes.find(record)
-    if (route.ok) {
-      const { looked } = settler.carry(record, storedRequest(record), route)
-      return record.state === 'claimed' ? undefined : looked
+    // What is not served here is never taken on.
+    if (!route.ok) return
+    const { looked } = settler.carry(record, storedRequest(record), route)
+    return record.state === 'claimed' ? undefined : looked
+  }
+
+  /** What is open and not served here waits for a replica that serves it, and there may be none. */
+  async function tellUnserved(): Promise<void> {
+    for (const open of await journal.openSchemes()) {
+      if (routes.find(open).ok) continue
+      const reason = 'payments are open that are not served here'
+      report(new X402Error('invalid_config', { ...open, reason }), { during: 'start' })
     }
-    const { network, scheme } = record
-    const error = new X402Error('invalid_config', { network, scheme, reason: 'an open payment is served no more' })
-    report(error, { during: 'start', pid: record.pid })
   }
 
   async function verify(request: FacilitatorRequest): Promise<Verdict> {

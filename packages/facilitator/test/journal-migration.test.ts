@@ -57,7 +57,8 @@ describe.each([
     }
     expect((await journal.claim(claimOf('new'), 'next')).status).toBe('won')
     await journal.leases.renew(1000)
-    const adopted = await journal.adopt()
+    const served = [{ network: NETWORK, scheme: 'exact', signers: [SIGNER] }]
+    const adopted = await journal.adopt(served)
     expect(adopted.map(({ state }) => state).sort()).toEqual([
       'claimed',
       'mined',
@@ -66,9 +67,7 @@ describe.each([
       'signed',
       'signed',
     ])
-    expect((await journal.take([{ network: NETWORK, signers: [SIGNER] }], [])).map(({ state }) => state)).toEqual([
-      'claimed',
-    ])
+    expect((await journal.take(served)).map(({ state }) => state)).toEqual(['claimed'])
     expect(await journal.watched(NETWORK, 10)).toHaveLength(1)
     await expectLaws(store)
     await store.close()

@@ -543,6 +543,28 @@ describe('a restart', () => {
     await expectOnce(5)
   })
 
+  test('ENG-12 what is open and not served here is told once, and left to who serves it', async () => {
+    chain.automine = false
+    const exact = createFakeScheme(chain)
+    const kinds = () => [{ x402Version: 2, scheme: 'upto', network: NETWORK }] as const
+    const schemes = [exact, { ...exact, scheme: { ...exact.scheme, name: 'upto' }, kinds }]
+    const { payment, requirements } = makePayment({}, { scheme: 'upto' })
+    const request = { payment: { ...payment, scheme: 'upto' }, requirements }
+    const first = await serve({ schemes, settleTimeout: 1 })
+    await first.settle(request)
+    await until(() => chain.seen.length === 1)
+    await first.stop()
+    await serve()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(faults).toMatchObject([
+      { during: 'start', error: { code: 'invalid_config', context: { network: NETWORK, scheme: 'upto' } } },
+    ])
+    chain.automine = true
+    chain.mine()
+    settled(await (await serve({ schemes })).settle(request))
+    await expectOnce(1)
+  })
+
   test('is refused while a chain is not there, and may be tried again', async () => {
     chain.disturb = () => {
       throw unreachable()

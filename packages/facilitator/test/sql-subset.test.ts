@@ -174,9 +174,11 @@ async function everyRead(store: Store): Promise<void> {
   await journal.watchedIn(NETWORK, block)
   await journal.riders('slot')
   await journal.lane(NETWORK, '0xf1')
-  await journal.adopt()
+  const served = [{ network: NETWORK, scheme: 'exact', signers: ['0xf1'] }]
+  await journal.openSchemes()
+  await journal.adopt(served)
   await journal.forgotten(() => true)
-  await journal.take([{ network: NETWORK, signers: ['0xf1'] }], [NETWORK])
+  await journal.take(served)
   const paid = await journal.loadAll((await journal.watched(NETWORK, 1)).map(({ pid }) => pid))
   expect(paid).toHaveLength(1)
   for (const record of paid) await journal.reorged(record)

@@ -8,6 +8,7 @@ import type { JournalTables } from '../journal/tables.js'
 import type { Timers } from '../timers.js'
 import { createKeeper, type KeeperEvent } from './keeper.js'
 import type { Lane } from './lane.js'
+import type { Serving } from './route.js'
 
 const NETWORK = network('base-sepolia')
 
@@ -41,8 +42,8 @@ function laneOf(signer: string) {
 
 async function keeping(
   lanes: readonly Lane[],
-  shared: readonly Lane[] = [],
   over: (leases: Leases) => Partial<Leases> = () => ({}),
+  serves: readonly Serving[] = [{ network: NETWORK, scheme: 'exact', lanes }],
 ) {
   const store = await openMemoryStore()
   const journal = createJournal({ store, clock: () => 1000, replica: 'r' })
@@ -59,6 +60,32 @@ async function keeping(
   const adopted: string[] = []
   const carried: Pid[] = []
   const told: KeeperEvent[] = []
+
+  /** Another replica on the same journal. */
+  async function join(replica: string): Promise<Journal> {
+    const other = createJournal({ store, clock: () => 1000, replica })
+    await other.leases.renew(60_000)
+    return other
+  }
+
+  /** Lets everything that is due happen, until `condition` holds. */
+  async function until(condition: () => boolean) {
+    for (let turns = 0; turns < 1000 && !condition(); turns++) {
+      for (const { run } of due.splice(0)) run()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(condition()).toBe(true)
+  }
+
+  /** The same, until another can take a lane. */
+  async function untilFree({ leases }: Journal, signer: string) {
+    let taken: unknown
+    void (async () => {
+      while (taken === undefined) taken = await leases.acquire(NETWORK, signer, 60_000)
+    })()
+    await until(() => taken !== undefined)
+  }
+
   const keeper = createKeeper({
     journal: {
       ...journal,
@@ -68,20 +95,16 @@ async function keeping(
         return []
       },
     },
-    ...{ lanes: () => lanes, shared: () => shared, networks: [NETWORK], lease: 60_000, timers, isCarried: () => true },
+    ...{ lanes: () => lanes, serves, lease: 60_000, timers, isCarried: () => true },
     carry: ({ pid }) => void carried.push(pid),
     tell: (event) => void told.push(event),
     onError: (error) => void faults.push(error),
   })
   return {
-    ...{ keeper, journal, store, faults, adopted, carried, told },
-    /** Lets everything that is due happen, until `condition` holds. */
-    async until(condition: () => boolean) {
-      for (let turns = 0; turns < 1000 && !condition(); turns++) {
-        for (const { run } of due.splice(0)) run()
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-      expect(condition()).toBe(true)
+    ...{ keeper, journal, store, faults, adopted, carried, told, join, until, untilFree },
+    async end() {
+      await keeper.stop()
+      await store.close()
     },
   }
 }
@@ -89,20 +112,18 @@ async function keeping(
 test('ENG-5 a lane that could not be taken when it was free is taken when its node answers', async () => {
   const { lane, node } = laneOf('0xf1')
   node.answers = false
-  const { keeper, store, until } = await keeping([lane])
+  const { keeper, until, end } = await keeping([lane])
   await expect(keeper.start()).rejects.toThrow('does not answer')
   node.answers = true
   await keeper.start()
   await until(() => lane.held)
-  await keeper.stop()
-  await store.close()
+  await end()
 })
 
 test('ENG-5 a node that is gone keeps no other lane, and nothing that others left, from being taken', async () => {
   const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
-  const { keeper, journal, store, faults, adopted, until } = await keeping([first.lane, second.lane])
-  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
-  await other.leases.renew(60_000)
+  const { keeper, journal, store, faults, adopted, join, until } = await keeping([first.lane, second.lane])
+  const other = await join('other')
   await other.leases.acquire(NETWORK, '0xf1', 60_000)
   await other.leases.acquire(NETWORK, '0xf2', 60_000)
   await keeper.start()
@@ -123,7 +144,7 @@ test('ENG-5 a node that is gone keeps no other lane, and nothing that others lef
 
 test('A14 blocks that another replica learnt are undone are looked after here too, as soon as the node answers, and once', async () => {
   const { lane, node } = laneOf('0xf1')
-  const { keeper, store, faults, adopted, until } = await keeping([lane])
+  const { keeper, store, faults, adopted, until, end } = await keeping([lane])
   const raise = (undone: number) =>
     store.withTables<JournalTables>().transaction((trx) =>
       trx
@@ -144,8 +165,7 @@ test('A14 blocks that another replica learnt are undone are looked after here to
   const asked = adopted.length
   await until(() => adopted.length > asked + 3)
   expect(node.reopened).toBe(1)
-  await keeper.stop()
-  await store.close()
+  await end()
 })
 
 test('ENG-5 who was found dead is told, and each lane that is taken, from whom, lost, and left', async () => {
@@ -197,9 +217,8 @@ async function leave(
 
 test('ENG-5 a payment that names its signer is left to who holds its lane, also while that one can send nothing', async () => {
   const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
-  const { keeper, journal, store, adopted, carried, until } = await keeping([first.lane, second.lane])
-  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
-  await other.leases.renew(60_000)
+  const { keeper, journal, adopted, carried, join, until, end } = await keeping([first.lane, second.lane])
+  const other = await join('other')
   await other.leases.acquire(NETWORK, '0xf1', 60_000)
   await keeper.start()
   expect([first.lane.held, second.lane.held]).toEqual([false, true])
@@ -214,42 +233,57 @@ test('ENG-5 a payment that names its signer is left to who holds its lane, also 
   await other.leases.leave()
   await until(() => first.lane.held && carried.length > 2)
   expect(carried.at(-1)).toBe(theirs)
-  await keeper.stop()
-  await store.close()
+  await end()
 })
 
 test('ENG-5 where chains have no nonces whoever has the signer takes what was left', async () => {
   const { lane } = laneOf('0xf3')
-  const { keeper, journal, store, carried, until } = await keeping([], [lane])
+  await lane.take({ fence: 0 })
+  const serves = [{ network: NETWORK, scheme: 'exact', lanes: [lane] }]
+  const { keeper, journal, carried, until, end } = await keeping([], undefined, serves)
   const mine = await leave(journal, '1', { signer: '0xf3' })
   await leave(journal, '2', { signer: '0xf4' })
   await keeper.start()
   await until(() => carried.length > 0)
   expect(carried).toEqual([mine])
-  await keeper.stop()
-  await store.close()
+  await end()
+})
+
+test('ENG-5 a payment is left alone by who serves its scheme by lanes that others hold, and by who serves another', async () => {
+  const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
+  const { keeper, journal, adopted, carried, join, until, end } = await keeping([first.lane, second.lane], undefined, [
+    { network: NETWORK, scheme: 'upto', lanes: [first.lane] },
+    { network: NETWORK, scheme: 'exact', lanes: [second.lane] },
+  ])
+  const other = await join('other')
+  await other.leases.acquire(NETWORK, '0xf2', 60_000)
+  await keeper.start()
+  const theirs = await leave(journal, '1', {})
+  await until(() => adopted.length > 2)
+  expect([first.lane.held, carried]).toEqual([true, []])
+  await other.leases.leave()
+  await until(() => carried.length > 0)
+  expect(carried).toEqual([theirs])
+  await end()
 })
 
 test('what was given away, and nobody signed for in time, is ended by who cannot sign either', async () => {
   const { lane, node } = laneOf('0xf1')
-  const { keeper, journal, store, carried, until } = await keeping([lane])
-  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
-  await other.leases.renew(60_000)
+  const { keeper, journal, carried, join, until, end } = await keeping([lane])
+  await join('other')
   node.blocked = 'signer_out_of_gas'
   await keeper.start()
   await leave(journal, '1', {})
   const expired = await leave(journal, '2', { signer: '0xf2', expiresAt: 1 })
   await until(() => carried.length > 0)
   expect(carried).toEqual([expired])
-  await keeper.stop()
-  await store.close()
+  await end()
 })
 
 test('who can sign on a network is alone there when others hold lanes of other networks only', async () => {
   const { lane } = laneOf('0xf1')
-  const { keeper, store, adopted, until } = await keeping([lane])
-  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
-  await other.leases.renew(60_000)
+  const { keeper, adopted, join, until, end } = await keeping([lane])
+  const other = await join('other')
   await other.leases.acquire(network('base'), '0xf1', 60_000)
   await keeper.start()
   expect([keeper.isAlone(NETWORK), keeper.isAlone(network('base'))]).toEqual([true, false])
@@ -257,14 +291,13 @@ test('who can sign on a network is alone there when others hold lanes of other n
   const asked = adopted.length
   await until(() => adopted.length > asked + 1)
   expect(keeper.isAlone(NETWORK)).toBe(false)
-  await keeper.stop()
-  await store.close()
+  await end()
 })
 
 test('ENG-5 a lane whose taking was not answered is kept from nobody by a replica that has its share', async () => {
   const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
   let losses = 1
-  const { keeper, store, faults, until } = await keeping([first.lane, second.lane], [], (leases) => ({
+  const { keeper, faults, join, until, untilFree, end } = await keeping([first.lane, second.lane], (leases) => ({
     async acquire(...lane) {
       const taken = await leases.acquire(...lane)
       // It is taken, and nobody knows.
@@ -272,41 +305,29 @@ test('ENG-5 a lane whose taking was not answered is kept from nobody by a replic
       return taken
     },
   }))
-  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
-  await other.leases.renew(60_000)
+  const other = await join('other')
   const theirs = await other.leases.acquire(NETWORK, '0xf1', 60_000)
   await keeper.start().catch((error) => faults.push(error))
   expect(faults).toMatchObject([{ code: 'store_unavailable' }])
   await other.leases.release(theirs!)
   await keeper.start()
   await until(() => first.lane.held)
-  let free: unknown
-  void (async () => {
-    while (free === undefined) free = await other.leases.acquire(NETWORK, '0xf2', 60_000)
-  })()
-  await until(() => free !== undefined)
-  await keeper.stop()
-  await store.close()
+  await untilFree(other, '0xf2')
+  await end()
 })
 
 test('ENG-5 a lane that could not be let go when there were too many is let go later', async () => {
   const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
   let faultsLeft = 1
-  const { keeper, store, faults, until } = await keeping([first.lane, second.lane], [], (leases) => ({
+  const { keeper, faults, join, until, untilFree, end } = await keeping([first.lane, second.lane], (leases) => ({
     async release(lane) {
       if (faultsLeft-- > 0) throw new X402Error('store_unavailable', { committed: false })
       await leases.release(lane)
     },
   }))
   await keeper.start()
-  const other = createJournal({ store, clock: () => 1000, replica: 'other' })
-  await other.leases.renew(60_000)
+  const other = await join('other')
   await until(() => faults.length > 0)
-  let free: unknown
-  void (async () => {
-    while (free === undefined) free = await other.leases.acquire(NETWORK, '0xf2', 60_000)
-  })()
-  await until(() => free !== undefined)
-  await keeper.stop()
-  await store.close()
+  await untilFree(other, '0xf2')
+  await end()
 })

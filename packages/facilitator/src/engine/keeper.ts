@@ -4,6 +4,7 @@ import type { HeldLane } from '../journal/leases.js'
 import type { SettlementRecord } from '../journal/record.js'
 import type { Timers } from '../timers.js'
 import type { Lane } from './lane.js'
+import type { Serving } from './route.js'
 
 /** Keeps this replica alive in the journal, with its share of the lanes and of the work. */
 export interface Keeper {
@@ -20,10 +21,8 @@ export type KeeperOptions = {
   readonly journal: Journal
   /** Lanes in which one replica signs at a time. */
   readonly lanes: () => readonly Lane[]
-  /** Lanes in which everybody signs: those of chains without nonces. */
-  readonly shared: () => readonly Lane[]
-  /** Networks that are served here: a payment that was given away and found nobody is ended by whoever serves its network. */
-  readonly networks: readonly Network[]
+  /** What is served here: nothing else is taken on. A payment that was given away and found nobody is ended by whoever serves it. */
+  readonly serves: readonly Serving[]
   /** Milliseconds after which a replica that was not heard of counts as gone. */
   readonly lease: number
   readonly timers: Timers
@@ -41,13 +40,12 @@ export type KeeperEvent = Pick<X402Event, 'type' | 'network' | 'signer' | 'repli
  * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones.
  *
  * @example
- * const keeper = createKeeper({ journal, lanes, shared, networks, lease: 15_000, timers, isCarried, carry, tell, onError })
+ * const keeper = createKeeper({ journal, lanes, serves, lease: 15_000, timers, isCarried, carry, tell, onError })
  */
 export function createKeeper({
   journal,
   lanes,
-  shared,
-  networks,
+  serves,
   lease,
   timers,
   isCarried,
@@ -140,15 +138,11 @@ export function createKeeper({
 
   async function takeOver(): Promise<void> {
     // Who cannot send leaves it to who can. Who is named by a payment is the only one who can.
-    const mine = [...held.keys()].filter((lane) => lane.held && lane.blocked === undefined)
-    const able = new Map<Network, string[]>()
-    for (const { network, signer } of [...mine, ...shared()]) {
-      able.set(network, [...(able.get(network) ?? []), signer])
-    }
-    const taken = await journal.take(
-      [...able].map(([network, signers]) => ({ network, signers })),
-      networks,
-    )
+    const able = serves.map(({ network, scheme, lanes }) => {
+      const mine = lanes.filter(({ held, blocked }) => held && blocked === undefined)
+      return { network, scheme, signers: mine.map(({ signer }) => signer) }
+    })
+    const taken = await journal.take(able)
     taken.forEach(carry)
   }
 
@@ -160,7 +154,7 @@ export function createKeeper({
         .then(async (faults) => {
           // One node that does not answer keeps nothing else from going on.
           faults.forEach(onError)
-          const orphans = await journal.adopt()
+          const orphans = await journal.adopt(serves)
           orphans.forEach(carry)
           const forgotten = await journal.forgotten(isCarried)
           forgotten.forEach(carry)

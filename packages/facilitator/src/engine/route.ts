@@ -30,9 +30,13 @@ export type Route = {
   reopen(): Promise<void>
 }
 
+/** What is served, and the lanes by which it can be signed for. */
+export type Serving = Pick<PaymentRequirements, 'scheme' | 'network'> & { readonly lanes: readonly Lane[] }
+
 /** Every route, and what they are made of. */
 export type Routes = {
   readonly chains: readonly ChainDriver[]
+  readonly serves: readonly Serving[]
   lanes(): readonly Lane[]
   /** The chain of a network has undone blocks. */
   reopen(network: Network): Promise<void>
@@ -49,7 +53,7 @@ export function createRoutes(
   createLane: (chain: ChainDriver, signer: string) => Lane,
 ): Routes {
   const routes = new Map<string, Route>()
-  const networks = new Set<Network>()
+  const serves: Serving[] = []
   const chains = new Set<ChainDriver>()
   const lanes = new Map<string, Lane>()
 
@@ -73,6 +77,7 @@ export function createRoutes(
     if (chain === undefined) throw new X402Error('invalid_config', { ...context, missing: 'chain' })
     const mine = chain.signers.map((signer) => lane(chain, signer))
     if (mine.length === 0) throw new X402Error('invalid_config', { ...context, missing: 'signer' })
+    serves.push({ ...context, lanes: mine })
     const laneBy = (signer: string) => lane(chain, signer)
     const signerOf: Route['signerOf'] = ({ payment, requirements }) => half.signerOf?.(payment, requirements)
     const laneOf: Route['laneOf'] = (payer, request) => {
@@ -89,16 +94,17 @@ export function createRoutes(
       if (routes.has(key)) throw new X402Error('invalid_config', { scheme: half.scheme.name, network, twice: 'scheme' })
       const made = route(half, network)
       routes.set(key, made)
-      networks.add(network)
       chains.add(made.chain)
     }
   }
   return {
     chains: [...chains],
+    serves,
     lanes: () => [...lanes.values()],
     reopen,
     find({ scheme, network }) {
-      if (!networks.has(network)) return refuse('invalid_network', 'network is not settled here')
+      if (!serves.some((each) => each.network === network))
+        return refuse('invalid_network', 'network is not settled here')
       return (
         routes.get(routeKey(scheme, network)) ?? refuse('unsupported_scheme', 'scheme is not settled on this network')
       )

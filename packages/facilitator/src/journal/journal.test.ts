@@ -20,7 +20,8 @@ import type { JournalTables } from './tables.js'
 
 const NETWORK = network('base-sepolia')
 const SIGNER = '0xf1'
-const ABLE = [{ network: NETWORK, signers: [SIGNER] }]
+const SERVED = { network: NETWORK, scheme: 'exact' }
+const ABLE = [{ ...SERVED, signers: [SIGNER] }]
 let server: EmbeddedPostgres
 let store: Store
 let journal: Journal
@@ -439,8 +440,14 @@ function describeJournal(): void {
       await gone.leases.acquire(NETWORK, '0xf2', -1)
       const claim = await gone.claim(claimOf('7'), 'gone')
       expect(claim.status).toBe('won')
-      expect((await journal.adopt()).map(({ owner }) => owner)).toEqual(['r'])
-      expect(await journal.adopt()).toEqual([])
+      expect(await journal.openSchemes()).toEqual([SERVED])
+      const others = [
+        { ...SERVED, scheme: 'upto' },
+        { ...SERVED, network: network('base') },
+      ]
+      for (const served of [[], others]) expect(await journal.adopt(served)).toEqual([])
+      expect((await journal.adopt(ABLE)).map(({ owner }) => owner)).toEqual(['r'])
+      expect(await journal.adopt(ABLE)).toEqual([])
       expect(await journal.leases.acquire(NETWORK, '0xf2', 1000)).toMatchObject({ fence: 2 })
       expect(await journal.leases.renew(1000)).toMatchObject({ alive: 1 })
     })
@@ -448,33 +455,39 @@ function describeJournal(): void {
     test('what was claimed by who cannot sign goes to one who can', async () => {
       const other = createJournal({ store, clock: () => 1000, replica: 's' })
       await other.claim(claimOf('1'), null)
-      const taken = await Promise.all([journal.take(ABLE, []), other.take(ABLE, [])])
+      const taken = await Promise.all([journal.take(ABLE), other.take(ABLE)])
       expect(taken.flat()).toHaveLength(1)
       const given = await journal.give(taken.flat()[0]!)
       expect(given).not.toBe('moved')
     })
 
-    test('what names its signer goes to who can sign by it, on its network', async () => {
+    test('what names its signer goes to who can sign by it, of its scheme, on its network', async () => {
       const payer = { ...claimOf('1'), signer: SIGNER }
       await journal.claim(payer, null)
       await journal.claim(claimOf('2'), null)
-      const elsewhere = [{ network: network('base'), signers: [SIGNER] }]
-      expect(await journal.take(elsewhere, [])).toEqual([])
-      const another = [...elsewhere, { network: NETWORK, signers: ['0xf2'] }]
-      expect((await journal.take(another, [])).map(({ pid }) => pid)).toEqual([claimOf('2').pid])
-      expect((await journal.take(ABLE, [])).map(({ pid }) => pid)).toEqual([payer.pid])
+      const elsewhere = [
+        { ...SERVED, network: network('base'), signers: [SIGNER] },
+        { ...SERVED, scheme: 'upto', signers: [SIGNER] },
+      ]
+      expect(await journal.take(elsewhere)).toEqual([])
+      const another = [...elsewhere, { ...SERVED, signers: ['0xf2'] }]
+      expect((await journal.take(another)).map(({ pid }) => pid)).toEqual([claimOf('2').pid])
+      expect((await journal.take(ABLE)).map(({ pid }) => pid)).toEqual([payer.pid])
     })
 
-    test('what nothing was signed for in time is ended by whoever serves its network, and signs nowhere', async () => {
+    test('what nothing was signed for in time is ended by whoever serves it, and signs nowhere', async () => {
       let now = 1_999_999
+      const idle = [{ ...SERVED, signers: [] }]
       const late = createJournal({ store, clock: () => now, replica: 's' })
       await journal.claim({ ...claimOf('1'), signer: SIGNER }, null)
       await journal.claim(claimOf('2'), 'r')
-      expect(await late.take([], [NETWORK])).toEqual([])
+      expect(await late.take(idle)).toEqual([])
       now = 2_000_000
-      expect(await late.take([], [network('base')])).toEqual([])
-      expect((await late.take([], [NETWORK])).map(({ pid, owner }) => [pid, owner])).toEqual([[claimOf('1').pid, 's']])
-      expect(await late.take([], [NETWORK])).toEqual([])
+      for (const other of [{ network: network('base') }, { scheme: 'upto' }]) {
+        expect(await late.take([{ ...SERVED, ...other, signers: [] }])).toEqual([])
+      }
+      expect((await late.take(idle)).map(({ pid, owner }) => [pid, owner])).toEqual([[claimOf('1').pid, 's']])
+      expect(await late.take(idle)).toEqual([])
     })
 
     test('on which networks others hold lanes is known as long as they do', async () => {
@@ -491,11 +504,11 @@ function describeJournal(): void {
       const other = createJournal({ store, clock: () => 1000, replica: 's' })
       const signed = written(await sign(await claimed('1'), tx('a', 0n)))
       const failed = written(await journal.closed(signed, signed.attempts[0]!, 'failed'))
-      expect(await other.take(ABLE, [])).toEqual([])
+      expect(await other.take(ABLE)).toEqual([])
       await journal.give(failed)
-      const [taken] = await other.take(ABLE, [])
+      const [taken] = await other.take(ABLE)
       expect(taken).toEqual({ ...failed, owner: 's' })
-      expect(await journal.take(ABLE, [])).toEqual([])
+      expect(await journal.take(ABLE)).toEqual([])
     })
   })
 

@@ -22,8 +22,8 @@ export type { Written } from './steps.js'
 /** Who may sign in a lane: a holder whose fence is not the lane's any more can write nothing there. */
 export type Hold = { readonly fence: number }
 
-/** A network on which a replica can sign, and by whom: for payments that name one of these signers, or none. */
-export type Able = { readonly network: Network; readonly signers: readonly string[] }
+/** What a replica serves, and by whom it can sign for it: for payments that name one of these signers, or none. */
+export type Served = { readonly network: Network; readonly scheme: string; readonly signers: readonly string[] }
 
 /** A payment, and how often its chain had undone blocks when it was checked. */
 export type Checked = Pick<Means, 'undone'> & { readonly record: SettlementRecord }
@@ -46,15 +46,15 @@ export interface Journal extends JournalReads, JournalSteps {
    * before anything was signed is not known. `owner`: who carries it; nobody yet when it is null.
    */
   claim(claim: Claim, owner: string | null, bounds?: ClaimBounds): Promise<Claimed>
-  /** Every record that somebody still has to carry to an end, or to watch, and that is nobody's living: it is this replica's from now on. */
-  adopt(): Promise<readonly SettlementRecord[]>
+  /** Every record that somebody still has to carry to an end, or to watch, that is served here and nobody's living: it is this replica's from now on. */
+  adopt(served: readonly Pick<Served, 'network' | 'scheme'>[]): Promise<readonly SettlementRecord[]>
   /** What is this replica's to carry, and it does not know of: its commit answered nothing, and was one all the same. */
   forgotten(isCarried: (pid: Pid) => boolean): Promise<readonly SettlementRecord[]>
   /**
    * Payments that have to be signed for and are nobody's, for who had them cannot: some of those that this replica can sign for are its from now on,
-   * and of those on these networks that nothing was signed for in time, which anybody can end.
+   * and of those served here that nothing was signed for in time, which whoever serves them can end.
    */
-  take(able: readonly Able[], networks: readonly Network[]): Promise<readonly SettlementRecord[]>
+  take(served: readonly Served[]): Promise<readonly SettlementRecord[]>
   /**
    * Writes the bytes down, for every payment in them, and uses the nonce up: all or nothing. `nonce_used`: the journal is already past that
    * nonce. `lost`: somebody else holds the lane. Payments that have moved on, or whose chain has undone blocks since they were checked, are named,
@@ -121,7 +121,7 @@ export function createJournal(options: JournalOptions): Journal {
 
     claim: createClaim(write, limits),
 
-    async adopt() {
+    async adopt(served) {
       const adopted = await store.transaction(
         async (trx) => {
           const now = await store.now(trx)
@@ -129,6 +129,7 @@ export function createJournal(options: JournalOptions): Journal {
             .updateTable('settlement')
             .set({ owner: replica })
             .where('phase', 'is not', null)
+            .where((eb) => eb.or(served.map(({ network, scheme }) => eb.and({ network, scheme }))))
             .where((eb) =>
               eb.or([
                 eb('owner', 'is', null).and('state', '!=', 'claimed'),
@@ -159,24 +160,21 @@ export function createJournal(options: JournalOptions): Journal {
       )
     },
 
-    async take(able, networks) {
-      if (able.length === 0 && networks.length === 0) return []
+    async take(served) {
+      const now = Math.floor(clock() / 1000)
       const free = await db
         .selectFrom('settlement')
         .select('pid')
         .where('owner', 'is', null)
         .where('phase', '=', 'open')
         .where((eb) =>
-          eb.or([
-            ...able.map(({ network, signers }) =>
-              eb('network', '=', network).and(eb.or([eb('signer', 'is', null), eb('signer', 'in', ['', ...signers])])),
-            ),
-            ...networks.map((network) =>
-              eb('network', '=', network)
-                .and('state', '=', 'claimed')
-                .and('valid_before', '<=', Math.floor(clock() / 1000)),
-            ),
-          ]),
+          eb.or(
+            served.map(({ network, scheme, signers }) => {
+              const mine = signers.length === 0 ? [] : [eb('signer', 'is', null), eb('signer', 'in', signers)]
+              const isLate = eb('state', '=', 'claimed').and('valid_before', '<=', now)
+              return eb.and([eb.and({ network, scheme }), eb.or([...mine, isLate])])
+            }),
+          ),
         )
         .orderBy('created_at')
         .limit(PAGE)

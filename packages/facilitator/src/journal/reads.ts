@@ -11,6 +11,8 @@ import { inPhases, isLiveAttempt, isLiveRide, type JournalTables } from './table
 export interface JournalReads {
   load(pid: Pid): Promise<SettlementRecord | undefined>
   loadAll(pids: readonly Pid[]): Promise<readonly SettlementRecord[]>
+  /** Of which schemes, on which networks, payments are open. */
+  openSchemes(): Promise<readonly Pick<SettlementRecord, 'network' | 'scheme'>[]>
   /** Where payments stand, and who carries each. */
   standings(pids: readonly Pid[]): Promise<readonly Standing[]>
   /** What a check of a payment that was taken on earlier goes by. */
@@ -74,6 +76,12 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
     },
 
     loadAll: (pids) => readRecords(db, pids),
+
+    async openSchemes() {
+      const open = db.selectFrom('settlement').select(['network', 'scheme']).distinct().where(inPhases(openPhases))
+      const rows = await open.orderBy('network').orderBy('scheme').execute()
+      return rows.map(({ network, scheme }) => ({ network: network as Network, scheme })) // A codec: the journal holds nothing else.
+    },
 
     async standings(pids) {
       const found: Standing[] = []

@@ -22,13 +22,13 @@ test.each(regressions)('seed %i, %i steps: %s', { timeout: 120_000 }, async (see
 })
 
 test('new seeds keep all laws', { timeout: 120_000 }, async () => {
-  const seen = new Set<string>()
-  for (let seed = 1; seed <= 8; seed++) {
+  const rare = new Set(['reorg', 'node behind', 'gas gone', 'number taken'])
+  for (let seed = 1; seed <= 8 || (seed <= 24 && rare.size > 0); seed++) {
     const { broken, passed } = await simulator.simulate(seed, { steps: 20 })
     expect(broken).toEqual([])
-    for (const what of passed) seen.add(what)
+    for (const what of passed) rare.delete(what)
   }
-  expect([...seen]).toEqual(expect.arrayContaining(['reorg', 'node behind', 'gas gone', 'number taken']))
+  expect([...rare]).toEqual([])
 })
 
 test('a seed is the same run every time', async () => {
