@@ -13,7 +13,7 @@ import { createMemoryClaims, paywall } from '@groat/server'
 import { openStore } from '@groat/store'
 import { secretKeyAccount, exactSvm as svmPays } from '@groat/svm/exact/client'
 import { exactSvm as svmSells } from '@groat/svm/exact/server'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { runCli } from '../src/program.js'
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.js'
 import { recordedIo } from './io.js'
@@ -236,6 +236,26 @@ test('a signer without gas is warned of at the start, and the service is not rea
   expect(io.said()).toContain('not ready  base-sepolia: The settling account cannot pay for gas (signer_out_of_gas)')
 })
 
+test('self_batch for a signer that does not run the batch is warned of at the start, with what to do', async () => {
+  const { file, io } = await configure('', (text) =>
+    text.replace('signers:', 'schemes: [exact, upto], self_batch: true, signers:'),
+  )
+  const running = runCli(['facilitator', file], io)
+  await Promise.race([io.firstLine, running])
+  await vi.waitFor(() => expect(io.said()).toContain('groat signer delegate'))
+  io.stop()
+  expect(await running).toBe(0)
+  expect(io.said()).toMatch(
+    /self_batch {2}base-sepolia: 0x\w{40} does not run the batch.*\n.*`groat signer delegate --network base-sepolia --rpc URL --deploy`/,
+  )
+  const { said, ...quiet } = recordedIo({ environment: io.environment })
+  const plain = runCli(['facilitator', (await configure('')).file], { ...quiet, said } as typeof io)
+  await Promise.race([quiet.firstLine, plain])
+  quiet.stop()
+  await plain
+  expect(said()).not.toContain('self_batch')
+})
+
 const taken = () => new URL(sandbox.ready.facilitator.url).host
 test.each<[string, (text: string) => string, number, RegExp]>([
   [
@@ -273,6 +293,12 @@ test.each<[string, (text: string) => string, number, RegExp]>([
     (text) => text.replace('127.0.0.1:0', taken()),
     3,
     /Port \d+ is taken\n {2}Stop what listens there, or write another as `listen` in the file\.\n$/,
+  ],
+  [
+    'a port that is taken, whatever else is wrong',
+    (text) => text.replace('127.0.0.1:0', taken()).replace(/\$\{EVM_RPC\}/, 'http://127.0.0.1:9/key'),
+    3,
+    /Port \d+ is taken\n/,
   ],
   [
     'a port of the operator that is taken',

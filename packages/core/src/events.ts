@@ -21,12 +21,15 @@ export type X402Event = {
     | 'delivery_failed'
     | 'entitlement_used'
     | 'replica_started'
+    | 'replica_stopped'
     | 'replica_gone'
     | 'lane_taken'
     | 'lane_left'
     | 'lane_lost'
     | 'lane_blocked'
     | 'lane_unblocked'
+    | 'node_away'
+    | 'node_back'
     | 'fault'
   /** Milliseconds since 1970. */
   readonly at: number

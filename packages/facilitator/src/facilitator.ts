@@ -27,6 +27,7 @@ import { createHealth } from './health.js'
 import { createJournal } from './journal/journal.js'
 import { type SettledPayment, type SettlementRecord, settlementOf } from './journal/record.js'
 import { isLive } from './journal/state.js'
+import { createNodeWatch, type NodeEvent } from './node-watch.js'
 import { type Presentation, readPresentation, storedRequest } from './presentation.js'
 import type { FacilitatorOptions, FacilitatorService, WebhookOptions } from './service.js'
 import { createSettling } from './settling.js'
@@ -81,7 +82,6 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     },
     onError: (error) => void report(error, { during: 'webhook' }),
   })
-  const onError = (error: unknown) => void report(error, { during: 'broadcast' })
   const budgets = new Map<Network, Budget>()
   const routes = createRoutes(options.schemes, (chain, signer) => {
     const { network } = chain
@@ -103,7 +103,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       lag: options.nodeLag?.(network) ?? 5000,
       onBlocked: (code) =>
         tellOf({ type: code === undefined ? 'lane_unblocked' : 'lane_blocked', network, signer, code }),
-      onError: (error) => void report(error, { during: 'broadcast', network }),
+      onError: (error) => void report(error, { during: 'lane', network }),
     })
   })
   const settler = createSettler({
@@ -123,7 +123,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     isCarried: (pid) => settler.run(pid) !== undefined,
     carry: (record) => void resume(record),
     tell: tellOf,
-    onError,
+    onError: (error) => void report(error, { during: 'lease' }),
   })
   const watcher = createWatcher({
     journal,
@@ -138,10 +138,11 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       tell(record, 'payment_reorged')
       void resume(record)
     },
-    onError,
+    onError: (error) => void report(error, { during: 'watch' }),
   })
+  const nodes = createNodeWatch({ chains: routes.chains, timers, tell: tellOf })
   const supported = describe(options.schemes, routes)
-  const health = createHealth({ journal, routes, clock, phase: () => phase })
+  const health = createHealth({ journal, routes, clock, timers, phase: () => phase })
   const settling = new Set<Promise<unknown>>()
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
   let starting: Promise<void> | undefined
@@ -160,6 +161,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       crashpoint('FP-13')
     }
     watcher.start()
+    nodes.start()
     courier.start()
     if (phase === 'starting') phase = 'serving'
   }
@@ -280,6 +282,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     await watcher.stop()
     await Promise.all([settler.stop(), ...routes.lanes().map((lane) => lane.stop())])
     await Promise.all([keeper.stop(), courier.stop()])
+    nodes.stop()
+    if (starting !== undefined) tellOf({ type: 'replica_stopped' })
   }
 
   async function find(pid: Pid) {
@@ -344,7 +348,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 }
 
 /** Something that happens to this replica, another, or a lane. */
-type LaneEvent = KeeperEvent & { readonly code?: ErrorCode | undefined }
+type LaneEvent = (KeeperEvent | NodeEvent) & { readonly code?: ErrorCode | undefined }
 
 const NO_WEBHOOKS: WebhookOptions = { endpoints: [] }
 

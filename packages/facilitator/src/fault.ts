@@ -17,13 +17,28 @@ import { scrub } from './observe/secrets.js'
 export type Fault = {
   /** What a caller was told instead of the story. */
   readonly reference: string
-  readonly during: 'start' | 'verify' | 'settle' | 'broadcast' | 'http' | 'screening' | 'webhook' | 'admin' | 'bazaar'
+  /** `lane`: signing, sending, and looking after what was sent; `lease`: sharing lanes with other replicas; `watch`: following what is settled. */
+  readonly during: During
   readonly error: unknown
   readonly pid?: Pid
   readonly network?: Network
   /** The host of the chain's node. */
   readonly node?: string
 }
+
+/** In what work it happened. */
+type During =
+  | 'start'
+  | 'verify'
+  | 'settle'
+  | 'lane'
+  | 'lease'
+  | 'watch'
+  | 'http'
+  | 'screening'
+  | 'webhook'
+  | 'admin'
+  | 'bazaar'
 
 /** Hands a fault to the operator and gives the reference under which it can be found. */
 export type ReportFault = (error: unknown, about: Pick<Fault, 'during' | 'pid' | 'network'>) => string

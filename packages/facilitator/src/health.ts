@@ -2,33 +2,43 @@ import { type ChainDriver, type Clock, type ErrorCode, sameAddress, X402Error } 
 import { poorSigners } from './chain-ready.js'
 import type { Routes } from './engine/route.js'
 import type { Journal } from './journal/journal.js'
+import { createLastKnown, type Known } from './last-known.js'
 import type { Health, HealthReason } from './service.js'
+import type { Timers } from './timers.js'
 
 /** What health is asked of. */
 export type HealthOptions = {
   readonly journal: Pick<Journal, 'ready'>
   readonly routes: Routes
   readonly clock: Clock
+  readonly timers: Timers
   readonly phase: () => 'starting' | 'serving' | 'stopping'
 }
 
 /** What nodes and the store said: what stands in the way, and which signers of a chain cannot pay. */
 type Probe = { readonly reasons: readonly HealthReason[]; readonly poor: ReadonlyMap<ChainDriver, readonly string[]> }
 
-/** Makes the question after health. Probes that come in quick succession share one answer: asking must cost the chain nothing. */
-export function createHealth({ journal, routes, clock, phase }: HealthOptions): () => Promise<Health> {
+/**
+ * Makes the question after health. Probes that come in quick succession share one answer: asking must cost the chain nothing. A node or a store that
+ * hangs keeps nobody waiting: for some seconds it counts as it was, and then as gone.
+ */
+export function createHealth({ journal, routes, clock, timers, phase }: HealthOptions): () => Promise<Health> {
   let known: { readonly at: number; readonly probe: Promise<Probe> } | undefined
+  const store = createLastKnown(() => journal.ready(), { clock, timers })
+  const chains = routes.chains.map((chain) => ({
+    chain,
+    poorOnes: createLastKnown(() => poorSigners(chain), { clock, timers }),
+  }))
 
   async function probe(): Promise<Probe> {
     const poor = new Map<ChainDriver, readonly string[]>()
     const asked = [
-      reasonOf(journal.ready(), (code): HealthReason => ({ part: 'store', code })),
-      ...routes.chains.map((chain) =>
-        reasonOf(
-          poorSigners(chain).then((signers) => void poor.set(chain, signers)),
-          (code): HealthReason => ({ part: 'chain', network: chain.network, code }),
-        ),
-      ),
+      store().then((said) => reasonOf(said, 'store_unavailable', (code) => ({ part: 'store', code }))),
+      ...chains.map(async ({ chain, poorOnes }) => {
+        const said = await poorOnes()
+        if (said?.ok) poor.set(chain, said.value)
+        return reasonOf(said, 'rpc_unreachable', (code) => ({ part: 'chain', network: chain.network, code }))
+      }),
     ]
     return { reasons: (await Promise.all(asked)).flat(), poor }
   }
@@ -65,11 +75,13 @@ export function createHealth({ journal, routes, clock, phase }: HealthOptions): 
 /** Milliseconds for which an answer holds. */
 const FRESH = 1000
 
-async function reasonOf(asked: Promise<void>, say: (code: ErrorCode) => HealthReason): Promise<HealthReason[]> {
-  try {
-    await asked
-    return []
-  } catch (error) {
-    return [say(X402Error.is(error) ? error.code : 'unexpected_settle_error')]
-  }
+/** `silent`: what no answer means. */
+function reasonOf(
+  said: Known<unknown> | undefined,
+  silent: ErrorCode,
+  say: (code: ErrorCode) => HealthReason,
+): HealthReason[] {
+  if (said?.ok) return []
+  if (said === undefined) return [say(silent)]
+  return [say(X402Error.is(said.error) ? said.error.code : 'unexpected_settle_error')]
 }

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import type { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createOverview } from '../src/admin.js'
 import {
   createFacilitator,
   createFacilitatorApp,
@@ -12,6 +13,7 @@ import {
   type FacilitatorService,
   type Fault,
 } from '../src/index.js'
+import { createMetrics } from '../src/observe.js'
 import { createFakeScheme, FakeChain, makePayment, NETWORK, PAYER, unreachable } from './fake-chain.js'
 import { mutationOf } from './mutation.js'
 
@@ -441,6 +443,47 @@ describe('described', () => {
       '2',
       { ready: false, reasons: [{ part: 'chain', network: NETWORK, code: 'rpc_unreachable' }] },
     ])
+  })
+
+  test('FAC-105 a node that hangs keeps nobody waiting for readiness: it counts as it was for a while, and then as gone', async () => {
+    let now = Date.now()
+    await serve({ clock: () => now })
+    const ask = async () => {
+      const began = performance.now()
+      const said = await answer(await app.request('/readyz'))
+      expect(performance.now() - began).toBeLessThan(4_000)
+      return said
+    }
+    expect(await ask()).toMatchObject({ status: 200 })
+    let resume = () => {}
+    const hanging = new Promise<undefined>((resolve) => {
+      resume = () => resolve(undefined)
+    })
+    chain.ready = () => hanging
+    now += 2_000
+    expect(await ask()).toMatchObject({ status: 200 })
+    now += 9_000
+    expect(await ask()).toEqual({
+      status: 503,
+      body: { ready: false, reasons: [{ part: 'chain', network: NETWORK, code: 'rpc_unreachable' }] },
+    })
+    resume()
+    now += 2_000
+    expect(await ask()).toMatchObject({ status: 200 })
+  })
+
+  test('FAC-105 a signer that has nothing has no runway, also before the first settlement, and another that has some can pay', async () => {
+    const signers = ['0x00000000000000000000000000000000000000f1', '0x00000000000000000000000000000000000000f2']
+    const coin = new Map<string, bigint>([[signers[1] ?? '', 1n]])
+    chain = Object.assign(new FakeChain(signers), { gasBalance: async (signer: string) => coin.get(signer) ?? 0n })
+    await serve()
+    const metrics = createMetrics()
+    const overview = createOverview({ service, store })
+    app = createFacilitatorApp(service, { metrics, overview })
+    const text = await (await app.request('/metrics')).text()
+    expect(text).toContain(`groat_gas_runway_settlements{network="${NETWORK}",signer="${signers[0]}"} 0`)
+    expect(text).not.toContain(`signer="${signers[1]}"`)
+    expect((await app.request(`/readyz/${NETWORK}/exact`)).status).toBe(200)
   })
 
   test('FAC-105 ready while one signer can pay; who cannot is named, with the network, and is the reason when nobody can', async () => {

@@ -79,7 +79,10 @@ describe('the log', () => {
       { level: 'info', msg: 'lane_taken', ...lane },
     ])
     await service.stop()
-    expect(lines).toMatchObject([{ level: 'info', msg: 'lane_left', ...lane }])
+    expect(lines).toMatchObject([
+      { level: 'info', msg: 'lane_left', ...lane },
+      { level: 'info', msg: 'replica_stopped', replica },
+    ])
     log.onEvent({ type: 'replica_gone', at: 0, replica: 'other' })
     expect(lines.at(-1)).toMatchObject({ level: 'warn', msg: 'replica_gone', replica: 'other' })
   })
@@ -129,11 +132,11 @@ describe('the log', () => {
       ])
       said.length = 0
       minute()
-      const hundred = expect.toSatisfy((all) => all.length === 100 && all[0] === 'r2')
-      const gathered = { code: 'rpc_unreachable', ...down, repeats: 249, references: hundred }
+      const ten = expect.toSatisfy((all) => all.length === 10 && all[0] === 'r2')
+      const gathered = { code: 'rpc_unreachable', ...down, repeats: 249, references: ten }
       expect(said).toMatchObject([
         { msg: 'fault_story', during: 'verify', ...gathered, error: { code: 'rpc_unreachable' } },
-        { msg: 'fault', ...gathered, pids: expect.arrayContaining(['p2', 'p101']) },
+        { msg: 'fault', ...gathered, pids: expect.arrayContaining(['p2', 'p11']) },
       ])
       expect(said.flatMap(({ reference, pid }) => [reference, pid])).toEqual(Array(4).fill(undefined))
     })
@@ -156,6 +159,29 @@ describe('the log', () => {
       faultOf(log, 3, { ...down, node: 'rpc2.example' })
       for (let at = 0; at < 3; at++) log.onFault({ reference: 'r', during: 'verify', error: new TypeError('ours') })
       expect(said).toHaveLength(4 + 3)
+    })
+
+    test('says that it is back, and what was gathered of it before that and never after', () => {
+      const log = open()
+      faultOf(log, 3, { ...down, node: 'rpc.example, rpc2.example' })
+      faultOf(log, 3, { ...down, node: 'rpc3.example' })
+      said.length = 0
+      const about = { at: 0, network: NETWORK, node: 'rpc2.example' }
+      log.onEvent({ type: 'node_away', ...about, code: 'rpc_unreachable' })
+      log.onEvent({ type: 'node_back', ...about, network: network('base') })
+      log.onEvent({ type: 'node_back', ...about })
+      expect(said.map(({ level, msg, repeats }) => [level, msg, repeats])).toEqual([
+        ['warn', 'node_away', undefined],
+        ['info', 'node_back', undefined],
+        ['error', 'fault_story', 2],
+        ['error', 'fault', 2],
+        ['info', 'node_back', undefined],
+      ])
+      said.length = 0
+      minute()
+      expect(said.map(({ node }) => node)).toEqual(['rpc3.example', 'rpc3.example'])
+      faultOf(log, 1, { ...down, node: 'rpc.example, rpc2.example' })
+      expect(said).toHaveLength(4)
     })
 
     test('loses nothing that is gathered when the process ends', () => {
@@ -228,6 +254,7 @@ describe('the metrics', () => {
       'groat_http_request_seconds_count{route="/settle",status="200"} 1',
       'groat_http_request_seconds_count{route="/settlements",status="401"} 1',
       `groat_network_ready{network="${NETWORK}"} 1`,
+      ...['claimed', 'signed', 'sent', 'mined', 'reorged'].map((state) => `groat_open_settlements{state="${state}"} 0`),
       'nodejs_eventloop_lag_seconds',
     ]) {
       expect(text).toContain(line)

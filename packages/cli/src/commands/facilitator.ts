@@ -21,11 +21,12 @@ import type { OperationConfig } from '../config/operation-config.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { readable } from '../terminal/log-line.js'
-import { namingPort } from '../terminal/taken-port.js'
+import { namingPort, probePort } from '../terminal/taken-port.js'
 import { openNamedStore, withoutSecrets } from './open-store.js'
 import { nameOf } from './refusal.js'
 import { schemesOf } from './schemes.js'
 import { namingNodes } from './silent-nodes.js'
+import { undelegated, warnOf } from './undelegated.js'
 
 /** Options of `groat facilitator`. */
 export type FacilitatorCommand = {
@@ -60,6 +61,9 @@ export async function runFacilitator(
     return exitCodes.ok
   }
   const { operation, host, port, engine } = config
+  // Before anything is made or asked: it is what is wrong most often.
+  await probePort({ host, port }, 'listen')
+  if (operation.admin !== undefined) await probePort(operation.admin, 'admin.listen')
   const store = await openNamedStore(config.store)
   const schemes = await schemesOf(config.networks, store, operation.builderCodes).catch(async (error: unknown) => {
     await store.close()
@@ -133,6 +137,7 @@ export async function runFacilitator(
     }
     io.out(`${JSON.stringify({ ready })}\n`)
     for (const reason of (await service.health()).reasons) warn(reason, json, io)
+    for (const one of await undelegated(config.networks)) warnOf(one, json, io)
     await io.stopped
   } finally {
     await Promise.all(opened.map((each) => each.close()))

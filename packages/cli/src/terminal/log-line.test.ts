@@ -24,6 +24,15 @@ test('a line of the log for people fits on a screen, and says what things are ca
   )
 })
 
+test('a network is called by its name wherever it stands in the line', () => {
+  const error = { code: 'rpc_unreachable', message: 'nobody answers\n  network: eip155:84532' }
+  const story = { time: 't', msg: 'fault_story', network: 'eip155:84532', error }
+  const said = readable(JSON.stringify(story))
+  expect(said).toContain('network=base-sepolia')
+  expect(said).toContain('network: base-sepolia"')
+  expect(said).not.toContain('eip155')
+})
+
 test('what is not known stays as it is written, and a reference whole', () => {
   const fault = { time: 't', level: 'error', msg: 'fault', code: 'rpc_unreachable', reference: '0123456789abcdef' }
   expect(readable(JSON.stringify(fault))).toBe('t fault code=rpc_unreachable reference=0123456789abcdef')

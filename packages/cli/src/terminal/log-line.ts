@@ -23,10 +23,17 @@ export function readable(line: string): string {
   const paid = moneyOf(on, asset, amount)
   const pairs = Object.entries({
     ...(paid === undefined ? {} : { amount: paid }),
-    ...(on === undefined ? {} : { network: (isNetwork(on) ? v1NameOf(on) : undefined) ?? on }),
+    ...(on === undefined ? {} : { network: on }),
     ...rest,
   }).map(([key, value]) => `${key}=${typeof value === 'string' ? textOf(key, value) : JSON.stringify(value)}`)
-  return [time, msg, ...pairs].join(' ')
+  return withNames([time, msg, ...pairs].join(' '))
+}
+
+/** People know networks by their names, wherever in a line they stand; machines, by their ids. */
+function withNames(text: string): string {
+  return text.replace(/\b(?:eip155:[0-9]{1,20}|solana:[1-9A-HJ-NP-Za-km-z]{32})\b/g, (id) =>
+    isNetwork(id) ? (v1NameOf(id) ?? id) : id,
+  )
 }
 
 /** Whose shop it is stands in no line of its log. */

@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { X402Error } from '@groat/core'
 import { CliError } from './exit.js'
 
@@ -17,4 +18,21 @@ export function portTaken(port: number, { field, cause }: { readonly field?: str
 export function namingPort(error: unknown, field?: string): unknown {
   if (!X402Error.is(error) || error.context.reason !== 'EADDRINUSE') return error
   return portTaken(Number(error.context.port), { ...(field === undefined ? {} : { field }), cause: error })
+}
+
+/**
+ * Looks whether a port is free, by listening there for a moment. Throws what `portTaken` makes where it is not; whatever else is wrong is said by
+ * whoever listens.
+ *
+ * @example
+ * await probePort({ host: '127.0.0.1', port: 4402 }, 'listen')
+ */
+export async function probePort({ host, port }: { readonly host: string; readonly port: number }, field: string) {
+  if (port === 0) return
+  const server = createServer()
+  const cause = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    server.once('error', resolve)
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)))
+  })
+  if (cause?.code === 'EADDRINUSE') throw portTaken(port, { field, cause })
 }

@@ -11,7 +11,9 @@ import type { Store } from '@groat/store'
 import type { Pressure } from '../access/pressure.js'
 import { createDeliveries, type DeliveryStanding } from '../journal/deliveries.js'
 import type { JournalTables } from '../journal/tables.js'
+import { createLastKnown } from '../last-known.js'
 import type { FacilitatorService, Health } from '../service.js'
+import { systemTimers, type Timers } from '../timers.js'
 import { createJournalView } from './journal-view.js'
 import type { LaneRow, ReplicaRow } from './replica-view.js'
 
@@ -63,7 +65,7 @@ export type LaneOverview = {
   readonly shared?: true
   /** What it has for fees, in the chain's own coin. */
   readonly balance?: string
-  /** Settlements that this pays for, by what one cost in the mean of the last five hundred on this chain; absent before the first. */
+  /** Settlements that this pays for, by what one cost in the mean of the last five hundred on this chain; absent before the first, but 0 where it has nothing. */
   readonly runway?: number
 }
 
@@ -73,20 +75,22 @@ export type OverviewOptions = {
   readonly store: Store
   readonly pressure?: Pick<Pressure, 'settling' | 'verifying'>
   readonly clock?: Clock
+  /** How it waits; this process's own timers unless told. */
+  readonly timers?: Timers
 }
 
 /** Milliseconds for which an overview holds, so that many who look cost as much as one. */
 const FRESH_MS = 1_000
 
 /**
- * Makes the question after how a facilitator stands. What a chain does not answer now is left out.
+ * Makes the question after how a facilitator stands. What a chain does not answer in time is as it was seconds ago, or left out.
  *
  * @example
  * const overview = createOverview({ service, store })
  * ;(await overview()).chains
  */
 export function createOverview(options: OverviewOptions): () => Promise<Overview> {
-  const { service, store, pressure, clock = systemClock } = options
+  const { service, store, pressure, clock = systemClock, timers = systemTimers } = options
   const view = createJournalView(store)
   const deliveries = createDeliveries({
     store: store.withTables<JournalTables>(),
@@ -94,6 +98,12 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
     publishes: false,
   })
   const chains = [...new Set(service.schemes.flatMap((half) => half.chains))]
+  const purses = new Map(
+    chains.map((chain) => [
+      chain,
+      chain.signers.map((signer) => createLastKnown(async () => chain.gasBalance?.(signer), { clock, timers })),
+    ]),
+  )
   let known: { readonly at: number; readonly overview: Promise<Overview> } | undefined
 
   async function take(): Promise<Overview> {
@@ -137,15 +147,17 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
       schemes: [...new Set(schemes)],
       nodes: chain.nodes?.() ?? [],
       lanes: await Promise.all(
-        chain.signers.map(async (signer): Promise<LaneOverview> => {
+        chain.signers.map(async (signer, at): Promise<LaneOverview> => {
           const lane = lanes.find((each) => each.signer.toLowerCase() === signer.toLowerCase())
-          const balance = await chain.gasBalance?.(signer).catch(() => undefined)
+          const asked = await purses.get(chain)?.[at]?.()
+          const balance = asked?.ok ? asked.value : undefined
+          const runway = balance === 0n ? 0 : cost && balance !== undefined ? Number(balance / cost) : undefined
           return {
             ...standingOf(lane),
             signer,
             ...(chain.nextNonce === undefined ? { shared: true } : {}),
             ...(balance === undefined ? {} : { balance: formatCoin(balance, network) }),
-            ...(balance === undefined || cost === undefined ? {} : { runway: Number(balance / cost) }),
+            ...(runway === undefined ? {} : { runway }),
           }
         }),
       ),

@@ -180,7 +180,8 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
       ({ scheme: { name }, networks }) => name === scheme && networks.some((id) => id === network),
     )
     if (half === undefined) return answerProblem(c, 'not_found')
-    const health = readinessOf(network, await service.health(), await overview?.().catch(() => undefined))
+    const asked = [service.health(), overview?.().catch(() => undefined)] as const
+    const health = readinessOf(network, ...(await Promise.all(asked)))
     if (!health.ready) c.header('retry-after', String(DEFAULT_RETRY_AFTER))
     return c.json(health, health.ready ? 200 : 503)
   })

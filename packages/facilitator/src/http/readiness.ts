@@ -30,8 +30,9 @@ function standingOf({ network, nodes, lanes }: ChainOverview, oldest = 0): Healt
   const said: HealthReason[] = []
   const usable = nodes.filter(({ state }) => state === 'up' || state === 'failing')
   if (nodes.length > 0 && usable.length === 0) said.push({ part: 'chain', network, code: 'rpc_unreachable' })
-  const known = lanes.filter(({ runway }) => runway !== undefined)
-  if (known.every(({ runway = 0 }) => runway < MIN_RUNWAY)) {
+  // Before the first settlement nobody knows how many others can pay for; it is some.
+  const known = lanes.filter(({ balance }) => balance !== undefined)
+  if (known.every(({ runway = MIN_RUNWAY }) => runway < MIN_RUNWAY)) {
     for (const { signer } of known) said.push({ part: 'chain', network, code: 'signer_out_of_gas', signer })
   }
   if (oldest > MAX_OPEN_SECONDS) said.push({ part: 'chain', network, code: 'facilitator_overloaded' })

@@ -10,13 +10,13 @@ export type Kind = Readonly<Record<string, string | undefined>>
 export interface Gatherer {
   /** Writes a line, unless one of its kind was written within the last minute: then it is counted. What has no kind is always written. */
   tell(kind: Kind | undefined, fields: Fields, msg: string): void
-  /** Writes what was counted so far. */
-  flush(): void
+  /** Writes what was counted so far, of all kinds or of these alone: what comes of them then is told at once. */
+  flush(isOne?: (kind: Kind) => boolean): void
 }
 
 /**
  * Makes a gatherer. A line that stands for several says what their kind is, the `error` of the last of them, `repeats`, how many they were,
- * and the first hundred of their `references` and `pids`.
+ * and the first ten of their `references` and `pids`.
  *
  * @example
  * const gather = createGatherer((fields, msg) => logger.error(fields, msg), systemTimers)
@@ -64,9 +64,12 @@ export function createGatherer(
       window.repeats += 1
       if (window.counted.length < MOST_NAMED) window.counted.push(fields)
     },
-    flush() {
-      for (const window of windows.values()) say(window)
-      windows.clear()
+    flush(isOne = () => true) {
+      for (const [name, window] of windows) {
+        if (!isOne(window.kind)) continue
+        say(window)
+        windows.delete(name)
+      }
     },
   }
 }
@@ -89,4 +92,5 @@ function all(name: 'references' | 'pids', lines: readonly Fields[]) {
 /** Milliseconds between two lines of one kind. */
 const EVERY_MS = 60_000
 
-const MOST_NAMED = 100
+/** Enough to find what callers were told by; how many there were stands beside it. */
+const MOST_NAMED = 10

@@ -41,7 +41,7 @@ export interface FacilitatorLog {
  * given; payers stand there under a name that changes every day, so that a log does not say who bought what.
  *
  * What cannot be reached, such as a node, fails at every try: the first fault of a kind is written at once, and those of the same code,
- * network and node that follow within a minute are one line, with how many they were (`repeats`) and the first hundred of their `references` and `pids`.
+ * network and node that follow within a minute are one line, with how many they were (`repeats`) and the first ten of their `references` and `pids`. What is still gathered of a node that is back is written first.
  *
  * @example
  * const log = createLog({ write: (line) => process.stderr.write(line) })
@@ -70,8 +70,12 @@ export function createLog(options: LogOptions): FacilitatorLog {
         ...(amount === undefined ? {} : { amount: amount.toString() }),
       }
       if (type === 'fault') gather.tell(kindOf(rest), fields, type)
-      else if (type === 'replica_gone' || type === 'lane_lost') logger.warn(fields, type)
-      else if (type === 'lane_blocked')
+      else if (type === 'replica_gone' || type === 'lane_lost' || type === 'node_away') logger.warn(fields, type)
+      else if (type === 'node_back') {
+        // Said later, it would read as if the node were gone again.
+        gather.flush(({ network, node }) => network === rest.network && node !== undefined && isAmong(rest.node, node))
+        logger.info(fields, type)
+      } else if (type === 'lane_blocked')
         logger.warn({ ...fields, ...(rest.code && { hint: errorInfo(rest.code).hint }) }, type)
       else logger.info(fields, type)
     },
@@ -80,8 +84,13 @@ export function createLog(options: LogOptions): FacilitatorLog {
       gather.tell(kind, { ...about, error: errorRecord(error) }, 'fault_story')
     },
     onDenied: (denial) => logger.warn(denial, 'request_denied'),
-    flush: gather.flush,
+    flush: () => gather.flush(),
   }
+}
+
+/** Where no node answered, a fault names all of them. */
+function isAmong(node: string | undefined, named: string): boolean {
+  return named.split(', ').some((each) => each === node)
 }
 
 /** What faults have in common that are said of what cannot be had just now, and said again at the next try. Every other one is its own story. */

@@ -2,6 +2,7 @@ import type { OnEvent, X402Event } from '@groat/core'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Overview } from '../admin/overview.js'
 import type { Denial } from '../http/access.js'
+import { isOpen, phases, type SettlementState } from '../journal/state.js'
 
 /** The metrics of one facilitator. Labels are bounded: networks, schemes, codes and tenants of the configuration, never a payer. */
 export interface Metrics {
@@ -22,6 +23,9 @@ const OURS: ReadonlySet<X402Event['type']> = new Set([
   'payment_final',
   'payment_reorged',
 ])
+
+/** What is not at its end: none of it is 0, and no gap in the figures. */
+const OPEN_STATES = (Object.keys(phases) as SettlementState[]).filter(isOpen)
 
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32]
 
@@ -95,7 +99,7 @@ export function createMetrics(): Metrics {
       standing.waiting.set({ endpoint }, waiting)
       standing.dead.set({ endpoint }, dead)
     }
-    for (const [state, count] of Object.entries(open)) standing.open.set({ state }, count)
+    for (const state of OPEN_STATES) standing.open.set({ state }, open[state] ?? 0)
     standing.oldest.set(oldestOpenSeconds ?? 0)
     standing.settling.set(settling)
     standing.verifying.set(verifying)
@@ -117,7 +121,7 @@ export function createMetrics(): Metrics {
   return {
     onEvent({ type, network = '', scheme = '', code }) {
       if (type === 'fault') return faults.inc({ code: code ?? '' })
-      if (type.startsWith('lane_') || type.startsWith('replica_')) return
+      if (/^(lane|replica|node)_/.test(type)) return
       if (OURS.has(type)) known.add(`${network} ${scheme}`)
       const ours = known.has(`${network} ${scheme}`) ? { network, scheme } : { network: 'other', scheme: 'other' }
       events.inc({ event: type, ...ours })
