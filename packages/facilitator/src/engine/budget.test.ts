@@ -1,39 +1,93 @@
-import { network } from '@groat/core'
+import { network, type SignedTransaction, X402Error } from '@groat/core'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Spending } from '../journal/reads.js'
 import { createBudget } from './budget.js'
 
 const NETWORK = network('base-sepolia')
 const HOUR = 3_600_000
+const FRESH = 10_001
 
 function budgetOf(perHour: bigint) {
   const world = { now: HOUR, others: [] as Spending[] }
   const journal = { spending: async (_: unknown, since: number) => world.others.filter(({ at }) => at > since) }
   const budget = createBudget({ journal, network: NETWORK, perHour, clock: () => world.now })
-  return { budget, world }
+  return {
+    world,
+    within: budget.within,
+    spend: (transaction: SignedTransaction) => budget.within(async () => transaction),
+    async left(outbid?: SignedTransaction) {
+      let said: bigint | undefined
+      const nothing = (left: bigint | undefined) => {
+        said = left
+        return Promise.reject(new X402Error('fee_above_limit'))
+      }
+      await expect(budget.within(nothing, outbid)).rejects.toMatchObject({ code: 'fee_above_limit' })
+      return said
+    },
+  }
 }
 
-const tx = (hash: string, nonce: bigint, maxCost: bigint) => ({ hash, signer: '0xf1', nonce, raw: '0x', maxCost })
+const tx = (hash: string, nonce: bigint, maxCost: bigint, signer = '0xf1') => ({
+  ...{ hash, signer, nonce, raw: '0x', maxCost },
+})
 
 test('what outbids takes the place of what it outbids: one of them lands', async () => {
-  const { budget } = budgetOf(100n)
+  const { spend, left } = budgetOf(100n)
   const first = tx('a', 7n, 40n)
-  budget.spend(first)
-  expect(await budget.left()).toBe(60n)
-  expect(await budget.left(first)).toBe(100n)
-  budget.spend(tx('b', 7n, 70n))
-  expect(await budget.left()).toBe(30n)
-  budget.spend(tx('c', 7n, 20n))
-  expect(await budget.left()).toBe(30n)
-  budget.spend(tx('d', 8n, 40n))
-  expect(await budget.left()).toBe(0n)
+  await spend(first)
+  expect(await left()).toBe(60n)
+  expect(await left(first)).toBe(100n)
+  await spend(tx('b', 7n, 70n))
+  expect(await left()).toBe(30n)
+  await spend(tx('c', 7n, 20n))
+  expect(await left()).toBe(30n)
+  await spend(tx('d', 8n, 40n))
+  expect(await left()).toBe(0n)
 })
 
 test('what others spend counts, until an hour has passed', async () => {
-  const { budget, world } = budgetOf(100n)
+  const { world, spend, left } = budgetOf(100n)
   world.others.push({ slot: 'theirs', at: world.now, cost: 30n })
-  budget.spend(tx('a', 7n, 40n))
-  expect(await budget.left()).toBe(30n)
+  await spend(tx('a', 7n, 40n))
+  expect(await left()).toBe(30n)
   world.now += HOUR + 1
-  expect(await budget.left()).toBe(100n)
+  expect(await left()).toBe(100n)
+})
+
+test('what is signed at the same time is signed one after the other: together it never costs more than there is', async () => {
+  const arbCosts = fc.array(fc.record({ lane: fc.integer({ min: 0, max: 3 }), cost: fc.bigInt({ min: 0n, max: 60n }) }))
+  await fc.assert(
+    fc.asyncProperty(arbCosts, async (wanted) => {
+      const { within } = budgetOf(100n)
+      const signed = await Promise.allSettled(
+        wanted.map(({ lane, cost }, at) =>
+          within(async (left = 0n) => {
+            await new Promise(setImmediate)
+            if (cost > left) throw new X402Error('fee_above_limit')
+            return tx(`${at}`, BigInt(at), cost, `0xf${lane}`)
+          }),
+        ),
+      )
+      let rest = 100n
+      for (const [at, { cost }] of wanted.entries()) {
+        expect(signed[at]?.status).toBe(cost > rest ? 'rejected' : 'fulfilled')
+        if (cost <= rest) rest -= cost
+      }
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('what is on its way into the journal counts, what never got there a minute at the most, and what did costs what it did', async () => {
+  const { world, spend, left } = budgetOf(100n)
+  await spend(tx('a', 7n, 40n))
+  await spend(tx('b', 8n, 20n))
+  const at = world.now
+  world.now += FRESH
+  // An older one of the same nonce is there, the one that outbids it is not yet.
+  world.others.push({ slot: `${NETWORK} 0xf1 8`, at, cost: 5n })
+  expect(await left()).toBe(40n)
+  world.now += 60_000
+  expect(await left()).toBe(95n)
 })

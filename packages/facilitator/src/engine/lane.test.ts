@@ -1,6 +1,7 @@
 import { X402Error } from '@groat/core'
 import { expect, test } from 'vitest'
 import { claimed } from '../../test/one-payment.js'
+import type { Budget } from './budget.js'
 import { createLane, type LaneOptions } from './lane.js'
 
 test('INV-8 who carries a payment whose lane another holds sends nothing, and learns that its number has gone to something else, when every node must show it', async () => {
@@ -34,7 +35,7 @@ async function laneAt({ pooled, mined, written }: { pooled: bigint; mined: bigin
     },
   }
   const journal = { lane: async () => ({ open: [], next: written }) }
-  const budget = { left: async () => undefined }
+  const budget: Budget = { within: (sign) => sign(undefined) }
   const tools = { ...{ chain, signer: '0xf1', journal, budget, maxCost: () => undefined, depth: 4 } }
   const rest = {
     clock: () => 1000,

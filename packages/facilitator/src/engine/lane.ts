@@ -100,7 +100,7 @@ export type LaneOptions = {
 
 /** Makes a lane. It does nothing before it is taken. */
 export function createLane(options: LaneOptions): Lane {
-  const { chain, signer, journal, clock, timers, budget, depth, onError } = options
+  const { chain, signer, journal, clock, timers, depth, onError } = options
   const { network, groups } = chain
   /** Without nonces nothing waits for anything, and nobody is in anybody's way. */
   const isOrdered = chain.nextNonce !== undefined
@@ -205,7 +205,6 @@ export function createLane(options: LaneOptions): Lane {
     if (typeof written === 'string' || 'moved' in written) return written
     crashpoint('FP-06')
     if (nonce !== undefined) standing.next = nonce + 1n
-    budget.spend(transaction)
     slots.keep(transaction, false)
     return written
   }

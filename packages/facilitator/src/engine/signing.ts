@@ -28,8 +28,7 @@ export function createSigning({
   maxCost,
 }: Pick<LaneOptions, 'chain' | 'signer' | 'budget' | 'maxCost'>): Sign {
   /** What a transaction for these payments may cost: what each is worth it, within what is left of the hour. */
-  async function mostFor({ records, outbids = [] }: SignAs): Promise<bigint | undefined> {
-    const left = await budget.left(outbids[0])
+  function mostFor(records: SignAs['records'], left: bigint | undefined): bigint | undefined {
     let most: bigint | undefined = 0n
     for (const record of records) {
       const each = maxCost(record)
@@ -41,14 +40,17 @@ export function createSigning({
   }
 
   return async (call, as) => {
-    const { nonce, outbids = [] } = as
-    const most = await mostFor(as)
-    const transaction = await chain.sign(call, {
-      signer,
-      ...(nonce === undefined ? {} : { nonce }),
-      ...(outbids.length === 0 ? {} : { outbids }),
-      ...(most === undefined ? {} : { maxCost: most }),
-    })
+    const { nonce, outbids = [], records } = as
+    const signWithin = (left: bigint | undefined) => {
+      const most = mostFor(records, left)
+      return chain.sign(call, {
+        signer,
+        ...(nonce === undefined ? {} : { nonce }),
+        ...(outbids.length === 0 ? {} : { outbids }),
+        ...(most === undefined ? {} : { maxCost: most }),
+      })
+    }
+    const transaction = await budget.within(signWithin, outbids[0])
     if (!sameAddress(transaction.signer, signer) || transaction.nonce !== nonce) {
       throw new TypeError('The chain driver signed something else than it was asked to')
     }

@@ -26,7 +26,7 @@ export interface Tending {
 /** What tending works with. */
 export type TendingOptions = Pick<
   LaneOptions,
-  'chain' | 'signer' | 'journal' | 'clock' | 'timers' | 'recall' | 'rebroadcast' | 'lag' | 'budget' | 'onError'
+  'chain' | 'signer' | 'journal' | 'clock' | 'timers' | 'recall' | 'rebroadcast' | 'lag' | 'onError'
 > & {
   readonly slots: Slots
   readonly standing: LaneStanding
@@ -47,7 +47,7 @@ export type TendingOptions = Pick<
  * const tending = createTending({ ...options, slots, standing, sending, sign, onIncluded, drop, lose })
  */
 export function createTending(options: TendingOptions): Tending {
-  const { chain, signer, journal, clock, timers, recall, rebroadcast, lag, budget, onError } = options
+  const { chain, signer, journal, clock, timers, recall, rebroadcast, lag, onError } = options
   const { slots, standing, sending, sign, onIncluded, drop, lose } = options
   const { network } = chain
   const isOrdered = chain.nextNonce !== undefined
@@ -161,7 +161,6 @@ export function createTending(options: TendingOptions): Tending {
       const transaction = await sign(call, { nonce, outbids, records: isOver ? [] : riders })
       crashpoint('FP-12')
       if ((await journal.outbid(network, transaction, standing.hold)) === 'lost') return lose()
-      budget.spend(transaction)
       slot.transactions.push(transaction)
       slot.out = false
       await slot.flight
@@ -196,7 +195,6 @@ export function createTending(options: TendingOptions): Tending {
       if (nonce === undefined || nonce >= mined + NONCES_LOADED) return
       const transaction = await sign(chain.idle(signer), { nonce, records: [] })
       if ((await journal.outbid(network, transaction, standing.hold)) === 'lost') return lose()
-      budget.spend(transaction)
       const said = await sending.transmit(slots.keep(transaction, true))
       if (said.status !== 'accepted') return
     }
