@@ -1,3 +1,4 @@
+import { X402Error } from '@groat/core'
 import { expect, test } from 'vitest'
 import { claimed, request } from '../../test/one-payment.js'
 import type { Journal } from '../journal/journal.js'
@@ -44,42 +45,78 @@ test('FAC-048 a payment that would be signed for again, where no lane is held, i
   expect({ given, reported, state: run.record.state }).toEqual({ given: [record.pid], reported: [], state: 'settled' })
 })
 
-test('LIV a payer that has the money again is paid from, and is asked after it now and then only', async () => {
-  let now = 1_000_000
-  const checkedAt: number[] = []
+/** Time that passes only while it is waited for. */
+function worldAt(start: number) {
+  const world = { now: start, faults: [] as unknown[] }
   const timers: Pick<Timers, 'after'> = {
     after(milliseconds, call) {
       const turn = setImmediate(() => {
-        now += milliseconds
+        world.now += milliseconds
         call()
       })
       return () => clearImmediate(turn)
     },
   }
-  const half = {
-    outcome: async () => ({ status: 'pending' }),
-    async verify() {
-      checkedAt.push(now)
-      return now < 1_030_000 ? { ok: false, code: 'invalid_exact_evm_insufficient_balance' } : { ok: true }
-    },
-    prepare: async () => ({}),
-  }
-  const ended = { ...record, state: 'settled' } as const
-  const lane = { signer: 's', held: true, outbids: () => 0, expect: () => () => {}, sign: async () => ended }
-  const route = { half, laneOf: () => lane, laneBy: () => lane }
   const settler = createSettler({
-    ...{ clock: () => now, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined },
+    ...{ clock: () => world.now, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined },
     isAlone: () => true,
     // Nothing else of them is used here.
     timers: timers as Timers,
-    journal: { replica: 'r', means: async () => ({ reserved: 0n, undone: 0 }) } as never as Journal,
-    report: () => '',
+    journal: {
+      replica: 'r',
+      means: async () => ({ reserved: 0n, undone: 0 }),
+      load: async () => record,
+    } as never as Journal,
+    report(error) {
+      world.faults.push(error)
+      return ''
+    },
   })
-  const run = settler.carry(record, request, route as never as Route)
-  while (run.record.state !== 'settled' && now < 1_040_000) await systemTimers.turn()
-  await settler.stop()
-  expect(run.record.state).toBe('settled')
+  return {
+    world,
+    /** Carries a payment by a lane that signs so, until then or until it is settled. */
+    async carry(half: object, sign: () => Promise<unknown>, until: number) {
+      const lane = { signer: 's', held: true, outbids: () => 0, expect: () => () => {}, sign }
+      const route = { half: { prepare: async () => ({}), ...half }, laneOf: () => lane, laneBy: () => lane }
+      const run = settler.carry(record, request, route as never as Route)
+      while (run.record.state !== 'settled' && world.now < until) await systemTimers.turn()
+      await settler.stop()
+      return run.record.state
+    },
+  }
+}
+
+test('LIV a payer that has the money again is paid from, and is asked after it now and then only', async () => {
+  const { world, carry } = worldAt(1_000_000)
+  const checkedAt: number[] = []
+  const half = {
+    outcome: async () => ({ status: 'pending' }),
+    async verify() {
+      checkedAt.push(world.now)
+      return world.now < 1_030_000 ? { ok: false, code: 'invalid_exact_evm_insufficient_balance' } : { ok: true }
+    },
+  }
+  expect(await carry(half, async () => ({ ...record, state: 'settled' }), 1_040_000)).toBe('settled')
   const pauses = checkedAt.slice(1).map((at, before) => at - (checkedAt[before] ?? 0))
   expect(Math.min(...pauses)).toBeGreaterThanOrEqual(5000)
   expect(Math.max(...pauses)).toBeLessThan(7000)
+})
+
+test('A19 a payment that waits for its lane says why once, and again when that is something else, and asks ever more slowly', async () => {
+  const { world, carry } = worldAt(1_000_000)
+  let looks = 0
+  const half = {
+    async outcome() {
+      looks += 1
+      return { status: 'pending' }
+    },
+    verify: async () => ({ ok: true }),
+  }
+  const codes = ['signer_out_of_gas', 'fee_above_limit', 'signer_out_of_gas'] as const
+  const sign = async () => {
+    throw new X402Error(codes[Math.floor((world.now - 1_000_000) / 60_000)] ?? codes[2])
+  }
+  await carry(half, sign, 1_180_000)
+  expect(world.faults).toMatchObject(codes.map((code) => ({ code })))
+  expect(looks).toBeLessThan(50)
 })

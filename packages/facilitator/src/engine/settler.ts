@@ -88,7 +88,9 @@ function startRun(
   const looked = createSignal()
   let stalled = createSignal()
   let record = first
+  /** Since it last got anywhere, be it to where it waits for the chain. */
   let faults = 0
+  let told: { readonly what: string; readonly reference: string } | undefined
   let since = clock()
   let checkedAt = since
   let stopped = false
@@ -111,6 +113,7 @@ function startRun(
         if (step.do === 'done') return
         if (step.do === 'wait') {
           looked.give()
+          calm()
           if (known.said?.status === 'rejected' || known.verdict !== undefined) stall()
           await pause()
           // Who had no money may have it by now.
@@ -120,17 +123,27 @@ function startRun(
         }
         if (step.do === 'check') checkedAt = clock()
         known = await effects(step, known)
-        faults = 0
       } catch (error) {
         if (stopped) return
         faults += 1
         looked.give()
-        const reference = report(error, { during: 'settle', pid })
-        known = await giveUpUnsigned(error, reference)
+        known = await giveUpUnsigned(error, tell(error))
         if (faults > 1) stall()
         if (known === undefined) await wait(faultDelay(faults))
       }
     }
+  }
+
+  function calm(): void {
+    faults = 0
+    told = undefined
+  }
+
+  /** What stands in the way is told when it comes, not each time that it is met. */
+  function tell(error: unknown): string {
+    const what = X402Error.is(error) ? error.code : String(error)
+    if (told?.what !== what) told = { what, reference: report(error, { during: 'settle', pid }) }
+    return told.reference
   }
 
   /** Until it is worth asking again: its transaction is in a block, or time has passed. */
@@ -159,6 +172,7 @@ function startRun(
   }
 
   function note(current: SettlementRecord): void {
+    if (current.state !== record.state) calm()
     if (current.attempts.length > record.attempts.length) since = clock()
     record = current
     if (current.state !== 'claimed') decided.give()
