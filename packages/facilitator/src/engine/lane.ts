@@ -126,9 +126,9 @@ export function createLane(options: LaneOptions): Lane {
       tending.wake()
     },
   })
-  const parts = { slots, standing, sending, sign }
-  const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
   const taken = createTaken(options)
+  const parts = { slots, standing, sending, sign, taken }
+  const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
   let pumping = false
 
   async function pump(): Promise<void> {

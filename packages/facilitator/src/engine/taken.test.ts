@@ -12,7 +12,7 @@ function signer(mined = 7n) {
   }
   const taken = createTaken({ chain: { minedNonce }, signer: '0xf1', clock: () => world.now, lag: 5000 })
   const isGone = (nonce = 7n) => taken.isGone({ nonce })
-  return { world, isGone }
+  return { world, isGone, saw: taken.saw }
 }
 
 test('INV-8 a number is gone when that was seen for as long as every node needs to show what it went to', async () => {
@@ -26,6 +26,17 @@ test('INV-8 a number is gone when that was seen for as long as every node needs 
   world.now += 1000
   expect(await isGone()).toBe(true)
   expect(await isGone(8n)).toBe(false)
+})
+
+test('what somebody else was answered counts too: of blocks that were undone in between it begins anew', async () => {
+  const { world, isGone, saw } = signer(8n)
+  expect(await isGone()).toBe(false)
+  world.now += 6000
+  saw(7n)
+  world.now += 1000
+  expect(await isGone()).toBe(false)
+  world.now += 5000
+  expect(await isGone()).toBe(true)
 })
 
 test('one answer that is too high takes nothing', async () => {

@@ -7,6 +7,8 @@ export interface Taken {
    * shown then can not land. Never throws; false where that cannot be known.
    */
   isGone(transaction: Pick<SignedTransaction, 'nonce'>): Promise<boolean>
+  /** The first number that is in no block, as somebody else was answered: one that is lower than before says that blocks were undone. */
+  saw(mined: bigint): void
 }
 
 /**
@@ -38,13 +40,17 @@ export function createTaken({
     const at = clock()
     askedAt = at
     const mined = await chain.minedNonce?.(signer).catch(() => undefined)
-    if (mined === undefined) return undefined
+    if (mined !== undefined) saw(mined)
+    return mined === undefined ? undefined : at
+  }
+
+  function saw(mined: bigint): void {
     const lower = seen.filter((each) => each.mined < mined)
-    const since = seen[lower.length]?.since ?? clock()
+    const now = clock()
+    const since = seen[lower.length]?.since ?? now
     // Of what has stood for long enough the highest says it all.
-    const old = lower.findLast((each) => isLong(each, at))
-    seen = [...lower.filter((each) => each === old || !isLong(each, at)), { mined, since }]
-    return at
+    const old = lower.findLast((each) => isLong(each, now))
+    seen = [...lower.filter((each) => each === old || !isLong(each, now)), { mined, since }]
   }
 
   /** Those that ask soon after one another share an answer. */
@@ -58,6 +64,7 @@ export function createTaken({
   }
 
   return {
+    saw,
     async isGone({ nonce }) {
       if (nonce === undefined || chain.minedNonce === undefined) return false
       const at = await hear()

@@ -3,6 +3,7 @@ import { crashpoint } from '../crashpoint.js'
 import { NONCES_LOADED } from '../journal/reads.js'
 import type { SettlementRecord } from '../journal/record.js'
 import { isOpen } from '../journal/state.js'
+import { createGap } from './gap.js'
 import type { LaneOptions } from './lane.js'
 import { pollDelay } from './plan.js'
 import type { Sending } from './sending.js'
@@ -10,6 +11,7 @@ import { createSignal, type Signal } from './signal.js'
 import type { Sign } from './signing.js'
 import type { Slot, Slots } from './slots.js'
 import type { LaneStanding } from './standing.js'
+import type { Taken } from './taken.js'
 
 /** Looks after what is signed in a lane until all of it is in blocks: what does not land goes out again, and then pays more. */
 export interface Tending {
@@ -32,6 +34,7 @@ export type TendingOptions = Pick<
   readonly standing: LaneStanding
   readonly sending: Sending
   readonly sign: Sign
+  readonly taken: Taken
   /** Some have come into blocks. */
   readonly onIncluded: () => void
   /** Nothing of it matters any more. */
@@ -48,15 +51,14 @@ export type TendingOptions = Pick<
  */
 export function createTending(options: TendingOptions): Tending {
   const { chain, signer, journal, clock, timers, recall, rebroadcast, lag, onError } = options
-  const { slots, standing, sending, sign, onIncluded, drop, lose } = options
+  const { slots, standing, sending, sign, taken, onIncluded, drop, lose } = options
   const { network } = chain
   const isOrdered = chain.nextNonce !== undefined
+  const gap = createGap(clock, lag)
   let tending: Promise<void> | undefined
   let wake: Signal | undefined
   let regressions = 0
   let lookedAt = 0
-  /** Since when there has been a gap. */
-  let gapSince: number | undefined
 
   /** What is open is looked after for as long as this replica may; whoever takes the lane begins anew. */
   function begin(): void {
@@ -179,16 +181,10 @@ export function createTending(options: TendingOptions): Tending {
     if (chain.idle === undefined || chain.nextNonce === undefined || hold === undefined || mined === undefined) return
     let lowest = await chain.nextNonce(signer)
     if (lowest < mined) lowest = mined
-    if (gapFrom(lowest) === undefined) {
-      gapSince = undefined
-      return
-    }
-    const isNew = gapSince === undefined
-    gapSince ??= clock()
-    const isDue = clock() - gapSince >= lag
+    const seen = gap.see(gapFrom(lowest))
     // What is in the journal for it, and was in a block that is gone, goes first.
-    if (isNew || isDue) await load(mined)
-    if (!isDue) return
+    if (seen === 'new' || seen === 'due') await load(mined)
+    if (seen !== 'due') return
     for (let filled = 0; filled < MOST_FILLED; filled++) {
       const nonce = gapFrom(lowest)
       // Further up the journal may have something for it that was not loaded.
@@ -218,7 +214,11 @@ export function createTending(options: TendingOptions): Tending {
 
   /** The first nonce that is in no block, as far as the node that is asked has come. */
   async function minedNonce(): Promise<bigint | undefined> {
-    return chain.minedNonce === undefined ? chain.nextNonce?.(signer) : chain.minedNonce(signer)
+    if (chain.minedNonce === undefined) return chain.nextNonce?.(signer)
+    const mined = await chain.minedNonce(signer)
+    taken.saw(mined)
+    gap.pass(mined)
+    return mined
   }
 
   async function load(mined: bigint | undefined): Promise<void> {
