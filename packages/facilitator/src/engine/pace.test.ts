@@ -68,6 +68,41 @@ test('once there was none, departures are spread over the time between two block
   expect(alone.hasLeft).toBe(true)
 })
 
+test('what is stuck for long, and all that stands behind it, changes little for those that leave after it', async () => {
+  const { blocks, pace, slots, send, pass, leaves } = laneOf()
+  await blocks()
+  pace.full()
+  const stuck = [20n, 21n, 22n, 23n].map(send)
+  await pass(600_000)
+  stuck.forEach(slots.drop)
+  for (let nonce = 24n; nonce < 27n; nonce++) {
+    const waiting = send(nonce)
+    pace.left(5)
+    const next = leaves()
+    await pass(6100)
+    expect(next.hasLeft).toBe(true)
+    await pass(5900)
+    slots.drop(waiting)
+  }
+})
+
+test('a chain that slows down for good, or becomes fast, is known after a few blocks', async () => {
+  const { blocks, slots, send, pass } = laneOf()
+  const isQuickAfter = async (each: number) => {
+    for (let nonce = 50n; nonce < 53n; nonce++) {
+      const slot = send(nonce)
+      await pass(each)
+      slots.drop(slot)
+    }
+    return slots.isQuick
+  }
+  expect(slots.isQuick).toBe(true)
+  await blocks()
+  expect(slots.isQuick).toBe(false)
+  expect(await isQuickAfter(5)).toBe(true)
+  expect(await isQuickAfter(1000)).toBe(false)
+})
+
 test('a block that takes all that was under way makes room at once', async () => {
   const { blocks, pace, slots, send, pass, leaves } = laneOf()
   await blocks()
@@ -87,6 +122,7 @@ test('what was in a block that is gone waits for another one', async () => {
   await blocks()
   pace.full()
   const undone = send(20n)
+  await pass(12_000)
   slots.include(undone)
   slots.exclude(undone)
   pace.left(5)

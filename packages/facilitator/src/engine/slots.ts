@@ -67,6 +67,8 @@ export type SlotsOptions = {
 export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
   const open = new Map<string, Slot>()
   let typical = QUICK / 8
+  /** What those of the last few blocks have taken, the newest last. */
+  let taken: readonly number[] = []
   let highest = 0n
   let includedAt = 0
   let between = Number.POSITIVE_INFINITY
@@ -91,12 +93,14 @@ export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
 
   function learn({ failed, since }: Slot): void {
     const now = clock()
-    const took = Math.max(now - since, 0)
-    if (!failed) typical = includedAt === 0 ? took : 0.7 * typical + 0.3 * took
-    // Of those in one block the first says when it came; others are found soon after it.
-    if (now - includedAt < typical / 2) return
+    // Of those in one block the first says when it came; another block has what was signed after that.
+    if (since < includedAt) return
     between = now - includedAt
     includedAt = now
+    if (failed) return
+    taken = [...taken.slice(1 - SAMPLES), Math.max(now - since, 0)]
+    // Those that waited for something else than their block, and whoever stood behind them, are outvoted.
+    typical = [...taken].sort((a, b) => a - b)[(taken.length - 1) >> 1] ?? typical
   }
 
   return {
@@ -158,6 +162,9 @@ export function createSlots({ network, clock, onNew }: SlotsOptions): Slots {
     },
   }
 }
+
+/** Blocks that say how long a transaction takes into one. */
+const SAMPLES = 5
 
 /** Milliseconds: where blocks come faster than this, the block is waited for before anything else is done. */
 const QUICK = 25

@@ -47,7 +47,7 @@ export type TendingOptions = Pick<
  * Makes who looks after a lane.
  *
  * @example
- * const tending = createTending({ ...options, slots, standing, sending, sign, onIncluded, drop, lose })
+ * const tending = createTending({ ...options, slots, standing, sending, sign, taken, onIncluded, drop, lose })
  */
 export function createTending(options: TendingOptions): Tending {
   const { chain, signer, journal, clock, timers, recall, rebroadcast, lag, onError } = options
