@@ -32,7 +32,7 @@ const operations: Readonly<Record<string, (input: Input) => Result | Promise<Res
   },
   async settleAuthCapture({ payload, requirements }) {
     const request = requestOf(payload as JsonObject, requirements)
-    const chain = { network: request.requirements.network, worth: () => chain }
+    const chain = { network: request.requirements.network, worth: () => chain, since: () => chain }
     const chains = [chain] as unknown as AuthCaptureEvmFacilitatorOptions['chains']
     const scheme = authCaptureEvm({ chains })
     const call = await scheme.prepare(request.payment, request.requirements)

@@ -52,6 +52,7 @@ function offline() {
     engine: nobleEngine,
     asset: () => ({}),
     worth: (): unknown => chain,
+    since: (): unknown => chain,
     rpc: { call: async () => ({ ok: true, data: `0x${word(5000n)}${word(0n)}` as Hex }) },
   }
   return batchEvm({ chains: [chain] as unknown as BatchEvmFacilitatorOptions['chains'] })

@@ -24,7 +24,7 @@ const operations: Readonly<Record<string, (input: Input) => Result | Promise<Res
 /** A facilitator that is not asked about its chain. */
 function facilitatorOf(network: string) {
   const asset = () => ({ domain: { name: 'USDC', version: '2' } })
-  const chain = { network, signers: [], asset, worth: () => chain }
+  const chain = { network, signers: [], asset, worth: () => chain, since: () => chain }
   return exactEvm({ chains: [chain] as unknown as ExactEvmFacilitatorOptions['chains'] })
 }
 

@@ -84,7 +84,13 @@ function paymentOf(on: string, permit2Authorization: Authorization, signature = 
 }
 
 function scheme() {
-  const chain = { network: network('eip155:84532'), signers: [], asset: () => ({}), worth: () => chain }
+  const chain = {
+    network: network('eip155:84532'),
+    signers: [],
+    asset: () => ({}),
+    worth: () => chain,
+    since: () => chain,
+  }
   // Reading and encoding ask no chain; if they did, they would fail here.
   return exactEvm({ chains: [chain as unknown as ExactEvmFacilitatorOptions['chains'][number]] })
 }

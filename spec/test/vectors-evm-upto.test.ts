@@ -34,7 +34,7 @@ const operations: Readonly<Record<string, (input: Input) => Result | Promise<Res
     const { accepted, payload } = payment as { readonly accepted: JsonObject; readonly payload: JsonObject }
     const request = requestOf(payload, accepted)
     const terms = { ...request.requirements, amount: BigInt(String(amount)) }
-    const chain = { network: terms.network, worth: () => chain }
+    const chain = { network: terms.network, worth: () => chain, since: () => chain }
     const chains = [chain] as unknown as UptoEvmFacilitatorOptions['chains']
     const scheme = uptoEvm({ chains })
     const call = await scheme.prepare(request.payment, terms)

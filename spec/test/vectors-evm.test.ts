@@ -157,6 +157,7 @@ function chainThatSays(facts: ChainFacts, now: number): EvmChain {
     signers: ['0x90F79bf6EB2c4f870365E785982E1f101E93b906'],
     asset: (at: Address) => (at === token ? usdc : undefined),
     worth: () => chain as unknown as EvmChain,
+    since: () => chain as unknown as EvmChain,
     rpc,
     fees: async () => ({ maxFeePerGas: 1n, maxPriorityFeePerGas: 1n }),
   }

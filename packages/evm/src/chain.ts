@@ -25,6 +25,7 @@ import { formatHex, type Hex } from './hex.js'
 import { MULTICALL3 } from './multicall.js'
 import { createEvmRpc, type EvmRpc, type Fees, type Receipt } from './rpc.js'
 import { createSignerCode } from './self-batch/standing.js'
+import { chainSince } from './since.js'
 import { createTogether, type TryTogether } from './together.js'
 import { signTransaction } from './transaction.js'
 
@@ -58,6 +59,11 @@ export interface EvmChain extends ChainDriver<EvmCall> {
   readonly tryTogether: TryTogether | undefined
   /** The chain as it decides over so many atomic units of an asset: from the operator's tier on, what counts is what two nodes say. */
   worth(asset: string, amount: bigint): EvmChain
+  /**
+   * The chain as it stands at this block or after it, whatever node answers; as it is where there is none. Its calls throw `X402Error` `rpc_invalid_answer` while
+   * the node that is asked is behind.
+   */
+  since(block: bigint | undefined): EvmChain
 }
 
 /** What a chain is made of. */
@@ -156,6 +162,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
       const tier = tiers.get(asset.toLowerCase())
       return tier !== undefined && amount >= tier ? sure : chain
     },
+    since: (block) => chainSince(chain, multicall, block),
     async ready() {
       await rpc.latestBlock()
       const [code] = await Promise.all([
@@ -213,6 +220,8 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
     ...chain,
     rpc: rpc.agreed ?? rpc,
     worth: () => sure,
+    // Two nodes are seldom at the same block: they are asked at one that both have.
+    since: (block) => chainSince(sure, undefined, block),
     get tryTogether() {
       return multicall && together
     },

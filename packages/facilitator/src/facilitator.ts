@@ -82,6 +82,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     },
     onError: (error) => void report(error, { during: 'webhook' }),
   })
+  const lag = (network: Network) => options.nodeLag?.(network) ?? 5000
   const budgets = new Map<Network, Budget>()
   const routes = createRoutes(options.schemes, (chain, signer) => {
     const { network } = chain
@@ -100,14 +101,14 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       maxCost,
       depth,
       rebroadcast,
-      lag: options.nodeLag?.(network) ?? 5000,
+      lag: lag(network),
       onBlocked: (code) =>
         tellOf({ type: code === undefined ? 'lane_unblocked' : 'lane_blocked', network, signer, code }),
       onError: (error) => void report(error, { during: 'lane', network }),
     })
   })
   const settler = createSettler({
-    ...{ journal, clock, timers, minRemainingSeconds, finality, onEvent, report },
+    ...{ journal, clock, timers, minRemainingSeconds, finality, lag, onEvent, report },
     isAlone: (network) => keeper.isAlone(network),
   })
   const settle = createSettling({

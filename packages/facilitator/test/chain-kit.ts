@@ -11,7 +11,7 @@ import {
   type Settlement,
   systemRandom,
 } from '@groat/core'
-import { createEvmChain } from '@groat/evm/chain'
+import { createEvmChain, type EvmChainOptions } from '@groat/evm/chain'
 import { exactEvm as exactEvmClient, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm } from '@groat/evm/exact/facilitator'
 import { exactEvmWithPermit2 } from '@groat/evm/exact/permit2/client'
@@ -97,9 +97,9 @@ export function useFacilitator() {
     },
 
     /** The same by a payer of its own, with the money for it. */
-    async payFrom(key: string): Promise<FacilitatorRequest> {
+    async payFrom(key: string, money = PRICE): Promise<FacilitatorRequest> {
       const account = privateKeyAccount(key)
-      await on.chain.fund(account.address, PRICE)
+      await on.chain.fund(account.address, money)
       return payAs(on.chain, account)
     },
 
@@ -165,7 +165,7 @@ export function useFacilitator() {
 }
 
 /** The chain as a facilitator has it, with keys of the sandbox. */
-export async function settlingChain(rpc: string, signers: readonly EvmRole[], sendAndWait = false) {
+export async function settlingChain(rpc: EvmChainOptions['rpc'], signers: readonly EvmRole[], sendAndWait = false) {
   const keys = signers.map((role) => evmAccounts.find((account) => account.role === role)?.privateKey ?? '')
   return createEvmChain({ network: network('base-sepolia'), rpc, signers: keys, sendAndWait, selfBatch: SELF_BATCH })
 }

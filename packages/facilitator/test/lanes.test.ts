@@ -1,7 +1,8 @@
-import type { Settlement, X402Event } from '@groat/core'
+import { type Settlement, X402Error, type X402Event } from '@groat/core'
+import { exactEvm } from '@groat/evm/exact/facilitator'
 import { startRpcProxy } from '@groat/sandbox'
 import { expect, test } from 'vitest'
-import { settleToEnd, until, useFacilitator } from './chain-kit.js'
+import { settleToEnd, settlingChain, until, useFacilitator } from './chain-kit.js'
 
 // Lanes on a real node: payments that travel together, fees that rise, blocks that are undone.
 
@@ -246,6 +247,33 @@ test('INV-6 INV-8 what landed though nobody heard so is not given up by a node t
   await on.expectMoved(1)
   await proxy.stop()
 })
+
+test.each([1, 3])(
+  'INV-11 of nodes that answer as one, one that is late costs no gas: it is waited for (settled %i deep)',
+  async (depth) => {
+    const { rpc } = await settlingChain(on.chain.rpcUrl, ['facilitator'])
+    let late: bigint | undefined
+    const call: typeof rpc.call = async (request, block) => {
+      if (late !== undefined && typeof block === 'bigint' && block > late) throw new X402Error('rpc_invalid_answer')
+      return rpc.call(request, typeof block === 'bigint' ? block : (late ?? block))
+    }
+    const schemes = [exactEvm({ chains: [await settlingChain({ ...rpc, call }, ['facilitator'])] })]
+    const service = await on.serve({ schemes, settleTimeout: 300, finality: () => depth, watchInterval: 50 })
+    const key = `0x${'71'.repeat(31)}0${depth}`
+    const [first, second] = [await on.payFrom(key), await on.payFrom(key, 0n)]
+    const { number } = await rpc.latestBlock()
+    await service.settle(first)
+    await until(async () => (await attempts()).length === 1)
+    // There the payer still has the money of the first payment.
+    late = number
+    expect(await service.settle(second)).toMatchObject({ status: 'unknown' })
+    expect(await attempts()).toHaveLength(1)
+    late = undefined
+    const refusal = { status: 'refused', code: 'invalid_exact_evm_insufficient_balance' }
+    expect(await settleToEnd(service, second)).toMatchObject(refusal)
+    expect(await attempts()).toHaveLength(1)
+  },
+)
 
 /** One signer has next to nothing for gas, the other has plenty; a dozen payers come at once. */
 async function besideOneThatCannotPay(coin: bigint) {

@@ -69,6 +69,8 @@ export type VerifyOptions = InspectContext & {
   readonly signer?: string
   /** Atomic units of the same asset that other payments of this payer, which are under way, will take: the payer must have them too. */
   readonly reserved?: bigint
+  /** A block in which the payer's money has moved: what is asked shows no older state. Throws where the node is behind it; chains that cannot tell ignore it. */
+  readonly since?: bigint
 }
 
 /** A transaction that left us, or was about to. */
@@ -194,7 +196,12 @@ export type ChainOutcome =
    * transaction from moving it once more. Nothing else is signed then.
    */
   | { readonly status: 'pending'; readonly alone?: true }
-  /** One of ours was included and failed. The payment itself may still be alive. */
-  | { readonly status: 'reverted'; readonly transaction: string; readonly refusal: Refusal }
+  /** One of ours was included, in this block where that is known, and failed. The payment itself may still be alive. */
+  | {
+      readonly status: 'reverted'
+      readonly transaction: string
+      readonly blockNumber?: bigint
+      readonly refusal: Refusal
+    }
   /** It can never settle any more: used for something else, cancelled, or expired on chain. */
   | { readonly status: 'dead'; readonly refusal: Refusal }

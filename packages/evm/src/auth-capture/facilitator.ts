@@ -115,7 +115,7 @@ export function authCaptureEvm(options: AuthCaptureEvmFacilitatorOptions): Schem
     // What the seller wishes stays to be wished for while the balances are what they are.
     renews: isAction,
     signerOf: (payment, terms) => formatAddress(inspected(payment, terms).read.info.operator),
-    async verify(payment, terms, { signer: _, reserved = 0n, ...now }) {
+    async verify(payment, terms, { signer: _, reserved = 0n, since, ...now }) {
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection
       const { payer } = inspection
@@ -133,7 +133,7 @@ export function authCaptureEvm(options: AuthCaptureEvmFacilitatorOptions): Schem
       }
       if (holds.has(read.info.payer)) return { ...refuse('payer_on_hold'), payer }
       const settling = now.settling === true
-      const refusal = await judgeCollect(chain, read, { gas: gasLimit, settling, reserved })
+      const refusal = await judgeCollect(chain.since(since), read, { gas: gasLimit, settling, reserved })
       return refusal ? { ...refusal, payer } : { ok: true, payer }
     },
     prepare(payment, terms) {

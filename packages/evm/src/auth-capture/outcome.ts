@@ -2,7 +2,7 @@ import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Er
 import { decodeInteger } from '../abi.js'
 import type { EvmChain } from '../chain.js'
 import { areGone } from '../exact/numbers.js'
-import { settled } from '../exact/outcome.js'
+import { reverted, settled } from '../exact/outcome.js'
 import type { Hex } from '../hex.js'
 import type { Log, Receipt } from '../rpc.js'
 import type { HoldAction } from './action.js'
@@ -49,7 +49,7 @@ export async function collectOutcome(
   }
   const [last] = receipts.slice(-1)
   if (last) {
-    return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(REVERTED) }
+    return reverted(last, REVERTED)
   }
   if (block.timestamp <= info.preApprovalExpiry + expiryMarginSeconds) return { status: 'pending' }
   // In this very block: what answers for the newest one may be behind it.
@@ -78,7 +78,7 @@ export async function actionOutcome(
   if (last) {
     // The escrow numbers nothing: where its block is undone the same bytes may do it after all, and the same again would do it twice (EVM-CAPTURE-068).
     if (last.blockNumber > final) return { status: 'pending', alone: true }
-    return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(REVERTED) }
+    return reverted(last, REVERTED)
   }
   if (await areGone(chain, sent, final)) return dead
   const block = await chain.rpc.latestBlock()

@@ -148,10 +148,10 @@ export function batchEvm(options: BatchEvmFacilitatorOptions): SchemeFacilitator
     inspect,
     // What a seller wishes: the contract does each once, however often it is asked.
     renews: (payment) => !isPayers(payment),
-    async verify(payment, terms, { signer, reserved = 0n, ...now }) {
+    async verify(payment, terms, { signer, reserved = 0n, since, ...now }) {
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection
-      const chain = worthOf(payment, terms)
+      const chain = worthOf(payment, terms).since(since)
       const { payer } = inspection
       const { type } = payment.payload
       let verdict: Verdict = { ok: true, payer }

@@ -2,6 +2,7 @@ import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Er
 import { decodeInteger } from '../abi.js'
 import type { Address } from '../address.js'
 import type { EvmChain } from '../chain.js'
+import { reverted } from '../exact/outcome.js'
 import { AUTHORIZATION_CANCELED, AUTHORIZATION_USED, encodeAuthorizationState, topicOf } from '../exact/token.js'
 import type { Hex } from '../hex.js'
 import { isNonceUsed } from '../permit2/diagnosis.js'
@@ -116,7 +117,7 @@ export const bringsNew = (chain: EvmChain, action: BatchAction): Promise<boolean
 
 function failedIn(included: readonly Receipt[], code: ErrorCode): ChainOutcome | undefined {
   const [last] = included.slice(-1)
-  return last && { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
+  return last && reverted(last, code)
 }
 
 type Done = Extract<ChainOutcome, { status: 'settled' }>

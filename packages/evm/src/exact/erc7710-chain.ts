@@ -7,7 +7,7 @@ import { isSigner, whyNotCallable } from './callable.js'
 import { type Erc7710Payment, readErc7710, redeemCall } from './erc7710.js'
 import type { ChainMethod, ExactRequest, Trial } from './method.js'
 import { areGone } from './numbers.js'
-import { settled } from './outcome.js'
+import { reverted, settled } from './outcome.js'
 import { findTransferOf, type Move, TRANSFER } from './token.js'
 import { tryCall } from './token-trial.js'
 
@@ -57,7 +57,7 @@ export function createErc7710(
       // Where its block is undone the same bytes may move the money after all, and another redemption beside it would move it twice (EVM-EXACT-169).
       if (last.blockNumber > final) return { status: 'pending', alone: true, failed: true }
       const code = last.success ? 'erc7710_transfer_mismatch' : 'invalid_exact_evm_transaction_failed'
-      return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
+      return reverted(last, code)
     },
   }
 }

@@ -284,6 +284,7 @@ describe('permissions that are not what they should be cost nothing', () => {
     expect(await scheme.outcome(payment, offer, [sent])).toEqual({
       status: 'reverted',
       transaction: sent.hash,
+      blockNumber: expect.any(BigInt),
       refusal: { ok: false, code: 'erc7710_transfer_mismatch' },
     })
     // The engine drops what has failed; then nothing of it is under way.

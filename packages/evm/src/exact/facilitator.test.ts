@@ -370,6 +370,7 @@ describe('tokens', () => {
     expect(await by.outcome(payment, terms, [sent])).toEqual({
       status: 'reverted',
       transaction: sent.hash,
+      blockNumber: expect.any(BigInt),
       refusal: { ok: false, code: 'invalid_exact_evm_transfer_event_mismatch' },
     })
   })

@@ -145,10 +145,11 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     // A permission may be for one redeemer, so there is one.
     signerOf: (_payment, terms) =>
       methodOf(terms) === 'erc7710' ? byNetwork.get(terms.network)?.signers[0] : undefined,
-    async verify(payment, terms, { signer, ...now }) {
+    async verify(payment, terms, { signer, since, ...now }) {
       const inspection = inspect(payment, terms, now)
       if (!inspection.ok) return inspection
-      const { method, ...request } = known(payment, terms)
+      const { method, ...usual } = known(payment, terms)
+      const request = { ...usual, chain: usual.chain.since(since) }
       const from = parseAddress(signer ?? request.chain.signers[0] ?? '')
       if (holds.has(inspection.payer.toLowerCase())) return { ...refuse('payer_on_hold'), payer: inspection.payer }
       const verdict = await method.verify(request, { gas: gasLimit, ...(from ? { from } : {}), ...now })

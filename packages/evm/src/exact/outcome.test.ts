@@ -180,6 +180,7 @@ test('EVM-EXACT-065 a transaction that failed says why', async () => {
   expect(await scheme().outcome(payment, offer, [sent])).toEqual({
     status: 'reverted',
     transaction: sent.hash,
+    blockNumber: expect.any(BigInt),
     refusal: { ok: false, code: 'invalid_exact_evm_insufficient_balance' },
   })
 })

@@ -64,7 +64,7 @@ export async function chainOutcome(
   const [last] = included.slice(-1)
   if (last) {
     const code = last.success ? 'invalid_exact_evm_transfer_event_mismatch' : await whyReverted(chain, payment)
-    return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
+    return reverted(last, code)
   }
   // A node that has the state and not yet the logs is common, a moment after a transaction of ours.
   if (!isOver && (!used || sent.length > 0)) return { status: 'pending' }
@@ -120,6 +120,11 @@ export function settled(receipt: Receipt, transfer: Log, amount: bigint, fee?: b
     amount,
   } as const
   return fee === undefined ? outcome : { fee, ...outcome }
+}
+
+/** Ours, and it moved nothing. */
+export function reverted({ transactionHash: transaction, blockNumber }: Receipt, code: ErrorCode): ChainOutcome {
+  return { status: 'reverted', transaction, blockNumber, refusal: refuse(code) }
 }
 
 /** A transaction that failed says little itself; the state after it says more. */

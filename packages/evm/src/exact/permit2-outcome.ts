@@ -6,7 +6,7 @@ import { EXACT_PERMIT2_PROXY, PERMIT2 } from '../permit2/contracts.js'
 import { bitOf, explainPermit2, isNonceUsed } from '../permit2/diagnosis.js'
 import type { EvmRpc, Log } from '../rpc.js'
 import type { OutcomeOptions } from './method.js'
-import { settled } from './outcome.js'
+import { reverted, settled } from './outcome.js'
 import { failedTransfer, type Permit2Payment } from './permit2.js'
 import { SETTLE, SETTLE_WITH_PERMIT, settlementWords } from './permit2-calls.js'
 import { findTransferOf, TRANSFER, topicOf } from './token.js'
@@ -49,7 +49,7 @@ export async function permit2Outcome(
   const [last] = included.slice(-1)
   if (last) {
     const code = last.success ? 'invalid_exact_evm_transfer_event_mismatch' : await whyReverted(chain, payment)
-    return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
+    return reverted(last, code)
   }
   if (!isOver) return { status: 'pending' }
   // In this very block: what answers for the newest one may be behind it.

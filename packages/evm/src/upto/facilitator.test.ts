@@ -332,6 +332,7 @@ describe('what the chain says', () => {
     expect(await scheme.outcome(payment, terms, [sent])).toEqual({
       status: 'reverted',
       transaction: sent.hash,
+      blockNumber: expect.any(BigInt),
       refusal: { ok: false, code: 'permit2_invalid_nonce' },
     })
     expect(await scheme.outcome(payment, terms, [])).toEqual({ status: 'pending' })

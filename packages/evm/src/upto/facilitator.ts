@@ -138,7 +138,7 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
       if (unpaid !== undefined) return { ...unpaid, payer }
       const trial = { gas: gasLimit, trials, backing }
       const refusal = now.settling
-        ? await judgeCharge(chain, read, terms.amount, { ...trial, reserved: now.reserved ?? 0n })
+        ? await judgeCharge(chain.since(now.since), read, terms.amount, { ...trial, reserved: now.reserved ?? 0n })
         : await judgeCeiling(chain, read, { ...trial, exposures, maxOpen, now: now.now / 1000 })
       if (refusal !== undefined) return { ...refusal, payer }
       if (now.settling) {

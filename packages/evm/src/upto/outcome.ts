@@ -1,6 +1,6 @@
 import { type ChainOutcome, type ErrorCode, refuse, type SentTransaction, X402Error } from '@groat/core'
 import type { EvmChain } from '../chain.js'
-import { settled } from '../exact/outcome.js'
+import { reverted, settled } from '../exact/outcome.js'
 import { findTransferOf } from '../exact/token.js'
 import type { Hex } from '../hex.js'
 import { isNonceUsed } from '../permit2/diagnosis.js'
@@ -33,7 +33,7 @@ export async function chainOutcome(
   const [last] = included.slice(-1)
   if (last) {
     const code = last.success ? 'invalid_upto_evm_transaction_failed' : await whyReverted(chain, payment, amount)
-    return { status: 'reverted', transaction: last.transactionHash, refusal: refuse(code) }
+    return reverted(last, code)
   }
   const block = await chain.rpc.latestBlock()
   if (block.timestamp <= deadline + expiryMarginSeconds) return { status: 'pending' }

@@ -1,12 +1,22 @@
-import { refuse } from '@groat/core'
+import { refuse, X402Error } from '@groat/core'
 import { expect, test } from 'vitest'
 import { claimed, request } from '../../test/one-payment.js'
 import type { Checked, Journal } from '../journal/journal.js'
 import type { Attempt } from '../journal/record.js'
 import { createEffects } from './effects.js'
+import { createMoves } from './moves.js'
 import type { Route } from './route.js'
 
-const rest = { clock: () => 1000, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined }
+const rest = {
+  clock: () => 1000,
+  minRemainingSeconds: 6,
+  finality: () => 1,
+  onEvent: undefined,
+  moves: createMoves(
+    () => 1000,
+    () => 5000,
+  ),
+}
 
 test.each([
   [{ isAlone: false, named: undefined }, 'given away'],
@@ -196,3 +206,45 @@ test('INV-11 nobody asks after blocks for a payment that is bad in itself', asyn
   expect(await check()).toMatchObject({ verdict: { ok: false, code: 'insufficient_funds' } })
   expect(asked).toEqual([])
 })
+
+test.each([
+  ['a payment of it', { do: 'settle', evidence: { blockNumber: 7n } }, undefined],
+  ['a payment of it, in a block that is not deep enough', { do: 'mine', evidence: { blockNumber: 7n } }, undefined],
+  ['a transaction of it that failed', { do: 'close', attempt, as: 'failed' }, { status: 'reverted', blockNumber: 7n }],
+] as const)(
+  'INV-11 what a payer has is asked at no block before that of %s, and a node that is behind is waited for',
+  async (_, step, chain) => {
+    let now = 1000
+    let isLate = true
+    const asked: unknown[] = []
+    const half = {
+      async verify(__: unknown, ___: unknown, { since }: { since?: bigint }) {
+        asked.push(since)
+        if (isLate) throw new X402Error('rpc_invalid_answer')
+        return { ok: false, code: 'invalid_payload' }
+      },
+    }
+    const lane = { signer: '0x0f', expect: () => () => {}, forget() {}, leave() {} }
+    const journal = {
+      ...{ closed: async () => sent, settled: async () => sent, load: async () => sent },
+      means: async () => ({ reserved: 0n, undone: 0 }),
+    } as never as Journal
+    const clock = () => now
+    const moves = createMoves(clock, () => 60_000)
+    const route = { half, chain: {}, laneOf: () => lane, laneBy: () => lane } as never as Route
+    const effectsOf = () =>
+      createEffects('0x03', request, route, {
+        ...{ ...rest, clock, moves, journal, isAlone: () => true, means: undefined },
+      })
+    await effectsOf()(step as never, { record: sent, ...(chain && { chain: chain as never }) })
+    // Another payment of the same payer.
+    const effects = effectsOf()
+    expect(await effects({ do: 'check' }, { record: claimed })).toMatchObject({ crowded: true })
+    isLate = false
+    expect(await effects({ do: 'check' }, { record: claimed })).toMatchObject({ verdict: { code: 'invalid_payload' } })
+    isLate = true
+    now += 10_000
+    await expect(effects({ do: 'check' }, { record: claimed })).rejects.toMatchObject({ code: 'rpc_invalid_answer' })
+    expect(asked).toEqual([7n, 7n, 7n])
+  },
+)

@@ -19,6 +19,7 @@ import type { Evidence, SettlementRecord } from '../journal/record.js'
 import { isLive } from '../journal/state.js'
 import { type FinalityLevel, isDeepEnough } from './finality.js'
 import type { Lane } from './lane.js'
+import type { Moves } from './moves.js'
 import type { Known, Step } from './plan.js'
 import type { Route } from './route.js'
 
@@ -30,6 +31,7 @@ export type EffectsOptions = {
   /** How deep the block of a payment has to be before it is called settled. */
   readonly finality: (record: SettlementRecord) => FinalityLevel
   readonly onEvent: OnEvent | undefined
+  readonly moves: Moves
   /** Whether no other replica is there that could sign on a network. */
   readonly isAlone: (network: Network) => boolean
   /** What the first check goes by, as the claim saw it. */
@@ -42,7 +44,7 @@ export type Facts = Omit<Known, 'record' | 'now'> & { readonly record: Settlemen
 /** Makes the effects behind the steps of one payment: each does one thing and says what is known after it; nothing, when the journal has to be read again. */
 export function createEffects(payer: string, request: FacilitatorRequest, route: Route, options: EffectsOptions) {
   const { payment, requirements } = request
-  const { journal, clock, minRemainingSeconds, onEvent } = options
+  const { journal, clock, minRemainingSeconds, onEvent, moves } = options
   const { half, chain } = route
   /** When it began to wait for its money, if it has to. */
   let begun = clock()
@@ -73,7 +75,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   ): Promise<Facts | undefined> {
     const { undone } = means
     const at = { now: clock(), minRemainingSeconds, settling: true, signer: lane.signer }
-    const verdict = await judge(means, at)
+    const verdict = await judgeSince(record, means, at)
     if (verdict === 'crowded') return { record, chain: PENDING, crowded: true }
     if (!verdict.ok) return { record, verdict }
     const enabled = await half.enable?.(payment, requirements, at)
@@ -88,6 +90,19 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
     const written = await signing
     // Waited too long for its turn, or for a lane that is somebody else's by now, or can send nothing: the next check will say so.
     return written === 'late' || written === 'lost' ? { record } : after(written)
+  }
+
+  /** By no older state than that in which the payer's money is known to have moved last. A node that does not show it yet is waited for. */
+  async function judgeSince(record: SettlementRecord, means: Means, at: VerifyOptions): Promise<Verdict | 'crowded'> {
+    const since = moves.latest(
+      record,
+      means.mined?.map(({ blockNumber }) => blockNumber),
+    )
+    if (since === undefined) return judge(means, at)
+    return judge(means, { ...at, since }).catch((error) => {
+      if (X402Error.is(error) && clock() - begun < CROWD_PATIENCE) return 'crowded'
+      throw error
+    })
   }
 
   /** `crowded`: the payer has the money, and may still have it when its earlier payments have taken theirs. */
@@ -210,11 +225,14 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
       case 'close': {
         const written = await journal.closed(record, step.attempt, step.as)
         begun = clock()
+        const { blockNumber } = known.chain?.status === 'reverted' ? known.chain : {}
+        if (blockNumber !== undefined) moves.note(record, blockNumber)
         if (written !== 'moved') route.laneBy(step.attempt.transaction.signer).forget(step.attempt.transaction)
         return after(written)
       }
       case 'mine': {
         if (await isStrange(record, step.evidence)) return undefined
+        moves.note(record, step.evidence.blockNumber)
         const written = await journal.settled(record, step.evidence, 'mined')
         if (written === 'credited') return credited(record, step.evidence.transaction)
         if (written !== 'moved') release(written)
@@ -229,6 +247,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
       }
       case 'settle': {
         if (await isStrange(record, step.evidence)) return undefined
+        moves.note(record, step.evidence.blockNumber)
         const written = await journal.settled(record, step.evidence)
         if (written === 'credited') return credited(record, step.evidence.transaction)
         crashpoint('FP-10')

@@ -30,7 +30,14 @@ test('FAC-048 a payment that would be signed for again, where no lane is held, i
     standings: async () => [{ pid: record.pid, state: 'settled', owner: 's' }],
   }
   const settler = createSettler({
-    ...{ clock: () => 1000, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined, timers: systemTimers },
+    ...{
+      clock: () => 1000,
+      minRemainingSeconds: 6,
+      finality: () => 1,
+      lag: () => 5000,
+      onEvent: undefined,
+      timers: systemTimers,
+    },
     isAlone: () => true,
     // Nothing else of it is used here.
     journal: journal as Journal,
@@ -58,7 +65,7 @@ function worldAt(start: number) {
     },
   }
   const settler = createSettler({
-    ...{ clock: () => world.now, minRemainingSeconds: 6, finality: () => 1, onEvent: undefined },
+    ...{ clock: () => world.now, minRemainingSeconds: 6, finality: () => 1, lag: () => 5000, onEvent: undefined },
     isAlone: () => true,
     // Nothing else of them is used here.
     timers: timers as Timers,

@@ -1,4 +1,4 @@
-import { type FacilitatorRequest, type Pid, refuse, X402Error } from '@groat/core'
+import { type FacilitatorRequest, type Network, type Pid, refuse, X402Error } from '@groat/core'
 import type { ReportFault } from '../fault.js'
 import type { Means } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
@@ -6,6 +6,7 @@ import { isLive, isOpen } from '../journal/state.js'
 import { type Timers, upTo } from '../timers.js'
 import { createEffects, type EffectsOptions, type Facts, reload } from './effects.js'
 import { createFollower, type Follower } from './follower.js'
+import { createMoves } from './moves.js'
 import { plan, pollDelay } from './plan.js'
 import type { Route } from './route.js'
 import { createSignal } from './signal.js'
@@ -34,7 +35,9 @@ export interface Settler {
 }
 
 /** What a settler works with. */
-export type SettlerOptions = Omit<EffectsOptions, 'means'> & {
+export type SettlerOptions = Omit<EffectsOptions, 'means' | 'moves'> & {
+  /** Milliseconds after which every node of a network shows what is in a block. */
+  readonly lag: (network: Network) => number
   readonly timers: Timers
   readonly report: ReportFault
 }
@@ -43,6 +46,7 @@ export type SettlerOptions = Omit<EffectsOptions, 'means'> & {
 export function createSettler(options: SettlerOptions): Settler {
   const runs = new Map<Pid, StoppableRun>()
   let stopped = false
+  const moves = createMoves(options.clock, options.lag)
   const follower = createFollower(options.journal, options.timers, (error) =>
     options.report(error, { during: 'settle' }),
   )
@@ -52,7 +56,7 @@ export function createSettler(options: SettlerOptions): Settler {
     carry(record, request, route, means) {
       const known = runs.get(record.pid)
       if (known !== undefined) return known
-      const tools = { follower, means, ...options }
+      const tools = { follower, means, moves, ...options }
       const run = startRun(record, request, route, tools, () => runs.delete(record.pid))
       runs.set(record.pid, run)
       if (stopped) run.stop()
