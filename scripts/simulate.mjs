@@ -8,7 +8,10 @@ import { become } from './lib/run.mjs'
 
 await mainWith(
   {
-    usage: 'npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N] [--jobs N]',
+    usage: `npm run simulate [-- --seeds N] [--seed S] [--steps N] [--seconds N] [--jobs N]
+
+Plays the engine against a world in memory, one run for each seed, and kills it at every point FP-01 to FP-13 but FP-11, where a webhook has been
+taken: nobody is told anything here. packages/facilitator/test/crash.test.ts kills a real process at all thirteen.`,
     kinds: { seeds: 'count', seed: 'seed', steps: 'count', seconds: 'amount', jobs: 'count' },
   },
   simulate,

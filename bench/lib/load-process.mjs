@@ -4,6 +4,7 @@ import { paymentsFor } from './payments.mjs'
 import { load } from './raw-load.mjs'
 
 if (process.send !== undefined && process.argv[2] === 'load') {
+  process.once('disconnect', () => process.exit(1))
   process.on('message', async ({ payments, ...options }) => {
     try {
       const headers = payments && (await paymentsFor(options.url, payments))

@@ -3,124 +3,97 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { seededRandom } from '@groat/sandbox'
+import { COPIES } from './runs.mjs'
 import { SAMPLES_A_MINUTE } from './samples.mjs'
 import { startWorld } from './world.mjs'
 
-/** How often a replay storm presents a payment. */
-const COPIES = 50
-
-/**
- * The runs of the load plan, by name. Each starts what it needs, ends with an audit, and stops what it started. `takes`: the numbers that change it, and
- * what they are unless told.
- */
+/** What the runs of the load plan do, by name. Each starts what it needs, ends with an audit, and stops what it started. */
 export const plans = {
-  L3: {
-    shape: `replay storm: every payment is presented ${COPIES} times at once, to a shop and to its facilitator`,
-    takes: { payments: 200 },
-    run: ({ payments }) =>
-      inWorld({ signers: 1 }, async (world) => {
-        const shop = await world.startShop()
-        const late = []
-        await inLots(await shop.signed(payments), 8, async (headers) => {
-          const visits = Array.from({ length: COPIES }, async () => {
-            const begin = performance.now()
-            await untilServed(shop, headers)
-            late.push(performance.now() - begin)
-          })
-          await Promise.all(visits)
+  L3: ({ payments }) =>
+    inWorld({ signers: 1 }, async (world, say) => {
+      const shop = await world.startShop()
+      const late = []
+      const copies = payments * COPIES
+      let answered = 0
+      say(() => `signing payments for the shop; ${world.progress()}`)
+      const forShop = await shop.signed(payments)
+      say(() => `at the shop: ${late.length} of ${copies} copies served; ${world.progress()}`)
+      await inLots(forShop, 8, async (headers) => {
+        const visits = Array.from({ length: COPIES }, async () => {
+          const begin = performance.now()
+          await untilServed(shop, headers)
+          late.push(performance.now() - begin)
         })
-        const runs = await shop.runs()
-        const places = new Map()
-        await inLots(await many(payments, world.sign), 8, async (body) => {
-          const answers = await Promise.all(Array.from({ length: COPIES }, () => untilSettled(world, body)))
-          places.set(body, new Set(answers.map(({ transaction, payer }) => `${transaction} ${payer}`)).size)
-        })
-        const alone = [...places.values()].filter((count) => count === 1).length
-        const audited = await world.audit()
-        return {
-          laws: {
-            ...audited.laws,
-            'the work of every payment was done once': expected(runs, payments),
-            'all copies were told the same': expected(alone, payments),
-            'every payment settled once': expected(audited.settled, 2 * payments),
-          },
-          figures: { 'served p50, p99 (ms)': percentiles(late), transactions: audited.transactions },
+        await Promise.all(visits)
+      })
+      const runs = await shop.runs()
+      const places = new Map()
+      say(() => `signing payments for the facilitator; ${world.progress()}`)
+      const bodies = await many(payments, world.sign)
+      say(() => `at the facilitator: ${answered} of ${copies} copies settled; ${world.progress()}`)
+      await inLots(bodies, 8, async (body) => {
+        const copy = async () => {
+          const answer = await untilSettled(world, body)
+          answered++
+          return answer
         }
-      }),
-  },
-  L5: {
-    shape: 'settle steadily: 30 a second, 2 replicas, 4 signers, a block a second',
-    takes: { seconds: 600, rate: 30 },
-    run: ({ seconds, rate }) =>
-      steady({ seconds, rate, blockSeconds: 1, replicas: 2, signers: 4, within: { p50: 1_800, p99: 4_000 } }),
-  },
-  L6: {
-    shape: 'settle burst: 500 at once, a block a second',
-    takes: { payments: 500 },
-    run: ({ payments }) =>
-      inWorld({ blockSeconds: 1, signers: 2 }, async (world) => {
-        const bodies = await many(payments, world.sign)
-        const begin = performance.now()
-        await Promise.all(bodies.map((body) => untilSettled(world, body)))
-        const took = performance.now() - begin
-        const audited = await world.audit()
-        return {
-          laws: {
-            ...audited.laws,
-            'all of them settled': expected(audited.settled, payments),
-            'in 20 seconds': { ok: took < 20_000, said: `${Math.round(took)} ms` },
-          },
-          figures: { transactions: audited.transactions },
-        }
-      }),
-  },
-  L9: {
-    shape: 'overload: three times what L5 asks, on one replica and one signer',
-    takes: { seconds: 180, rate: 90 },
-    run: ({ seconds, rate }) =>
-      steady({ seconds, rate, blockSeconds: 1, replicas: 1, signers: 1, within: { recovery: 10_000 } }),
-  },
-  S1: {
-    shape: 'soak: 15 settlements a second, ten times as many verifications, one request in a hundred malformed',
-    takes: { seconds: 600, rate: 15 },
-    run: ({ seconds, rate }) =>
-      steady({
-        ...{ seconds, rate, blockSeconds: 1, replicas: 1, signers: 2, verifies: 10, malformed: 0.01 },
-        // What fills up in its first ten minutes is no leak: as many payments go before it, as fast as they can.
-        earlier: 9_000,
-        within: { growth: 1, files: 1, memory: 600 },
-      }),
-  },
-  S2: {
-    shape: 'chaos: 8 settlements a second, a fault every 20 seconds, a kill every 60, blocks undone every 5 minutes',
-    takes: { seconds: 600, rate: 8, seed: 1 },
-    run: ({ seconds, rate, seed }) =>
-      steady({
-        seconds,
-        rate,
-        blockSeconds: 1,
-        replicas: 2,
-        signers: 2,
-        chaos: { seed },
-        options: { watchInterval: 500 },
-        within: { unknownP99: 45_000, unknownMost: 180_000, recovery: 30_000 },
-      }),
-  },
-  S3: {
-    shape: 'simulator: the engine against a world in memory, in virtual time, one run for each seed',
-    takes: { seconds: 600, seed: 1 },
-    run: ({ seconds, seed }) => simulate(seconds, seed),
-  },
-  C1: {
-    shape: 'capacity: 10,000 payments a second over 50 chains with 2 signers each, in memory and in virtual time',
-    takes: { seconds: 5, rate: 10_000 },
-    run: ({ seconds, rate }) => capacity(seconds, rate),
-  },
-  S5: {
-    shape: 'restart: everything is killed with many payments open, and started again',
-    takes: { payments: 10_000 },
-    run: ({ payments }) => restart(payments),
-  },
+        const answers = await Promise.all(Array.from({ length: COPIES }, copy))
+        places.set(body, new Set(answers.map(({ transaction, payer }) => `${transaction} ${payer}`)).size)
+      })
+      const alone = [...places.values()].filter((count) => count === 1).length
+      say(() => 'holding the journal against the chain')
+      const audited = await world.audit()
+      return {
+        laws: {
+          ...audited.laws,
+          'the work of every payment was done once': expected(runs, payments),
+          'all copies were told the same': expected(alone, payments),
+          'every payment settled once': expected(audited.settled, 2 * payments),
+        },
+        figures: { 'served p50, p99 (ms)': percentiles(late), transactions: audited.transactions },
+      }
+    }),
+  L5: ({ seconds, rate }) =>
+    steady({ seconds, rate, blockSeconds: 1, replicas: 2, signers: 4, within: { p50: 1_800, p99: 4_000 } }),
+  L6: ({ payments }) =>
+    inWorld({ blockSeconds: 1, signers: 2 }, async (world) => {
+      const bodies = await many(payments, world.sign)
+      const begin = performance.now()
+      await Promise.all(bodies.map((body) => untilSettled(world, body)))
+      const took = performance.now() - begin
+      const audited = await world.audit()
+      return {
+        laws: {
+          ...audited.laws,
+          'all of them settled': expected(audited.settled, payments),
+          'in 20 seconds': { ok: took < 20_000, said: `${Math.round(took)} ms` },
+        },
+        figures: { transactions: audited.transactions },
+      }
+    }),
+  L9: ({ seconds, rate }) =>
+    steady({ seconds, rate, blockSeconds: 1, replicas: 1, signers: 1, within: { recovery: 10_000 } }),
+  S1: ({ seconds, rate }) =>
+    steady({
+      ...{ seconds, rate, blockSeconds: 1, replicas: 1, signers: 2, verifies: 10, malformed: 0.01 },
+      // What fills up in its first ten minutes is no leak: as many payments go before it, as fast as they can.
+      earlier: 9_000,
+      within: { growth: 1, files: 1, memory: 600 },
+    }),
+  S2: ({ seconds, rate, seed }) =>
+    steady({
+      seconds,
+      rate,
+      blockSeconds: 1,
+      replicas: 2,
+      signers: 2,
+      chaos: { seed },
+      options: { watchInterval: 500 },
+      within: { unknownP99: 45_000, unknownMost: 180_000, recovery: 30_000 },
+    }),
+  S3: ({ seconds, seed }) => simulate(seconds, seed),
+  C1: ({ seconds, rate }) => capacity(seconds, rate),
+  S5: ({ payments }) => restart(payments),
 }
 
 /** So much a second for so long, come what may. `within`: how much of what is measured is allowed; times in milliseconds. */
@@ -289,7 +262,8 @@ async function measure(options) {
 /** A program among the facilitator's tests. */
 function fromSource(program, args, stdio) {
   const file = (path) => fileURLToPath(new URL(`../../packages/facilitator/test/${path}`, import.meta.url))
-  const source = ['--conditions=source', '--import', file('child/register.mjs'), file(program)]
+  const ends = new URL('../../scripts/lib/end-with-parent.mjs', import.meta.url).href
+  const source = ['--import', ends, '--conditions=source', '--import', file('child/register.mjs'), file(program)]
   return spawn(process.execPath, [...source, ...args], { stdio })
 }
 

@@ -28,10 +28,12 @@ export function run(command, args, { cwd = root, env = process.env, stdio = 'pip
  * Never returns to its caller in the happy case.
  */
 export function become(command, args, options = {}) {
-  const child = spawn(command, args, { stdio: 'inherit', ...options })
+  // A program of Node ends by itself when this process is killed outright; of any other nobody knows.
+  const own = command === process.execPath ? ['--import', new URL('end-with-parent.mjs', import.meta.url).href] : []
+  const child = spawn(command, [...own, ...args], { stdio: 'inherit', ...options })
   // A terminal sends Ctrl-C to the whole group; passing it on as well would interrupt the child's orderly stop.
-  const own = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP']
-  for (const signal of own) process.on(signal, () => child.kill(signal))
+  const passed = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of passed) process.on(signal, () => child.kill(signal))
   if (process.stdin.isTTY) process.on('SIGINT', () => undefined)
   whenOrphaned(() => child.kill('SIGTERM'))
   return new Promise((resolve) => {

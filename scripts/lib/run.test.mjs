@@ -39,6 +39,16 @@ test.each(['SIGTERM', 'SIGINT'])('become passes %s on and waits for an orderly s
   expect({ second: second.toString(), code }).toEqual({ second: 'stopped\n', code: 7 })
 })
 
+test('a script that is killed outright leaves no program behind', async () => {
+  const script = 'console.log(process.pid); setInterval(() => {}, 1000)'
+  const child = spawn(node, become(script), { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  child.kill('SIGKILL')
+  // The pipe is open for as long as the program is there.
+  await once(child.stdout, 'end')
+  expect(child.signalCode).toBe('SIGKILL')
+})
+
 test('become ends as the signal would when the program dies of it', async () => {
   expect((await run(node, become("process.kill(process.pid, 'SIGTERM')"))).code).toBe(143)
 })

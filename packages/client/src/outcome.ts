@@ -52,7 +52,10 @@ export type PaymentOutcome =
   | { readonly status: 'disputed'; readonly payment: SignedPayment; readonly receipt: PaymentReceipt }
   /** The answer was had, and the seller gave no receipt that can be read. */
   | { readonly status: 'answered'; readonly payment: SignedPayment }
-  /** The seller says no. The payment stays alive until it expires, and the next call presents it again. */
+  /**
+   * The seller says no, which proves nothing: some say it too when they could not reach their facilitator, and `detail` has their words. The payment
+   * stays alive until it expires, and the next call presents it again.
+   */
   | {
       readonly status: 'refused'
       readonly payment: SignedPayment

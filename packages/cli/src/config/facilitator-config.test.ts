@@ -103,6 +103,11 @@ test('what is wrong is said with file, line and reason', async () => {
     await read('store: pay.db\nnetworks:\n  base-sepola: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
     await read('store: pay.db\nnetworks:\n  zebra: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
     await read('store: pay.db\nnetworks:\n  bass: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
+    await read('store: pay.db\nnetworks:\n  "eip155:84533": { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
+    await read(
+      'store: pay.db\nnetworks:\n  "eip155:999999": { rpc: ["http://x"], signers: ["KEY"], assets: [USDC] }\n',
+      { KEY: key },
+    ),
   ]).toMatchInlineSnapshot(`
     [
       "/pay.yaml:2: Flow sequence in block collection must be sufficiently indented and end with a ]",
@@ -121,7 +126,7 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:5: networks.base.signers.0: a key stands in a file that others can read; name a variable, or chmod 600",
       "/pay.yaml:5: networks.base.fee_payer: this chain has signers instead",
       "/pay.yaml:4: networks.base: signers: expected a private key: 0x and 64 hex digits",
-      "/pay.yaml:6: networks.base.assets.0: DOGE is no default asset of this network",
+      "/pay.yaml:6: networks.base.assets.0: DOGE is no default asset of this network, which has USDC",
       "/pay.yaml:3: networks.solana.fee_payer: expected a secret key: base58 of 64 bytes",
       "/pay.yaml:3: networks.solana.signers: this chain has fee_payer instead",
       "/pay.yaml:3: networks.cosmos:hub: nothing settles on cosmos chains",
@@ -131,6 +136,8 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:3: networks.base-sepola: not a CAIP-2 id and not a known name; did you mean \`base-sepolia\`?",
       "/pay.yaml:3: networks.zebra: not a CAIP-2 id and not a known name such as base or base-sepolia",
       "/pay.yaml:3: networks.bass: not a CAIP-2 id and not a known name; did you mean \`base\`?",
+      "/pay.yaml:3: networks.eip155:84533: no asset of this network is known, so nothing would be settled; did you mean \`eip155:8453\` (base), \`eip155:84532\` (base-sepolia)?",
+      "/pay.yaml:3: networks.eip155:999999: no asset of this network is known, so nothing would be settled",
     ]
   `)
   expect(await read(networks(`    rpc: ["http://x"]\n    signers: ["${key}"]\n`), {}, 0o600)).toMatchObject({

@@ -7,13 +7,15 @@ import {
   findRepeated,
   type Network,
   network,
+  networkByV1Name,
   networkFamily,
+  v1NameOf,
   v1Names,
   X402Error,
 } from '@groat/core'
 import * as z from 'zod/mini'
 import { type EngineConfig, EngineFields, engineOf, NetworkFields, type NetworkRules } from './engine-config.js'
-import { nearName } from './near-name.js'
+import { nearName, nearNetworks } from './near-name.js'
 import {
   LISTEN,
   ListenText,
@@ -124,9 +126,10 @@ export async function readFacilitatorConfig(
     const twice = findRepeated(signers)
     if (twice !== undefined)
       throw fail([...path, family.field, twice.again], `is the key of ${family.field}.${twice.first} again`)
+    if (only !== 'books' && defaultAssets(id).length === 0) throw fail(path, withoutAssets(id))
     const known = assets?.map((asset, index) => {
       const found = assetByTicker(id, asset) ?? assetByAddress(id, asset)
-      if (found === undefined) throw fail([...path, 'assets', index], `${asset} is no default asset of this network`)
+      if (found === undefined) throw fail([...path, 'assets', index], unknownAsset(asset, id))
       return found
     })
     const tokens = known ?? defaultAssets(id)
@@ -210,6 +213,27 @@ function unknownNetwork(name: string, taken: readonly string[]): string {
   const meant =
     near === undefined ? 'a known name such as base or base-sepolia' : `a known name; did you mean \`${near}\`?`
   return `not a CAIP-2 id and not ${meant}`
+}
+
+/** A ticker that is mistyped is found among the few that there are. */
+function unknownAsset(asset: string, id: Network): string {
+  const tickers = defaultAssets(id).map(({ symbol }) => symbol)
+  return `${asset} is no default asset of this network, which has ${tickers.join(', ')}`
+}
+
+/** An id can be written of any chain there may be: most that nobody knows are mistyped. */
+function withoutAssets(id: Network): string {
+  const near = nearNetworks(id, knownNetworks()).map((each) => {
+    const name = v1NameOf(each)
+    return `\`${each}\`${name === undefined ? '' : ` (${name})`}`
+  })
+  const meant = near.length === 0 ? '' : `; did you mean ${near.join(', ')}?`
+  return `no asset of this network is known, so nothing would be settled${meant}`
+}
+
+function knownNetworks(): readonly Network[] {
+  const ids = v1Names().flatMap((name) => networkByV1Name(name) ?? [])
+  return [...new Set(ids)].filter((id) => defaultAssets(id).length > 0)
 }
 
 function networkOf(name: string): Network | undefined {

@@ -30,7 +30,8 @@ const begin = performance.now()
 const sum = { runs: 0, payments: 0, events: 0, virtualMs: 0 }
 const NOTHING = { payments: 0, events: 0, virtualMs: 0 }
 const LEGEND = `           FP-01 and so on: a point where a process may be killed, and \`crash\` before it: one was
-           claimed → signed and so on: a step of a payment; everything else: what was done to the world`
+           claimed → signed and so on: a step of a payment; everything else: what was done to the world
+           FP-11, a webhook that was taken, is not among them: nobody is told anything here, and crash.test.ts kills there`
 let next = first
 let saidAt = begin
 
