@@ -8,7 +8,7 @@ let sandbox: Awaited<ReturnType<typeof startSandbox>>
 beforeAll(async () => {
   sandbox = await startSandbox({ port: 0 })
 })
-afterAll(() => sandbox.stop())
+afterAll(() => sandbox?.stop())
 
 test('an unmodified official client pays the demo API', async () => {
   const { accounts, api } = sandbox.ready

@@ -113,7 +113,7 @@ test('EVM-BATCH-083 what a payer has not spent is given back by the people of th
     json: [{ answer: 'settled', balance: '0.004 USDC' }],
   })
   expect(await balance('payer')).toBe(before + 1_000n)
-}, 60_000)
+}, 120_000)
 
 test('EVM-BATCH-054 EVM-BATCH-072 a payer to whom the shop gave money back fills the channel again; a shop that is told to stop claims once more, for a payer could leave while nobody watches', async () => {
   const before = await balance('seller')
@@ -121,7 +121,7 @@ test('EVM-BATCH-054 EVM-BATCH-072 a payer to whom the shop gave money back fills
   expect(await balance('seller')).toBe(before)
   await shop.close()
   expect(await balance('seller')).toBe(before + 1_000n)
-}, 60_000)
+}, 120_000)
 
 test('a file that sells out of channels, or by holds, says what it lacks with its line', async () => {
   const file = join(on.folder, 'lacking.yaml')

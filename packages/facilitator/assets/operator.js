@@ -23,6 +23,7 @@ const seen = new Set()
 let chosen
 let query = new URLSearchParams(location.search).get('q') ?? ''
 byId('query').value = query
+byId('filter').value = new URLSearchParams(location.search).get('only') ?? ''
 
 async function ask(path) {
   const response = await fetch(path, { headers: { accept: 'application/json' } })
@@ -75,7 +76,7 @@ function showLanes({ chains, replica }) {
           'tr',
           '',
           cell(code(signer)),
-          cell(nameOf(network)),
+          networkCell(network),
           cell(shared ? element('span', 'quiet', 'every replica') : ownerOf(owner, lapsed, replica)),
           cell(nextNonce === undefined ? dash() : number.format(nextNonce), 'number'),
           cell(openText(open, lowest, highest), 'number'),
@@ -147,7 +148,7 @@ function showNodes(chains) {
         'tr',
         '',
         cell(element('code', '', host)),
-        cell(nameOf(network)),
+        networkCell(network),
         cell(pill),
         cell(several ? `${lag} blocks` : dash(), 'number'),
         cell(latencyMs === undefined ? dash() : `${latencyMs} ms`, 'number'),
@@ -186,7 +187,7 @@ function showPayments(payments) {
         cell(timeOf(createdAt), 'quiet'),
         cell(pill),
         cell(price ?? amount, 'number'),
-        cell(nameOf(network)),
+        networkCell(network),
         cell(code(payer)),
         cell(code(payTo)),
         transactionCell(payment),
@@ -219,6 +220,29 @@ function timeOf(at) {
 }
 
 const nameOf = (network) => names.get(network) ?? network
+const networkCell = (network) => Object.assign(cell(nameOf(network)), { title: network })
+
+/** Leaves the rows that have every word, in what is shown of them or what it stands for; of all tables. */
+function filterRows() {
+  const words = byId('filter').value.toLowerCase().split(/\s+/).filter(Boolean)
+  const rows = [...document.querySelectorAll('tbody tr')]
+  for (const row of rows) {
+    const said = [...row.children].flatMap((each) => [each, ...each.querySelectorAll('[title]')])
+    const text = said
+      .flatMap(({ textContent, title }) => [textContent, title])
+      .join(' ')
+      .toLowerCase()
+    row.hidden = !words.every((word) => text.includes(word))
+  }
+  const left = rows.filter(({ hidden }) => !hidden).length
+  byId('fits').textContent = words.length === 0 ? '' : `${left} of ${rows.length} rows`
+}
+
+/** What is asked for stands in the address, so that it can be kept and sent. */
+function writeAddress() {
+  const asked = Object.entries({ q: query, only: byId('filter').value.trim() }).filter(([, text]) => text !== '')
+  history.replaceState(null, '', asked.length === 0 ? '/' : `/?${new URLSearchParams(asked)}`)
+}
 
 async function choose(payment) {
   chosen = payment
@@ -277,6 +301,7 @@ async function look() {
     showNodes(overview.chains)
     showWebhooks(overview.webhooks)
     showPayments(payments)
+    filterRows()
     if (chosen) await lookAgain(chosen, payments)
   } catch ({ health }) {
     if (health) return showHealth(health)
@@ -289,8 +314,12 @@ async function look() {
 byId('search').addEventListener('submit', (event) => event.preventDefault())
 byId('query').addEventListener('input', () => {
   query = byId('query').value.trim()
-  history.replaceState(null, '', query === '' ? '/' : `/?q=${encodeURIComponent(query)}`)
+  writeAddress()
   void look()
+})
+byId('filter').addEventListener('input', () => {
+  writeAddress()
+  filterRows()
 })
 byId('close').addEventListener('click', () => {
   chosen = undefined

@@ -220,6 +220,38 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     expect(problems).toEqual([])
   }, 60_000)
 
+  test('leaves of all tables the rows that have the words of a filter, and keeps it in the address', async () => {
+    const { service, url } = await open()
+    expect(await service.settle(await on.pay())).toMatchObject({ status: 'settled' })
+    const page = await browser.newPage({ viewport: { width: 1280, height: 720 } })
+    await page.goto(url)
+    const shown = (id: string) => page.locator(`#${id} tr:visible`).count()
+    const tables = async () => Promise.all(['payments', 'lanes', 'replicas', 'nodes'].map(shown))
+    await eventually(tables).toEqual([1, 2, 1, 1])
+    const filter = page.getByRole('textbox', { name: 'Show only rows' })
+    const [first, second] = (['facilitator', 'facilitator2'] as const).map((role) => on.chain.account(role).address)
+    await filter.fill(`BASE-sepolia ${first}`)
+    expect(await tables()).toEqual([0, 1, 0, 0])
+    await eventually(() => page.locator('#fits').textContent()).toBe('1 of 5 rows')
+    // A look later, and on a page that is opened by its address.
+    await page.waitForResponse('**/api/overview')
+    expect(await tables()).toEqual([0, 1, 0, 0])
+    await page.goto(page.url())
+    await eventually(tables).toEqual([0, 1, 0, 0])
+    await filter.fill('eip155:84532')
+    expect(await tables()).toEqual([1, 2, 0, 1])
+    await filter.fill(`${second} base-sepolia nothing`)
+    expect(await tables()).toEqual([0, 0, 0, 0])
+    await filter.fill('')
+    expect([await tables(), new URL(page.url()).search]).toEqual([[1, 2, 1, 1], ''])
+    const shot = process.env.GROAT_SCREENSHOT
+    if (shot !== undefined) {
+      await filter.fill('base-sepolia')
+      await page.screenshot({ path: `${shot}.filter.png`, fullPage: true })
+    }
+    await page.close()
+  }, 60_000)
+
   test('shades the edge of a table that goes on where a narrow page ends', async () => {
     const { url } = await open()
     const page = await browser.newPage({ viewport: { width: 420, height: 800 } })

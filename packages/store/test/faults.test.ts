@@ -73,7 +73,7 @@ describe('an open file', () => {
     store = await openStore<Tables>(folder.fresh())
     await store.migrate(claimTables)
   })
-  afterAll(() => store.close())
+  afterAll(() => store?.close())
   const pids = async () => (await store.db.selectFrom('claim').select('pid').orderBy('pid').execute()).map((r) => r.pid)
 
   test('a full disk is typed, hits only whoever filled it, and passes', async () => {

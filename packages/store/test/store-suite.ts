@@ -36,7 +36,7 @@ export function describeStore(name: string, open: (options?: StoreOptions) => Pr
       store = await open()
       await store.migrate(claimTables)
     })
-    afterAll(() => store.close())
+    afterAll(() => store?.close())
 
     test('keeps what a transaction wrote, in the types it wrote', async () => {
       const row = {

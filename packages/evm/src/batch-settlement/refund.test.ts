@@ -120,7 +120,7 @@ test('EVM-BATCH-080 EVM-BATCH-083 a payer gets back what it did not spend, and t
     await channels.change((await channel()).channelId, () => ({ charged: 1300n, balance: 1300n }))
     return channels
   }
-})
+}, 120_000)
 
 test('EVM-BATCH-081 EVM-BATCH-084 a part is given back, once for each wish that can be told from the next', async () => {
   await buy(payerOf({ depositFor: 10 }))
@@ -252,7 +252,7 @@ test('EVM-BATCH-083 the seller gives back on its own, and never while a request 
   expect(await onChain()).toMatchObject({ balance: 2000n, totalClaimed: 2000n, refundNonce: 1n })
   expect(await ledger.refund(channelId, 0n)).toMatchObject({ code: `${P}refund_amount_invalid` })
   expect(await ledger.refund(`0x${'9'.repeat(64)}`)).toMatchObject({ code: `${P}missing_channel` })
-})
+}, 120_000)
 
 test('EVM-BATCH-003 the key of the authorizer is not that of the account that is paid', () => {
   const asset = assetByTicker(BASE_SEPOLIA, 'USDC')!

@@ -30,7 +30,7 @@ let hold: Hold
 beforeAll(async () => {
   server = await startPostgres()
 })
-afterAll(() => server.remove())
+afterAll(() => server?.remove())
 
 describe.each([
   ['sqlite', () => openMemoryStore()],

@@ -16,7 +16,7 @@ beforeAll(async () => {
   const text = (await signed(payer, instructions, { blockhash, lastValidBlockHeight: 0n })).wire
   wire = Uint8Array.from(Buffer.from(text, 'base64'))
 })
-afterAll(() => chain.stop())
+afterAll(() => chain?.stop())
 
 test('takes a transaction apart', () => {
   const { message, signatures, wire: own } = decodeTransaction(Uint8Array.from([...wire, 1, 2, 3]))
