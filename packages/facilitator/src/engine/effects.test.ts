@@ -115,6 +115,22 @@ test.each([
   expect(order).toEqual(asked)
 })
 
+test('what moved nothing in the place of a payment is no failure of the payment: its number is gone', async () => {
+  const idle: Attempt = { ...attempt, transaction: { ...attempt.transaction, hash: 'b', details: { idle: true } } }
+  const half = {
+    outcome: async (_: unknown, __: unknown, of: readonly { readonly hash: string }[]) => {
+      const failed = of.find(({ hash }) => hash === 'b')
+      return failed === undefined ? { status: 'pending' } : { status: 'reverted', transaction: 'b' }
+    },
+  }
+  const lane = { outbids: () => 1, isGone: async () => true }
+  const route = { half, chain: {}, laneBy: () => lane } as never as Route
+  const options = { ...rest, journal: {} as never as Journal, isAlone: () => true, means: undefined }
+  const effects = createEffects('0x03', request, route, options)
+  const record = { ...sent, attempts: [attempt, idle] }
+  expect(await effects({ do: 'look' }, { record })).toMatchObject({ chain: { status: 'pending' }, gone: true })
+})
+
 test('D33 what is signed for again has as long as at first to wait for what earlier payments take', async () => {
   let now = 1000
   const half = {

@@ -22,6 +22,7 @@ import type { Lane } from './lane.js'
 import type { Moves } from './moves.js'
 import type { Known, Step } from './plan.js'
 import type { Route } from './route.js'
+import { isIdle } from './signing.js'
 
 /** What the effects work with. */
 export type EffectsOptions = {
@@ -128,8 +129,11 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   }
 
   async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep' | 'stands' | 'gone'>> {
-    // What is known to have failed has nothing more to say, and would drown what the chain says of the payment itself.
-    const sent = record.attempts.flatMap(({ transaction, status }) => (status === 'failed' ? [] : [transaction]))
+    // What is known to have failed has nothing more to say, and would drown what the chain says of the payment itself. What moves nothing in its place is no
+    // failure of it: its nonce is gone.
+    const sent = record.attempts.flatMap(({ transaction, status }) =>
+      status === 'failed' || isIdle(transaction) ? [] : [transaction],
+    )
     let outcome = await half.outcome(payment, requirements, sent)
     const gone = outcome.status === 'pending' && (await isGone(record))
     // What took the number had to be shown by then; it may not have been before.

@@ -1,4 +1,4 @@
-import { type SignedTransaction, sameAddress } from '@groat/core'
+import { type SentTransaction, type SignedTransaction, sameAddress } from '@groat/core'
 import type { SettlementRecord } from '../journal/record.js'
 import type { LaneOptions } from './lane.js'
 
@@ -54,6 +54,16 @@ export function createSigning({
     if (!sameAddress(transaction.signer, signer) || transaction.nonce !== nonce) {
       throw new TypeError('The chain driver signed something else than it was asked to')
     }
-    return transaction
+    return records.length === 0 ? { ...transaction, details: { ...transaction.details, idle: true } } : transaction
   }
+}
+
+/**
+ * Whether a transaction was signed for no payment, and only uses up its nonce: what becomes of it says nothing of payments that travelled under the same one.
+ *
+ * @example
+ * const sent = attempts.filter(({ transaction }) => !isIdle(transaction))
+ */
+export function isIdle({ details }: SentTransaction): boolean {
+  return details?.idle === true
 }

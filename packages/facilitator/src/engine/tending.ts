@@ -2,7 +2,7 @@ import { X402Error } from '@groat/core'
 import { crashpoint } from '../crashpoint.js'
 import { NONCES_LOADED } from '../journal/reads.js'
 import type { SettlementRecord } from '../journal/record.js'
-import { isOpen } from '../journal/state.js'
+import { isLive, isOpen } from '../journal/state.js'
 import { createGap } from './gap.js'
 import type { LaneOptions } from './lane.js'
 import { pollDelay } from './plan.js'
@@ -238,9 +238,19 @@ export function createTending(options: TendingOptions): Tending {
   }
 }
 
-/** Whether a payment needs what is in a slot: it is open, or its evidence is of a transaction there, which has to land again when it waits again. */
-function needs({ state, evidence }: SettlementRecord, { transactions }: Slot): boolean {
-  return isOpen(state) || transactions.some(({ hash }) => hash === evidence?.transaction)
+/**
+ * Whether a payment needs what is in a slot: it is open and has not given that up, for then another is signed for it, or its evidence is of a transaction there,
+ * which has to land again when it waits again.
+ *
+ * @example
+ * const isOver = riders.every((rider) => !needs(rider, slot))
+ */
+export function needs(
+  { state, evidence, attempts }: SettlementRecord,
+  { id, transactions }: Pick<Slot, 'id' | 'transactions'>,
+): boolean {
+  const waits = isOpen(state) && attempts.some((attempt) => attempt.slot === id && isLive(attempt))
+  return waits || transactions.some(({ hash }) => hash === evidence?.transaction)
 }
 
 /** Nonces that are filled with nothing in one look, at the most. */
