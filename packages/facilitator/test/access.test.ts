@@ -225,6 +225,17 @@ describe('quotas in three rings', () => {
     expect((await told(await post(app, '/verify', makePayment())))[1]).toBe('quota_exceeded')
   })
 
+  test('FAC-102 what a replica has verified it settles, also when others have used up what the journal grants the payer', async () => {
+    const limits = { perPayer: { perSecond: 1, burst: 2 } }
+    const [busy, quiet] = [door({ limits }), door({ limits })]
+    const ask = async (app: Hono, path: string, request = makePayment()) =>
+      (await told(await post(app, path, request)))[1]
+    expect([await ask(busy, '/settle'), await ask(busy, '/settle')]).toEqual([true, true])
+    const request = makePayment()
+    expect([await ask(quiet, '/verify', request), await ask(quiet, '/settle')]).toEqual([true, 'quota_exceeded'])
+    expect(await ask(quiet, '/settle', request)).toBe(true)
+  })
+
   test('FAC-102 what is presented again has a rate of its own, and takes nothing of what is new', async () => {
     const app = door({ limits: { perPayer: { perSecond: 1, burst: 2 } } })
     const request = makePayment()
