@@ -115,10 +115,11 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     ...{ journal, routes, settler, clock, timers, minRemainingSeconds, settleTimeout },
     onClaimed: (record) => tell(record, 'payment_claimed'),
   })
+  const watched = routes.chains.flatMap(({ network, blockHash }) => (blockHash === undefined ? [] : network))
   const keeper = createKeeper({
     journal,
     lanes: () => routes.lanes().filter(({ isOrdered }) => isOrdered),
-    serves: routes.serves,
+    ...{ serves: routes.serves, watched },
     lease,
     timers,
     isCarried: (pid) => settler.run(pid) !== undefined,
@@ -155,8 +156,9 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     await Promise.all(routes.lanes().map((lane) => (lane.isOrdered ? undefined : lane.take({ fence: 0 }))))
     tellOf({ type: 'replica_started' })
     await keeper.start()
-    await tellUnserved()
-    const open = await journal.adopt(routes.serves)
+    const schemes = await journal.openSchemes()
+    schemes.filter((each) => !routes.find(each).ok).forEach(tellUnserved)
+    const open = await journal.adopt(routes.serves, watched)
     for (let at = 0; at < open.length; at += SWEEP) {
       await Promise.all(open.slice(at, at + SWEEP).map((record) => resume(record)))
       crashpoint('FP-13')
@@ -195,19 +197,20 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   /** Carries on with what is in the journal; resolves when the chain was asked once after what may have left. What has not waits for its turn. */
   async function resume(record: SettlementRecord): Promise<void> {
     const route = routes.find(record)
-    // What is not served here is never taken on.
-    if (!route.ok) return
+    if (!route.ok) {
+      // Its block was watched here, and is gone.
+      tellUnserved(record)
+      await journal.give(record).catch((error) => report(error, { during: 'watch', pid: record.pid }))
+      return
+    }
     const { looked } = settler.carry(record, storedRequest(record), route)
     return record.state === 'claimed' ? undefined : looked
   }
 
   /** What is open and not served here waits for a replica that serves it, and there may be none. */
-  async function tellUnserved(): Promise<void> {
-    for (const open of await journal.openSchemes()) {
-      if (routes.find(open).ok) continue
-      const reason = 'payments are open that are not served here'
-      report(new X402Error('invalid_config', { ...open, reason }), { during: 'start' })
-    }
+  function tellUnserved({ network, scheme }: Pick<SettlementRecord, 'network' | 'scheme'>): void {
+    const reason = 'payments are open that are not served here'
+    report(new X402Error('invalid_config', { network, scheme, reason }), { during: 'start' })
   }
 
   async function verify(request: FacilitatorRequest): Promise<Verdict> {

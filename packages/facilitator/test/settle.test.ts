@@ -1,4 +1,11 @@
-import { type FacilitatorRequest, requirementsId, type Settlement, X402Error, type X402Event } from '@groat/core'
+import {
+  type FacilitatorRequest,
+  requirementsId,
+  type Settlement,
+  sha256Hex,
+  X402Error,
+  type X402Event,
+} from '@groat/core'
 import { openMemoryStore, type Store } from '@groat/store'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createFacilitator, type FacilitatorOptions, type FacilitatorService, type Fault } from '../src/index.js'
@@ -543,26 +550,55 @@ describe('a restart', () => {
     await expectOnce(5)
   })
 
-  test('ENG-12 what is open and not served here is told once, and left to who serves it', async () => {
-    chain.automine = false
-    const exact = createFakeScheme(chain)
-    const kinds = () => [{ x402Version: 2, scheme: 'upto', network: NETWORK }] as const
-    const schemes = [exact, { ...exact, scheme: { ...exact.scheme, name: 'upto' }, kinds }]
-    const { payment, requirements } = makePayment({}, { scheme: 'upto' })
-    const request = { payment: { ...payment, scheme: 'upto' }, requirements }
-    const first = await serve({ schemes, settleTimeout: 1 })
-    await first.settle(request)
-    await until(() => chain.seen.length === 1)
-    await first.stop()
-    await serve()
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    expect(faults).toMatchObject([
-      { during: 'start', error: { code: 'invalid_config', context: { network: NETWORK, scheme: 'upto' } } },
-    ])
-    chain.automine = true
-    chain.mine()
-    settled(await (await serve({ schemes })).settle(request))
-    await expectOnce(1)
+  describe('what is not served here', () => {
+    function uptoToo() {
+      const exact = createFakeScheme(chain)
+      const kinds = () => [{ x402Version: 2, scheme: 'upto', network: NETWORK }] as const
+      const { payment, requirements } = makePayment({}, { scheme: 'upto' })
+      return {
+        schemes: [exact, { ...exact, scheme: { ...exact.scheme, name: 'upto' }, kinds }],
+        request: { payment: { ...payment, scheme: 'upto' }, requirements },
+      }
+    }
+    const unserved = {
+      ...{ during: 'start' },
+      error: { code: 'invalid_config', context: { network: NETWORK, scheme: 'upto' } },
+    }
+
+    test('ENG-12 and is open is told once, and left to who serves it', async () => {
+      chain.automine = false
+      const { schemes, request } = uptoToo()
+      const first = await serve({ schemes, settleTimeout: 1 })
+      await first.settle(request)
+      await until(() => chain.seen.length === 1)
+      await first.stop()
+      await serve()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(faults).toMatchObject([unserved])
+      chain.automine = true
+      chain.mine()
+      settled(await (await serve({ schemes })).settle(request))
+      await expectOnce(1)
+    })
+
+    test('A14 and is settled is watched, and given to who serves it when its block is gone', async () => {
+      let branch = ''
+      const blockHash = async (block: bigint) => branch + sha256Hex(block.toString())
+      const head = async () => ({ latest: chain.block, safe: 0n, final: 0n })
+      Object.assign(chain, { blockHash, head })
+      const { schemes, request } = uptoToo()
+      const first = await serve({ schemes })
+      settled(await first.settle(request))
+      await first.stop()
+      await serve({ watchInterval: 10 })
+      branch = 'another'
+      const standing = () => tables().selectFrom('settlement').select(['state', 'owner']).executeTakeFirstOrThrow()
+      await until(async () => (await standing()).owner === null)
+      expect([await standing(), faults]).toMatchObject([{ state: 'reorged' }, [unserved]])
+      branch = ''
+      settled(await (await serve({ schemes })).settle(request))
+      await expectOnce(1)
+    })
   })
 
   test('is refused while a chain is not there, and may be tried again', async () => {

@@ -23,6 +23,8 @@ export type KeeperOptions = {
   readonly lanes: () => readonly Lane[]
   /** What is served here: nothing else is taken on. A payment that was given away and found nobody is ended by whoever serves it. */
   readonly serves: readonly Serving[]
+  /** Networks on which a block says by itself whether it is still there: all that is settled is watched. */
+  readonly watched: readonly Network[]
   /** Milliseconds after which a replica that was not heard of counts as gone. */
   readonly lease: number
   readonly timers: Timers
@@ -40,12 +42,13 @@ export type KeeperEvent = Pick<X402Event, 'type' | 'network' | 'signer' | 'repli
  * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones.
  *
  * @example
- * const keeper = createKeeper({ journal, lanes, serves, lease: 15_000, timers, isCarried, carry, tell, onError })
+ * const keeper = createKeeper({ journal, lanes, serves, watched, lease: 15_000, timers, isCarried, carry, tell, onError })
  */
 export function createKeeper({
   journal,
   lanes,
   serves,
+  watched,
   lease,
   timers,
   isCarried,
@@ -154,7 +157,7 @@ export function createKeeper({
         .then(async (faults) => {
           // One node that does not answer keeps nothing else from going on.
           faults.forEach(onError)
-          const orphans = await journal.adopt(serves)
+          const orphans = await journal.adopt(serves, watched)
           orphans.forEach(carry)
           const forgotten = await journal.forgotten(isCarried)
           forgotten.forEach(carry)

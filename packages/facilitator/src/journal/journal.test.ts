@@ -452,6 +452,23 @@ function describeJournal(): void {
       expect(await journal.leases.renew(1000)).toMatchObject({ alive: 1 })
     })
 
+    test('what is settled is watched by who knows its chain, or serves its scheme; what is open is carried by who serves it', async () => {
+      const gone = createJournal({ store, clock: () => 1000, replica: 'gone' })
+      await gone.leases.renew(-1)
+      const take = async (nonce: string) => {
+        const claim = await gone.claim(claimOf(nonce), 'gone')
+        return claim.status === 'won' ? claim.record : expect.fail(claim.status)
+      }
+      written(await gone.settled(written(await sign(await take('1'), tx('a', 0n))), evidence))
+      await take('2')
+      const upto = [{ ...SERVED, scheme: 'upto' }]
+      expect(await journal.adopt(upto)).toEqual([])
+      expect(await journal.watched(NETWORK, 10)).toEqual([])
+      expect(await journal.adopt(upto, [NETWORK])).toEqual([])
+      expect(await journal.watched(NETWORK, 10)).toMatchObject([{ pid: claimOf('1').pid, state: 'settled' }])
+      expect((await journal.adopt(ABLE)).map(({ pid }) => pid)).toEqual([claimOf('2').pid])
+    })
+
     test('what was claimed by who cannot sign goes to one who can', async () => {
       const other = createJournal({ store, clock: () => 1000, replica: 's' })
       await other.claim(claimOf('1'), null)

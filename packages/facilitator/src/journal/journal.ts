@@ -46,8 +46,14 @@ export interface Journal extends JournalReads, JournalSteps {
    * before anything was signed is not known. `owner`: who carries it; nobody yet when it is null.
    */
   claim(claim: Claim, owner: string | null, bounds?: ClaimBounds): Promise<Claimed>
-  /** Every record that somebody still has to carry to an end, or to watch, that is served here and nobody's living: it is this replica's from now on. */
-  adopt(served: readonly Pick<Served, 'network' | 'scheme'>[]): Promise<readonly SettlementRecord[]>
+  /**
+   * Every record that somebody still has to carry to an end, or to watch, that is served here and nobody's living: it is this replica's from now on. `watched`:
+   * networks on which a block says by itself whether it is still there, so that what is settled is watched whether it is served or not.
+   */
+  adopt(
+    served: readonly Pick<Served, 'network' | 'scheme'>[],
+    watched?: readonly Network[],
+  ): Promise<readonly SettlementRecord[]>
   /** What is this replica's to carry, and it does not know of: its commit answered nothing, and was one all the same. */
   forgotten(isCarried: (pid: Pid) => boolean): Promise<readonly SettlementRecord[]>
   /**
@@ -121,7 +127,7 @@ export function createJournal(options: JournalOptions): Journal {
 
     claim: createClaim(write, limits),
 
-    async adopt(served) {
+    async adopt(served, watched = []) {
       const adopted = await store.transaction(
         async (trx) => {
           const now = await store.now(trx)
@@ -129,7 +135,12 @@ export function createJournal(options: JournalOptions): Journal {
             .updateTable('settlement')
             .set({ owner: replica })
             .where('phase', 'is not', null)
-            .where((eb) => eb.or(served.map(({ network, scheme }) => eb.and({ network, scheme }))))
+            .where((eb) =>
+              eb.or([
+                ...served.map(({ network, scheme }) => eb.and({ network, scheme })),
+                ...watched.map((network) => eb.and({ network, phase: 'settled' })),
+              ]),
+            )
             .where((eb) =>
               eb.or([
                 eb('owner', 'is', null).and('state', '!=', 'claimed'),

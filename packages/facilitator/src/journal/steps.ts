@@ -10,7 +10,7 @@ export type Written = SettlementRecord | 'moved'
 
 /** Writes about one payment. Each holds only while the payment stands where the caller saw it. */
 export interface JournalSteps {
-  /** Lets a payment go, for it has to be signed for, and this replica cannot: nothing that is signed for it can land any more. */
+  /** Lets a payment go: it has to be signed for, and this replica cannot, or it is not served here. */
   give(record: SettlementRecord): Promise<Written>
   /** A node has taken the bytes. */
   sent(record: SettlementRecord, transaction: SignedTransaction): Promise<Written>
