@@ -274,6 +274,7 @@ function createWorld(
       scheduler.after(500, () => present(request, rest))
       return
     }
+    const askedAt = scheduler.now
     const { payment, requirements } = request
     const known = replica.service.inspect({ payment, requirements })
     const pid = known.ok ? known.pid : known.late?.pid
@@ -281,7 +282,7 @@ function createWorld(
       .settle(request)
       .then(
         (settlement) => {
-          if (pid !== undefined) answers.push(answerOf(settlement, pid, request, scheduler.now))
+          if (pid !== undefined) answers.push({ ...answerOf(settlement, pid, request, scheduler.now), askedAt })
           return settlement.status === 'unknown'
         },
         (error) => {
@@ -502,7 +503,7 @@ function createWorld(
       journal,
       chain: { transfers, transactions, returned, ...(isDrained ? {} : { opening: accounts }) },
       // What a replica wrote after an answer may have an earlier time.
-      answers: answers.map((answer) => ({ ...answer, at: answer.at - SKEW })),
+      answers: answers.map(({ at, askedAt = at, ...rest }) => ({ ...rest, at: at - SKEW, askedAt: askedAt - SKEW })),
     }
   }
 

@@ -130,6 +130,14 @@ const [first, second] = good.journal.evidence as unknown as [
   Good['journal']['evidence'][0],
 ]
 const withEvents = (...steps: Parameters<typeof chained>[0]) => withJournal({ event: chained(steps) })
+/** The first payment was refused at 12, and presented again. */
+const refusedFirst = withEvents(
+  ['p1', null, 'claimed', 10],
+  ['p1', 'claimed', 'refused', 12],
+  ['p1', 'refused', 'claimed', 14],
+  ['p1', 'claimed', 'signed', 20],
+  ['p1', 'signed', 'settled', 50],
+)
 const [handle] = good.handlers as unknown as [Good['handlers'][0]]
 
 const tampered: readonly (readonly [id: string, how: string, history: History])[] = [
@@ -188,6 +196,14 @@ const tampered: readonly (readonly [id: string, how: string, history: History])[
     'INV-8',
     'refused, and settled all the same',
     { ...good, answers: [{ pid: 'p1', rid: 'r1', at: 40, status: 'refused' }] },
+  ],
+  [
+    'INV-8',
+    'refused, and settled all the same, though it had been refused before this was asked',
+    {
+      ...refusedFirst,
+      answers: [{ pid: 'p1', rid: 'r1', askedAt: 13, at: 40, status: 'refused' }],
+    },
   ],
   [
     'INV-8',
@@ -335,6 +351,11 @@ test('what was not recorded is not judged, and not called held', () => {
   expect(bare.filter(({ status }) => status === 'not recorded').map(({ id }) => id)).toEqual(
     [1, 2, 3, 5, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 23, 24].map((nth) => `INV-${nth}`),
   )
+})
+
+test('a refusal that was true when the payment was presented may be on its way while it is presented again', () => {
+  const answers = [{ pid: 'p1', rid: 'r1', askedAt: 11, at: 40, status: 'refused' }] as const
+  expect(statusOf({ ...refusedFirst, answers }, 'INV-8')).toBe('held')
 })
 
 test('what has come is held, what is not yet due is not missed, what a reorg undid was true once', () => {

@@ -157,6 +157,8 @@ export type ChainTransaction = {
 export type Answer = {
   readonly pid: string
   readonly rid: string
+  /** When it was asked for, where that is known: an answer may be on its way while the same payment is presented again. */
+  readonly askedAt?: number
   readonly at: number
   readonly status: 'settled' | 'refused' | 'unknown'
   readonly transaction?: string

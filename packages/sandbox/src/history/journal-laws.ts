@@ -98,15 +98,20 @@ export const journalLaws: readonly Law[] = [
     says: 'what is not known is never called refused, and comes to its end',
     judge: ({ journal, answers = [], wallet, endsAt }) => {
       const bound = new Map<string, number>()
+      /** When it was refused last before that. */
+      const refused = new Map<string, number>()
       for (const { pid, to_state, at } of journal.event) {
         if (to_state === 'signed' && !bound.has(pid)) bound.set(pid, at)
+        if (to_state === 'refused') refused.set(pid, at)
       }
       const settled = new Set(journal.settlement.flatMap(({ pid, state }) => (successes.includes(state) ? [pid] : [])))
       const rids = new Map(journal.settlement.map(({ pid, rid }) => [pid, rid]))
-      const misled = answers.flatMap(({ pid, rid, at, status }) => {
+      const misled = answers.flatMap(({ pid, rid, at, askedAt = at, status }) => {
         const since = bound.get(pid)
         const isEnd = status === 'refused' && since !== undefined && at > since && rids.get(pid) === rid
-        return isEnd && settled.has(pid) ? [pid] : []
+        // It was, after this was asked; another presentation of it has begun anew since then.
+        const wasTrue = (refused.get(pid) ?? Number.NEGATIVE_INFINITY) >= askedAt
+        return isEnd && !wasTrue && settled.has(pid) ? [pid] : []
       })
       const open = journal.settlement.flatMap(({ pid, state, valid_before }) =>
         ends.includes(state) || (endsAt !== undefined && valid_before * 1000 + PATIENCE > endsAt) ? [] : [pid],
