@@ -414,7 +414,7 @@ export const errorCodes = {
   payment_refused: {
     ...client,
     title: 'The seller refused the payment',
-    hint: 'See the seller’s code; nothing was proven to be charged.',
+    hint: 'See the seller’s words. They prove nothing: the payment stays alive until it expires.',
   },
   payment_unresolved: {
     status: 503,
