@@ -251,8 +251,8 @@ export class View {
     return block && log && { block, log }
   }
 
-  hasTx(hash: string): boolean {
-    return this.#find((block) => hasTx(block, hash)) !== undefined
+  blockOf(hash: string): Block | undefined {
+    return this.#find((block) => hasTx(block, hash))
   }
 
   #find(is: (block: Block) => boolean): Block | undefined {

@@ -122,7 +122,9 @@ export function createSimScheme(
       const { nonce, signature } = transferOf(payment)
       return reach('verify', () => {
         if (signature !== 'good') return { ...refuse('invalid_exact_evm_signature'), payer }
-        const { used, balances } = chain.view(behind('verifies')).state
+        const { head, state } = chain.view(behind('verifies'))
+        if (head.number < (at.since ?? 0n)) throw new X402Error('rpc_invalid_answer', { network: NETWORK })
+        const { used, balances } = state
         if (used.has(payer + nonce)) return { ...refuse('invalid_exact_evm_nonce_already_used'), payer }
         const isEnough = (balances.get(payer) ?? 0n) >= offer.amount + (at.reserved ?? 0n)
         return isEnough ? { ok: true, payer } : { ...refuse('invalid_exact_evm_insufficient_balance'), payer }
@@ -158,10 +160,11 @@ export function createSimScheme(
         }
         if (view.head.time >= (validBefore + MARGIN) * 1000)
           return { status: 'dead', refusal: refuse('payment_expired') }
-        const failed = sent.findLast(({ hash }) => view.hasTx(hash))
-        if (failed === undefined) return { status: 'pending' }
+        const blocks = sent.map(({ hash }) => ({ transaction: hash, blockNumber: view.blockOf(hash)?.number }))
+        const failed = blocks.findLast(({ blockNumber }) => blockNumber !== undefined)
+        if (failed?.blockNumber === undefined) return { status: 'pending' }
         const refusal = refuse('invalid_exact_evm_transaction_failed')
-        return { status: 'reverted', transaction: failed.hash, refusal }
+        return { status: 'reverted', ...failed, blockNumber: failed.blockNumber, refusal }
       }),
   }
 }
