@@ -12,66 +12,55 @@ function signer(mined = 7n) {
   }
   const taken = createTaken({ chain: { minedNonce }, signer: '0xf1', clock: () => world.now, lag: 5000 })
   const isGone = (nonce = 7n) => taken.isGone({ nonce })
-  return { world, isGone, saw: taken.saw }
+  /** What is said of number 7 when so much time has passed, and the chain stands there. */
+  const after = (milliseconds: number, stands = world.mined) => {
+    world.now += milliseconds
+    world.mined = stands
+    return isGone()
+  }
+  return { world, isGone, after, saw: taken.saw }
 }
 
 test('INV-8 a number is gone when that was seen for as long as every node needs to show what it went to', async () => {
-  const { world, isGone } = signer()
-  expect(await isGone()).toBe(false)
-  world.now += 1000
-  world.mined = 8n
-  expect(await isGone()).toBe(false)
-  world.now += 4999
-  expect(await isGone()).toBe(false)
-  world.now += 1000
-  expect(await isGone()).toBe(true)
+  const { isGone, after } = signer(7n)
+  expect(await after(0)).toBe(false)
+  expect(await after(1000, 8n)).toBe(false)
+  expect(await after(4999)).toBe(false)
+  expect(await after(1000)).toBe(true)
   expect(await isGone(8n)).toBe(false)
 })
 
 test('what somebody else was answered counts too: of blocks that were undone in between it begins anew', async () => {
-  const { world, isGone, saw } = signer(8n)
-  expect(await isGone()).toBe(false)
+  const { world, after, saw } = signer(8n)
+  expect(await after(0)).toBe(false)
   world.now += 6000
   saw(7n)
-  world.now += 1000
-  expect(await isGone()).toBe(false)
-  world.now += 5000
-  expect(await isGone()).toBe(true)
+  expect(await after(1000)).toBe(false)
+  expect(await after(5000)).toBe(true)
 })
 
 test('one answer that is too high takes nothing', async () => {
-  const { world, isGone } = signer(800n)
-  expect(await isGone()).toBe(false)
-  world.now += 6000
-  world.mined = 7n
-  expect(await isGone()).toBe(false)
-  world.now += 1000
-  world.mined = 8n
-  expect(await isGone()).toBe(false)
+  const { isGone, after } = signer(800n)
+  expect(await after(0)).toBe(false)
+  expect(await after(6000, 7n)).toBe(false)
+  expect(await after(1000, 8n)).toBe(false)
   expect(await isGone(70n)).toBe(false)
 })
 
 test('a number that was free in between was not gone, and one below it was', async () => {
-  const { world, isGone } = signer(8n)
-  expect(await isGone()).toBe(false)
-  world.mined = 7n
-  world.now += 3000
-  expect(await isGone()).toBe(false)
-  world.mined = 8n
-  world.now += 3000
-  expect(await isGone()).toBe(false)
+  const { isGone, after } = signer(8n)
+  expect(await after(0)).toBe(false)
+  expect(await after(3000, 7n)).toBe(false)
+  expect(await after(3000, 8n)).toBe(false)
   expect(await isGone(6n)).toBe(true)
 })
 
 test('a node that does not answer says nothing, and neither does a chain without such numbers', async () => {
-  const { world, isGone } = signer(8n)
-  expect(await isGone()).toBe(false)
+  const { world, after } = signer(8n)
+  expect(await after(0)).toBe(false)
   world.mined = undefined
-  world.now += 6000
-  expect(await isGone()).toBe(false)
-  world.mined = 8n
-  world.now += 1000
-  expect(await isGone()).toBe(true)
+  expect(await after(6000)).toBe(false)
+  expect(await after(1000, 8n)).toBe(true)
   const without = createTaken({ chain: {}, signer: '0xf1', clock: () => 0, lag: 5000 })
   expect(await without.isGone({ nonce: 0n })).toBe(false)
   expect(await without.isGone({})).toBe(false)
