@@ -26,9 +26,14 @@ test('another one, and one that was there in between, is missing anew', () => {
   ])
 })
 
+test('nodes that are slow to answer make every look late, and no gap new', () => {
+  const { see } = watch()
+  expect([see(0, 7n), see(15_000, 7n), see(15_000, 7n)]).toEqual(['new', 'due', 'due'])
+})
+
 test('what nobody looked at for a while, or was in a block meanwhile, is missing anew', () => {
   const { gap, see } = watch()
-  expect([see(0, 7n), see(10_000, 7n), see(5000, 7n)]).toEqual(['new', 'new', 'due'])
+  expect([see(0, 7n), see(60_000, 7n), see(5000, 7n)]).toEqual(['new', 'new', 'due'])
   gap.pass(7n)
   expect(see(1000, 7n)).toBe('due')
   gap.pass(8n)

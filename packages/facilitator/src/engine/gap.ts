@@ -25,7 +25,7 @@ export function createGap(clock: Clock, lag: number): Gap {
       gap = undefined
       if (nonce === undefined) return 'none'
       // What was not looked at for a while may have been filled meanwhile.
-      const isKnown = before?.nonce === nonce && now - before.seenAt < 2 * lag
+      const isKnown = before?.nonce === nonce && now - before.seenAt < Math.max(2 * lag, UNSEEN)
       const since = isKnown ? before.since : now
       gap = { nonce, since, seenAt: now }
       if (!isKnown) return 'new'
@@ -36,3 +36,6 @@ export function createGap(clock: Clock, lag: number): Gap {
     },
   }
 }
+
+/** Milliseconds after which a gap that nobody looked at is another, for all that is known; one look at a slow node takes less. */
+const UNSEEN = 60_000
