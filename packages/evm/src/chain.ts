@@ -162,7 +162,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
       const tier = tiers.get(asset.toLowerCase())
       return tier !== undefined && amount >= tier ? sure : chain
     },
-    since: (block) => chainSince(chain, multicall, block),
+    since: (block) => chainSince(chain, block),
     async ready() {
       await rpc.latestBlock()
       const [code] = await Promise.all([
@@ -220,8 +220,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
     ...chain,
     rpc: rpc.agreed ?? rpc,
     worth: () => sure,
-    // Two nodes are seldom at the same block: they are asked at one that both have.
-    since: (block) => chainSince(sure, undefined, block),
+    since: (block) => chainSince(sure, block),
     get tryTogether() {
       return multicall && together
     },

@@ -1,6 +1,5 @@
 import { X402Error } from '@groat/core'
 import { createQueue } from '@groat/rpc'
-import { decodeInteger } from './abi.js'
 import type { Address } from './address.js'
 import { decodeAggregate, encodeAggregate, MULTICALL3, type PartCall } from './multicall.js'
 import type { CallOutcome, EvmRpc } from './rpc.js'
@@ -11,18 +10,15 @@ export type Trial = {
   readonly calls: readonly PartCall[]
   readonly payer: Address
   readonly payTo: Address
-  /** The oldest block at which it may be tried. */
-  readonly since?: bigint | undefined
+  /** The block at which it is tried, by its height; the newest unless told. */
+  readonly block?: bigint | undefined
 }
 
 /**
- * Tries payments of concurrent callers in one call of the chain, at its newest block. What succeeds there succeeds alone too; what fails
- * may have failed for the company, or because the node is behind, so it has to be tried alone before that is said of it.
+ * Tries payments of concurrent callers in one call of the chain. What succeeds there succeeds alone too; what fails may have failed for the
+ * company, so it has to be tried alone before that is said of it. Throws where the node does not have the block.
  */
 export type TryTogether = (trial: Trial) => Promise<readonly CallOutcome[]>
-
-/** `getBlockNumber()`: of which block all of them are. On some rollups it is the other chain's, and lower. */
-const READ_HEIGHT: PartCall = { to: MULTICALL3, data: '0x42cbb15c' }
 
 /** Payments in one call. */
 const MAX_TRIALS = 50
@@ -49,14 +45,22 @@ type Waiting = Trial & {
   reject(reason: unknown): void
 }
 
-type Company = { readonly members: Waiting[]; readonly payers: Set<Address>; readonly paid: Set<Address> }
+type Company = {
+  readonly block: bigint | undefined
+  readonly members: Waiting[]
+  readonly payers: Set<Address>
+  readonly paid: Set<Address>
+}
 
 function companies(batch: readonly Waiting[]): readonly (readonly Waiting[])[] {
   const made: Company[] = []
   for (const each of batch) {
-    let company = made.find(({ payers, paid }) => !paid.has(each.payer) && !payers.has(each.payTo))
+    const { block } = each
+    let company = made.find(
+      ({ payers, paid, ...other }) => other.block === block && !paid.has(each.payer) && !payers.has(each.payTo),
+    )
     if (company === undefined) {
-      company = { members: [], payers: new Set(), paid: new Set() }
+      company = { block, members: [], payers: new Set(), paid: new Set() }
       made.push(company)
     }
     company.members.push(each)
@@ -69,15 +73,13 @@ function companies(batch: readonly Waiting[]): readonly (readonly Waiting[])[] {
 /** Never rejects: what goes wrong is told to the members. */
 async function run(rpc: EvmRpc, members: readonly Waiting[]): Promise<void> {
   try {
-    const calls = [...members.flatMap((each) => each.calls), READ_HEIGHT]
-    const reply = await rpc.call({ to: MULTICALL3, data: encodeAggregate(calls) })
+    const calls = members.flatMap((each) => each.calls)
+    const reply = await rpc.call({ to: MULTICALL3, data: encodeAggregate(calls) }, members[0]?.block)
     const outcomes = reply.ok ? decodeAggregate(reply.data, calls.length) : undefined
-    const height = decodeInteger(outcomes?.at(-1)?.data ?? '0x') ?? 0n
     let at = 0
-    for (const { calls: mine, since = 0n, resolve } of members) {
+    for (const { calls: mine, resolve } of members) {
       // One member may have burnt the gas of all: then nothing is known of anybody.
-      const known = height < since ? undefined : outcomes?.slice(at, at + mine.length)
-      resolve(known ?? mine.map(() => ({ ok: false, data: '0x' })))
+      resolve(outcomes?.slice(at, at + mine.length) ?? mine.map(() => ({ ok: false, data: '0x' })))
       at += mine.length
     }
   } catch (error) {
