@@ -23,3 +23,21 @@ test('INV-11 the newest block in which a payer has moved money is known as long 
   expect(known()).toEqual([undefined, undefined])
   expect(moves.latest({ network: quick, payer: '0x01' }, [3n])).toBe(3n)
 })
+
+test('INV-11 a block that a node made up is known no longer than its own time, whatever is noted after it', () => {
+  let now = 0
+  const payer = { network: network('base'), payer: '0x01' }
+  const moves = createMoves(
+    () => now,
+    () => 100,
+  )
+  moves.note(payer, 10n ** 15n)
+  now = 60
+  moves.note(payer, 7n)
+  moves.note(payer, 8n)
+  expect(moves.latest(payer)).toBe(10n ** 15n)
+  now = 100
+  expect(moves.latest(payer)).toBe(8n)
+  now = 160
+  expect(moves.latest(payer)).toBe(undefined)
+})

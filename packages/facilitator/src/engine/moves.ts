@@ -19,27 +19,28 @@ export type Payer = { readonly network: Network; readonly payer: string }
  * moves.latest(record) // 7n
  */
 export function createMoves(clock: Clock, lag: (network: Network) => number): Moves {
-  const known = new Map<string, { readonly block: bigint; readonly until: number }>()
+  const known = new Map<string, readonly Move[]>()
   const keyOf = ({ network, payer }: Payer) => `${network} ${payer}`
-
-  function latest(payer: Payer, others: readonly bigint[] = []): bigint | undefined {
-    const move = known.get(keyOf(payer))
-    const blocks = move !== undefined && clock() < move.until ? [move.block, ...others] : others
-    return blocks.toSorted((a, b) => Number(a - b)).at(-1)
-  }
+  const movesOf = (payer: Payer) => (known.get(keyOf(payer)) ?? []).filter(({ until }) => clock() < until)
 
   return {
-    latest,
+    latest(payer, others = []) {
+      const blocks = [...movesOf(payer).map(({ block }) => block), ...others]
+      return blocks.toSorted((a, b) => Number(a - b)).at(-1)
+    },
     note(payer, block) {
-      const newest = latest(payer, [block]) ?? block
       const now = clock()
       // The oldest stand first.
-      for (const [key, { until }] of known) {
-        if (now < until) break
+      for (const [key, moves] of known) {
+        if (moves.some(({ until }) => now < until)) break
         known.delete(key)
       }
+      // One that a node made up is above all others, and goes when its own time is over.
+      const above = movesOf(payer).filter((move) => move.block > block)
       known.delete(keyOf(payer))
-      known.set(keyOf(payer), { block: newest, until: now + lag(payer.network) })
+      known.set(keyOf(payer), [...above, { block, until: now + lag(payer.network) }])
     },
   }
 }
+
+type Move = { readonly block: bigint; readonly until: number }
