@@ -36,11 +36,14 @@ function bothNames(network: Network): string {
   return name === network ? name : `${name} (${network})`
 }
 
-/** The status that the last node answered, or what the system said of the connection. */
+/** The status that the last node answered, what the system said of the connection, or that there was no answer in time. */
 function whyOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
+  // A call that was given up has no word of the system's.
+  if (error.message === 'given up' || error.name === 'AbortError') return 'timed out'
   if (X402Error.is(error) && typeof error.context.status === 'number') return `status ${error.context.status}`
   const code =
     'code' in error && typeof error.code === 'string' && /^E[A-Z_]+$/.test(error.code) ? error.code : undefined
+  if (code === 'ETIMEDOUT' || ('code' in error && error.code === 'UND_ERR_CONNECT_TIMEOUT')) return 'timed out'
   return code ?? whyOf(error.cause)
 }

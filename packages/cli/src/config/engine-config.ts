@@ -18,14 +18,13 @@ export type NetworkRules = {
   readonly fees?: FeeLimits
 }
 
-const Seconds = z
-  .int()
-  .check(z.gte(1, 'expected seconds, from 1 to 3600'), z.lte(3600, 'expected seconds, from 1 to 3600'))
-const Decimal = z.union([
-  z.number().check(z.gt(0)),
-  z.string().check(z.regex(/^[0-9]{1,18}([.][0-9]{1,18})?$/, 'expected a number such as 0.01')),
-])
-const Dollars = z.string().check(z.regex(/^\$[0-9]{1,12}([.][0-9]{1,6})?$/, 'expected dollars such as $20'))
+const SECONDS = 'expected seconds, from 1 to 3600, such as 15'
+const Seconds = z.int({ error: SECONDS }).check(z.gte(1, SECONDS), z.lte(3600, SECONDS))
+const COINS = "expected an amount of the chain's own coin, with 18 decimals at the most, such as 0.01"
+const isCoins = (value: number | string) => /^[0-9]{1,18}([.][0-9]{1,18})?$/.test(String(value)) && Number(value) > 0
+const Coins = z.union([z.number(), z.string()]).check(z.refine(isCoins, COINS))
+const DOLLARS = 'expected dollars such as $20'
+const Dollars = z.string({ error: DOLLARS }).check(z.regex(/^\$[0-9]{1,12}([.][0-9]{1,6})?$/, DOLLARS))
 const Share = z.string().check(z.regex(/^[0-9]{1,3}([.][0-9]{1,2})?%$/, 'expected a share such as 5%'))
 const Blocks = z.int().check(z.gt(0, 'expected a number of blocks, safe, or final'))
 const Deep = z.enum(['safe', 'final'])
@@ -53,7 +52,7 @@ export const FeeFields = {
 /** Fields of a network that are about the engine. */
 export const NetworkFields = {
   coin_price: z.optional(Dollars),
-  fee_per_transaction: z.optional(Decimal),
+  fee_per_transaction: z.optional(Coins),
   node_lag: z.optional(Seconds),
   finality: z.optional(
     z.union(

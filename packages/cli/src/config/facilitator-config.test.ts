@@ -81,6 +81,7 @@ test('what is wrong is said with file, line and reason', async () => {
     await read('store: pay.db\ncolour: red\nnetworks: {}\n'),
     await read('store: pay.db\n\nnetworks: {}\n'),
     await read('stor: pay.db\nnetworks: {}\n'),
+    await read(networks('    rpc: []\n    signers: ["KEY"]\n'), { KEY: key }),
     await read(networks('    rpc: "http://x"\n    signers: ["KEY"]\n'), { KEY: key }),
     await read(networks('    rpc: ["NO_RPC"]\n    signers: ["NO_KEY"]\n')),
     await read('listen: nowhere\nstore: pay.db\nnetworks: {}\n'),
@@ -116,6 +117,7 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:3: networks: no network is given",
       "/pay.yaml:1: store: is missing
     /pay.yaml:1: stor: unknown field; did you mean \`store\`?",
+      "/pay.yaml:4: networks.base.rpc: names no node",
       "/pay.yaml:4: networks.base.rpc: expected a list: [one, another]",
       "/pay.yaml:4: networks.base.rpc.0: the environment has no NO_RPC
     /pay.yaml:5: networks.base.signers.0: the environment has no NO_KEY",
@@ -125,7 +127,7 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:5: networks.base.signers.0: expected a private key: 0x and 64 hex digits",
       "/pay.yaml:5: networks.base.signers.0: a key stands in a file that others can read; name a variable, or chmod 600",
       "/pay.yaml:5: networks.base.fee_payer: this chain has signers instead",
-      "/pay.yaml:4: networks.base: signers: expected a private key: 0x and 64 hex digits",
+      "/pay.yaml:4: networks.base.signers: is missing: expected a private key: 0x and 64 hex digits",
       "/pay.yaml:6: networks.base.assets.0: DOGE is no default asset of this network, which has USDC",
       "/pay.yaml:3: networks.solana.fee_payer: expected a secret key: base58 of 64 bytes",
       "/pay.yaml:3: networks.solana.signers: this chain has fee_payer instead",
@@ -393,8 +395,24 @@ limits: { fee_per_payment: { share: 5%, at_least: $0.002 }, fee_per_hour: $20 }
   expect([depth(1n), depth(99_999_999n), depth(100_000_000n), depth(5_000_000_000n)]).toEqual([1, 1, 5, 'safe'])
 })
 
+test('a number is the decimals that stand there, however small it is', async () => {
+  const text = `store: pay.db
+networks:
+  base: { rpc: ["http://a", "http://b"], signers: ["KEY"], agree_from: 0.000001, fee_per_transaction: 0.0000005, sponsor: { account: "SPONSOR", max_funding: 0.0000005 } }
+`
+  expect(await read(text, { KEY: key, SPONSOR: `0x${'cd'.repeat(32)}` })).toMatchObject({
+    networks: [
+      { agreeFrom: '0.000001', maxTransactionFee: 500_000_000_000n, sponsor: { maxFunding: 500_000_000_000n } },
+    ],
+  })
+  expect(await read(text.replace('0.000001', '0.0000005'), { KEY: key, SPONSOR: `0x${'cd'.repeat(32)}` })).toBe(
+    '/pay.yaml:3: networks.base.agree_from: has more decimals than USDC, which has 6',
+  )
+})
+
 test('limits that cannot be meant are refused', async () => {
-  const of = (inner: string, rest: string) => read(`${networksOf(inner)}${rest}`, { KEY: key })
+  const of = (inner: string, rest: string) =>
+    read(`${networksOf(inner)}${rest}`, { KEY: key, SPONSOR: `0x${'cd'.repeat(32)}` })
   expect([
     await of('', 'limits: { fee_per_payment: 5% }\n'),
     await of(', coin_price: $0', ''),
@@ -402,14 +420,28 @@ test('limits that cannot be meant are refused', async () => {
     await of(', finality: { some: 1 }', ''),
     await of(', finality: 0', ''),
     await of('', 'engine: { lease: 0 }\n'),
+    await of('', 'engine: { lease: 15s }\n'),
+    await of('', 'limits: { fee_per_hour: 20 }\n'),
+    await of(', fee_per_transaction: 0', ''),
+    await of(', fee_per_transaction: 1e-19', ''),
+    await of(', sponsor: { account: "SPONSOR", max_funding: 1e-19 }', ''),
     await of(', coin_price: $1', 'limits: { fee_per_payment: lots }\n'),
   ]).toEqual([
     expect.stringMatching(/networks.base: limits on fees in dollars take a coin_price/),
     expect.stringMatching(/coin_price: expected more than nothing/),
-    expect.stringMatching(/coin_price: expected text/),
+    expect.stringMatching(/coin_price: expected dollars such as \$20/),
     expect.stringMatching(/finality.some: expected a number of tokens/),
     expect.stringMatching(/finality: expected a number of blocks, safe, or final/),
-    expect.stringMatching(/engine.lease: /),
+    expect.stringMatching(/engine.lease: expected seconds/),
+    '/pay.yaml:4: engine.lease: expected seconds, from 1 to 3600, such as 15',
+    '/pay.yaml:4: limits.fee_per_hour: expected dollars such as $20',
+    expect.stringMatching(
+      /^\/pay.yaml:3: networks.base.fee_per_transaction: expected an amount of the chain's own coin/,
+    ),
+    expect.stringMatching(
+      /^\/pay.yaml:3: networks.base.fee_per_transaction: expected an amount of the chain's own coin/,
+    ),
+    expect.stringMatching(/^\/pay.yaml:3: networks.base.sponsor.max_funding: expected an amount/),
     expect.stringMatching(/fee_per_payment: expected a share/),
   ])
 })

@@ -62,7 +62,9 @@ const File = z.strictObject({
   networks: z.record(
     z.string(),
     z.strictObject({
-      rpc: z.array(z.string().check(z.regex(/^https?:\/\//, 'expected an http or https URL'))).check(z.minLength(1)),
+      rpc: z
+        .array(z.string().check(z.regex(/^https?:\/\//, 'expected an http or https URL')))
+        .check(z.minLength(1, 'names no node')),
       signers: z.optional(z.array(z.string()).check(z.minLength(1))),
       fee_payer: z.optional(z.string()),
       agree_from: z.optional(z.union([z.number(), z.string()])),
@@ -113,7 +115,7 @@ export async function readFacilitatorConfig(
     const signers = only === 'books' ? [] : family.keysOf(keys)
     const other = family.field === 'signers' ? 'fee_payer' : 'signers'
     if (keys[other] !== undefined) throw fail([...path, other], `this chain has ${family.field} instead`)
-    if (signers === undefined) throw fail(path, `${family.field}: expected ${family.form}`)
+    if (signers === undefined) throw fail([...path, family.field], `is missing: expected ${family.form}`)
     const checkKey = (key: string, field: readonly PropertyKey[]) => {
       if (!family.isKey(key)) throw fail(field, `expected ${family.form}`)
       if (!isPrivate && isLiteral(field)) {
@@ -136,6 +138,10 @@ export async function readFacilitatorConfig(
     const agreeFrom = agree_from === undefined ? undefined : String(agree_from)
     if (agreeFrom !== undefined && !/^[0-9]{1,30}([.][0-9]{1,30})?$/.test(agreeFrom)) {
       throw fail([...path, 'agree_from'], 'expected a number of tokens, such as 100')
+    }
+    const coarse = tokens.find(({ decimals }) => (agreeFrom?.split('.')[1]?.length ?? 0) > decimals)
+    if (coarse !== undefined) {
+      throw fail([...path, 'agree_from'], `has more decimals than ${coarse.symbol}, which has ${coarse.decimals}`)
     }
     if (agreeFrom !== undefined && rpc.length < 2) throw fail([...path, 'agree_from'], 'takes two nodes in rpc')
     if (agreeFrom !== undefined && family.field !== 'signers') {
@@ -218,7 +224,8 @@ function unknownNetwork(name: string, taken: readonly string[]): string {
 /** A ticker that is mistyped is found among the few that there are. */
 function unknownAsset(asset: string, id: Network): string {
   const tickers = defaultAssets(id).map(({ symbol }) => symbol)
-  return `${asset} is no default asset of this network, which has ${tickers.join(', ')}`
+  const isAddress = /^(0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})$/.test(asset)
+  return `${asset} is no ${isAddress ? 'token that is known here' : 'default asset'} of this network, which has ${tickers.join(', ')}`
 }
 
 /** An id can be written of any chain there may be: most that nobody knows are mistyped. */

@@ -50,7 +50,7 @@ test.each([
   ['name: ""', '1: name: expected text that is not empty'],
   ['count: 0', '1: count: expected more than 0'],
   ['count: 1.5', '1: count: expected a whole number'],
-  ['list: []', '1: list: expected at least 1'],
+  ['list: []', '1: list: is empty: expected at least 1 of them'],
   ['share: 2', '1: share: expected at most 1'],
   ['routes:\n  GET /a: { mode: upfornt }', '2: routes.GET /a.mode: expected strict or upfront'],
   ['routes:\n  GET /a: { modus: strict }', '2: routes.GET /a.modus: unknown field; did you mean `mode`?'],

@@ -29,8 +29,10 @@ export async function readYamlFile<T extends z.core.$ZodType>(
   environment: Environment,
   only?: readonly string[],
 ): Promise<ConfigFile<z.output<T>>> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new CliError('usage', `${file} cannot be read`, 'Check the path and its permissions.', { cause })
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const isAbsent = cause.code === 'ENOENT'
+    const advice = isAbsent ? 'Check the path.' : 'Check the path and its permissions.'
+    throw new CliError('usage', `${file} ${isAbsent ? 'does not exist' : 'cannot be read'}`, advice, { cause })
   })
   const lines = new YAML.LineCounter()
   const document = YAML.parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, prettyErrors: false })
@@ -116,6 +118,7 @@ function expand(value: unknown, path: readonly PropertyKey[], environment: Envir
       return found ?? ''
     })
   }
+  if (typeof value === 'number') return inDigits(value)
   if (Array.isArray(value)) return value.map((item, index) => expand(item, [...path, index], environment, problems))
   if (typeof value === 'object' && value !== null) {
     // The checker leaves such a member out, and with it a limit that somebody counts on.
@@ -127,6 +130,14 @@ function expand(value: unknown, path: readonly PropertyKey[], environment: Envir
     )
   }
   return value
+}
+
+/** A number that JavaScript writes with an exponent (`0.0000005` is `5e-7` to it), as the decimal text that was meant; every other as it is. */
+function inDigits(value: number): number | string {
+  const [, sign = '', whole = '', part = '', exponent] = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(String(value)) ?? []
+  if (exponent === undefined) return value
+  const [digits, point] = [whole + part, 1 + Number(exponent)]
+  return point <= 0 ? `${sign}0.${'0'.repeat(-point)}${digits}` : `${sign}${digits.padEnd(point, '0')}`
 }
 
 function problemsOf(issue: z.core.$ZodIssue, value: unknown): readonly Problem[] {
@@ -189,6 +200,7 @@ function kindOf(issue: z.core.$ZodIssue): string {
 function boundOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'too_small') {
     if (issue.origin === 'string' && issue.minimum === 1) return 'expected text that is not empty'
+    if (issue.origin === 'array') return `is empty: expected at least ${issue.minimum} of them`
     return `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
   }
   if (issue.code === 'too_big')
