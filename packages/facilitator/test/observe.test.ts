@@ -109,14 +109,19 @@ describe('the log', () => {
           return () => {}
         },
       }
-      return createLog({ write: (line) => said.push(JSON.parse(line)), timers })
+      return createLog({ write: (line) => said.push(JSON.parse(line)), timers, clock: () => now })
     }
     const minute = () => {
       for (const call of due.splice(0)) call()
     }
     const down = { network: NETWORK, node: 'rpc.example' }
+    const when = (since: number, last: number) => ({
+      since: new Date(since * 1000).toISOString(),
+      last: new Date(last * 1000).toISOString(),
+    })
     const faultOf = (log: ReturnType<typeof createLog>, count: number, on: object = down) => {
       for (let at = 1; at <= count; at++) {
+        now = at * 1000
         const about = { reference: `r${at}`, pid: `p${at}` as never, ...on }
         log.onFault({ ...about, during: 'verify', error: new X402Error('rpc_unreachable', { ...on }) })
         log.onEvent({ type: 'fault', at: 0, code: 'rpc_unreachable', ...about })
@@ -133,7 +138,7 @@ describe('the log', () => {
       said.length = 0
       minute()
       const ten = expect.toSatisfy((all) => all.length === 10 && all[0] === 'r2')
-      const gathered = { code: 'rpc_unreachable', ...down, repeats: 249, references: ten }
+      const gathered = { code: 'rpc_unreachable', ...down, repeats: 249, references: ten, ...when(2, 250) }
       expect(said).toMatchObject([
         { msg: 'fault_story', during: 'verify', ...gathered, error: { code: 'rpc_unreachable' } },
         { msg: 'fault', ...gathered, pids: expect.arrayContaining(['p2', 'p11']) },
@@ -145,8 +150,9 @@ describe('the log', () => {
       const log = open()
       faultOf(log, 2)
       minute()
-      expect(said.slice(2)).toMatchObject([{ reference: 'r2' }, { reference: 'r2', pid: 'p2' }])
-      expect(said.map(({ repeats }) => repeats)).toEqual(Array(4).fill(undefined))
+      const alone = { reference: 'r2', repeats: 1, ...when(2, 2) }
+      expect(said.slice(2)).toMatchObject([alone, { ...alone, pid: 'p2' }])
+      expect(said.map(({ repeats }) => repeats)).toEqual([undefined, undefined, 1, 1])
       minute()
       expect([said.length, due.length]).toEqual([4, 0])
       faultOf(log, 1)
@@ -184,6 +190,14 @@ describe('the log', () => {
       expect(said).toHaveLength(4)
     })
 
+    test('ends with the line that the replica has stopped', () => {
+      const log = open()
+      faultOf(log, 3)
+      log.onEvent({ type: 'replica_stopped', at: 0, replica: 'one' })
+      log.flush()
+      expect(said.slice(2).map(({ msg }) => msg)).toEqual(['fault_story', 'fault', 'replica_stopped'])
+    })
+
     test('loses nothing that is gathered when the process ends', () => {
       const log = open()
       faultOf(log, 4)
@@ -193,6 +207,28 @@ describe('the log', () => {
       minute()
       expect(said).toHaveLength(4)
     })
+  })
+
+  test('gathers requests that are turned away, by code, tenant and limit', () => {
+    const due: (() => void)[] = []
+    const said: Record<string, unknown>[] = []
+    const timers = {
+      background(_: number, call: () => void) {
+        due.push(call)
+        return () => {}
+      },
+    }
+    const log = createLog({ write: (line) => said.push(JSON.parse(line)), timers, clock: () => now })
+    const denial = { code: 'quota_exceeded', during: 'settle', tenant: 'shop', ring: 'tenant', perSecond: 20 } as const
+    for (now = 1000; now <= 500_000; now += 1000) log.onDenied({ ...denial, retryAfter: now })
+    log.onDenied({ ...denial, tenant: 'other' })
+    expect(said).toMatchObject([
+      { level: 'warn', msg: 'request_denied', ...denial, retryAfter: 1000 },
+      { level: 'warn', msg: 'request_denied', ...denial, tenant: 'other' },
+    ])
+    for (const call of due.splice(0)) call()
+    expect(said.slice(2)).toMatchObject([{ level: 'warn', msg: 'request_denied', ...denial, repeats: 499 }])
+    expect(said[2]).toMatchObject({ since: '1970-01-01T00:00:02.000Z', last: '1970-01-01T00:08:20.000Z' })
   })
 
   test('SEC-001 has no secret, wherever one may turn up', () => {

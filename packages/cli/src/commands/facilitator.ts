@@ -69,7 +69,10 @@ export async function runFacilitator(
     await store.close()
     throw error
   })
-  const log = createLog({ level: operation.logLevel, write: (line) => io.say(json ? line.trimEnd() : readable(line)) })
+  const log = createLog({
+    level: operation.logLevel,
+    write: (line) => io.say(json ? line.trimEnd() : readable(line, io)),
+  })
   const metrics = createMetrics()
   const { onFault } = log
   const { webhooks } = operation

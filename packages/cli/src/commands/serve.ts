@@ -56,7 +56,7 @@ export async function runServe(
     io.say(`${file} is valid: ${length} ${length === 1 ? 'route' : 'routes'}`)
     return exitCodes.ok
   }
-  const log = createLog({ write: (line) => io.say(json ? line.trimEnd() : readable(line)) })
+  const log = createLog({ write: (line) => io.say(json ? line.trimEnd() : readable(line, io)) })
   const store = await openNamedStore(config.store)
   const running: { stop(): Promise<unknown> }[] = []
   try {
@@ -160,7 +160,7 @@ const FIXED = 'changes only when groat serve is started again; nothing of the fi
 function logOf(json: boolean, io: Io) {
   return (level: string, msg: string, rest: object): void => {
     const line = JSON.stringify({ level, time: new Date().toISOString(), ...rest, msg })
-    io.say(json ? line : readable(line))
+    io.say(json ? line : readable(line, io))
   }
 }
 

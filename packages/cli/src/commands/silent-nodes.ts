@@ -42,8 +42,7 @@ function whyOf(error: unknown): string | undefined {
   // A call that was given up has no word of the system's.
   if (error.message === 'given up' || error.name === 'AbortError') return 'timed out'
   if (X402Error.is(error) && typeof error.context.status === 'number') return `status ${error.context.status}`
-  const code =
-    'code' in error && typeof error.code === 'string' && /^E[A-Z_]+$/.test(error.code) ? error.code : undefined
-  if (code === 'ETIMEDOUT' || ('code' in error && error.code === 'UND_ERR_CONNECT_TIMEOUT')) return 'timed out'
-  return code ?? whyOf(error.cause)
+  const code = 'code' in error ? String(error.code) : ''
+  if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT') return 'timed out'
+  return /^E[A-Z_]+$/.test(code) ? code : whyOf(error.cause)
 }

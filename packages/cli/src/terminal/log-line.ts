@@ -1,13 +1,14 @@
 import { assetByAddress, formatUnits, isNetwork, v1NameOf } from '@groat/core'
-import { shortened } from './io.js'
+import { type Io, shortened } from './io.js'
 
 /**
- * A line of the log for people: when, what, and the rest as pairs, as short as one can still tell things apart. Who wants all of it reads the log as JSON.
+ * A line of the log for people: when, what, and the rest as pairs. On a terminal ids are as short as one can still tell them apart; in a file they are
+ * whole, so that what is looked for is found.
  *
  * @example
- * readable('{"time":"2026-01-31T12:00:00.000Z","level":"info","pid":"8f3c…","msg":"payment_settled"}')
+ * readable('{"time":"2026-01-31T12:00:00.000Z","level":"info","pid":"8f3c…","msg":"payment_settled"}', io)
  */
-export function readable(line: string): string {
+export function readable(line: string, { progress }: Pick<Io, 'progress'>): string {
   // The log has just written it.
   const {
     time,
@@ -25,7 +26,10 @@ export function readable(line: string): string {
     ...(paid === undefined ? {} : { amount: paid }),
     ...(on === undefined ? {} : { network: on }),
     ...rest,
-  }).map(([key, value]) => `${key}=${typeof value === 'string' ? textOf(key, value) : JSON.stringify(value)}`)
+  }).map(
+    ([key, value]) =>
+      `${key}=${typeof value === 'string' ? textOf(key, value, progress !== undefined) : JSON.stringify(value)}`,
+  )
   return withNames([time, msg, ...pairs].join(' '))
 }
 
@@ -37,10 +41,10 @@ function withNames(text: string): string {
 }
 
 /** Whose shop it is stands in no line of its log. */
-function textOf(key: string, value: string): string {
-  // It is what has to be funded.
-  if (key === 'signer') return value
-  return key === 'resource' && URL.canParse(value) ? new URL(value).pathname : shortened(value)
+function textOf(key: string, value: string, isWatched: boolean): string {
+  if (key === 'resource' && URL.canParse(value)) return new URL(value).pathname
+  // A signer is what has to be funded.
+  return isWatched && key !== 'signer' ? shortened(value) : value
 }
 
 function moneyOf(network: string | undefined, asset: unknown, amount: unknown): string | undefined {

@@ -1,10 +1,11 @@
+import type { Clock } from '@groat/core'
 import type { Timers } from '../timers.js'
 
 /** What a line of the log says. */
 type Fields = Readonly<Record<string, unknown>> & { readonly reference?: string; readonly pid?: string }
 
 /** What lines of one kind have in common. */
-export type Kind = Readonly<Record<string, string | undefined>>
+export type Kind = Readonly<Record<string, string | number | undefined>>
 
 /** Writes what repeats itself once, and then how often it did. */
 export interface Gatherer {
@@ -15,16 +16,18 @@ export interface Gatherer {
 }
 
 /**
- * Makes a gatherer. A line that stands for several says what their kind is, the `error` of the last of them, `repeats`, how many they were,
- * and the first ten of their `references` and `pids`.
+ * Makes a gatherer. A line that is written later than it was told says `repeats`, how many it stands for, and when the first and the last of them
+ * were told (`since`, `last`): else it would read as if it were new. One that stands for several says beside that what their kind is, the `error` of the
+ * last of them, and the first ten of their `references` and `pids`.
  *
  * @example
- * const gather = createGatherer((fields, msg) => logger.error(fields, msg), systemTimers)
+ * const gather = createGatherer((fields, msg) => logger.error(fields, msg), systemTimers, systemClock)
  * gather.tell({ code: 'rpc_unreachable', network: 'eip155:8453' }, { code: 'rpc_unreachable', … }, 'fault')
  */
 export function createGatherer(
   write: (fields: object, msg: string) => void,
   timers: Pick<Timers, 'background'>,
+  clock: Clock,
 ): Gatherer {
   const windows = new Map<string, Window>()
 
@@ -40,13 +43,15 @@ export function createGatherer(
   }
 
   /** Whether there was anything to say. */
-  function say({ kind, msg, counted, repeats, last }: Window): boolean {
-    if (last === undefined) return false
+  function say({ kind, msg, counted, repeats, told }: Window): boolean {
+    if (told === undefined) return false
+    const { fields, since, last } = told
+    const when = { repeats, since: new Date(since).toISOString(), last: new Date(last).toISOString() }
     // One alone stands for no other.
-    if (repeats === 1) write(last, msg)
+    if (repeats === 1) write({ ...fields, ...when }, msg)
     else {
-      const error = last.error === undefined ? {} : { error: last.error }
-      write({ ...kind, ...error, repeats, ...all('references', counted), ...all('pids', counted) }, msg)
+      const error = fields.error === undefined ? {} : { error: fields.error }
+      write({ ...kind, ...error, ...when, ...all('references', counted), ...all('pids', counted) }, msg)
     }
     return true
   }
@@ -60,7 +65,8 @@ export function createGatherer(
         if (kind !== undefined) open(name, kind, msg)
         return
       }
-      window.last = fields
+      const last = clock()
+      window.told = { fields, since: window.told?.since ?? last, last }
       window.repeats += 1
       if (window.counted.length < MOST_NAMED) window.counted.push(fields)
     },
@@ -80,7 +86,8 @@ type Window = {
   readonly msg: string
   readonly counted: Fields[]
   repeats: number
-  last?: Fields
+  /** The last of what was counted, and milliseconds since 1970 of the first and the last. */
+  told?: { readonly fields: Fields; readonly since: number; readonly last: number }
 }
 
 /** The values of one member, where there are any. */

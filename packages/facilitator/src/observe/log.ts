@@ -41,7 +41,9 @@ export interface FacilitatorLog {
  * given; payers stand there under a name that changes every day, so that a log does not say who bought what.
  *
  * What cannot be reached, such as a node, fails at every try: the first fault of a kind is written at once, and those of the same code,
- * network and node that follow within a minute are one line, with how many they were (`repeats`) and the first ten of their `references` and `pids`. What is still gathered of a node that is back is written first.
+ * network and node that follow within a minute are one line, with how many they were (`repeats`), when the first and the last of them came (`since`, `last`) and the first ten of their `references` and `pids`.
+ * Requests that are turned away are gathered in the same way, by code, tenant and limit. What is still gathered of a node that is back is written
+ * first, and so is all of it before the line that the replica has stopped.
  *
  * @example
  * const log = createLog({ write: (line) => process.stderr.write(line) })
@@ -61,7 +63,11 @@ export function createLog(options: LogOptions): FacilitatorLog {
     { write },
   )
   const pseudonym = createPseudonyms(clock, random)
-  const gather = createGatherer((fields, msg) => logger.error(fields, msg), timers)
+  const gather = createGatherer(
+    (fields, msg) => (msg === DENIED ? logger.warn(fields, msg) : logger.error(fields, msg)),
+    timers,
+    clock,
+  )
   return {
     onEvent({ type, at: _, amount, payer, ...rest }: X402Event) {
       const fields = {
@@ -73,20 +79,31 @@ export function createLog(options: LogOptions): FacilitatorLog {
       else if (type === 'replica_gone' || type === 'lane_lost' || type === 'node_away') logger.warn(fields, type)
       else if (type === 'node_back') {
         // Said later, it would read as if the node were gone again.
-        gather.flush(({ network, node }) => network === rest.network && node !== undefined && isAmong(rest.node, node))
+        gather.flush(
+          ({ network, node }) => network === rest.network && typeof node === 'string' && isAmong(rest.node, node),
+        )
         logger.info(fields, type)
       } else if (type === 'lane_blocked')
         logger.warn({ ...fields, ...(rest.code && { hint: errorInfo(rest.code).hint }) }, type)
-      else logger.info(fields, type)
+      else {
+        // It is the last line of one that ends in order.
+        if (type === 'replica_stopped') gather.flush()
+        logger.info(fields, type)
+      }
     },
     onFault({ error, ...about }) {
       const kind = X402Error.is(error) ? kindOf({ ...about, code: error.code }) : undefined
       gather.tell(kind, { ...about, error: errorRecord(error) }, 'fault_story')
     },
-    onDenied: (denial) => logger.warn(denial, 'request_denied'),
+    onDenied(denial) {
+      const { code, during, tenant, ring, perSecond, maxOpen } = denial
+      gather.tell({ code, during, tenant, ring, perSecond, maxOpen }, denial, DENIED)
+    },
     flush: () => gather.flush(),
   }
 }
+
+const DENIED = 'request_denied'
 
 /** Where no node answered, a fault names all of them. */
 function isAmong(node: string | undefined, named: string): boolean {
