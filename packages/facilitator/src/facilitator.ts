@@ -61,12 +61,14 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   const report = createReporter({ onFault, onEvent, clock, random })
   const { openPerPayer = 64, failuresPerPayer = 5 } = limits
   const webhooks = createTelling(endpoints, { allowPrivate })
+  const lag = (network: Network) => options.nodeLag?.(network) ?? 5000
   const journal = createJournal({
     store: options.store,
     clock,
     timers,
     replica: Buffer.from(random(8)).toString('hex'),
     limits: { open: openPerPayer, failures: failuresPerPayer },
+    lag,
     telling: (topic, tenant) => webhooks(topic, tenant) ?? (outbox ? [] : undefined),
     onTold: () => courier.nudge(),
     publishes: !outbox,
@@ -84,7 +86,6 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     },
     onError: (error) => void report(error, { during: 'webhook' }),
   })
-  const lag = (network: Network) => options.nodeLag?.(network) ?? 5000
   const budgets = new Map<Network, Budget>()
   const routes = createRoutes(options.schemes, (chain, signer) => {
     const { network } = chain

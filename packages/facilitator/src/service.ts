@@ -113,7 +113,7 @@ export type FacilitatorOptions = {
   readonly rebroadcast?: number
   /**
    * Milliseconds by which the nodes of a network may be behind: as long is waited, after a nonce was seen to be gone, before what was signed under it counts as
-   * gone too and the payment is signed again. Default 5000.
+   * gone too and the payment is signed again; and as long, what a payer has is asked at no block before that of its last payment. Default 5000.
    */
   readonly nodeLag?: (network: Network) => number | undefined
   /** Milliseconds after which a replica that was not heard of counts as gone, and others go on with its work. Default 15000. */

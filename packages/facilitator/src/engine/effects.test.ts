@@ -192,6 +192,23 @@ type Block = { readonly blockNumber: bigint; readonly blockHash: string; readonl
 const blockOf = (blockNumber: bigint): Block => ({ blockNumber, blockHash: `0x${blockNumber}`, amount: 7n })
 const standing = (number: bigint) => `0x${number}`
 
+test('INV-11 what a payer has is asked at no block before that in which another replica has seen it pay', async () => {
+  const asked: unknown[] = []
+  const half = {
+    async verify(_: unknown, __: unknown, { since }: { since?: bigint }) {
+      asked.push(since)
+      return { ok: false, code: 'invalid_payload' }
+    },
+  }
+  const lane = { signer: '0x0f', expect: () => () => {} }
+  const means = { reserved: 0n, mined: [blockOf(4n)], moved: 9n, undone: 0 }
+  const effects = createEffects('0x03', request, { half, chain: {}, laneOf: () => lane } as never as Route, {
+    ...{ ...rest, journal: {} as never as Journal, isAlone: () => true, means },
+  })
+  await effects({ do: 'check' }, { record: claimed })
+  expect(asked).toEqual([9n])
+})
+
 test('INV-11 a payer with exactly enough goes on when the node has the blocks in which the rest went, each of which is asked for once', async () => {
   const mined = [blockOf(4n), blockOf(5n), blockOf(4n), blockOf(4n)]
   const { asked, signed, check } = beside(mined, () => 7n, standing)

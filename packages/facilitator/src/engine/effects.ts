@@ -95,10 +95,9 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
 
   /** By no older state than that in which the payer's money is known to have moved last. A node that does not show it yet is waited for. */
   async function judgeSince(record: SettlementRecord, means: Means, at: VerifyOptions): Promise<Verdict | 'crowded'> {
-    const since = moves.latest(
-      record,
-      means.mined?.map(({ blockNumber }) => blockNumber),
-    )
+    const { mined = [], moved } = means
+    const others = mined.map(({ blockNumber }) => blockNumber)
+    const since = moves.latest(record, moved === undefined ? others : [...others, moved])
     if (since === undefined) return judge(means, at)
     return judge(means, { ...at, since }).catch((error) => {
       if (X402Error.is(error) && clock() - begun < CROWD_PATIENCE) return 'crowded'

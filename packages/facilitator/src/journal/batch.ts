@@ -73,6 +73,11 @@ export class Batch {
     return known
   }
 
+  /** The newest block in which a payer's money has moved of late, where that was asked for. */
+  moved(network: string, payer: string): bigint | undefined {
+    return this.#facts.moved.get(laneKey(network, payer))
+  }
+
   /** Payments of a tenant that are under way. */
   openOf(tenant: string): number {
     return this.#facts.tenants.get(tenant) ?? 0

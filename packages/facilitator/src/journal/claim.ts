@@ -1,5 +1,6 @@
 import type { QuotaLimit } from '../access/quota.js'
 import type { Batch, SharedQuota, Write } from './batch.js'
+import type { Company } from './company.js'
 import type { Claim, Evidence, SettlementRecord } from './record.js'
 import { recordOf, rowOf } from './rows.js'
 import { FAILURE_WINDOW } from './steps.js'
@@ -10,6 +11,8 @@ export type Means = {
   readonly reserved: bigint
   /** What of that is in blocks already, where it was read: a node that has the block shows the money without it. */
   readonly mined?: readonly (Pick<Evidence, 'blockNumber' | 'blockHash'> & { readonly amount: bigint })[]
+  /** The newest block in which the payer's money has moved of late, where another replica may have seen it: a node that is asked may not show it yet. */
+  readonly moved?: bigint
   /** How often the chain had undone blocks by then: the money that was seen may be gone when it has undone more. */
   readonly undone: number
 }
@@ -52,7 +55,7 @@ export const NO_LIMITS: PayerLimits = { open: Number.POSITIVE_INFINITY, failures
 type TakeOn = (claim: Claim, owner: string | null, bounds?: ClaimBounds) => Promise<Claimed>
 
 /** Makes the claim over a journal's writer. */
-export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: PayerLimits): TakeOn {
+export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: PayerLimits, company: Company): TakeOn {
   return (claim, owner, { quotas = [], open = {} } = {}) => {
     const { pid, payer, tenant } = claim
     const { network, asset } = claim.request.requirements
@@ -74,7 +77,7 @@ export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: P
     return write<Claimed>({
       pids: [pid],
       network,
-      payer: { network, payer },
+      payer: { network, payer, movedSince: company.since(network) },
       quotas: quotas.map(({ key }) => key),
       ...(tenant === undefined || open.tenant === undefined ? {} : { tenant }),
       // It survives the end of this process; what is signed for it, or said of it, makes it survive a loss of power.
@@ -94,7 +97,9 @@ export function createClaim(write: <T>(write: Write<T>) => Promise<T>, limits: P
         const row = rowOf(claim, { owner, place: account.claims, now: batch.now })
         batch.claim(row, claim.requestText)
         const record = recordOf({ body: claim.requestText, ...row }, [], undefined)
-        return { status: 'won', record, means: { reserved, undone: batch.undone(network) } }
+        const moved = batch.moved(network, payer)
+        const means = { reserved, ...(moved === undefined ? {} : { moved }), undone: batch.undone(network) }
+        return { status: 'won', record, means }
       },
     })
   }

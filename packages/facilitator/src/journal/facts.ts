@@ -16,8 +16,8 @@ export type Needs = {
   readonly lane?: { readonly network: string; readonly signer: string }
   /** A chain, for how often it undid blocks. */
   readonly network?: string
-  /** A payer. */
-  readonly payer?: { readonly network: string; readonly payer: string }
+  /** A payer; and what has moved its money since then (milliseconds since 1970), if that matters. */
+  readonly payer?: PayerName & { readonly movedSince?: number | undefined }
   /** A transaction whose credits it is. */
   readonly transaction?: { readonly network: string; readonly hash: string }
   /** Keys of quotas that all replicas share. */
@@ -43,6 +43,8 @@ export type Facts = {
   /** How often chains undid blocks. */
   readonly undone: ReadonlyMap<string, number>
   readonly payers: Map<string, Payer>
+  /** In which blocks payers' money has moved of late. */
+  readonly moved: ReadonlyMap<string, bigint>
   /** Logs that credit payments, and the blocks that show them. */
   readonly credited: Map<string, string>
   readonly quotas: Map<string, JournalTables['quota']>
@@ -76,7 +78,7 @@ export async function readFacts(
   const tenants = [...new Set(writes.flatMap(({ tenant }) => tenant ?? []))]
   // Locks are taken in one order by everybody: quotas, payers, payments, lanes.
   const quotas = await readQuotas(trx, keys, locks)
-  const [accounts, standings, laneRows, riding, chains, open, credited, tenantsOpen] = await together([
+  const [accounts, standings, laneRows, riding, chains, open, moved, credited, tenantsOpen] = await together([
     readPayers(trx, payers, statements),
     pids.length === 0 ? NONE : statements.standings(trx, { pids }),
     together(lanes.map((lane) => statements.lane(trx, lane))),
@@ -85,6 +87,8 @@ export async function readFacts(
     networks.length === 0 ? NONE : statements.chains(trx, { networks }),
     // After the chains: a payment that is open again is among these, or its chain will have undone more when somebody wants to sign.
     payers.length === 0 ? NONE : statements.open(trx, { accounts: accountsOf(payers) }),
+    // After those: what is not open any more by then is in a block, if it has moved money.
+    readMoved(writes, { trx, statements }),
     hashes.length === 0 ? NONE : statements.credited(trx, { hashes }),
     readTenants(trx, tenants),
   ])
@@ -95,12 +99,31 @@ export async function readFacts(
     lanes: new Map(laneRows.flatMap(({ rows }) => rows).map((row) => [laneKey(row.network, row.signer), row])),
     undone: new Map(chains.rows.map(({ network, undone }) => [network, undone])),
     payers: payersOf(accounts.rows, open.rows),
+    moved,
     credited: new Map(
       credited.rows.map((row) => [creditKey(row.network, row.transaction, row.log_index), row.block_hash]),
     ),
     quotas,
     tenants: tenantsOpen,
   }
+}
+
+async function readMoved(
+  writes: readonly Needs[],
+  { trx, statements }: { readonly trx: Trx; readonly statements: JournalStatements },
+): Promise<Map<string, bigint>> {
+  const asked = writes.flatMap(({ payer }) =>
+    payer?.movedSince === undefined ? [] : { ...payer, movedSince: payer.movedSince },
+  )
+  const found = await together(
+    networksOf(asked).map(async (network) => {
+      const mine = asked.filter((each) => each.network === network)
+      const since = Math.min(...mine.map(({ movedSince }) => movedSince))
+      const { rows } = await statements.moved(trx, { network, since, payers: accountsOf(mine) })
+      return rows.map(({ payer, block }) => [laneKey(network, payer ?? ''), BigInt(block)] as const)
+    }),
+  )
+  return new Map(found.flat())
 }
 
 async function readQuotas(

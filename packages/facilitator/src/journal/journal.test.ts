@@ -556,6 +556,31 @@ function describeJournal(): void {
       expect(await journal.means(await claimed('2'))).toEqual({ reserved, mined, undone: 0 })
     })
 
+    test('in which block the payer has paid by another replica is told as long as a node may not show it', async () => {
+      let now = 1000
+      const by = (replica: string) => createJournal({ store, clock: () => now, replica, lag: () => 500 })
+      const other = by('s')
+      const won = async (on: Journal, claim: Claim) => {
+        const taken = await on.claim(claim, 'r')
+        if (taken.status !== 'won') throw new Error(taken.status)
+        return { claim: taken.means.moved, read: (await on.means(taken.record)).moved }
+      }
+      written(await journal.settled(written(await sign(await claimed('1'), tx('a', 0n))), evidence))
+      const mined = written(await sign(await claimed('2'), tx('b', 1n)))
+      written(await journal.settled(mined, { ...evidence, transaction: 'b', blockNumber: 9n }, 'mined'))
+      now = 1500
+      expect(await won(other, claimOf('3'))).toEqual({ claim: 9n, read: 9n })
+      expect(await won(other, { ...claimOf('4'), payer: '0x07' })).toEqual({ claim: undefined, read: undefined })
+      // Whom nothing asks to look at others.
+      expect(await won(journal, claimOf('5'))).toEqual({ claim: undefined, read: undefined })
+      await other.leases.leave()
+      const alone = by('n')
+      expect(await alone.leases.renew(60_000)).toMatchObject({ alive: 2 })
+      expect(await won(alone, claimOf('6'))).toEqual({ claim: 9n, read: 9n })
+      now = 1501
+      expect(await won(alone, claimOf('7'))).toEqual({ claim: undefined, read: undefined })
+    })
+
     test('what was found good before another replica learnt of undone blocks is not signed for', async () => {
       const settled = written(await journal.settled(written(await sign(await claimed('1'), tx('a', 0n))), evidence))
       const waiting = await claimed('2')

@@ -3,6 +3,7 @@ import type { Store } from '@groat/store'
 import { systemTimers, type Timers } from '../timers.js'
 import type { Telling } from './batch.js'
 import { type ClaimBounds, type Claimed, createClaim, type Means, NO_LIMITS, type PayerLimits } from './claim.js'
+import { createCompany } from './company.js'
 import { createDeliveries, type Deliveries } from './deliveries.js'
 import { assertEdition } from './edition.js'
 import { createLeases, type Leases } from './leases.js'
@@ -87,6 +88,8 @@ export type JournalOptions = {
   /** By this the process is known to others on the same journal; drawn at random unless told. */
   readonly replica?: string
   readonly limits?: PayerLimits
+  /** Milliseconds after which every node of a network shows what is in a block: that long, what others have settled is told of a payer's means. */
+  readonly lag?: (network: Network) => number
   /** Who has to be told of what; nobody, unless told. */
   readonly telling?: Telling
   /** Called when something was written that others have to be told. */
@@ -109,13 +112,21 @@ export function createJournal(options: JournalOptions): Journal {
   const { db } = store
   const replica = options.replica ?? Buffer.from(systemRandom(8)).toString('hex')
   const { write } = createWriter({ store, clock, timers, writer: replica, telling, onTold })
+  const company = createCompany(clock, options.lag)
   const leases = createLeases(store, replica)
 
   return {
-    ...createReads(db, replica),
+    ...createReads(db, replica, company),
     ...createSteps(write, telling),
     replica,
-    leases,
+    leases: {
+      ...leases,
+      async renew(milliseconds) {
+        const renewed = await leases.renew(milliseconds)
+        company.note(renewed.alive)
+        return renewed
+      },
+    },
     outbox: createOutbox(store, clock),
     deliveries: createDeliveries({ store, replica, publishes }),
 
@@ -125,7 +136,7 @@ export function createJournal(options: JournalOptions): Journal {
 
     ready: () => assertEdition(store),
 
-    claim: createClaim(write, limits),
+    claim: createClaim(write, limits, company),
 
     async adopt(served, watched = []) {
       const adopted = await store.transaction(

@@ -1,7 +1,9 @@
 import type { Network, Pid } from '@groat/core'
 import type { Store } from '@groat/store'
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Means } from './claim.js'
+import type { Company } from './company.js'
+import { type MovedOf, movedOf } from './moved.js'
 import type { Attempt, SettledPayment, SettlementRecord } from './record.js'
 import { attemptOf, creditOf, recordOf, settledOf } from './rows.js'
 import { isOpen, liveStatuses, openPhases, watchedPhases } from './state.js'
@@ -56,7 +58,7 @@ export type LaneState = {
 }
 
 /** Makes the reads over a journal's tables, as one replica sees them. */
-export function createReads(db: Store<JournalTables>['db'], replica: string): JournalReads {
+export function createReads(db: Store<JournalTables>['db'], replica: string, company?: Company): JournalReads {
   /** What is called settled, by the blocks that show it. */
   function watchedOf(network: Network) {
     return db
@@ -102,10 +104,12 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
     async means({ network, payer, asset, place, pid }) {
       // First: a payment that is open again is then in the sum, or this will have grown when somebody wants to sign.
       const chain = await db.selectFrom('chain').select('undone').where('network', '=', network).executeTakeFirst()
+      const since = company?.since(network)
       const rows = await db
         .selectFrom('settlement')
         .leftJoin('evidence', 'evidence.settlement', 'settlement.id')
-        .select(['settlement.amount', 'evidence.block_number', 'evidence.block_hash'])
+        .select((eb) => eb.ref('settlement.amount').$castTo<string | null>().as('amount'))
+        .select(['evidence.block_number', 'evidence.block_hash'])
         .where('payer', '=', payer)
         .where(inPhases(openPhases))
         .where('settlement.network', '=', network)
@@ -115,12 +119,20 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
           return eb.or([eb('place', '<', place), eb.exists(rides.where(isLiveRide))])
         })
         .where('pid', '!=', pid)
+        // In one statement: between two of them a payment may be settled, and would be in neither.
+        .$if(since !== undefined, (query) =>
+          query.unionAll(movedAs(db, { network, since: since ?? 0, payers: [payer] })),
+        )
         .execute()
-      const reserved = rows.reduce((sum, { amount }) => sum + BigInt(amount), 0n)
+      const reserved = rows.reduce((sum, { amount }) => sum + BigInt(amount ?? 0), 0n)
+      const moved = rows.find(({ amount }) => amount === null)?.block_number
       const mined = rows.flatMap(({ amount, block_number: block, block_hash: blockHash }) =>
-        block === null || blockHash === null ? [] : [{ amount: BigInt(amount), blockNumber: BigInt(block), blockHash }],
+        amount === null || block === null || blockHash === null
+          ? []
+          : [{ amount: BigInt(amount), blockNumber: BigInt(block), blockHash }],
       )
-      return { reserved, mined, undone: chain?.undone ?? 0 }
+      const seen = moved === null || moved === undefined ? {} : { moved: BigInt(moved) }
+      return { reserved, mined, ...seen, undone: chain?.undone ?? 0 }
     },
 
     async undone() {
@@ -250,6 +262,13 @@ export function createReads(db: Store<JournalTables>['db'], replica: string): Jo
       return [...slots.values()].map(({ slot, at, cost }) => ({ slot, at, cost }))
     },
   }
+}
+
+/** What has moved of late, among payments: it has no amount. */
+function movedAs(db: Reads, of: MovedOf) {
+  return db
+    .selectFrom(movedOf(db, of).as('moved'))
+    .select([sql<string | null>`null`.as('amount'), 'block as block_number', sql<string | null>`null`.as('block_hash')])
 }
 
 const CREDIT = ['transaction', 'log_index', 'block_number', 'block_hash', 'evidence.amount as credited', 'fee'] as const

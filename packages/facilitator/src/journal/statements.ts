@@ -1,5 +1,6 @@
 import type { Store } from '@groat/store'
 import type { Insertable, Updateable } from 'kysely'
+import { type MovedOf, movedOf } from './moved.js'
 import { openPhases } from './state.js'
 import { inPhases, isLiveRide, type JournalTables, type SettlementRow } from './tables.js'
 
@@ -77,6 +78,8 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
           .where('payer', 'in', accounts)
           .where(inPhases(openPhases)),
     ),
+
+    moved: listStatement<MovedOf, { payer: string | null; block: number }>(movedOf),
 
     insertSettlements: listStatement<{ rows: readonly Row<'settlement'>[] }, Pick<SettlementRow, 'id' | 'pid'>>(
       (db, { rows }) => db.insertInto('settlement').values(rows).returning(['id', 'pid']),

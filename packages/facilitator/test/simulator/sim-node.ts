@@ -25,8 +25,8 @@ export type SimNode = {
   readonly reach: Reach
   /** What it says of a sequence number: the truth when absent. */
   readonly lie?: (nonce: bigint) => bigint
-  /** Milliseconds by which what it says now is behind, none when absent; `verifies`: of a payment that nothing is signed for. */
-  readonly behind?: (verifies?: 'verifies') => number
+  /** Milliseconds by which what it says now is behind, none when absent. */
+  readonly behind?: () => number
   /** Whether it can be asked what signers have for fees. */
   readonly tellsGas?: boolean
 }
@@ -122,7 +122,7 @@ export function createSimScheme(
       const { nonce, signature } = transferOf(payment)
       return reach('verify', () => {
         if (signature !== 'good') return { ...refuse('invalid_exact_evm_signature'), payer }
-        const { head, state } = chain.view(behind('verifies'))
+        const { head, state } = chain.view(behind())
         if (head.number < (at.since ?? 0n)) throw new X402Error('rpc_invalid_answer', { network: NETWORK })
         const { used, balances } = state
         if (used.has(payer + nonce)) return { ...refuse('invalid_exact_evm_nonce_already_used'), payer }

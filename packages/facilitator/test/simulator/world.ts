@@ -225,10 +225,8 @@ function createWorld(
     if (mostBehind === 0 || later.chance(0.3)) return () => 0
     const behind = later.between(1, mostBehind)
     const share = later.pick(LAG_SHARES)
-    return (verifies) => {
-      // What another replica has settled reserves nothing any more: by a node without its block a call is signed that fails, and paid for.
-      const isTrusted = verifies && replicas.length > 1
-      if (isCalm || isTrusted || !later.chance(share)) return 0
+    return () => {
+      if (isCalm || !later.chance(share)) return 0
       note('node behind')
       return behind
     }
