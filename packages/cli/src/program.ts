@@ -28,11 +28,20 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     await program(io, finish).parseAsync([...args], { from: 'user' })
     return exitCode
   } catch (error) {
+    if (
+      error instanceof CommanderError &&
+      error.code === 'commander.unknownCommand' &&
+      ofFacilitators.has(args[0] ?? '')
+    )
+      io.say(`  It is \`groat facilitator ${args[0]} FILE\`.`)
     const exitCode = explain(error, io)
     // Scripts tell a baseline that no longer holds, 2, from a mistake in the command line.
     return args[0] === 'conform' && exitCode === exitCodes.usage ? 64 : exitCode
   }
 }
+
+/** What is asked of a facilitator's file, and easily of `groat` itself. */
+const ofFacilitators: ReadonlySet<string> = new Set(['audit', 'archive', 'webhooks', 'hide'])
 
 // Every command is loaded when it is used: chains, kit and services take a second of a machine that only asks for --help.
 function program(io: Io, finish: (exitCode: number) => void): Command {

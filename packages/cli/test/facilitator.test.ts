@@ -115,6 +115,11 @@ async function expectAudited(file: string) {
   expect(JSON.parse(keyless.written())).toEqual(said)
   expect([code, said.differences, said.chain]).toMatchObject([0, [], { unreachable: 0 }])
   expect(said.chain.compared).toBeGreaterThanOrEqual(2)
+  // What was not compared is not said to be the same.
+  const nowhere = 'http://127.0.0.1:9'
+  const alone = recordedIo({ environment: { EVM_RPC: nowhere, SVM_RPC: nowhere } })
+  expect(await runCli(['facilitator', 'audit', file], alone)).toBe(3)
+  expect(alone.written()).toMatch(/chain +0 compared\n +\d+ could not be asked\nnothing could be compared .*\n$/)
   const store = await openStore(join(folder, 'pay.db'))
   const tables = store.withTables<{ evidence: { amount: string } }>()
   const evidence = (amount: string) =>
@@ -132,6 +137,12 @@ async function expectAudited(file: string) {
   expect(await runCli(['facilitator', 'archive', file, file], archived)).toBe(2)
   expect(await runCli(['facilitator', 'archive', file, archive, '--days', '0'], archived)).toBe(2)
 }
+
+test('what is asked of a facilitator’s file is named where it is asked of groat', async () => {
+  const io = recordedIo()
+  expect(await runCli(['audit', 'pay.yaml'], io)).toBe(2)
+  expect(io.said()).toContain('It is `groat facilitator audit FILE`.')
+})
 
 test.each([
   ['audit', []],

@@ -34,8 +34,15 @@ async function ask(path) {
 
 function showHealth({ ready, reasons, notes = [] }) {
   const pill = byId('health')
-  pill.className = `pill ${ready ? 'good' : 'bad'}`
-  pill.textContent = ready ? 'takes payments' : 'takes no payments'
+  const closed = new Set(reasons.map(({ network }) => network))
+  // What is no matter of one network is in the way of all; and so is what is a matter of each.
+  const some = !ready && reasons.every(({ part }) => part === 'chain') && closed.size < names.size
+  pill.className = `pill ${ready ? 'good' : some ? 'wait' : 'bad'}`
+  pill.textContent = ready
+    ? 'takes payments'
+    : some
+      ? `takes none on ${[...closed].map(nameOf).join(', ')}`
+      : 'takes no payments'
   const what = [...reasons, ...notes].map(({ part, network, signer, code, state, detail, hint }) =>
     [
       network ? nameOf(network) : part,
@@ -70,7 +77,7 @@ function showFigures({ settledLately, open, oldestOpenSeconds, settling, verifyi
 
 function showLanes({ chains, replica }) {
   byId('lanes').replaceChildren(
-    ...chains.flatMap(({ network, lanes }) =>
+    ...chains.flatMap(({ network, coin, lanes }) =>
       lanes.map(({ signer, owner, lapsed, shared, nextNonce, open, lowest, highest, balance, runway }) =>
         element(
           'tr',
@@ -80,7 +87,7 @@ function showLanes({ chains, replica }) {
           cell(shared ? element('span', 'quiet', 'every replica') : ownerOf(owner, lapsed, replica)),
           cell(nextNonce === undefined ? dash() : number.format(nextNonce), 'number'),
           cell(openText(open, lowest, highest), 'number'),
-          cell(balance ?? dash(), 'number'),
+          cell(balance === undefined ? dash() : [balance, ...(coin ? [coin] : [])].join(' '), 'number'),
           cell(runwayOf(runway), 'number'),
         ),
       ),
@@ -235,7 +242,9 @@ function filterRows() {
     row.hidden = !words.every((word) => text.includes(word))
   }
   const left = rows.filter(({ hidden }) => !hidden).length
-  byId('fits').textContent = words.length === 0 ? '' : `${left} of ${rows.length} rows`
+  const fits =
+    left === 0 ? `nothing matches in the ${rows.length} rows shown` : `${left} of the ${rows.length} rows shown`
+  byId('fits').textContent = words.length === 0 ? '' : fits
 }
 
 /** What is asked for stands in the address, so that it can be kept and sent. */

@@ -30,11 +30,11 @@ export type LedgerSum = {
 }
 
 /**
- * Something that does not fit: a `chain` of events that is broken, a `state` that the events do not lead to, `evidence` that is missing or
+ * Something that does not fit: `events` whose chain of hashes is broken, a `state` that the events do not lead to, `evidence` that is missing or
  * too much, a settlement that is `not_on_chain` or `differs_on_chain`.
  */
 export type AuditDifference = {
-  readonly kind: 'chain' | 'state' | 'evidence' | 'not_on_chain' | 'differs_on_chain'
+  readonly kind: 'events' | 'state' | 'evidence' | 'not_on_chain' | 'differs_on_chain'
   readonly pid?: string
   readonly detail: string
 }
@@ -61,7 +61,8 @@ export async function auditJournal({ store, schemes = [] }: AuditOptions): Promi
   const reads = createReads(db, '')
   const events = await verifyEvents(db)
   const differences: AuditDifference[] = []
-  if (!events.ok) differences.push({ kind: 'chain', detail: `${events.writer} entry ${events.seq}` })
+  if (!events.ok)
+    differences.push({ kind: 'events', detail: `those of ${events.writer} are not whole at entry ${events.seq}` })
   const sums = new Map<string, LedgerSum>()
   const chain = { compared: 0, unreachable: 0 }
   let settlements = 0
@@ -178,8 +179,16 @@ async function compare(record: SettlementRecord, half: SchemeFacilitator): Promi
     outcome.amount === evidence.amount &&
     outcome.blockNumber === evidence.blockNumber
   if (isSame) return undefined
-  const { transaction, logIndex, amount, blockNumber } = outcome
-  return { kind: 'differs_on_chain', detail: `${amount} in log ${logIndex} of ${transaction}, block ${blockNumber}` }
+  return {
+    kind: 'differs_on_chain',
+    detail: `the journal has ${placeOf(evidence)}; the chain has ${placeOf(outcome)}`,
+  }
+}
+
+type Place = Pick<NonNullable<SettlementRecord['evidence']>, 'amount' | 'logIndex' | 'transaction' | 'blockNumber'>
+
+function placeOf({ amount, logIndex, transaction, blockNumber }: Place): string {
+  return `${amount} in log ${logIndex} of ${transaction}, block ${blockNumber}`
 }
 
 function add(sums: Map<string, LedgerSum>, { network, asset, payTo, evidence }: SettlementRecord): void {

@@ -62,7 +62,7 @@ test('I17 an event that was changed, or is missing, shows', async () => {
   )
   await tables().transaction((trx) => trx.deleteFrom('event').where('to_state', '=', 'settled').execute())
   const { ok, differences } = await audit()
-  expect([ok, differences.map(({ kind }) => kind)]).toEqual([false, ['chain', 'state']])
+  expect([ok, differences.map(({ kind }) => kind)]).toEqual([false, ['events', 'state']])
 })
 
 test('INV-9 evidence that is missing, too little, or not what the chain has, shows', async () => {
@@ -99,6 +99,12 @@ test('INV-9 evidence that is missing, too little, or not what the chain has, sho
     ]),
   )
   expect(differences).toHaveLength(4)
+  const [, had, has] =
+    /^the journal has (.+); the chain has (.+)$/.exec(
+      differences.find(({ pid, kind }) => pid === c && kind === 'differs_on_chain')?.detail ?? '',
+    ) ?? []
+  expect(had).toMatch(/^1000 in log 99 of 0x[0-9a-f]{64}, block \d+$/)
+  expect(has?.replace(/log \d+/, 'log 99')).toBe(had)
   const offline = await auditJournal({ store: on.store })
   expect(offline.differences.map(({ kind }) => kind)).toEqual(['evidence', 'evidence'])
 })

@@ -56,6 +56,20 @@ test('a payer’s payments are found behind thousands of newer ones, however the
   for (const text of ['0xcc', '%', "' or 1=1 --", '\0', `${ANN}\0`]) expect(await view.payments(text)).toEqual([])
 })
 
+test('a payment is found by what people copy of an id: its beginning, with its end or without', async () => {
+  await claim(3, ANN, 0)
+  await claim(2, BOB, 10)
+  const view = createJournalView(store)
+  const pid = paymentId([NETWORK, '1'])
+  const namesOf = async (text: string) => (await view.payments(text)).map((each) => each.pid)
+  for (const text of [pid.slice(0, 8), `${pid.slice(0, 10)}…${pid.slice(-6)}`, `${pid.slice(0, 8)}...${pid.slice(-4)}`])
+    expect(await namesOf(text)).toEqual([pid])
+  expect(await namesOf(`${ANN.slice(0, 8)}…${ANN.slice(-4)}`)).toHaveLength(3)
+  expect(await namesOf(BOB.slice(0, 10))).toHaveLength(2)
+  for (const text of [`${pid.slice(0, 8)}…zzzz`, `${pid.slice(0, 8)}…${'0'.repeat(9)}`, pid.slice(0, 5)])
+    expect(await namesOf(text)).toEqual([])
+})
+
 test('a payment is found by its own name and by its transaction, and what is open is counted', async () => {
   await claim(2, ANN, 0)
   const [first] = await journal.loadAll([paymentId([NETWORK, '0'])])

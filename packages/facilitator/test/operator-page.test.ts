@@ -220,6 +220,30 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     expect(problems).toEqual([])
   }, 60_000)
 
+  test('says which network takes no payments while others do, and what the operator can do', async () => {
+    const { url } = await open()
+    const page = await browser.newPage()
+    const away = { part: 'chain', network: 'eip155:8453', code: 'rpc_unreachable', hint: 'Look at the nodes.' }
+    let others = true
+    await page.route('**/api/overview', async (route) => {
+      const overview = await (await route.fetch()).json()
+      const gone = { network: 'eip155:8453', name: 'base', coin: 'ETH', schemes: ['exact'], nodes: [], lanes: [] }
+      const chains = [...(others ? overview.chains : []), gone]
+      await route.fulfill({ json: { ...overview, chains, health: { ready: false, reasons: [away] } } })
+    })
+    await page.goto(url)
+    const health = page.locator('#health')
+    await eventually(() => health.textContent()).toBe('takes none on base')
+    expect(await health.getAttribute('class')).toBe('pill wait')
+    expect(await page.locator('#reasons').textContent()).toBe('base: rpc_unreachable. Look at the nodes.')
+    expect(await page.locator('#lanes tr').first().textContent()).toMatch(/\d ETH/)
+    const shot = process.env.GROAT_SCREENSHOT
+    if (shot !== undefined) await page.screenshot({ path: `${shot}.away.png`, fullPage: true })
+    others = false
+    await eventually(() => health.textContent()).toBe('takes no payments')
+    await page.close()
+  }, 60_000)
+
   test('leaves of all tables the rows that have the words of a filter, and keeps it in the address', async () => {
     const { service, url } = await open()
     expect(await service.settle(await on.pay())).toMatchObject({ status: 'settled' })
@@ -232,7 +256,7 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     const [first, second] = (['facilitator', 'facilitator2'] as const).map((role) => on.chain.account(role).address)
     await filter.fill(`BASE-sepolia ${first}`)
     expect(await tables()).toEqual([0, 1, 0, 0])
-    await eventually(() => page.locator('#fits').textContent()).toBe('1 of 5 rows')
+    await eventually(() => page.locator('#fits').textContent()).toBe('1 of the 5 rows shown')
     // A look later, and on a page that is opened by its address.
     await page.waitForResponse('**/api/overview')
     expect(await tables()).toEqual([0, 1, 0, 0])
@@ -242,6 +266,7 @@ describe.skipIf(executablePath === undefined)('the operator’s page', () => {
     expect(await tables()).toEqual([1, 2, 0, 1])
     await filter.fill(`${second} base-sepolia nothing`)
     expect(await tables()).toEqual([0, 0, 0, 0])
+    expect(await page.locator('#fits').textContent()).toBe('nothing matches in the 5 rows shown')
     await filter.fill('')
     expect([await tables(), new URL(page.url()).search]).toEqual([[1, 2, 1, 1], ''])
     const shot = process.env.GROAT_SCREENSHOT

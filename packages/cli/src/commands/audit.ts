@@ -44,7 +44,7 @@ function withArchives(audit: JournalAudit, { broken, ends }: ArchiveAudit): Jour
       flaws.push(`archive: ${writer} ends at ${end?.seq ?? 0}, and the journal begins at ${from.seq}`)
     }
   }
-  const differences = [...audit.differences, ...flaws.map((detail) => ({ kind: 'chain', detail }) as const)]
+  const differences = [...audit.differences, ...flaws.map((detail) => ({ kind: 'events', detail }) as const)]
   return { ...audit, ok: audit.ok && flaws.length === 0, differences }
 }
 
@@ -77,7 +77,7 @@ function tell(
       if (from !== undefined) out(`         ${writer} begins at ${from.seq} after ${from.hash}, in an archive\n`)
       out(`         ${writer} ends at ${seq} with ${hash}\n`)
     }
-  }
+  } else out(`events   ${style.bad(`those of ${events.writer} are not whole at entry ${events.seq}`)}\n`)
   out(`ledger   ${settlements} payments\n`)
   for (const { network, asset, payTo, payments, amount } of sums) {
     // A codec: the journal holds nothing else.
@@ -91,5 +91,13 @@ function tell(
   for (const { kind, pid, detail } of differences) {
     out(`${style.bad('differs')}  ${kind}${pid === undefined ? '' : `  ${pid}`}  ${detail}\n`)
   }
-  if (differences.length === 0) out('no difference\n')
+  if (differences.length === 0) out(`${summaryOf(chain)}\n`)
+}
+
+/** What was not compared is not known to be the same. */
+function summaryOf({ compared, unreachable }: JournalAudit['chain']): string {
+  if (unreachable === 0) return 'no difference'
+  return compared === 0
+    ? 'nothing could be compared with the chain; the journal by itself is whole'
+    : `no difference in what was compared; ${unreachable} were not`
 }

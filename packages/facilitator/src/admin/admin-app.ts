@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { errorInfo, isPid } from '@groat/core'
+import { type ErrorCode, errorInfo, isPid } from '@groat/core'
 import type { Store } from '@groat/store'
 import { type Context, Hono } from 'hono'
 import { bearerOf, hashApiKey } from '../access/api-key.js'
@@ -94,10 +94,16 @@ function answerJson(c: Context, value: unknown, status: 200 | 503 = 200): Respon
   return c.body(text, status, { 'content-type': 'application/json' })
 }
 
+/** What the operator can do, where the table of errors says what a payer can. */
+const OPERATORS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  rpc_unreachable: 'Look at the nodes of this network, and at its `rpc` in the file.',
+  rpc_invalid_answer: 'Look at the nodes of this network, and at its `rpc` in the file.',
+}
+
 /** What is known to help is said beside what is in the way. */
 function advised({ reasons, notes = [], ready }: Health) {
   const advise = (reason: HealthReason) =>
-    'code' in reason ? { ...reason, hint: errorInfo(reason.code).hint } : reason
+    'code' in reason ? { ...reason, hint: OPERATORS[reason.code] ?? errorInfo(reason.code).hint } : reason
   return { ready, reasons: reasons.map(advise), ...(notes.length === 0 ? {} : { notes: notes.map(advise) }) }
 }
 

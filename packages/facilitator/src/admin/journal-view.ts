@@ -51,6 +51,17 @@ const WINDOW = 2000
 /** Payments that say what one costs: enough that one group, or one dear block, moves the mean by little. */
 const LATELY = 500
 
+/** What was copied of an id that is hex: its beginning, and its end where it is shown as `0x856bdeb0…84ff`. */
+type IdPart = { readonly begin: string; readonly end: string }
+
+function partOf(text: string): IdPart | undefined {
+  const [, begin, end = ''] = /^((?:0x)?[0-9a-f]{6,})(?:(?:…|\.\.\.)([0-9a-f]*))?$/.exec(text.toLowerCase()) ?? []
+  return begin === undefined ? undefined : { begin, end }
+}
+
+/** What comes after every id that begins so, in the order of any database. */
+const pastHex = (begin: string) => `${begin}g`
+
 /** Makes the view over the store that the journal lives in. */
 export function createJournalView(store: Store): JournalView {
   const journal = store.withTables<JournalTables>()
@@ -92,12 +103,41 @@ export function createJournalView(store: Store): JournalView {
     return [-1, ...[...byPid, ...byTransaction].map(({ id }) => id), ...(await ridersOf(db, [text, wanted], LIMIT))]
   }
 
+  /** Payments by the beginning of their own name or of a transaction, and by the end where it was copied along. */
+  async function idsOfPart({ begin, end }: IdPart): Promise<number[]> {
+    const byPid = await db
+      .selectFrom('settlement')
+      .select(['id', 'pid as name'])
+      .where('pid', '>=', begin)
+      .where('pid', '<', pastHex(begin))
+      .limit(LIMIT)
+      .execute()
+    const byTransaction = await db
+      .selectFrom('evidence')
+      .select(['settlement as id', 'transaction as name'])
+      .where('transaction', '>=', begin)
+      .where('transaction', '<', pastHex(begin))
+      .limit(LIMIT)
+      .execute()
+    const byAttempt = await db
+      .selectFrom('attempt')
+      .innerJoin('ride', 'ride.slot', 'attempt.slot')
+      .select(['ride.settlement as id', 'attempt.hash as name'])
+      .where('attempt.hash', '>=', begin)
+      .where('attempt.hash', '<', pastHex(begin))
+      .limit(LIMIT)
+      .execute()
+    const found = [...byPid, ...byTransaction, ...byAttempt].filter(({ name }) => name.endsWith(end))
+    return [-1, ...found.map(({ id }) => id)]
+  }
+
   /**
    * The newest payments of a payer, however the address is written. No index leads there, so they are looked through from the newest on, some at a time: a
    * journal may be long, and whoever is served meanwhile does not wait for the whole of it.
    */
   async function ofPayer(text: string) {
-    const wanted = text.toLowerCase()
+    const { begin, end } = partOf(text) ?? { begin: text.toLowerCase(), end: '' }
+    const isPart = partOf(text) !== undefined
     const found: Listed[] = []
     const { last } = await db
       .selectFrom('settlement')
@@ -107,7 +147,12 @@ export function createJournalView(store: Store): JournalView {
       const some = listed()
         .where('settlement.id', '>', to - WINDOW)
         .where('settlement.id', '<=', to)
-      found.push(...(await some.where((eb) => eb(eb.fn<string>('lower', ['payer']), '=', wanted)).execute()))
+      const theirs = isPart
+        ? some
+            .where((eb) => eb(eb.fn<string>('lower', ['payer']), '>=', begin))
+            .where((eb) => eb(eb.fn<string>('lower', ['payer']), '<', pastHex(begin)))
+        : some.where((eb) => eb(eb.fn<string>('lower', ['payer']), '=', begin))
+      found.push(...(await theirs.execute()).filter(({ payer }) => payer.toLowerCase().endsWith(end)))
       await turnOfTheLoop()
     }
     return found.sort((a, b) => b.created_at - a.created_at).slice(0, LIMIT)
@@ -130,7 +175,14 @@ export function createJournalView(store: Store): JournalView {
       const named = await listed()
         .where('settlement.id', 'in', await idsOf(text))
         .execute()
-      return shown(named.length > 0 ? named : await ofPayer(text))
+      if (named.length > 0) return shown(named)
+      const part = partOf(text)
+      const begun =
+        part &&
+        (await listed()
+          .where('settlement.id', 'in', await idsOfPart(part))
+          .execute())
+      return shown(begun !== undefined && begun.length > 0 ? begun : await ofPayer(text))
     },
 
     async history(pid) {

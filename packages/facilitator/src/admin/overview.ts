@@ -43,6 +43,8 @@ export type ChainOverview = {
   readonly network: Network
   /** What people call it. */
   readonly name: string
+  /** What its own coin is called, where that is known. */
+  readonly coin?: string
   readonly schemes: readonly string[]
   readonly nodes: readonly NodeStatus[]
   readonly lanes: readonly LaneOverview[]
@@ -144,6 +146,7 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
     return {
       network,
       name: v1NameOf(network) ?? network,
+      ...coinOf(network),
       schemes: [...new Set(schemes)],
       nodes: chain.nodes?.() ?? [],
       lanes: await Promise.all(
@@ -180,6 +183,39 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
 function standingOf(lane: LaneRow | undefined) {
   const { next: nextNonce, open = 0, ...rest } = lane ?? {}
   return { ...rest, open, ...(nextNonce === undefined ? {} : { nextNonce }) }
+}
+
+/** Coins that are not ether, by the names of their networks. */
+const COINS: Readonly<Record<string, string>> = {
+  avalanche: 'AVAX',
+  'avalanche-fuji': 'AVAX',
+  celo: 'CELO',
+  educhain: 'EDU',
+  flare: 'FLR',
+  iotex: 'IOTX',
+  monad: 'MON',
+  peaq: 'PEAQ',
+  polygon: 'POL',
+  'polygon-amoy': 'POL',
+  sei: 'SEI',
+  'sei-testnet': 'SEI',
+  'skale-base-sepolia': 'CREDIT',
+}
+
+const ETHER: ReadonlySet<string> = new Set([
+  'abstract',
+  'abstract-testnet',
+  'base',
+  'base-sepolia',
+  'ethereum',
+  'megaeth',
+  'sepolia',
+])
+
+function coinOf(network: Network): { readonly coin?: string } {
+  const name = v1NameOf(network) ?? ''
+  const coin = networkFamily(network) === 'solana' ? 'SOL' : ETHER.has(name) ? 'ETH' : COINS[name]
+  return coin === undefined ? {} : { coin }
 }
 
 /** Ether and the like have 18 decimals, SOL has 9. */
