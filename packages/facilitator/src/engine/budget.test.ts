@@ -9,8 +9,13 @@ const HOUR = 3_600_000
 const FRESH = 10_001
 
 function budgetOf(perHour: bigint) {
-  const world = { now: HOUR, others: [] as Spending[] }
-  const journal = { spending: async (_: unknown, since: number) => world.others.filter(({ at }) => at > since) }
+  const world = { now: HOUR, others: [] as Spending[], reads: 0 }
+  const journal = {
+    async spending(_: unknown, since: number) {
+      world.reads += 1
+      return world.others.filter(({ at }) => at > since)
+    },
+  }
   const budget = createBudget({ journal, network: NETWORK, perHour, clock: () => world.now })
   return {
     world,
@@ -48,7 +53,7 @@ test('what outbids takes the place of what it outbids: one of them lands', async
 
 test('what others spend counts, until an hour has passed', async () => {
   const { world, spend, left } = budgetOf(100n)
-  world.others.push({ slot: 'theirs', at: world.now, cost: 30n })
+  world.others.push({ slot: 'theirs', at: world.now, cost: 30n, isLanded: true })
   await spend(tx('a', 7n, 40n))
   expect(await left()).toBe(30n)
   world.now += HOUR + 1
@@ -86,8 +91,33 @@ test('what is on its way into the journal counts, what never got there a minute 
   const at = world.now
   world.now += FRESH
   // An older one of the same nonce is there, the one that outbids it is not yet.
-  world.others.push({ slot: `${NETWORK} 0xf1 8`, at, cost: 5n })
+  world.others.push({ slot: `${NETWORK} 0xf1 8`, at, cost: 5n, isLanded: false })
   expect(await left()).toBe(40n)
   world.now += 60_000
   expect(await left()).toBe(95n)
+})
+
+test('what has landed costs what it did from then on, and what is refused for too little left is tried with that', async () => {
+  const { world, spend, within } = budgetOf(100n)
+  await spend(tx('a', 7n, 60n))
+  const offered: (bigint | undefined)[] = []
+  const sign = (left = 0n) => {
+    offered.push(left)
+    return left < 60n ? Promise.reject(new X402Error('fee_above_limit')) : Promise.resolve(tx('b', 8n, 60n))
+  }
+  world.now += 1000
+  await expect(within(sign)).rejects.toMatchObject({ code: 'fee_above_limit' })
+  world.others.push({ slot: `${NETWORK} 0xf1 7`, at: world.now, cost: 12n, isLanded: true })
+  world.now += 1000
+  await expect(within(sign)).resolves.toMatchObject({ hash: 'b' })
+  expect(offered).toEqual([40n, 40n, 88n])
+})
+
+test('an hour that is used up is not read for each that is refused', async () => {
+  const { world, left } = budgetOf(0n)
+  for (let refused = 0; refused < 100; refused++) {
+    expect(await left()).toBe(0n)
+    world.now += 10
+  }
+  expect(world.reads).toBeLessThan(4)
 })

@@ -1,5 +1,6 @@
-import type { Clock, Network, SignedTransaction } from '@groat/core'
+import { type Clock, type Network, type SignedTransaction, X402Error } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
+import type { Spending } from '../journal/reads.js'
 import { slotOf } from '../journal/record.js'
 import { createSerial } from './serial.js'
 
@@ -16,8 +17,8 @@ export interface Budget {
 }
 
 /**
- * Makes a budget. What others spend is read from the journal now and then; what is signed here counts at once, and no longer than a minute when it is not written
- * down.
+ * Makes a budget. What others spend is read from the journal now and then; what is signed here counts at once with the most that it may cost: until the
+ * journal has what it did cost, and no longer than a minute when it is not written down. Before something is refused for too little left, the journal is read again.
  *
  * @example
  * const budget = createBudget({ journal, network, perHour: 10n ** 17n, clock })
@@ -31,40 +32,61 @@ export function createBudget(options: {
 }): Budget {
   const { journal, network, perHour, clock } = options
   const inTurn = createSerial()
-  let spent = new Map<string, Spent>()
+  /** What the journal knows of each slot, and what was signed here of late. */
+  let known: ReadonlyMap<string, Spending> = new Map()
+  const signed = new Map<string, Signed>()
   let readAt: number | undefined
 
-  /** What was signed here of late may still be on its way into the journal. */
-  async function read(now: number): Promise<void> {
-    const known = await journal.spending(network, now - HOUR)
-    const fresh = new Map<string, Spent>(known.map(({ slot, cost }) => [slot, { cost }]))
-    for (const [slot, { cost, signedAt }] of spent) {
-      const isLate = signedAt === undefined || now - signedAt > WRITTEN_BY
-      if (!isLate) fresh.set(slot, { cost: dearer(cost, fresh.get(slot)), signedAt })
-    }
-    spent = fresh
+  async function readAfter(age: number): Promise<void> {
+    const now = clock()
+    if (readAt !== undefined && now - readAt <= age) return
+    const read = await journal.spending(network, now - HOUR)
+    known = new Map(read.map((each) => [each.slot, each]))
+    for (const [slot, { at }] of signed) if (now - at > WRITTEN_BY) signed.delete(slot)
     readAt = now
   }
 
-  async function left(limit: bigint, outbid: SignedTransaction | undefined): Promise<bigint> {
-    const now = clock()
-    if (readAt === undefined || now - readAt > FRESH) await read(now)
+  function left(limit: bigint, outbid: SignedTransaction | undefined): bigint {
     const replaced = outbid && slotOf(network, outbid)
     let rest = limit
-    for (const [slot, { cost }] of spent) if (slot !== replaced) rest -= cost
+    for (const slot of new Set([...known.keys(), ...signed.keys()])) if (slot !== replaced) rest -= costOf(slot)
     return rest > 0n ? rest : 0n
+  }
+
+  /** Of what has landed the journal knows the price. What outbids another may still be on its way there. */
+  function costOf(slot: string): bigint {
+    const written = known.get(slot)
+    const here = signed.get(slot)?.cost ?? 0n
+    return written !== undefined && (written.isLanded || written.cost > here) ? written.cost : here
   }
 
   function spend(transaction: SignedTransaction): void {
     const slot = slotOf(network, transaction)
-    spent.set(slot, { cost: dearer(transaction.maxCost ?? 0n, spent.get(slot)), signedAt: clock() })
+    const cost = transaction.maxCost ?? 0n
+    const before = signed.get(slot)?.cost ?? 0n
+    signed.set(slot, { cost: cost > before ? cost : before, at: clock() })
+  }
+
+  /** What is too little may have become more: some has landed, and cost less than it might have. */
+  async function signWithin(limit: bigint, sign: SignWithin, outbid: SignedTransaction | undefined) {
+    await readAfter(FRESH)
+    const most = left(limit, outbid)
+    try {
+      return await sign(most)
+    } catch (error) {
+      if (!X402Error.is(error) || error.code !== 'fee_above_limit') throw error
+      await readAfter(AGAIN)
+      const now = left(limit, outbid)
+      if (now <= most) throw error
+      return sign(now)
+    }
   }
 
   return {
     within(sign, outbid) {
       if (perHour === undefined) return sign(undefined)
       return inTurn(async () => {
-        const transaction = await sign(await left(perHour, outbid))
+        const transaction = await signWithin(perHour, sign, outbid)
         spend(transaction)
         return transaction
       })
@@ -72,17 +94,18 @@ export function createBudget(options: {
   }
 }
 
-/** What a slot has cost, or may; `signedAt`: when it was signed here. */
-type Spent = { readonly cost: bigint; readonly signedAt?: number }
+type SignWithin = Parameters<Budget['within']>[0]
 
-function dearer(cost: bigint, other: Spent | undefined): bigint {
-  return other !== undefined && other.cost > cost ? other.cost : cost
-}
+/** The most that something signed here may cost, and when it was signed. */
+type Signed = { readonly cost: bigint; readonly at: number }
 
 const HOUR = 3_600_000
 
 /** Milliseconds for which what others spent is taken to be so. */
 const FRESH = 10_000
+
+/** Milliseconds between two readings for something that there is too little left for, at the least. */
+const AGAIN = 500
 
 /** Milliseconds after which what is signed here is in the journal, or never will be. */
 const WRITTEN_BY = 60_000

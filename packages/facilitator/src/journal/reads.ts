@@ -43,8 +43,13 @@ export interface JournalReads {
 /** Where a payment stands; nobody carries it yet without `owner`. */
 export type Standing = Pick<SettlementRecord, 'pid' | 'state' | 'owner'>
 
-/** What the one transaction of a slot that lands has cost, or may. */
-export type Spending = { readonly slot: string; readonly at: number; readonly cost: bigint }
+/** What the one transaction of a slot that lands has cost (`isLanded`), or may. */
+export type Spending = {
+  readonly slot: string
+  readonly at: number
+  readonly cost: bigint
+  readonly isLanded: boolean
+}
 
 /** A signer's standing in the journal. */
 export type LaneState = {
@@ -250,16 +255,16 @@ export function createReads(db: Store<JournalTables>['db'], replica: string, com
         .where((eb) => eb.or([eb('status', '!=', 'void'), eb('nonce', 'is not', null)]))
         .orderBy('signed_at')
         .execute()
-      const slots = new Map<string, Spending & { readonly isKnown: boolean }>()
+      const slots = new Map<string, Spending>()
       for (const { slot, signed_at: at, max_cost, fee, status } of rows) {
         // What has landed may be undone, and land at another price.
-        const isKnown = fee !== null && status === 'landed'
-        const cost = BigInt((isKnown ? fee : max_cost) ?? 0)
+        const isLanded = fee !== null && status === 'landed'
+        const cost = BigInt((isLanded ? fee : max_cost) ?? 0)
         const before = slots.get(slot)
-        const isLess = before !== undefined && !isKnown && (before.isKnown || before.cost > cost)
-        slots.set(slot, isLess ? before : { slot, at, cost, isKnown })
+        const isLess = before !== undefined && !isLanded && (before.isLanded || before.cost > cost)
+        slots.set(slot, isLess ? before : { slot, at, cost, isLanded })
       }
-      return [...slots.values()].map(({ slot, at, cost }) => ({ slot, at, cost }))
+      return [...slots.values()]
     },
   }
 }
