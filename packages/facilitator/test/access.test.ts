@@ -249,6 +249,17 @@ describe('quotas in three rings', () => {
     ])
   })
 
+  test('FAC-102 what one tenant repeats takes nothing of what the payer may repeat with another', async () => {
+    const tenants = [tenant(), tenant({ id: 'other', keyHashes: [other.hash] })]
+    const app = door({ tenants, limits: { perPayer: { perSecond: 1, burst: 3 } } })
+    const ask = async (path: string, request: FacilitatorRequest, { key }: { key: string }) =>
+      (await told(await post(app, path, request, key)))[1]
+    const [theirs, ours] = [makePayment(), makePayment()]
+    for (let n = 0; n < 6; n++) await ask('/verify', theirs, other)
+    expect(await ask('/verify', theirs, other)).toBe('quota_exceeded')
+    for (const path of ['/verify', '/settle', '/settle']) expect(await ask(path, ours, shop)).toBe(true)
+  })
+
   test('FAC-102 what anybody can write in a payer’s name uses up nothing of the payer', async () => {
     const app = door({ limits: { perPayer: { perSecond: 1, burst: 2 } } })
     const forged = () => post(app, '/verify', makePayment({ signature: 'bad' }))

@@ -6,6 +6,8 @@ export type CountedPayment = {
   /** With the network: accounts of two networks are two payers. */
   readonly payer: string
   readonly pid: Pid
+  /** Which tenant presents it; absent where there are none. */
+  readonly tenant?: string | undefined
   /** Seconds since 1970: after that it cannot be settled any more, and is forgotten. */
   readonly expiresAt: number
 }
@@ -30,7 +32,8 @@ const MAX_PAYMENTS = 100_000
 
 /**
  * Makes the quota of payers. A payment that was verified here is settled without a second draw and without a refusal, once; presented yet again, it
- * draws from another bucket of the same rate. So a payer has its rate of new payments, as many first settlements, and its rate of repetitions.
+ * draws from another bucket of the same rate, which the payer has with each tenant: what one of them repeats takes nothing of what others may. So a
+ * payer has its rate of new payments, as many first settlements, and with each tenant its rate of repetitions.
  *
  * It is drawn when the payment has passed, because before that anybody may have written the payer's name. What comes at once may therefore pass
  * together: the bucket owes for it, and nothing new passes until that is made up for.
@@ -56,7 +59,8 @@ export function createPayerQuota(rate: Rate, clock: Clock, most = MAX_PAYMENTS):
     present(kind, payment) {
       const known = find(payment)
       if (known === undefined) return { wait: fresh.wait(payment.payer), isCounted: false }
-      if (kind === 'verify' || known.isSettled) return { wait: again.take(payment.payer), isCounted: true }
+      if (kind === 'verify' || known.isSettled)
+        return { wait: again.take(`${payment.payer} ${payment.tenant ?? ''}`), isCounted: true }
       known.isSettled = true
       return { wait: 0, isCounted: true }
     },

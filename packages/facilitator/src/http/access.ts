@@ -174,7 +174,8 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       const wait = kind === 'verify' ? pressure.verify() : pressure.settle(secondsLeft)
       if (wait > 0) return deny({ code: 'facilitator_overloaded', ...about, ring: 'service', retryAfter: wait })
       const payer = `${request.requirements.network} ${known.payer}`
-      const payment: CountedPayment = { payer, pid: known.pid, expiresAt: known.expiresAt }
+      const { pid, expiresAt } = known
+      const payment: CountedPayment = { payer, pid, expiresAt, tenant: tenant?.id }
       const { wait: slow = 0, isCounted = false } = ofPayer?.present(kind, payment) ?? {}
       if (slow > 0) {
         const limit = perPayer && { perSecond: perPayer.perSecond }
