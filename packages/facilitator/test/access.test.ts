@@ -18,7 +18,7 @@ import {
   hashApiKey,
   type Tenant,
 } from '../src/index.js'
-import { ASSET, createFakeScheme, FakeChain, makePayment, NETWORK, SELLER } from './fake-chain.js'
+import { ASSET, createFakeScheme, FakeChain, makePayment, NETWORK, SELLER, unreachable } from './fake-chain.js'
 
 let chain: FakeChain
 let store: Store
@@ -258,6 +258,20 @@ describe('quotas in three rings', () => {
     for (let n = 0; n < 6; n++) await ask('/verify', theirs, other)
     expect(await ask('/verify', theirs, other)).toBe('quota_exceeded')
     for (const path of ['/verify', '/settle', '/settle']) expect(await ask(path, ours, shop)).toBe(true)
+  })
+
+  test('FAC-102 what is settled in a payer’s name while no node can tell whether it is its own uses up nothing of it', async () => {
+    await service.stop()
+    service = createFacilitator({ ...{ schemes: [createFakeScheme(chain)], store, stopTimeout: 1 }, settleTimeout: 50 })
+    await service.start()
+    const app = door({ limits: { perPayer: { perSecond: 1, burst: 2 } } })
+    chain.disturb = () => {
+      throw unreachable()
+    }
+    const forged = await Promise.all([1, 2].map(() => post(app, '/settle', makePayment({ signature: 'bad' }))))
+    expect(forged.map(({ headers }) => headers.has('retry-after'))).toEqual([true, true])
+    chain.disturb = () => {}
+    expect((await told(await post(app, '/verify', makePayment())))[1]).toBe(true)
   })
 
   test('FAC-102 what anybody can write in a payer’s name uses up nothing of the payer', async () => {

@@ -129,7 +129,7 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
         ?.split(',')
         .map((key) => key.trim())
       const settlement = await service.settle({ ...request.value, ...(vouched && { vouched }) }, { claim: work.claim })
-      if (settlement.status !== 'refused') work.passed()
+      if (isSignedFor(settlement)) work.passed()
       const said = settlement.status === 'settled' ? await look({ during: 'settle', ...request.value, settlement }) : {}
       return answerJudged(c, encodeFor(request.value, settlement), { ...said, ...waitBefore(settlement) })
     } catch (error) {
@@ -282,6 +282,11 @@ function unread(c: Context, refusal: Refusal, encode: (refusal: Refusal) => Json
 
 function encodeFor({ payment, requirements }: FacilitatorRequest, settlement: Settlement): JsonObject {
   return encodeSettlement(payment.x402Version, requirements.network, settlement)
+}
+
+/** Checked and found good, or there would be no transaction: what is only claimed may be written in anybody's name. */
+function isSignedFor(settlement: Settlement): boolean {
+  return settlement.status === 'settled' || settlement.transaction !== undefined
 }
 
 /** The refusal of a request whose network is only text, and perhaps none. */
