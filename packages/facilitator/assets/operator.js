@@ -168,13 +168,15 @@ function showNodes(chains) {
 function showWebhooks(webhooks) {
   byId('webhooks-section').hidden = webhooks.length === 0
   byId('webhooks').replaceChildren(
-    ...webhooks.map(({ endpoint, waiting, dead }) =>
+    ...webhooks.map(({ endpoint, waiting, dead, next }) =>
       element(
         'tr',
         '',
         cell(element('code', '', endpoint)),
         cell(number.format(waiting), 'number'),
         cell(dead === 0 ? dash() : element('span', 'pill bad', number.format(dead)), 'number'),
+        cell(next ? element('span', 'bad', `${next.said} (${next.tries} tries)`) : dash()),
+        cell(next ? timeOf(next.at) : dash(), 'quiet'),
       ),
     ),
   )

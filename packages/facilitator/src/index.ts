@@ -39,6 +39,6 @@ export type {
   WebhookOptions,
 } from './service.js'
 export { systemTimers, type Timers } from './timers.js'
-export type { CourierTiming } from './webhooks/courier.js'
+export type { CourierTiming, EndpointTurn } from './webhooks/courier.js'
 export { createWebhookDesk, type WebhookDesk } from './webhooks/desk.js'
 export type { WebhookEndpoint } from './webhooks/endpoint.js'

@@ -231,6 +231,16 @@ describe('the log', () => {
     expect(said[2]).toMatchObject({ since: '1970-01-01T00:00:02.000Z', last: '1970-01-01T00:08:20.000Z' })
   })
 
+  test('says of an endpoint when it begins to fail and when it is well again', () => {
+    const about = { endpoint: 'tenant.shop', host: 'hooks.example' }
+    log.onEndpoint({ ...about, state: 'failing', said: 'ECONNREFUSED' })
+    log.onEndpoint({ ...about, state: 'well' })
+    expect(lines).toMatchObject([
+      { level: 'warn', msg: 'webhook_failing', ...about, said: 'ECONNREFUSED' },
+      { level: 'info', msg: 'webhook_well', ...about },
+    ])
+  })
+
   test('SEC-001 has no secret, wherever one may turn up', () => {
     const secrets = [
       'https://user:hunter2@rpc.example/v2/KEY123?k=KEY123',
@@ -253,6 +263,18 @@ describe('the log', () => {
 })
 
 describe('the metrics', () => {
+  test('tell of endpoints that nothing waits for that it is none', async () => {
+    const metrics = createMetrics({ endpoints: ['operator'] })
+    const overview = createOverview({ service, store })
+    const waiting = { endpoint: 'tenant.shop', waiting: 3, dead: 1 }
+    await metrics.read(async () => ({ ...(await overview()), webhooks: [waiting] }))
+    const { text } = await metrics.read(overview)
+    for (const endpoint of ['operator', 'tenant.shop']) {
+      expect(text).toContain(`groat_webhooks_waiting{endpoint="${endpoint}"} 0`)
+      expect(text).toContain(`groat_webhooks_given_up{endpoint="${endpoint}"} 0`)
+    }
+  })
+
   test('count what happens and what was turned away, with bounded labels', async () => {
     const metrics = createMetrics()
     // A lane has one replica: this one has a journal of its own.

@@ -140,6 +140,7 @@ describe('the operator’s listener', () => {
     const row = page.locator('#webhooks tr')
     await row.waitFor()
     expect(await row.textContent()).toMatch(/^shop\s*[1-9]/)
+    await eventually(() => row.textContent()).toMatch(/ECONNREFUSED \([1-9] tries\)\d\d:\d\d:\d\d$/)
     await page.close()
   })
 })

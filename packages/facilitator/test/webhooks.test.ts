@@ -8,7 +8,7 @@ import { type EmbeddedPostgres, startPostgres } from '../../store/test/embedded-
 import type { Delivery } from '../src/journal/deliveries.js'
 import { createJournal, type Journal, type Written } from '../src/journal/journal.js'
 import type { Claim, Evidence, SettlementRecord } from '../src/journal/record.js'
-import { type Courier, type CourierTiming, createCourier } from '../src/webhooks/courier.js'
+import { type Courier, type CourierTiming, createCourier, type EndpointTurn } from '../src/webhooks/courier.js'
 import { createTelling, type WebhookEndpoint } from '../src/webhooks/endpoint.js'
 import { until, useFacilitator } from './chain-kit.js'
 
@@ -61,6 +61,7 @@ type Made = {
   readonly journal: Journal
   readonly courier: Courier
   readonly givenUp: [Delivery, string][]
+  readonly turns: EndpointTurn[]
   errors: unknown[]
 }
 
@@ -82,6 +83,7 @@ async function make(
   await journal.migrate()
   const givenUp: [Delivery, string][] = []
   const errors: unknown[] = []
+  const turns: EndpointTurn[] = []
   const courier = createCourier({
     deliveries: journal.deliveries,
     endpoints,
@@ -91,11 +93,12 @@ async function make(
     onError: (error) => errors.push(error),
     interval: 20,
     delay: (failures) => 20 * 2 ** failures,
+    onEndpoint: (turn) => turns.push(turn),
     ...timing,
   })
   courierOf.nudge = courier.nudge
   couriers.push(courier)
-  return { journal, courier, givenUp, errors }
+  return { journal, courier, givenUp, turns, errors }
 }
 
 function claimOf(nonce: string, tenant?: string): Claim {
@@ -184,10 +187,18 @@ describe.each([
       response.statusCode = failures-- > 0 ? 503 : 200
       response.end('x'.repeat(100_000))
     }
-    const { journal, courier } = await make(store, [shop])
+    const { journal, courier, turns } = await make(store, [shop])
     await journal.final(await settle(journal, '1'))
     courier.start()
+    const next = { tries: expect.any(Number), said: '503', at: expect.any(Number) }
+    await until(async () => (await journal.deliveries.standing())[0]?.next !== undefined)
+    expect(await journal.deliveries.standing()).toEqual([{ endpoint: 'shop', waiting: 2, dead: 0, next }])
     await until(() => receiver.got.length === 2)
+    const about = { endpoint: 'shop', host: new URL(receiver.url).host }
+    expect(turns).toEqual([
+      { ...about, state: 'failing', said: '503' },
+      { ...about, state: 'well' },
+    ])
     expect(receiver.got.map(({ type }) => type)).toEqual(['payment.settled', 'payment.final'])
     expect(new Set(receiver.tries.slice(0, 4).map(({ id }) => id)).size).toBe(1)
     expect(receiver.tries).toHaveLength(5)

@@ -73,9 +73,9 @@ export async function runFacilitator(
     level: operation.logLevel,
     write: (line) => io.say(json ? line.trimEnd() : readable(line, io)),
   })
-  const metrics = createMetrics()
-  const { onFault } = log
-  const { webhooks } = operation
+  const { onFault, onEndpoint } = log
+  const webhooks = operation.webhooks && { ...operation.webhooks, onEndpoint }
+  const metrics = createMetrics({ endpoints: (webhooks?.endpoints ?? []).map(({ id }) => id) })
   const onEvent: OnEvent = (event) => {
     log.onEvent(event)
     metrics.onEvent(event)

@@ -179,6 +179,30 @@ export async function readJournalPlace(file: string, environment: Environment): 
   return storeOf(value.store, file, fail)
 }
 
+/**
+ * The hosts of the endpoints of a facilitator's file, by the names that the journal knows them by; none of one whose URL comes from a variable that is not set.
+ */
+export async function readWebhookHosts(file: string, environment: Environment): Promise<ReadonlyMap<string, string>> {
+  const only = ['tenants.*.webhook.url', 'webhooks.operator.url']
+  // A blank is no part of a host, and does no harm in a path.
+  const filled = new Proxy(environment, { get: (known, name: string) => known[name] || ' ' })
+  const read = await readYamlFile(file, Told, filled, only).catch(() => undefined)
+  const { tenants = {}, webhooks } = read?.value ?? {}
+  const urls = [
+    ['operator', webhooks?.operator?.url] as const,
+    ...Object.entries(tenants).map(([id, { webhook }]) => [`tenant.${id}`, webhook?.url] as const),
+  ]
+  return new Map(
+    urls.flatMap(([id, url]) => (url !== undefined && URL.canParse(url) ? [[id, new URL(url).host] as const] : [])),
+  )
+}
+
+const Target = z.optional(z.object({ url: z.optional(z.string()) }))
+const Told = z.object({
+  tenants: z.optional(z.record(z.string(), z.object({ webhook: Target }))),
+  webhooks: z.optional(z.object({ operator: Target })),
+})
+
 /** A path in the file is meant from where the file is, wherever the command is run. */
 function storeOf(store: string, file: string, fail: ConfigFile<unknown>['fail']): string {
   const wrong = lackOfStore(store)

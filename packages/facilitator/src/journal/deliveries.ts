@@ -42,7 +42,13 @@ export type Delivery = {
 }
 
 /** How an endpoint stands. */
-export type DeliveryStanding = { readonly endpoint: string; readonly waiting: number; readonly dead: number }
+export type DeliveryStanding = {
+  readonly endpoint: string
+  readonly waiting: number
+  readonly dead: number
+  /** Of what failed and waits, what is tried next: how often it was tried, what the last try came to, and when it is due, in milliseconds since 1970. */
+  readonly next?: { readonly tries: number; readonly said: string; readonly at: number }
+}
 
 /** A delivery that was given up. */
 export type DeadDelivery = {
@@ -101,6 +107,20 @@ export function createDeliveries({ store, replica, publishes }: DeliveriesOption
       .limit(most)
       .execute()
     return rows.map(({ id }) => id)
+  }
+
+  /** What an endpoint did not take, as far as it is tried again. */
+  async function nextOf(endpoint: string): Promise<Pick<DeliveryStanding, 'next'>> {
+    const row = await db
+      .selectFrom('delivery')
+      .select(['tries', 'said', 'due_at as at'])
+      .where('endpoint', '=', endpoint)
+      .where('status', '=', 'waiting')
+      .where('tries', '>', 0)
+      .orderBy('due_at')
+      .limit(1)
+      .executeTakeFirst()
+    return row === undefined ? {} : { next: { tries: Number(row.tries), said: row.said ?? '', at: Number(row.at) } }
   }
 
   return {
@@ -190,11 +210,14 @@ export function createDeliveries({ store, replica, publishes }: DeliveriesOption
       const count = (endpoint: string, status: string) =>
         Number(rows.find((row) => row.endpoint === endpoint && row.status === status)?.count ?? 0)
       const endpoints = [...new Set(rows.map(({ endpoint }) => endpoint))]
-      return endpoints.map((endpoint) => ({
-        endpoint,
-        waiting: count(endpoint, 'waiting'),
-        dead: count(endpoint, 'dead'),
-      }))
+      return Promise.all(
+        endpoints.map(async (endpoint) => ({
+          endpoint,
+          waiting: count(endpoint, 'waiting'),
+          dead: count(endpoint, 'dead'),
+          ...(await nextOf(endpoint)),
+        })),
+      )
     },
 
     async dead(most) {

@@ -13,6 +13,7 @@ import { type Logger, pino, stdTimeFunctions } from 'pino'
 import type { Fault } from '../fault.js'
 import type { Denial } from '../http/access.js'
 import { systemTimers, type Timers } from '../timers.js'
+import type { EndpointTurn } from '../webhooks/courier.js'
 import { createGatherer } from './gather.js'
 import { errorRecord } from './secrets.js'
 
@@ -32,6 +33,8 @@ export interface FacilitatorLog {
   readonly onEvent: OnEvent
   readonly onFault: (fault: Fault) => void
   readonly onDenied: (denial: Denial) => void
+  /** For `webhooks.onEndpoint`: one line when an endpoint begins to fail, and one when it takes what it is told again. */
+  readonly onEndpoint: (turn: EndpointTurn) => void
   /** Writes at once what is still gathered: before the end. */
   readonly flush: () => void
 }
@@ -63,11 +66,7 @@ export function createLog(options: LogOptions): FacilitatorLog {
     { write },
   )
   const pseudonym = createPseudonyms(clock, random)
-  const gather = createGatherer(
-    (fields, msg) => (msg === DENIED ? logger.warn(fields, msg) : logger.error(fields, msg)),
-    timers,
-    clock,
-  )
+  const gather = createGatherer((fields, msg) => logger[LEVELS[msg] ?? 'error'](fields, msg), timers, clock)
   return {
     onEvent({ type, at: _, amount, payer, ...rest }: X402Event) {
       const fields = {
@@ -99,11 +98,21 @@ export function createLog(options: LogOptions): FacilitatorLog {
       const { code, during, tenant, ring, perSecond, maxOpen } = denial
       gather.tell({ code, during, tenant, ring, perSecond, maxOpen }, denial, DENIED)
     },
+    onEndpoint({ state, ...about }) {
+      const { endpoint, host } = about
+      // One that takes one thing and not the next turns at every try.
+      gather.tell({ endpoint, host }, about, state === 'well' ? WELL : FAILING)
+    },
     flush: () => gather.flush(),
   }
 }
 
 const DENIED = 'request_denied'
+const FAILING = 'webhook_failing'
+const WELL = 'webhook_well'
+
+/** How loud what is gathered is, where it is no error. */
+const LEVELS: Readonly<Record<string, 'warn' | 'info'>> = { [DENIED]: 'warn', [FAILING]: 'warn', [WELL]: 'info' }
 
 /** Where no node answered, a fault names all of them. */
 function isAmong(node: string | undefined, named: string): boolean {

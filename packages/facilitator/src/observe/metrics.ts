@@ -30,14 +30,15 @@ const OPEN_STATES = (Object.keys(phases) as SettlementState[]).filter(isOpen)
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32]
 
 /**
- * Makes the metrics of a facilitator, with those of the Node process.
+ * Makes the metrics of a facilitator, with those of the Node process. `endpoints` are those of its webhooks: what waits for them is 0 where nothing does.
  *
  * @example
  * const metrics = createMetrics()
  * const facilitator = createFacilitator({ …, onEvent: metrics.onEvent })
  */
-export function createMetrics(): Metrics {
+export function createMetrics({ endpoints = [] }: { readonly endpoints?: readonly string[] } = {}): Metrics {
   const registry = new Registry()
+  const told = new Set(endpoints)
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
   const events = new Counter({
@@ -92,10 +93,13 @@ export function createMetrics(): Metrics {
 
   function set({ health, open, oldestOpenSeconds, settling, verifying, chains, webhooks }: Overview): void {
     standing.open.reset()
-    // Who has been told everything is known no more.
-    standing.waiting.reset()
-    standing.dead.reset()
+    // Of who has been told everything the journal knows no more.
+    for (const endpoint of told) {
+      standing.waiting.set({ endpoint }, 0)
+      standing.dead.set({ endpoint }, 0)
+    }
     for (const { endpoint, waiting, dead } of webhooks) {
+      told.add(endpoint)
       standing.waiting.set({ endpoint }, waiting)
       standing.dead.set({ endpoint }, dead)
     }

@@ -22,6 +22,18 @@ export type CourierTiming = {
   readonly delay?: (failures: number, jitter: number) => number | undefined
   /** Between two looks at what other replicas left. Default 1000. */
   readonly interval?: number
+  /** Is told when an endpoint begins to fail and when it takes something again, not of each try. What it throws is dropped. */
+  readonly onEndpoint?: (turn: EndpointTurn) => void
+}
+
+/** An endpoint that begins to fail, or takes what it is told again. */
+export type EndpointTurn = {
+  readonly endpoint: string
+  /** The host of its URL, with the port where that says one. */
+  readonly host: string
+  readonly state: 'failing' | 'well'
+  /** What the try that failed came to: a status, or the system's code. */
+  readonly said?: string
 }
 
 /** What a courier works with. */
@@ -43,7 +55,7 @@ export type CourierOptions = CourierTiming & {
  */
 export function createCourier(options: CourierOptions): Courier {
   const { deliveries, endpoints, sender, random, onGivenUp, onError } = options
-  const { timeout = 10_000, delay = webhookDelay, interval = 1000 } = options
+  const { timeout = 10_000, delay = webhookDelay, interval = 1000, onEndpoint } = options
   const alarms = new Map<string, Signal>()
   const stopping = createSignal()
   let stopped = false
@@ -51,6 +63,7 @@ export function createCourier(options: CourierOptions): Courier {
 
   async function serve(endpoint: WebhookEndpoint): Promise<void> {
     const under = new Set<Promise<void>>()
+    const follow = createFollower(endpoint, onEndpoint)
     let failures = 0
     let cooling: Promise<void> | undefined
     while (!stopped) {
@@ -67,6 +80,10 @@ export function createCourier(options: CourierOptions): Courier {
       const taken = await deliveries.take(endpoint.id, most - under.size, timeout + LEASE_MARGIN).catch(none)
       for (const delivery of taken) {
         const work = bring(endpoint, delivery)
+          .then((answer) => {
+            follow(answer)
+            return answer.outcome === 'delivered'
+          })
           .catch((error: unknown) => {
             onError(error)
             return false
@@ -90,18 +107,18 @@ export function createCourier(options: CourierOptions): Courier {
     return []
   }
 
-  async function bring(endpoint: WebhookEndpoint, delivery: Delivery): Promise<boolean> {
+  async function bring(endpoint: WebhookEndpoint, delivery: Delivery): Promise<WebhookAnswer> {
     const body = JSON.stringify(encodeWebhookEvent(eventOf(delivery)))
     const answer = await sender.post(endpoint, { id: delivery.message, body })
     if (answer.outcome === 'delivered') {
       crashpoint('FP-11')
       await deliveries.delivered(delivery)
-      return true
+      return answer
     }
     const again = nextTry(delivery, answer)
     await deliveries.failed(delivery, answer.said, again)
     if (again === 'dead') onGivenUp(delivery, answer.said)
-    return false
+    return answer
   }
 
   function nextTry({ tries }: Delivery, { outcome, retryAfter = 0 }: WebhookAnswer): number | 'dead' {
@@ -127,6 +144,22 @@ export function createCourier(options: CourierOptions): Courier {
       await Promise.all(rounds)
       if (rounds.length > 0) await deliveries.release().catch(onError)
     },
+  }
+}
+
+/** Tells of the turns in what an endpoint answers. */
+function createFollower({ id, url }: WebhookEndpoint, tell: CourierTiming['onEndpoint']) {
+  const about = { endpoint: id, host: new URL(url).host }
+  let state: EndpointTurn['state'] = 'well'
+  return ({ outcome, said }: WebhookAnswer): void => {
+    const now = outcome === 'delivered' ? 'well' : 'failing'
+    if (now === state) return
+    state = now
+    try {
+      tell?.({ ...about, state, ...(now === 'failing' ? { said } : {}) })
+    } catch {
+      // An observer must not change an outcome.
+    }
   }
 }
 
