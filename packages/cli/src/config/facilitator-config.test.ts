@@ -92,6 +92,9 @@ test('what is wrong is said with file, line and reason', async () => {
     await read(networks('    rpc: ["http://x"]\n    fee_payer: "KEY"\n'), { KEY: key }),
     await read(networks('    rpc: ["http://x"]\n'), { KEY: key }),
     await read(networks('    rpc: ["http://x"]\n    signers: ["KEY"]\n    assets: [DOGE]\n'), { KEY: key }),
+    await read(networks(`    rpc: ["http://x"]\n    signers: ["KEY"]\n    assets: ["0x${'12'.repeat(20)}"]\n`), {
+      KEY: key,
+    }),
     await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], fee_payer: "KEY" }\n', { KEY: key }),
     await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
     await read('store: pay.db\nnetworks:\n  "cosmos:hub": { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
@@ -129,6 +132,7 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:5: networks.base.fee_payer: this chain has signers instead",
       "/pay.yaml:4: networks.base.signers: is missing: expected a private key: 0x and 64 hex digits",
       "/pay.yaml:6: networks.base.assets.0: DOGE is no default asset of this network, which has USDC",
+      "/pay.yaml:6: networks.base.assets.0: 0x1212121212121212121212121212121212121212 is no known token of this network, which has USDC",
       "/pay.yaml:3: networks.solana.fee_payer: expected a secret key: base58 of 64 bytes",
       "/pay.yaml:3: networks.solana.signers: this chain has fee_payer instead",
       "/pay.yaml:3: networks.cosmos:hub: nothing settles on cosmos chains",

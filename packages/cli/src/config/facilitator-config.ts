@@ -249,7 +249,7 @@ function unknownNetwork(name: string, taken: readonly string[]): string {
 function unknownAsset(asset: string, id: Network): string {
   const tickers = defaultAssets(id).map(({ symbol }) => symbol)
   const isAddress = /^(0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})$/.test(asset)
-  return `${asset} is no ${isAddress ? 'token that is known here' : 'default asset'} of this network, which has ${tickers.join(', ')}`
+  return `${asset} is no ${isAddress ? 'known token' : 'default asset'} of this network, which has ${tickers.join(', ')}`
 }
 
 /** An id can be written of any chain there may be: most that nobody knows are mistyped. */
