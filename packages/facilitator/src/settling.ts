@@ -152,7 +152,10 @@ export function createSettling(options: SettlingOptions): Settle {
       case 'won': {
         onClaimed(claimed.record)
         // Nobody has it yet: until somebody does, what was seen here may have changed.
-        return settler.carry(claimed.record, claim.request, route, lane === undefined ? undefined : claimed.means)
+        const run = settler.carry(claimed.record, claim.request, route, lane === undefined ? undefined : claimed.means)
+        // What cannot be given back comes back by itself, at the quota's rate.
+        void run.end.then(() => giveBack(run.record, owned)).catch(() => undefined)
+        return run
       }
       case 'taken': {
         const record = await journal.load(claim.pid)
@@ -167,6 +170,12 @@ export function createSettling(options: SettlingOptions): Settle {
       default:
         throw new X402Error('payer_over_limit', { reason: claimed.status })
     }
+  }
+
+  /** Refused with nothing signed, it may have been anybody who wrote the payer's name: the payer has what that drew in its name again. */
+  async function giveBack({ state }: SettlementRecord, { quotas = [] }: ClaimFor): Promise<void> {
+    const drawn = quotas.flatMap(({ ring, key }) => (ring === 'payer' ? key : []))
+    if (state === 'refused' && drawn.length > 0) await journal.giveBack(drawn)
   }
 
   function stand(record: SettlementRecord, route: Route): Standing {

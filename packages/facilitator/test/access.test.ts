@@ -274,6 +274,19 @@ describe('quotas in three rings', () => {
     expect((await told(await post(app, '/verify', makePayment())))[1]).toBe(true)
   })
 
+  test('FAC-102 what is settled in a payer’s name and refused uses up nothing that the journal grants the payer', async () => {
+    const limits = { perPayer: { perSecond: 1, burst: 2 } }
+    const [one, two] = [door({ limits }), door({ limits })]
+    const settle = async (app: Hono, request = makePayment()) => (await told(await post(app, '/settle', request)))[1]
+    for (let n = 0; n < 10; n++) {
+      expect(await settle(two, makePayment({ signature: 'bad' }))).toBe('invalid_exact_evm_signature')
+    }
+    expect([await settle(one), await settle(two), await settle(two)]).toEqual([true, true, 'quota_exceeded'])
+    // Nothing is given back of what was settled, nor of what was turned away.
+    now += 1000
+    expect([await settle(two), await settle(two)]).toEqual([true, 'quota_exceeded'])
+  })
+
   test('FAC-102 what anybody can write in a payer’s name uses up nothing of the payer', async () => {
     const app = door({ limits: { perPayer: { perSecond: 1, burst: 2 } } })
     const forged = () => post(app, '/verify', makePayment({ signature: 'bad' }))

@@ -96,6 +96,15 @@ export class Batch {
     this.#changes.quotas.add(key)
   }
 
+  /** Gives a token of a quota back. What is more than the quota's burst is cut off when it is drawn from next. */
+  giveBack(key: string): void {
+    const known = this.#facts.quotas.get(key)
+    // Nobody ever drew from it.
+    if (known === undefined || known.at === 0) return
+    this.#facts.quotas.set(key, { ...known, left: known.left + 1000 })
+    this.#changes.quotas.add(key)
+  }
+
   /** Thousandths of a token; what nobody ever drew from is full. The clocks of replicas differ: none makes another's time go back. */
   #left(key: string, perSecond: number, burst: number): number {
     const known = this.#facts.quotas.get(key)

@@ -741,6 +741,19 @@ function describeJournal(): void {
     expect(two.map(({ status }) => status)).toEqual(['won', 'won', 'over_quota'])
   })
 
+  test('FAC-102 what was refused gives its token back, to all replicas, and never more than the quota holds', async () => {
+    const other = createJournal({ store, clock: () => 1000, replica: 'a' })
+    const quotas = [{ ring: 'payer', key: 'payer p', perSecond: 1, burst: 2 }] as const
+    let nonce = 0
+    const ask = async (at: Journal) => (await at.claim(claimOf(`g${nonce++}`), 'r', { quotas })).status
+    await journal.giveBack(['payer p'])
+    expect([await ask(journal), await ask(other), await ask(other)]).toEqual(['won', 'won', 'over_quota'])
+    await Promise.all([journal.giveBack(['payer p']), other.giveBack(['payer p'])])
+    expect([await ask(other), await ask(journal), await ask(journal)]).toEqual(['won', 'won', 'over_quota'])
+    for (let n = 0; n < 5; n++) await other.giveBack(['payer p'])
+    expect([await ask(other), await ask(journal), await ask(journal)]).toEqual(['won', 'won', 'over_quota'])
+  })
+
   test('FAC-102 what a tenant, and a payer, has under way is counted over all replicas', async () => {
     const other = createJournal({ store, clock: () => 1000, replica: 'a' })
     const quotas = [{ ring: 'tenant', key: 'tenant t', perSecond: 100, burst: 100 }] as const

@@ -47,6 +47,8 @@ export interface Journal extends JournalReads, JournalSteps {
    * before anything was signed is not known. `owner`: who carries it; nobody yet when it is null.
    */
   claim(claim: Claim, owner: string | null, bounds?: ClaimBounds): Promise<Claimed>
+  /** Gives back what a claim drew from quotas, by their keys: it was refused with nothing signed. To be called once for a claim. */
+  giveBack(keys: readonly string[]): Promise<void>
   /**
    * Every record that somebody still has to carry to an end, or to watch, that is served here and nobody's living: it is this replica's from now on. `watched`:
    * networks on which a block says by itself whether it is still there, so that what is settled is watched whether it is served or not.
@@ -137,6 +139,16 @@ export function createJournal(options: JournalOptions): Journal {
     ready: () => assertEdition(store),
 
     claim: createClaim(write, limits, company),
+
+    giveBack: (keys) =>
+      write({
+        pids: [],
+        quotas: keys,
+        durable: false,
+        decide(batch) {
+          for (const key of keys) batch.giveBack(key)
+        },
+      }),
 
     async adopt(served, watched = []) {
       const adopted = await store.transaction(
