@@ -316,15 +316,15 @@ describe('quotas in three rings', () => {
             at += pause
             const payment = { payer: 'x', pid: String(pid) as Pid, expiresAt: 1e9 }
             const isFirst = kind === 'settle' && passed.has(pid) && !settled.has(pid)
-            const { wait, isCounted } = quota.present(kind, payment)
+            const { wait, isCounted, ended } = quota.present(kind, payment)
             expect(isCounted).toBe(passed.has(pid))
             if (isFirst) expect(wait).toBe(0)
             if (wait > 0) continue
             if (isFirst) done.verifiedThenSettled += 1
             else if (passed.has(pid)) done.again += 1
             if (kind === 'settle' && passed.has(pid)) settled.add(pid)
+            ended(isGood)
             if (!isGood) continue
-            quota.passed(kind, payment)
             if (!passed.has(pid)) {
               done.fresh += 1
               passed.add(pid)
@@ -340,15 +340,17 @@ describe('quotas in three rings', () => {
     )
   })
 
-  test('what is owed is made up for, and payments are forgotten when they have expired or there are too many', () => {
+  test('what comes at once is counted at once, what did not pass or came twice gives back, and payments are forgotten', () => {
     let at = 0
-    const quota = createPayerQuota({ perSecond: 1, burst: 1 }, () => at, 2)
+    const quota = createPayerQuota({ perSecond: 1, burst: 3 }, () => at, 2)
     const payment = (pid: string, expiresAt = 100) => ({ payer: 'x', pid: pid as Pid, expiresAt })
     const verify = (pid: string) => quota.present('verify', payment(pid))
-    // Three come at once, and all are looked at before the first of them has passed.
-    expect([verify('a').wait, verify('b').wait, verify('c').wait]).toEqual([0, 0, 0])
-    for (const pid of ['a', 'b', 'c']) quota.passed('verify', payment(pid))
-    expect(verify('d').wait).toBe(3)
+    const looked = ['a', 'b', 'forged'].map(verify)
+    expect([...looked, verify('c')].map(({ wait }) => wait)).toEqual([0, 0, 0, 1])
+    looked[2]?.ended(false)
+    const twice = [verify('c')]
+    for (const each of [looked[0], looked[1], ...twice]) each?.ended(true)
+    expect(verify('d').wait).toBe(1)
     expect(['a', 'b', 'c'].map((pid) => quota.present('settle', payment(pid)).isCounted)).toEqual([false, true, true])
     at = 100_000
     expect(quota.present('settle', payment('c')).isCounted).toBe(false)

@@ -18,13 +18,13 @@ export type Presented = {
   readonly wait: number
   /** It was counted when it was verified here: its settlement draws nothing, also not where replicas count together. */
   readonly isCounted: boolean
+  /** Tells, once, what came of it. `passed`: it is its payer's own, and counts from now on; what only says so, in anybody's name, never does. */
+  ended(passed: boolean): void
 }
 
 /** Counts the payments of payers, each once. */
 export interface PayerQuota {
   present(kind: 'verify' | 'settle', payment: CountedPayment): Presented
-  /** Tells that a payment is its payer's own: from now on it is counted. What only says so, in anybody's name, never is. */
-  passed(kind: 'verify' | 'settle', payment: CountedPayment): void
 }
 
 /** Payments that are remembered. One that is forgotten is counted again. */
@@ -35,12 +35,12 @@ const MAX_PAYMENTS = 100_000
  * draws from another bucket of the same rate, which the payer has with each tenant: what one of them repeats takes nothing of what others may. So a
  * payer has its rate of new payments, as many first settlements, and with each tenant its rate of repetitions.
  *
- * It is drawn when the payment has passed, because before that anybody may have written the payer's name. What comes at once may therefore pass
- * together: the bucket owes for it, and nothing new passes until that is made up for.
+ * What does not pass gives back what it drew, because anybody may have written the payer's name: it takes from the payer for as long as it is looked at.
  *
  * @example
  * const quota = createPayerQuota({ perSecond: 5 }, clock)
- * if (quota.present('verify', payment).wait === 0 && (await isGood(payment))) quota.passed('verify', payment)
+ * const { wait, ended } = quota.present('verify', payment)
+ * if (wait === 0) ended(await isGood(payment))
  */
 export function createPayerQuota(rate: Rate, clock: Clock, most = MAX_PAYMENTS): PayerQuota {
   const fresh = createQuota(rate, clock)
@@ -55,22 +55,30 @@ export function createPayerQuota(rate: Rate, clock: Clock, most = MAX_PAYMENTS):
     return undefined
   }
 
+  function ended(kind: 'verify' | 'settle', payment: CountedPayment, passed: boolean): void {
+    // Presented twice at a time it counts once.
+    if (!passed || find(payment) !== undefined) {
+      fresh.give(payment.payer)
+      return
+    }
+    const [oldest] = counted.size >= most ? counted.keys() : []
+    if (oldest !== undefined) counted.delete(oldest)
+    counted.set(`${payment.payer} ${payment.pid}`, { expiresAt: payment.expiresAt, isSettled: kind === 'settle' })
+  }
+
   return {
     present(kind, payment) {
       const known = find(payment)
-      if (known === undefined) return { wait: fresh.wait(payment.payer), isCounted: false }
-      if (kind === 'verify' || known.isSettled)
-        return { wait: again.take(`${payment.payer} ${payment.tenant ?? ''}`), isCounted: true }
+      if (known === undefined) {
+        const wait = fresh.take(payment.payer)
+        return { wait, isCounted: false, ended: (passed) => (wait === 0 ? ended(kind, payment, passed) : undefined) }
+      }
+      const counts = { isCounted: true, ended() {} }
+      if (kind === 'verify' || known.isSettled) {
+        return { wait: again.take(`${payment.payer} ${payment.tenant ?? ''}`), ...counts }
+      }
       known.isSettled = true
-      return { wait: 0, isCounted: true }
-    },
-
-    passed(kind, payment) {
-      if (find(payment) !== undefined) return
-      fresh.draw(payment.payer)
-      const [oldest] = counted.size >= most ? counted.keys() : []
-      if (oldest !== undefined) counted.delete(oldest)
-      counted.set(`${payment.payer} ${payment.pid}`, { expiresAt: payment.expiresAt, isSettled: kind === 'settle' })
+      return { wait: 0, ...counts }
     },
   }
 }

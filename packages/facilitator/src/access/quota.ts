@@ -15,10 +15,8 @@ export type QuotaLimit = { readonly perSecond: number } | { readonly maxOpen: nu
 export interface Quota {
   /** Takes one. Answers 0, or the seconds to wait when there is none left. */
   take(key: string): number
-  /** Seconds until there is one; 0: there is. Takes nothing. */
-  wait(key: string): number
-  /** Takes one, also where there is none: it is owed. */
-  draw(key: string): void
+  /** Gives back one that was taken for nothing. */
+  give(key: string): void
 }
 
 /** Keys that are remembered. Whoever is forgotten starts with a full bucket: that is as generous as a wait would have been. */
@@ -58,8 +56,7 @@ export function createQuota(rate: Rate, clock: Clock): Quota {
       put(key, left >= 1 ? left - 1 : left)
       return waitFor(left)
     },
-    wait: (key) => waitFor(leftOf(key)),
-    draw: (key) => put(key, leftOf(key) - 1),
+    give: (key) => put(key, Math.min(most, leftOf(key) + 1)),
   }
 }
 

@@ -176,17 +176,29 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       const payer = `${request.requirements.network} ${known.payer}`
       const { pid, expiresAt } = known
       const payment: CountedPayment = { payer, pid, expiresAt, tenant: tenant?.id }
-      const { wait: slow = 0, isCounted = false } = ofPayer?.present(kind, payment) ?? {}
+      const ofPayment = ofPayer?.present(kind, payment)
+      const { wait: slow = 0, isCounted = false } = ofPayment ?? {}
       if (slow > 0) {
         const limit = perPayer && { perSecond: perPayer.perSecond }
         return deny({ code: 'quota_exceeded', ...about, ring: 'payer', ...limit, retryAfter: slow })
       }
-      const passed = () => ofPayer?.passed(kind, payment)
-      if (kind === 'verify') return { ok: true, claim: {}, passed, leave: pressure.began(kind) }
+      let hasPassed = false
+      const passed = () => {
+        hasPassed = true
+      }
+      const leaving = (...ends: readonly (() => void)[]) => {
+        return () => {
+          ofPayment?.ended(hasPassed)
+          for (const end of ends) end()
+        }
+      }
+      if (kind === 'verify') return { ok: true, claim: {}, passed, leave: leaving(pressure.began(kind)) }
 
       const most = { payer: perPayer?.maxOpen ?? Number.POSITIVE_INFINITY, tenant: mostOf(tenant) }
-      const full = (ring: 'payer' | 'tenant') =>
-        deny({ code: 'quota_exceeded', ...about, ring, maxOpen: most[ring], retryAfter: 1 })
+      const full = (ring: 'payer' | 'tenant') => {
+        ofPayment?.ended(false)
+        return deny({ code: 'quota_exceeded', ...about, ring, maxOpen: most[ring], retryAfter: 1 })
+      }
       const ofIt = open.payer.enter(payer, most.payer)
       if (ofIt === undefined) return full('payer')
       const ofThem = open.tenant.enter(tenant?.id ?? '', most.tenant)
@@ -194,17 +206,8 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
         ofIt()
         return full('tenant')
       }
-      const ended = pressure.began(kind)
-      return {
-        ok: true,
-        claim: boundsOf(tenant, payer, isCounted),
-        passed,
-        leave() {
-          ofIt()
-          ofThem()
-          ended()
-        },
-      }
+      const leave = leaving(ofIt, ofThem, pressure.began(kind))
+      return { ok: true, claim: boundsOf(tenant, payer, isCounted), passed, leave }
     },
 
     turnAway: (tenant, { ring, perSecond, maxOpen, retryAfter }) =>
