@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -114,7 +114,16 @@ test('a program that ends before it listens is not ready, and what it wrote is k
 })
 
 test('a node that takes too long is given up and ended', async () => {
-  await expect(ownChain({ readyTimeoutMs: 1 })).rejects.toMatchObject({ code: 'chain_not_ready' })
+  const folder = await mkdtemp(join(tmpdir(), 'groat-sandbox-'))
+  try {
+    const anvilPath = join(folder, 'silent')
+    await writeFile(anvilPath, `#!/bin/sh\necho $$ > ${join(folder, 'pid')}\nexec sleep 60\n`, { mode: 0o755 })
+    await expect(ownChain({ anvilPath, readyTimeoutMs: 2000 })).rejects.toMatchObject({ code: 'chain_not_ready' })
+    const pid = Number(await readFile(join(folder, 'pid'), 'utf8'))
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })
 
 test('blockTime lets blocks come by themselves, and transactions still at once', async () => {
