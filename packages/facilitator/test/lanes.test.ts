@@ -107,25 +107,6 @@ test('B16 no more is spent in an hour than the operator allows', async () => {
   await on.expectMoved(0)
 })
 
-test('B16 an hour that is used up is what verify, settle and health say', async () => {
-  const service = await on.serve({ settleTimeout: 300, limits: { feePerHour: () => 1n } })
-  expect(await service.settle(await on.pay())).toMatchObject({ status: 'unknown' })
-  const next = await on.pay('payer2')
-  await expect(service.verify(next)).rejects.toMatchObject({ code: 'fee_above_limit' })
-  await expect(service.settle(next)).rejects.toMatchObject({ code: 'fee_above_limit' })
-  expect(await service.health()).toMatchObject({ ready: false, reasons: [{ part: 'chain', code: 'fee_above_limit' }] })
-})
-
-test('B16 what one payment may cost at the most is nothing to the others', async () => {
-  let most = 1n
-  const limits = { feePerHour: () => 10n ** 18n, feePerPayment: () => most }
-  const service = await on.serve({ settleTimeout: 300, limits })
-  expect(await service.settle(await on.pay())).toMatchObject({ status: 'unknown' })
-  expect(await service.health()).toMatchObject({ ready: true })
-  most = 10n ** 17n
-  expect(await service.settle(await on.pay('payer2'))).toMatchObject({ status: 'settled' })
-})
-
 test('A14 a block that is undone after a success is noticed, and the payment lands again', async () => {
   const service = await on.serve({ watchInterval: 50, rebroadcast: 100 })
   const request = await on.pay()

@@ -14,10 +14,6 @@ export interface Budget {
     sign: (left: bigint | undefined) => Promise<SignedTransaction>,
     outbid?: SignedTransaction,
   ): Promise<SignedTransaction>
-  /** What is left right now, in the chain's own coin; `undefined` when there is no limit. Throws what the journal throws. */
-  left(): Promise<bigint | undefined>
-  /** Whether something was signed in the last minute that may yet turn out to have cost less. */
-  isPending(): boolean
 }
 
 /**
@@ -95,17 +91,6 @@ export function createBudget(options: {
         return transaction
       })
     },
-    async left() {
-      if (perHour === undefined) return undefined
-      await inTurn(() => readAfter(RECENT))
-      return left(perHour, undefined)
-    },
-    isPending() {
-      const since = clock() - WRITTEN_BY
-      const isOpen = ({ at, isLanded }: Spending) => !isLanded && at > since
-      const isUnwritten = ([slot, { at }]: [string, Signed]) => !known.has(slot) && at > since
-      return [...known.values()].some(isOpen) || [...signed].some(isUnwritten)
-    },
   }
 }
 
@@ -118,9 +103,6 @@ const HOUR = 3_600_000
 
 /** Milliseconds for which what others spent is taken to be so. */
 const FRESH = 10_000
-
-/** Milliseconds for which it is, where there was too little left. */
-const RECENT = 2000
 
 /** Milliseconds between two readings for something that there is too little left for, at the least. */
 const AGAIN = 500

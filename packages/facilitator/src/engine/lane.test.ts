@@ -35,7 +35,7 @@ async function laneAt({ pooled, mined, written }: { pooled: bigint; mined: bigin
     },
   }
   const journal = { lane: async () => ({ open: [], next: written }) }
-  const budget: Budget = { within: (sign) => sign(undefined), left: async () => undefined, isPending: () => false }
+  const budget: Budget = { within: (sign) => sign(undefined) }
   const tools = { ...{ chain, signer: '0xf1', journal, budget, maxCost: () => undefined, depth: 4 } }
   const rest = {
     clock: () => 1000,

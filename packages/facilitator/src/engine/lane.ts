@@ -15,7 +15,6 @@ import { createBoarding, type Rider } from './boarding.js'
 import type { Budget } from './budget.js'
 import { createPace } from './pace.js'
 import { createSending } from './sending.js'
-import { createShort } from './short.js'
 import { createSigning } from './signing.js'
 import { createSlots, type Slot } from './slots.js'
 import { createStanding } from './standing.js'
@@ -36,7 +35,7 @@ export interface Lane {
   readonly held: boolean
   /** Whether nothing is under way. */
   readonly idle: boolean
-  /** Why nothing new can be sent: what the node said to the transaction at the head, that the signer has nothing at all for fees, or that the hour has too little left. */
+  /** Why nothing new can be sent: what the node said to the transaction at the head, or that the signer has nothing at all for fees. */
   readonly blocked: ErrorCode | undefined
   /** Takes up where the journal and the chain stand. Throws when either cannot be read. */
   take(hold: Hold): Promise<void>
@@ -107,7 +106,6 @@ export function createLane(options: LaneOptions): Lane {
   const isOrdered = chain.nextNonce !== undefined
   // Nothing is signed for those in line: they are checked again, and go elsewhere where they can.
   const standing = createStanding({ onBlock: () => boarding.lose(), onTold: options.onBlocked })
-  const short = createShort({ ...options, standing })
   const slots = createSlots({
     network,
     clock,
@@ -184,9 +182,7 @@ export function createLane(options: LaneOptions): Lane {
         group = group.filter(({ record }) => !moved.includes(record.pid))
       }
     } catch (error) {
-      // What is too dear for all of them may not be for one.
-      const isOver = X402Error.is(error) && error.code !== 'fee_above_limit'
-      if (isOver || group.length === 1) for (const rider of group) rider.reject(error)
+      if (X402Error.is(error) || group.length === 1) for (const rider of group) rider.reject(error)
       else boarding.part(group)
     }
   }
@@ -201,8 +197,7 @@ export function createLane(options: LaneOptions): Lane {
     const calls = group.map(({ call }) => call)
     const call = groups === undefined || group.length === 1 ? first?.call : groups.join(calls)
     const records = group.map(({ record }) => record)
-    const onShort = group.length === 1 ? short.begin : undefined
-    const transaction = await sign(call, { nonce, records, ...(onShort && { onShort }) })
+    const transaction = await sign(call, { nonce, records })
     crashpoint('FP-05')
     // Should writing fail, it may have been written all the same: the journal will say where we stand.
     standing.next = undefined
@@ -244,7 +239,6 @@ export function createLane(options: LaneOptions): Lane {
 
   function lose(): void {
     standing.lose()
-    short.end()
     boarding.lose()
     slots.leave()
   }
@@ -325,7 +319,6 @@ export function createLane(options: LaneOptions): Lane {
     },
     async stop() {
       standing.stopped = true
-      short.end()
       tending.wake()
       boarding.lose()
       await tending.end()

@@ -1,4 +1,4 @@
-import { type SentTransaction, type SignedTransaction, sameAddress, X402Error } from '@groat/core'
+import { type SentTransaction, type SignedTransaction, sameAddress } from '@groat/core'
 import type { SettlementRecord } from '../journal/record.js'
 import type { LaneOptions } from './lane.js'
 
@@ -9,8 +9,6 @@ export type SignAs = {
   readonly outbids?: readonly SignedTransaction[]
   /** The payments in it: it may cost what each is worth it. None: it costs what is left of the hour at the most. */
   readonly records: readonly SettlementRecord[]
-  /** The hour has too little left for it: so much. What is too dear for its own payments says nothing of the hour. */
-  readonly onShort?: (left: bigint) => void
 }
 
 /** Signs for a lane; writes nothing down and sends nothing. */
@@ -42,11 +40,9 @@ export function createSigning({
   }
 
   return async (call, as) => {
-    const { nonce, outbids = [], records, onShort } = as
-    let short: bigint | undefined
+    const { nonce, outbids = [], records } = as
     const signWithin = (left: bigint | undefined) => {
       const most = mostFor(records, left)
-      short = most === left ? left : undefined
       return chain.sign(call, {
         signer,
         ...(nonce === undefined ? {} : { nonce }),
@@ -54,10 +50,7 @@ export function createSigning({
         ...(most === undefined ? {} : { maxCost: most }),
       })
     }
-    const transaction = await budget.within(signWithin, outbids[0]).catch((error) => {
-      if (short !== undefined && X402Error.is(error) && error.code === 'fee_above_limit') onShort?.(short)
-      throw error
-    })
+    const transaction = await budget.within(signWithin, outbids[0])
     if (!sameAddress(transaction.signer, signer) || transaction.nonce !== nonce) {
       throw new TypeError('The chain driver signed something else than it was asked to')
     }

@@ -37,25 +37,6 @@ test('a signer with nothing at all is out of gas, whatever becomes of what it ha
   expect(made.blocked).toBe('signer_out_of_gas')
 })
 
-test('an hour that is used up blocks, whatever a node takes, until there is something again', () => {
-  const { made, told, sentAway } = standing()
-  made.afford(false)
-  made.accept()
-  made.doubt()
-  expect([made.blocked, told, sentAway()]).toEqual(['fee_above_limit', ['fee_above_limit'], 1])
-  made.afford(true)
-  expect([made.blocked, told]).toEqual([undefined, ['fee_above_limit', undefined]])
-  // It is tried again: that it is still so is no news, and that a node takes something is.
-  made.afford(false)
-  made.afford(undefined)
-  expect([made.blocked, told.length]).toEqual([undefined, 3])
-  made.afford(false)
-  expect([made.blocked, told.length]).toEqual(['fee_above_limit', 3])
-  made.afford(undefined)
-  made.accept()
-  expect(told.slice(3)).toEqual([undefined])
-})
-
 test('what was known of a lane that is somebody else’s is not known any more', () => {
   const { made } = standing()
   made.hold = { fence: 1 }

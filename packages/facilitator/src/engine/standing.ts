@@ -20,8 +20,6 @@ export type LaneStanding = {
   doubt(): void
   /** What the signer has for fees: with nothing it signs nothing. */
   weigh(coin: bigint): void
-  /** Whether the hour has something left; `undefined`: the next that is signed says whether it has. */
-  afford(can: boolean | undefined): void
   /** Somebody else signs here from now on: what was known is theirs to find out. */
   lose(): void
 }
@@ -44,11 +42,9 @@ export function createStanding({ onBlock, onTold }: OnBlocked): LaneStanding {
   /** What a node said, whether the signer has nothing at all, and what was told last. */
   let said: ErrorCode | undefined
   let isEmpty = false
-  /** Whether the hour is used up. */
-  let isUsedUp = false
   let told: ErrorCode | undefined
 
-  const blocked = () => said ?? (isEmpty ? 'signer_out_of_gas' : isUsedUp ? 'fee_above_limit' : undefined)
+  const blocked = () => said ?? (isEmpty ? 'signer_out_of_gas' : undefined)
 
   function note(before: ErrorCode | undefined): void {
     const now = blocked()
@@ -83,17 +79,11 @@ export function createStanding({ onBlock, onTold }: OnBlocked): LaneStanding {
       isEmpty = coin === 0n
       note(before)
     },
-    afford(can) {
-      const before = blocked()
-      isUsedUp = can === false
-      if (can !== undefined) note(before)
-    },
     lose() {
       this.hold = undefined
       this.next = undefined
       said = undefined
       isEmpty = false
-      isUsedUp = false
       told = undefined
     },
   }
