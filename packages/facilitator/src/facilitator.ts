@@ -1,12 +1,10 @@
 import {
-  type ChainDriver,
   DEFAULT_RETRY_AFTER,
   type ErrorCode,
   type FacilitatorRequest,
   type Network,
   networkFamily,
   notify,
-  type PaymentRequirements,
   type Pid,
   type Supported,
   systemClock,
@@ -16,6 +14,7 @@ import {
   type X402Event,
 } from '@groat/core'
 import { createWebhookSender } from '@groat/core/webhook'
+import { readyChain } from './chain-ready.js'
 import { crashpoint } from './crashpoint.js'
 import { type Budget, createBudget } from './engine/budget.js'
 import { createKeeper, type KeeperEvent } from './engine/keeper.js'
@@ -29,7 +28,6 @@ import { createJournal } from './journal/journal.js'
 import { type SettledPayment, type SettlementRecord, settlementOf } from './journal/record.js'
 import { isLive } from './journal/state.js'
 import { createNodeWatch, type NodeEvent } from './node-watch.js'
-import { createOpening } from './opening.js'
 import { type Presentation, readPresentation, storedRequest } from './presentation.js'
 import type { FacilitatorOptions, FacilitatorService, WebhookOptions } from './service.js'
 import { createSettling } from './settling.js'
@@ -118,20 +116,11 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     ...{ journal, routes, settler, clock, timers, minRemainingSeconds, settleTimeout },
     onClaimed: (record) => tell(record, 'payment_claimed'),
   })
-  const opening = createOpening({
-    chains: routes.chains,
-    timers,
-    onOpen: takeShared,
-    onError: (error, network) => void report(error, { during: 'start', network }),
-  })
-  const isOpen = ({ network }: { readonly network: Network }) => opening.isOpen(network)
-  const serves = () => routes.serves.filter(isOpen)
-  const watched = () =>
-    routes.chains.filter((chain) => chain.blockHash !== undefined && isOpen(chain)).map(({ network }) => network)
+  const watched = routes.chains.flatMap(({ network, blockHash }) => (blockHash === undefined ? [] : network))
   const keeper = createKeeper({
     journal,
-    lanes: () => routes.lanes().filter((lane) => lane.isOrdered && isOpen(lane)),
-    ...{ serves, watched },
+    lanes: () => routes.lanes().filter(({ isOrdered }) => isOrdered),
+    ...{ serves: routes.serves, watched },
     lease,
     timers,
     isCarried: (pid) => settler.run(pid) !== undefined,
@@ -156,7 +145,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   })
   const nodes = createNodeWatch({ chains: routes.chains, timers, tell: tellOf })
   const supported = describe(options.schemes, routes)
-  const health = createHealth({ journal, routes, clock, timers, isOpen: opening.isOpen, phase: () => phase })
+  const health = createHealth({ journal, routes, clock, timers, phase: () => phase })
   const settling = new Set<Promise<unknown>>()
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
   let starting: Promise<void> | undefined
@@ -164,12 +153,13 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
   async function start(): Promise<void> {
     await journal.migrate()
-    await opening.start()
+    await Promise.all(routes.chains.map(readyChain))
+    await Promise.all(routes.lanes().map((lane) => (lane.isOrdered ? undefined : lane.take({ fence: 0 }))))
     tellOf({ type: 'replica_started' })
     await keeper.start()
     const schemes = await journal.openSchemes()
     schemes.filter((each) => !routes.find(each).ok).forEach(tellUnserved)
-    const open = await journal.adopt(serves(), watched())
+    const open = await journal.adopt(routes.serves, watched)
     for (let at = 0; at < open.length; at += SWEEP) {
       await Promise.all(open.slice(at, at + SWEEP).map((record) => resume(record)))
       crashpoint('FP-13')
@@ -178,12 +168,6 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     nodes.start()
     courier.start()
     if (phase === 'starting') phase = 'serving'
-  }
-
-  /** Lanes in which everybody signs: they are nobody's to lease. */
-  async function takeShared({ network }: ChainDriver): Promise<void> {
-    const shared = routes.lanes().filter((lane) => lane.network === network && !lane.isOrdered)
-    await Promise.all(shared.map((lane) => lane.take({ fence: 0 })))
   }
 
   /** What has to be sent for payments that are known from the journal only. */
@@ -274,11 +258,9 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       ?.blocked
   }
 
-  function assertServing({ network }: PaymentRequirements): void {
+  function assertServing(): void {
     if (phase === 'stopping') throw new X402Error('shutting_down')
     if (phase === 'starting') throw new X402Error('facilitator_starting')
-    // Nothing has proved yet that its nodes are of that chain, and its assets what they are said to be.
-    if (!opening.isOpen(network)) throw new X402Error('facilitator_starting', { network })
   }
 
   /** What leaves carries a code and a reference; the story goes to the operator. */
@@ -299,7 +281,6 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
   async function stop(): Promise<void> {
     phase = 'stopping'
-    opening.stop()
     const patience = new AbortController()
     await Promise.race([Promise.allSettled(settling), sleep(timers, stopTimeout, patience.signal)])
     patience.abort()
@@ -333,7 +314,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
     verify: (request) =>
       told({ during: 'verify', network: request.requirements.network }, 'unexpected_verify_error', async () => {
-        assertServing(request.requirements)
+        assertServing()
         const verdict = await verify(request)
         const { network, scheme } = request.requirements
         const about = { at: clock(), network, scheme, ...(verdict.payer === undefined ? {} : { payer: verdict.payer }) }
@@ -348,7 +329,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
     settle: (request, callOptions = {}) =>
       told({ during: 'settle', network: request.requirements.network }, 'unexpected_settle_error', async () => {
-        assertServing(request.requirements)
+        assertServing()
         const work = settle(request, callOptions)
         settling.add(work)
         const settlement = await work.finally(() => settling.delete(work))

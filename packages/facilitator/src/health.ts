@@ -1,4 +1,4 @@
-import { type ChainDriver, type Clock, type ErrorCode, type Network, sameAddress, X402Error } from '@groat/core'
+import { type ChainDriver, type Clock, type ErrorCode, sameAddress, X402Error } from '@groat/core'
 import { poorSigners } from './chain-ready.js'
 import type { Routes } from './engine/route.js'
 import type { Journal } from './journal/journal.js'
@@ -12,7 +12,6 @@ export type HealthOptions = {
   readonly routes: Routes
   readonly clock: Clock
   readonly timers: Timers
-  readonly isOpen: (network: Network) => boolean
   readonly phase: () => 'starting' | 'serving' | 'stopping'
 }
 
@@ -23,7 +22,7 @@ type Probe = { readonly reasons: readonly HealthReason[]; readonly poor: Readonl
  * Makes the question after health. Probes that come in quick succession share one answer: asking must cost the chain nothing. A node or a store that
  * hangs keeps nobody waiting: for some seconds it counts as it was, and then as gone.
  */
-export function createHealth({ journal, routes, clock, timers, isOpen, phase }: HealthOptions): () => Promise<Health> {
+export function createHealth({ journal, routes, clock, timers, phase }: HealthOptions): () => Promise<Health> {
   let known: { readonly at: number; readonly probe: Promise<Probe> } | undefined
   const store = createLastKnown(() => journal.ready(), { clock, timers })
   const chains = routes.chains.map((chain) => ({
@@ -38,9 +37,6 @@ export function createHealth({ journal, routes, clock, timers, isOpen, phase }: 
       ...chains.map(async ({ chain, poorOnes }) => {
         const said = await poorOnes()
         if (said?.ok) poor.set(chain, said.value)
-        // Its nodes are back, and it is about to be looked at.
-        if (said?.ok && !isOpen(chain.network))
-          return { part: 'chain', network: chain.network, code: 'facilitator_starting' } as const
         return reasonOf(said, 'rpc_unreachable', (code) => ({ part: 'chain', network: chain.network, code }))
       }),
     ]

@@ -4,7 +4,6 @@ import {
   type FacilitatorRequest,
   type InspectContext,
   type Inspection,
-  type Network,
   network,
   type PaymentPayload,
   type PaymentRequirements,
@@ -50,7 +49,7 @@ export const PAYER = '0x00000000000000000000000000000000000000bb'
  * a transaction whose payment was used reverts, a gap in the sequence waits, a hash that is not in a block has no receipt.
  */
 export class FakeChain implements ChainDriver<Transfer> {
-  readonly network: Network
+  readonly network = NETWORK
   readonly signers: readonly string[]
   readonly balances = new Map<string, bigint>([[PAYER, 1_000_000n]])
   readonly logs: Log[] = []
@@ -69,9 +68,8 @@ export class FakeChain implements ChainDriver<Transfer> {
   rejects: SendOutcome | undefined
   clock = () => Date.now()
 
-  constructor(signers: readonly string[] = ['0x00000000000000000000000000000000000000f1'], network: Network = NETWORK) {
+  constructor(signers: readonly string[] = ['0x00000000000000000000000000000000000000f1']) {
     this.signers = signers
-    this.network = network
   }
 
   ready = () => this.node('ready', () => undefined)
@@ -171,11 +169,11 @@ export function createFakeScheme(chain: FakeChain): SchemeFacilitator<Transfer> 
 
   return {
     scheme: { name: 'exact', family: 'eip155' },
-    networks: [chain.network],
+    networks: [NETWORK],
     chains: [chain],
     kinds: () => [
-      { x402Version: 2, scheme: 'exact', network: chain.network },
-      { x402Version: 1, scheme: 'exact', network: chain.network },
+      { x402Version: 2, scheme: 'exact', network: NETWORK },
+      { x402Version: 1, scheme: 'exact', network: NETWORK },
     ],
     inspect,
     async verify(payment, offer, at: VerifyOptions): Promise<Verdict> {

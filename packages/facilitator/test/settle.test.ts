@@ -1,6 +1,5 @@
 import {
   type FacilitatorRequest,
-  network,
   requirementsId,
   type Settlement,
   sha256Hex,
@@ -613,50 +612,6 @@ describe('a restart', () => {
     chain.disturb = () => {}
     await service.start()
     settled(await service.settle(makePayment()))
-  })
-
-  test('goes on without a network whose nodes are away, and with it when they are back, also with what was open there', async () => {
-    const elsewhere = new FakeChain(['0xf2'], network('eip155:8453'))
-    const away = makePayment({}, { network: elsewhere.network })
-    const schemes = [createFakeScheme(chain), createFakeScheme(elsewhere)]
-    elsewhere.automine = false
-    const before = await serve({ schemes, settleTimeout: 50 })
-    await before.settle(away)
-    await before.stop()
-    elsewhere.disturb = () => {
-      throw new X402Error('rpc_unreachable', { network: elsewhere.network })
-    }
-    const service = await serve({ schemes })
-    settled(await service.settle(makePayment()))
-    await expect(service.verify(makePayment({}, { network: elsewhere.network }))).rejects.toMatchObject({
-      code: 'facilitator_starting',
-    })
-    await expect(service.settle(away)).rejects.toMatchObject({ code: 'facilitator_starting' })
-    const reason = { part: 'chain', network: elsewhere.network, code: 'rpc_unreachable' }
-    expect(await service.health()).toMatchObject({ ready: false, reasons: [reason] })
-    expect(faults).toMatchObject([{ during: 'start', network: elsewhere.network, error: { code: 'rpc_unreachable' } }])
-    elsewhere.disturb = () => {}
-    elsewhere.automine = true
-    elsewhere.mine()
-    await until(() =>
-      service.settle(away).then(
-        ({ status }) => status === 'settled',
-        () => false,
-      ),
-    )
-    expect(elsewhere.logs).toHaveLength(1)
-    await until(async () => (await service.health()).ready)
-    settled(await service.settle(makePayment({}, { network: elsewhere.network })))
-  })
-
-  test('is refused where a chain answers what no waiting mends', async () => {
-    const wrong = new X402Error('rpc_wrong_chain', { answered: '1' })
-    const elsewhere = new FakeChain(['0xf2'], network('eip155:8453'))
-    elsewhere.disturb = () => {
-      throw wrong
-    }
-    const schemes = [createFakeScheme(chain), createFakeScheme(elsewhere)]
-    await expect(serve({ schemes })).rejects.toMatchObject({ code: 'rpc_wrong_chain' })
   })
 
   test('C12, LIV-5 stop waits for who is waiting, takes nothing new, and hands the rest over', async () => {

@@ -95,7 +95,7 @@ async function keeping(
         return []
       },
     },
-    ...{ lanes: () => lanes, serves: () => serves, watched: () => [], lease: 60_000, timers, isCarried: () => true },
+    ...{ lanes: () => lanes, serves, watched: [], lease: 60_000, timers, isCarried: () => true },
     carry: ({ pid }) => void carried.push(pid),
     tell: (event) => void told.push(event),
     onError: (error) => void faults.push(error),

@@ -22,9 +22,9 @@ export type KeeperOptions = {
   /** Lanes in which one replica signs at a time. */
   readonly lanes: () => readonly Lane[]
   /** What is served here: nothing else is taken on. A payment that was given away and found nobody is ended by whoever serves it. */
-  readonly serves: () => readonly Serving[]
+  readonly serves: readonly Serving[]
   /** Networks on which a block says by itself whether it is still there: all that is settled is watched. */
-  readonly watched: () => readonly Network[]
+  readonly watched: readonly Network[]
   /** Milliseconds after which a replica that was not heard of counts as gone. */
   readonly lease: number
   readonly timers: Timers
@@ -141,7 +141,7 @@ export function createKeeper({
 
   async function takeOver(): Promise<void> {
     // Who cannot send leaves it to who can. Who is named by a payment is the only one who can.
-    const able = serves().map(({ network, scheme, lanes }) => {
+    const able = serves.map(({ network, scheme, lanes }) => {
       const mine = lanes.filter(({ held, blocked }) => held && blocked === undefined)
       return { network, scheme, signers: mine.map(({ signer }) => signer) }
     })
@@ -157,7 +157,7 @@ export function createKeeper({
         .then(async (faults) => {
           // One node that does not answer keeps nothing else from going on.
           faults.forEach(onError)
-          const orphans = await journal.adopt(serves(), watched())
+          const orphans = await journal.adopt(serves, watched)
           orphans.forEach(carry)
           const forgotten = await journal.forgotten(isCarried)
           forgotten.forEach(carry)
