@@ -19,6 +19,10 @@ test('INV-11 others count before anybody has looked, while there are some, and a
   now += 400
   expect(since()).toEqual([undefined, undefined])
   company.note(2)
+  now += 10_000
+  // Until the next look there still are others.
+  expect(since()).toEqual([now - 100, now - 500])
+  now = 1500
   company.note(1)
   expect(since()).toEqual([1400, 1000])
   now += 500

@@ -17,15 +17,17 @@ export interface Company {
  * company.note(1)
  */
 export function createCompany(clock: Clock, lag: ((network: Network) => number) | undefined): Company {
-  let last = Number.POSITIVE_INFINITY
+  /** Since when there has been nobody else, as far as was looked. */
+  let alone = Number.POSITIVE_INFINITY
   return {
     note(alive) {
-      if (alive > 1 || last === Number.POSITIVE_INFINITY) last = clock()
+      if (alive > 1) alone = Number.POSITIVE_INFINITY
+      else if (alone === Number.POSITIVE_INFINITY) alone = clock()
     },
     since(network) {
       if (lag === undefined) return undefined
       const from = clock() - lag(network)
-      return last > from ? from : undefined
+      return alone > from ? from : undefined
     },
   }
 }
