@@ -53,16 +53,20 @@ test('warp moves the clock, and calls see it', async () => {
   expect(Number((await on.chain.client.getBlock()).timestamp)).toBeGreaterThanOrEqual(before + 3_600)
 })
 
-test('a snapshot brings back state, clock, pool and mining mode, again and again', async () => {
+test('a snapshot brings back state, clock, pool, mining mode and price, again and again', async () => {
   const back = await on.chain.snapshot()
   const height = await on.chain.client.getBlockNumber()
   const before = await on.chain.now()
+  const price = async () => (await on.chain.client.getBlock({ blockTag: 'pending' })).baseFeePerGas
+  const cheap = await price()
   for (let round = 0; round < 2; round++) {
     await on.chain.fund(seller, 5n)
     await on.chain.warp(86_400)
     await on.chain.setAutomine(false)
     await sendEther()
+    await on.chain.setNextBaseFee(20_000_000_000n)
     await back()
+    expect(await price()).toBe(cheap)
     expect(await on.chain.balance(seller)).toBe(0n)
     expect(await on.chain.client.getBlockNumber()).toBe(height)
     expect((await on.chain.now()) - before).toBeLessThan(3_600)

@@ -29,8 +29,8 @@ export interface EvmLevers {
   /** The chain's clock: seconds since 1970 that the next block would carry. `latest` may be older. */
   now(): Promise<number>
   /**
-   * Remembers the state. The function it returns goes back to it, drops what is pending and restores the mining mode;
-   * it may be called again and again. The clock loses what was warped, and goes on otherwise. Wait for the receipts of
+   * Remembers the state. The function it returns goes back to it, drops what is pending and restores the mining mode and
+   * the price of the next block; it may be called again and again. The clock loses what was warped, and goes on otherwise. Wait for the receipts of
    * what was sent before going back, or it may be mined just after.
    */
   snapshot(): Promise<() => Promise<void>>
@@ -58,10 +58,16 @@ export function createLevers(rpc: JsonRpc, clock: () => number): EvmLevers {
     mining = mode
   }
 
-  async function now(): Promise<number> {
+  async function nextBlock(): Promise<{ timestamp: number; baseFee: bigint }> {
     const block = await rpc.call('eth_getBlockByNumber', 'pending', false)
-    if (typeof block === 'object' && block !== null && 'timestamp' in block) return Number(block.timestamp)
+    if (typeof block === 'object' && block !== null && 'timestamp' in block && 'baseFeePerGas' in block) {
+      return { timestamp: Number(block.timestamp), baseFee: BigInt(String(block.baseFeePerGas)) }
+    }
     throw new SandboxError('rpc_refused', 'The node has no pending block.')
+  }
+
+  async function setNextBaseFee(wei: bigint): Promise<void> {
+    await rpc.call('anvil_setNextBlockBaseFeePerGas', quantity(wei))
   }
 
   async function credit(address: Address, amount: bigint): Promise<void> {
@@ -93,9 +99,10 @@ export function createLevers(rpc: JsonRpc, clock: () => number): EvmLevers {
       await rpc.call('evm_increaseTime', seconds)
       await rpc.call('anvil_mine', '0x1')
     },
-    now,
+    now: async () => (await nextBlock()).timestamp,
     async snapshot() {
-      const before = { mining, lead: (await now()) - seconds(clock()) }
+      const { timestamp, baseFee } = await nextBlock()
+      const before = { mining, lead: timestamp - seconds(clock()) }
       let id = await rpc.call('evm_snapshot')
       return async () => {
         await rpc.call('anvil_dropAllTransactions')
@@ -103,6 +110,7 @@ export function createLevers(rpc: JsonRpc, clock: () => number): EvmLevers {
         if (reverted !== true) throw new SandboxError('rpc_refused', 'The node no longer has this snapshot.')
         id = await rpc.call('evm_snapshot')
         await rpc.call('evm_setTime', seconds(clock()) + before.lead)
+        await setNextBaseFee(baseFee)
         if (mining !== before.mining) await setMining(before.mining)
       }
     },
@@ -112,9 +120,7 @@ export function createLevers(rpc: JsonRpc, clock: () => number): EvmLevers {
     async dropTransaction(hash) {
       await rpc.call('anvil_dropTransaction', hash)
     },
-    async setNextBaseFee(wei) {
-      await rpc.call('anvil_setNextBlockBaseFeePerGas', quantity(wei))
-    },
+    setNextBaseFee,
     async setCode(address, code) {
       await rpc.call('anvil_setCode', address, code)
     },
