@@ -111,14 +111,19 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
       if (waiting.length === 0) break
       try {
         await exchange(node, waiting, Math.max(...waiting.map((each) => each.timeoutMs)))
-        return
+        break
       } catch (error) {
         fault = error
       }
     }
+    // Those for which no node was left, and those that had waited too long when others were asked for.
+    for (const each of batch) if (!each.answered) each.fail(fault ?? unasked(each))
+  }
+
+  /** Why nobody was asked. */
+  function unasked({ method }: Call): X402Error {
     const [left = 'rpc_unreachable' as const] = pool.nodes.flatMap(({ fault }) => fault ?? [])
-    const at = { ...network, node: pool.nodes.map(({ name }) => name).join(', ') }
-    for (const each of batch) each.fail(fault ?? new X402Error(left, { ...at, method: each.method }))
+    return new X402Error(left, { ...network, node: pool.nodes.map(({ name }) => name).join(', '), method })
   }
 
   /** One HTTP request. Resolves the calls it has answers for; throws when the node has to be left for another. */

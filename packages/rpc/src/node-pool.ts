@@ -7,7 +7,7 @@ export type Node = {
   readonly name: string
   /** It has shown which chain it serves, and has not been gone since. */
   trusted: boolean
-  /** In a row. */
+  /** In a row, and when the last of them was counted. */
   failures: number
   failedAt: number
   /** Milliseconds since 1970 until which others are asked first. */
@@ -91,8 +91,10 @@ export function createNodePool({ urls, clock, jitter, maxLag }: NodePoolOptions)
     failed(node, { code, began, restMs }) {
       node.trusted = false
       // Questions that were under way together fail together: that is one failure.
-      if (began >= node.failedAt) node.failures += 1
-      node.failedAt = clock()
+      if (began >= node.failedAt) {
+        node.failures += 1
+        node.failedAt = clock()
+      }
       node.fault = code
       const rest = Math.min(MAX_REST_MS, REST_MS * 2 ** (node.failures - 1)) * (0.5 + jitter() / 2)
       node.restUntil = clock() + Math.max(rest, Math.min(restMs, MAX_REST_MS))
