@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm'
 import { sql } from 'kysely'
 import { type Migrations, openStore } from '../src/index.js'
 
-const [task = '', target = '', name = ''] = process.argv.slice(2)
+const [task = '', target = '', name = '', transactionTimeout = '5000'] = process.argv.slice(2)
 // At once, also when the process is killed the moment after.
 const say = (line: string) => writeSync(1, `${line}\n`)
 
@@ -41,7 +41,7 @@ const migrations: Migrations = {
 async function begin() {
   say('ready')
   await once(process.stdin, 'data')
-  return openStore<Tables>(target)
+  return openStore<Tables>(target, { transactionTimeout: Number(transactionTimeout) })
 }
 
 const tasks: Record<string, () => Promise<void>> = {

@@ -13,6 +13,8 @@ export type Child = {
   said(count: number): Promise<void>
   /** Tells it to go on. */
   go(): void
+  /** Stops it where it stands: it says nothing more, and closes nothing. */
+  pause(): void
   /** Kills it where it stands. */
   kill(): Promise<void>
   /** Waits for its end and answers with what it said; throws when it failed. */
@@ -72,6 +74,7 @@ function follow(child: ChildProcessWithoutNullStreams): Child {
       }
     },
     go: () => void child.stdin.write('go\n'),
+    pause: () => void child.kill('SIGSTOP'),
     async kill() {
       child.kill('SIGKILL')
       await closed

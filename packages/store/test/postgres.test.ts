@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startTcpProxy } from '../../sandbox/src/tcp-proxy/proxy.js'
 import { openStore, type StoreOptions } from '../src/index.js'
+import { compileChild } from './children.js'
 import { type EmbeddedPostgres, startPostgres } from './embedded-postgres.js'
 import { describeProcesses } from './process-suite.js'
 import { claim, claimTables, describeStore, type Tables } from './store-suite.js'
@@ -141,6 +142,31 @@ describe('postgres', () => {
     expect(rows.map(({ pid }) => pid)).toEqual(['a', 'c', 'd', 'e'])
     await Promise.all([store.close(), direct.close()])
     await proxy.stop()
+  })
+
+  test('C05 what a machine had locked that is gone, and closed nothing, is free soon after its transaction should have ended', async () => {
+    const children = await compileChild()
+    const url = await freshDatabase()
+    const gone = await children.start('hold', url, 'gone', '300')
+    gone.go()
+    await gone.said(2)
+    gone.pause()
+    const store = await openStore<{ claim: { pid: string; owner: string } }>(url, { transactionTimeout: 20_000 })
+    const [row] = await store.transaction((trx) =>
+      trx
+        .insertInto('claim')
+        .values({ pid: 'held', owner: 'here' })
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('owner')
+        .execute(),
+    )
+    expect(row).toEqual({ owner: 'here' })
+    // Nobody else's transactions are cut short, also not on a connection that had one of ours.
+    const { rows } = await sql`show idle_in_transaction_session_timeout`.execute(store.db)
+    expect(Object.values(rows[0] ?? {})).toEqual(['0'])
+    await store.close()
+    await gone.kill()
+    await children.remove()
   })
 
   test('what is not waited for is sent before what comes first is answered', async () => {

@@ -57,7 +57,10 @@ export async function createPool(url: string, bounds: Bounds): Promise<Pools> {
 
   const { transactionTimeout } = bounds
   // A transaction is given up by whoever runs it; that is said first.
-  const patience = { inTransaction: 1.2 * transactionTimeout, alone: 6 * transactionTimeout }
+  const patience = {
+    ...{ inTransaction: 1.2 * transactionTimeout, alone: 6 * transactionTimeout },
+    betweenQueries: transactionTimeout,
+  }
   return {
     bounded: { connect: () => connect(patience), end },
     unbounded: { connect: () => connect(FOREVER), end },
@@ -65,9 +68,19 @@ export async function createPool(url: string, bounds: Bounds): Promise<Pools> {
 }
 
 /** Milliseconds for which an answer is waited for. A network that loses everything is noticed by the system after a quarter of an hour, if at all. */
-type Patience = { readonly inTransaction: number; readonly alone: number }
+type Patience = {
+  readonly inTransaction: number
+  readonly alone: number
+  /** Milliseconds for which the server waits for the next query of a transaction: what a machine that is gone has locked is free after that. */
+  readonly betweenQueries: number
+}
 
-const FOREVER: Patience = { inTransaction: Number.POSITIVE_INFINITY, alone: Number.POSITIVE_INFINITY }
+const { POSITIVE_INFINITY } = Number
+const FOREVER: Patience = {
+  inTransaction: POSITIVE_INFINITY,
+  alone: POSITIVE_INFINITY,
+  betweenQueries: POSITIVE_INFINITY,
+}
 
 function wrap(client: PoolClient, patience: Patience, onRelease: () => void): PostgresPoolClient {
   let inTransaction = false
@@ -81,6 +94,10 @@ function wrap(client: PoolClient, patience: Patience, onRelease: () => void): Po
     }
   })
   silence.catch(() => {})
+  /** Said with the first query of a transaction, so that it costs no way of its own, and to nobody else's whose connection that is next. */
+  const limited = Number.isFinite(patience.betweenQueries)
+    ? `; set local idle_in_transaction_session_timeout = ${Math.ceil(patience.betweenQueries)}`
+    : ''
 
   /** What was sent may have been done; nothing more is sent there. */
   async function answered<T>(ask: () => Promise<T>): Promise<T> {
@@ -99,8 +116,9 @@ function wrap(client: PoolClient, patience: Patience, onRelease: () => void): Po
   function query(sql: unknown, parameters: readonly unknown[] = []): unknown {
     if (typeof sql !== 'string') throw new TypeError('Streaming is not portable: read in pages.')
     return typed(async () => {
-      inTransaction ||= /^(begin|start transaction)/.test(sql)
-      const answer = answered(() => client.query(sql, [...parameters]))
+      const begins = /^(begin|start transaction)/.test(sql)
+      inTransaction ||= begins
+      const answer = answered(() => client.query(begins ? sql + limited : sql, [...parameters]))
       // It would be lent again with a transaction open on it.
       if (sql === 'rollback') answer.catch(() => (isStuck = true))
       const { command, rowCount, rows } = await answer
