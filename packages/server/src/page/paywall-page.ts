@@ -95,11 +95,12 @@ function offerOf({ scheme, network, asset, amount, payTo, extra }: PaymentRequir
 function entitlementText(entitlement: unknown): string | undefined {
   if (!isJsonObject(entitlement)) return undefined
   const { uses, seconds } = entitlement
-  const parts = [
-    ...(typeof uses === 'number' ? [`${uses} uses`] : []),
-    ...(typeof seconds === 'number' ? [`${seconds} seconds`] : []),
-  ]
+  const parts = [...counted(uses, 'use'), ...counted(seconds, 'second')]
   return parts.length === 0 ? undefined : parts.join(', ')
+}
+
+function counted(count: unknown, one: string): readonly string[] {
+  return typeof count === 'number' ? [`${count} ${one}${count === 1 ? '' : 's'}`] : []
 }
 
 function policyOf(nodes: readonly string[]): string {
