@@ -50,6 +50,19 @@ describe('what a chain is made of', () => {
     expect(signed.details).toEqual({ sinceSlot: height, sinceBlockHeight: height, lastBlockHeight: height })
     await expect(chain.sign(call, { signer: PAYER })).rejects.toMatchObject({ code: 'invalid_config' })
   })
+
+  test('what costs more than it may is not signed, nor what nobody knows the cost of', async () => {
+    const chain = chainOf()
+    const call = { message: new Uint8Array(8), signatures: [new Uint8Array(64)], fee: 10_001n }
+    expect(await chain.price?.(call)).toBe(10_001n)
+    expect(await chain.sign(call, { signer: FEE_PAYER, maxCost: 10_001n })).toMatchObject({ maxCost: 10_001n })
+    const tooDear = { code: 'fee_above_limit' }
+    await expect(chain.sign(call, { signer: FEE_PAYER, maxCost: 10_000n })).rejects.toMatchObject(tooDear)
+    const { fee: _, ...unknown } = call
+    await expect(chain.sign(unknown, { signer: FEE_PAYER, maxCost: 10n ** 18n })).rejects.toMatchObject(tooDear)
+    await expect(chain.price?.(unknown)).rejects.toMatchObject(tooDear)
+    expect(await chain.sign(unknown, { signer: FEE_PAYER })).not.toHaveProperty('maxCost')
+  })
 })
 
 describe('readiness', () => {

@@ -29,6 +29,8 @@ export type SvmCall = {
   readonly message: Uint8Array
   /** In the order of the message's keys; the first is made here. */
   readonly signatures: readonly Uint8Array[]
+  /** Lamports that it costs at the most: what is signed within a limit has to say so. */
+  readonly fee?: bigint
 }
 
 /** A mint, and the program that it lives under. */
@@ -96,6 +98,12 @@ export function createSvmChain(options: SvmChainOptions): SvmChain {
   const mints = createMemory(clock, MINT_LIFE_MS, (address) => readMint(rpc, address))
   const heights = createMemory(clock, HEIGHT_LIFE_MS, () => Promise.all([rpc.blockHeight(), rpc.finality()]))
 
+  /** What a call costs, where that is known and no more than it may. */
+  function costOf({ fee }: SvmCall, limit?: bigint): bigint {
+    if (fee !== undefined && (limit === undefined || fee <= limit)) return fee
+    throw new X402Error('fee_above_limit', { network, cost: fee ?? 'unknown', limit: limit ?? 'none' })
+  }
+
   return {
     network,
     rpc,
@@ -124,7 +132,9 @@ export function createSvmChain(options: SvmChainOptions): SvmChain {
       return { latest: slot, safe: slot, final: slot }
     },
     ...(rpc.nodes ? { nodes: rpc.nodes } : {}),
-    async sign({ message, signatures }, { signer }): Promise<SignedTransaction> {
+    async sign(call, { signer, maxCost }): Promise<SignedTransaction> {
+      const { message, signatures, fee } = call
+      if (maxCost !== undefined) costOf(call, maxCost)
       const account = accounts.find(({ address }) => address === signer)
       if (account === undefined) throw new X402Error('invalid_config', { signer })
       // Read after the message was seen to be valid, so it can land in no block after the last one.
@@ -132,8 +142,10 @@ export function createSvmChain(options: SvmChainOptions): SvmChain {
       const lastBlockHeight = height + BLOCKHASH_BLOCKS + MARGIN_BLOCKS
       const signature = await account.sign(message)
       const raw = encodeBase64(encodeTransaction([signature, ...signatures.slice(1)], message))
-      return { hash: encodeBase58(signature), raw, signer, details: lifetimeDetails({ since, lastBlockHeight }) }
+      const details = lifetimeDetails({ since, lastBlockHeight })
+      return { hash: encodeBase58(signature), raw, signer, details, ...(fee === undefined ? {} : { maxCost: fee }) }
     },
+    price: async (call) => costOf(call),
     send: (transaction) => sendTransaction(rpc, transaction),
   }
 }

@@ -22,7 +22,7 @@ import { explainFailure } from './diagnosis.js'
 import { exactOnSvm } from './identity.js'
 import { judgeMint, type MintPower } from './mint-policy.js'
 import { chainOutcome } from './outcome.js'
-import { type FeeLimits, judgePolicy } from './policy.js'
+import { type FeeLimits, judgePolicy, mostFee } from './policy.js'
 import { type ExactPayment, inspectionOf, isSigned, readExact } from './shared.js'
 import { judgeEffect, walletPrograms } from './smart-wallet.js'
 
@@ -119,8 +119,10 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): ExactSvmFacilitat
       return refusal ? { ...refusal, payer } : { ok: true, payer }
     },
     prepare(payment, terms) {
-      const { signatures, message } = known(payment, terms).payment.transaction
-      return { message: message.bytes, signatures }
+      const { payment: read } = known(payment, terms)
+      const { signatures, message } = read.transaction
+      const fee = mostFee(read, policy)
+      return { message: message.bytes, signatures, ...(fee === undefined ? {} : { fee }) }
     },
     async outcome(payment, terms, sent) {
       const { chain, payment: read } = known(payment, terms)

@@ -65,6 +65,20 @@ export function judgePolicy(
   return refuse('invalid_exact_svm_payload_fee_above_limit', `${lamports} of ${limit} lamports`)
 }
 
+/**
+ * Lamports that a payment costs at the most, by what it asks of the runtime; `undefined` where the policy does not look into what it asks.
+ *
+ * @example
+ * mostFee(payment, policy) // 10_001n
+ */
+export function mostFee(
+  { transaction: { message }, transfer }: Pick<ExactPayment, 'transaction' | 'transfer'>,
+  { walletPrograms }: Pick<ExactPolicy, 'walletPrograms'>,
+): bigint | undefined {
+  const budget = budgetOf(message, transfer, walletPrograms)
+  return 'ok' in budget ? undefined : feeOf(message, budget)
+}
+
 /** What a message asks of the runtime; outside of the layout only if wallets are looked into. */
 function budgetOf(
   message: Message,
