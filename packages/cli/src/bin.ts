@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { runCli } from './program.js'
 import { processIo } from './terminal/process-io.js'
 

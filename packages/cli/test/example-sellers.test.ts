@@ -21,7 +21,7 @@ test('the page of examples has a row for each, and names no file that is not the
   const sellers = namesIn('sellers').map((name) => `sellers/${name}`)
   const all = [...namesIn('.').filter((name) => name !== 'sellers'), ...sellers]
   const page = readFileSync(new URL('README.md', examples), 'utf8')
-  const linked = [...page.matchAll(/\]\(([^)#]+)\)/g)].map(([, path]) => path)
+  const linked = [...page.matchAll(/\]\((?!\.\.\/)([^)#]+)\)/g)].map(([, path]) => path)
   expect(linked.toSorted()).toEqual(all.toSorted())
   const run = [...page.matchAll(/`node examples\/([^`]+)`/g)].map(([, path]) => String(path))
   expect(run.filter((path) => !all.includes(path) && !all.includes(path.split('/')[0] ?? ''))).toEqual([])

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPayer } from '@groat/client'
+import { isWebhookSecret } from '@groat/core/webhook'
 import { exactEvm as evmPays, privateKeyAccount } from '@groat/evm/exact/client'
 import { exactEvm as evmSells } from '@groat/evm/exact/server'
 import { namedServices } from '@groat/extensions/builder-code/client'
@@ -134,8 +135,28 @@ async function expectAudited(file: string) {
   const archive = join(folder, 'old.jsonl')
   expect(await runCli(['facilitator', 'archive', file, archive, '--json'], archived)).toBe(0)
   expect(JSON.parse(archived.written())).toEqual({ payments: 0, events: 0 })
+  await expectNoArchives(file, archive)
   expect(await runCli(['facilitator', 'archive', file, file], archived)).toBe(2)
   expect(await runCli(['facilitator', 'archive', file, archive, '--days', '0'], archived)).toBe(2)
+}
+
+/** Nothing is old enough to be moved: no archive is made, none is needed, and one that is named is looked for. */
+async function expectNoArchives(file: string, archive: string) {
+  const audit = async (...archives: string[]) => {
+    const io = recordedIo()
+    const code = await runCli(['facilitator', 'audit', file, '--offline', '--archives', ...archives], io)
+    return [code, io.written() + io.said()]
+  }
+  expect(await audit()).toEqual([0, expect.stringMatching(/^archive {2}none named$/m)])
+  const missing = `groat: ${archive} is not there\n  Where there is nothing to move, \`archive\` makes no file.`
+  expect(await audit(archive)).toEqual([2, expect.stringContaining(missing)])
+  const other = `groat: ${folder} is a folder\n  Name the files in it, the oldest first.`
+  expect(await audit(folder)).toEqual([2, expect.stringContaining(other)])
+  const empty = join(folder, 'empty.jsonl')
+  await writeFile(empty, '')
+  expect(await audit(empty)).toEqual([0, expect.stringMatching(/^archive {2}0 payments and 0 events in 1 file$/m)])
+  await writeFile(empty, 'no json')
+  expect(await audit(empty)).toEqual([2, expect.stringContaining('groat: an archive cannot be read: Unexpected token')])
 }
 
 test('what is asked of a facilitator’s file is named where it is asked of groat', async () => {
@@ -282,8 +303,8 @@ test.each<[string, (text: string) => string, number, RegExp]>([
     /groat: 127\.0\.0\.1:\d+ is a node of solana-devnet \(solana:Et\w{30}\), not of solana \(solana:5e\w{30}\)\n.*`rpc`/,
   ],
   [
-    'a node that is down',
-    (text) => text.replace(/\$\{EVM_RPC\}/, 'http://127.0.0.1:9/key'),
+    'nodes of all networks that are down',
+    (text) => text.replaceAll(/\$\{\w+_RPC\}/g, 'http://127.0.0.1:9/key'),
     3,
     /no node of base-sepolia answers: 127\.0\.0\.1:9 \(ECONNREFUSED\)\n.*`rpc`/,
   ],
@@ -324,9 +345,28 @@ test.each<[string, (text: string) => string, number, RegExp]>([
   expect(io.said()).toMatch(said)
 })
 
+test('a node that is down: the other network is served, and the log says which is not', async () => {
+  const { file, io } = await configure('', (text) => text.replace(/\$\{EVM_RPC\}/, 'http://127.0.0.1:9/key'))
+  const running = runCli(['facilitator', file], io)
+  expect(await Promise.race([io.firstLine, running])).toMatch(/ready/)
+  expect(io.said()).toMatch(/fault_story network=base-sepolia reference=\w+ during=start node=127\.0\.0\.1:9 /)
+  io.stop()
+  expect(await running).toBe(0)
+})
+
 test('a key and the hash of it', async () => {
   const io = recordedIo()
   expect(await runCli(['facilitator', 'key', '--json'], io)).toBe(0)
   const { key, hash } = JSON.parse(io.written())
   expect(hashApiKey(key)).toBe(hash)
+})
+
+test('a secret for webhooks is all that is printed; whoever looks on is told where it goes', async () => {
+  const [piped, watched] = [recordedIo(), recordedIo({ progress: () => {} })]
+  for (const io of [piped, watched]) {
+    expect(await runCli(['facilitator', 'secret'], io)).toBe(0)
+    expect(isWebhookSecret(io.written().trimEnd())).toBe(true)
+  }
+  expect(piped.said()).toBe('')
+  expect(watched.said()).toContain('`secrets` of a webhook')
 })

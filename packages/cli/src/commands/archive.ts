@@ -1,6 +1,7 @@
 import { open, rm } from 'node:fs/promises'
 import { archiveJournal } from '@groat/facilitator'
 import { readJournalPlace } from '../config/facilitator-config.js'
+import { counted } from '../terminal/counted.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openJournal } from './open-store.js'
@@ -31,8 +32,8 @@ export async function runArchive(
       if (isEmpty) await rm(to)
     })
     if (json) io.out(`${JSON.stringify({ ...moved, ...(moved.events > 0 && { archive: to }) })}\n`)
-    else if (moved.events === 0) io.out(`nothing that ended more than ${days} days ago\n`)
-    else io.out(`${moved.payments} payments and ${moved.events} events moved to ${to}\n`)
+    else if (moved.events === 0) io.out(`nothing that ended more than ${counted(days, 'day')} ago\n`)
+    else io.out(`${counted(moved.payments, 'payment')} and ${counted(moved.events, 'event')} moved to ${to}\n`)
     return exitCodes.ok
   } finally {
     await store.close()

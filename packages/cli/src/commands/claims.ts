@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '@groat/core'
+import { counted } from '../terminal/counted.js'
 import { exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { askAdmin } from './ask-admin.js'
@@ -24,7 +25,7 @@ export async function runClaims(options: ClaimsCommand, io: Io): Promise<number>
   else if (!ok) io.say(failure(said))
   else {
     for (const transaction of of('transactions')) io.out(`${plain(transaction)}\n`)
-    io.say(`  claimed from ${of('claimed').length} channels`)
+    io.say(`  claimed from ${counted(of('claimed').length, 'channel')}`)
     for (const channel of of('refused')) io.say(plain(`  ${channel} cannot be claimed: the contract refuses its row`))
   }
   return ok && of('refused').length === 0 ? exitCodes.ok : exitCodes.no

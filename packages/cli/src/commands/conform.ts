@@ -31,6 +31,7 @@ import {
   UsageError,
 } from '@groat/conformance'
 import { findSandbox } from '../sandbox/announce.js'
+import { counted } from '../terminal/counted.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, formatDuration, type Io } from '../terminal/io.js'
 
@@ -132,7 +133,8 @@ export async function baseline(action: string, file: string, options: ConformCom
       const known = (classes ? classesOf : baselineOf)(run.results, run.header.target.name)
       await writeFile(file, `${JSON.stringify(known, undefined, 2)}\n`)
       const more = known.entries.length === 0 ? '' : '; say in `issue` of each where it is followed up'
-      io.say(`${file}: ${known.entries.length} ${classes ? 'classes' : 'failures'} are known now${more}`)
+      const { length } = known.entries
+      io.say(`${file}: ${classes ? counted(length, 'class', 'classes') : counted(length, 'failure')} known now${more}`)
       return exitCodes.ok
     }
     if (action !== 'check') throw new UsageError('the action is write or check')
@@ -190,7 +192,7 @@ function tell({ json = false }: ConformCommand, io: Io): (event: RunEvent) => vo
     if (event.type === 'run') {
       all = event.checks
       name = event.target.name
-      io.progress?.(`${name}: ${all} checks, seed ${event.seed}`)
+      io.progress?.(`${name}: ${counted(all, 'check')}, seed ${event.seed}`)
     }
     if (event.type !== 'result') return
     done += 1
@@ -210,7 +212,7 @@ function conclude({ record, unexpected, known, stale }: Conformance, options: Co
   const { json, verbose = false, report: folder } = options
   if (json) return
   const { header, results, summary } = record
-  if (summary === undefined) io.say(`broken off after ${results.length} of ${header.checks} checks`)
+  if (summary === undefined) io.say(`broken off after ${results.length} of ${counted(header.checks, 'check')}`)
   const score = (profile: Profile) => {
     const { passed, of } = scoreOf(results, profile)
     return of === 0 ? [] : [`${profile} ${passed} of ${of}`]

@@ -39,7 +39,7 @@ export function addFacilitator(
   sub('audit', 'whether a journal is whole, and the chains say the same')
     .argument('<file>', 'YAML configuration')
     .option('--offline', 'ask no chain')
-    .option('--archives <files...>', 'archives, the oldest first: they have to end where the journal begins')
+    .option('--archives [files...]', 'archives, the oldest first: they have to end where the journal begins')
     .action(async (file: string, _, made: Command) => {
       const { runAudit } = await import('./audit.js')
       finish(await runAudit(file, made.optsWithGlobals(), io))

@@ -41,12 +41,16 @@ export function printFacilitatorSchema(io: Io): number {
   return exitCodes.ok
 }
 
-/** `groat facilitator secret`: a secret for an endpoint of webhooks. */
+/** `groat facilitator secret`: a secret for an endpoint of webhooks. Where it goes is said to whoever looks on: what is piped is the secret alone. */
 export function makeSecret({ json = false }: FacilitatorCommand, io: Io): number {
   const secret = createWebhookSecret()
   io.out(json ? `${JSON.stringify({ secret })}\n` : `${secret}\n`)
+  if (!json && io.progress !== undefined) io.say(`  ${FOR_SECRET}`)
   return exitCodes.ok
 }
+
+const FOR_SECRET =
+  'For `secrets` of a webhook in the file, out of the environment, and for its receiver, who checks signatures with it. It is shown this once.'
 
 /** `groat facilitator FILE`: verifies and settles until it is told to stop. Prints one JSON line when it serves. */
 export async function runFacilitator(
@@ -71,6 +75,7 @@ export async function runFacilitator(
   })
   const log = createLog({
     level: operation.logLevel,
+    hintForHour: config.hintForHour,
     write: (line) => io.say(json ? line.trimEnd() : readable(line, io)),
   })
   const { onFault, onEndpoint } = log

@@ -1,5 +1,6 @@
 import { createCatalogue } from '@groat/facilitator/bazaar'
 import { readJournalPlace } from '../config/facilitator-config.js'
+import { counted } from '../terminal/counted.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openNamedStore } from './open-store.js'
@@ -46,5 +47,5 @@ export async function runHide(
 function saidOf(listings: number, undo: boolean): string {
   if (listings === 0)
     return undo ? 'nothing was there to put back' : 'nothing was listed there yet, and nothing will be'
-  return `${listings} ${listings === 1 ? 'listing' : 'listings'} ${undo ? 'put back' : 'taken off'}`
+  return `${counted(listings, 'listing')} ${undo ? 'put back' : 'taken off'}`
 }

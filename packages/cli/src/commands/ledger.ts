@@ -15,6 +15,7 @@ import {
 } from '@groat/server/ledger'
 import { type BooksConfig, readBooksPlace } from '../config/shop-config.js'
 import { readersOf } from '../shop/shop-refunds.js'
+import { counted } from '../terminal/counted.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain, shortened } from '../terminal/io.js'
 import { nodesOf } from './chains.js'
@@ -85,7 +86,9 @@ export async function reconcileLedger(file: string | undefined, options: LedgerC
       for (const line of columns(differences.map((each) => differenceRow(each, ledger)))) io.out(`${plain(line)}\n`)
       const { good, bad } = io.style
       io.say(
-        equal ? good(`books and chain say the same of ${entries} entries`) : bad(`${differences.length} differences`),
+        equal
+          ? good(`books and chain say the same of ${counted(entries, 'entry', 'entries')}`)
+          : bad(counted(differences.length, 'difference')),
       )
     }
     return equal ? exitCodes.ok : exitCodes.no

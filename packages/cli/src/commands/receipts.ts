@@ -24,6 +24,7 @@ import { exactEvm } from '@groat/evm/exact/server'
 import { signerOfEvm } from '@groat/evm/signer'
 import { exactSvm } from '@groat/svm/exact/server'
 import { signerOfSvm } from '@groat/svm/signer'
+import { counted } from '../terminal/counted.js'
 import { CliError, exitCodes } from '../terminal/exit.js'
 import { columns, type Io, plain } from '../terminal/io.js'
 import { accountNamed, exportersOf, isSignedBy, sellerSigned } from './attesting.js'
@@ -238,7 +239,7 @@ function shownOf({ intent, terms, metadata, note }: PaymentRecord): readonly (re
       'answer',
       note.httpStatus === undefined
         ? undefined
-        : `${note.httpStatus}${note.answerDigest === undefined ? '' : `, ${note.answerBytes ?? 0} bytes, SHA-256 ${note.answerDigest}`}`,
+        : `${note.httpStatus}${note.answerDigest === undefined ? '' : `, ${counted(note.answerBytes ?? 0, 'byte')}, SHA-256 ${note.answerDigest}`}`,
     ),
     ...Object.entries(metadata).flatMap(([name, value]) => row(name, value)),
     ...row('identity', pid),

@@ -19,6 +19,7 @@ import { openHolds } from '../shop/shop-holds.js'
 import { openLedger } from '../shop/shop-ledger.js'
 import { proving } from '../shop/shop-proofs.js'
 import { openRefundRequests, openRefunds } from '../shop/shop-refunds.js'
+import { counted } from '../terminal/counted.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { readable } from '../terminal/log-line.js'
@@ -52,8 +53,7 @@ export async function runServe(
       refundRequests,
       onEvent: () => {},
     })
-    const { length } = config.routes
-    io.say(`${file} is valid: ${length} ${length === 1 ? 'route' : 'routes'}`)
+    io.say(`${file} is valid: ${counted(config.routes.length, 'route')}`)
     return exitCodes.ok
   }
   const log = createLog({ write: (line) => io.say(json ? line.trimEnd() : readable(line, io)) })

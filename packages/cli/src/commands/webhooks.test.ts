@@ -33,7 +33,7 @@ test('says of each endpoint where it is, what waits, what it answered last and w
   expect(await runWebhooks(file, {}, idle)).toBe(0)
   expect(idle.written()).toContain('nothing waits to be told\n')
   const delivery = {
-    ...{ id: '1', message: '1', endpoint: 'tenant.shop', pid: 'p', turn: 0, status: 'waiting', tries: 3, due_at: at },
+    ...{ id: '1', message: '1', endpoint: 'tenant.shop', pid: 'p', turn: 0, status: 'waiting', tries: 1, due_at: at },
     ...{ owner: null, lease_until: 0, said: '503', created_at: 0 },
   }
   const message = { id: '1', topic: 'settled', pid: 'p', payload: '{}', turn: 0, created_at: 0, published_at: null }
@@ -47,7 +47,7 @@ test('says of each endpoint where it is, what waits, what it answered last and w
   expect(await runWebhooks(file, {}, io)).toBe(0)
   expect(io.written().split('\n').toSorted()).toEqual(
     [
-      'tenant.shop  hooks.example  1 waiting  last answer 503 (3 tries), next try 2026-01-31T00:00:00.000Z',
+      'tenant.shop  hooks.example  1 waiting  last answer 503 (1 try), next try 2026-01-31T00:00:00.000Z',
       'operator  me.example  0 waiting',
       '',
     ].toSorted(),
@@ -56,6 +56,6 @@ test('says of each endpoint where it is, what waits, what it answered last and w
   await runWebhooks(file, { json: true }, asJson)
   expect(JSON.parse(asJson.written()).endpoints).toContainEqual({
     ...{ endpoint: 'tenant.shop', host: 'hooks.example', waiting: 1, dead: 0 },
-    next: { tries: 3, said: '503', at },
+    next: { tries: 1, said: '503', at },
   })
 })

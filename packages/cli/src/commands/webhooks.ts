@@ -1,5 +1,6 @@
 import { createWebhookDesk, type DeliveryStanding } from '@groat/facilitator'
 import { readJournalPlace, readWebhookHosts } from '../config/facilitator-config.js'
+import { counted } from '../terminal/counted.js'
 import { exitCodes } from '../terminal/exit.js'
 import type { Io } from '../terminal/io.js'
 import { openJournal } from './open-store.js'
@@ -22,9 +23,11 @@ export async function runWebhooks(
       for (const each of endpoints) io.out(`${lineOf(each, io)}\n`)
       if (endpoints.every(({ waiting }) => waiting === 0)) io.out('nothing waits to be told\n')
       for (const { endpoint, pid, topic, tries, said, at } of retry ? [] : dead) {
-        io.out(`  ${new Date(at).toISOString()}  ${endpoint}  ${topic}  ${pid}  ${tries} tries, the last: ${said}\n`)
+        io.out(
+          `  ${new Date(at).toISOString()}  ${endpoint}  ${topic}  ${pid}  ${counted(tries, 'try', 'tries')}, the last: ${said}\n`,
+        )
       }
-      if (revived > 0) io.out(`${revived} are sent again\n`)
+      if (revived > 0) io.out(`${revived} ${revived === 1 ? 'is' : 'are'} sent again\n`)
     }
     return endpoints.some((each) => each.dead > 0) ? exitCodes.no : exitCodes.ok
   } finally {
@@ -47,7 +50,9 @@ function lineOf({ endpoint, host, waiting, dead, next }: Standing, { style }: Io
   const parts = [endpoint, ...(host === undefined ? [] : [host]), `${waiting} waiting`]
   if (dead > 0) parts.push(style.bad(`${dead} given up`))
   if (next !== undefined) {
-    parts.push(`last answer ${next.said} (${next.tries} tries), next try ${new Date(next.at).toISOString()}`)
+    parts.push(
+      `last answer ${next.said} (${counted(next.tries, 'try', 'tries')}), next try ${new Date(next.at).toISOString()}`,
+    )
   }
   return parts.join('  ')
 }

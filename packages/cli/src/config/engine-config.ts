@@ -1,5 +1,6 @@
-import { assetByAddress, type Network, networkFamily, parseUnits } from '@groat/core'
+import { assetByAddress, formatUnits, type Network, networkFamily, parseUnits } from '@groat/core'
 import type { FacilitatorOptions, FinalityLevel } from '@groat/facilitator'
+import type { ShortHour } from '@groat/facilitator/observe'
 import type { FeeLimits } from '@groat/svm/exact/facilitator'
 import * as z from 'zod/mini'
 import type { ConfigFile } from './yaml-file.js'
@@ -76,7 +77,12 @@ export function engineOf(
   fees: Fees,
   networks: readonly Named[],
   fail: Fail,
-): { readonly engine: EngineConfig; rulesOf(network: Network): NetworkRules } {
+): {
+  readonly engine: EngineConfig
+  rulesOf(network: Network): NetworkRules
+  /** What to say of an hour that has too little left. */
+  hintForHour(short: ShortHour): string
+} {
   const { lease, rebroadcast, depth } = engine ?? {}
   const perPayment = fees.fee_per_payment === undefined ? undefined : shareOf(fees.fee_per_payment)
   const perHour = fees.fee_per_hour === undefined ? undefined : dollarsOf(fees.fee_per_hour)
@@ -85,7 +91,7 @@ export function engineOf(
       const path = ['networks', name]
       const isSvm = networkFamily(network) === 'solana'
       const { coin_price, fee_per_transaction, finality, node_lag } = fields
-      if (coin_price === undefined && (perPayment !== undefined || (perHour !== undefined && !isSvm))) {
+      if (coin_price === undefined && (perPayment !== undefined || perHour !== undefined)) {
         throw fail(path, 'limits on fees in dollars take a coin_price, such as coin_price: $3000')
       }
       if (isSvm && fee_per_transaction !== undefined) {
@@ -106,7 +112,12 @@ export function engineOf(
       )
       const rules = rulesFor(isSvm, fee_per_transaction, perPayment, coin)
       const lag = node_lag === undefined ? undefined : node_lag * 1000
-      return [network, { isSvm, coin, levels, rules, lag }] as const
+      /** Of so much of the chain's own coin, in dollars: no less than it is worth, or no more. */
+      const dollars = (amount: bigint, rounding: 'up' | 'down') => {
+        const unit = 10n ** (isSvm ? 9n : 18n)
+        return `$${formatUnits((amount * (price ?? 0n) + (rounding === 'up' ? unit - 1n : 0n)) / unit, 6)}`
+      }
+      return [network, { isSvm, coin, dollars, levels, rules, lag }] as const
     }),
   )
   const tokensOf = (network: Network, asset: string, amount: bigint) =>
@@ -139,6 +150,11 @@ export function engineOf(
       }),
     },
     rulesOf: (network) => known.get(network)?.rules ?? {},
+    hintForHour({ network, cost, left }) {
+      const { dollars } = known.get(network) ?? {}
+      const sums = `${dollars?.(left, 'down')} left, and what is to be sent costs ${dollars?.(cost, 'up')}`
+      return `limits.fee_per_hour has ${sums}: wait for lower fees, or raise it.`
+    },
   }
 }
 

@@ -396,6 +396,10 @@ limits: { fee_per_payment: { share: 5%, at_least: $0.002 }, fee_per_hour: $20 }
   // 5 % of $10 are $0.50, at $4000 a coin; a tenth of a cent is bounded by the floor of $0.002.
   expect([fee(10_000_000n), fee(1000n)]).toEqual([125n * 10n ** 12n, 5n * 10n ** 11n])
   expect(engine.limits?.feePerHour?.(base)).toBe(5n * 10n ** 15n)
+  // Rounded so that it never seems to be enough.
+  expect(config.hintForHour({ network: base, cost: 10n ** 15n + 1n, left: 10n ** 15n - 1n })).toBe(
+    'limits.fee_per_hour has $3.999999 left, and what is to be sent costs $4.000001: wait for lower fees, or raise it.',
+  )
   expect([depth(1n), depth(99_999_999n), depth(100_000_000n), depth(5_000_000_000n)]).toEqual([1, 1, 5, 'safe'])
 })
 
@@ -455,11 +459,15 @@ test('on Solana a payment says its fee, and the limits bound it', async () => {
   const text = `store: pay.db
 networks:
   solana: { rpc: ["http://x"], fee_payer: "KEY", coin_price: $200 }
-limits: { fee_per_payment: { share: 5%, at_least: $0.01 } }
+limits: { fee_per_payment: { share: 5%, at_least: $0.01 }, fee_per_hour: $20 }
 `
-  expect(await read(text, { KEY: secretKey })).toMatchObject({
-    networks: [{ fees: { lamports: 50_000n, lamportsPerUnit: 250_000n } }],
-  })
+  const config = await read(text, { KEY: secretKey })
+  expect(config).toMatchObject({ networks: [{ fees: { lamports: 50_000n, lamportsPerUnit: 250_000n } }] })
+  if (typeof config === 'string') throw new Error(config)
+  expect(config.engine.limits?.feePerHour?.(config.networks[0]?.network ?? raise())).toBe(100_000_000n)
+  expect(
+    await read(text.replace(', coin_price: $200', '').replace(/fee_per_payment.*?}, /, ''), { KEY: secretKey }),
+  ).toMatch(/networks.solana: limits on fees in dollars take a coin_price/)
   expect(
     await read(text.replace('coin_price: $200', 'coin_price: $200, fee_per_transaction: 1'), { KEY: secretKey }),
   ).toMatch(/a payment on this chain says its own fee/)

@@ -13,6 +13,7 @@ import {
   v1Names,
   X402Error,
 } from '@groat/core'
+import type { LogOptions } from '@groat/facilitator/observe'
 import * as z from 'zod/mini'
 import { type EngineConfig, EngineFields, engineOf, NetworkFields, type NetworkRules } from './engine-config.js'
 import { nearName, nearNetworks } from './near-name.js'
@@ -37,6 +38,8 @@ export type FacilitatorConfig = {
   readonly networks: readonly NetworkConfig[]
   /** How payments are settled, and what that may cost. */
   readonly engine: EngineConfig
+  /** What to say of an hour that has too little left for what is to be sent, in dollars. */
+  readonly hintForHour: NonNullable<LogOptions['hintForHour']>
   /** Who may use it, how much, and how it is watched. */
   readonly operation: OperationConfig
 }
@@ -106,7 +109,7 @@ export async function readFacilitatorConfig(
     if (id !== undefined) return { name, network: id, fields }
     throw fail(['networks', name], unknownNetwork(name, Object.keys(value.networks)))
   })
-  const { engine, rulesOf } = engineOf(value.engine, value.limits ?? {}, named, fail)
+  const { engine, rulesOf, hintForHour } = engineOf(value.engine, value.limits ?? {}, named, fail)
   const networks = named.map(({ name, network: id, fields }): NetworkConfig => {
     const { rpc, assets, agree_from, ...keys } = fields
     const path = ['networks', name]
@@ -159,7 +162,7 @@ export async function readFacilitatorConfig(
   })
   if (networks.length === 0) throw fail(['networks'], 'no network is given')
   const operation = operationOf(value, { listen, networks, networkOf, fail, isLiteral, isPrivate, file })
-  return { ...listen, store, networks, engine, operation }
+  return { ...listen, store, networks, engine, hintForHour, operation }
 }
 
 /** What is asked of chains about payments that were made. */
