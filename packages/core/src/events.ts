@@ -44,8 +44,13 @@ export type X402Event = {
   readonly resource?: string
   readonly transaction?: string
   readonly code?: ErrorCode
+  /** Where a facilitator has refused a payment: asked whether it would settle, or to settle it. */
+  readonly during?: 'verify' | 'settle'
   /** Whose lane it is: the account that signs and pays for fees. */
   readonly signer?: string
+  /** What is to be sent would cost, and what its limit has left, in the chain's own coin (wei, lamports), where that is too little. */
+  readonly cost?: bigint
+  readonly left?: bigint
   /** The process that it is about, as the journal names it. */
   readonly replica?: string
   /** The replica that had the lane until then, and was not heard of in time. */

@@ -172,6 +172,20 @@ test('EVM-EXACT-071 a fee above the operator’s limit is not signed, whoever qu
   }
 })
 
+test('the price of a call is the least within which it is signed, and nothing is signed to know it', async () => {
+  const price = (await chain.price?.(call())) ?? 0n
+  const as = { signer: signer(), nonce: 0n }
+  expect((await chain.sign(call(), { ...as, maxCost: price })).maxCost).toBeLessThanOrEqual(price)
+  const tooLittle = chain.sign(call(), { ...as, maxCost: price - 1n })
+  await expect(tooLittle).rejects.toMatchObject({
+    code: 'fee_above_limit',
+    context: { cost: price, limit: price - 1n },
+  })
+  const careful = await connect({ maxTransactionFee: price - 1n })
+  await expect(careful.price?.(call())).rejects.toMatchObject({ code: 'fee_above_limit' })
+  await expect((await connect({ maxTransactionFee: price })).price?.(call())).resolves.toBe(price)
+})
+
 test('EVM-EXACT-069 a node of another chain fails at start', async () => {
   const elsewhere = await connect({ network: network('eip155:8453'), assets: [] })
   await expect(elsewhere.ready()).rejects.toMatchObject({

@@ -174,7 +174,7 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
       if (code !== '0x') multicall = createTogether(rpc)
     },
     groups,
-    fees: async (gas) => capFees(await feeCap(), maxTransactionFee / gas, network),
+    fees: async (gas) => capFees(await feeCap(), gas, maxTransactionFee, network),
     async nextNonce(signer) {
       const { address } = accountFor(accounts, signer)
       // Two nodes know better than one, and one better than none.
@@ -201,9 +201,9 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
       { signer, nonce = 0n, outbids = [], maxCost },
     ): Promise<SignedTransaction> {
       const account = accountFor(accounts, signer)
-      const most = maxTransactionFee * BigInt(payments)
-      const cap = (maxCost !== undefined && maxCost < most ? maxCost : most) / gas
-      const fees = outbid(capFees(await feeCap(), cap, network), outbids, cap, network)
+      const own = maxTransactionFee * BigInt(payments)
+      const most = maxCost !== undefined && maxCost < own ? maxCost : own
+      const fees = outbid(capFees(await feeCap(), gas, most, network), outbids, gas, most, network)
       const { raw, hash } = await signTransaction(engine, { chainId, nonce, gas, to, data, ...fees }, account)
       const details = {
         gas: gas.toString(),
@@ -212,6 +212,11 @@ export async function createEvmChain(options: EvmChainOptions): Promise<EvmChain
         ...(payments > 1 ? { payments } : {}),
       }
       return { hash, raw, signer, nonce, details, maxCost: gas * fees.maxFeePerGas }
+    },
+    async price({ gas, payments = 1 }) {
+      const facts = await feeCap()
+      capFees(facts, gas, maxTransactionFee * BigInt(payments), network)
+      return gas * (facts.baseFee + facts.tip)
     },
     send: async (transaction, wait = false) =>
       (wait && options.sendAndWait ? await landing(transaction) : undefined) ?? sendTransaction(rpc, transaction),
@@ -358,14 +363,15 @@ function createFeeSource(rpc: EvmRpc, clock: Clock): () => Promise<FeeFacts> {
 }
 
 /** Room for the base fee to double, within what the operator allows (EVM-EXACT-071). */
-function capFees({ baseFee, tip }: FeeFacts, cap: bigint, network: Network): Fees {
-  if (baseFee + tip > cap) throw new X402Error('fee_above_limit', { network, feePerGas: baseFee + tip, limit: cap })
+function capFees({ baseFee, tip }: FeeFacts, gas: bigint, limit: bigint, network: Network): Fees {
+  const cap = limit / gas
+  if (baseFee + tip > cap) throw new X402Error('fee_above_limit', { network, cost: gas * (baseFee + tip), limit })
   const wanted = 2n * baseFee + tip
   return { maxFeePerGas: wanted < cap ? wanted : cap, maxPriorityFeePerGas: tip }
 }
 
 /** Nodes take a replacement that pays an eighth more, in both fields. */
-function outbid(fees: Fees, others: readonly SentTransaction[], cap: bigint, network: Network): Fees {
+function outbid(fees: Fees, others: readonly SentTransaction[], gas: bigint, limit: bigint, network: Network): Fees {
   const least = (field: keyof Fees) =>
     others.reduce((most, { details }) => {
       const paid = details?.[field]
@@ -373,7 +379,7 @@ function outbid(fees: Fees, others: readonly SentTransaction[], cap: bigint, net
       return more > most ? more : most
     }, fees[field])
   const [maxFeePerGas, maxPriorityFeePerGas] = [least('maxFeePerGas'), least('maxPriorityFeePerGas')]
-  if (maxFeePerGas > cap) throw new X402Error('fee_above_limit', { network, feePerGas: maxFeePerGas, limit: cap })
+  if (maxFeePerGas > limit / gas) throw new X402Error('fee_above_limit', { network, cost: gas * maxFeePerGas, limit })
   return { maxFeePerGas, maxPriorityFeePerGas }
 }
 

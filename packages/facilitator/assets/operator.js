@@ -11,6 +11,7 @@ const short = (text) => (text.length > 18 ? `${text.slice(0, 10)}…${text.slice
 const code = (text) => Object.assign(element('code', '', short(text)), { title: text })
 const dash = () => element('span', 'quiet', '–')
 const number = new Intl.NumberFormat('en')
+const counted = (count, one, many = `${one}s`) => `${number.format(count)} ${Number(count) === 1 ? one : many}`
 
 const PULSE = 2000
 /** Settlements below which a signer has to be seen to; and what fills the bar. */
@@ -139,7 +140,7 @@ function runwayOf(runway) {
     optimum: PLENTY,
     value: Math.min(runway, PLENTY),
   })
-  meter.title = `${number.format(runway)} settlements`
+  meter.title = counted(runway, 'settlement')
   return element('span', `runway ${runway < LOW ? 'bad' : ''}`, meter, compact(runway))
 }
 
@@ -157,7 +158,7 @@ function showNodes(chains) {
         cell(element('code', '', host)),
         networkCell(network),
         cell(pill),
-        cell(several ? `${lag} blocks` : dash(), 'number'),
+        cell(several ? counted(lag, 'block') : dash(), 'number'),
         cell(latencyMs === undefined ? dash() : `${latencyMs} ms`, 'number'),
       )
     }),
@@ -175,7 +176,7 @@ function showWebhooks(webhooks) {
         cell(element('code', '', endpoint)),
         cell(number.format(waiting), 'number'),
         cell(dead === 0 ? dash() : element('span', 'pill bad', number.format(dead)), 'number'),
-        cell(next ? element('span', 'bad', `${next.said} (${next.tries} tries)`) : dash()),
+        cell(next ? element('span', 'bad', `${next.said} (${counted(next.tries, 'try', 'tries')})`) : dash()),
         cell(next ? timeOf(next.at) : dash(), 'quiet'),
       ),
     ),
@@ -244,8 +245,8 @@ function filterRows() {
     row.hidden = !words.every((word) => text.includes(word))
   }
   const left = rows.filter(({ hidden }) => !hidden).length
-  const fits =
-    left === 0 ? `nothing matches in the ${rows.length} rows shown` : `${left} of the ${rows.length} rows shown`
+  const all = `the ${counted(rows.length, 'row')} shown`
+  const fits = left === 0 ? `nothing matches in ${all}` : `${left} of ${all}`
   byId('fits').textContent = words.length === 0 ? '' : fits
 }
 

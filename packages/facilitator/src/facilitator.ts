@@ -1,10 +1,12 @@
 import {
+  type ChainDriver,
   DEFAULT_RETRY_AFTER,
   type ErrorCode,
   type FacilitatorRequest,
   type Network,
   networkFamily,
   notify,
+  type PaymentRequirements,
   type Pid,
   type Supported,
   systemClock,
@@ -14,13 +16,13 @@ import {
   type X402Event,
 } from '@groat/core'
 import { createWebhookSender } from '@groat/core/webhook'
-import { readyChain } from './chain-ready.js'
 import { crashpoint } from './crashpoint.js'
-import { type Budget, createBudget } from './engine/budget.js'
+import { createBudget } from './engine/budget.js'
 import { createKeeper, type KeeperEvent } from './engine/keeper.js'
-import { createLane } from './engine/lane.js'
+import { createLane, type LaneOptions } from './engine/lane.js'
 import { createRoutes, type Routes } from './engine/route.js'
 import { createSettler } from './engine/settler.js'
+import { createShortage, type Shortfall } from './engine/shortage.js'
 import { createWatcher } from './engine/watcher.js'
 import { createReporter, type Fault, isTurnedAway } from './fault.js'
 import { createHealth } from './health.js'
@@ -28,10 +30,12 @@ import { createJournal } from './journal/journal.js'
 import { type SettledPayment, type SettlementRecord, settlementOf } from './journal/record.js'
 import { isLive } from './journal/state.js'
 import { createNodeWatch, type NodeEvent } from './node-watch.js'
+import { createOpening } from './opening.js'
 import { type Presentation, readPresentation, storedRequest } from './presentation.js'
+import { createRecall } from './recall.js'
 import type { FacilitatorOptions, FacilitatorService, WebhookOptions } from './service.js'
 import { createSettling } from './settling.js'
-import { sleep, systemTimers } from './timers.js'
+import { sleep, systemTimers, upTo } from './timers.js'
 import { createCourier } from './webhooks/courier.js'
 import { createTelling } from './webhooks/endpoint.js'
 
@@ -84,12 +88,11 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     },
     onError: (error) => void report(error, { during: 'webhook' }),
   })
-  const budgets = new Map<Network, Budget>()
+  const recall = createRecall((payment) => routes.find(payment))
+  const hours = new Map<Network, Pick<LaneOptions, 'budget' | 'shortage'>>()
   const routes = createRoutes(options.schemes, (chain, signer) => {
     const { network } = chain
-    const perHour = limits.feePerHour?.(network)
-    const budget = budgets.get(network) ?? createBudget({ journal, network, perHour, clock })
-    budgets.set(network, budget)
+    const hour = hourOf(chain)
     const maxCost = ({ asset, amount }: SettlementRecord) => limits.feePerPayment?.({ network, asset, amount })
     return createLane({
       chain,
@@ -97,14 +100,16 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       journal,
       clock,
       timers,
-      budget,
-      recall: callFor,
+      ...hour,
+      recall: recall.call,
       maxCost,
       depth,
       rebroadcast,
       lag: lag(network),
-      onBlocked: (code) =>
-        tellOf({ type: code === undefined ? 'lane_unblocked' : 'lane_blocked', network, signer, code }),
+      onBlocked(code) {
+        const short = code === 'fee_above_limit' ? hour.shortage.shortfall : undefined
+        tellOf({ type: code === undefined ? 'lane_unblocked' : 'lane_blocked', network, signer, code, ...short })
+      },
       onError: (error) => void report(error, { during: 'lane', network }),
     })
   })
@@ -116,12 +121,23 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     ...{ journal, routes, settler, clock, timers, minRemainingSeconds, settleTimeout },
     onClaimed: (record) => tell(record, 'payment_claimed'),
   })
-  const watched = routes.chains.flatMap(({ network, blockHash }) => (blockHash === undefined ? [] : network))
+  const opening = createOpening({
+    chains: routes.chains,
+    timers,
+    prepare: takeShared,
+    onOpen: () => keeper.nudge(),
+    onError: (error, network) => void report(error, { during: 'start', network }),
+  })
+  const isOpen = ({ network }: { readonly network: Network }) => opening.shut(network) === undefined
+  const chains = () => routes.chains.filter(isOpen)
+  const serves = () => routes.serves.filter(isOpen)
+  const watched = () => chains().flatMap(({ network, blockHash }) => (blockHash === undefined ? [] : network))
   const keeper = createKeeper({
     journal,
-    lanes: () => routes.lanes().filter(({ isOrdered }) => isOrdered),
-    ...{ serves: routes.serves, watched },
+    lanes: () => routes.lanes().filter((lane) => lane.isOrdered && isOpen(lane)),
+    ...{ serves, watched },
     lease,
+    clock,
     timers,
     isCarried: (pid) => settler.run(pid) !== undefined,
     carry: (record) => void resume(record),
@@ -130,12 +146,12 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   })
   const watcher = createWatcher({
     journal,
-    chains: routes.chains,
+    chains,
     reopen: routes.reopen,
     clock,
     timers,
     interval: watchInterval,
-    blockOf,
+    blockOf: recall.block,
     onFinal: (record) => tell(record, 'payment_final'),
     onReorg: (record) => {
       tell(record, 'payment_reorged')
@@ -145,54 +161,57 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   })
   const nodes = createNodeWatch({ chains: routes.chains, timers, tell: tellOf })
   const supported = describe(options.schemes, routes)
-  const health = createHealth({ journal, routes, clock, timers, phase: () => phase })
+  const health = createHealth({ journal, routes, clock, timers, shut: opening.shut, phase: () => phase })
   const settling = new Set<Promise<unknown>>()
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
+  let hasJoined = false
   let starting: Promise<void> | undefined
   let stopping: Promise<void> | undefined
 
   async function start(): Promise<void> {
-    await journal.migrate()
-    await Promise.all(routes.chains.map(readyChain))
-    await Promise.all(routes.lanes().map((lane) => (lane.isOrdered ? undefined : lane.take({ fence: 0 }))))
-    tellOf({ type: 'replica_started' })
-    await keeper.start()
-    const schemes = await journal.openSchemes()
-    schemes.filter((each) => !routes.find(each).ok).forEach(tellUnserved)
-    const open = await journal.adopt(routes.serves, watched)
-    for (let at = 0; at < open.length; at += SWEEP) {
-      await Promise.all(open.slice(at, at + SWEEP).map((record) => resume(record)))
-      crashpoint('FP-13')
+    assertNotStopped()
+    for (const step of [journal.migrate, opening.start, join, sweep]) {
+      await step()
+      assertNotStopped()
     }
     watcher.start()
     nodes.start()
     courier.start()
-    if (phase === 'starting') phase = 'serving'
+    phase = 'serving'
   }
 
-  /** What has to be sent for payments that are known from the journal only. */
-  async function callFor(records: readonly SettlementRecord[]): Promise<unknown> {
-    const calls = await Promise.all(
-      records.map(async (record) => {
-        const route = routes.find(record)
-        const { payment, requirements } = storedRequest(record)
-        return route.ok ? { chain: route.chain, call: await route.half.prepare(payment, requirements) } : undefined
-      }),
-    )
-    const [first] = calls
-    if (first === undefined || calls.length === 1) return first?.call
-    // A group that cannot be made again as it was is not outbid.
-    if (calls.some((each) => each?.call === undefined)) return undefined
-    return first.chain.groups?.join(calls.map((each) => each?.call))
+  async function join(): Promise<void> {
+    if (!hasJoined) tellOf({ type: 'replica_started' })
+    hasJoined = true
+    await keeper.start()
   }
 
-  async function blockOf(record: SettlementRecord) {
-    const route = routes.find(record)
-    if (!route.ok) return undefined
-    const { payment, requirements } = storedRequest(record)
-    const sent = record.attempts.map(({ transaction }) => transaction)
-    const outcome = await route.half.outcome(payment, requirements, sent)
-    return outcome.status === 'settled' ? { number: outcome.blockNumber, hash: outcome.blockHash } : undefined
+  async function sweep(): Promise<void> {
+    const schemes = await journal.openSchemes()
+    schemes.filter((each) => !routes.find(each).ok).forEach(tellUnserved)
+    const open = await journal.adopt(serves(), watched())
+    for (let at = 0; at < open.length; at += SWEEP) {
+      assertNotStopped()
+      await Promise.all(open.slice(at, at + SWEEP).map((record) => resume(record)))
+      crashpoint('FP-13')
+    }
+  }
+
+  /** Lanes in which everybody signs: they are nobody's to lease. */
+  async function takeShared({ network }: ChainDriver): Promise<void> {
+    const shared = routes.lanes().filter((lane) => lane.network === network && !lane.isOrdered)
+    await Promise.all(shared.map((lane) => lane.take({ fence: 0 })))
+  }
+
+  /** The signers of a network share one hour. */
+  function hourOf(chain: ChainDriver): Pick<LaneOptions, 'budget' | 'shortage'> {
+    const { network } = chain
+    const known = hours.get(network)
+    if (known !== undefined) return known
+    const budget = createBudget({ journal, network, perHour: limits.feePerHour?.(network), clock })
+    const made = { budget, shortage: createShortage({ chain, budget, journal, recall: recall.call, timers }) }
+    hours.set(network, made)
+    return made
   }
 
   /** Carries on with what is in the journal; resolves when the chain was asked once after what may have left. What has not waits for its turn. */
@@ -258,9 +277,15 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       ?.blocked
   }
 
-  function assertServing(): void {
+  function assertNotStopped(): void {
     if (phase === 'stopping') throw new X402Error('shutting_down')
+  }
+
+  function assertServing({ network }: PaymentRequirements): void {
+    assertNotStopped()
     if (phase === 'starting') throw new X402Error('facilitator_starting')
+    // Nothing has proved yet that its nodes are of that chain, and its assets what they are said to be.
+    if (opening.shut(network) !== undefined) throw new X402Error('facilitator_starting', { network })
   }
 
   /** What leaves carries a code and a reference; the story goes to the operator. */
@@ -281,14 +306,15 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
   async function stop(): Promise<void> {
     phase = 'stopping'
+    opening.stop()
     const patience = new AbortController()
-    await Promise.race([Promise.allSettled(settling), sleep(timers, stopTimeout, patience.signal)])
+    await Promise.race([Promise.allSettled([...settling, starting]), sleep(timers, stopTimeout, patience.signal)])
     patience.abort()
-    await watcher.stop()
-    await Promise.all([settler.stop(), ...routes.lanes().map((lane) => lane.stop())])
+    const quiet = Promise.all([watcher.stop(), settler.stop(), ...routes.lanes().map((lane) => lane.stop())])
+    await upTo(timers, LAST_QUESTIONS, [quiet])
     await Promise.all([keeper.stop(), courier.stop()])
     nodes.stop()
-    if (starting !== undefined) tellOf({ type: 'replica_stopped' })
+    if (hasJoined) tellOf({ type: 'replica_stopped' })
   }
 
   async function find(pid: Pid) {
@@ -300,8 +326,10 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
   return {
     start() {
+      if (phase === 'stopping') starting = undefined
       starting ??= start().catch((error) => {
         starting = undefined
+        opening.stop()
         throw error
       })
       return starting
@@ -314,7 +342,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 
     verify: (request) =>
       told({ during: 'verify', network: request.requirements.network }, 'unexpected_verify_error', async () => {
-        assertServing()
+        assertServing(request.requirements)
         const verdict = await verify(request)
         const { network, scheme } = request.requirements
         const about = { at: clock(), network, scheme, ...(verdict.payer === undefined ? {} : { payer: verdict.payer }) }
@@ -322,14 +350,14 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
           onEvent,
           verdict.ok
             ? { type: 'payment_verified', ...about }
-            : { type: 'payment_refused', code: verdict.code, ...about },
+            : { type: 'payment_refused', during: 'verify', code: verdict.code, ...about },
         )
         return verdict
       }),
 
     settle: (request, callOptions = {}) =>
       told({ during: 'settle', network: request.requirements.network }, 'unexpected_settle_error', async () => {
-        assertServing()
+        assertServing(request.requirements)
         const work = settle(request, callOptions)
         settling.add(work)
         const settlement = await work.finally(() => settling.delete(work))
@@ -353,9 +381,12 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
 }
 
 /** Something that happens to this replica, another, or a lane. */
-type LaneEvent = (KeeperEvent | NodeEvent) & { readonly code?: ErrorCode | undefined }
+type LaneEvent = (KeeperEvent | NodeEvent) & Partial<Shortfall> & { readonly code?: ErrorCode | undefined }
 
 const NO_WEBHOOKS: WebhookOptions = { endpoints: [] }
+
+/** Milliseconds for which a stop waits for what was asked last: signers are not kept from others by a question that nobody answers. */
+const LAST_QUESTIONS = 10_000
 
 /** Open payments that are looked up at once when a facilitator starts. */
 const SWEEP = 32

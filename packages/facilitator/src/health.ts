@@ -1,4 +1,4 @@
-import { type ChainDriver, type Clock, type ErrorCode, sameAddress, X402Error } from '@groat/core'
+import { type ChainDriver, type Clock, type ErrorCode, type Network, sameAddress, X402Error } from '@groat/core'
 import { poorSigners } from './chain-ready.js'
 import type { Routes } from './engine/route.js'
 import type { Journal } from './journal/journal.js'
@@ -12,6 +12,8 @@ export type HealthOptions = {
   readonly routes: Routes
   readonly clock: Clock
   readonly timers: Timers
+  /** Why payments of a network cannot be judged yet, if they cannot. */
+  readonly shut: (network: Network) => ErrorCode | undefined
   readonly phase: () => 'starting' | 'serving' | 'stopping'
 }
 
@@ -22,7 +24,7 @@ type Probe = { readonly reasons: readonly HealthReason[]; readonly poor: Readonl
  * Makes the question after health. Probes that come in quick succession share one answer: asking must cost the chain nothing. A node or a store that
  * hangs keeps nobody waiting: for some seconds it counts as it was, and then as gone.
  */
-export function createHealth({ journal, routes, clock, timers, phase }: HealthOptions): () => Promise<Health> {
+export function createHealth({ journal, routes, clock, timers, shut, phase }: HealthOptions): () => Promise<Health> {
   let known: { readonly at: number; readonly probe: Promise<Probe> } | undefined
   const store = createLastKnown(() => journal.ready(), { clock, timers })
   const chains = routes.chains.map((chain) => ({
@@ -35,9 +37,13 @@ export function createHealth({ journal, routes, clock, timers, phase }: HealthOp
     const asked = [
       store().then((said) => reasonOf(said, 'store_unavailable', (code) => ({ part: 'store', code }))),
       ...chains.map(async ({ chain, poorOnes }) => {
+        const { network } = chain
+        const code = shut(network)
+        // Somebody asks its nodes all the time, and more is not known of them.
+        if (code !== undefined) return { part: 'chain', network, code } as const
         const said = await poorOnes()
         if (said?.ok) poor.set(chain, said.value)
-        return reasonOf(said, 'rpc_unreachable', (code) => ({ part: 'chain', network: chain.network, code }))
+        return reasonOf(said, 'rpc_unreachable', (code) => ({ part: 'chain', network, code }))
       }),
     ]
     return { reasons: (await Promise.all(asked)).flat(), poor }

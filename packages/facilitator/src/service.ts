@@ -27,8 +27,9 @@ import type { WebhookEndpoint } from './webhooks/endpoint.js'
 export interface FacilitatorService extends Facilitator {
   /**
    * Brings the journal's tables up to date, checks every chain, and carries on with every open payment: each is looked up on chain before
-   * this resolves. Until then nothing is verified or settled. May be called again after it failed.
-   * Throws `X402Error` `store_unavailable`, `rpc_unreachable`, `rpc_wrong_chain`.
+   * this resolves. Until then nothing is verified or settled. A chain whose nodes do not answer keeps no other waiting: it is checked, and what is open there carried on with,
+   * when they do. May be called again after it failed.
+   * Throws `X402Error` `store_unavailable`, `rpc_unreachable` where no chain answers, `rpc_wrong_chain`, `shutting_down` when it is stopped meanwhile.
    */
   start(): Promise<void>
   /**
@@ -145,7 +146,7 @@ export type PaymentValue = Pick<SettlementRecord, 'network' | 'asset' | 'amount'
 export type FacilitatorLimits = {
   /** What the transaction of a payment may cost at the most, beside the chain's own limit; a group may cost what its payments may together. */
   readonly feePerPayment?: (payment: PaymentValue) => bigint | undefined
-  /** What all transactions on a network may cost in an hour, all replicas together. */
+  /** What all transactions on a network may cost in an hour, all replicas together. While a usual one does not fit, nothing new is taken (`fee_above_limit`). */
   readonly feePerHour?: (network: Network) => bigint | undefined
   /** Payments that one payer may have open at a time. Default 64. */
   readonly openPerPayer?: number

@@ -263,9 +263,6 @@ test('A11, FP-12 killed when a dearer transaction is signed and not yet written 
 
 /** Settled by the signer itself, in a group behind one that went alone. */
 async function payUptoTogether(point: string) {
-  // What a test before it wanted of the next block outlives its snapshot.
-  await on.chain.setNextBaseFee(GWEI)
-  await on.chain.mine()
   await on.delegate()
   const keys = [1, 2, 3, 4].map((at) => `0x${at.toString(16).padStart(64, '0')}`)
   const [first, ...others] = await Promise.all(keys.map((key) => on.payUpto(key, 3600)))

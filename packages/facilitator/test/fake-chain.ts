@@ -4,6 +4,7 @@ import {
   type FacilitatorRequest,
   type InspectContext,
   type Inspection,
+  type Network,
   network,
   type PaymentPayload,
   type PaymentRequirements,
@@ -49,7 +50,7 @@ export const PAYER = '0x00000000000000000000000000000000000000bb'
  * a transaction whose payment was used reverts, a gap in the sequence waits, a hash that is not in a block has no receipt.
  */
 export class FakeChain implements ChainDriver<Transfer> {
-  readonly network = NETWORK
+  readonly network: Network
   readonly signers: readonly string[]
   readonly balances = new Map<string, bigint>([[PAYER, 1_000_000n]])
   readonly logs: Log[] = []
@@ -68,8 +69,9 @@ export class FakeChain implements ChainDriver<Transfer> {
   rejects: SendOutcome | undefined
   clock = () => Date.now()
 
-  constructor(signers: readonly string[] = ['0x00000000000000000000000000000000000000f1']) {
+  constructor(signers: readonly string[] = ['0x00000000000000000000000000000000000000f1'], network: Network = NETWORK) {
     this.signers = signers
+    this.network = network
   }
 
   ready = () => this.node('ready', () => undefined)
@@ -169,11 +171,11 @@ export function createFakeScheme(chain: FakeChain): SchemeFacilitator<Transfer> 
 
   return {
     scheme: { name: 'exact', family: 'eip155' },
-    networks: [NETWORK],
+    networks: [chain.network],
     chains: [chain],
     kinds: () => [
-      { x402Version: 2, scheme: 'exact', network: NETWORK },
-      { x402Version: 1, scheme: 'exact', network: NETWORK },
+      { x402Version: 2, scheme: 'exact', network: chain.network },
+      { x402Version: 1, scheme: 'exact', network: chain.network },
     ],
     inspect,
     async verify(payment, offer, at: VerifyOptions): Promise<Verdict> {

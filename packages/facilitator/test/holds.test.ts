@@ -42,8 +42,9 @@ afterEach(() => shop.close())
 const earned = async () => (await on.chain.balance(on.chain.account('seller').address)) - on.before
 const attempts = () =>
   on.tables().selectFrom('attempt').select(['hash', 'status', 'raw']).orderBy('nonce', 'desc').execute()
-const states = async () =>
-  (await on.tables().selectFrom('settlement').select('state').execute()).map(({ state }) => state)
+const standings = () => on.tables().selectFrom('settlement').select(['state', 'reason']).execute()
+const states = async () => (await standings()).map(({ state }) => state)
+const reasons = async () => (await standings()).map(({ reason }) => reason)
 
 /** Has a capture sent, and included where it fails. */
 async function failing(amount: bigint): Promise<`0x${string}`> {
@@ -97,9 +98,14 @@ test(
   'FAC-051 what failed for good can be asked for anew: a hold is not lost for one failure',
   async () => {
     await failing(6_000n)
+    const asked = captures.capture(pid, 6_000n)
     await on.chain.mine(80)
-    const answer = await settled(() => captures.capture(pid, 6_000n))
-    expect(answer).toMatchObject({ status: 'refused', code: 'invalid_auth_capture_evm_transaction_reverted' })
+    await until(async () => (await states()).includes('dead'))
+    const told = { status: 'refused', code: 'invalid_auth_capture_evm_transaction_reverted' }
+    const answer = await asked
+    // Who has asked too early is told nothing yet, and who asks after that asks anew.
+    expect(answer).toMatchObject(answer.status === 'unknown' ? {} : told)
+    expect(await reasons()).toContain(told.code)
     await on.chain.setCode(escrow, code)
     expect(await settled(() => captures.capture(pid, 6_000n))).toMatchObject({ status: 'settled' })
     expect(await settled(() => captures.capture(pid, 4_000n))).toMatchObject({ status: 'settled' })

@@ -432,7 +432,11 @@ describe('described', () => {
     await serve({ clock: () => now })
     expect((await app.request(`/readyz/${NETWORK}/exact`)).status).toBe(200)
     expect((await app.request(`/readyz/${v1NameOf(NETWORK)}/exact`)).status).toBe(200)
-    expect((await app.request(`/readyz/${NETWORK}/upto`)).status).toBe(404)
+    const detail = `no such network and scheme is served here; what is: ${v1NameOf(NETWORK)}/exact`
+    for (const path of [`${NETWORK}/upto`, 'base/exact', 'nonsense/exact', 'base', `${NETWORK}`]) {
+      const unserved = { status: 404, body: { code: 'not_found', detail } }
+      expect(await answer(await app.request(`/readyz/${path}`))).toMatchObject(unserved)
+    }
     chain.disturb = (method) => {
       if (method === 'ready') throw unreachable()
     }

@@ -1,9 +1,9 @@
-import { hostname } from 'node:os'
 import { network, type Pid, paymentId, requirementsId, type SignedTransaction } from '@groat/core'
 import { openMemoryStore, type Store } from '@groat/store'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createJournalView } from '../src/admin.js'
 import { createJournal, type Journal } from '../src/journal/journal.js'
+import { processHost } from '../src/journal/process-host.js'
 import type { Claim, SettlementRecord } from '../src/journal/record.js'
 
 // What an operator finds in a journal, however long it is.
@@ -24,8 +24,8 @@ beforeEach(async () => {
 })
 afterEach(() => store.close())
 
-function claimOf(nonce: number, payer: string): Claim {
-  const terms = { scheme: 'exact', network: NETWORK, amount: 7n, asset: '0x01', payTo: '0x02', extra: {} }
+function claimOf(nonce: number, payer: string, payTo = '0x02'): Claim {
+  const terms = { scheme: 'exact', network: NETWORK, amount: 7n, asset: '0x0A', payTo, extra: {} }
   const requirements = { ...terms, maxTimeoutSeconds: 60 }
   const payment = { x402Version: 2, scheme: 'exact', network: NETWORK, payload: { nonce } } as const
   return {
@@ -68,6 +68,12 @@ test('a payment is found by what people copy of an id: its beginning, with its e
   expect(await namesOf(BOB.slice(0, 10))).toHaveLength(2)
   for (const text of [`${pid.slice(0, 8)}…zzzz`, `${pid.slice(0, 8)}…${'0'.repeat(9)}`, pid.slice(0, 5)])
     expect(await namesOf(text)).toEqual([])
+})
+
+test('accounts are shown in one spelling, so that the same one looks the same', async () => {
+  await journal.claim(claimOf(1, ANN.toLowerCase(), ANN), 'r')
+  const [shown] = await createJournalView(store).payments()
+  expect(shown).toMatchObject({ payer: ANN.toLowerCase(), payTo: ANN.toLowerCase(), asset: '0x0a' })
 })
 
 test('a payment is found by its own name and by its transaction, and what is open is counted', async () => {
@@ -146,7 +152,7 @@ test('replicas are listed with what is left of their time and the lanes they hol
   time = 6000
   await journal.leases.renew(15_000)
   for (const signer of ['0xf1', '0xf3']) await journal.leases.acquire(NETWORK, signer, 15_000)
-  const here = { host: hostname(), process: process.pid }
+  const here = { host: processHost(), process: process.pid }
   expect(await view.replicas()).toEqual([
     { id: 'r', ...here, alive: true, seconds: 15, lanes: 2 },
     { id: 'other', ...here, alive: false, seconds: 1, lanes: 1 },

@@ -2,6 +2,7 @@ import { type Settlement, X402Error, type X402Event } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/facilitator'
 import { startRpcProxy } from '@groat/sandbox'
 import { expect, test } from 'vitest'
+import type { FacilitatorService } from '../src/index.js'
 import { settleToEnd, settlingChain, until, useFacilitator } from './chain-kit.js'
 
 // Lanes on a real node: payments that travel together, fees that rise, blocks that are undone.
@@ -100,11 +101,60 @@ test('A12 at the operator’s limit it stays as it is, takes nothing new, and go
 })
 
 test('B16 no more is spent in an hour than the operator allows', async () => {
-  const service = await on.serve({ settleTimeout: 300, limits: { feePerHour: () => 1n } })
-  expect(await service.settle(await on.pay())).toMatchObject({ status: 'unknown' })
+  const events: X402Event[] = []
+  const service = await on.serve({ limits: { feePerHour: () => 1n }, onEvent: (event) => events.push(event) })
+  const request = await on.pay()
+  await expect(service.verify(request)).rejects.toMatchObject({ code: 'fee_above_limit' })
+  await expect(service.settle(request)).rejects.toMatchObject({ code: 'fee_above_limit' })
   expect(await attempts()).toEqual([])
+  const [{ cost = 0n, left } = {}] = events.filter(({ type }) => type === 'lane_blocked')
+  expect([left, cost > 1n]).toEqual([1n, true])
   await on.chain.mine()
   await on.expectMoved(0)
+})
+
+test('B16 an hour that is used up is what verify, settle and health of every replica say, and what waits is settled when there is room', async () => {
+  const signers = ['facilitator', 'facilitator2'] as const
+  const limits = { feePerHour: () => 300_000n * 10n * GWEI }
+  const options = { signers, limits, settleTimeout: 300, lease: 1000 }
+  const setFee = async (fee: bigint) => {
+    await on.chain.setNextBaseFee(fee)
+    await on.chain.mine()
+    // For a second a fee that was read is good.
+    await new Promise((resolve) => setTimeout(resolve, 1050))
+  }
+  const first = await on.serve(options)
+  receiptOf(await settleToEnd(first, await on.pay()))
+  await setFee(20n * GWEI)
+  const waiting = await on.pay('payer2', { maxTimeoutSeconds: 300 })
+  expect(await first.settle(waiting)).toMatchObject({ status: 'unknown' })
+  const other = await on.pay('payer3')
+  const said = (service: FacilitatorService) =>
+    Promise.all([service.verify(other), service.settle(other)].map((each) => each.catch(({ code }) => code)))
+  await until(async () => (await first.health()).reasons.length > 0)
+  const second = await on.serve(options)
+  // It has a lane as soon as the first has let one go.
+  await until(async () => (await second.health()).reasons.length > 0)
+  for (const service of [first, second]) {
+    expect(await said(service)).toEqual(['fee_above_limit', 'fee_above_limit'])
+    expect((await service.health()).reasons).toMatchObject([{ part: 'chain', code: 'fee_above_limit' }])
+  }
+  expect(await second.settle(waiting)).toMatchObject({ status: 'unknown' })
+  await setFee(GWEI)
+  receiptOf(await settleToEnd(second, waiting))
+  receiptOf(await settleToEnd(first, other))
+  expect(await first.health()).toMatchObject({ ready: true })
+  await on.expectMoved(3)
+}, 30_000)
+
+test('B16 what one payment may cost at the most is nothing to the others', async () => {
+  let most = 1n
+  const limits = { feePerHour: () => 10n ** 18n, feePerPayment: () => most }
+  const service = await on.serve({ settleTimeout: 300, limits })
+  expect(await service.settle(await on.pay())).toMatchObject({ status: 'unknown' })
+  expect(await service.health()).toMatchObject({ ready: true })
+  most = 10n ** 17n
+  expect(await service.settle(await on.pay('payer2'))).toMatchObject({ status: 'settled' })
 })
 
 test('A14 a block that is undone after a success is noticed, and the payment lands again', async () => {

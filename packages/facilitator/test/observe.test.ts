@@ -12,7 +12,15 @@ import {
   createFacilitatorApp,
   type FacilitatorService,
 } from '../src/index.js'
-import { createLog, createMetrics, errorRecord, scrub, withTracing } from '../src/observe.js'
+import {
+  createLog,
+  createMetrics,
+  errorRecord,
+  type LogOptions,
+  type ShortHour,
+  scrub,
+  withTracing,
+} from '../src/observe.js'
 import { createFakeScheme, FakeChain, makePayment, NETWORK, PAYER } from './fake-chain.js'
 
 let store: Store
@@ -71,6 +79,14 @@ describe('the log', () => {
     expect(lines.at(-1)?.payer).not.toBe(name)
   })
 
+  test('has one line for a refusal, and says whether it was at verify or at settle', async () => {
+    const bad = makePayment({ signature: 'bad' })
+    await service.verify(bad)
+    await service.settle(bad)
+    const refusals = lines.filter(({ msg }) => msg === 'payment_refused')
+    expect(refusals).toMatchObject([{ during: 'verify' }, { during: 'settle', pid: expect.any(String) }])
+  })
+
   test('names this replica and the lanes that it takes and leaves, so that one that ends without a word can be told', async () => {
     const { replica } = service
     const lane = { network: NETWORK, signer: chain.signers[0], replica }
@@ -96,6 +112,31 @@ describe('the log', () => {
     const hint = 'Fund the facilitator’s account.'
     expect(blocked).toMatchObject({ level: 'warn', msg: 'lane_blocked', ...signer, code: 'signer_out_of_gas', hint })
     expect(unblocked).toMatchObject({ level: 'info', msg: 'lane_unblocked', ...signer })
+  })
+
+  test('says of an hour that has too little left which limit that is, what is to be sent costs and what is left', () => {
+    const write = (line: string) => void lines.push(JSON.parse(line))
+    const hintsOf = (options: Partial<LogOptions>, cost: bigint) => {
+      const { onEvent, onFault } = createLog({ write, ...options })
+      onEvent({
+        type: 'lane_blocked',
+        at: 0,
+        code: 'fee_above_limit',
+        network: NETWORK,
+        signer: '0xf1',
+        cost,
+        left: 60n,
+      })
+      const error = new X402Error('fee_above_limit', { network: NETWORK, cost, limit: 50n, leftOfHour: 60n })
+      onFault({ reference: 'r', during: 'settle', error })
+      return lines.splice(0).map(({ hint }) => hint)
+    }
+    const said = 'feePerHour has 60 wei left, and what is to be sent costs 70 wei: wait for lower fees, or raise it.'
+    expect(hintsOf({}, 70n)).toEqual([said, said])
+    const hintForHour = ({ cost, left }: ShortHour) => `$${left} for $${cost}`
+    expect(hintsOf({ hintForHour }, 70n)).toEqual(['$60 for $70', '$60 for $70'])
+    // It is some other limit that this is above.
+    expect(hintsOf({ hintForHour }, 55n)).toEqual(['Wait for lower fees or raise the limit.', undefined])
   })
 
   describe('of a node that is down', () => {

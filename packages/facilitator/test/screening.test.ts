@@ -78,7 +78,10 @@ test('FAC-104 whoever is on the list neither verifies nor settles, and it is wri
     { during: 'settle', allowed: 0, reason: 'payer is on the list' },
   ])
   const told = { type: 'payment_refused', code: 'payment_screened', network: 'eip155:84532', payer: PAYER }
-  expect(events).toMatchObject([told, told])
+  expect(events).toMatchObject([
+    { ...told, during: 'verify' },
+    { ...told, during: 'settle' },
+  ])
 })
 
 test('FAC-104 a list that changes between verify and settle counts at settle; what was begun is told to its end', async () => {

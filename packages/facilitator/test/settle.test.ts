@@ -1,5 +1,6 @@
 import {
   type FacilitatorRequest,
+  network,
   requirementsId,
   type Settlement,
   sha256Hex,
@@ -10,6 +11,7 @@ import { openMemoryStore, type Store } from '@groat/store'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createFacilitator, type FacilitatorOptions, type FacilitatorService, type Fault } from '../src/index.js'
 import type { JournalTables } from '../src/journal/tables.js'
+import { systemTimers, type Timers } from '../src/timers.js'
 import { createFakeScheme, FakeChain, makePayment, NETWORK, PAYER, SELLER, unreachable } from './fake-chain.js'
 
 let chain: FakeChain
@@ -612,6 +614,109 @@ describe('a restart', () => {
     chain.disturb = () => {}
     await service.start()
     settled(await service.settle(makePayment()))
+  })
+
+  test('goes on without a network whose nodes are away, and with it when they are back, also with what was open there', async () => {
+    const elsewhere = new FakeChain(['0xf2'], network('eip155:8453'))
+    const away = makePayment({}, { network: elsewhere.network })
+    const schemes = [createFakeScheme(chain), createFakeScheme(elsewhere)]
+    elsewhere.automine = false
+    const before = await serve({ schemes, settleTimeout: 50 })
+    await before.settle(away)
+    await before.stop()
+    elsewhere.disturb = () => {
+      throw new X402Error('rpc_unreachable', { network: elsewhere.network })
+    }
+    const service = await serve({ schemes })
+    settled(await service.settle(makePayment()))
+    await expect(service.verify(makePayment({}, { network: elsewhere.network }))).rejects.toMatchObject({
+      code: 'facilitator_starting',
+    })
+    await expect(service.settle(away)).rejects.toMatchObject({ code: 'facilitator_starting' })
+    const reason = { part: 'chain', network: elsewhere.network, code: 'rpc_unreachable' }
+    expect(await service.health()).toMatchObject({ ready: false, reasons: [reason] })
+    expect(faults).toMatchObject([{ during: 'start', network: elsewhere.network, error: { code: 'rpc_unreachable' } }])
+    elsewhere.disturb = () => {}
+    elsewhere.automine = true
+    elsewhere.mine()
+    await until(() =>
+      service.settle(away).then(
+        ({ status }) => status === 'settled',
+        () => false,
+      ),
+    )
+    expect(elsewhere.logs).toHaveLength(1)
+    await until(async () => (await service.health()).ready)
+    settled(await service.settle(makePayment({}, { network: elsewhere.network })))
+  })
+
+  test('waits for nodes that hang no longer than a moment, and keeps what it holds meanwhile', async () => {
+    const slow = new FakeChain(['0xf2'], network('eip155:8453'))
+    let answer = () => {}
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    slow.disturb = (method) => (method === 'ready' ? undefined : answered)
+    const service = await serve({ schemes: [createFakeScheme(chain), createFakeScheme(slow)] })
+    settled(await service.settle(makePayment()))
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    settled(await service.settle(makePayment()))
+    answer()
+    await until(() =>
+      service.settle(makePayment({}, { network: slow.network })).then(
+        ({ status }) => status === 'settled',
+        () => false,
+      ),
+    )
+  })
+
+  test('that is stopped while its nodes are waited for takes nothing, tells nothing and leaves nothing', async () => {
+    let answer = () => {}
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const asked = new Promise<void>((resolve) => {
+      chain.disturb = () => {
+        resolve()
+        return answered
+      }
+    })
+    const events: string[] = []
+    const service = createFacilitator({
+      ...{ schemes: [createFakeScheme(chain)], store, stopTimeout: 1 },
+      onEvent: ({ type }) => void events.push(type),
+    })
+    const starting = service.start()
+    const refused = expect(starting).rejects.toMatchObject({ code: 'shutting_down' })
+    await asked
+    await service.stop()
+    answer()
+    await refused
+    expect(events).toEqual([])
+    await expect(service.start()).rejects.toMatchObject({ code: 'shutting_down' })
+  })
+
+  test('is refused where a chain answers what no waiting mends', async () => {
+    const wrong = new X402Error('rpc_wrong_chain', { answered: '1' })
+    const elsewhere = new FakeChain(['0xf2'], network('eip155:8453'))
+    elsewhere.disturb = () => {
+      throw wrong
+    }
+    const schemes = [createFakeScheme(chain), createFakeScheme(elsewhere)]
+    await expect(serve({ schemes })).rejects.toMatchObject({ code: 'rpc_wrong_chain' })
+  })
+
+  test('LIV-5 a question that is never answered keeps no stop from its end, and no other replica from the signer', async () => {
+    const timers: Timers = { ...systemTimers, after: (wait, call) => systemTimers.after(Math.min(wait, 200), call) }
+    const service = await serve({ timers, settleTimeout: 50 })
+    chain.disturb = () => new Promise(() => {})
+    const request = makePayment()
+    expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+    await service.stop()
+    chain.disturb = () => {}
+    const next = await serve()
+    await until(async () => (await next.settle(request)).status === 'settled')
+    await expectOnce(1)
   })
 
   test('C12, LIV-5 stop waits for who is waiting, takes nothing new, and hands the rest over', async () => {

@@ -50,6 +50,31 @@ test('SVM-EXACT-060 a payment is verified and settled, and costs the fee payer w
   expect(on.faults).toEqual([])
 })
 
+test('B16 no more is spent in an hour than the operator allows, and verify, settle and health say so', async () => {
+  const service = await on.serve({ limits: { feePerHour: () => 25_000n } })
+  transactionOf(await service.settle(await on.pay()))
+  transactionOf(await service.settle(await on.pay()))
+  await on.expectMoved(2)
+  const third = await on.pay()
+  await expect
+    .poll(
+      () =>
+        service.verify(third).then(
+          ({ ok }) => ok,
+          ({ code }) => code,
+        ),
+      { timeout: 5000 },
+    )
+    .toBe('fee_above_limit')
+  await expect(service.settle(third)).rejects.toMatchObject({ code: 'fee_above_limit' })
+  expect(await service.health()).toMatchObject({ ready: false, reasons: [{ part: 'chain', code: 'fee_above_limit' }] })
+  await on.expectMoved(2)
+  expect(await on.journal().selectFrom('attempt').select('max_cost').execute()).toEqual([
+    { max_cost: '10001' },
+    { max_cost: '10001' },
+  ])
+})
+
 describe('copies', () => {
   test('SVM-EXACT-067 32 copies at once move the money once, and a replay is told the same', async () => {
     const service = await on.serve()

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type FacilitatorRequest, network, type Pid, paymentId, requirementsId } from '@groat/core'
@@ -372,4 +374,11 @@ describe('a whole facilitator', () => {
     expect(new Set(receiver.got.map(({ pid }) => pid))).toEqual(new Set([inspected.pid]))
     await on.expectMoved(2)
   })
+})
+
+test('the README checks a signature by hand as others do', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const [, program = '', printed] = /```js\n(.*createHmac.*)\/\/ (v1,.*)\n```/s.exec(readme) ?? []
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  expect(said).toBe(`${printed}\n`)
 })

@@ -121,7 +121,7 @@ export const errorCodes = {
   facilitator_starting: {
     ...later,
     title: 'The facilitator is still starting',
-    hint: 'Ask again in a moment: it looks up open payments first.',
+    hint: 'Ask again in a moment: it asks its nodes what is open.',
   },
 
   // exact on EVM. Names as in practice.

@@ -96,6 +96,8 @@ export interface ChainDriver<Call = unknown> {
   minedNonce?(signer: string): Promise<bigint>
   /** Builds and signs. Nothing is sent: the engine writes the result down first. Throws `fee_above_limit`. */
   sign(call: Call, as: SignOptions): Promise<SignedTransaction>
+  /** The least `maxCost` within which `sign` would sign a call right now; nothing is signed. Throws what `sign` does. Absent where `maxCost` limits nothing. */
+  price?(call: Call): Promise<bigint>
   /**
    * Sends bytes that are already in the journal. Sending the same bytes again is harmless. `wait`: blocks come so fast that the answer may wait
    * for the one with it, where the node can do that.

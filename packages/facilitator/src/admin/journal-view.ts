@@ -1,5 +1,5 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { assetByAddress, formatUnits, type Network } from '@groat/core'
+import { assetByAddress, canonicalAddress, formatUnits, type Network } from '@groat/core'
 import type { Store } from '@groat/store'
 import { openPhases } from '../journal/state.js'
 import { eventsOfIt, inPhases, type JournalTables } from '../journal/tables.js'
@@ -7,7 +7,7 @@ import { attemptsOf, type PaymentAttempt, ridersOf } from './attempts.js'
 import { meanFeeOf, wholeTransactions } from './fees.js'
 import { createReplicaView, type ReplicaView } from './replica-view.js'
 
-/** A payment as a list shows it. */
+/** A payment as a list shows it; its accounts in one spelling each, as they are compared. */
 export type PaymentRow = {
   readonly pid: string
   readonly network: string
@@ -30,14 +30,22 @@ export type PaymentRow = {
   readonly updatedAt: number
 }
 
+/** So many payments of a network stand so. */
+export type OpenCount = {
+  readonly network: string
+  readonly state: string
+  readonly count: number
+  readonly oldest: number
+}
+
 /** What the operator's page reads of the journal. It never writes. */
 export interface JournalView extends ReplicaView {
   /** The newest payments, or those of a payer, a pid or a transaction; 50 at most. */
   payments(search?: string): Promise<readonly PaymentRow[]>
   /** How a payment came to where it is. */
   history(pid: string): Promise<readonly { readonly at: number; readonly state: string; readonly code?: string }[]>
-  /** Payments that are not at their end, by state. */
-  open(): Promise<readonly { readonly state: string; readonly count: number; readonly oldest: number }[]>
+  /** Payments that are not at their end, by network and state; `oldest` in milliseconds since 1970. */
+  open(): Promise<readonly OpenCount[]>
   settledSince(at: number, networks: readonly string[]): Promise<number>
   /** What a payment of ours cost in the mean of the last five hundred, in the chain's own coin. */
   meanFee(network: string): Promise<bigint | undefined>
@@ -136,8 +144,8 @@ export function createJournalView(store: Store): JournalView {
    * journal may be long, and whoever is served meanwhile does not wait for the whole of it.
    */
   async function ofPayer(text: string) {
-    const { begin, end } = partOf(text) ?? { begin: text.toLowerCase(), end: '' }
-    const isPart = partOf(text) !== undefined
+    const part = partOf(text)
+    const { begin, end } = part ?? { begin: text.toLowerCase(), end: '' }
     const found: Listed[] = []
     const { last } = await db
       .selectFrom('settlement')
@@ -147,7 +155,7 @@ export function createJournalView(store: Store): JournalView {
       const some = listed()
         .where('settlement.id', '>', to - WINDOW)
         .where('settlement.id', '<=', to)
-      const theirs = isPart
+      const theirs = part
         ? some
             .where((eb) => eb(eb.fn<string>('lower', ['payer']), '>=', begin))
             .where((eb) => eb(eb.fn<string>('lower', ['payer']), '<', pastHex(begin)))
@@ -201,11 +209,11 @@ export function createJournalView(store: Store): JournalView {
     async open() {
       const rows = await db
         .selectFrom('settlement')
-        .select((eb) => ['state', eb.fn.countAll().as('count'), eb.fn.min('created_at').as('oldest')])
+        .select((eb) => ['network', 'state', eb.fn.countAll().as('count'), eb.fn.min('created_at').as('oldest')])
         .where(inPhases(openPhases))
-        .groupBy('state')
+        .groupBy(['network', 'state'])
         .execute()
-      return rows.map(({ state, count, oldest }) => ({ state, count: Number(count), oldest: Number(oldest) }))
+      return rows.map((row) => ({ ...row, count: Number(row.count), oldest: Number(row.oldest) }))
     },
 
     async settledSince(at, networks) {
@@ -247,9 +255,9 @@ function shownOf(row: Listed, attempts: readonly PaymentAttempt[] | undefined): 
     pid: row.pid,
     network: row.network,
     scheme: row.scheme,
-    payer: row.payer,
-    payTo: row.pay_to,
-    asset: row.asset,
+    payer: canonicalAddress(row.payer),
+    payTo: canonicalAddress(row.pay_to),
+    asset: canonicalAddress(row.asset),
     amount: row.amount,
     ...priceOf(row),
     state: row.state,

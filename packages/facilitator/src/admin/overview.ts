@@ -14,7 +14,7 @@ import type { JournalTables } from '../journal/tables.js'
 import { createLastKnown } from '../last-known.js'
 import type { FacilitatorService, Health } from '../service.js'
 import { systemTimers, type Timers } from '../timers.js'
-import { createJournalView } from './journal-view.js'
+import { createJournalView, type OpenCount } from './journal-view.js'
 import type { LaneRow, ReplicaRow } from './replica-view.js'
 
 /** How a facilitator stands. It is what the operator's page and the metrics show. */
@@ -46,6 +46,8 @@ export type ChainOverview = {
   /** What its own coin is called, where that is known. */
   readonly coin?: string
   readonly schemes: readonly string[]
+  /** Since when its oldest settlement has not come to its end. */
+  readonly oldestOpenSeconds?: number
   readonly nodes: readonly NodeStatus[]
   readonly lanes: readonly LaneOverview[]
 }
@@ -121,17 +123,24 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
       view.replicas(),
       deliveries.standing(),
     ])
-    const oldest = Math.min(...counts.map(({ oldest }) => oldest))
+    const open: Record<string, number> = {}
+    for (const { state, count } of counts) open[state] = (open[state] ?? 0) + count
     return {
       at,
       replica: service.replica,
       health,
-      open: Object.fromEntries(counts.map(({ state, count }) => [state, count])),
-      ...(counts.length === 0 ? {} : { oldestOpenSeconds: Math.max(0, Math.round((at - oldest) / 1000)) }),
+      open,
+      ...oldestOf(counts, at),
       settling: pressure?.settling ?? 0,
       verifying: pressure?.verifying ?? 0,
       settledLately: lately,
-      chains: shown,
+      chains: shown.map((chain) => ({
+        ...chain,
+        ...oldestOf(
+          counts.filter(({ network }) => network === chain.network),
+          at,
+        ),
+      })),
       replicas,
       webhooks,
     }
@@ -223,4 +232,10 @@ function formatCoin(amount: bigint, network: ChainDriver['network']): string {
   const decimals = networkFamily(network) === 'solana' ? 9 : 18
   const digits = amount.toString().padStart(decimals + 1, '0')
   return `${digits.slice(0, -decimals)}.${digits.slice(-decimals).slice(0, 6)}`
+}
+
+function oldestOf(counts: readonly OpenCount[], at: number): { readonly oldestOpenSeconds?: number } {
+  if (counts.length === 0) return {}
+  const oldest = Math.min(...counts.map((each) => each.oldest))
+  return { oldestOpenSeconds: Math.max(0, Math.round((at - oldest) / 1000)) }
 }

@@ -34,7 +34,7 @@ export function createQueue<T>({ write, onError }: QueueOptions<T>): Queue<T> {
       waiting = waiting.slice(BATCH)
       await writeAll(batch)
       if (dropped > 0) {
-        onError(new Error(`${dropped} listings were not written: too many came at once`))
+        onError(new Error(`${dropped} not written: too many listings came at once`))
         dropped = 0
       }
     }

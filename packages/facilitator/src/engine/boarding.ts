@@ -29,6 +29,8 @@ export interface Boarding {
   next(): Promise<readonly Rider[]>
   /** They cannot be signed for together: they stand in line again, each for itself. */
   part(riders: readonly Rider[]): void
+  /** They leave later, in whatever company: they are first in line again. */
+  stay(riders: readonly Rider[]): void
   /** Those that were checked before their chain had undone blocks so often have to be checked again: they are told so. */
   sendBack(undone: number): void
   /** Nobody waits any more: they are told so. */
@@ -103,6 +105,7 @@ export function createBoarding(groups: ChainDriver['groups'], clock: Clock, time
         return false
       })
     },
+    stay: (riders) => void queue.unshift(...riders),
     part: (riders) => void queue.unshift(...riders.map((rider) => Object.assign(rider, { alone: true }))),
     sendBack(undone) {
       const stale = queue.filter((rider) => rider.undone < undone)

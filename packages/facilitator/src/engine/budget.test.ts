@@ -20,6 +20,7 @@ function budgetOf(perHour: bigint) {
   return {
     world,
     within: budget.within,
+    room: budget.room,
     spend: (transaction: SignedTransaction) => budget.within(async () => transaction),
     async left(outbid?: SignedTransaction) {
       let said: bigint | undefined
@@ -120,4 +121,27 @@ test('an hour that is used up is not read for each that is refused', async () =>
     world.now += 10
   }
   expect(world.reads).toBeLessThan(4)
+})
+
+test('what there is: less what is spent, and some of what has not landed may come back for a minute', async () => {
+  const { world, spend, room } = budgetOf(100n)
+  world.others.push({ slot: 'theirs', at: world.now, cost: 10n, isLanded: true })
+  world.others.push({ slot: 'on its way', at: world.now, cost: 20n, isLanded: false })
+  await spend(tx('a', 7n, 40n))
+  expect(await room()).toEqual({ left: 30n, pending: 60n })
+  world.others.push({ slot: `${NETWORK} 0xf1 7`, at: world.now, cost: 5n, isLanded: true })
+  world.now += 2001
+  expect(await room()).toEqual({ left: 65n, pending: 20n })
+  world.now += 60_000
+  expect(await room()).toEqual({ left: 65n, pending: 0n })
+})
+
+test('outbidding gives no more time in which something may come back', async () => {
+  const { world, spend, room } = budgetOf(100n)
+  await spend(tx('a', 7n, 40n))
+  world.now += 50_000
+  await spend(tx('b', 7n, 50n))
+  expect(await room()).toEqual({ left: 50n, pending: 50n })
+  world.now += 10_001
+  expect(await room()).toEqual({ left: 50n, pending: 0n })
 })

@@ -14,7 +14,12 @@ export interface Budget {
     sign: (left: bigint | undefined) => Promise<SignedTransaction>,
     outbid?: SignedTransaction,
   ): Promise<SignedTransaction>
+  /** What there is right now; `undefined` when there is no limit. Throws what the journal throws. */
+  room(): Promise<Room | undefined>
 }
+
+/** What an hour has, in the chain's own coin. `pending`: reserved for what was signed in the last minute and has not landed; some of it may come back. */
+export type Room = { readonly left: bigint; readonly pending: bigint }
 
 /**
  * Makes a budget. What others spend is read from the journal now and then; what is signed here counts at once with the most that it may cost: until the
@@ -46,11 +51,24 @@ export function createBudget(options: {
     readAt = now
   }
 
+  const slots = () => new Set([...known.keys(), ...signed.keys()])
+
   function left(limit: bigint, outbid: SignedTransaction | undefined): bigint {
     const replaced = outbid && slotOf(network, outbid)
     let rest = limit
-    for (const slot of new Set([...known.keys(), ...signed.keys()])) if (slot !== replaced) rest -= costOf(slot)
+    for (const slot of slots()) if (slot !== replaced) rest -= costOf(slot)
     return rest > 0n ? rest : 0n
+  }
+
+  function pending(): bigint {
+    const now = clock()
+    let sum = 0n
+    for (const slot of slots()) {
+      const written = known.get(slot)
+      const begun = Math.min(written?.at ?? now, signed.get(slot)?.since ?? now)
+      if (written?.isLanded !== true && begun > now - WRITTEN_BY) sum += costOf(slot)
+    }
+    return sum
   }
 
   /** Of what has landed the journal knows the price. What outbids another may still be on its way there. */
@@ -63,8 +81,13 @@ export function createBudget(options: {
   function spend(transaction: SignedTransaction): void {
     const slot = slotOf(network, transaction)
     const cost = transaction.maxCost ?? 0n
-    const before = signed.get(slot)?.cost ?? 0n
-    signed.set(slot, { cost: cost > before ? cost : before, at: clock() })
+    const before = signed.get(slot)
+    const at = clock()
+    signed.set(slot, {
+      cost: before !== undefined && before.cost > cost ? before.cost : cost,
+      at,
+      since: before?.since ?? at,
+    })
   }
 
   /** What is too little may have become more: some has landed, and cost less than it might have. */
@@ -91,18 +114,26 @@ export function createBudget(options: {
         return transaction
       })
     },
+    async room() {
+      if (perHour === undefined) return undefined
+      await inTurn(() => readAfter(RECENT))
+      return { left: left(perHour, undefined), pending: pending() }
+    },
   }
 }
 
 type SignWithin = Parameters<Budget['within']>[0]
 
-/** The most that something signed here may cost, and when it was signed. */
-type Signed = { readonly cost: bigint; readonly at: number }
+/** The most that something signed here may cost, when it was signed, and when the first of those that outbid each other was. */
+type Signed = { readonly cost: bigint; readonly at: number; readonly since: number }
 
 const HOUR = 3_600_000
 
 /** Milliseconds for which what others spent is taken to be so. */
 const FRESH = 10_000
+
+/** Milliseconds for which it is, where it decides whether anything new is taken. */
+const RECENT = 2000
 
 /** Milliseconds between two readings for something that there is too little left for, at the least. */
 const AGAIN = 500

@@ -6,6 +6,7 @@ import {
   notify,
   type OnEvent,
   type Pid,
+  type Refusal,
   refuse,
   type SignedTransaction,
   type Verdict,
@@ -189,7 +190,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
       throw new X402Error('rpc_invalid_answer', { transaction, reason: 'its log credits another payment' })
     }
     const refusal = refuse('payment_already_used')
-    return end(await journal.refused(record, refusal), { type: 'payment_refused', code: refusal.code })
+    return end(await journal.refused(record, refusal), refused(refusal))
   }
 
   function end(written: Written, event: Told): Facts | undefined {
@@ -257,9 +258,9 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
         return end(written, { type: 'payment_settled', transaction: step.evidence.transaction })
       }
       case 'refuse':
-        return end(await journal.refused(record, step.refusal), { type: 'payment_refused', code: step.refusal.code })
+        return end(await journal.refused(record, step.refusal), refused(step.refusal))
       case 'bury':
-        return end(await journal.dead(record, step.refusal), { type: 'payment_refused', code: step.refusal.code })
+        return end(await journal.dead(record, step.refusal), refused(step.refusal))
     }
   }
 
@@ -275,7 +276,11 @@ const CROWD_PATIENCE = 10_000
 
 type Block = Pick<Evidence, 'blockNumber' | 'blockHash'>
 
-type Told = Pick<X402Event, 'type' | 'transaction' | 'code'>
+type Told = Pick<X402Event, 'type' | 'transaction' | 'code' | 'during'>
+
+function refused({ code }: Refusal): Told {
+  return { type: 'payment_refused', during: 'settle', code }
+}
 
 /** The record as the journal has it now. */
 export async function reload(journal: Journal, pid: Pid): Promise<SettlementRecord> {

@@ -15,7 +15,15 @@ const NETWORK = network('base-sepolia')
 /** A lane whose node answers, or does not. */
 function laneOf(signer: string) {
   let hold: Hold | undefined
-  const node = { answers: true, reopened: 0, blocked: undefined as ErrorCode | undefined }
+  const node = {
+    answers: true,
+    hangs: false,
+    asked: 0,
+    reopened: 0,
+    unsure: false,
+    cutOff: false,
+    blocked: undefined as ErrorCode | undefined,
+  }
   const lane = {
     ...{ network: NETWORK, signer, isOrdered: true, idle: true },
     get blocked() {
@@ -24,7 +32,15 @@ function laneOf(signer: string) {
     get held() {
       return hold !== undefined
     },
+    get unsure() {
+      return node.unsure
+    },
+    get cutOff() {
+      return node.cutOff
+    },
     async take(mine: Hold) {
+      node.asked += 1
+      if (node.hangs) await new Promise(() => {})
       if (!node.answers) throw new Error(`the node of ${signer} does not answer`)
       hold = mine
     },
@@ -33,6 +49,7 @@ function laneOf(signer: string) {
     },
     async weigh() {},
     async reopen() {
+      node.unsure = false
       if (!node.answers) throw new Error(`the node of ${signer} does not answer`)
       node.reopened += 1
     },
@@ -55,7 +72,9 @@ async function keeping(
       due.push(mine)
       return () => void due.splice(due.indexOf(mine), 1)
     },
+    after: () => () => {},
   } as unknown as Timers
+  let now = 0
   const faults: unknown[] = []
   const adopted: string[] = []
   const carried: Pid[] = []
@@ -71,6 +90,7 @@ async function keeping(
   /** Lets everything that is due happen, until `condition` holds. */
   async function until(condition: () => boolean) {
     for (let turns = 0; turns < 1000 && !condition(); turns++) {
+      now += 1000
       for (const { run } of due.splice(0)) run()
       await new Promise((resolve) => setImmediate(resolve))
     }
@@ -95,7 +115,15 @@ async function keeping(
         return []
       },
     },
-    ...{ lanes: () => lanes, serves, watched: [], lease: 60_000, timers, isCarried: () => true },
+    ...{
+      lanes: () => lanes,
+      serves: () => serves,
+      watched: () => [],
+      lease: 60_000,
+      clock: () => now,
+      timers,
+      isCarried: () => true,
+    },
     carry: ({ pid }) => void carried.push(pid),
     tell: (event) => void told.push(event),
     onError: (error) => void faults.push(error),
@@ -168,6 +196,35 @@ test('A14 blocks that another replica learnt are undone are looked after here to
   await end()
 })
 
+test('INV-7 a lane with a write that was not answered is read anew until it could be, and nobody takes it meanwhile', async () => {
+  const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
+  const { keeper, faults, told, adopted, join, until, end } = await keeping([first.lane, second.lane])
+  await keeper.start()
+  let goOn = () => {}
+  const asked = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const { reopen } = second.lane
+  second.lane.reopen = async () => {
+    await asked
+    await reopen()
+  }
+  second.node.unsure = true
+  const before = adopted.length
+  await until(() => adopted.length > before + 1)
+  second.node.answers = false
+  const other = await join('other')
+  await until(() => adopted.length > before + 6)
+  // It is the first that is let go for the other.
+  expect(told.flatMap(({ type, signer }) => (type === 'lane_left' ? signer : []))).toEqual(['0xf1'])
+  expect(await other.leases.acquire(NETWORK, '0xf2', 60_000)).toBeUndefined()
+  goOn()
+  await until(() => faults.length > 0)
+  second.node.answers = true
+  await until(() => second.node.reopened === 1)
+  await end()
+})
+
 test('ENG-5 who was found dead is told, and each lane that is taken, from whom, lost, and left', async () => {
   const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
   const { keeper, store, told, until } = await keeping([first.lane, second.lane])
@@ -215,6 +272,26 @@ async function leave(
   return claim.pid
 }
 
+test('ENG-5 a lane whose chain cannot be asked is kept while nobody else is there, let go for others, and taken back when it can', async () => {
+  const { lane, node } = laneOf('0xf1')
+  const { keeper, adopted, told, join, until, end } = await keeping([lane])
+  await keeper.start()
+  node.cutOff = true
+  node.answers = false
+  const looks = () => adopted.length
+  const start = looks()
+  await until(() => looks() > start + 5)
+  expect(lane.held).toBe(true)
+  const other = await join('other')
+  await until(() => told.some(({ type }) => type === 'lane_left'))
+  expect(await other.leases.acquire(NETWORK, '0xf1', 60_000)).toMatchObject({ signer: '0xf1' })
+  await other.leases.leave()
+  node.cutOff = false
+  node.answers = true
+  await until(() => lane.held)
+  await end()
+})
+
 test('ENG-5 a payment that names its signer is left to who holds its lane, also while that one can send nothing', async () => {
   const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
   const { keeper, journal, adopted, carried, join, until, end } = await keeping([first.lane, second.lane])
@@ -233,6 +310,28 @@ test('ENG-5 a payment that names its signer is left to who holds its lane, also 
   await other.leases.leave()
   await until(() => first.lane.held && carried.length > 2)
   expect(carried.at(-1)).toBe(theirs)
+  await end()
+})
+
+test('ENG-5 a node that does not answer keeps no beat, no other lane and no stop waiting, and its lane is somebody else’s in time', async () => {
+  const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
+  const { keeper, journal, faults, adopted, carried, join, until, end } = await keeping([first.lane, second.lane])
+  const other = await join('other')
+  await other.leases.acquire(NETWORK, '0xf1', 60_000)
+  await keeper.start()
+  expect(second.lane.held).toBe(true)
+  first.node.hangs = true
+  const orphan = await leave(journal, '1', { signer: '0xf2' })
+  await other.leases.leave()
+  await until(() => first.node.asked > 0 && carried.length > 0)
+  expect([carried, first.lane.held]).toEqual([[orphan], false])
+  const asked = adopted.length
+  await until(() => adopted.length > asked + 5)
+  // It has been held for nothing for longer than some leases last.
+  await until(() => faults.length > 0)
+  expect(faults).toMatchObject([{ code: 'rpc_unreachable', context: { signer: '0xf1' } }])
+  await until(() => adopted.length > asked + 70)
+  expect(await other.leases.acquire(NETWORK, '0xf1', 60_000)).toMatchObject({ signer: '0xf1' })
   await end()
 })
 
@@ -297,12 +396,17 @@ test('who can sign on a network is alone there when others hold lanes of other n
 test('ENG-5 a lane whose taking was not answered is kept from nobody by a replica that has its share', async () => {
   const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
   let losses = 1
-  const { keeper, faults, join, until, untilFree, end } = await keeping([first.lane, second.lane], (leases) => ({
+  let freed: unknown
+  const { keeper, faults, join, until, end } = await keeping([first.lane, second.lane], (leases) => ({
     async acquire(...lane) {
       const taken = await leases.acquire(...lane)
       // It is taken, and nobody knows.
       if (taken?.signer === '0xf2' && losses-- > 0) throw new X402Error('store_unavailable', { committed: 'unknown' })
       return taken
+    },
+    async release(lane) {
+      await leases.release(lane)
+      if (lane.signer === '0xf2') freed = await other.leases.acquire(NETWORK, '0xf2', 60_000)
     },
   }))
   const other = await join('other')
@@ -312,8 +416,39 @@ test('ENG-5 a lane whose taking was not answered is kept from nobody by a replic
   await other.leases.release(theirs!)
   await keeper.start()
   await until(() => first.lane.held)
-  await untilFree(other, '0xf2')
+  expect(freed).toMatchObject({ signer: '0xf2' })
   await end()
+})
+
+test('ENG-5 what was let go and nobody takes is taken back, and a network whose nodes are away keeps none from being taken at the start', async () => {
+  const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
+  const { keeper, told, faults, adopted, join, until, end } = await keeping([first.lane, second.lane])
+  first.node.answers = false
+  await keeper.start()
+  expect([second.lane.held, faults.length]).toEqual([true, 1])
+  first.node.answers = true
+  await until(() => first.lane.held)
+  // It is alive, and takes nothing.
+  await join('other')
+  await until(() => told.some(({ type }) => type === 'lane_left'))
+  const [events, asked] = [told.length, adopted.length]
+  await until(() => adopted.length > asked + 10)
+  expect([first.lane.held, second.lane.held]).toEqual([true, true])
+  // Each was offered once.
+  await until(() => adopted.length > asked + 20)
+  expect(told.slice(events).filter(({ type }) => type === 'lane_left')).toHaveLength(1)
+  await end()
+})
+
+test('who is stopped while it starts holds nothing', async () => {
+  const { lane } = laneOf('0xf1')
+  const { keeper, journal, store } = await keeping([lane])
+  const starting = keeper.start()
+  await keeper.stop()
+  await starting
+  expect(lane.held).toBe(false)
+  expect(await journal.leases.renew(1)).toMatchObject({ alive: 1, held: [] })
+  await store.close()
 })
 
 test('ENG-5 a lane that could not be let go when there were too many is let go later', async () => {

@@ -1,17 +1,23 @@
-import type { Network, Pid, X402Event } from '@groat/core'
+import type { Clock, Network, Pid, X402Event } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
-import type { HeldLane } from '../journal/leases.js'
+import type { HeldLane, TakenLane } from '../journal/leases.js'
 import type { SettlementRecord } from '../journal/record.js'
-import type { Timers } from '../timers.js'
+import { type Timers, upTo } from '../timers.js'
 import type { Lane } from './lane.js'
+import { createReopenings } from './reopenings.js'
 import type { Serving } from './route.js'
+import { createShares } from './shares.js'
+import { createSignal } from './signal.js'
+import { createTakings } from './takings.js'
 
 /** Keeps this replica alive in the journal, with its share of the lanes and of the work. */
 export interface Keeper {
   /** Whether no other replica can sign on a network: none holds a lane there. */
   isAlone(network: Network): boolean
-  /** Takes a share; rejects when the journal or a chain cannot be read. */
+  /** Takes a share; rejects when the journal cannot be read, or no chain. */
   start(): Promise<void>
+  /** There are more lanes than there were: it looks at once. */
+  nudge(): void
   /** Lets everything go, so that others need not wait. */
   stop(): Promise<void>
 }
@@ -22,11 +28,12 @@ export type KeeperOptions = {
   /** Lanes in which one replica signs at a time. */
   readonly lanes: () => readonly Lane[]
   /** What is served here: nothing else is taken on. A payment that was given away and found nobody is ended by whoever serves it. */
-  readonly serves: readonly Serving[]
+  readonly serves: () => readonly Serving[]
   /** Networks on which a block says by itself whether it is still there: all that is settled is watched. */
-  readonly watched: readonly Network[]
+  readonly watched: () => readonly Network[]
   /** Milliseconds after which a replica that was not heard of counts as gone. */
   readonly lease: number
+  readonly clock: Clock
   readonly timers: Timers
   readonly isCarried: (pid: Pid) => boolean
   /** Carries on with what was somebody else's. */
@@ -39,10 +46,10 @@ export type KeeperOptions = {
 export type KeeperEvent = Pick<X402Event, 'type' | 'network' | 'signer' | 'replica' | 'from'>
 
 /**
- * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones.
+ * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones, and who can takes what nobody else does.
  *
  * @example
- * const keeper = createKeeper({ journal, lanes, serves, watched, lease: 15_000, timers, isCarried, carry, tell, onError })
+ * const keeper = createKeeper({ journal, lanes, serves, watched, lease: 15_000, clock, timers, isCarried, carry, tell, onError })
  */
 export function createKeeper({
   journal,
@@ -50,6 +57,7 @@ export function createKeeper({
   serves,
   watched,
   lease,
+  clock,
   timers,
   isCarried,
   carry,
@@ -58,69 +66,84 @@ export function createKeeper({
 }: KeeperOptions): Keeper {
   const { leases } = journal
   const held = new Map<Lane, HeldLane>()
+  const takings = createTakings({
+    ...{ lease, clock, onTaken, release: letGo, onError },
+    onFailed: (lane) => shares.failed(lane),
+  })
+  const shares = createShares({ lanes, held, taking: takings, clock, leave: lease / 5 + 2 * PAUSES.waiting })
+  const reopenings = createReopenings({ held, onError })
+  const stopping = createSignal()
   let alive = 1
   /** Networks on which others hold lanes. */
-  let others: readonly Network[] = []
-  /** How often the chains had undone blocks when their lanes last stood as the journal has them. */
-  let seen: ReadonlyMap<string, number> = new Map()
-  let started = false
-  let stopped = false
+  let others: ReadonlySet<Network> = new Set()
+  /** `keeping`: beat follows beat; `serving`: what others left is looked for, too. */
+  let phase: 'new' | 'keeping' | 'serving' | 'stopped' = 'new'
+  let hasJoined = false
   let beating: Promise<void> | undefined
-  let taking: Promise<void> | undefined
-  let stopBeating = () => {}
+  let takingOver: Promise<void> | undefined
+  /** Calls off the next beat; there is none to be called off while one is under way. */
+  let callOff: (() => void) | undefined
+  let stopWatching = () => {}
 
-  /** Answers why lanes could not be taken that nobody else holds. */
-  async function beat(): Promise<readonly unknown[]> {
+  const isAlone = (network: Network) => !others.has(network)
+  const isServing = () => phase === 'serving'
+  const isStopped = () => phase === 'stopped'
+
+  /** Waits for the journal and for nothing else. Answers what comes of the lanes that are being taken from now on. */
+  async function beat(): Promise<readonly Promise<unknown>[]> {
+    hasJoined = true
+    const before = [...held]
     const renewed = await leases.renew(lease)
     alive = renewed.alive
-    others = renewed.others
+    others = new Set(renewed.theirs.map(({ network }) => network))
     for (const replica of renewed.gone) tell({ type: 'replica_gone', replica })
-    for (const [lane, mine] of held) {
-      const isMine = lane.held && renewed.held.some((each) => isSame(each, mine))
-      if (isMine) continue
+    const isLeased = (mine: HeldLane) => renewed.held.some((each) => isSame(each, mine))
+    for (const [lane, mine] of before) {
+      if (lane.held && isLeased(mine)) continue
       held.delete(lane)
       lane.lose()
       tellOf('lane_lost', lane)
     }
+    takings.look(isLeased)
     await giveBack(renewed.held)
     // Nothing waits for it: a lease is not lost to a node that is slow.
-    for (const lane of held.keys()) void lane.weigh()
-    const share = Math.ceil(lanes().length / alive)
-    const faults = await reopen()
-    for (const lane of lanes()) {
-      if (held.size >= share || held.has(lane) || stopped) continue
-      const mine = await leases.acquire(lane.network, lane.signer, lease)
-      if (mine === undefined) continue
-      try {
-        await lane.take(mine)
-        held.set(lane, mine)
-        tellOf('lane_taken', lane, mine.from)
-      } catch (error) {
-        faults.push(error)
-        await letGo(lane, mine)
-      }
-    }
-    for (const [lane, mine] of [...held].reverse()) {
-      if (held.size > share && lane.idle) await letGo(lane, mine)
-    }
-    return faults
+    for (const lane of lanes()) void lane.weigh()
+    shares.look(renewed)
+    reopenings.look(await journal.undone())
+    await spare()
+    return takeFree()
   }
 
-  /** A replica that learns of undone blocks may have settled by lanes that are here now: what went by them goes out again from here. */
-  async function reopen(): Promise<unknown[]> {
-    const before = seen
-    seen = await journal.undone()
-    const faults: unknown[] = []
-    for (const lane of [...held.keys()].filter(({ network }) => seen.get(network) !== before.get(network))) {
-      try {
-        await lane.reopen()
-      } catch (error) {
-        faults.push(error)
-        // It is tried again, with all of them.
-        seen = before
+  /** What is of no use here is let go for others, and what is too many. */
+  async function spare(): Promise<void> {
+    for (const [lane, mine] of [...held].reverse()) {
+      if (shares.yields(lane)) {
+        shares.failed(lane)
+        await letGo(lane, mine)
+        continue
       }
+      if (!lane.idle || reopenings.has(lane) || !shares.spares(lane)) continue
+      await letGo(lane, mine)
+      shares.gave(lane)
     }
-    return faults
+  }
+
+  async function takeFree(): Promise<readonly Promise<unknown>[]> {
+    const begun: Promise<unknown>[] = []
+    for (const lane of lanes()) {
+      if (isStopped() || reopenings.has(lane) || !shares.wants(lane)) continue
+      const mine = await leases.acquire(lane.network, lane.signer, lease)
+      if (mine !== undefined) begun.push(takings.take(lane, mine))
+    }
+    return begun
+  }
+
+  function onTaken(lane: Lane, mine: TakenLane): void {
+    held.set(lane, mine)
+    shares.took(lane)
+    tellOf('lane_taken', lane, mine.from)
+    // Some may have waited for it.
+    if (isServing()) seize()
   }
 
   function tellOf(type: KeeperEvent['type'], { network, signer }: Lane, from?: string): void {
@@ -129,7 +152,7 @@ export function createKeeper({
 
   /** What is leased here and nobody here looks after, for taking it was not answered, or it could not be let go: while this replica lives, no other may take it. */
   async function giveBack(leased: readonly HeldLane[]): Promise<void> {
-    const known = [...held.values()]
+    const known = [...held.values(), ...takings.wanted()]
     for (const each of leased) if (!known.some((mine) => isSame(each, mine))) await leases.release(each)
   }
 
@@ -141,7 +164,7 @@ export function createKeeper({
 
   async function takeOver(): Promise<void> {
     // Who cannot send leaves it to who can. Who is named by a payment is the only one who can.
-    const able = serves.map(({ network, scheme, lanes }) => {
+    const able = serves().map(({ network, scheme, lanes }) => {
       const mine = lanes.filter(({ held, blocked }) => held && blocked === undefined)
       return { network, scheme, signers: mine.map(({ signer }) => signer) }
     })
@@ -150,70 +173,110 @@ export function createKeeper({
   }
 
   function schedule(): void {
-    const share = Math.ceil(lanes().length / alive)
-    const restless = held.size < share ? Math.min(lease / 5, RESTLESS) : lease / 5
-    stopBeating = timers.background(restless, () => {
-      beating = beat()
-        .then(async (faults) => {
-          // One node that does not answer keeps nothing else from going on.
-          faults.forEach(onError)
-          const orphans = await journal.adopt(serves, watched)
-          orphans.forEach(carry)
-          const forgotten = await journal.forgotten(isCarried)
-          forgotten.forEach(carry)
-          await takeOver()
-        })
-        .catch(onError)
-        .finally(() => {
-          if (!stopped) schedule()
-        })
-    })
+    callOff = timers.background(Math.min(lease / 5, PAUSES[shares.state()]), beatOn)
+  }
+
+  function callOffBeat(): void {
+    callOff?.()
+    callOff = undefined
+  }
+
+  function beatOn(): void {
+    callOff = undefined
+    beating = beat()
+      .then(() => (isServing() ? lookAround() : undefined))
+      .catch(onError)
+      .finally(() => {
+        if (phase === 'keeping' || phase === 'serving') schedule()
+      })
+  }
+
+  /** Carries on with what is open and nobody looks after. Who cannot ask the chain leaves it to who holds its lanes. */
+  async function lookAround(): Promise<void> {
+    const mine = serves().filter(({ network, lanes }) => isAlone(network) || !lanes.every(({ cutOff }) => cutOff))
+    const orphans = await journal.adopt(mine, watched())
+    orphans.forEach(carry)
+    const forgotten = await journal.forgotten(isCarried)
+    forgotten.forEach(carry)
+    await takeOver()
   }
 
   /** While there are others, what they claim and cannot sign is looked for all the time. */
   function watch(): void {
     stopWatching = timers.background(TAKE_INTERVAL, () => {
       watch()
-      if (alive === 1 || taking !== undefined || held.size === 0) return
-      taking = takeOver()
-        .catch(onError)
-        .finally(() => {
-          taking = undefined
-        })
+      if (alive > 1 && held.size > 0) seize()
     })
   }
-  let stopWatching = () => {}
+
+  function seize(): void {
+    takingOver ??= takeOver()
+      .catch(onError)
+      .finally(() => {
+        takingOver = undefined
+      })
+  }
+
+  /** Whether nothing of what is served can be signed for, here or elsewhere. */
+  function isUseless(): boolean {
+    return serves().every(({ network, lanes: mine }) => isAlone(network) && mine.every((lane) => !lane.held))
+  }
 
   return {
-    isAlone: (network) => !others.includes(network),
+    isAlone,
     async start() {
-      if (started) return
-      const [fault] = await beat()
-      if (fault !== undefined) throw fault
-      started = true
+      if (isServing()) return
+      const first = beat()
+      beating = first.then(ignore, ignore)
+      const begun = Promise.all(await first)
+      if (isStopped()) return
+      phase = 'keeping'
       schedule()
+      // One network whose nodes do not answer keeps no other waiting, but for a moment.
+      await upTo(timers, lease / 5, [begun, stopping.given])
+      if (isUseless()) {
+        const faults = await Promise.race([begun, stopping.given])
+        const fault = faults?.find((each) => each !== undefined)
+        if (fault !== undefined && !isStopped() && isUseless()) {
+          phase = 'new'
+          callOffBeat()
+          await beating
+          throw fault
+        }
+      }
+      if (isStopped()) return
+      phase = 'serving'
       watch()
     },
+    nudge() {
+      if (callOff === undefined) return
+      callOffBeat()
+      beatOn()
+    },
     async stop() {
-      stopped = true
+      phase = 'stopped'
+      stopping.give()
+      takings.stop()
       stopWatching()
-      stopBeating()
-      await Promise.all([beating, taking])
+      callOffBeat()
+      await Promise.all([beating, takingOver])
       for (const lane of held.keys()) {
         lane.lose()
         tellOf('lane_left', lane)
       }
       held.clear()
-      await leases.leave().catch(onError)
+      if (hasJoined) await leases.leave().catch(onError)
     },
   }
 }
 
-/** Milliseconds between two tries of who has too few lanes, at the most. */
-const RESTLESS = 250
+/** Milliseconds between two beats, at the most: others get several chances to take what was let go for them. */
+const PAUSES = { short: 250, waiting: 1000, even: Number.POSITIVE_INFINITY }
 
 /** Milliseconds between two looks at what others hand over. */
 const TAKE_INTERVAL = 20
+
+function ignore(): void {}
 
 function isSame(a: HeldLane, b: HeldLane): boolean {
   return a.network === b.network && a.signer === b.signer && a.fence === b.fence

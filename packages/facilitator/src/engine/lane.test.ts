@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { claimed } from '../../test/one-payment.js'
 import type { Budget } from './budget.js'
 import { createLane, type LaneOptions } from './lane.js'
+import type { Shortage } from './shortage.js'
 
 test('INV-8 who carries a payment whose lane another holds sends nothing, and learns that its number has gone to something else, when every node must show it', async () => {
   const world = { now: 1000, mined: 7n }
@@ -35,8 +36,9 @@ async function laneAt({ pooled, mined, written }: { pooled: bigint; mined: bigin
     },
   }
   const journal = { lane: async () => ({ open: [], next: written }) }
-  const budget: Budget = { within: (sign) => sign(undefined) }
-  const tools = { ...{ chain, signer: '0xf1', journal, budget, maxCost: () => undefined, depth: 4 } }
+  const budget: Budget = { within: (sign) => sign(undefined), room: async () => undefined }
+  const shortage: Shortage = { join: async () => {}, leave() {}, notice() {} }
+  const tools = { ...{ chain, signer: '0xf1', journal, budget, shortage, maxCost: () => undefined, depth: 4 } }
   const rest = {
     clock: () => 1000,
     timers: { turn: async () => {} },
@@ -65,4 +67,115 @@ test.each([
   ],
 ])('INV-7 the next nonce, when %s', async (_, world, expected) => {
   expect(await laneAt(world)).toEqual(expected)
+})
+
+/** A lane before which so many payments wait that may travel together; what may cost no more than `most` carries `fits` of them. */
+async function groupsOf(waiting: number, fits: number, most: bigint | undefined) {
+  const signed: number[] = []
+  let refused = 0
+  const isJoined = (call: unknown): call is readonly unknown[] => Array.isArray(call)
+  const chain = {
+    ...{ network: 'eip155:84532', nextNonce: async () => 0n },
+    groups: {
+      ...{ joins: () => true, admits: async () => true, join: (calls: readonly unknown[]) => calls },
+      company: (calls: readonly unknown[]) => calls.map((_, at) => at),
+    },
+    async sign(call: unknown, { nonce }: { nonce: bigint }) {
+      const size = isJoined(call) ? call.length : 1
+      if (size > fits) {
+        refused += 1
+        throw new X402Error('fee_above_limit')
+      }
+      signed.push(size)
+      return { hash: `0x${nonce}`, signer: '0xf1', nonce, raw: '0x', maxCost: 1n }
+    },
+  }
+  const journal = {
+    lane: async () => ({ open: [], next: 0n }),
+    signed: async (group: readonly { record: unknown }[]) => group.map(({ record }) => record),
+  }
+  const soon = (_: number, call: () => void) => {
+    const timer = setImmediate(call)
+    return () => clearImmediate(timer)
+  }
+  const budget: Budget = { within: (sign) => sign(most), room: async () => undefined }
+  const shortage: Shortage = { join: async () => {}, leave() {}, notice() {} }
+  const tools = { ...{ chain, signer: '0xf1', journal, budget, shortage, maxCost: () => undefined, depth: 100 } }
+  const rest = {
+    clock: () => 1000,
+    timers: { turn: async () => {}, after: soon, background: soon },
+    onBlocked() {},
+    onError() {},
+  }
+  const lane = createLane({ ...tools, ...rest } as unknown as LaneOptions)
+  await lane.take({ fence: 1 })
+  const answers = Array.from({ length: waiting }, () => lane.sign({ record: claimed, undone: 0 }, {}, () => false))
+  const ends = Promise.allSettled(answers)
+  await Promise.race(answers).catch(() => undefined)
+  // Who is still in line leaves later.
+  lane.lose()
+  const values = (await ends).map((end) => (end.status === 'rejected' ? 'rejected' : end.value))
+  const count = (value: unknown) => values.filter((each) => each === value).length
+  return { signed, refused, left: count(claimed), inLine: count('lost'), rejected: count('rejected') }
+}
+
+test('B16 what the hour cannot pay for together leaves in groups that it can', async () => {
+  expect(await groupsOf(12, 4, 1000n)).toEqual({ signed: [3], refused: 2, left: 3, inLine: 9, rejected: 0 })
+})
+
+test('what is above every other limit together is above it apart, and is tried once', async () => {
+  expect(await groupsOf(12, 4, undefined)).toEqual({ signed: [], refused: 1, left: 0, inLine: 0, rejected: 12 })
+})
+
+test('INV-7 what was written down, and nobody was told so, is sent by who holds the lane', async () => {
+  const sent: string[] = []
+  const transaction = { hash: '0xaa', signer: '0xf1', nonce: 0n, raw: '0x', maxCost: 1n }
+  let [now, written, asked] = [1000, false, 0]
+  const chain = {
+    ...{
+      network: 'eip155:84532',
+      nextNonce: async () => 0n,
+      minedNonce: async () => 0n,
+      sign: async () => transaction,
+    },
+    async send({ hash }: { hash: string }) {
+      sent.push(hash)
+      return { status: 'accepted' }
+    },
+  }
+  const journal = {
+    async lane() {
+      // It is still away when it is asked for the first time.
+      if (written && asked++ === 0) throw new X402Error('store_unavailable')
+      return { open: written ? [{ transaction, ended: false }] : [], next: 0n }
+    },
+    async signed() {
+      written = true
+      throw new X402Error('store_unavailable', { committed: 'unknown' })
+    },
+  }
+  const soon = (milliseconds: number, call: () => void) => {
+    const timer = setImmediate(() => {
+      now += milliseconds
+      call()
+    })
+    return () => clearImmediate(timer)
+  }
+  const budget: Budget = { within: (sign) => sign(undefined), room: async () => undefined }
+  const shortage: Shortage = { join: async () => {}, leave() {}, notice() {} }
+  const tools = { ...{ chain, signer: '0xf1', journal, budget, shortage, maxCost: () => undefined, depth: 4 } }
+  const timers = { turn: async () => {}, after: soon, background: soon }
+  const rest = { clock: () => now, timers, rebroadcast: 1000, lag: 5000, onBlocked() {}, onError() {} }
+  const lane = createLane({ ...tools, ...rest } as unknown as LaneOptions)
+  await lane.take({ fence: 1 })
+  await expect(lane.sign({ record: claimed, undone: 0 }, {}, () => false)).rejects.toMatchObject({
+    code: 'store_unavailable',
+  })
+  expect(lane.unsure).toBe(true)
+  // Away still, and there again.
+  await expect(lane.reopen()).rejects.toMatchObject({ code: 'store_unavailable' })
+  await lane.reopen()
+  expect(lane.unsure).toBe(false)
+  await expect.poll(() => sent).toContain('0xaa')
+  await lane.stop()
 })

@@ -14,8 +14,10 @@ import type { Timers } from '../timers.js'
 import { createBoarding, type Rider } from './boarding.js'
 import type { Budget } from './budget.js'
 import { createPace } from './pace.js'
+import { isCutOff } from './reach.js'
 import { createSending } from './sending.js'
-import { createSigning } from './signing.js'
+import type { Shortage } from './shortage.js'
+import { createSigning, isShortOfHour } from './signing.js'
 import { createSlots, type Slot } from './slots.js'
 import { createStanding } from './standing.js'
 import { createTaken } from './taken.js'
@@ -35,13 +37,17 @@ export interface Lane {
   readonly held: boolean
   /** Whether nothing is under way. */
   readonly idle: boolean
-  /** Why nothing new can be sent: what the node said to the transaction at the head, or that the signer has nothing at all for fees. */
+  /** Why nothing new can be sent: what the node said to the transaction at the head, that the signer has nothing at all for fees, or that the hour is used up. */
   readonly blocked: ErrorCode | undefined
+  /** Whether its chain cannot be asked from here right now. */
+  readonly cutOff: boolean
+  /** Whether something may wait in the journal to be sent that is not known here: a write was not answered, and whoever carries its payments may be another replica by now. */
+  readonly unsure: boolean
   /** Takes up where the journal and the chain stand. Throws when either cannot be read. */
   take(hold: Hold): Promise<void>
   /** Somebody else signs here from now on. */
   lose(): void
-  /** Asks, while the signer is out of gas money, whether it has some. Never throws. */
+  /** Asks, while the signer is out of gas money, whether it has some, and while the chain cannot be asked, whether it can. Never throws. */
   weigh(): Promise<void>
   /**
    * A payment is being checked, to be signed for here: whoever would leave meanwhile waits for it a moment, and no longer than a transaction takes into its block.
@@ -70,7 +76,7 @@ export interface Lane {
   forget(transaction: SignedTransaction): void
   /** A payment in it is over, but its nonce is not: it is sent until the nonce is gone. */
   leave(transaction: SignedTransaction): void
-  /** The chain has undone blocks: what was in them goes out again. */
+  /** Takes up anew what is in the journal and in no block: it goes out, for the first time or again. Throws when either cannot be read. */
   reopen(): Promise<void>
   stop(): Promise<void>
 }
@@ -83,6 +89,7 @@ export type LaneOptions = {
   readonly clock: Clock
   readonly timers: Timers
   readonly budget: Budget
+  readonly shortage: Shortage
   /** What has to be sent for payments, from what the journal knows of them. */
   readonly recall: (records: readonly SettlementRecord[]) => Promise<unknown>
   /** What the transaction of one payment may cost at the most, in the chain's own coin. */
@@ -100,7 +107,7 @@ export type LaneOptions = {
 
 /** Makes a lane. It does nothing before it is taken. */
 export function createLane(options: LaneOptions): Lane {
-  const { chain, signer, journal, clock, timers, depth, onError } = options
+  const { chain, signer, journal, clock, timers, shortage, depth, onError } = options
   const { network, groups } = chain
   /** Without nonces nothing waits for anything, and nobody is in anybody's way. */
   const isOrdered = chain.nextNonce !== undefined
@@ -130,6 +137,7 @@ export function createLane(options: LaneOptions): Lane {
   const parts = { slots, standing, sending, sign, taken }
   const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
   let pumping = false
+  let unsure = false
 
   async function pump(): Promise<void> {
     if (pumping) return
@@ -182,9 +190,17 @@ export function createLane(options: LaneOptions): Lane {
         group = group.filter(({ record }) => !moved.includes(record.pid))
       }
     } catch (error) {
+      if (group.length > 1 && isShortOfHour(error)) return signForHalf(group)
       if (X402Error.is(error) || group.length === 1) for (const rider of group) rider.reject(error)
       else boarding.part(group)
     }
+  }
+
+  /** What the hour cannot pay for all of them it may for some. */
+  async function signForHalf(group: readonly Rider[]): Promise<void> {
+    const half = Math.ceil(group.length / 2)
+    boarding.stay(group.slice(half))
+    await signFor(group.slice(0, half))
   }
 
   async function signOnce(group: readonly Rider[]) {
@@ -201,7 +217,10 @@ export function createLane(options: LaneOptions): Lane {
     crashpoint('FP-05')
     // Should writing fail, it may have been written all the same: the journal will say where we stand.
     standing.next = undefined
-    const written = await journal.signed(group, transaction, standing.hold)
+    const written = await journal.signed(group, transaction, standing.hold).catch((error) => {
+      unsure = isOrdered
+      throw error
+    })
     if (typeof written === 'string' || 'moved' in written) return written
     crashpoint('FP-06')
     if (nonce !== undefined) standing.next = nonce + 1n
@@ -239,6 +258,7 @@ export function createLane(options: LaneOptions): Lane {
 
   function lose(): void {
     standing.lose()
+    shortage.leave(standing)
     boarding.lose()
     slots.leave()
   }
@@ -256,16 +276,26 @@ export function createLane(options: LaneOptions): Lane {
     get blocked() {
       return standing.blocked
     },
+    get cutOff() {
+      return isCutOff(chain)
+    },
+    get unsure() {
+      return unsure
+    },
     async take(mine) {
+      unsure = false
       await tending.resume()
       if (chain.nextNonce !== undefined) standing.next = await nextOf(chain.nextNonce(signer))
       // Without nonces nothing that is signed stands in the way of anything.
-      if (isOrdered) await weigh()
+      await Promise.all([isOrdered && weigh(), shortage.join(standing)])
       standing.hold = mine
       tending.begin()
     },
     lose,
-    weigh: async () => (standing.blocked === 'signer_out_of_gas' ? weigh() : undefined),
+    async weigh() {
+      if (standing.blocked === 'signer_out_of_gas') await weigh()
+      else if (isCutOff(chain)) await chain.nextNonce?.(signer).catch(() => undefined)
+    },
     expect: () => boarding.expect(),
     sign(payment, call, late) {
       if (standing.stopped || (isOrdered && standing.hold === undefined)) return Promise.resolve('lost')
@@ -315,10 +345,12 @@ export function createLane(options: LaneOptions): Lane {
     },
     async reopen() {
       if (!isOrdered || standing.hold === undefined) return
+      unsure = false
       await tending.resume()
     },
     async stop() {
       standing.stopped = true
+      shortage.leave(standing)
       tending.wake()
       boarding.lose()
       await tending.end()

@@ -8,6 +8,7 @@ import { createEffects, type EffectsOptions, type Facts, reload } from './effect
 import { createFollower, type Follower } from './follower.js'
 import { createMoves } from './moves.js'
 import { plan, pollDelay } from './plan.js'
+import { isCutOff } from './reach.js'
 import type { Route } from './route.js'
 import { createSignal } from './signal.js'
 
@@ -133,6 +134,7 @@ function startRun(
         looked.give()
         known = await giveUpUnsigned(error, tell(error))
         if (faults > 1) stall()
+        if (faults > 1) known ??= await handOver()
         if (known === undefined) await wait(faultDelay(faults))
       }
     }
@@ -172,6 +174,14 @@ function startRun(
     if (X402Error.is(error) || record.state !== 'claimed') return undefined
     const refusal = refuse('unexpected_settle_error', `reference ${reference}`)
     const written = await journal.refused(record, refusal).catch(() => 'moved' as const)
+    return written === 'moved' ? undefined : { record: written }
+  }
+
+  /** Who cannot ask the chain any more leaves it to who holds its lanes. */
+  async function handOver(): Promise<Facts | undefined> {
+    const isNeeded = options.isAlone(record.network) || !isCutOff(route.chain)
+    if (isNeeded || route.laneOf(record.payer, request) !== undefined) return undefined
+    const written = await journal.give(record).catch(() => 'moved' as const)
     return written === 'moved' ? undefined : { record: written }
   }
 

@@ -1,4 +1,4 @@
-import { type SentTransaction, type SignedTransaction, sameAddress } from '@groat/core'
+import { type SentTransaction, type SignedTransaction, sameAddress, X402Error } from '@groat/core'
 import type { SettlementRecord } from '../journal/record.js'
 import type { LaneOptions } from './lane.js'
 
@@ -18,15 +18,16 @@ export type Sign = (call: unknown, as: SignAs) => Promise<SignedTransaction>
  * Makes the pen of a lane.
  *
  * @example
- * const sign = createSigning({ chain, signer, budget, maxCost })
+ * const sign = createSigning({ chain, signer, budget, shortage, maxCost })
  * const transaction = await sign(call, { nonce: 7n, records: [record] })
  */
 export function createSigning({
   chain,
   signer,
   budget,
+  shortage,
   maxCost,
-}: Pick<LaneOptions, 'chain' | 'signer' | 'budget' | 'maxCost'>): Sign {
+}: Pick<LaneOptions, 'chain' | 'signer' | 'budget' | 'shortage' | 'maxCost'>): Sign {
   /** What a transaction for these payments may cost: what each is worth it, within what is left of the hour. */
   function mostFor(records: SignAs['records'], left: bigint | undefined): bigint | undefined {
     let most: bigint | undefined = 0n
@@ -41,7 +42,9 @@ export function createSigning({
 
   return async (call, as) => {
     const { nonce, outbids = [], records } = as
+    let hour: bigint | undefined
     const signWithin = (left: bigint | undefined) => {
+      hour = left
       const most = mostFor(records, left)
       return chain.sign(call, {
         signer,
@@ -50,12 +53,34 @@ export function createSigning({
         ...(most === undefined ? {} : { maxCost: most }),
       })
     }
-    const transaction = await budget.within(signWithin, outbids[0])
+    const transaction = await budget.within(signWithin, outbids[0]).catch((error) => {
+      if (hour === undefined || !X402Error.is(error) || error.code !== 'fee_above_limit') throw error
+      // Of several nobody knows what one costs.
+      shortage.notice(records.length === 1 ? call : undefined)
+      const own = mostFor(records, undefined)
+      if (own !== undefined && own <= hour) throw error
+      throw new X402Error(error.code, { ...error.context, [LEFT]: hour }, { cause: error })
+    })
+    // Another like this does not fit.
+    if (hour !== undefined && hour < 2n * (transaction.maxCost ?? 0n)) shortage.notice()
     if (!sameAddress(transaction.signer, signer) || transaction.nonce !== nonce) {
       throw new TypeError('The chain driver signed something else than it was asked to')
     }
     return records.length === 0 ? { ...transaction, details: { ...transaction.details, idle: true } } : transaction
   }
+}
+
+/** Names, in the context of an error, what the hour had left where that was too little. */
+const LEFT = 'leftOfHour'
+
+/**
+ * Whether something was not signed because the hour has too little left for it.
+ *
+ * @example
+ * if (isShortOfHour(error)) signForFewer()
+ */
+export function isShortOfHour(error: unknown): boolean {
+  return X402Error.is(error) && error.code === 'fee_above_limit' && error.context[LEFT] !== undefined
 }
 
 /**

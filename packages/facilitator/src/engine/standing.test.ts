@@ -37,6 +37,25 @@ test('a signer with nothing at all is out of gas, whatever becomes of what it ha
   expect(made.blocked).toBe('signer_out_of_gas')
 })
 
+test('an hour that is used up blocks, whatever a node takes, until there is enough again', () => {
+  const { made, told, sentAway } = standing()
+  made.afford(true)
+  expect(told).toEqual([])
+  made.afford(false)
+  made.accept()
+  made.doubt()
+  made.afford(false)
+  expect([made.blocked, told, sentAway()]).toEqual(['fee_above_limit', ['fee_above_limit'], 1])
+  made.weigh(0n)
+  expect(made.blocked).toBe('signer_out_of_gas')
+  made.weigh(1n)
+  made.afford(true)
+  expect([made.blocked, told.at(-1)]).toEqual([undefined, undefined])
+  made.afford(false)
+  made.lose()
+  expect(made.blocked).toBeUndefined()
+})
+
 test('what was known of a lane that is somebody else’s is not known any more', () => {
   const { made } = standing()
   made.hold = { fence: 1 }

@@ -20,6 +20,8 @@ export type LaneStanding = {
   doubt(): void
   /** What the signer has for fees: with nothing it signs nothing. */
   weigh(coin: bigint): void
+  /** Whether the hour can pay for what is usual. */
+  afford(can: boolean): void
   /** Somebody else signs here from now on: what was known is theirs to find out. */
   lose(): void
 }
@@ -39,12 +41,13 @@ export type OnBlocked = {
  * const standing = createStanding({ onBlock: () => boarding.lose(), onTold: (code) => say(code) })
  */
 export function createStanding({ onBlock, onTold }: OnBlocked): LaneStanding {
-  /** What a node said, whether the signer has nothing at all, and what was told last. */
+  /** What a node said, whether the signer has nothing at all, whether the hour is used up, and what was told last. */
   let said: ErrorCode | undefined
   let isEmpty = false
+  let isUsedUp = false
   let told: ErrorCode | undefined
 
-  const blocked = () => said ?? (isEmpty ? 'signer_out_of_gas' : undefined)
+  const blocked = () => said ?? (isEmpty ? 'signer_out_of_gas' : isUsedUp ? 'fee_above_limit' : undefined)
 
   function note(before: ErrorCode | undefined): void {
     const now = blocked()
@@ -79,11 +82,18 @@ export function createStanding({ onBlock, onTold }: OnBlocked): LaneStanding {
       isEmpty = coin === 0n
       note(before)
     },
+    afford(can) {
+      if (isUsedUp === !can) return
+      const before = blocked()
+      isUsedUp = !can
+      note(before)
+    },
     lose() {
       this.hold = undefined
       this.next = undefined
       said = undefined
       isEmpty = false
+      isUsedUp = false
       told = undefined
     },
   }

@@ -141,7 +141,7 @@ export function createTending(options: TendingOptions): Tending {
     if (now - oldest.since < LOOK_AFTER || now - lookedAt < LOOK_AFTER) return
     lookedAt = now
     const { latest } = await chain.head()
-    await fillGaps()
+    await fillGaps().catch(tellOnly)
     // Who cannot pay cannot pay more.
     if (standing.blocked === 'signer_out_of_gas') return
     for (const slot of late) {
@@ -150,6 +150,12 @@ export function createTending(options: TendingOptions): Tending {
       slot.height = latest
       await outbid(slot)
     }
+  }
+
+  /** What waits behind it is outbid all the same. */
+  function tellOnly(error: unknown): void {
+    if (!X402Error.is(error)) throw error
+    onError(error)
   }
 
   async function outbid(slot: Slot): Promise<void> {

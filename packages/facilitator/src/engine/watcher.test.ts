@@ -38,7 +38,7 @@ function watched() {
     },
   } as unknown as Timers
   const watcher = createWatcher({
-    ...{ journal, chains: [chain], reopen: async () => {}, clock: () => 0, timers, interval: 1 },
+    ...{ journal, chains: () => [chain], reopen: async () => {}, clock: () => 0, timers, interval: 1 },
     blockOf: async () => undefined,
     onFinal() {},
     onReorg() {},

@@ -12,7 +12,8 @@ export interface Watcher {
 /** What a watcher works with. */
 export type WatcherOptions = {
   readonly journal: Journal
-  readonly chains: readonly ChainDriver[]
+  /** Those that may be asked. */
+  readonly chains: () => readonly ChainDriver[]
   /** Called when the chain of a network has undone blocks. */
   readonly reopen: (network: Network) => Promise<void>
   readonly clock: Clock
@@ -140,7 +141,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
 
   function schedule(): void {
     timer = timers.background(interval, () => {
-      looking = Promise.all(chains.map((chain) => look(chain).catch(onError))).finally(() => {
+      looking = Promise.all(chains().map((chain) => look(chain).catch(onError))).finally(() => {
         if (!stopped) schedule()
       })
     })

@@ -18,6 +18,7 @@ import {
   type Refusal,
   type Settlement,
   VOUCHED_HEADER,
+  v1NameOf,
   X402Error,
 } from '@groat/core'
 import { type Context, Hono } from 'hono'
@@ -172,14 +173,14 @@ export function createFacilitatorApp(service: FacilitatorService, options: Facil
     return c.json(health, health.ready ? 200 : 503)
   })
 
-  app.get('/readyz/:network/:scheme', async (c) => {
+  app.get('/readyz/:network/:scheme?', async (c) => {
     const { network: named, scheme } = c.req.param()
     // By its name too, as the configuration has it.
     const network = networkByV1Name(named) ?? named
     const half = service.schemes.find(
       ({ scheme: { name }, networks }) => name === scheme && networks.some((id) => id === network),
     )
-    if (half === undefined) return answerProblem(c, 'not_found')
+    if (half === undefined) return answerProblem(c, 'not_found', { detail: unserved(service) })
     const asked = [service.health(), overview?.().catch(() => undefined)] as const
     const health = readinessOf(network, ...(await Promise.all(asked)))
     if (!health.ready) c.header('retry-after', String(DEFAULT_RETRY_AFTER))
@@ -230,10 +231,18 @@ const METHODS = [
   ['/settlements/:pid', 'GET, HEAD'],
   ['/livez', 'GET, HEAD'],
   ['/readyz', 'GET, HEAD'],
-  ['/readyz/:network/:scheme', 'GET, HEAD'],
+  ['/readyz/:network/:scheme?', 'GET, HEAD'],
   ['/metrics', 'GET, HEAD'],
   ['/openapi.json', 'GET, HEAD'],
 ] as const
+
+/** What could have been asked for, as a path says it. */
+function unserved({ schemes }: FacilitatorService): string {
+  const served = schemes.flatMap(({ scheme: { name }, networks }) =>
+    networks.map((id) => `${v1NameOf(id) ?? id}/${name}`),
+  )
+  return `no such network and scheme is served here; what is: ${served.join(', ')}`
+}
 
 /** The route of a path: what strangers write into paths is no label. */
 function routeOf(path: string): string {

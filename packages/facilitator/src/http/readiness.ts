@@ -19,14 +19,14 @@ export function readinessOf(network: string, { reasons, notes = [] }: Health, ov
   const isMine = (reason: HealthReason) => reason.part !== 'chain' || reason.network === network
   const mine = reasons.filter(isMine)
   const chain = overview?.chains.find((each) => each.network === network)
-  const more = chain === undefined ? [] : standingOf(chain, overview?.oldestOpenSeconds).filter(isNew(mine))
+  const more = chain === undefined ? [] : standingOf(chain).filter(isNew(mine))
   const all = [...mine, ...more]
   const beside = notes.filter(isMine).filter(isNew(all))
   return { ready: all.length === 0, reasons: all, ...(beside.length === 0 ? {} : { notes: beside }) }
 }
 
 /** What an overview says is in the way of payments on a chain. */
-function standingOf({ network, nodes, lanes }: ChainOverview, oldest = 0): HealthReason[] {
+function standingOf({ network, nodes, lanes, oldestOpenSeconds = 0 }: ChainOverview): HealthReason[] {
   const said: HealthReason[] = []
   const usable = nodes.filter(({ state }) => state === 'up' || state === 'failing')
   if (nodes.length > 0 && usable.length === 0) said.push({ part: 'chain', network, code: 'rpc_unreachable' })
@@ -35,7 +35,7 @@ function standingOf({ network, nodes, lanes }: ChainOverview, oldest = 0): Healt
   if (known.every(({ runway = MIN_RUNWAY }) => runway < MIN_RUNWAY)) {
     for (const { signer } of known) said.push({ part: 'chain', network, code: 'signer_out_of_gas', signer })
   }
-  if (oldest > MAX_OPEN_SECONDS) said.push({ part: 'chain', network, code: 'facilitator_overloaded' })
+  if (oldestOpenSeconds > MAX_OPEN_SECONDS) said.push({ part: 'chain', network, code: 'facilitator_overloaded' })
   return said
 }
 

@@ -11,7 +11,7 @@ export type Means = {
   readonly reserved: bigint
   /** What of that is in blocks already, where it was read: a node that has the block shows the money without it. */
   readonly mined?: readonly (Pick<Evidence, 'blockNumber' | 'blockHash'> & { readonly amount: bigint })[]
-  /** The newest block in which the payer's money has moved of late, where another replica may have seen it: a node that is asked may not show it yet. */
+  /** The newest block in which the payer's money has moved of late, or a later one, where another replica may have seen it: a node that is asked may not show it yet. */
   readonly moved?: bigint
   /** How often the chain had undone blocks by then: the money that was seen may be gone when it has undone more. */
   readonly undone: number

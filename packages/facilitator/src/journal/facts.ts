@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely'
+import { newestOf } from './moved.js'
 import { openPhases } from './state.js'
 import type { JournalStatements } from './statements.js'
 import { inPhases, type JournalTables, type SettlementRow } from './tables.js'
@@ -120,7 +121,10 @@ async function readMoved(
       const mine = asked.filter((each) => each.network === network)
       const since = Math.min(...mine.map(({ movedSince }) => movedSince))
       const { rows } = await statements.moved(trx, { network, since, payers: accountsOf(mine) })
-      return rows.map(({ payer, block }) => [laneKey(network, payer ?? ''), BigInt(block)] as const)
+      return mine.flatMap(({ payer }) => {
+        const block = newestOf(rows, payer)
+        return block === undefined ? [] : ([[laneKey(network, payer), block]] as const)
+      })
     }),
   )
   return new Map(found.flat())

@@ -13,6 +13,7 @@ import { type EmbeddedPostgres, startPostgres } from '../../../store/test/embedd
 import { auditJournal } from '../audit.js'
 import { verifyEvents } from './audit.js'
 import { createJournal, type Hold, type Journal, type Written } from './journal.js'
+import { processHost } from './process-host.js'
 import { createReads } from './reads.js'
 import { type Claim, type Evidence, type SettlementRecord, settlementOf } from './record.js'
 import { edges, isOpen, openPhases, phases, type SettlementState } from './state.js'
@@ -145,6 +146,33 @@ async function sign(record: SettlementRecord, transaction: SignedTransaction): P
   return 'moved' in outcome ? 'moved' : (outcome[0] ?? 'moved')
 }
 
+/** Payments like one that is settled, each in a block of its own, and found a millisecond after the one before. */
+async function copyPayment(
+  pid: string,
+  { payer, count, blockFrom }: { payer: string; count: number; blockFrom: number },
+) {
+  const copies = Array.from({ length: count }, (_, at) => ({ pid: `${payer} ${at}`, block: blockFrom + at }))
+  await store.withTables<JournalTables>().transaction(async (trx) => {
+    const { id, ...row } = await trx
+      .selectFrom('settlement')
+      .selectAll()
+      .where('pid', '=', pid)
+      .executeTakeFirstOrThrow()
+    const credit = await trx.selectFrom('evidence').selectAll().where('settlement', '=', id).executeTakeFirstOrThrow()
+    for (let from = 0; from < count; from += 1000) {
+      const some = copies.slice(from, from + 1000)
+      const rows = some.map((copy) => ({ ...row, pid: copy.pid, payer, block: copy.block }))
+      const ids = await trx.insertInto('settlement').values(rows).returning(['id', 'pid']).execute()
+      const idOf = new Map(ids.map((inserted) => [inserted.pid, inserted.id]))
+      const evidences = some.map(({ pid: name, block }) => {
+        const log = { settlement: idOf.get(name) ?? 0, transaction: name, block_number: block }
+        return { ...credit, ...log, found_at: credit.found_at + block }
+      })
+      await trx.insertInto('evidence').values(evidences).execute()
+    }
+  })
+}
+
 const close = (record: SettlementRecord, as: 'failed' | 'void') => {
   const [attempt] = record.attempts
   if (attempt === undefined) throw new Error('nothing to close')
@@ -265,9 +293,11 @@ function describeJournal(): void {
       const known = await journal.load(record.pid)
       const settled = written(await journal.settled(known!, evidence))
       expect(await spending()).toEqual([5n])
+      expect((await journal.lately(NETWORK, 9)).map(({ pid }) => pid)).toEqual([record.pid])
       // It may land again at another price.
       written(await journal.reorged(settled))
       expect(await spending()).toEqual([30n])
+      expect(await journal.lately(NETWORK, 9)).toEqual([])
     })
   })
 
@@ -416,6 +446,14 @@ function describeJournal(): void {
       expect(await sign(await claimed(), tx('a', 0n))).toBe('lost')
     })
 
+    test('a replica whose process is gone is found dead by its neighbours, and by nobody whose processes are others', async () => {
+      const tables = store.withTables<JournalTables>()
+      const hosts = { neighbour: processHost(), container: `${processHost()} pid:[1]` }
+      const rows = Object.entries(hosts).map(([id, host]) => ({ id, host, process: 2 ** 30, lease_until: 2 ** 50 }))
+      await tables.transaction((trx) => trx.insertInto('replica').values(rows).execute())
+      expect(await journal.leases.renew(1000)).toMatchObject({ gone: ['neighbour'] })
+    })
+
     test('who broke off more than a day ago, on whatever host, is forgotten', async () => {
       const tables = store.withTables<JournalTables>()
       await tables.transaction((trx) =>
@@ -507,14 +545,16 @@ function describeJournal(): void {
       expect(await late.take(idle)).toEqual([])
     })
 
-    test('on which networks others hold lanes is known as long as they do', async () => {
+    test('which lanes others hold is known as long as they do', async () => {
       const other = createJournal({ store, clock: () => 1000, replica: 's' })
       await other.leases.renew(60_000)
-      expect(await journal.leases.renew(60_000)).toMatchObject({ alive: 2, others: [] })
+      expect(await journal.leases.renew(60_000)).toMatchObject({ alive: 2, theirs: [] })
       await other.leases.acquire(network('base'), SIGNER, 60_000)
-      expect(await journal.leases.renew(60_000)).toMatchObject({ others: [network('base')] })
-      expect(await other.leases.renew(-1)).toMatchObject({ others: [NETWORK] })
-      expect(await journal.leases.renew(60_000)).toMatchObject({ others: [] })
+      expect(await journal.leases.renew(60_000)).toMatchObject({
+        theirs: [{ network: network('base'), signer: SIGNER }],
+      })
+      expect(await other.leases.renew(-1)).toMatchObject({ theirs: [{ network: NETWORK }] })
+      expect(await journal.leases.renew(60_000)).toMatchObject({ theirs: [] })
     })
 
     test('what has to be signed for again, by who cannot sign any more, goes to one who can', async () => {
@@ -579,6 +619,23 @@ function describeJournal(): void {
       expect(await won(alone, claimOf('6'))).toEqual({ claim: 9n, read: 9n })
       now = 1501
       expect(await won(alone, claimOf('7'))).toEqual({ claim: undefined, read: undefined })
+    })
+
+    test('INV-11 of more moves than are read, a block stands for those that are left out', async () => {
+      const other = createJournal({ store, clock: () => 6000, replica: 's', lag: () => 5000 })
+      const first = written(await journal.settled(written(await sign(await claimed('1'), tx('a', 0n))), evidence))
+      const movedOf = async (nonce: string, payer: string) => {
+        const taken = await other.claim({ ...claimOf(nonce), payer }, 's')
+        if (taken.status !== 'won') throw new Error(taken.status)
+        return { claim: taken.means.moved, read: (await other.means(taken.record)).moved }
+      }
+      await copyPayment(first.pid, { payer: '0x08', count: 1998, blockFrom: 8 })
+      expect(await movedOf('2', '0x03')).toEqual({ claim: 7n, read: 7n })
+      expect(await movedOf('3', '0x09')).toEqual({ claim: undefined, read: undefined })
+      await copyPayment(first.pid, { payer: '0x09', count: 2, blockFrom: 3000 })
+      // Who is not read has paid before the older half of what is read was found.
+      expect(await movedOf('4', '0x03')).toEqual({ claim: 1007n, read: 1007n })
+      expect(await movedOf('5', '0x09')).toEqual({ claim: 3001n, read: 3001n })
     })
 
     test('what was found good before another replica learnt of undone blocks is not signed for', async () => {

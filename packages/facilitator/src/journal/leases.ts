@@ -1,13 +1,13 @@
-import { hostname } from 'node:os'
 import type { Network } from '@groat/core'
 import type { Store } from '@groat/store'
+import { processHost } from './process-host.js'
 import type { JournalTables } from './tables.js'
 
 /** Which of the processes on one journal may do what. Time is the database's. */
 export interface Leases {
   /**
-   * This replica is alive, and so are the lanes that it holds. Answers how many are alive, which lanes of it are still its, on which networks others
-   * hold some, and which replicas of this host were found dead.
+   * This replica is alive, and so are the lanes that it holds. Answers how many are alive, which lanes of it are still its, which are others', and which replicas
+   * of this host were found dead.
    */
   renew(milliseconds: number): Promise<Renewed>
   /** Takes a lane that nobody else alive holds; `undefined` when somebody does. Who has it and forgot so gets it under another fence. */
@@ -28,15 +28,14 @@ export type TakenLane = HeldLane & { readonly from?: string }
 export type Renewed = {
   readonly alive: number
   readonly held: readonly HeldLane[]
-  /** Networks on which others hold lanes. */
-  readonly others: readonly Network[]
+  readonly theirs: readonly Omit<HeldLane, 'fence'>[]
   readonly gone: readonly string[]
 }
 
 /** Makes the leases of one replica. */
 export function createLeases(store: Store<JournalTables>, replica: string): Leases {
   const transact: typeof store.transaction = (fn) => store.transaction(fn, { isolation: 'read committed' })
-  const host = hostname()
+  const host = processHost()
 
   return {
     renew: (milliseconds) =>
@@ -74,15 +73,14 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .select((eb) => eb.fn.countAll<number>().as('alive'))
           .where('lease_until', '>', now)
           .executeTakeFirstOrThrow()
-        const others = await trx
+        const theirs = await trx
           .selectFrom('lane')
-          .select('network')
-          .distinct()
+          .select(['network', 'signer'])
           .where('owner', '!=', replica)
           .where('lease_until', '>', now)
           .execute()
         // A codec: the journal holds nothing else.
-        return { alive, held: held as HeldLane[], others: others.map(({ network }) => network as Network), gone }
+        return { alive, held: held as HeldLane[], theirs: theirs as Omit<HeldLane, 'fence'>[], gone }
       }),
 
     acquire: (network, signer, milliseconds) =>

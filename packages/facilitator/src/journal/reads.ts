@@ -3,7 +3,7 @@ import type { Store } from '@groat/store'
 import { sql, type Transaction } from 'kysely'
 import type { Means } from './claim.js'
 import type { Company } from './company.js'
-import { type MovedOf, movedOf } from './moved.js'
+import { type MovedOf, movedOf, newestOf } from './moved.js'
 import type { Attempt, SettledPayment, SettlementRecord } from './record.js'
 import { attemptOf, creditOf, recordOf, settledOf } from './rows.js'
 import { isOpen, liveStatuses, openPhases, watchedPhases } from './state.js'
@@ -38,6 +38,8 @@ export interface JournalReads {
   riders(slot: string): Promise<readonly SettlementRecord[]>
   /** What slots signed for since then have cost, or may: of those that outbid each other one lands. Times in milliseconds. */
   spending(network: Network, since: number): Promise<readonly Spending[]>
+  /** So many of the last payments at the most, by when they were signed for, whose own transaction has landed. */
+  lately(network: Network, limit: number): Promise<readonly SettlementRecord[]>
 }
 
 /** Where a payment stands; nobody carries it yet without `owner`. */
@@ -130,13 +132,16 @@ export function createReads(db: Store<JournalTables>['db'], replica: string, com
         )
         .execute()
       const reserved = rows.reduce((sum, { amount }) => sum + BigInt(amount ?? 0), 0n)
-      const moved = rows.find(({ amount }) => amount === null)?.block_number
+      const moved = newestOf(
+        rows.flatMap(({ amount, block_number }) => (amount === null ? { payer, block_number } : [])),
+        payer,
+      )
       const mined = rows.flatMap(({ amount, block_number: block, block_hash: blockHash }) =>
         amount === null || block === null || blockHash === null
           ? []
           : [{ amount: BigInt(amount), blockNumber: BigInt(block), blockHash }],
       )
-      const seen = moved === null || moved === undefined ? {} : { moved: BigInt(moved) }
+      const seen = moved === undefined ? {} : { moved }
       return { reserved, mined, ...seen, undone: chain?.undone ?? 0 }
     },
 
@@ -262,9 +267,26 @@ export function createReads(db: Store<JournalTables>['db'], replica: string, com
         const cost = BigInt((isLanded ? fee : max_cost) ?? 0)
         const before = slots.get(slot)
         const isLess = before !== undefined && !isLanded && (before.isLanded || before.cost > cost)
-        slots.set(slot, isLess ? before : { slot, at, cost, isLanded })
+        slots.set(slot, isLess ? before : { slot, at: before?.at ?? at, cost, isLanded })
       }
       return [...slots.values()]
+    },
+
+    async lately(network, limit) {
+      const rows = await db
+        .selectFrom('attempt')
+        .innerJoin('ride', 'ride.slot', 'attempt.slot')
+        .innerJoin('settlement', 'settlement.id', 'ride.settlement')
+        .select('settlement.pid')
+        .where('attempt.network', '=', network)
+        .where('attempt.status', '=', 'landed')
+        .orderBy('attempt.signed_at', 'desc')
+        .limit(limit)
+        .execute()
+      return readRecords(
+        db,
+        rows.map(({ pid }) => pid),
+      )
     },
   }
 }
@@ -273,7 +295,7 @@ export function createReads(db: Store<JournalTables>['db'], replica: string, com
 function movedAs(db: Reads, of: MovedOf) {
   return db
     .selectFrom(movedOf(db, of).as('moved'))
-    .select([sql<string | null>`null`.as('amount'), 'block as block_number', sql<string | null>`null`.as('block_hash')])
+    .select([sql<string | null>`null`.as('amount'), 'block_number', sql<string | null>`null`.as('block_hash')])
 }
 
 const CREDIT = ['transaction', 'log_index', 'block_number', 'block_hash', 'evidence.amount as credited', 'fee'] as const

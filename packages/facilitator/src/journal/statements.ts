@@ -1,6 +1,6 @@
 import type { Store } from '@groat/store'
 import type { Insertable, Updateable } from 'kysely'
-import { type MovedOf, movedOf } from './moved.js'
+import { type Moved, type MovedOf, movedOf } from './moved.js'
 import { openPhases } from './state.js'
 import { inPhases, isLiveRide, type JournalTables, type SettlementRow } from './tables.js'
 
@@ -79,7 +79,7 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
           .where(inPhases(openPhases)),
     ),
 
-    moved: listStatement<MovedOf, { payer: string | null; block: number }>(movedOf),
+    moved: listStatement<MovedOf, Moved>(movedOf),
 
     insertSettlements: listStatement<{ rows: readonly Row<'settlement'>[] }, Pick<SettlementRow, 'id' | 'pid'>>(
       (db, { rows }) => db.insertInto('settlement').values(rows).returning(['id', 'pid']),

@@ -2,6 +2,9 @@ import { createHmac } from 'node:crypto'
 import {
   type Clock,
   errorInfo,
+  isNetwork,
+  type Network,
+  networkFamily,
   type OnEvent,
   type Random,
   systemClock,
@@ -10,6 +13,7 @@ import {
   type X402Event,
 } from '@groat/core'
 import { type Logger, pino, stdTimeFunctions } from 'pino'
+import type { Shortfall } from '../engine/shortage.js'
 import type { Fault } from '../fault.js'
 import type { Denial } from '../http/access.js'
 import { systemTimers, type Timers } from '../timers.js'
@@ -26,7 +30,12 @@ export type LogOptions = {
   readonly clock?: Clock
   readonly random?: Random
   readonly timers?: Pick<Timers, 'background'>
+  /** What to say of an hour of `feePerHour` that has too little left for what is to be sent; both in the chain's own coin unless told. */
+  readonly hintForHour?: (short: ShortHour) => string
 }
+
+/** What is to be sent costs, and what the hour has left, in the chain's own coin. */
+export type ShortHour = Shortfall & { readonly network: Network }
 
 /** The log of a facilitator, as the observers of its parts. */
 export interface FacilitatorLog {
@@ -54,6 +63,7 @@ export interface FacilitatorLog {
  */
 export function createLog(options: LogOptions): FacilitatorLog {
   const { write, level = 'info', clock = systemClock, random = systemRandom, timers = systemTimers } = options
+  const { hintForHour = inCoin } = options
   const logger: Logger = pino(
     {
       level,
@@ -68,7 +78,7 @@ export function createLog(options: LogOptions): FacilitatorLog {
   const pseudonym = createPseudonyms(clock, random)
   const gather = createGatherer((fields, msg) => logger[LEVELS[msg] ?? 'error'](fields, msg), timers, clock)
   return {
-    onEvent({ type, at: _, amount, payer, ...rest }: X402Event) {
+    onEvent({ type, at: _, amount, payer, cost, left, ...rest }: X402Event) {
       const fields = {
         ...rest,
         ...(payer === undefined ? {} : { payer: pseudonym(payer) }),
@@ -82,9 +92,11 @@ export function createLog(options: LogOptions): FacilitatorLog {
           ({ network, node }) => network === rest.network && typeof node === 'string' && isAmong(rest.node, node),
         )
         logger.info(fields, type)
-      } else if (type === 'lane_blocked')
-        logger.warn({ ...fields, ...(rest.code && { hint: errorInfo(rest.code).hint }) }, type)
-      else {
+      } else if (type === 'lane_blocked') {
+        const short = shortHour({ network: rest.network, cost, left })
+        const hint = short ? hintForHour(short) : rest.code && errorInfo(rest.code).hint
+        logger.warn({ ...fields, ...(hint && { hint }) }, type)
+      } else {
         // It is the last line of one that ends in order.
         if (type === 'replica_stopped') gather.flush()
         logger.info(fields, type)
@@ -92,7 +104,10 @@ export function createLog(options: LogOptions): FacilitatorLog {
     },
     onFault({ error, ...about }) {
       const kind = X402Error.is(error) ? kindOf({ ...about, code: error.code }) : undefined
-      gather.tell(kind, { ...about, error: errorRecord(error) }, 'fault_story')
+      const { network, cost, leftOfHour: left } = X402Error.is(error) ? error.context : {}
+      const short = shortHour({ network, cost, left })
+      const hint = short && { hint: hintForHour(short) }
+      gather.tell(kind, { ...about, ...hint, error: errorRecord(error) }, 'fault_story')
     },
     onDenied(denial) {
       const { code, during, tenant, ring, perSecond, maxOpen } = denial
@@ -122,6 +137,17 @@ function isAmong(node: string | undefined, named: string): boolean {
 /** What faults have in common that are said of what cannot be had just now, and said again at the next try. Every other one is its own story. */
 function kindOf({ code, during, network, node }: Pick<X402Event, 'code' | 'network' | 'node'> & Partial<Fault>) {
   return code !== undefined && errorInfo(code).status === 503 ? { code, during, network, node } : undefined
+}
+
+/** What is within the hour is above some other limit. */
+function shortHour({ network, cost, left }: Readonly<Record<keyof ShortHour, unknown>>): ShortHour | undefined {
+  if (typeof network !== 'string' || !isNetwork(network)) return undefined
+  return typeof cost === 'bigint' && typeof left === 'bigint' && cost > left ? { network, cost, left } : undefined
+}
+
+function inCoin({ network, cost, left }: ShortHour): string {
+  const unit = networkFamily(network) === 'solana' ? 'lamports' : 'wei'
+  return `feePerHour has ${left} ${unit} left, and what is to be sent costs ${cost} ${unit}: wait for lower fees, or raise it.`
 }
 
 const SECRET_MEMBERS = [

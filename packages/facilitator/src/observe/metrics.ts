@@ -41,30 +41,12 @@ export function createMetrics({ endpoints = [] }: { readonly endpoints?: readonl
   const told = new Set(endpoints)
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
-  const events = new Counter({
-    name: 'groat_payments_total',
-    help: 'What happened to payments, by kind of event',
-    labelNames: ['event', 'network', 'scheme'],
-    registers,
-  })
-  const refusals = new Counter({
-    name: 'groat_refusals_total',
-    help: 'Payments that were refused, by code',
-    labelNames: ['code', 'network'],
-    registers,
-  })
-  const faults = new Counter({
-    name: 'groat_faults_total',
-    help: 'Faults that the operator was told of, by code',
-    labelNames: ['code'],
-    registers,
-  })
-  const denied = new Counter({
-    name: 'groat_denied_total',
-    help: 'Requests that were turned away at the door',
-    labelNames: ['code', 'tenant', 'ring'],
-    registers,
-  })
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
+    new Counter({ name: `groat_${name}_total`, help, labelNames, registers })
+  const events = counter('payments', 'What happened to payments, by kind of event', ['event', 'network', 'scheme'])
+  const refusals = counter('refusals', 'Payments that were refused, by code', ['code', 'network'])
+  const faults = counter('faults', 'Faults that the operator was told of, by code', ['code'])
+  const denied = counter('denied', 'Requests that were turned away at the door', ['code', 'tenant', 'ring'])
   const requests = new Histogram({
     name: 'groat_http_request_seconds',
     help: 'Seconds from a request to its answer',

@@ -60,7 +60,8 @@ const UNREADABLE = 'the list cannot be read; look at its path and its permission
 const UNDATED = 'the list names no date; give it a line such as "# date: 2026-11-20"'
 
 function faultOf(age: number, maxAgeHours: number): string | undefined {
-  if (age > maxAgeHours * HOUR_MS) return `more than ${maxAgeHours} hours ago; put a newer one in its place`
+  if (age > maxAgeHours * HOUR_MS)
+    return `more than ${maxAgeHours} ${maxAgeHours === 1 ? 'hour' : 'hours'} ago; put a newer one in its place`
   // A mistyped year would make it good for that long. Where days begin earlier than here it may be tomorrow already.
   if (age < -24 * HOUR_MS) return 'which is to come; mend its date'
   return undefined

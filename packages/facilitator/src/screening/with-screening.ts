@@ -61,9 +61,14 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
     return new X402Error('screening_unavailable', { reference }, { cause: error })
   }
 
-  function tellRefused(pid: Pid, { network, scheme, payTo }: PaymentRequirements, refusal: ScreenedOut): void {
-    const about = { pid, network, scheme, payTo, payer: refusal.payer }
-    notify(options.onEvent, { type: 'payment_refused', at: clock(), ...about, code: refusal.code })
+  function tellRefused(
+    pid: Pid,
+    { network, scheme, payTo }: PaymentRequirements,
+    { payer, code }: ScreenedOut,
+    during: ScreeningSubject['during'],
+  ): void {
+    const about = { during, code, pid, network, scheme, payTo, payer }
+    notify(options.onEvent, { type: 'payment_refused', at: clock(), ...about })
   }
 
   async function note(pid: string, subject: ScreeningSubject, decision: ScreeningDecision): Promise<void> {
@@ -109,7 +114,7 @@ export function withScreening(options: WithScreeningOptions): Wrap<FacilitatorSe
         if (during === 'settle' || !decision.allowed) await note(pid, subject, decision)
         if (decision.allowed) return undefined
         const refusal = { ...refuse(read.ok ? 'payment_screened' : read.code), payer }
-        tellRefused(pid, requirements, refusal)
+        tellRefused(pid, requirements, refusal, during)
         return refusal
       } catch (error) {
         throw undecided(error)
