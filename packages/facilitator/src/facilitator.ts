@@ -116,6 +116,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   const settler = createSettler({
     ...{ journal, clock, timers, minRemainingSeconds, finality, lag, onEvent, report },
     isAlone: (network) => keeper.isAlone(network),
+    isReached: (network) => keeper.isReached(network),
   })
   const settle = createSettling({
     ...{ journal, routes, settler, clock, timers, minRemainingSeconds, settleTimeout },
@@ -124,7 +125,6 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   const opening = createOpening({
     chains: routes.chains,
     timers,
-    prepare: takeShared,
     onOpen: () => keeper.nudge(),
     onError: (error, network) => void report(error, { during: 'start', network }),
   })
@@ -134,7 +134,7 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
   const watched = () => chains().flatMap(({ network, blockHash }) => (blockHash === undefined ? [] : network))
   const keeper = createKeeper({
     journal,
-    lanes: () => routes.lanes().filter((lane) => lane.isOrdered && isOpen(lane)),
+    lanes: () => routes.lanes().filter(isOpen),
     ...{ serves, watched },
     lease,
     clock,
@@ -195,12 +195,6 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
       await Promise.all(open.slice(at, at + SWEEP).map((record) => resume(record)))
       crashpoint('FP-13')
     }
-  }
-
-  /** Lanes in which everybody signs: they are nobody's to lease. */
-  async function takeShared({ network }: ChainDriver): Promise<void> {
-    const shared = routes.lanes().filter((lane) => lane.network === network && !lane.isOrdered)
-    await Promise.all(shared.map((lane) => lane.take({ fence: 0 })))
   }
 
   /** The signers of a network share one hour. */

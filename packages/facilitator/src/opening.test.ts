@@ -16,6 +16,7 @@ function chainsThat(says: Map<string, Said>, networkOf = (id: string) => network
     const ready = async () => {
       const said = says.get(id)
       if (said !== undefined && said !== 'ok') throw new X402Error(said)
+      opened.push(id)
     }
     return { network: networkOf(id), ready } as unknown as ChainDriver // A codec: nothing else of it is asked.
   })
@@ -29,7 +30,6 @@ function chainsThat(says: Map<string, Said>, networkOf = (id: string) => network
         }
       },
     },
-    prepare: async (chain) => void opened.push(chain.network),
     onOpen: () => void opened.push('one more'),
     onError: (error, of) => void told.push(`${of} ${X402Error.is(error) ? error.code : error}`),
   })

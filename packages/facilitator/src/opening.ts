@@ -19,8 +19,6 @@ export interface Opening {
 export type OpeningOptions = {
   readonly chains: readonly ChainDriver[]
   readonly timers: Pick<Timers, 'background'>
-  /** What has to be done before a chain is open. Where this rejects, it is not, and is asked again. */
-  readonly prepare: (chain: ChainDriver) => Promise<void>
   /** A chain that was away when the others were opened is open. */
   readonly onOpen: () => void
   readonly onError: (error: unknown, network: Network) => void
@@ -30,10 +28,10 @@ export type OpeningOptions = {
  * Makes an opening.
  *
  * @example
- * const opening = createOpening({ chains, timers, prepare: takeLanes, onOpen: () => keeper.nudge(), onError: report })
+ * const opening = createOpening({ chains, timers, onOpen: () => keeper.nudge(), onError: report })
  * await opening.start()
  */
-export function createOpening({ chains, timers, prepare, onOpen, onError }: OpeningOptions): Opening {
+export function createOpening({ chains, timers, onOpen, onError }: OpeningOptions): Opening {
   const away = new Map<ChainDriver, Away>()
   /** What was begun in a round that is over says nothing any more. */
   let round = {}
@@ -42,7 +40,6 @@ export function createOpening({ chains, timers, prepare, onOpen, onError }: Open
   async function open(chain: ChainDriver): Promise<X402Error | undefined> {
     try {
       await readyChain(chain).catch(leaveToHealth)
-      await prepare(chain)
       return undefined
     } catch (error) {
       return X402Error.is(error) ? error : new X402Error('unexpected_settle_error', {}, { cause: error })

@@ -1,5 +1,6 @@
 import { startTcpProxy, type TcpFault } from '@groat/sandbox'
 import { expect, test } from 'vitest'
+import type { JournalTables } from '../src/journal/tables.js'
 import { settleToEnd, until, useFacilitator } from './chain-kit.js'
 
 const on = useFacilitator()
@@ -43,3 +44,41 @@ test.each(ways)(
   },
   60_000,
 )
+
+test('A14 what a replica settled is watched by others while its nodes are away, and lands again when its block is undone', async () => {
+  const node = new URL(on.chain.rpcUrl)
+  const proxy = await startTcpProxy({ host: node.hostname, port: Number(node.port) })
+  const quick = { lease: 1500, watchInterval: 50, rebroadcast: 100 }
+  const cut = await on.serve({ ...quick, rpc: `http://${proxy.host}:${proxy.port}` })
+  const other = await on.serve(quick)
+  const request = await on.pay()
+  expect(await settleToEnd(cut, request)).toMatchObject({ status: 'settled' })
+  proxy.set({ action: 'cut' })
+  const { db } = on.store.withTables<JournalTables>()
+  const owner = async () => (await db.selectFrom('settlement').select('owner').executeTakeFirstOrThrow()).owner
+  await until(async () => (await owner()) === other.replica)
+  await on.chain.reorg(1)
+  const events = async () => (await db.selectFrom('event').select('to_state').execute()).map(({ to_state }) => to_state)
+  await until(async () => (await events()).includes('reorged'))
+  expect(await settleToEnd(other, request)).toMatchObject({ status: 'settled' })
+  await on.expectMoved(1)
+  await proxy.stop()
+}, 60_000)
+
+test('ENG-5 a replica whose nodes are back has its share of the signers again', async () => {
+  const node = new URL(on.chain.rpcUrl)
+  const proxy = await startTcpProxy({ host: node.hostname, port: Number(node.port) })
+  const two = { lease: 1500, signers: ['facilitator', 'facilitator2'] as const }
+  const cut = await on.serve({ ...two, rpc: `http://${proxy.host}:${proxy.port}` })
+  const other = await on.serve(two)
+  const { db } = on.store.withTables<JournalTables>()
+  const holders = async () =>
+    (await db.selectFrom('lane').select('owner').orderBy('owner').execute()).map(({ owner }) => owner)
+  const shared = [cut.replica, other.replica].sort()
+  await until(async () => `${await holders()}` === `${shared}`)
+  proxy.set({ action: 'cut' })
+  await until(async () => `${await holders()}` === `${[other.replica, other.replica]}`)
+  proxy.set({ action: 'pass' })
+  await until(async () => `${await holders()}` === `${shared}`)
+  await proxy.stop()
+}, 60_000)

@@ -8,7 +8,7 @@ import {
   type Settlement,
   X402Error,
 } from '@groat/core'
-import { startRpcProxy } from '@groat/sandbox'
+import { startRpcProxy, startTcpProxy, type TcpFault } from '@groat/sandbox'
 import { openMemoryStore } from '@groat/store'
 import { describe, expect, test } from 'vitest'
 import { accountOf, useSvmFacilitator } from './svm-kit.js'
@@ -528,3 +528,33 @@ test('SVM-EXACT-061 what lands is what the payer signed, byte for byte', async (
   expect(landed?.subarray(65)).toEqual(sent?.subarray(65))
   expect(sent?.subarray(1, 65)).toEqual(Buffer.alloc(64))
 })
+
+const ways: readonly TcpFault[] = [{ action: 'cut' }, { action: 'freeze' }]
+
+test.each(ways)(
+  'ENG-5, LIV-1 a replica whose nodes are away ($action) leaves what it took on and what it sent to one whose nodes answer, and takes part again when they do',
+  async (fault) => {
+    const node = new URL(on.chain.rpcUrl)
+    const proxy = await startTcpProxy({ host: node.hostname, port: Number(node.port) })
+    const calm = { lease: 1500, settleTimeout: 500 }
+    const cut = await on.serve({ ...calm, rpc: `http://${proxy.host}:${proxy.port}` })
+    const other = await on.serve(calm)
+    const sent = await on.pay()
+    const claimed = await on.pay()
+    const heal = on.chain.intercept(() => 'drop')
+    expect(await cut.settle(sent)).toMatchObject({ status: 'unknown' })
+    await on.sent()
+    proxy.set(fault)
+    heal()
+    expect(await cut.settle(claimed)).toMatchObject({ status: 'unknown' })
+    for (const request of [sent, claimed]) await ended(() => other.settle(request))
+    await on.expectMoved(2)
+    proxy.set({ action: 'pass' })
+    const back = await on.pay()
+    await ended(() => cut.settle(back))
+    await on.expectMoved(3)
+    await Promise.all([cut.stop(), other.stop()])
+    await proxy.stop()
+  },
+  60_000,
+)

@@ -13,7 +13,7 @@ import type { Serving } from './route.js'
 const NETWORK = network('base-sepolia')
 
 /** A lane whose node answers, or does not. */
-function laneOf(signer: string) {
+function laneOf(signer: string, { isOrdered = true } = {}) {
   let hold: Hold | undefined
   const node = {
     answers: true,
@@ -25,7 +25,7 @@ function laneOf(signer: string) {
     blocked: undefined as ErrorCode | undefined,
   }
   const lane = {
-    ...{ network: NETWORK, signer, isOrdered: true, idle: true },
+    ...{ network: NETWORK, signer, isOrdered, idle: true },
     get blocked() {
       return node.blocked
     },
@@ -81,9 +81,9 @@ async function keeping(
   const told: KeeperEvent[] = []
 
   /** Another replica on the same journal. */
-  async function join(replica: string): Promise<Journal> {
+  async function join(replica: string, reaches = [NETWORK]): Promise<Journal> {
     const other = createJournal({ store, clock: () => 1000, replica })
-    await other.leases.renew(60_000)
+    await other.leases.renew(60_000, reaches)
     return other
   }
 
@@ -272,7 +272,7 @@ async function leave(
   return claim.pid
 }
 
-test('ENG-5 a lane whose chain cannot be asked is kept while nobody else is there, let go for others, and taken back when it can', async () => {
+test('ENG-5 a lane whose chain cannot be asked is kept while it answers nobody else, let go when it does, and taken back when it can', async () => {
   const { lane, node } = laneOf('0xf1')
   const { keeper, adopted, told, join, until, end } = await keeping([lane])
   await keeper.start()
@@ -282,7 +282,10 @@ test('ENG-5 a lane whose chain cannot be asked is kept while nobody else is ther
   const start = looks()
   await until(() => looks() > start + 5)
   expect(lane.held).toBe(true)
-  const other = await join('other')
+  const other = await join('other', [])
+  await until(() => looks() > start + 10)
+  expect(lane.held).toBe(true)
+  await other.leases.renew(60_000, [NETWORK])
   await until(() => told.some(({ type }) => type === 'lane_left'))
   expect(await other.leases.acquire(NETWORK, '0xf1', 60_000)).toMatchObject({ signer: '0xf1' })
   await other.leases.leave()
@@ -336,15 +339,20 @@ test('ENG-5 a node that does not answer keeps no beat, no other lane and no stop
 })
 
 test('ENG-5 where chains have no nonces whoever has the signer takes what was left', async () => {
-  const { lane } = laneOf('0xf3')
-  await lane.take({ fence: 0 })
-  const serves = [{ network: NETWORK, scheme: 'exact', lanes: [lane] }]
-  const { keeper, journal, carried, until, end } = await keeping([], undefined, serves)
+  const { lane, node } = laneOf('0xf3', { isOrdered: false })
+  const { keeper, journal, carried, join, until, end } = await keeping([lane])
+  await join('other')
   const mine = await leave(journal, '1', { signer: '0xf3' })
   await leave(journal, '2', { signer: '0xf4' })
   await keeper.start()
   await until(() => carried.length > 0)
   expect(carried).toEqual([mine])
+  node.cutOff = true
+  await until(() => !lane.held)
+  const again = await leave(journal, '3', { signer: '0xf3' })
+  node.cutOff = false
+  await until(() => carried.length > 1)
+  expect(carried).toEqual([mine, again])
   await end()
 })
 

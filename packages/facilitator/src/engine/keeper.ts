@@ -1,6 +1,6 @@
 import type { Clock, Network, Pid, X402Event } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
-import type { HeldLane, TakenLane } from '../journal/leases.js'
+import type { HeldLane, Renewed, TakenLane } from '../journal/leases.js'
 import type { SettlementRecord } from '../journal/record.js'
 import { type Timers, upTo } from '../timers.js'
 import type { Lane } from './lane.js'
@@ -14,6 +14,8 @@ import { createTakings } from './takings.js'
 export interface Keeper {
   /** Whether no other replica can sign on a network: none holds a lane there. */
   isAlone(network: Network): boolean
+  /** Whether the nodes of a network answer another replica, to which may be left what cannot be asked here. */
+  isReached(network: Network): boolean
   /** Takes a share; rejects when the journal cannot be read, or no chain. */
   start(): Promise<void>
   /** There are more lanes than there were: it looks at once. */
@@ -25,7 +27,6 @@ export interface Keeper {
 /** What a keeper works with. */
 export type KeeperOptions = {
   readonly journal: Journal
-  /** Lanes in which one replica signs at a time. */
   readonly lanes: () => readonly Lane[]
   /** What is served here: nothing else is taken on. A payment that was given away and found nobody is ended by whoever serves it. */
   readonly serves: () => readonly Serving[]
@@ -46,7 +47,8 @@ export type KeeperOptions = {
 export type KeeperEvent = Pick<X402Event, 'type' | 'network' | 'signer' | 'replica' | 'from'>
 
 /**
- * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones, and who can takes what nobody else does.
+ * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones, and who can takes what nobody else does. Lanes on
+ * chains without nonces are nobody's to lease: each replica has them that can ask the chain.
  *
  * @example
  * const keeper = createKeeper({ journal, lanes, serves, watched, lease: 15_000, clock, timers, isCarried, carry, tell, onError })
@@ -74,8 +76,9 @@ export function createKeeper({
   const reopenings = createReopenings({ held, onError })
   const stopping = createSignal()
   let alive = 1
-  /** Networks on which others hold lanes. */
+  /** Networks on which others hold lanes, and which of them reach which. */
   let others: ReadonlySet<Network> = new Set()
+  let reached: Renewed['reached'] = new Map()
   /** `keeping`: beat follows beat; `serving`: what others left is looked for, too. */
   let phase: 'new' | 'keeping' | 'serving' | 'stopped' = 'new'
   let hasJoined = false
@@ -85,7 +88,12 @@ export function createKeeper({
   let callOff: (() => void) | undefined
   let stopWatching = () => {}
 
+  const networks = () => [...new Set(lanes().map(({ network }) => network))]
   const isAlone = (network: Network) => !others.has(network)
+  const isReached = (network: Network) => reached.has(network)
+  const isCutOff = (network: Network) => lanes().some((lane) => lane.network === network && lane.cutOff)
+  /** What cannot be asked here, and can elsewhere, is left to others. */
+  const isLeft = (network: Network) => isCutOff(network) && isReached(network)
   const isServing = () => phase === 'serving'
   const isStopped = () => phase === 'stopped'
 
@@ -93,13 +101,15 @@ export function createKeeper({
   async function beat(): Promise<readonly Promise<unknown>[]> {
     hasJoined = true
     const before = [...held]
-    const renewed = await leases.renew(lease)
+    const reaches = networks().filter((network) => !isCutOff(network))
+    const renewed = await leases.renew(lease, reaches)
     alive = renewed.alive
+    reached = renewed.reached
     others = new Set(renewed.theirs.map(({ network }) => network))
     for (const replica of renewed.gone) tell({ type: 'replica_gone', replica })
-    const isLeased = (mine: HeldLane) => renewed.held.some((each) => isSame(each, mine))
+    const isLeased = (lane: Lane, mine: HeldLane) => !lane.isOrdered || renewed.held.some((each) => isSame(each, mine))
     for (const [lane, mine] of before) {
-      if (lane.held && isLeased(mine)) continue
+      if (lane.held && isLeased(lane, mine)) continue
       held.delete(lane)
       lane.lose()
       tellOf('lane_lost', lane)
@@ -118,7 +128,6 @@ export function createKeeper({
   async function spare(): Promise<void> {
     for (const [lane, mine] of [...held].reverse()) {
       if (shares.yields(lane)) {
-        shares.failed(lane)
         await letGo(lane, mine)
         continue
       }
@@ -132,10 +141,14 @@ export function createKeeper({
     const begun: Promise<unknown>[] = []
     for (const lane of lanes()) {
       if (isStopped() || reopenings.has(lane) || !shares.wants(lane)) continue
-      const mine = await leases.acquire(lane.network, lane.signer, lease)
+      const mine = await acquire(lane)
       if (mine !== undefined) begun.push(takings.take(lane, mine))
     }
     return begun
+  }
+
+  async function acquire({ network, signer, isOrdered }: Lane): Promise<TakenLane | undefined> {
+    return isOrdered ? leases.acquire(network, signer, lease) : { network, signer, fence: 0 }
   }
 
   function onTaken(lane: Lane, mine: TakenLane): void {
@@ -191,10 +204,14 @@ export function createKeeper({
       })
   }
 
-  /** Carries on with what is open and nobody looks after. Who cannot ask the chain leaves it to who holds its lanes. */
+  /** Carries on with what is open and nobody looks after. */
   async function lookAround(): Promise<void> {
-    const mine = serves().filter(({ network, lanes }) => isAlone(network) || !lanes.every(({ cutOff }) => cutOff))
-    const orphans = await journal.adopt(mine, watched())
+    await journal.leaveWatched(networks().filter(isLeft))
+    const mine = serves().filter(({ network }) => !isLeft(network))
+    const orphans = await journal.adopt(
+      mine,
+      watched().filter((network) => !isLeft(network)),
+    )
     orphans.forEach(carry)
     const forgotten = await journal.forgotten(isCarried)
     forgotten.forEach(carry)
@@ -224,6 +241,7 @@ export function createKeeper({
 
   return {
     isAlone,
+    isReached,
     async start() {
       if (isServing()) return
       const first = beat()

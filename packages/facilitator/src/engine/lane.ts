@@ -31,7 +31,7 @@ import { createTending } from './tending.js'
 export interface Lane {
   readonly network: Network
   readonly signer: string
-  /** Whether one replica signs here at a time. On chains without nonces everybody may. */
+  /** Whether one replica signs here at a time. On chains without nonces everybody may who can ask them. */
   readonly isOrdered: boolean
   /** Whether this replica may sign here. */
   readonly held: boolean
@@ -74,6 +74,11 @@ export interface Lane {
   outbids(transaction: SignedTransaction): number
   /** The transaction has landed or can land no more. */
   forget(transaction: SignedTransaction): void
+  /**
+   * Whether a payment in it is carried here, where everybody may sign: then it goes out again from here until it has landed, whoever sent it before. Where one replica signs
+   * at a time, whoever holds the lane has it from the journal.
+   */
+  mind(transaction: SignedTransaction, isCarried: boolean): void
   /** A payment in it is over, but its nonce is not: it is sent until the nonce is gone. */
   leave(transaction: SignedTransaction): void
   /** Takes up anew what is in the journal and in no block: it goes out, for the first time or again. Throws when either cannot be read. */
@@ -138,6 +143,7 @@ export function createLane(options: LaneOptions): Lane {
   const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
   let pumping = false
   let unsure = false
+  let knocking: Promise<unknown> | undefined
 
   async function pump(): Promise<void> {
     if (pumping) return
@@ -207,7 +213,7 @@ export function createLane(options: LaneOptions): Lane {
     const [first] = group
     const { blocked, hold, next } = standing
     if (blocked !== undefined) throw new X402Error(blocked, { network, signer })
-    if (isOrdered && hold === undefined) return 'lost'
+    if (hold === undefined) return 'lost'
     const nonce = chain.nextNonce === undefined ? undefined : (next ?? (await nextOf(chain.nextNonce(signer))))
     crashpoint('FP-04')
     const calls = group.map(({ call }) => call)
@@ -250,6 +256,17 @@ export function createLane(options: LaneOptions): Lane {
     if (coin !== undefined) standing.weigh(coin)
   }
 
+  /** Whatever it answers, its nodes are known to answer. */
+  function knock(): Promise<unknown> {
+    const ask = async () => (isOrdered ? chain.nextNonce?.(signer) : chain.gasBalance?.(signer))
+    knocking ??= ask()
+      .catch(() => undefined)
+      .finally(() => {
+        knocking = undefined
+      })
+    return knocking
+  }
+
   function drop(slot: Slot): void {
     // What stood in the way may have been this one; the next send says whether something still does.
     if (slots.drop(slot)) standing.doubt()
@@ -268,7 +285,7 @@ export function createLane(options: LaneOptions): Lane {
     signer,
     isOrdered,
     get held() {
-      return !isOrdered || standing.hold !== undefined
+      return standing.hold !== undefined
     },
     get idle() {
       return boarding.size === 0 && !pumping && slots.waiting() === 0
@@ -284,7 +301,7 @@ export function createLane(options: LaneOptions): Lane {
     },
     async take(mine) {
       unsure = false
-      await tending.resume()
+      if (isOrdered) await tending.resume()
       if (chain.nextNonce !== undefined) standing.next = await nextOf(chain.nextNonce(signer))
       // Without nonces nothing that is signed stands in the way of anything.
       await Promise.all([isOrdered && weigh(), shortage.join(standing)])
@@ -294,11 +311,11 @@ export function createLane(options: LaneOptions): Lane {
     lose,
     async weigh() {
       if (standing.blocked === 'signer_out_of_gas') await weigh()
-      else if (isCutOff(chain)) await chain.nextNonce?.(signer).catch(() => undefined)
+      else if (isCutOff(chain)) await knock()
     },
     expect: () => boarding.expect(),
     sign(payment, call, late) {
-      if (standing.stopped || (isOrdered && standing.hold === undefined)) return Promise.resolve('lost')
+      if (standing.stopped || standing.hold === undefined) return Promise.resolve('lost')
       const { blocked } = standing
       if (blocked !== undefined) return Promise.reject(new X402Error(blocked, { network, signer }))
       return new Promise((resolve, reject) => {
@@ -313,7 +330,7 @@ export function createLane(options: LaneOptions): Lane {
       })
     },
     async send(transaction) {
-      if (isOrdered && standing.hold === undefined) return ELSEWHERE
+      if (standing.hold === undefined) return ELSEWHERE
       return sending.send(slots.of(transaction) ?? slots.keep(transaction, false))
     },
     async isGone(transaction) {
@@ -338,6 +355,11 @@ export function createLane(options: LaneOptions): Lane {
     forget(transaction) {
       const slot = slots.of(transaction)
       if (slot !== undefined) drop(slot)
+    },
+    mind(transaction, isCarried) {
+      if (isOrdered) return
+      const slot = isCarried ? slots.keep(transaction, false) : slots.of(transaction)
+      if (slot !== undefined && !isCarried) drop(slot)
     },
     leave(transaction) {
       const slot = slots.of(transaction)

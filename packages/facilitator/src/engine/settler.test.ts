@@ -17,7 +17,11 @@ const record: SettlementRecord = {
 test('FAC-048 a payment that would be signed for again, where no lane is held, is left to whoever holds one', async () => {
   const given: unknown[] = []
   const reported: unknown[] = []
-  const route = { half: { outcome: async () => ({ status: 'pending' }) }, laneOf: () => undefined }
+  const route = {
+    half: { outcome: async () => ({ status: 'pending' }) },
+    laneOf: () => undefined,
+    laneBy: () => ({ mind() {} }),
+  }
   const { owner: _, ...unowned } = record
   const journal: Pick<Journal, 'replica' | 'give' | 'loadAll' | 'standings'> = {
     replica: 'r',
@@ -39,6 +43,7 @@ test('FAC-048 a payment that would be signed for again, where no lane is held, i
       timers: systemTimers,
     },
     isAlone: () => true,
+    isReached: () => false,
     // Nothing else of it is used here.
     journal: journal as Journal,
     report: (error) => {
@@ -67,6 +72,7 @@ function worldAt(start: number) {
   const settler = createSettler({
     ...{ clock: () => world.now, minRemainingSeconds: 6, finality: () => 1, lag: () => 5000, onEvent: undefined },
     isAlone: () => true,
+    isReached: () => false,
     // Nothing else of them is used here.
     timers: timers as Timers,
     journal: {
@@ -83,7 +89,7 @@ function worldAt(start: number) {
     world,
     /** Carries a payment by a lane that signs so, until then or until it is settled. */
     async carry(half: object, sign: () => Promise<unknown>, until: number) {
-      const lane = { signer: 's', held: true, outbids: () => 0, expect: () => () => {}, sign }
+      const lane = { signer: 's', held: true, outbids: () => 0, expect: () => () => {}, mind() {}, sign }
       const route = { half: { prepare: async () => ({}), ...half }, laneOf: () => lane, laneBy: () => lane }
       const run = settler.carry(record, request, route as never as Route)
       while (run.record.state !== 'settled' && world.now < until) await systemTimers.turn()

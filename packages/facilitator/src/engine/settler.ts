@@ -39,6 +39,8 @@ export interface Settler {
 export type SettlerOptions = Omit<EffectsOptions, 'means' | 'moves'> & {
   /** Milliseconds after which every node of a network shows what is in a block. */
   readonly lag: (network: Network) => number
+  /** Whether the nodes of a network answer another replica. */
+  readonly isReached: (network: Network) => boolean
   readonly timers: Timers
   readonly report: ReportFault
 }
@@ -177,9 +179,9 @@ function startRun(
     return written === 'moved' ? undefined : { record: written }
   }
 
-  /** Who cannot ask the chain any more leaves it to who holds its lanes. */
+  /** Who cannot ask the chain any more leaves it to who can. */
   async function handOver(): Promise<Facts | undefined> {
-    const isNeeded = options.isAlone(record.network) || !isCutOff(route.chain)
+    const isNeeded = !options.isReached(record.network) || !isCutOff(route.chain)
     if (isNeeded || route.laneOf(record.payer, request) !== undefined) return undefined
     const written = await journal.give(record).catch(() => 'moved' as const)
     return written === 'moved' ? undefined : { record: written }
@@ -189,6 +191,10 @@ function startRun(
     if (current.state !== record.state) calm()
     if (current.attempts.length > record.attempts.length) since = clock()
     record = current
+    const isOurs = isOpen(record.state) && record.owner === journal.replica
+    for (const attempt of record.attempts) {
+      route.laneBy(attempt.transaction.signer).mind(attempt.transaction, isOurs && isLive(attempt))
+    }
     if (current.state !== 'claimed') decided.give()
   }
 

@@ -14,7 +14,7 @@ function world(
   reaches: readonly (readonly boolean[])[],
   { serves = reaches.map((lanes) => lanes.map(() => true)), hangs = 0 } = {},
 ) {
-  const lanes = (reaches[0] ?? []).map((_, at) => ({ network: NETWORK, signer: `0xf${at}` }) as Lane) // A codec: nothing else of it is asked.
+  const lanes = (reaches[0] ?? []).map((_, at) => ({ network: NETWORK, signer: `0xf${at}`, isOrdered: true }) as Lane) // A codec: nothing else of it is asked.
   const owners = new Map<Lane, number>()
   const dead = new Set<number>()
   let [moves, now] = [0, 0]
@@ -36,7 +36,8 @@ function world(
       },
       beat() {
         const theirs = [...owners].filter(([, owner]) => owner !== me).map(([lane]) => lane)
-        shares.look({ alive: reaches.length - dead.size, theirs })
+        const others = reaches.flatMap((_, at) => (at === me || dead.has(at) ? [] : `${at}`))
+        shares.look({ alive: others.length + 1, reached: new Map([[NETWORK, others]]), theirs })
         for (const lane of [...held.keys()].reverse()) {
           if (!shares.spares(lane)) continue
           held.delete(lane)
@@ -151,10 +152,12 @@ test('what nobody else takes is kept when others go, and given again to those th
 })
 
 test('a lane that failed while its chain could not be asked is wanted as soon as it can', () => {
-  const [lane] = [{ network: NETWORK, signer: '0xf1', cutOff: true }] as unknown as [Lane & { cutOff: boolean }]
+  const [lane] = [{ network: NETWORK, signer: '0xf1', isOrdered: true, cutOff: true }] as unknown as [
+    Lane & { cutOff: boolean },
+  ]
   const nothing = new Map<Lane, true>()
   const shares = createShares({ lanes: () => [lane], held: nothing, taking: nothing, clock: () => 0, leave: 5000 })
-  const look = () => shares.look({ alive: 2, theirs: [] })
+  const look = () => shares.look({ alive: 2, reached: new Map(), theirs: [] })
   look()
   look()
   shares.failed(lane)
@@ -165,4 +168,27 @@ test('a lane that failed while its chain could not be asked is wanted as soon as
   Object.assign(lane, { cutOff: false })
   look()
   expect(shares.wants(lane)).toBe(true)
+})
+
+test('what was kept because nobody else could take it is given to who reaches its network again', () => {
+  const lanes = ['0xf1', '0xf2'].map((signer) => ({ network: NETWORK, signer, isOrdered: true }) as Lane) // A codec: nothing else of it is asked.
+  const held = new Map<Lane, true>()
+  const shares = createShares({ lanes: () => lanes, held, taking: new Map<Lane, true>(), clock: () => 0, leave: 5000 })
+  const look = (reached: ReadonlyMap<string, readonly string[]>) => {
+    shares.look({ alive: 2, reached, theirs: [] })
+    for (const lane of lanes) {
+      if (!held.has(lane) || !shares.spares(lane)) continue
+      held.delete(lane)
+      shares.gave(lane)
+    }
+    for (const lane of lanes) {
+      if (!shares.wants(lane)) continue
+      held.set(lane, true)
+      shares.took(lane)
+    }
+    return held.size
+  }
+  for (let times = 0; times < 5; times++) look(new Map())
+  expect([look(new Map()), look(new Map()), look(new Map())]).toEqual([2, 2, 2])
+  expect(look(new Map([[NETWORK, ['other']]]))).toBeLessThan(2)
 })

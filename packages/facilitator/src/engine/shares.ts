@@ -5,18 +5,18 @@ import type { Lane } from './lane.js'
 /** Which lanes this replica should hold, as it finds them beat after beat. It decides; whoever keeps the lanes takes them and lets them go. */
 export interface Shares {
   /** How lanes and replicas stand right now. */
-  look(renewed: Pick<Renewed, 'alive' | 'theirs'>): void
+  look(renewed: Pick<Renewed, 'alive' | 'reached' | 'theirs'>): void
   /** Whether to take a lane, if nobody else has it by now. */
   wants(lane: Lane): boolean
   /** Whether to let a lane go that is held, for there are others who would take it. */
   spares(lane: Lane): boolean
-  /** Whether to let a lane go that is of no use here: its chain cannot be asked, and others may have better nodes. */
+  /** Whether to let a lane go that is of no use here: its chain cannot be asked, and can be elsewhere. */
   yields(lane: Lane): boolean
   /** It is held from now on. */
   took(lane: Lane): void
   /** It was let go for others. */
   gave(lane: Lane): void
-  /** It could not be taken though it was free, or was of no use: for a while it is left to others, if there are any; no longer than its chain cannot be asked, if that is why. */
+  /** It could not be taken though it was free: for a while it is left to others, if there are any; no longer than its chain cannot be asked, if that is why. */
   failed(lane: Lane): void
   /** `short`: it has too few; `waiting`: others have something to take. */
   state(): 'short' | 'waiting' | 'even'
@@ -25,9 +25,9 @@ export interface Shares {
 /** What shares go by. */
 export type SharesOptions = {
   readonly lanes: () => readonly Lane[]
-  readonly held: Pick<ReadonlyMap<Lane, unknown>, 'has' | 'size'>
+  readonly held: Pick<ReadonlyMap<Lane, unknown>, 'has'>
   /** Lanes that are about to be held, or not. */
-  readonly taking: Pick<ReadonlyMap<Lane, unknown>, 'has' | 'size'>
+  readonly taking: Pick<ReadonlyMap<Lane, unknown>, 'has'>
   readonly clock: Clock
   /** Milliseconds for which a lane that could not be taken is left to others: in that time each of them looks at least twice. After more failures it is left for longer. */
   readonly leave: number
@@ -35,15 +35,16 @@ export type SharesOptions = {
 
 /**
  * Makes the shares of a replica. Everybody has as many lanes as the next one; but a lane that is nobody's at two looks in a row is taken by whoever can, and kept until
- * there are more replicas: those that are there serve other networks, or cannot reach its nodes.
+ * somebody new reaches its network: those that are there serve other networks, or cannot reach its nodes. Lanes that everybody may have are in nobody's share.
  *
  * @example
  * const shares = createShares({ lanes: () => lanes, held, taking, clock, leave: 5000 })
- * shares.look(await leases.renew(lease))
+ * shares.look(await leases.renew(lease, reaches))
  * const mine = lanes.filter((lane) => shares.wants(lane))
  */
 export function createShares({ lanes, held, taking, clock, leave }: SharesOptions): Shares {
   let alive = 1
+  let reached: Renewed['reached'] = new Map()
   /** Nobody's at the last look; and at the one before too. */
   let free: ReadonlySet<Lane> = new Set()
   let neglected: ReadonlySet<Lane> = new Set()
@@ -52,14 +53,22 @@ export function createShares({ lanes, held, taking, clock, leave }: SharesOption
   /** How often lanes could not be taken, and until when they are left to others. */
   const left = new Map<Lane, { readonly times: number; readonly until: number; cutOff?: boolean }>()
 
-  const share = () => Math.ceil(lanes().length / alive)
+  const leased = () => lanes().filter(({ isOrdered }) => isOrdered)
+  const share = () => Math.ceil(leased().length / alive)
   const isMine = (lane: Lane) => held.has(lane) || taking.has(lane)
+  const isShort = () => leased().filter(isMine).length < share()
   const isLeft = (lane: Lane) => alive > 1 && clock() < (left.get(lane)?.until ?? 0)
+  const yields = (lane: Lane) => lane.cutOff && reached.has(lane.network)
 
   return {
     look(renewed) {
-      if (renewed.alive > alive) kept.clear()
+      const reachedBefore = reached
       alive = renewed.alive
+      reached = renewed.reached
+      for (const lane of kept) {
+        const known = reachedBefore.get(lane.network)
+        if (reached.get(lane.network)?.some((replica) => !known?.includes(replica))) kept.delete(lane)
+      }
       const theirs = new Set(renewed.theirs.map(nameOf))
       const before = free
       free = new Set(lanes().filter((lane) => !isMine(lane) && !theirs.has(nameOf(lane))))
@@ -70,14 +79,14 @@ export function createShares({ lanes, held, taking, clock, leave }: SharesOption
       }
     },
     wants(lane) {
-      if (isMine(lane) || !free.has(lane) || isLeft(lane)) return false
-      return held.size + taking.size < share() || neglected.has(lane)
+      if (isMine(lane) || !free.has(lane) || isLeft(lane) || yields(lane)) return false
+      return !lane.isOrdered || isShort() || neglected.has(lane)
     },
-    spares: (lane) => held.size > share() && !kept.has(lane),
-    yields: (lane) => alive > 1 && lane.cutOff,
+    spares: (lane) => lane.isOrdered && leased().filter((each) => held.has(each)).length > share() && !kept.has(lane),
+    yields,
     took(lane) {
       left.delete(lane)
-      if (held.size > share()) kept.add(lane)
+      if (leased().filter((each) => held.has(each)).length > share()) kept.add(lane)
     },
     gave(lane) {
       free = new Set([...free, lane])
@@ -87,7 +96,7 @@ export function createShares({ lanes, held, taking, clock, leave }: SharesOption
       left.set(lane, { times, until: clock() + leave * 2 ** (times - 1), cutOff: lane.cutOff })
     },
     state() {
-      if (held.size + taking.size < share()) return 'short'
+      if (isShort()) return 'short'
       return [...free].every(isMine) ? 'even' : 'waiting'
     },
   }

@@ -9,7 +9,7 @@ export interface Takings {
   /** Resolves when it is known whether the lane is held; with why it is not, where that is told. Never rejects. */
   take(lane: Lane, mine: TakenLane): Promise<unknown>
   /** What is leased no more, and what has been asked for too long, is wanted no more. */
-  look(isLeased: (mine: HeldLane) => boolean): void
+  look(isLeased: (lane: Lane, mine: HeldLane) => boolean): void
   /** Leases of lanes that are wanted still. */
   wanted(): readonly HeldLane[]
   /** Nothing is wanted any more. */
@@ -85,7 +85,7 @@ export function createTakings({ lease, clock, onTaken, onFailed, release, onErro
     take,
     look(isLeased) {
       for (const [lane, each] of takings) {
-        if (!isLeased(each.mine)) each.isLost = true
+        if (!isLeased(lane, each.mine)) each.isLost = true
         if (!each.isLost && clock() - each.since > LEASES * lease) giveUp(lane, each)
       }
     },

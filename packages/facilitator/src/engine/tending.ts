@@ -70,7 +70,7 @@ export function createTending(options: TendingOptions): Tending {
   }
 
   function isWatching(): boolean {
-    return !standing.stopped && slots.size > 0 && (!isOrdered || standing.hold !== undefined)
+    return !standing.stopped && slots.size > 0 && standing.hold !== undefined
   }
 
   /** As soon as a block may be expected, then ever more slowly. */

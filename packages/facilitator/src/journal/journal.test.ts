@@ -449,7 +449,13 @@ function describeJournal(): void {
     test('a replica whose process is gone is found dead by its neighbours, and by nobody whose processes are others', async () => {
       const tables = store.withTables<JournalTables>()
       const hosts = { neighbour: processHost(), container: `${processHost()} pid:[1]` }
-      const rows = Object.entries(hosts).map(([id, host]) => ({ id, host, process: 2 ** 30, lease_until: 2 ** 50 }))
+      const rows = Object.entries(hosts).map(([id, host]) => ({
+        id,
+        host,
+        process: 2 ** 30,
+        lease_until: 2 ** 50,
+        reaches: '',
+      }))
       await tables.transaction((trx) => trx.insertInto('replica').values(rows).execute())
       expect(await journal.leases.renew(1000)).toMatchObject({ gone: ['neighbour'] })
     })
@@ -461,7 +467,7 @@ function describeJournal(): void {
           .insertInto('replica')
           .values(
             [25, 23].map((hours) => ({
-              ...{ id: `${hours}`, host: 'elsewhere', process: 1 },
+              ...{ id: `${hours}`, host: 'elsewhere', process: 1, reaches: '' },
               lease_until: Date.now() - hours * 3_600_000,
             })),
           )
@@ -555,6 +561,21 @@ function describeJournal(): void {
       })
       expect(await other.leases.renew(-1)).toMatchObject({ theirs: [{ network: NETWORK }] })
       expect(await journal.leases.renew(60_000)).toMatchObject({ theirs: [] })
+    })
+
+    test('which networks others reach is known as long as they say so, and live', async () => {
+      const other = createJournal({ store, clock: () => 1000, replica: 's' })
+      await other.leases.renew(60_000, [NETWORK, network('base')])
+      expect((await journal.leases.renew(60_000, [NETWORK])).reached).toEqual(
+        new Map([
+          [NETWORK, ['s']],
+          [network('base'), ['s']],
+        ]),
+      )
+      await other.leases.renew(60_000, [NETWORK])
+      expect((await journal.leases.renew(60_000)).reached).toEqual(new Map([[NETWORK, ['s']]]))
+      expect((await other.leases.renew(-1, [NETWORK])).reached).toEqual(new Map())
+      expect((await journal.leases.renew(60_000)).reached).toEqual(new Map())
     })
 
     test('what has to be signed for again, by who cannot sign any more, goes to one who can', async () => {

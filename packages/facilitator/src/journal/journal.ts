@@ -57,6 +57,8 @@ export interface Journal extends JournalReads, JournalSteps {
     served: readonly Pick<Served, 'network' | 'scheme'>[],
     watched?: readonly Network[],
   ): Promise<readonly SettlementRecord[]>
+  /** What is settled on these networks and watched here is nobody's from now on: whoever can ask them watches it. */
+  leaveWatched(networks: readonly Network[]): Promise<void>
   /** What is this replica's to carry, and it does not know of: its commit answered nothing, and was one all the same. */
   forgotten(isCarried: (pid: Pid) => boolean): Promise<readonly SettlementRecord[]>
   /**
@@ -123,8 +125,8 @@ export function createJournal(options: JournalOptions): Journal {
     replica,
     leases: {
       ...leases,
-      async renew(milliseconds) {
-        const renewed = await leases.renew(milliseconds)
+      async renew(milliseconds, reaches) {
+        const renewed = await leases.renew(milliseconds, reaches)
         company.note(renewed.alive)
         return renewed
       },
@@ -178,6 +180,21 @@ export function createJournal(options: JournalOptions): Journal {
       return readRecords(
         db,
         adopted.flatMap(({ pid, state }) => (state === 'settled' ? [] : pid)),
+      )
+    },
+
+    async leaveWatched(networks) {
+      if (networks.length === 0) return
+      await store.transaction(
+        (trx) =>
+          trx
+            .updateTable('settlement')
+            .set({ owner: null })
+            .where('owner', '=', replica)
+            .where('phase', '=', 'settled')
+            .where('network', 'in', networks)
+            .execute(),
+        { isolation: 'read committed' },
       )
     },
 

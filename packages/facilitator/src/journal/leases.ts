@@ -6,10 +6,10 @@ import type { JournalTables } from './tables.js'
 /** Which of the processes on one journal may do what. Time is the database's. */
 export interface Leases {
   /**
-   * This replica is alive, and so are the lanes that it holds. Answers how many are alive, which lanes of it are still its, which are others', and which replicas
-   * of this host were found dead.
+   * This replica is alive, and so are the lanes that it holds; the nodes of these networks answer it. Answers how many are alive, which others reach which network,
+   * which lanes of it are still its, which are others', and which replicas of this host were found dead.
    */
-  renew(milliseconds: number): Promise<Renewed>
+  renew(milliseconds: number, reaches?: readonly Network[]): Promise<Renewed>
   /** Takes a lane that nobody else alive holds; `undefined` when somebody does. Who has it and forgot so gets it under another fence. */
   acquire(network: Network, signer: string, milliseconds: number): Promise<TakenLane | undefined>
   /** Lets a lane go. */
@@ -27,6 +27,8 @@ export type TakenLane = HeldLane & { readonly from?: string }
 /** How a replica stands among the others. */
 export type Renewed = {
   readonly alive: number
+  /** Which others say that the nodes of a network answer them. */
+  readonly reached: ReadonlyMap<string, readonly string[]>
   readonly held: readonly HeldLane[]
   readonly theirs: readonly Omit<HeldLane, 'fence'>[]
   readonly gone: readonly string[]
@@ -38,7 +40,7 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
   const host = processHost()
 
   return {
-    renew: (milliseconds) =>
+    renew: (milliseconds, reaches = []) =>
       transact(async (trx) => {
         const now = await store.now(trx)
         const lease_until = now + milliseconds
@@ -55,8 +57,8 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
         }
         await trx
           .insertInto('replica')
-          .values({ id: replica, host, process: process.pid, lease_until })
-          .onConflict((conflict) => conflict.column('id').doUpdateSet({ lease_until }))
+          .values({ id: replica, host, process: process.pid, lease_until, reaches: reaches.join(' ') })
+          .onConflict((conflict) => conflict.column('id').doUpdateSet({ lease_until, reaches: reaches.join(' ') }))
           .execute()
         await trx
           .deleteFrom('replica')
@@ -68,11 +70,16 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .where('owner', '=', replica)
           .returning(['network', 'signer', 'fence'])
           .execute()
-        const { alive } = await trx
+        const living = await trx
           .selectFrom('replica')
-          .select((eb) => eb.fn.countAll<number>().as('alive'))
+          .select(['id', 'reaches'])
           .where('lease_until', '>', now)
-          .executeTakeFirstOrThrow()
+          .execute()
+        const others = living.filter(({ id }) => id !== replica)
+        const reached = new Map<string, readonly string[]>()
+        for (const { id, reaches } of others) {
+          for (const name of wordsOf(reaches)) reached.set(name, [...(reached.get(name) ?? []), id])
+        }
         const theirs = await trx
           .selectFrom('lane')
           .select(['network', 'signer'])
@@ -80,7 +87,13 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
           .where('lease_until', '>', now)
           .execute()
         // A codec: the journal holds nothing else.
-        return { alive, held: held as HeldLane[], theirs: theirs as Omit<HeldLane, 'fence'>[], gone }
+        return {
+          alive: living.length,
+          reached,
+          held: held as HeldLane[],
+          theirs: theirs as Omit<HeldLane, 'fence'>[],
+          gone,
+        }
       }),
 
     acquire: (network, signer, milliseconds) =>
@@ -138,6 +151,10 @@ export function createLeases(store: Store<JournalTables>, replica: string): Leas
       })
     },
   }
+}
+
+function wordsOf(text: string): readonly string[] {
+  return text === '' ? [] : text.split(' ')
 }
 
 /** Milliseconds for which a replica that broke off is still known, to whoever looks for it. */

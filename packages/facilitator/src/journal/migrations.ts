@@ -20,6 +20,7 @@ export const journalMigrations: Migrations = {
     '005_event_order': orderEvents,
     '006_short_rows': shortenRows,
     '007_chain': addChains,
+    '008_reach': addReach,
   },
 }
 
@@ -238,5 +239,13 @@ async function addChains(db: Kysely<unknown>): Promise<void> {
     .createTable('chain')
     .addColumn('network', 'text', (c) => c.primaryKey())
     .addColumn('undone', 'bigint', (c) => c.notNull())
+    .execute()
+}
+
+/** Who cannot ask a chain leaves it to those who can. */
+async function addReach(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('replica')
+    .addColumn('reaches', 'text', (c) => c.notNull().defaultTo(''))
     .execute()
 }

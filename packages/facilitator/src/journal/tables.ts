@@ -71,8 +71,8 @@ export type JournalTables = {
   }
   /** A chain, and how often the journal learnt of blocks that it undid. */
   chain: { network: string; undone: number }
-  /** Processes that share this journal, and where they run. */
-  replica: { id: string; host: string; process: number; lease_until: number }
+  /** Processes that share this journal, where they run, and the networks whose nodes answer them, with spaces between. */
+  replica: { id: string; host: string; process: number; lease_until: number; reaches: string }
   /** What is kept of a payer to protect from it: how many claims there were, and lately how many transactions that failed. */
   payer: { network: string; payer: string; claims: number; failures: number; failing_since: number }
   evidence: {
