@@ -172,6 +172,7 @@ const kinds: Partial<Record<ErrorCode, keyof typeof exitCodes>> = {
   facilitator_busy: 'unreachable',
   rpc_unreachable: 'unreachable',
   seller_unreachable: 'unreachable',
+  store_busy: 'unreachable',
   store_unavailable: 'unreachable',
   invalid_config: 'usage',
   invalid_network: 'usage',

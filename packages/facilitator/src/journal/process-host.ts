@@ -1,22 +1,24 @@
-import { readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
 /**
- * Where the id of a process says which one it is. Containers may share the name of their host and have processes of their own: there it is told with the name.
+ * Where the id of a process says which one it is. Machines may share a name, and containers that of their host, with processes of their own: where the system says
+ * which boot of a machine this is, and whose processes, that is told with the name.
  *
  * @example
- * processHost() // 'shop-1', in a container 'shop-1 pid:[4026532281]'
+ * processHost() // 'shop-1 bff03cfc', in a container 'shop-1 bff03cfc pid:[4026532281]'
  */
 export function processHost(): string {
-  const space = spaceOf()
-  return space === undefined || space === MACHINE ? hostname() : `${hostname()} ${space}`
+  const boot = known(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8))
+  const space = known(() => readlinkSync('/proc/self/ns/pid'))
+  return [hostname(), boot, space === MACHINE ? undefined : space].filter((each) => each !== undefined).join(' ')
 }
 
-function spaceOf(): string | undefined {
+/** Only Linux has them. */
+function known(read: () => string): string | undefined {
   try {
-    return readlinkSync('/proc/self/ns/pid')
+    return read()
   } catch {
-    // Only Linux has them.
     return undefined
   }
 }
