@@ -96,6 +96,13 @@ test('what is wrong is said with file, line and reason', async () => {
       KEY: key,
     }),
     await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], fee_payer: "KEY" }\n', { KEY: key }),
+    await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], fee_payer: ["SOL", "KEY"] }\n', {
+      SOL: '1'.repeat(88),
+      KEY: key,
+    }),
+    await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], fee_payer: ["SOL", "SOL"] }\n', {
+      SOL: '1'.repeat(88),
+    }),
     await read('store: pay.db\nnetworks:\n  solana: { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
     await read('store: pay.db\nnetworks:\n  "cosmos:hub": { rpc: ["http://x"], signers: ["KEY"] }\n', { KEY: key }),
     await read('listen: 4440\nstore: pay.db\nnetworks: {}\n'),
@@ -134,6 +141,8 @@ test('what is wrong is said with file, line and reason', async () => {
       "/pay.yaml:6: networks.base.assets.0: DOGE is no default asset of this network, which has USDC",
       "/pay.yaml:6: networks.base.assets.0: 0x1212121212121212121212121212121212121212 is no known token of this network, which has USDC",
       "/pay.yaml:3: networks.solana.fee_payer: expected a secret key: base58 of 64 bytes",
+      "/pay.yaml:3: networks.solana.fee_payer.1: expected a secret key: base58 of 64 bytes",
+      "/pay.yaml:3: networks.solana.fee_payer.1: is the key of fee_payer.0 again",
       "/pay.yaml:3: networks.solana.signers: this chain has fee_payer instead",
       "/pay.yaml:3: networks.cosmos:hub: nothing settles on cosmos chains",
       "/pay.yaml:1: listen: expected HOST:PORT, such as 127.0.0.1:4402",

@@ -69,7 +69,7 @@ const File = z.strictObject({
         .array(z.string().check(z.regex(/^https?:\/\//, 'expected an http or https URL')))
         .check(z.minLength(1, 'names no node')),
       signers: z.optional(z.array(z.string()).check(z.minLength(1))),
-      fee_payer: z.optional(z.string()),
+      fee_payer: z.optional(z.union([z.string(), z.array(z.string()).check(z.minLength(1))])),
       agree_from: z.optional(z.union([z.number(), z.string()])),
       assets: z.optional(
         z.array(z.string()).check(z.minLength(1, 'names no asset; leave it out for the default ones')),
@@ -126,7 +126,7 @@ export async function readFacilitatorConfig(
       }
     }
     for (const [index, key] of signers.entries()) {
-      checkKey(key, [...path, family.field, ...(family.field === 'signers' ? [index] : [])])
+      checkKey(key, [...path, family.field, ...(Array.isArray(keys[family.field]) ? [index] : [])])
     }
     const twice = findRepeated(signers)
     if (twice !== undefined)
@@ -213,7 +213,10 @@ function storeOf(store: string, file: string, fail: ConfigFile<unknown>['fail'])
   return store === ':memory:' || /^[a-z][a-z0-9+.-]+:/i.test(store) ? store : resolve(dirname(file), store)
 }
 
-type Keys = { readonly signers?: readonly string[] | undefined; readonly fee_payer?: string | undefined }
+type Keys = {
+  readonly signers?: readonly string[] | undefined
+  readonly fee_payer?: string | readonly string[] | undefined
+}
 
 /** How the keys of a chain family are given, and what they look like. */
 const families: Readonly<Partial<Record<string, Family>>> = {
@@ -225,7 +228,7 @@ const families: Readonly<Partial<Record<string, Family>>> = {
   },
   solana: {
     field: 'fee_payer',
-    keysOf: ({ fee_payer }) => (fee_payer === undefined ? undefined : [fee_payer]),
+    keysOf: ({ fee_payer }) => (typeof fee_payer === 'string' ? [fee_payer] : fee_payer),
     form: 'a secret key: base58 of 64 bytes',
     isKey: (text) => /^[1-9A-HJ-NP-Za-km-z]{80,90}$/.test(text),
   },
