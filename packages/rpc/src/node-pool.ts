@@ -7,8 +7,9 @@ export type Node = {
   readonly name: string
   /** It has shown which chain it serves, and has not been gone since. */
   trusted: boolean
-  /** In a row, and when the last of them was counted. */
+  /** In a row; when the first of them was asked, and when the last was counted. */
   failures: number
+  failingSince: number
   failedAt: number
   /** Milliseconds since 1970 until which others are asked first. */
   restUntil: number
@@ -25,7 +26,7 @@ export interface NodePool {
   readonly nodes: readonly Node[]
   /**
    * The nodes that may be asked now, the best first: in the configured order, those that lag behind after those that do not, and those that
-   * have just failed last. A node that failed many times in a row is not among them, but for one question after each rest.
+   * have just failed last. A node that is down is not among them, but for one question after each rest.
    */
   order(): readonly Node[]
   succeeded(node: Node, latencyMs: number): void
@@ -46,8 +47,11 @@ export type NodePoolOptions = {
   readonly maxLag: bigint
 }
 
-/** Failures in a row after which a node is left alone. */
+/** Failures in a row after which a node is down and left alone. */
 const BREAKER = 5
+
+/** Milliseconds without any answer after which it is too: one that hangs takes its time to fail. */
+const SILENCE_MS = 8_000
 
 /** Milliseconds of rest after a first failure, doubled by each further one. */
 const REST_MS = 200
@@ -64,6 +68,7 @@ export function createNodePool({ urls, clock, jitter, maxLag }: NodePoolOptions)
       name: nameOf(hosts, at),
       trusted: false,
       failures: 0,
+      failingSince: 0,
       failedAt: Number.NEGATIVE_INFINITY,
       restUntil: 0,
       onTrial: false,
@@ -79,7 +84,7 @@ export function createNodePool({ urls, clock, jitter, maxLag }: NodePoolOptions)
     order() {
       const now = clock()
       const rank = (node: Node) => (node.restUntil > now ? 2 : node.lag > maxLag ? 1 : 0)
-      const open = (node: Node) => node.failures >= BREAKER && (node.onTrial || node.restUntil > now)
+      const open = (node: Node) => isDown(node) && (node.onTrial || node.restUntil > now)
       return nodes.filter((node) => !open(node)).sort((a, b) => rank(a) - rank(b))
     },
     succeeded(node, latencyMs) {
@@ -92,6 +97,7 @@ export function createNodePool({ urls, clock, jitter, maxLag }: NodePoolOptions)
       node.trusted = false
       // Questions that were under way together fail together: that is one failure.
       if (began >= node.failedAt) {
+        if (node.failures === 0) node.failingSince = began
         node.failures += 1
         node.failedAt = clock()
       }
@@ -108,16 +114,20 @@ export function createNodePool({ urls, clock, jitter, maxLag }: NodePoolOptions)
       }
     },
     status: () =>
-      nodes.map(({ name, failures, fault, head, lag, latencyMs }) => ({
-        host: name,
-        state: failures >= BREAKER ? 'down' : failures > 0 ? 'failing' : lag > maxLag ? 'behind' : 'up',
-        failures,
-        lag,
-        ...(fault === undefined ? {} : { fault }),
-        ...(head === undefined ? {} : { head }),
-        ...(latencyMs === undefined ? {} : { latencyMs: Math.round(latencyMs) }),
+      nodes.map((node) => ({
+        host: node.name,
+        state: isDown(node) ? 'down' : node.failures > 0 ? 'failing' : node.lag > maxLag ? 'behind' : 'up',
+        failures: node.failures,
+        lag: node.lag,
+        ...(node.fault === undefined ? {} : { fault: node.fault }),
+        ...(node.head === undefined ? {} : { head: node.head }),
+        ...(node.latencyMs === undefined ? {} : { latencyMs: Math.round(node.latencyMs) }),
       })),
   }
+}
+
+function isDown({ failures, failingSince, failedAt }: Node): boolean {
+  return failures >= BREAKER || (failures > 1 && failedAt - failingSince >= SILENCE_MS)
 }
 
 /** Nodes of one host are told apart by their place in the list. */
