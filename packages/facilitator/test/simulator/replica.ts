@@ -1,4 +1,4 @@
-import type { Clock } from '@groat/core'
+import type { Clock, NodeStatus } from '@groat/core'
 import { X402Error } from '@groat/core'
 import type { Store } from '@groat/store'
 import type { KyselyPlugin } from 'kysely'
@@ -14,11 +14,15 @@ export type Replica = {
   readonly timers: Timers
   readonly clock: Clock
   readonly reach: Reach
+  /** How its node stands, by how it has answered. */
+  standing(): NodeStatus
+  /** For so many milliseconds its node answers it nothing, and takes `hangs` milliseconds for that each time. */
+  cutOff(milliseconds: number, hangs: number): void
   /** By this the scheduler knows its events. */
   readonly life: unknown
   isAlive(): boolean
   kill(): void
-  /** Nothing will kill it any more. */
+  /** Nothing will kill it any more, and its node is there. */
   calm(): void
   /** Whether this is where it dies. */
   passes(point: CrashPoint): boolean
@@ -67,12 +71,39 @@ export function createReplica(options: ReplicaOptions): Replica {
     turn: () => pause(0),
   }
 
+  const node = { cutUntil: 0, hangs: 0, failures: 0, failedAt: 0 }
+
   const reach: Reach = async (method, work) => {
-    await pause(method === 'sign' ? 0 : delay())
-    const when = method === 'sign' ? undefined : fault('node')
+    if (method === 'sign') return signing(work)
+    const began = scheduler.now
+    try {
+      const answer = await ask(method, work)
+      node.failures = 0
+      return answer
+    } catch (error) {
+      if (began >= node.failedAt) Object.assign(node, { failures: node.failures + 1, failedAt: scheduler.now })
+      throw error
+    }
+  }
+
+  /** Keys are here. */
+  async function signing<T>(work: () => T): Promise<T> {
+    await pause(0)
+    const answer = work()
+    await pause(0)
+    return answer
+  }
+
+  async function ask<T>(method: string, work: () => T): Promise<T> {
+    await pause(delay())
+    if (scheduler.now < node.cutUntil) {
+      await pause(node.hangs)
+      throw new X402Error('rpc_unreachable', { network: NETWORK, method })
+    }
+    const when = fault('node')
     if (when === 'before') throw new X402Error('rpc_unreachable', { network: NETWORK, method })
     const answer = work()
-    await pause(method === 'sign' ? 0 : delay())
+    await pause(delay())
     if (when === 'after') throw new X402Error('rpc_unreachable', { network: NETWORK, method })
     return answer
   }
@@ -127,6 +158,15 @@ export function createReplica(options: ReplicaOptions): Replica {
     life,
     timers,
     reach,
+    standing: () => ({
+      host: 'node.example',
+      state: node.failures >= 5 ? 'down' : node.failures > 0 ? 'failing' : 'up',
+      failures: node.failures,
+      lag: 0n,
+    }),
+    cutOff(milliseconds, hangs) {
+      Object.assign(node, { cutUntil: scheduler.now + milliseconds, hangs })
+    },
     store: wrap(options.store),
     clock: () => options.clock() + skew,
     isAlive: () => isAlive,
@@ -135,6 +175,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     },
     calm() {
       point = undefined
+      node.cutUntil = 0
     },
     passes(at) {
       if (!isAlive || at !== point) return false

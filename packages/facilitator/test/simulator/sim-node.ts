@@ -4,6 +4,7 @@ import {
   type ChainOutcome,
   type InspectContext,
   type Inspection,
+  type NodeStatus,
   type PaymentPayload,
   type PaymentRequirements,
   paymentId,
@@ -29,13 +30,15 @@ export type SimNode = {
   readonly behind?: () => number
   /** Whether it can be asked what signers have for fees. */
   readonly tellsGas?: boolean
+  /** How it stands, where that is known. */
+  readonly standing?: () => NodeStatus
 }
 
 /** The chain as one replica has it. */
 export function createSimDriver(
   chain: SimChain,
   signers: readonly string[],
-  { reach, lie = (nonce) => nonce, behind = NEVER, tellsGas = false }: SimNode,
+  { reach, lie = (nonce) => nonce, behind = NEVER, tellsGas = false, standing }: SimNode,
 ): ChainDriver<Call> {
   const groups: CallGroups<Call> = {
     joins: ({ transfers }) => transfers.length > 0,
@@ -56,6 +59,7 @@ export function createSimDriver(
       }),
     minedNonce: (signer) => reach('minedNonce', () => chain.view(behind()).next(signer)),
     ...(tellsGas ? { gasBalance: (signer) => reach('gasBalance', () => (chain.dry.has(signer) ? 0n : 1n)) } : {}),
+    ...(standing === undefined ? {} : { nodes: () => [standing()] }),
     head: () =>
       reach('head', () => {
         const { head, final } = chain.view(behind())

@@ -130,6 +130,7 @@ function createWorld(
   const mostBehind = !isPlain && later.chance(0.4) ? later.pick(LAGS) : 0
   const isGasScarce = !isPlain && later.chance(0.5)
   const isKeyShared = !isPlain && later.chance(0.3)
+  const isNetSplit = !isPlain && later.chance(0.4)
   /** What somebody else has signed with a key of ours. */
   const foreign = new Set<string>()
   // Finality takes longer than nodes lag: who ends a payment for good asks one node what is final, and perhaps another for the block.
@@ -179,7 +180,13 @@ function createWorld(
       note('lying nonce')
       return nonce > 2n ? nonce - BigInt(between(1, 2)) : nonce
     }
-    const node = { reach: replica.reach, lie, behind: createLag(), tellsGas: isGasScarce }
+    const node = {
+      reach: replica.reach,
+      lie,
+      behind: createLag(),
+      tellsGas: isGasScarce,
+      ...(isNetSplit && { standing: replica.standing }),
+    }
     const driver = createSimDriver(chain, SIGNERS, node)
     const lanes = new Set<string>()
     const service = createFacilitator({
@@ -195,6 +202,7 @@ function createWorld(
       onEvent: ({ type, replica: id, signer }) => {
         if (type === 'lane_taken') lanes.add(`${id} ${signer}`)
         if (type === 'lane_left' || type === 'lane_lost') lanes.delete(`${id} ${signer}`)
+        if (type === 'lane_left' && replica.standing().state === 'down') note('lane left by who is cut off')
       },
       settleTimeout: 4000,
       stopTimeout: 1000,
@@ -372,6 +380,7 @@ function createWorld(
         chain.accept({ hash, raw, signer, nonce, maxFee: 3000, call: { transfers: [] } })
       },
     ],
+    ['cut off', isNetSplit ? 3 : 0, () => pick(living())?.cutOff(between(500, 20_000), pick([0, 0, 1000, 3000]))],
     [
       'base fee',
       1,
