@@ -56,6 +56,11 @@ test('EVM-UPTO-002 EVM-UPTO-051 a part of the ceiling settles, once, and for no 
   expect(new Set(receipts.map(({ transaction }) => transaction)).size).toBe(1)
   expect(receipts[0]).toMatchObject({ amount: 1_858n })
   expect(await moved()).toBe(1_858n)
+  const stranger = await on.serve({
+    schemes: [uptoEvm({ chains: [await settlingChain(on.chain.rpcUrl, ['facilitator3'])] })],
+  })
+  expect(receiptOf(await stranger.settle(charging(request, 1_858n)))).toEqual(receipts[0])
+  expect(await stranger.settle(charging(await sign(), 1n))).toMatchObject({ code: 'upto_facilitator_mismatch' })
   expect(await service.settle(charging(request, 1_859n))).toMatchObject({ code: 'idempotency_mismatch' })
   expect(await service.settle(charging(await sign(), 50_001n))).toMatchObject({
     code: 'invalid_upto_evm_payload_settlement_exceeds_amount',

@@ -66,7 +66,10 @@ export type Inspection = InspectedPayment | RefusedPayment
 /** A payment that cannot be begun. */
 export type RefusedPayment = Refusal & {
   readonly payer?: string
-  /** Set when nothing speaks against it but the time: it may have been settled while it was good, and is answered by what is known of it. */
+  /**
+   * Set when nothing speaks against it but the time, or that another has to sign for it: it may have been settled while it was good, or by the other, and is answered by
+   * what is known of it.
+   */
   readonly late?: InspectedPayment
 }
 

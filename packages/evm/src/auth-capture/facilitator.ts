@@ -85,7 +85,9 @@ export function authCaptureEvm(options: AuthCaptureEvmFacilitatorOptions): Schem
     const seen = inspection.ok ? inspection : inspection.late
     if (seen === undefined) return inspection
     const refusal = judge(known(payment, terms).read.terms, seen.payer, byNetwork.get(terms.network), fee)
-    return refusal ? { ...refusal, payer: seen.payer } : inspection
+    if (refusal === undefined) return inspection
+    const isOthers = refusal.code === 'invalid_auth_capture_evm_operator_not_admitted'
+    return { ...refusal, payer: seen.payer, ...(isOthers && { late: seen }) }
   }
 
   function known(payment: PaymentPayload, terms: PaymentRequirements): Known {

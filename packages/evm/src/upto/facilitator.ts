@@ -79,7 +79,9 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
     if (seen === undefined) return inspection
     const { payment: read, chain } = known(payment, terms)
     const refusal = judge(read, chain)
-    return refusal ? { ...refusal, payer: seen.payer } : inspection
+    if (refusal === undefined) return inspection
+    const isOthers = refusal.code === 'upto_facilitator_mismatch'
+    return { ...refusal, payer: seen.payer, ...(isOthers && { late: seen }) }
   }
 
   function known(payment: PaymentPayload, terms: PaymentRequirements): { payment: UptoPayment; chain?: EvmChain } {

@@ -295,6 +295,23 @@ test('ENG-5 a lane whose chain cannot be asked is kept while it answers nobody e
   await end()
 })
 
+test('ENG-5 who cannot ask a chain takes nothing on there that others can, be it to end it', async () => {
+  const { lane, node } = laneOf('0xf1')
+  const { keeper, journal, adopted, carried, join, until, end } = await keeping([lane])
+  await keeper.start()
+  await join('other')
+  node.cutOff = true
+  await until(() => !lane.held)
+  const expired = await leave(journal, '1', { expiresAt: 1 })
+  const asked = adopted.length
+  await until(() => adopted.length > asked + 5)
+  expect(carried).toEqual([])
+  node.cutOff = false
+  await until(() => carried.length > 0)
+  expect(carried).toEqual([expired])
+  await end()
+})
+
 test('ENG-5 a payment that names its signer is left to who holds its lane, also while that one can send nothing', async () => {
   const [first, second] = [laneOf('0xf1'), laneOf('0xf2')]
   const { keeper, journal, adopted, carried, join, until, end } = await keeping([first.lane, second.lane])

@@ -94,6 +94,7 @@ export function createKeeper({
   const isCutOff = (network: Network) => lanes().some((lane) => lane.network === network && lane.cutOff)
   /** What cannot be asked here, and can elsewhere, is left to others. */
   const isLeft = (network: Network) => isCutOff(network) && isReached(network)
+  const keptHere = () => serves().filter(({ network }) => !isLeft(network))
   const isServing = () => phase === 'serving'
   const isStopped = () => phase === 'stopped'
 
@@ -177,7 +178,7 @@ export function createKeeper({
 
   async function takeOver(): Promise<void> {
     // Who cannot send leaves it to who can. Who is named by a payment is the only one who can.
-    const able = serves().map(({ network, scheme, lanes }) => {
+    const able = keptHere().map(({ network, scheme, lanes }) => {
       const mine = lanes.filter(({ held, blocked }) => held && blocked === undefined)
       return { network, scheme, signers: mine.map(({ signer }) => signer) }
     })
@@ -207,9 +208,8 @@ export function createKeeper({
   /** Carries on with what is open and nobody looks after. */
   async function lookAround(): Promise<void> {
     await journal.leaveWatched(networks().filter(isLeft))
-    const mine = serves().filter(({ network }) => !isLeft(network))
     const orphans = await journal.adopt(
-      mine,
+      keptHere(),
       watched().filter((network) => !isLeft(network)),
     )
     orphans.forEach(carry)

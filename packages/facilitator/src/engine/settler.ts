@@ -3,7 +3,7 @@ import type { ReportFault } from '../fault.js'
 import type { Means } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
 import { isLive, isOpen } from '../journal/state.js'
-import { type Timers, upTo } from '../timers.js'
+import type { Timers } from '../timers.js'
 import { createEffects, type EffectsOptions, type Facts, reload } from './effects.js'
 import { createFollower, type Follower } from './follower.js'
 import { createMoves } from './moves.js'
@@ -102,6 +102,10 @@ function startRun(
   let checkedAt = since
   let stopped = false
   const stop = createSignal()
+  /** Ends the wait that is under way. */
+  let goOn = () => {}
+  /** What was asked to say when its transaction is in a block. */
+  let landing: Promise<void> | undefined
 
   async function go(): Promise<void> {
     let known: Facts | undefined = { record }
@@ -160,15 +164,29 @@ function startRun(
     const landed = live && route.laneBy(live.transaction.signer).included(live.transaction)
     const delay = pollDelay(clock() - since)
     if (landed === undefined) return wait(delay)
-    const came = landed.then(() => {
-      since = clock()
-    })
-    await wait(Math.max(delay, BLIND), came)
+    if (landed !== landing) {
+      landing = landed
+      void landed.then(() => {
+        since = clock()
+        goOn()
+      })
+    }
+    await wait(Math.max(delay, BLIND))
   }
 
-  /** Until so many milliseconds have passed, or earlier, when there is reason to look or the run is stopped. */
-  function wait(milliseconds: number, reason: Promise<void> = stop.given): Promise<void> {
-    return upTo(timers, milliseconds, [stop.given, reason])
+  /**
+   * Until so many milliseconds have passed, or earlier, when there is reason to look or the run is stopped. There is one wait at a time, and it leaves nothing behind:
+   * a payment may wait for days.
+   */
+  function wait(milliseconds: number): Promise<void> {
+    if (stopped) return Promise.resolve()
+    return new Promise((resolve) => {
+      const cancel = timers.after(milliseconds, () => goOn())
+      goOn = () => {
+        cancel()
+        resolve()
+      }
+    })
   }
 
   /** A fault of our own, before anything was signed, ends the presentation: trying the same again would end the same. */
@@ -218,6 +236,7 @@ function startRun(
     stop() {
       stopped = true
       stop.give()
+      goOn()
     },
   }
 }

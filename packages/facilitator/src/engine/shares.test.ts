@@ -170,6 +170,17 @@ test('a lane that failed while its chain could not be asked is wanted as soon as
   expect(shares.wants(lane)).toBe(true)
 })
 
+test('nothing is let go for who cannot reach its network', () => {
+  const lanes = ['0xf1', '0xf2'].map((signer) => ({ network: NETWORK, signer, isOrdered: true }) as Lane) // A codec: nothing else of it is asked.
+  const held = new Map(lanes.map((lane) => [lane, true]))
+  const shares = createShares({ lanes: () => lanes, held, taking: new Map<Lane, true>(), clock: () => 0, leave: 5000 })
+  const spared = (reached: ReadonlyMap<string, readonly string[]>) => {
+    shares.look({ alive: 2, reached, theirs: [] })
+    return lanes.filter((lane) => shares.spares(lane)).length
+  }
+  expect([spared(new Map()), spared(new Map([[NETWORK, ['other']]]))]).toEqual([0, 2])
+})
+
 test('what was kept because nobody else could take it is given to who reaches its network again', () => {
   const lanes = ['0xf1', '0xf2'].map((signer) => ({ network: NETWORK, signer, isOrdered: true }) as Lane) // A codec: nothing else of it is asked.
   const held = new Map<Lane, true>()

@@ -82,7 +82,10 @@ export function createShares({ lanes, held, taking, clock, leave }: SharesOption
       if (isMine(lane) || !free.has(lane) || isLeft(lane) || yields(lane)) return false
       return !lane.isOrdered || isShort() || neglected.has(lane)
     },
-    spares: (lane) => lane.isOrdered && leased().filter((each) => held.has(each)).length > share() && !kept.has(lane),
+    spares(lane) {
+      if (!lane.isOrdered || kept.has(lane) || !reached.has(lane.network)) return false
+      return leased().filter((each) => held.has(each)).length > share()
+    },
     yields,
     took(lane) {
       left.delete(lane)

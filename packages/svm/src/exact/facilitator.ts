@@ -80,10 +80,12 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): ExactSvmFacilitat
     const chain = byNetwork.get(terms.network)
     if (chain === undefined) return refuse('invalid_network')
     const { feePayer } = terms.extra
-    if (typeof feePayer === 'string' && !chain.signers.includes(feePayer)) {
-      return refuse('invalid_exact_svm_fee_payer_not_managed_by_facilitator')
-    }
     const read = readExact(payment, terms)
+    if (typeof feePayer === 'string' && !chain.signers.includes(feePayer)) {
+      const late = read.ok ? inspectionOf(read, now) : undefined
+      const refusal = refuse('invalid_exact_svm_fee_payer_not_managed_by_facilitator')
+      return late === undefined ? refusal : { ...refusal, payer: late.payer, late }
+    }
     if (!read.ok) return read
     // Clients of version 1 write none.
     const memo = requireMemo && payment.x402Version !== 1
