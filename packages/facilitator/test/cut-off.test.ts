@@ -1,9 +1,16 @@
-import { startTcpProxy, type TcpFault } from '@groat/sandbox'
+import type { Settlement } from '@groat/core'
+import { type EvmRole, startTcpProxy, type TcpFault } from '@groat/sandbox'
 import { expect, test } from 'vitest'
 import type { JournalTables } from '../src/journal/tables.js'
 import { settleToEnd, until, useFacilitator } from './chain-kit.js'
 
 const on = useFacilitator()
+
+/** The replicas that hold lanes, one name for each lane. */
+async function holders(): Promise<string> {
+  const lanes = await on.tables().selectFrom('lane').select('owner').orderBy('owner').execute()
+  return lanes.map(({ owner }) => owner).join()
+}
 
 const ways: readonly TcpFault[] = [{ action: 'cut' }, { action: 'freeze' }]
 
@@ -71,14 +78,41 @@ test('ENG-5 a replica whose nodes are back has its share of the signers again', 
   const two = { lease: 1500, signers: ['facilitator', 'facilitator2'] as const }
   const cut = await on.serve({ ...two, rpc: `http://${proxy.host}:${proxy.port}` })
   const other = await on.serve(two)
-  const { db } = on.store.withTables<JournalTables>()
-  const holders = async () =>
-    (await db.selectFrom('lane').select('owner').orderBy('owner').execute()).map(({ owner }) => owner)
-  const shared = [cut.replica, other.replica].sort()
-  await until(async () => `${await holders()}` === `${shared}`)
+  const shared = [cut.replica, other.replica].sort().join()
+  await until(async () => (await holders()) === shared)
   proxy.set({ action: 'cut' })
-  await until(async () => `${await holders()}` === `${[other.replica, other.replica]}`)
+  await until(async () => (await holders()) === `${other.replica},${other.replica}`)
   proxy.set({ action: 'pass' })
-  await until(async () => `${await holders()}` === `${shared}`)
+  await until(async () => (await holders()) === shared)
   await proxy.stop()
+}, 60_000)
+
+test('ENG-5 a replica that comes while payments never cease has its share of the signers', async () => {
+  const quick = { lease: 1500, signers: ['facilitator', 'facilitator2'] as const, settleTimeout: 10_000 }
+  const first = await on.serve(quick)
+  await on.chain.setAutomine(false)
+  const settled: Promise<Settlement>[] = []
+  let isOver = false
+  async function keepPaying(role: EvmRole) {
+    while (!isOver) {
+      settled.push(settleToEnd(first, await on.pay(role)))
+      await new Promise((resolve) => setTimeout(resolve, 30))
+    }
+  }
+  async function keepMining() {
+    while (!isOver) {
+      await new Promise((resolve) => setTimeout(resolve, 400))
+      await on.chain.mine()
+    }
+    await on.chain.setAutomine(true)
+  }
+  const world = [keepMining(), ...(['payer', 'payer2', 'payer3', 'payer4', 'payer5'] as const).map(keepPaying)]
+  await until(() => settled.length > 20)
+  const second = await on.serve(quick)
+  const shared = [first.replica, second.replica].sort().join()
+  await until(async () => (await holders()) === shared)
+  isOver = true
+  await Promise.all(world)
+  for (const each of await Promise.all(settled)) expect(each).toMatchObject({ status: 'settled' })
+  await on.expectMoved(settled.length)
 }, 60_000)

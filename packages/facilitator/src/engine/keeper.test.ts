@@ -22,10 +22,18 @@ function laneOf(signer: string, { isOrdered = true } = {}) {
     reopened: 0,
     unsure: false,
     cutOff: false,
+    idle: true,
+    draining: false,
     blocked: undefined as ErrorCode | undefined,
   }
   const lane = {
-    ...{ network: NETWORK, signer, isOrdered, idle: true },
+    ...{ network: NETWORK, signer, isOrdered },
+    get idle() {
+      return node.idle
+    },
+    drain(isWanted: boolean) {
+      node.draining = isWanted
+    },
     get blocked() {
       return node.blocked
     },
@@ -46,6 +54,7 @@ function laneOf(signer: string, { isOrdered = true } = {}) {
     },
     lose() {
       hold = undefined
+      node.draining = false
     },
     async weigh() {},
     async reopen() {
@@ -489,5 +498,24 @@ test('ENG-5 a lane that could not be let go when there were too many is let go l
   const other = await join('other')
   await until(() => faults.length > 0)
   await untilFree(other, '0xf2')
+  await end()
+})
+
+test('ENG-5 a lane too many that is never idle drains while others stand in for it, is let go when it is, and stays when the other is gone', async () => {
+  const made = ['0xf1', '0xf2', '0xf3', '0xf4'].map((signer) => laneOf(signer))
+  const { keeper, join, until, untilFree, end } = await keeping(made.map(({ lane }) => lane))
+  await keeper.start()
+  for (const { node } of made) node.idle = false
+  const draining = () => made.filter(({ node }) => node.draining).map(({ lane }) => lane.signer)
+  const other = await join('b')
+  await until(() => draining().length > 0)
+  expect(draining()).toEqual(['0xf3', '0xf4'])
+  await other.leases.leave()
+  await until(() => draining().length === 0)
+  await other.leases.renew(60_000, [NETWORK])
+  await until(() => draining().length > 0)
+  made[3]!.node.idle = true
+  await untilFree(other, '0xf4')
+  await until(() => draining().join() === '0xf3')
   await end()
 })

@@ -47,7 +47,7 @@ export type KeeperOptions = {
 export type KeeperEvent = Pick<X402Event, 'type' | 'network' | 'signer' | 'replica' | 'from'>
 
 /**
- * Makes a keeper. Replicas share the lanes evenly: who has too many lets idle ones go, who has too few takes free ones, and who can takes what nobody else does. Lanes on
+ * Makes a keeper. Replicas share the lanes evenly: who has too many lets some go as soon as they are idle, who has too few takes free ones, and who can takes what nobody else does. Lanes on
  * chains without nonces are nobody's to lease: each replica has them that can ask the chain.
  *
  * @example
@@ -125,17 +125,17 @@ export function createKeeper({
     return takeFree()
   }
 
-  /** What is of no use here is let go for others, and what is too many. */
+  /** What is of no use here is let go for others, and what is too many: at once what is idle, and before long what others here can stand in for. */
   async function spare(): Promise<void> {
+    for (const [lane, mine] of held) if (shares.yields(lane)) await letGo(lane, mine)
     for (const [lane, mine] of [...held].reverse()) {
-      if (shares.yields(lane)) {
-        await letGo(lane, mine)
-        continue
-      }
       if (!lane.idle || reopenings.has(lane) || !shares.spares(lane)) continue
       await letGo(lane, mine)
       shares.gave(lane)
     }
+    const lanes = [...held.keys()].reverse()
+    const leaving = lanes.filter(shares.spares).slice(0, shares.excess())
+    for (const lane of lanes) lane.drain(leaving.includes(lane))
   }
 
   async function takeFree(): Promise<readonly Promise<unknown>[]> {

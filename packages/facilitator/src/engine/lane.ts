@@ -37,6 +37,8 @@ export interface Lane {
   readonly held: boolean
   /** Whether nothing is under way. */
   readonly idle: boolean
+  /** Whether it is about to be let go: what can goes by another lane. */
+  readonly draining: boolean
   /** Why nothing new can be sent: what the node said to the transaction at the head, that the signer has nothing at all for fees, or that the hour is used up. */
   readonly blocked: ErrorCode | undefined
   /** Whether its chain cannot be asked from here right now. */
@@ -45,6 +47,8 @@ export interface Lane {
   readonly unsure: boolean
   /** Takes up where the journal and the chain stand. Throws when either cannot be read. */
   take(hold: Hold): Promise<void>
+  /** Whether it is to be let go as soon as nothing is under way. */
+  drain(isWanted: boolean): void
   /** Somebody else signs here from now on. */
   lose(): void
   /** Asks, while the signer is out of gas money, whether it has some, and while the chain cannot be asked, whether it can. Never throws. */
@@ -143,6 +147,7 @@ export function createLane(options: LaneOptions): Lane {
   const tending = createTending({ ...options, ...parts, onIncluded: () => void pump(), drop, lose })
   let pumping = false
   let unsure = false
+  let draining = false
   let knocking: Promise<unknown> | undefined
 
   async function pump(): Promise<void> {
@@ -274,6 +279,7 @@ export function createLane(options: LaneOptions): Lane {
   }
 
   function lose(): void {
+    draining = false
     standing.lose()
     shortage.leave(standing)
     boarding.lose()
@@ -289,6 +295,9 @@ export function createLane(options: LaneOptions): Lane {
     },
     get idle() {
       return boarding.size === 0 && !pumping && slots.waiting() === 0
+    },
+    get draining() {
+      return draining
     },
     get blocked() {
       return standing.blocked
@@ -307,6 +316,9 @@ export function createLane(options: LaneOptions): Lane {
       await Promise.all([isOrdered && weigh(), shortage.join(standing)])
       standing.hold = mine
       tending.begin()
+    },
+    drain(isWanted) {
+      draining = isWanted && standing.hold !== undefined
     },
     lose,
     async weigh() {

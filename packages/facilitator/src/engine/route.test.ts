@@ -7,7 +7,7 @@ import { createRoutes } from './route.js'
 
 const NETWORK = network('base-sepolia')
 
-type Standing = { held: boolean; blocked: ErrorCode | undefined }
+type Standing = { held: boolean; blocked: ErrorCode | undefined; draining: boolean }
 
 /** A route over lanes that stand so; a payment may name its signer. */
 function routeOver(standings: readonly Standing[], named?: string) {
@@ -24,15 +24,19 @@ function routeOver(standings: readonly Standing[], named?: string) {
   return { lanes, laneOf: (payer: string) => route.laneOf(payer, request) }
 }
 
-const free = (): Standing => ({ held: true, blocked: undefined })
+const free = (): Standing => ({ held: true, blocked: undefined, draining: false })
 const payers = Array.from({ length: 64 }, (_, at) => `0x${(at + 1).toString(16).padStart(40, '0')}`)
 
 const arbStandings = fc.array(
-  fc.record({ held: fc.boolean(), blocked: fc.constantFrom(undefined, 'signer_out_of_gas', 'fee_above_limit') }),
+  fc.record({
+    held: fc.boolean(),
+    blocked: fc.constantFrom(undefined, 'signer_out_of_gas', 'fee_above_limit'),
+    draining: fc.boolean(),
+  }),
   { minLength: 1, maxLength: 9 },
 )
 
-test('ENG-5 a payer goes by the same lane that is held, as long as that one can send; else by one that can, if there is one', () => {
+test('ENG-5 a payer goes by the same lane that is held, as long as that one can send; else by one that can, if there is one, and rather by one that stays', () => {
   fc.assert(
     fc.property(arbStandings, fc.constantFrom(...payers), (standings, payer) => {
       const { lanes, laneOf } = routeOver(standings as Standing[])
@@ -43,10 +47,12 @@ test('ENG-5 a payer goes by the same lane that is held, as long as that one can 
       if (chosen === undefined) return
       const isOneFree = held.some(({ blocked }) => blocked === undefined)
       expect(chosen.blocked === undefined).toBe(isOneFree)
-      // Nobody leaves a lane that can send because another cannot.
+      const isOneStaying = held.some(({ blocked, draining }) => blocked === undefined && !draining)
+      if (isOneFree) expect(chosen.draining).toBe(!isOneStaying)
+      // Nobody leaves a lane that can send, and stays, because another does not.
       const usual = routeOver(standings.map(({ held: isHeld }) => ({ ...free(), held: isHeld }))).laneOf(payer)
       const mine = lanes.find(({ signer }) => signer === usual?.signer)
-      if (mine?.blocked === undefined) expect(chosen.signer).toBe(usual?.signer)
+      if (mine?.blocked === undefined && !mine?.draining) expect(chosen.signer).toBe(usual?.signer)
     }),
   )
 })
@@ -61,6 +67,6 @@ test('those of a lane that is blocked are spread over all others', () => {
 })
 
 test('a payment that names its signer waits for it', () => {
-  const { laneOf } = routeOver([{ held: true, blocked: 'signer_out_of_gas' }, free()], '0x00')
+  const { laneOf } = routeOver([{ ...free(), blocked: 'signer_out_of_gas' }, free()], '0x00')
   expect(laneOf(payers[0]!)).toMatchObject({ signer: '0x00', blocked: 'signer_out_of_gas' })
 })

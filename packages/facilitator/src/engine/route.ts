@@ -21,7 +21,7 @@ export type Route = {
   signerOf(request: FacilitatorRequest): string | undefined
   /**
    * The lane that a payment goes by for which nothing is signed: that of the signer it names, or else the same one for a payer for as long as this
-   * replica holds the same lanes and that one can send; while it cannot, one that can, if there is one. `undefined` when it holds none.
+   * replica holds the same lanes and that one can send and stays; while it does not, one that does, if there is one. `undefined` when it holds none.
    */
   laneOf(payer: string, request: FacilitatorRequest): Lane | undefined
   /** The lane of a signer, also of one that was taken out of the configuration and still has something under way. */
@@ -112,13 +112,15 @@ export function createRoutes(
   }
 }
 
-/** Of those that cannot send nobody else's payers have to make way. */
+/** For those whose lane cannot send, or is about to be let go, nobody else's payers have to make way. */
 function choose(held: readonly Lane[], payer: number): Lane | undefined {
   const usual = held[payer % held.length]
-  if (usual?.blocked === undefined) return usual
-  const free = held.filter(({ blocked }) => blocked === undefined)
+  const able = held.filter(({ blocked }) => blocked === undefined)
+  const staying = able.filter(({ draining }) => !draining)
+  const best = [staying, able].find(({ length }) => length > 0)
+  if (best === undefined || usual === undefined || best.includes(usual)) return usual
   // By what is left of the number: all who come from one lane would else go to the same.
-  return free[Math.floor(payer / held.length) % free.length] ?? usual
+  return best[Math.floor(payer / held.length) % best.length]
 }
 
 function hash(payer: string): number {

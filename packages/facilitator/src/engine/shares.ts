@@ -10,6 +10,8 @@ export interface Shares {
   wants(lane: Lane): boolean
   /** Whether to let a lane go that is held, for there are others who would take it. */
   spares(lane: Lane): boolean
+  /** How many lanes are held that are too many. */
+  excess(): number
   /** Whether to let a lane go that is of no use here: its chain cannot be asked, and can be elsewhere. */
   yields(lane: Lane): boolean
   /** It is held from now on. */
@@ -57,6 +59,7 @@ export function createShares({ lanes, held, taking, clock, leave }: SharesOption
   const share = () => Math.ceil(leased().length / alive)
   const isMine = (lane: Lane) => held.has(lane) || taking.has(lane)
   const isShort = () => leased().filter(isMine).length < share()
+  const excess = () => leased().filter((lane) => held.has(lane)).length - share()
   const isLeft = (lane: Lane) => alive > 1 && clock() < (left.get(lane)?.until ?? 0)
   const yields = (lane: Lane) => lane.cutOff && reached.has(lane.network)
 
@@ -84,12 +87,13 @@ export function createShares({ lanes, held, taking, clock, leave }: SharesOption
     },
     spares(lane) {
       if (!lane.isOrdered || kept.has(lane) || !reached.has(lane.network)) return false
-      return leased().filter((each) => held.has(each)).length > share()
+      return excess() > 0
     },
+    excess: () => Math.max(0, excess()),
     yields,
     took(lane) {
       left.delete(lane)
-      if (leased().filter((each) => held.has(each)).length > share()) kept.add(lane)
+      if (excess() > 0) kept.add(lane)
     },
     gave(lane) {
       free = new Set([...free, lane])

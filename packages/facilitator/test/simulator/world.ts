@@ -497,12 +497,13 @@ function createWorld(
       account,
       balance: balance.toString(),
     }))
+    // Each tells of one undoing: what was undone again had been noticed before.
+    const notices = event.filter(({ to_state }) => to_state === 'reorged').sort((a, b) => a.at - b.at)
     const returned = chain.undone.map(({ transfer: { from: account, value: amount, nonce }, from, until }) => {
       const pid = settlement.find(({ payer, body }) => payer === account && body.includes(nonce))?.pid
-      const noticed = event.filter(
-        ({ to_state, at, ...each }) => each.pid === pid && to_state === 'reorged' && at > from - SKEW,
-      )
-      const end = Math.min(until, ...noticed.map(({ at }) => at))
+      const notice = notices.find((each) => each.pid === pid && each.at > from - SKEW)
+      if (notice !== undefined) notices.splice(notices.indexOf(notice), 1)
+      const end = Math.min(until, notice?.at ?? until)
       return { network: NETWORK, asset: ASSET, account, amount, from: from - SKEW, until: end + SKEW }
     })
     for (const { from_state, to_state } of event) note(`${from_state} → ${to_state}`)
