@@ -51,6 +51,8 @@ export class SimChain {
   readonly seen = new Map<string, { readonly tx: Tx; readonly at: number }>()
   /** Transfers of undone blocks, since when, and until when they were in none. */
   readonly undone: { readonly transfer: Transfer; readonly from: number; until: number }[] = []
+  /** Branches that were given up: when, and how high they were. */
+  readonly givenUp: { readonly at: number; readonly height: bigint }[] = []
   /** Signers that have nothing for fees, and those that have too little. */
   readonly dry = new Set<string>()
   readonly short = new Set<string>()
@@ -115,6 +117,7 @@ export class SimChain {
 
   /** Undoes so many blocks, as far as they are not final; what was in them goes back into the pool, where `keeps` says so. */
   undo(depth: number, keeps: () => boolean): void {
+    this.givenUp.push({ at: this.#clock(), height: this.head.number })
     for (let count = 0; count < depth && this.head.number > this.final; count++) {
       const gone = this.blocks.pop()
       if (gone === undefined) return

@@ -506,10 +506,25 @@ function createWorld(
       const end = Math.min(until, notice?.at ?? until)
       return { network: NETWORK, asset: ASSET, account, amount, from: from - SKEW, until: end + SKEW }
     })
+    // Heights are all that nodes are told apart by: one that still shows a branch that was given up, and was as high, does not show what has moved since.
+    const unseen = chain.givenUp.flatMap(({ at, height }) => {
+      const until = at + mostBehind
+      const hidden = chain.blocks.filter(({ number, time }) => number <= height && time >= at && time <= until)
+      return hidden.flatMap(({ logs, time }) =>
+        logs.map(({ transfer: { from: account, value: amount } }) => {
+          return { network: NETWORK, asset: ASSET, account, amount, from: time - SKEW, until: until + SKEW }
+        }),
+      )
+    })
     for (const { from_state, to_state } of event) note(`${from_state} → ${to_state}`)
     return {
       journal,
-      chain: { transfers, transactions, returned, ...(isDrained ? {} : { opening: accounts }) },
+      chain: {
+        transfers,
+        transactions,
+        returned: [...returned, ...unseen],
+        ...(isDrained ? {} : { opening: accounts }),
+      },
       // What a replica wrote after an answer may have an earlier time.
       answers: answers.map(({ at, askedAt = at, ...rest }) => ({ ...rest, at: at - SKEW, askedAt: askedAt - SKEW })),
     }
