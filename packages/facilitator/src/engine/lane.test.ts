@@ -24,6 +24,36 @@ test('INV-8 who carries a payment whose lane another holds sends nothing, and le
   expect(await lane.isGone(transaction)).toBe(true)
 })
 
+test('INV-8 what was read of a lane that somebody else holds by then keeps nobody from learning that a number is gone', async () => {
+  const world = { now: 1000, mined: 0n }
+  const transaction = { hash: 'a', signer: '0xf1', nonce: 0n, raw: '0x' }
+  const numbers = async () => world.mined
+  let read = async () => ({ open: [] as unknown[], next: 0n })
+  const idle = () => () => {}
+  const lane = createLane({
+    chain: { network: 'eip155:84532', nextNonce: numbers, minedNonce: numbers },
+    journal: { lane: () => read() },
+    shortage: { join: async () => {}, leave() {}, notice() {} },
+    ...{ signer: '0xf1', clock: () => world.now, lag: 5000, timers: { background: idle, after: idle } },
+    ...{ onBlocked() {}, onError() {} },
+  } as unknown as LaneOptions)
+  await lane.take({ fence: 1 })
+  let answer = () => {}
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  read = () => answered.then(() => ({ open: [{ transaction, ended: false }], next: 1n }))
+  const reopened = lane.reopen()
+  lane.lose()
+  answer()
+  await reopened
+  world.mined = 1n
+  expect(await lane.isGone(transaction)).toBe(false)
+  world.now += 5000
+  expect(await lane.isGone(transaction)).toBe(true)
+  expect(lane.included(transaction)).toBeUndefined()
+})
+
 /** A lane that is held and has nothing under way, whose node names the nonce `pooled`; the chain has `mined`, the journal `written`. */
 async function laneAt({ pooled, mined, written }: { pooled: bigint; mined: bigint; written: bigint }) {
   const faults: unknown[] = []

@@ -272,6 +272,11 @@ export function createLane(options: LaneOptions): Lane {
     return knocking
   }
 
+  /** What waits for its block in a lane that is held here: nobody looks after what is left of others. */
+  function tended(transaction: SignedTransaction): Slot | undefined {
+    return standing.hold === undefined ? undefined : slots.of(transaction)
+  }
+
   function drop(slot: Slot): void {
     // What stood in the way may have been this one; the next send says whether something still does.
     if (slots.drop(slot)) standing.doubt()
@@ -346,16 +351,16 @@ export function createLane(options: LaneOptions): Lane {
       return sending.send(slots.of(transaction) ?? slots.keep(transaction, false))
     },
     async isGone(transaction) {
-      const slot = slots.of(transaction)
+      const slot = tended(transaction)
       // What waits here for its block is looked after: that says when there is reason to ask.
       return slot !== undefined && !slot.included ? false : taken.isGone(transaction)
     },
     included(transaction) {
-      const slot = slots.of(transaction)
+      const slot = tended(transaction)
       return slot === undefined || slot.included || !isOrdered ? undefined : slot.landed.given
     },
     async soon(transaction) {
-      const slot = slots.of(transaction)
+      const slot = tended(transaction)
       if (!isOrdered || slot === undefined || slot.included) return true
       if (!slots.isQuick) return false
       const late = new Promise<boolean>((resolve) => {
