@@ -60,6 +60,7 @@ export async function auditJournal({ store, schemes = [] }: AuditOptions): Promi
   const { db } = store.withTables<JournalTables>()
   const reads = createReads(db, '')
   const events = await verifyEvents(db)
+  const hasArchive = (await db.selectFrom('chain_start').select('writer').limit(1).execute()).length > 0
   const differences: AuditDifference[] = []
   if (!events.ok)
     differences.push({ kind: 'events', detail: `those of ${events.writer} are not whole at entry ${events.seq}` })
@@ -72,7 +73,7 @@ export async function auditJournal({ store, schemes = [] }: AuditOptions): Promi
     const states = await lastStates(db, rows)
     for (const record of await reads.loadAll(rows)) {
       settlements += 1
-      const flaw = flawOf(record, states.get(record.pid)) && (await flawAgain(db, record.pid))
+      const flaw = flawOf(record, states.get(record.pid), hasArchive) && (await flawAgain(db, record.pid, hasArchive))
       if (flaw) differences.push({ pid: record.pid, ...flaw })
       if (record.evidence === undefined) continue
       add(sums, record)
@@ -139,17 +140,20 @@ async function lastStates(
 function flawOf(
   { state, evidence, scheme, amount, requestText }: SettlementRecord,
   led: ReadonlySet<string> | undefined,
+  hasArchive: boolean,
 ): Flaw | undefined {
   // Archived: the first of its events are elsewhere.
   const isHere = requestText !== ''
+  if (!isHere && !hasArchive)
+    return { kind: 'state', detail: `${state}, what was asked for is gone, and nothing is archived` }
   if (isHere && led === undefined) return { kind: 'state', detail: `${state}, and no event says how` }
   if (isHere && led?.has(state) === false) {
     return { kind: 'state', detail: `${state}, but its events lead to ${[...led].join(' or ')}` }
   }
   const relies = state === 'mined' || state === 'settled' || state === 'final'
   if (!relies && evidence !== undefined) return { kind: 'evidence', detail: `${state}, and yet credited` }
-  // What charges by use may charge nothing.
-  const mayBeNothing = scheme !== 'exact' || amount === 0n
+  // A wish of the seller's may move nothing, and of what is charged by use there may have been none.
+  const mayBeNothing = !CHARGES.has(scheme) || amount === 0n
   if (relies && evidence === undefined && !mayBeNothing)
     return { kind: 'evidence', detail: `${state} without evidence` }
   if (scheme === 'exact' && evidence !== undefined && evidence.amount < amount) {
@@ -158,10 +162,17 @@ function flawOf(
   return undefined
 }
 
-async function flawAgain(db: Reader<JournalTables>, pid: SettlementRecord['pid']): Promise<Flaw | undefined> {
+/** Schemes whose payments move what they ask for. */
+const CHARGES: ReadonlySet<string> = new Set(['exact', 'upto'])
+
+async function flawAgain(
+  db: Reader<JournalTables>,
+  pid: SettlementRecord['pid'],
+  hasArchive: boolean,
+): Promise<Flaw | undefined> {
   const record = await createReads(db, '').load(pid)
   const states = await lastStates(db, [pid])
-  return record && flawOf(record, states.get(pid))
+  return record && flawOf(record, states.get(pid), hasArchive)
 }
 
 /** Asks the chain for the payment by the transaction that the journal credits. */

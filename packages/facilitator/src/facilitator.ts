@@ -34,7 +34,7 @@ import { createOpening } from './opening.js'
 import { type Presentation, readPresentation, storedRequest } from './presentation.js'
 import { createRecall } from './recall.js'
 import type { FacilitatorOptions, FacilitatorService, WebhookOptions } from './service.js'
-import { createSettling } from './settling.js'
+import { createSettling, newestOf } from './settling.js'
 import { sleep, systemTimers, upTo } from './timers.js'
 import { createCourier } from './webhooks/courier.js'
 import { createTelling } from './webhooks/endpoint.js'
@@ -311,8 +311,13 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     if (hasJoined) tellOf({ type: 'replica_stopped' })
   }
 
+  function isRenewed(dead: SettlementRecord): boolean {
+    const route = routes.find(dead)
+    return route.ok && dead.requestText !== '' && route.half.renews?.(storedRequest(dead).payment) === true
+  }
+
   async function find(pid: Pid) {
-    const record = settler.run(pid)?.record ?? (await journal.load(pid))
+    const record = settler.run(pid)?.record ?? (await newestOf(journal, pid, isRenewed))
     if (record === undefined) return undefined
     const { network, scheme, payer, payTo, asset, amount } = record
     return { pid, network, scheme, payer, payTo, asset, amount, settlement: settlementOf(record, DEFAULT_RETRY_AFTER) }

@@ -3,6 +3,7 @@ import {
   DEFAULT_RETRY_AFTER,
   type ErrorCode,
   type FacilitatorRequest,
+  type Pid,
   paymentId,
   type RefusedPayment,
   refuse,
@@ -63,7 +64,7 @@ export function createSettling(options: SettlingOptions): Settle {
     const { claim, route } = presented
     if (route.half.renews?.(claim.request.payment) !== true) return presented
     let { pid } = claim
-    while ((settler.run(pid)?.record ?? (await journal.load(pid)))?.state === 'dead') pid = paymentId([pid, 'again'])
+    while ((settler.run(pid)?.record ?? (await journal.load(pid)))?.state === 'dead') pid = nextName(pid)
     return { ...presented, claim: { ...claim, pid } }
   }
 
@@ -100,7 +101,7 @@ export function createSettling(options: SettlingOptions): Settle {
     { route, late, ...refusal }: RefusedPayment & { readonly route?: Route },
     enough: Deadline,
   ): Promise<Settlement> {
-    const record = late && (await journal.load(late.pid))
+    const record = late && route && (await newestOf(journal, late.pid, () => route.half.renews?.(request.payment)))
     if (route === undefined || record?.rid !== requirementsId(request.requirements)) return refused(refusal)
     if (record.state === 'refused') return refused(refusal)
     return settlementFor(request, await outcomeOf(stand(record, route), enough), route)
@@ -198,4 +199,25 @@ function refused({ code, detail, payer }: { code: ErrorCode; detail?: string; pa
     ...(detail === undefined ? {} : { detail }),
     ...(payer === undefined ? {} : { payer }),
   }
+}
+
+/**
+ * A payment as it stands, under the newest name that it has: what died and could be asked for anew goes by another since then (FAC-051).
+ *
+ * @example
+ * const record = await newestOf(journal, pid, (dead) => half.renews?.(storedRequest(dead).payment))
+ */
+export async function newestOf(
+  journal: Pick<Journal, 'load'>,
+  pid: Pid,
+  renews: (dead: SettlementRecord) => boolean | undefined,
+): Promise<SettlementRecord | undefined> {
+  const record = await journal.load(pid)
+  if (record?.state !== 'dead' || renews(record) !== true) return record
+  return (await newestOf(journal, nextName(pid), renews)) ?? record
+}
+
+/** What a payment is called that is asked for anew. */
+function nextName(pid: Pid): Pid {
+  return paymentId([pid, 'again'])
 }

@@ -1,4 +1,5 @@
 import { exactEvm } from '@groat/evm/exact/facilitator'
+import { uptoEvm } from '@groat/evm/upto/facilitator'
 import { openMemoryStore } from '@groat/store'
 import { expect, test } from 'vitest'
 import { createJournalView } from '../src/admin.js'
@@ -107,6 +108,25 @@ test('INV-9 evidence that is missing, too little, or not what the chain has, sho
   expect(has?.replace(/log \d+/, 'log 99')).toBe(had)
   const offline = await auditJournal({ store: on.store })
   expect(offline.differences.map(({ kind }) => kind)).toEqual(['evidence', 'evidence'])
+})
+
+test('INV-9 what was asked for is missed where nothing was ever archived, and evidence of what was charged by use', async () => {
+  const chains = [await settlingChain(on.chain.rpcUrl, ['facilitator'])]
+  const schemes = [exactEvm({ chains }), uptoEvm({ chains })]
+  const service = await on.serve({ schemes })
+  expect((await service.settle(await on.payUpto(`0x${'9'.repeat(64)}`))).status).toBe('settled')
+  expect((await service.settle(await on.pay())).status).toBe('settled')
+  await service.stop()
+  const idOf = (scheme: string) =>
+    on.tables().selectFrom('settlement').select('id').where('scheme', '=', scheme).executeTakeFirstOrThrow()
+  const [used, fixed] = [await idOf('upto'), await idOf('exact')]
+  await tables().transaction(async (trx) => {
+    await trx.deleteFrom('evidence').where('settlement', '=', used.id).execute()
+    await trx.deleteFrom('request').where('settlement', '=', fixed.id).execute()
+    await trx.updateTable('evidence').set({ amount: '1000000' }).where('settlement', '=', fixed.id).execute()
+  })
+  const { ok, differences } = await auditJournal({ store: on.store, schemes })
+  expect({ ok, kinds: differences.map(({ kind }) => kind).sort() }).toEqual({ ok: false, kinds: ['evidence', 'state'] })
 })
 
 test('a transfer that is not on the chain shows', async () => {

@@ -240,3 +240,19 @@ test('a payment shows what was signed for it and became of that, and is found by
   ])
   expect((await shown(alone.hash)).map(({ at }) => at)).toEqual([2])
 })
+
+test('what has failed and waits for its end does not count as waiting, what was signed does', async () => {
+  await journal.leases.renew(60_000)
+  const hold = (await journal.leases.acquire(NETWORK, '0xf1', 60_000)) ?? { fence: -1 }
+  await claim(1, ANN, 0)
+  const view = createJournalView(store)
+  const record = (await journal.load(paymentId([NETWORK, '0']))) as SettlementRecord
+  const oldest = async () => (await view.open()).map(({ state, oldest }) => [state, oldest !== undefined])
+  expect(await oldest()).toEqual([['claimed', true]])
+  const tx: SignedTransaction = { hash: 'a', signer: '0xf1', nonce: 0n, raw: '' }
+  const signed = await journal.signed([{ record, undone: 0 }], tx, hold)
+  const [mine] = signed as readonly SettlementRecord[]
+  expect(await oldest()).toEqual([['signed', true]])
+  await journal.closed(mine!, mine!.attempts[0]!, 'failed')
+  expect(await oldest()).toEqual([['signed', false]])
+})

@@ -1,5 +1,6 @@
 import { type Settlement, X402Error, type X402Event } from '@groat/core'
 import { exactEvm } from '@groat/evm/exact/facilitator'
+import { uptoEvm } from '@groat/evm/upto/facilitator'
 import { startRpcProxy } from '@groat/sandbox'
 import { expect, test } from 'vitest'
 import type { FacilitatorService } from '../src/index.js'
@@ -400,5 +401,29 @@ test('A19 what is claimed while nobody can send ends when its time is over, and 
   expect(await service.settle(short)).toMatchObject({ status: 'refused' })
   await on.setCoin('facilitator', 10n ** 18n)
   receiptOf(await settleToEnd(service, long))
+  await on.expectMoved(1)
+})
+
+test('A14 INV-9 a transaction that failed, and whose block is undone, lands after all, and that is what its payment comes to', async () => {
+  const chain = await settlingChain(on.chain.rpcUrl, ['facilitator'])
+  const service = await on.serve({ settleTimeout: 500, schemes: [uptoEvm({ chains: [chain] })] })
+  const request = await on.payUpto(`0x${'7'.repeat(64)}`, 60)
+  const { from: payer } = request.payment.payload.permit2Authorization as { readonly from: `0x${string}` }
+  await on.chain.mine()
+  await on.chain.setAutomine(false)
+  expect(await service.settle(request)).toMatchObject({ status: 'unknown' })
+  await on.chain.allow(payer, on.chain.permit2, 0n)
+  await on.chain.mine()
+  const statuses = async () =>
+    (await on.tables().selectFrom('attempt').select('status').execute()).map((row) => row.status)
+  await until(async () => (await statuses()).join() === 'failed')
+  const { raw } = await on.tables().selectFrom('attempt').select('raw').executeTakeFirstOrThrow()
+  await on.chain.reorg(1)
+  await on.chain.allow(payer, on.chain.permit2, 2n ** 255n)
+  await on.chain.client.sendRawTransaction({ serializedTransaction: raw as `0x${string}` })
+  await on.chain.mine()
+  await on.chain.setAutomine(true)
+  expect(await settleToEnd(service, request)).toMatchObject({ status: 'settled' })
+  expect((await statuses())[0]).toBe('landed')
   await on.expectMoved(1)
 })

@@ -67,7 +67,7 @@ export type Inspection = InspectedPayment | RefusedPayment
 export type RefusedPayment = Refusal & {
   readonly payer?: string
   /**
-   * Set when nothing speaks against it but the time, or that another has to sign for it: it may have been settled while it was good, or by the other, and is answered by
+   * Set when nothing speaks against it but the time, or what whoever is asked would not settle: it may have been settled while it was good, or by another who would, and is answered by
    * what is known of it.
    */
   readonly late?: InspectedPayment

@@ -85,9 +85,7 @@ export function authCaptureEvm(options: AuthCaptureEvmFacilitatorOptions): Schem
     const seen = inspection.ok ? inspection : inspection.late
     if (seen === undefined) return inspection
     const refusal = judge(known(payment, terms).read.terms, seen.payer, byNetwork.get(terms.network), fee)
-    if (refusal === undefined) return inspection
-    const isOthers = refusal.code === 'invalid_auth_capture_evm_operator_not_admitted'
-    return { ...refusal, payer: seen.payer, ...(isOthers && { late: seen }) }
+    return refusal ? { ...refusal, payer: seen.payer, late: seen } : inspection
   }
 
   function known(payment: PaymentPayload, terms: PaymentRequirements): Known {

@@ -101,7 +101,7 @@ export function exactEvm(options: ExactEvmFacilitatorOptions): ExactEvmFacilitat
     const inspection = inspectExact(payment, terms, now)
     const read = inspection.ok ? inspection : inspection.late
     const refusal = read && judge(read.payer, byNetwork.get(terms.network), terms)
-    return refusal ? { ...refusal, payer: read.payer } : inspection
+    return refusal ? { ...refusal, payer: read.payer, late: read } : inspection
   }
 
   /** What is settled and looked for has been inspected before. */

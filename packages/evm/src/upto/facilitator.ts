@@ -79,9 +79,7 @@ export function uptoEvm(options: UptoEvmFacilitatorOptions): SchemeFacilitator<E
     if (seen === undefined) return inspection
     const { payment: read, chain } = known(payment, terms)
     const refusal = judge(read, chain)
-    if (refusal === undefined) return inspection
-    const isOthers = refusal.code === 'upto_facilitator_mismatch'
-    return { ...refusal, payer: seen.payer, ...(isOthers && { late: seen }) }
+    return refusal ? { ...refusal, payer: seen.payer, late: seen } : inspection
   }
 
   function known(payment: PaymentPayload, terms: PaymentRequirements): { payment: UptoPayment; chain?: EvmChain } {

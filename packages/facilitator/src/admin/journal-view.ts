@@ -2,7 +2,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { assetByAddress, canonicalAddress, formatUnits, type Network } from '@groat/core'
 import type { Store } from '@groat/store'
 import { openPhases } from '../journal/state.js'
-import { eventsOfIt, inPhases, type JournalTables } from '../journal/tables.js'
+import { eventsOfIt, inPhases, isLiveRide, type JournalTables } from '../journal/tables.js'
 import { attemptsOf, type PaymentAttempt, ridersOf } from './attempts.js'
 import { meanFeeOf, wholeTransactions } from './fees.js'
 import { createReplicaView, type ReplicaView } from './replica-view.js'
@@ -30,12 +30,12 @@ export type PaymentRow = {
   readonly updatedAt: number
 }
 
-/** So many payments of a network stand so. */
+/** So many payments of a network stand so. `oldest`: since when one of them waits; what has failed waits for nothing but its payer, or its end. */
 export type OpenCount = {
   readonly network: string
   readonly state: string
   readonly count: number
-  readonly oldest: number
+  readonly oldest?: number
 }
 
 /** What the operator's page reads of the journal. It never writes. */
@@ -209,11 +209,20 @@ export function createJournalView(store: Store): JournalView {
     async open() {
       const rows = await db
         .selectFrom('settlement')
-        .select((eb) => ['network', 'state', eb.fn.countAll().as('count'), eb.fn.min('created_at').as('oldest')])
+        .select((eb) => {
+          const riding = eb.exists(
+            eb.selectFrom('ride').select('slot').whereRef('ride.settlement', '=', 'settlement.id').where(isLiveRide),
+          )
+          const waits = eb.or([eb('state', 'not in', ['signed', 'sent']), riding])
+          const since = eb.fn.min(eb.case().when(waits).then(eb.ref('created_at')).end())
+          return ['network', 'state', eb.fn.countAll().as('count'), since.as('oldest')]
+        })
         .where(inPhases(openPhases))
         .groupBy(['network', 'state'])
         .execute()
-      return rows.map((row) => ({ ...row, count: Number(row.count), oldest: Number(row.oldest) }))
+      return rows.map(({ network, state, count, oldest }) => {
+        return { network, state, count: Number(count), ...(oldest !== null && { oldest: Number(oldest) }) }
+      })
     },
 
     async settledSince(at, networks) {

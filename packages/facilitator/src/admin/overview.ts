@@ -235,7 +235,8 @@ function formatCoin(amount: bigint, network: ChainDriver['network']): string {
 }
 
 function oldestOf(counts: readonly OpenCount[], at: number): { readonly oldestOpenSeconds?: number } {
-  if (counts.length === 0) return {}
-  const oldest = Math.min(...counts.map((each) => each.oldest))
+  const waiting = counts.flatMap(({ oldest = [] }) => oldest)
+  if (waiting.length === 0) return {}
+  const oldest = Math.min(...waiting)
   return { oldestOpenSeconds: Math.max(0, Math.round((at - oldest) / 1000)) }
 }

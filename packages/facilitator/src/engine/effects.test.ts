@@ -1,4 +1,4 @@
-import { refuse, X402Error } from '@groat/core'
+import { type ChainOutcome, refuse, X402Error } from '@groat/core'
 import { expect, test } from 'vitest'
 import { claimed, request } from '../../test/one-payment.js'
 import type { Checked, Journal } from '../journal/journal.js'
@@ -281,3 +281,36 @@ test.each([
     expect(asked).toEqual([7n, 7n, 7n])
   },
 )
+
+/** A payment whose only transaction has failed, and what the chain says of it: without that transaction, and of that transaction. */
+function failedOnce(without: ChainOutcome, ofIt: ChainOutcome, { latest = 7n } = {}) {
+  const transaction = { hash: 'a', signer: 's', nonce: 0n, raw: '' }
+  const record = { ...claimed, state: 'sent', attempts: [{ transaction, slot: 's 0', status: 'failed' }] } as const
+  const half = {
+    outcome: async (_: unknown, __: unknown, sent: readonly unknown[]) => (sent.length === 0 ? without : ofIt),
+  }
+  const chain = { head: async () => ({ latest, safe: 0n, final: 0n }) }
+  const lane = { outbids: () => 0, isGone: async () => false }
+  const effects = createEffects('0x03', request, { half, chain, laneBy: () => lane } as never as Route, {
+    ...{ ...rest, finality: () => 3, journal: {} as Journal, isAlone: () => true, means: undefined },
+  })
+  return effects({ do: 'look' }, { record })
+}
+
+const evidence = { transaction: 'a', logIndex: 0, blockNumber: 7n, blockHash: 'b', amount: 7n }
+const refusal = refuse('payment_expired')
+
+test('INV-9 what has failed is looked at as well: its block may be undone, and then it lands after all', async () => {
+  const settled = { status: 'settled', ...evidence } as const
+  for (const without of [{ status: 'pending' }, { status: 'dead', refusal }] as const) {
+    expect(await failedOnce(without, settled)).toMatchObject({ chain: settled })
+  }
+})
+
+test('INV-9 what dies with its last transaction lives until the block of that failure is deep', async () => {
+  const reverted = { status: 'reverted', transaction: 'a', blockNumber: 7n, refusal } as const
+  const dead = { status: 'dead', refusal } as const
+  expect(await failedOnce(dead, reverted)).toMatchObject({ chain: { status: 'pending', alone: true } })
+  expect(await failedOnce(dead, reverted, { latest: 9n })).toMatchObject({ chain: dead })
+  expect(await failedOnce({ status: 'pending' }, reverted)).toMatchObject({ chain: { status: 'pending' } })
+})

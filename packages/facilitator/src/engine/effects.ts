@@ -129,18 +129,33 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   }
 
   async function look(record: SettlementRecord): Promise<Pick<Facts, 'chain' | 'isDeep' | 'stands' | 'gone'>> {
-    // What is known to have failed has nothing more to say, and would drown what the chain says of the payment itself. What moves nothing in its place is no
-    // failure of it: its nonce is gone.
-    const sent = record.attempts.flatMap(({ transaction, status }) =>
-      status === 'failed' || isIdle(transaction) ? [] : [transaction],
-    )
-    let outcome = await half.outcome(payment, requirements, sent)
+    let outcome = await outcomeOf(record)
     const gone = outcome.status === 'pending' && (await isGone(record))
     // What took the number had to be shown by then; it may not have been before.
-    if (gone) outcome = await half.outcome(payment, requirements, sent)
+    if (gone) outcome = await outcomeOf(record)
     crashpoint('FP-09')
     if (outcome.status !== 'settled') return { chain: outcome, stands: await isStanding(record), gone }
     return { chain: outcome, isDeep: await isDeepEnough(chain, outcome.blockNumber, options.finality(record)) }
+  }
+
+  /**
+   * What is known to have failed says nothing as long as it stands, and would drown what the chain says of the payment itself; but where its block was undone it may have landed
+   * after all. What moves nothing in its place is no failure of it: its nonce is gone.
+   */
+  async function outcomeOf(record: SettlementRecord): Promise<ChainOutcome> {
+    const able = record.attempts.filter(({ transaction }) => !isIdle(transaction))
+    const [failed, others] = [true, false].map((is) =>
+      able.filter(({ status }) => (status === 'failed') === is).map(({ transaction }) => transaction),
+    ) as [SignedTransaction[], SignedTransaction[]]
+    const outcome = await half.outcome(payment, requirements, others)
+    if (outcome.status === 'settled' || failed.length === 0) return outcome
+    const again = await half.outcome(payment, requirements, failed)
+    if (again.status === 'settled') return again
+    // What dies with its last transaction lives until that one has failed for good.
+    const failedIn = outcome.status === 'dead' && again.status === 'reverted' ? again.blockNumber : undefined
+    if (failedIn !== undefined && !(await isDeepEnough(chain, failedIn, options.finality(record))))
+      return { ...PENDING, alone: true }
+    return outcome
   }
 
   async function isGone({ attempts }: SettlementRecord): Promise<boolean> {
@@ -269,7 +284,7 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
   }
 }
 
-const PENDING: ChainOutcome = { status: 'pending' }
+const PENDING = { status: 'pending' } as const satisfies ChainOutcome
 
 /** Milliseconds that a payment waits for earlier ones of its payer, which would take the money that it needs. */
 const CROWD_PATIENCE = 10_000

@@ -134,4 +134,6 @@ test.each(['settled', 'final', 'refused', 'dead'] as const)('%s is the end', (st
 
 test('polls quickly at first, then in proportion, then slowly', () => {
   expect([0, 10, 100, 1000, 10_000, 60_000].map(pollDelay)).toEqual([5, 5, 50, 500, 1000, 5000])
+  const hour = 3_600_000
+  expect([hour, 24 * hour, 9000 * hour].map(pollDelay)).toEqual([5000, 120_000, 600_000])
 })

@@ -120,11 +120,12 @@ function planAnother({ record, verdict, crowded, chain, now }: Known): Step {
 
 /**
  * How long to wait before the chain is asked again, in milliseconds: quick at first, then in proportion to the age, once a second at most;
- * after a minute every five seconds.
+ * after a minute every five seconds, after hours ever more seldom, for some payments live for years.
  *
  * @example
  * pollDelay(0) // 5
  */
 export function pollDelay(age: number): number {
-  return Math.min(Math.max(age / 2, 5), age < 60_000 ? 1000 : 5000)
+  if (age < 60_000) return Math.min(Math.max(age / 2, 5), 1000)
+  return Math.min(Math.max(age / 720, 5000), 600_000)
 }

@@ -66,6 +66,10 @@ test('those of a lane that is blocked are spread over all others', () => {
   expect(new Set(before.map((payer) => laneOf(payer)?.signer))).toEqual(new Set(['0x01', '0x03']))
 })
 
+test('ENG-5 a payment that names a signer of somebody else has no lane here', () => {
+  expect(routeOver([free(), free()], '0x0f').laneOf(payers[0]!)).toBeUndefined()
+})
+
 test('a payment that names its signer waits for it', () => {
   const { laneOf } = routeOver([{ ...free(), blocked: 'signer_out_of_gas' }, free()], '0x00')
   expect(laneOf(payers[0]!)).toMatchObject({ signer: '0x00', blocked: 'signer_out_of_gas' })

@@ -7,6 +7,7 @@ import {
   type Refusal,
   refuse,
   type SchemeFacilitator,
+  sameAddress,
   sha256Hex,
   X402Error,
 } from '@groat/core'
@@ -82,7 +83,8 @@ export function createRoutes(
     const signerOf: Route['signerOf'] = ({ payment, requirements }) => half.signerOf?.(payment, requirements)
     const laneOf: Route['laneOf'] = (payer, request) => {
       const named = signerOf(request)
-      const held = (named === undefined ? mine : [laneBy(named)]).filter((each) => each.held)
+      const able = named === undefined ? mine : mine.filter(({ signer }) => sameAddress(signer, named))
+      const held = able.filter((each) => each.held)
       return held.length <= 1 ? held[0] : choose(held, hash(payer))
     }
     return { ok: true, half, chain, signerOf, laneOf, laneBy, reopen: () => reopen(network) }

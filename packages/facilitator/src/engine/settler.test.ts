@@ -119,8 +119,8 @@ test('A19 a payment that waits for its lane says why once, and again when that i
   const { world, carry } = worldAt(1_000_000)
   let looks = 0
   const half = {
-    async outcome() {
-      looks += 1
+    async outcome(_: unknown, __: unknown, sent: readonly unknown[]) {
+      if (sent.length === 0) looks += 1
       return { status: 'pending' }
     },
     verify: async () => ({ ok: true }),

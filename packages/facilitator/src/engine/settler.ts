@@ -58,7 +58,10 @@ export function createSettler(options: SettlerOptions): Settler {
     run: (pid) => runs.get(pid),
     carry(record, request, route, means) {
       const known = runs.get(record.pid)
-      if (known !== undefined) return known
+      if (known !== undefined) {
+        known.renew(record)
+        return known
+      }
       const tools = { follower, means, moves, ...options }
       const run = startRun(record, request, route, tools, () => runs.delete(record.pid))
       runs.set(record.pid, run)
@@ -75,6 +78,8 @@ export function createSettler(options: SettlerOptions): Settler {
 }
 
 type StoppableRun = Run & {
+  /** This is how the payment stands in the journal: if the run goes by something older, it reads anew. */
+  renew(seen: SettlementRecord): void
   /** Leaves the payment where it is. */
   stop(): void
 }
@@ -101,6 +106,7 @@ function startRun(
   let since = clock()
   let checkedAt = since
   let stopped = false
+  let isOutdated = false
   const stop = createSignal()
   /** Ends the wait that is under way. */
   let goOn = () => {}
@@ -111,6 +117,8 @@ function startRun(
     let known: Facts | undefined = { record }
     while (!stopped) {
       try {
+        if (isOutdated) known = undefined
+        isOutdated = false
         known ??= { record: await reload(journal, pid) }
         note(known.record)
         if (isOpen(record.state) && record.owner !== journal.replica) {
@@ -233,6 +241,11 @@ function startRun(
     decided: decided.given,
     looked: looked.given,
     stalled: () => stalled.given,
+    renew({ state, owner, attempts }) {
+      if (state === record.state && owner === record.owner && attempts.length === record.attempts.length) return
+      isOutdated = true
+      goOn()
+    },
     stop() {
       stopped = true
       stop.give()

@@ -170,7 +170,8 @@ export function createAccess(service: Pick<FacilitatorService, 'inspect'>, optio
       // What cannot even be read costs nobody anything.
       const known = inspected.ok ? inspected : inspected.late
       if (known === undefined) return { ok: true, claim: {}, passed() {}, leave() {} }
-      const secondsLeft = known.expiresAt - clock() / 1000
+      // Who asks what became of a payment waits for no turn.
+      const secondsLeft = inspected.ok ? known.expiresAt - clock() / 1000 : Number.POSITIVE_INFINITY
       const wait = kind === 'verify' ? pressure.verify() : pressure.settle(secondsLeft)
       if (wait > 0) return deny({ code: 'facilitator_overloaded', ...about, ring: 'service', retryAfter: wait })
       const payer = `${request.requirements.network} ${known.payer}`

@@ -52,6 +52,11 @@ export class Batch {
     return this.#facts.riding.has(pid)
   }
 
+  /** Whether it travels in another slot by now. */
+  isRidingElsewhere(pid: string, slot: string): boolean {
+    return this.isRiding(pid) && this.#facts.riding.get(pid) !== slot
+  }
+
   lane(network: string, signer: string): JournalTables['lane'] | undefined {
     return this.#facts.lanes.get(laneKey(network, signer))
   }
@@ -162,7 +167,7 @@ export class Batch {
     this.#changes.attempts.push(row)
     for (const pid of pids) {
       this.#changes.rides.push({ slot: row.slot, pid })
-      this.#facts.riding.add(pid)
+      this.#facts.riding.set(pid, row.slot)
     }
   }
 
@@ -229,7 +234,7 @@ export class Batch {
     this.#changes.chains.add(network)
     if (slot === undefined) return
     this.#changes.revived.push({ pid, slot, hashes })
-    this.#facts.riding.add(pid)
+    this.#facts.riding.set(pid, slot)
   }
 
   /** Tells whoever has to know of it. */

@@ -38,8 +38,8 @@ export type Facts = {
   readonly settlements: Map<string, Standing>
   /** Under which id the journal has a payment. */
   readonly ids: Map<string, number>
-  /** Payments with a live ride. */
-  readonly riding: Set<string>
+  /** Payments with a live ride, and in which slot that is. */
+  readonly riding: Map<string, string>
   readonly lanes: Map<string, JournalTables['lane']>
   /** How often chains undid blocks. */
   readonly undone: ReadonlyMap<string, number>
@@ -96,7 +96,7 @@ export async function readFacts(
   return {
     settlements: new Map(standings.rows.map((row) => [row.pid, row])),
     ids: new Map(standings.rows.map(({ pid, id }) => [pid, id])),
-    riding: new Set(riding.rows.map(({ pid }) => pid)),
+    riding: new Map(riding.rows.map(({ pid, slot }) => [pid, slot])),
     lanes: new Map(laneRows.flatMap(({ rows }) => rows).map((row) => [laneKey(row.network, row.signer), row])),
     undone: new Map(chains.rows.map(({ network, undone }) => [network, undone])),
     payers: payersOf(accounts.rows, open.rows),

@@ -578,6 +578,35 @@ function describeJournal(): void {
       expect((await journal.leases.renew(60_000)).reached).toEqual(new Map())
     })
 
+    test('ENG-5 who has lost a payment to another writes nothing of it, and does not close what the other has signed', async () => {
+      const other = createJournal({ store, clock: () => 1000, replica: 's' })
+      const mine = written(await sign(await claimed('1'), tx('a', 0n)))
+      await other.leases.renew(1000)
+      await journal.leases.renew(-1)
+      const [theirs] = await other.adopt([SERVED], [])
+      expect(theirs).toMatchObject({ pid: mine.pid, owner: 's' })
+      const steps = [
+        journal.closed(mine, mine.attempts[0]!, 'failed'),
+        journal.sent(mine, mine.attempts[0]!.transaction),
+        journal.dead(mine, refuse('payment_expired')),
+        journal.settled(mine, evidence),
+        journal.give(mine),
+      ]
+      expect(await Promise.all(steps)).toEqual(steps.map(() => 'moved'))
+      expect(await journal.load(mine.pid)).toEqual(theirs)
+      // Back again, it goes by what was signed meanwhile.
+      const failed = written(await other.closed(theirs!, theirs!.attempts[0]!, 'failed'))
+      await journal.leases.renew(1000)
+      const lane = (await other.leases.acquire(NETWORK, '0xf2', 1000))!
+      const checked = [{ record: failed, undone: 0 }]
+      const again = await other.signed(checked, { ...tx('b', 0n), signer: '0xf2' }, lane)
+      expect(Array.isArray(again)).toBe(true)
+      await other.leases.renew(-1)
+      expect(await journal.adopt([SERVED], [])).toHaveLength(1)
+      expect(await journal.closed(mine, mine.attempts[0]!, 'failed')).toBe('moved')
+      expect((await journal.load(mine.pid))?.attempts.map(({ status }) => status)).toEqual(['failed', 'signed'])
+    })
+
     test('what has to be signed for again, by who cannot sign any more, goes to one who can', async () => {
       const other = createJournal({ store, clock: () => 1000, replica: 's' })
       const signed = written(await sign(await claimed('1'), tx('a', 0n)))

@@ -28,11 +28,11 @@ export function createStatements({ listStatement, kind }: Store<JournalTables>) 
           .orderBy('pid')
           .$if(locks, (query) => query.forUpdate()),
     ),
-    riding: listStatement<{ pids: readonly string[] }, { pid: string }>((db, { pids }) =>
+    riding: listStatement<{ pids: readonly string[] }, { pid: string; slot: string }>((db, { pids }) =>
       db
         .selectFrom('settlement')
         .innerJoin('ride', 'ride.settlement', 'settlement.id')
-        .select('pid')
+        .select(['pid', 'slot'])
         .where('pid', 'in', pids)
         .where(isLiveRide),
     ),

@@ -8,7 +8,7 @@ import { liveStatuses, type SettlementState } from './state.js'
 /** What became of a write: the record as it stands now, or `moved` when somebody else has moved it on and it has to be read again. */
 export type Written = SettlementRecord | 'moved'
 
-/** Writes about one payment. Each holds only while the payment stands where the caller saw it. */
+/** Writes about one payment. Each holds only while the payment stands where the caller saw it, and is carried by whom the caller saw. */
 export interface JournalSteps {
   /** Lets a payment go: it has to be signed for, and this replica cannot, or it is not served here. */
   give(record: SettlementRecord): Promise<Written>
@@ -32,17 +32,20 @@ export interface JournalSteps {
 
 /** Makes the steps over a journal's writer. `telling`: who has to be told of what. */
 export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: Telling): JournalSteps {
-  /** A write that is decided by where one record stands: it holds only while that is where the caller saw it. */
+  /** A write that is decided by where one record stands: it holds only while that is as the caller saw it. */
   function step<T>(
-    record: Pick<SettlementRecord, 'pid' | 'state'>,
+    { pid, state, owner = null }: Pick<SettlementRecord, 'pid' | 'state'> & { readonly owner?: string | null },
     decide: (batch: Batch) => T,
     more: Partial<Pick<Write<T>, 'payer' | 'transaction' | 'rides' | 'durable'>> = {},
   ): Promise<T | 'moved'> {
     return write({
-      pids: [record.pid],
+      pids: [pid],
       rides: true,
       ...more,
-      decide: (batch) => (batch.standing(record.pid)?.state === record.state ? decide(batch) : 'moved'),
+      decide(batch) {
+        const standing = batch.standing(pid)
+        return standing?.state === state && standing.owner === owner ? decide(batch) : 'moved'
+      },
     })
   }
 
@@ -95,6 +98,7 @@ export function createSteps(write: <T>(write: Write<T>) => Promise<T>, telling: 
       step(
         record,
         (batch) => {
+          if (batch.isRidingElsewhere(record.pid, slot)) return 'moved'
           batch.alight(record.pid, as)
           if (as === 'failed') batch.blame(record.network, record.payer, FAILURE_WINDOW)
           return { ...record, attempts: closeSlot(batch, record, slot, transaction.hash, as) }

@@ -91,7 +91,7 @@ export function exactSvm(options: ExactSvmFacilitatorOptions): ExactSvmFacilitat
     const memo = requireMemo && payment.x402Version !== 1
     const refusal = judgePolicy(chain, read, terms, { ...policy, requireMemo: memo })
     const inspected = inspectionOf(read, now)
-    return refusal ? { ...refusal, payer: inspected.payer } : inspected
+    return refusal ? { ...refusal, payer: inspected.payer, late: inspected } : inspected
   }
 
   /** What is given here has been inspected before, if not always by today's policy. */
