@@ -20,8 +20,8 @@ const FEE_LIMIT = 10n ** 16n
 const BLOCK_LIMIT = 2_000
 
 /**
- * A chain, a database, and facilitators in processes of their own. The database is `target`, `DATABASE_URL`, or else a file; one that is named
- * is used as it is and has to be empty.
+ * A chain, a database, and facilitators in processes of their own. The database is `target`, `GROAT_LOAD_DATABASE`, or else a file; one that is named
+ * is used as it is and has to be empty. It goes by a name of its own: an operator's shell may have that of a real journal.
  */
 export async function startWorld({
   blockSeconds = 0,
@@ -32,7 +32,7 @@ export async function startWorld({
   ...more
 } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'groat-load-'))
-  const target = more.target ?? process.env.DATABASE_URL ?? join(folder, 'pay.db')
+  const target = more.target ?? process.env.GROAT_LOAD_DATABASE ?? join(folder, 'pay.db')
   const chain = await startEvmChain()
   const keys = Array.from({ length: signers }, generatePrivateKey)
   for (const key of keys) await fill(chain, privateKeyToAccount(key).address)

@@ -1,4 +1,4 @@
-import { type SchemeFacilitator, sameAddress, X402Error } from '@groat/core'
+import { canonicalAddress, type SchemeFacilitator, sameAddress, X402Error } from '@groat/core'
 import type { Reader, Store } from '@groat/store'
 import { type EventAudit, verifyEvents } from './journal/audit.js'
 import { assertEdition } from './journal/edition.js'
@@ -203,7 +203,7 @@ function placeOf({ amount, logIndex, transaction, blockNumber }: Place): string 
 }
 
 function add(sums: Map<string, LedgerSum>, { network, asset, payTo, evidence }: SettlementRecord): void {
-  const key = `${network} ${asset} ${payTo}`
+  const key = [network, canonicalAddress(asset), canonicalAddress(payTo)].join(' ')
   const known = sums.get(key) ?? { network, asset, payTo, payments: 0, amount: 0n }
   sums.set(key, { ...known, payments: known.payments + 1, amount: known.amount + (evidence?.amount ?? 0n) })
 }

@@ -154,6 +154,7 @@ async function fill(store: Store): Promise<void> {
       .executeTakeFirstOrThrow()
     await trx.deleteFrom('request').where('settlement', '=', id).execute()
     await trx.deleteFrom('ride').where('settlement', '=', id).execute()
+    await trx.insertInto('chain_start').values({ writer: 'archived', seq: 3, hash: 'ab' }).execute()
   })
 }
 
@@ -182,7 +183,7 @@ async function rowsOf(store: Store) {
     .select('body')
     .orderBy('pid')
     .execute()
-  const plain = ['attempt', 'event', 'outbox', 'delivery', 'payer', 'lane'] as const
+  const plain = ['attempt', 'event', 'outbox', 'delivery', 'payer', 'lane', 'chain_start'] as const
   const others = await Promise.all(plain.map((table) => db.selectFrom(table).selectAll().execute()))
   return {
     settlement: settlement.map(({ id: _, ...row }) => row),

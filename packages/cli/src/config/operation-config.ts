@@ -229,12 +229,15 @@ function tenantOf(id: string, fields: TenantFields, { fail, networkOf, networks 
     return found
   })
   const assets = fields.assets?.flatMap((name, index) => {
-    if (/^0x[0-9a-fA-F]{40}$/.test(name) || /^[1-9A-HJ-NP-Za-km-z]{32,44}$/.test(name)) return [name]
+    if (isAccount(name)) return [name]
     const found = networks.flatMap(({ network }) => assetByTicker(network, name)?.address ?? [])
     if (found.length === 0) throw fail([...path, 'assets', index], `${name} is no asset of the networks of this file`)
     return found
   })
   const { keys, scopes: allowed, pay_to, origins, schemes, limits = {} } = fields
+  for (const [index, account] of (pay_to ?? []).entries()) {
+    if (!isAccount(account)) throw fail([...path, 'pay_to', index], `${account} is no address`)
+  }
   const rates = { ...named('verify', rateOf(limits.verify)), ...named('settle', rateOf(limits.settle)) }
   return {
     id,
@@ -248,6 +251,11 @@ function tenantOf(id: string, fields: TenantFields, { fail, networkOf, networks 
     ...(Object.keys(rates).length === 0 ? {} : { rates }),
     ...named('maxSettling', limits.open),
   }
+}
+
+/** An address of an EVM chain or of Solana. */
+function isAccount(text: string): boolean {
+  return /^0x[0-9a-fA-F]{40}$/.test(text) || /^[1-9A-HJ-NP-Za-km-z]{32,44}$/.test(text)
 }
 
 /** Whoever is told of payments: tenants of theirs, the operator of all. */
