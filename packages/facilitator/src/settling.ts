@@ -82,6 +82,9 @@ export function createSettling(options: SettlingOptions): Settle {
       const { record } = standing
       if (record.rid === claim.rid) {
         const ended = await outcomeOf(standing, enough)
+        // Nothing can be sent, for longer than anybody waits: who is told so is charged for nothing later.
+        const hindrance = await standing.withdraw?.(HINDRANCES)
+        if (hindrance !== undefined) throw new X402Error(hindrance, { network: ended.network })
         // Refused, but not this spelling of it: a copy with a broken signature must not speak for the good one.
         if (ended.state === 'refused' && ended.requestText !== claim.requestText && !enough.passed()) continue
         return settlementFor(claim.request, ended, route)
@@ -188,7 +191,10 @@ export function createSettling(options: SettlingOptions): Settle {
 }
 
 /** A payment that is open here, or at its end. */
-type Standing = Pick<Run, 'record' | 'end' | 'decided' | 'stalled'>
+type Standing = Pick<Run, 'record' | 'end' | 'decided' | 'stalled'> & Partial<Pick<Run, 'withdraw'>>
+
+/** What keeps a signer from sending anything. */
+const HINDRANCES: ReadonlySet<ErrorCode> = new Set(['fee_above_limit', 'signer_out_of_gas'])
 
 const done = Promise.resolve()
 

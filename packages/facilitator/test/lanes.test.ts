@@ -114,7 +114,7 @@ test('B16 no more is spent in an hour than the operator allows', async () => {
   await on.expectMoved(0)
 })
 
-test('B16 an hour that is used up is what verify, settle and health of every replica say, and what waits is settled when there is room', async () => {
+test('B16 an hour that is used up is what verify, settle and health of every replica say, and nothing that was turned away for it moves later', async () => {
   const signers = ['facilitator', 'facilitator2'] as const
   const limits = { feePerHour: () => 300_000n * 10n * GWEI }
   const options = { signers, limits, settleTimeout: 300, lease: 1000 }
@@ -128,7 +128,8 @@ test('B16 an hour that is used up is what verify, settle and health of every rep
   receiptOf(await settleToEnd(first, await on.pay()))
   await setFee(20n * GWEI)
   const waiting = await on.pay('payer2', { maxTimeoutSeconds: 300 })
-  expect(await first.settle(waiting)).toMatchObject({ status: 'unknown' })
+  const full = { code: 'fee_above_limit' }
+  await expect(first.settle(waiting)).rejects.toMatchObject(full)
   const other = await on.pay('payer3')
   const said = (service: FacilitatorService) =>
     Promise.all([service.verify(other), service.settle(other)].map((each) => each.catch(({ code }) => code)))
@@ -140,8 +141,10 @@ test('B16 an hour that is used up is what verify, settle and health of every rep
     expect(await said(service)).toEqual(['fee_above_limit', 'fee_above_limit'])
     expect((await service.health()).reasons).toMatchObject([{ part: 'chain', code: 'fee_above_limit' }])
   }
-  expect(await second.settle(waiting)).toMatchObject({ status: 'unknown' })
+  await expect(second.settle(waiting)).rejects.toMatchObject(full)
   await setFee(GWEI)
+  await until(async () => (await first.health()).ready && (await second.health()).ready)
+  await on.expectMoved(1)
   receiptOf(await settleToEnd(second, waiting))
   receiptOf(await settleToEnd(first, other))
   expect(await first.health()).toMatchObject({ ready: true })
@@ -152,10 +155,14 @@ test('B16 what one payment may cost at the most is nothing to the others', async
   let most = 1n
   const limits = { feePerHour: () => 10n ** 18n, feePerPayment: () => most }
   const service = await on.serve({ settleTimeout: 300, limits })
-  expect(await service.settle(await on.pay())).toMatchObject({ status: 'unknown' })
+  const dear = await on.pay()
+  await expect(service.settle(dear)).rejects.toMatchObject({ code: 'fee_above_limit' })
   expect(await service.health()).toMatchObject({ ready: true })
   most = 10n ** 17n
   expect(await service.settle(await on.pay('payer2'))).toMatchObject({ status: 'settled' })
+  // It was taken back: it moves when it is presented again, and not before.
+  await on.expectMoved(1)
+  expect(await service.settle(dear)).toMatchObject({ status: 'settled' })
 })
 
 test('A14 a block that is undone after a success is noticed, and the payment lands again', async () => {

@@ -1,4 +1,4 @@
-import { type FacilitatorRequest, type Network, type Pid, refuse, X402Error } from '@groat/core'
+import { type ErrorCode, type FacilitatorRequest, type Network, type Pid, refuse, X402Error } from '@groat/core'
 import type { ReportFault } from '../fault.js'
 import type { Means } from '../journal/journal.js'
 import type { SettlementRecord } from '../journal/record.js'
@@ -24,6 +24,8 @@ export interface Run {
   stalled(): Promise<void>
   /** Resolves when the record is `claimed` no more. */
   readonly decided: Promise<void>
+  /** Takes the claim back where nothing is signed, for one of these reasons stands in its way: which one, also when it was taken back before. Never throws. */
+  withdraw(reasons: ReadonlySet<ErrorCode>): Promise<ErrorCode | undefined>
 }
 
 /** Carries payments to their end. */
@@ -102,11 +104,12 @@ function startRun(
   let record = first
   /** Since it last got anywhere, be it to where it waits for the chain. */
   let faults = 0
-  let told: { readonly what: string; readonly reference: string } | undefined
+  let told: { readonly what: string; readonly reference: string; readonly code?: ErrorCode } | undefined
   let since = clock()
   let checkedAt = since
   let stopped = false
   let isOutdated = false
+  let withdrawn: ErrorCode | undefined
   const stop = createSignal()
   /** Ends the wait that is under way. */
   let goOn = () => {}
@@ -161,8 +164,9 @@ function startRun(
 
   /** What stands in the way is told when it comes, not each time that it is met. */
   function tell(error: unknown): string {
-    const what = X402Error.is(error) ? error.code : String(error)
-    if (told?.what !== what) told = { what, reference: report(error, { during: 'settle', pid }) }
+    const code = X402Error.is(error) ? error.code : undefined
+    const what = code ?? String(error)
+    if (told?.what !== what) told = { what, reference: report(error, { during: 'settle', pid }), ...(code && { code }) }
     return told.reference
   }
 
@@ -241,6 +245,17 @@ function startRun(
     decided: decided.given,
     looked: looked.given,
     stalled: () => stalled.given,
+    async withdraw(reasons) {
+      const code = told?.code
+      if (withdrawn !== undefined || record.state !== 'claimed' || code === undefined || !reasons.has(code))
+        return withdrawn
+      const written = await effects({ do: 'refuse', refusal: refuse(code) }, { record }).catch(() => undefined)
+      if (written === undefined) return undefined
+      withdrawn = code
+      isOutdated = true
+      goOn()
+      return code
+    },
     renew({ state, owner, attempts }) {
       if (state === record.state && owner === record.owner && attempts.length === record.attempts.length) return
       isOutdated = true
