@@ -342,6 +342,8 @@ export function createFacilitator(options: FacilitatorOptions): FacilitatorServi
     verify: (request) =>
       told({ during: 'verify', network: request.requirements.network }, 'unexpected_verify_error', async () => {
         assertServing(request.requirements)
+        // Who goes by a yes would do the work and have the settlement turned down.
+        if (keeper.isJournalAway()) throw new X402Error('store_unavailable')
         const verdict = await verify(request)
         const { network, scheme } = request.requirements
         const about = { at: clock(), network, scheme, ...(verdict.payer === undefined ? {} : { payer: verdict.payer }) }

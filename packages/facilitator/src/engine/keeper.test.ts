@@ -519,3 +519,22 @@ test('ENG-5 a lane too many that is never idle drains while others stand in for 
   await until(() => draining().join() === '0xf3')
   await end()
 })
+
+test('a journal that cannot be reached is known until it can', async () => {
+  let isThere = true
+  const { lane } = laneOf('0xf1')
+  const { keeper, until, faults, end } = await keeping([lane], ({ renew }) => ({
+    async renew(...asked) {
+      if (!isThere) throw new X402Error('store_unavailable', { reason: 'unreachable' })
+      return renew(...asked)
+    },
+  }))
+  await keeper.start()
+  expect(keeper.isJournalAway()).toBe(false)
+  isThere = false
+  await until(() => keeper.isJournalAway())
+  isThere = true
+  await until(() => !keeper.isJournalAway())
+  expect(faults).toMatchObject([{ code: 'store_unavailable' }])
+  await end()
+})

@@ -1,4 +1,4 @@
-import type { Clock, Network, Pid, X402Event } from '@groat/core'
+import { type Clock, type Network, type Pid, X402Error, type X402Event } from '@groat/core'
 import type { Journal } from '../journal/journal.js'
 import type { HeldLane, Renewed, TakenLane } from '../journal/leases.js'
 import type { SettlementRecord } from '../journal/record.js'
@@ -16,6 +16,8 @@ export interface Keeper {
   isAlone(network: Network): boolean
   /** Whether the nodes of a network answer another replica, to which may be left what cannot be asked here. */
   isReached(network: Network): boolean
+  /** Whether the journal could not be reached when it was last asked. */
+  isJournalAway(): boolean
   /** Takes a share; rejects when the journal cannot be read, or no chain. */
   start(): Promise<void>
   /** There are more lanes than there were: it looks at once. */
@@ -82,6 +84,7 @@ export function createKeeper({
   /** `keeping`: beat follows beat; `serving`: what others left is looked for, too. */
   let phase: 'new' | 'keeping' | 'serving' | 'stopped' = 'new'
   let hasJoined = false
+  let isAway = false
   let beating: Promise<void> | undefined
   let takingOver: Promise<void> | undefined
   /** Calls off the next beat; there is none to be called off while one is under way. */
@@ -198,8 +201,14 @@ export function createKeeper({
   function beatOn(): void {
     callOff = undefined
     beating = beat()
-      .then(() => (isServing() ? lookAround() : undefined))
-      .catch(onError)
+      .then(() => {
+        isAway = false
+        return isServing() ? lookAround() : undefined
+      })
+      .catch((error) => {
+        isAway = X402Error.is(error) && error.code === 'store_unavailable'
+        onError(error)
+      })
       .finally(() => {
         if (phase === 'keeping' || phase === 'serving') schedule()
       })
@@ -242,6 +251,7 @@ export function createKeeper({
   return {
     isAlone,
     isReached,
+    isJournalAway: () => isAway,
     async start() {
       if (isServing()) return
       const first = beat()
