@@ -2,6 +2,7 @@ import { type NodeStatus, X402Error } from '@groat/core'
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, type RpcReply } from '@groat/rpc'
 import { type Address, parseAddress } from './address.js'
 import { type Hex, isHex } from './hex.js'
+import { inPieces } from './log-pieces.js'
 
 /**
  * The few questions that are put to an EVM chain. Calls of one tick travel together.
@@ -307,7 +308,13 @@ function over(json: JsonRpc, ask: Ask): EvmRpc {
   }
   // Payments of one transaction all ask after the same receipt, those of one payer after the same account, and everybody after the newest block.
   const newest = shared(() => rpc.latestBlock())
-  return { ...rpc, receipt: shared(rpc.receipt), code: shared(rpc.code), latestBlock: () => newest('') }
+  return {
+    ...rpc,
+    logs: inPieces(rpc),
+    receipt: shared(rpc.receipt),
+    code: shared(rpc.code),
+    latestBlock: () => newest(''),
+  }
 }
 
 const greater = (a: bigint, b: bigint) => (a > b ? a : b)
