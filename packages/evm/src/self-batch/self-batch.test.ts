@@ -32,6 +32,8 @@ import {
 let sandbox: Sandbox
 let chain: EvmChain
 let restore: () => Promise<void>
+/** The last nonce that landed in a test. */
+let landed = -1n
 const payers = ['payer', 'payer2', 'payer3', 'payer4', 'payer5'] as const
 const offer = uptoOfferOf()
 
@@ -42,6 +44,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await restore()
+  landed = -1n
   chain = await connect()
 })
 afterAll(() => sandbox?.stop())
@@ -76,9 +79,13 @@ async function ready() {
 
 async function land(call: EvmCall) {
   const [account = ''] = chain.signers
-  const transaction = await chain.sign(call, { signer: account, nonce: (await chain.nextNonce?.(account)) ?? 0n })
+  const next = async () => (await chain.nextNonce?.(account)) ?? 0n
+  // The node may show a receipt a moment before it counts its transaction.
+  await expect.poll(next).toBeGreaterThan(landed)
+  const transaction = await chain.sign(call, { signer: account, nonce: await next() })
   expect(await chain.send(transaction)).toEqual({ status: 'accepted' })
   const receipt = await sandbox.client.waitForTransactionReceipt({ hash: transaction.hash as Hex })
+  landed = transaction.nonce ?? landed
   return { transaction, receipt }
 }
 
