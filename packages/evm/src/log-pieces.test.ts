@@ -61,3 +61,15 @@ test('a node that answers next to nothing at once is not asked for ever, and wha
   const broken = inPieces({ ...rpc, logs: () => Promise.reject(away) })
   await expect(broken(filter(1n))).rejects.toBe(away)
 })
+
+test('who is asked too often is asked no less at once for it', async () => {
+  const { rpc, asked } = nodeWith([1], 1000)
+  const cause = new Error('rate limit exceeded: 25 requests a second at most')
+  const busy = new X402Error('rpc_unreachable', { method: 'eth_getLogs', code: -32000 }, { cause })
+  let isBusy = true
+  const logs = inPieces({ ...rpc, logs: (range) => (isBusy ? Promise.reject(busy) : rpc.logs(range)) })
+  await expect(logs(filter(1n))).rejects.toBe(busy)
+  isBusy = false
+  expect(await logs(filter(1n))).toHaveLength(1)
+  expect(asked).toEqual([1000n])
+})
