@@ -143,11 +143,12 @@ export function createEffects(payer: string, request: FacilitatorRequest, route:
    * after all. What moves nothing in its place is no failure of it: its nonce is gone.
    */
   async function outcomeOf(record: SettlementRecord): Promise<ChainOutcome> {
-    const able = record.attempts.filter(({ transaction }) => !isIdle(transaction))
-    const [failed, others] = [true, false].map((is) =>
-      able.filter(({ status }) => (status === 'failed') === is).map(({ transaction }) => transaction),
-    ) as [SignedTransaction[], SignedTransaction[]]
-    const outcome = await half.outcome(payment, requirements, others)
+    const sent = (hasFailed: boolean) =>
+      record.attempts.flatMap(({ transaction, status }) =>
+        isIdle(transaction) || (status === 'failed') !== hasFailed ? [] : [transaction],
+      )
+    const failed = sent(true)
+    const outcome = await half.outcome(payment, requirements, sent(false))
     if (outcome.status === 'settled' || failed.length === 0) return outcome
     const again = await half.outcome(payment, requirements, failed)
     if (again.status === 'settled') return again
